@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {IMembership} from "./interfaces/IMembership.sol";
+
+/// @title Membership
+/// @notice A minimal soulbound registry; votes and tokens come with governance.
+contract Membership is IMembership {
+    uint256 private immutable _threshold;
+
+    uint256 private _count;
+    uint256 private _live;
+    mapping(uint256 memberId => Member) private _members;
+    mapping(address applicant => Member) private _applications;
+    mapping(address account => uint256 memberId) private _memberOf;
+    mapping(bytes32 credential => uint256 memberId) private _memberOfCredential;
+    /// @dev Never cleared: an old signature stays evidence against the member that made it.
+    mapping(address nodeKey => uint256 memberId) private _keyOwner;
+    mapping(address account => bool) private _registrars;
+    /// @dev Decisions taken on a subject so far; makes the approvals of one decision useless for the next.
+    mapping(uint256 subject => uint256) private _decisions;
+    mapping(bytes32 ballot => uint256) private _approvals;
+    mapping(bytes32 ballot => mapping(address registrar => bool)) private _approved;
+
+    constructor(
+        address[] memory registrars,
+        uint256 approvals
+    ) {
+        if (approvals == 0 || approvals > registrars.length) {
+            revert MembershipRegistrarsInvalid(registrars.length, approvals);
+        }
+        for (uint256 i; i < registrars.length; ++i) {
+            if (registrars[i] == address(0) || _registrars[registrars[i]]) {
+                revert MembershipRegistrarsInvalid(registrars.length, approvals);
+            }
+            _registrars[registrars[i]] = true;
+        }
+        _threshold = approvals;
+    }
+
+    /// @inheritdoc IMembership
+    function applyAs(
+        Kind kind,
+        address nodeKey,
+        bytes32 readerPoint,
+        bytes32 credential,
+        bytes32 profile
+    ) external {
+        if (nodeKey == address(0) || readerPoint == 0 || credential == 0) revert MembershipFieldMissing();
+        if (_applications[msg.sender].account != address(0)) revert MembershipAlreadyApplied(msg.sender);
+        Member memory wanted = Member(msg.sender, kind, Status.None, 0, nodeKey, readerPoint, credential, profile);
+        _checkFree(wanted);
+        _applications[msg.sender] = wanted;
+        emit Applied(msg.sender, kind, nodeKey, readerPoint, credential, profile);
+    }
+
+    /// @inheritdoc IMembership
+    function admit(
+        address applicant
+    ) external returns (uint256 memberId) {
+        Member memory wanted = _applications[applicant];
+        if (wanted.account == address(0)) revert MembershipNoApplication(applicant);
+        if (!_approve(Decision.Admit, uint160(applicant))) return 0;
+        _checkFree(wanted);
+        delete _applications[applicant];
+        memberId = ++_count;
+        ++_live;
+        (wanted.status, wanted.since) = (Status.Active, uint64(block.timestamp));
+        _members[memberId] = wanted;
+        _memberOf[applicant] = memberId;
+        _memberOfCredential[wanted.credential] = memberId;
+        _keyOwner[wanted.nodeKey] = memberId;
+        emit Admitted(memberId, applicant, wanted.kind, wanted.nodeKey, wanted.credential);
+    }
+
+    /// @inheritdoc IMembership
+    function suspend(
+        uint256 memberId
+    ) external {
+        _checkStatus(memberId, Status.Active);
+        if (!_approve(Decision.Suspend, memberId)) return;
+        _members[memberId].status = Status.Suspended;
+        emit Suspended(memberId);
+    }
+
+    /// @inheritdoc IMembership
+    function reinstate(
+        uint256 memberId
+    ) external {
+        _checkStatus(memberId, Status.Suspended);
+        if (!_approve(Decision.Reinstate, memberId)) return;
+        _members[memberId].status = Status.Active;
+        emit Reinstated(memberId);
+    }
+
+    /// @inheritdoc IMembership
+    function setNodeKey(
+        address nodeKey
+    ) external {
+        uint256 memberId = _activeCaller();
+        if (nodeKey == address(0)) revert MembershipFieldMissing();
+        uint256 owner = _keyOwner[nodeKey];
+        if (owner != 0 && owner != memberId) revert MembershipNodeKeyUsed(nodeKey, owner);
+        address previous = _members[memberId].nodeKey;
+        _members[memberId].nodeKey = nodeKey;
+        _keyOwner[nodeKey] = memberId;
+        emit NodeKeySet(memberId, previous, nodeKey);
+    }
+
+    /// @inheritdoc IMembership
+    function setReaderPoint(
+        bytes32 readerPoint
+    ) external {
+        uint256 memberId = _activeCaller();
+        if (readerPoint == 0) revert MembershipFieldMissing();
+        bytes32 previous = _members[memberId].readerPoint;
+        _members[memberId].readerPoint = readerPoint;
+        emit ReaderPointSet(memberId, previous, readerPoint);
+    }
+
+    /// @inheritdoc IMembership
+    function leave() external {
+        uint256 memberId = _memberOf[msg.sender];
+        if (memberId == 0) revert MembershipNotActive(msg.sender);
+        Member storage stored = _members[memberId];
+        stored.status = Status.Left;
+        --_live;
+        delete _memberOf[msg.sender];
+        delete _memberOfCredential[stored.credential];
+        emit Left(memberId, msg.sender);
+    }
+
+    /// @inheritdoc IMembership
+    function memberOf(
+        address account
+    ) external view returns (uint256) {
+        return _memberOf[account];
+    }
+
+    /// @inheritdoc IMembership
+    function member(
+        uint256 memberId
+    ) external view returns (Member memory) {
+        return _members[memberId];
+    }
+
+    /// @inheritdoc IMembership
+    function application(
+        address applicant
+    ) external view returns (Member memory) {
+        return _applications[applicant];
+    }
+
+    /// @inheritdoc IMembership
+    function isActive(
+        uint256 memberId
+    ) external view returns (bool) {
+        return _members[memberId].status == Status.Active;
+    }
+
+    /// @inheritdoc IMembership
+    function memberOfNodeKey(
+        address nodeKey
+    ) external view returns (uint256) {
+        uint256 memberId = _keyOwner[nodeKey];
+        Member storage stored = _members[memberId];
+        return stored.status == Status.Active && stored.nodeKey == nodeKey ? memberId : 0;
+    }
+
+    /// @inheritdoc IMembership
+    function nodeKeyOf(
+        uint256 memberId
+    ) external view returns (address) {
+        return _members[memberId].nodeKey;
+    }
+
+    /// @inheritdoc IMembership
+    function accountOf(
+        uint256 memberId
+    ) external view returns (address) {
+        return _members[memberId].account;
+    }
+
+    /// @inheritdoc IMembership
+    function count() external view returns (uint256) {
+        return _count;
+    }
+
+    /// @inheritdoc IMembership
+    function live() external view returns (uint256) {
+        return _live;
+    }
+
+    /// @inheritdoc IMembership
+    function isRegistrar(
+        address account
+    ) external view returns (bool) {
+        return _registrars[account];
+    }
+
+    /// @inheritdoc IMembership
+    function threshold() external view returns (uint256) {
+        return _threshold;
+    }
+
+    /// @dev Counts the caller's approval; the last needed one closes the ballot and returns true.
+    function _approve(
+        Decision decision,
+        uint256 subject
+    ) private returns (bool) {
+        if (!_registrars[msg.sender]) revert MembershipNotRegistrar(msg.sender);
+        bytes32 ballot = keccak256(abi.encode(decision, subject, _decisions[subject]));
+        if (_approved[ballot][msg.sender]) revert MembershipAlreadyApproved(msg.sender, decision, subject);
+        _approved[ballot][msg.sender] = true;
+        uint256 approvals = ++_approvals[ballot];
+        emit Approved(msg.sender, decision, subject, approvals);
+        if (approvals < _threshold) return false;
+        ++_decisions[subject];
+        return true;
+    }
+
+    function _checkFree(
+        Member memory wanted
+    ) private view {
+        uint256 taken = _memberOf[wanted.account];
+        if (taken != 0) revert MembershipAccountUsed(wanted.account, taken);
+        taken = _memberOfCredential[wanted.credential];
+        if (taken != 0) revert MembershipCredentialUsed(wanted.credential, taken);
+        taken = _keyOwner[wanted.nodeKey];
+        if (taken != 0) revert MembershipNodeKeyUsed(wanted.nodeKey, taken);
+    }
+
+    function _checkStatus(
+        uint256 memberId,
+        Status expected
+    ) private view {
+        Status status = _members[memberId].status;
+        if (status != expected) revert MembershipWrongStatus(memberId, status);
+    }
+
+    function _activeCaller() private view returns (uint256 memberId) {
+        memberId = _memberOf[msg.sender];
+        if (_members[memberId].status != Status.Active) revert MembershipNotActive(msg.sender);
+    }
+}

@@ -1,0 +1,278 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {Absence, Key, Phase, PhaseView, Reason, RunSpec, RunState, RunView, SeatView} from "../types/RunTypes.sol";
+
+/// @title Runs: what a training agreed on, message by message
+/// @notice Orders the messages of secure aggregation (profile A) and counts them: enrol, ack, then per round submit,
+/// commit, reveal, and at the end result. It checks signatures, phases, consent and counts only. Every typed message is
+/// signed (EIP-712) by the seat's node key as it was at enrolment, and anybody may send the transaction; each event
+/// carries the whole message and its signature, so the evidence needs no trust in a ledger client.
+interface ITrainingRuns {
+    /// @notice A run was opened for enrolment.
+    event RunOpened(bytes32 indexed runId, uint256 indexed solver, RunSpec spec);
+    /// @notice A member took a seat.
+    event Enrolled(
+        bytes32 indexed runId,
+        uint256 indexed memberId,
+        uint256 datasetId,
+        uint32 version,
+        bytes32 consentId,
+        address nodeKey,
+        Absence absence,
+        bytes exitSignature
+    );
+    /// @notice Enrolment is over; ids ascend and stand beside their node keys.
+    event RosterFixed(
+        bytes32 indexed runId,
+        bytes32 roster,
+        uint256[] ids,
+        address[] nodeKeys,
+        uint8 layout,
+        uint8 faults,
+        uint8 quorum
+    );
+    /// @notice A seat confirmed the roster and its encryption point.
+    event Acked(
+        bytes32 indexed runId,
+        uint256 indexed memberId,
+        bytes32 roster,
+        uint32 epoch,
+        bytes32 point,
+        bytes32 pokR,
+        bytes32 pokZ,
+        bytes signature
+    );
+    /// @notice A seat announced its masked vector.
+    event Submitted(
+        bytes32 indexed runId,
+        uint256 indexed memberId,
+        uint32 round,
+        uint16 attempt,
+        bytes32 sid,
+        bytes32 headerDigest,
+        bytes signature
+    );
+    /// @notice These seats' Submits name another sid than a quorum does; their vectors are never unmasked.
+    event Voided(bytes32 indexed runId, uint32 round, uint16 attempt, uint64 seats);
+    /// @notice A seat certified the set and its inputs and bound itself to its mask sums.
+    event Committed(
+        bytes32 indexed runId,
+        uint256 indexed memberId,
+        uint32 round,
+        uint16 attempt,
+        bytes32 sid,
+        bytes32 setDigest,
+        bytes32 inputDigest,
+        bytes32 masks,
+        bytes signature
+    );
+    /// @notice A seat opened its commitment.
+    event Revealed(
+        bytes32 indexed runId,
+        uint256 indexed memberId,
+        uint32 round,
+        uint16 attempt,
+        bytes32 sid,
+        bytes32 salt,
+        bytes32 mine,
+        bytes32 document,
+        bytes signature
+    );
+    /// @notice A seat named the sum and the new state.
+    event Resulted(
+        bytes32 indexed runId,
+        uint256 indexed memberId,
+        uint32 round,
+        uint16 attempt,
+        bytes32 sid,
+        bytes32 sumDigest,
+        bytes32 stateDigest,
+        bytes signature
+    );
+    /// @notice A quorum agrees on the state that has `roundsDone` rounds behind it: by Submits of round `roundsDone`,
+    /// whose `sid` names it (`stateDigest` is then 0), or by Results of the round before.
+    event StateAgreed(bytes32 indexed runId, uint32 roundsDone, bytes32 sid, bytes32 stateDigest);
+    /// @notice A seat found an input bad; nothing of this attempt is revealed.
+    event AttemptStopped(
+        bytes32 indexed runId, uint32 round, uint16 attempt, uint256 memberId, uint256 accusedId, bytes32 reason
+    );
+    /// @notice A seat left the run by its signed Exit; `lastRound` as it was signed.
+    event Exited(bytes32 indexed runId, uint256 indexed memberId, uint32 lastRound, bytes signature);
+    /// @notice The run entered a phase; `set` holds the seats whose vectors are (to be) summed.
+    event PhaseEntered(bytes32 indexed runId, uint32 round, uint16 attempt, Phase phase, uint64 set, uint64 deadline);
+    /// @notice The run's state changed; `missing` holds the seats it waits or waited for.
+    event RunStateChanged(
+        bytes32 indexed runId, RunState state, uint32 round, Reason reason, uint64 missing, uint64 deadline
+    );
+
+    /// @notice A field of the RunSpec is out of range; `field` is its name.
+    error TrainingRunsSpecInvalid(bytes32 field);
+    /// @notice This RunSpec was opened before.
+    error TrainingRunsAlreadyOpened(bytes32 runId);
+    /// @notice Only the solver may do this.
+    error TrainingRunsNotSolver(bytes32 runId, address caller);
+    /// @notice The caller is not an active member.
+    error TrainingRunsNotMember(address caller);
+    /// @notice The run's state does not allow this.
+    error TrainingRunsWrongState(RunState state);
+    /// @notice The phase, round or attempt does not allow this; these are the present ones.
+    error TrainingRunsWrongPhase(Phase phase, uint32 round, uint16 attempt);
+    /// @notice Enrolment is over or not yet over.
+    error TrainingRunsEnrolment(uint64 enrolUntil);
+    /// @notice All seats are taken.
+    error TrainingRunsFull(uint16 maxParticipants);
+    /// @notice The member has a seat already.
+    error TrainingRunsAlreadyEnrolled(uint256 memberId);
+    /// @notice The dataset is not the member's, or the consent is for another dataset.
+    error TrainingRunsNotOwner(uint256 datasetId, uint256 memberId);
+    /// @notice The member has no seat in this run.
+    error TrainingRunsNoSeat(bytes32 runId, uint256 memberId);
+    /// @notice The seat is not in the participant set.
+    error TrainingRunsNotInSet(uint256 memberId);
+    /// @notice The message is not signed by the seat's node key.
+    error TrainingRunsSignatureInvalid(uint256 memberId);
+    /// @notice The seat has sent this kind of message for this attempt.
+    error TrainingRunsAlreadySent(uint256 memberId);
+    /// @notice The seat's consent was revoked, expired or withdrawn with its dataset.
+    error TrainingRunsConsentNotLive(bytes32 consentId);
+    /// @notice The message names other digests than the ledger holds.
+    error TrainingRunsDigestMismatch(bytes32 expected, bytes32 got);
+    /// @notice The Reveal does not open the seat's Commit, or there is no Commit.
+    error TrainingRunsCommitmentMismatch(uint256 memberId);
+    /// @notice Too few would stay for the privacy of the others.
+    error TrainingRunsTooFewStay(uint256 stay, uint256 needed);
+    /// @notice The Exit names another last round than the one that was unmasked last.
+    error TrainingRunsExitRound(uint32 expected, uint32 got);
+    /// @notice The deadline has not come yet.
+    error TrainingRunsTooEarly(uint64 deadline);
+
+    /// @notice Opens a run as its solver.
+    /// @return runId keccak256(abi.encode(spec))
+    function open(
+        RunSpec calldata spec
+    ) external returns (bytes32 runId);
+
+    /// @notice Takes a seat with a dataset of the caller's, using one of its consents.
+    /// @param exitSignature With `Absence.Exit`: Exit(runId, memberId, type(uint32).max) by the node key; else empty
+    function enrol(
+        bytes32 runId,
+        uint256 datasetId,
+        bytes32 consentId,
+        Absence absence,
+        bytes calldata exitSignature
+    ) external;
+
+    /// @notice Ends enrolment: the solver with enough seats at any time, anybody after `enrolUntil`.
+    function close(
+        bytes32 runId
+    ) external;
+
+    /// @notice Confirms the roster; the last Ack starts round 0. `epoch` is 0 in this version.
+    function ack(
+        bytes32 runId,
+        uint32 epoch,
+        uint256 memberId,
+        bytes32 point,
+        bytes32 pokR,
+        bytes32 pokZ,
+        bytes calldata signature
+    ) external;
+
+    /// @notice Announces a masked vector. In phase Unmasked the first Submit of the next round opens it.
+    function submit(
+        Key calldata key,
+        bytes32 sid,
+        bytes32 headerDigest,
+        bytes calldata signature
+    ) external;
+
+    /// @notice Certifies the set; any seat of the roster, until the next round is agreed.
+    function commit(
+        Key calldata key,
+        bytes32 sid,
+        bytes32 setDigest,
+        bytes32 inputDigest,
+        bytes32 masks,
+        bytes calldata signature
+    ) external;
+
+    /// @notice Opens a commitment; refused before the certificate is complete.
+    function reveal(
+        Key calldata key,
+        bytes32 sid,
+        bytes32 salt,
+        bytes32 mine,
+        bytes32 document,
+        bytes calldata signature
+    ) external;
+
+    /// @notice Votes for the state of the round that was unmasked last.
+    function result(
+        Key calldata key,
+        bytes32 sid,
+        bytes32 sumDigest,
+        bytes32 stateDigest,
+        bytes calldata signature
+    ) external;
+
+    /// @notice Stops the attempt before any Reveal; sent by the seat's node key itself.
+    function refuse(
+        Key calldata key,
+        uint256 accusedId,
+        bytes32 reason
+    ) external;
+
+    /// @notice Leaves the run, disclosed: before the round's Submits close, and only if enough stay. `lastRound` is the
+    /// round that was unmasked last, or type(uint32).max if the seat's node key or the member's account sends it.
+    function exit(
+        bytes32 runId,
+        uint256 memberId,
+        uint32 lastRound,
+        bytes calldata signature
+    ) external;
+
+    /// @notice Moves a run on whose deadline has come: closes, pauses, retries or ends it.
+    function advance(
+        bytes32 runId
+    ) external;
+
+    /// @notice Ends the run as its solver, at the last agreed state if there is one.
+    function cancel(
+        bytes32 runId
+    ) external;
+
+    /// @notice The record of a run.
+    function run(
+        bytes32 runId
+    ) external view returns (RunView memory record);
+
+    /// @notice The seats of a run, by id once the roster is fixed.
+    function seats(
+        bytes32 runId
+    ) external view returns (SeatView[] memory records);
+
+    /// @notice What a node polls.
+    function phaseOf(
+        bytes32 runId
+    ) external view returns (PhaseView memory position);
+
+    /// @notice The state digest that a quorum of Results agreed on and nothing superseded, else 0.
+    function finalState(
+        bytes32 runId
+    ) external view returns (bytes32 stateDigest);
+
+    /// @notice Whether `stateDigest` is the run's last agreed state, by Results or by the last agreed sid.
+    function isAgreedState(
+        bytes32 runId,
+        bytes32 stateDigest
+    ) external view returns (bool agreed);
+
+    /// @notice The sid of an attempt that starts from a state.
+    function sidOf(
+        bytes32 runId,
+        uint32 round,
+        uint16 attempt,
+        bytes32 stateDigest
+    ) external view returns (bytes32 sid);
+}

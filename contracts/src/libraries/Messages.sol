@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {Blake2b} from "./Blake2b.sol";
+
+/// @title What nodes sign, and the digests that the ledger computes itself
+/// @notice EIP-712 struct hashes of the secure-aggregation messages, byte for byte as in `domain/encoding.py`.
+library Messages {
+    bytes32 private constant ACK =
+        keccak256("Ack(bytes32 roster,uint32 epoch,uint256 memberId,bytes32 point,bytes32 pokR,bytes32 pokZ)");
+    bytes32 private constant SUBMIT = keccak256("Submit(bytes32 sid,uint256 memberId,bytes32 headerDigest)");
+    bytes32 private constant COMMIT =
+        keccak256("Commit(bytes32 sid,uint256 memberId,bytes32 setDigest,bytes32 inputDigest,bytes32 masks)");
+    bytes32 private constant REVEAL =
+        keccak256("Reveal(bytes32 sid,uint256 memberId,bytes32 salt,bytes32 mine,bytes32 document)");
+    bytes32 private constant RESULT =
+        keccak256("Result(bytes32 sid,uint256 memberId,bytes32 sumDigest,bytes32 stateDigest)");
+    bytes32 private constant EXIT = keccak256("Exit(bytes32 runId,uint256 memberId,uint32 lastRound)");
+    /// @dev Tells this protocol's sids from any other digest.
+    bytes32 private constant SID_TAG = keccak256("AIC/secagg/2");
+    /// @dev u64 length prefix of a 32-byte part, little-endian.
+    bytes8 private constant LENGTH_32 = 0x2000000000000000;
+
+    function hashAck(
+        bytes32 roster,
+        uint32 epoch,
+        uint256 memberId,
+        bytes32 point,
+        bytes32 pokR,
+        bytes32 pokZ
+    ) internal pure returns (bytes32) {
+        return keccak256(abi.encode(ACK, roster, epoch, memberId, point, pokR, pokZ));
+    }
+
+    function hashSubmit(
+        bytes32 sid,
+        uint256 memberId,
+        bytes32 headerDigest
+    ) internal pure returns (bytes32) {
+        return keccak256(abi.encode(SUBMIT, sid, memberId, headerDigest));
+    }
+
+    function hashCommit(
+        bytes32 sid,
+        uint256 memberId,
+        bytes32 setDigest,
+        bytes32 inputDigest,
+        bytes32 masks
+    ) internal pure returns (bytes32) {
+        return keccak256(abi.encode(COMMIT, sid, memberId, setDigest, inputDigest, masks));
+    }
+
+    function hashReveal(
+        bytes32 sid,
+        uint256 memberId,
+        bytes32 salt,
+        bytes32 mine,
+        bytes32 document
+    ) internal pure returns (bytes32) {
+        return keccak256(abi.encode(REVEAL, sid, memberId, salt, mine, document));
+    }
+
+    function hashResult(
+        bytes32 sid,
+        uint256 memberId,
+        bytes32 sumDigest,
+        bytes32 stateDigest
+    ) internal pure returns (bytes32) {
+        return keccak256(abi.encode(RESULT, sid, memberId, sumDigest, stateDigest));
+    }
+
+    function hashExit(
+        bytes32 runId,
+        uint256 memberId,
+        uint32 lastRound
+    ) internal pure returns (bytes32) {
+        return keccak256(abi.encode(EXIT, runId, memberId, lastRound));
+    }
+
+    /// @notice Who takes part, with which keys; ids ascend.
+    function rosterOf(
+        bytes32 runId,
+        uint256[] memory ids,
+        address[] memory nodeKeys
+    ) internal pure returns (bytes32) {
+        return keccak256(abi.encode(runId, ids, nodeKeys));
+    }
+
+    /// @notice The roster with its encryption points, in roster order.
+    function committeeOf(
+        bytes32 rosterDigest,
+        uint32 epoch,
+        uint8 layout,
+        bytes32[] memory points
+    ) internal pure returns (bytes32) {
+        return keccak256(abi.encode(rosterDigest, epoch, layout, points));
+    }
+
+    /// @notice One attempt on one state by one committee, on this chain and contract.
+    function sidOf(
+        bytes32 runId,
+        uint32 round,
+        uint16 attempt,
+        bytes32 stateDigest,
+        bytes32 committeeDigest
+    ) internal view returns (bytes32) {
+        return keccak256(
+            abi.encode(
+                SID_TAG, block.chainid, address(this), runId, round, uint32(attempt), stateDigest, committeeDigest
+            )
+        );
+    }
+
+    /// @notice The salted commitment that a Commit carries as `masks` and a Reveal opens.
+    function masksOf(
+        bytes32 sidDigest,
+        uint256 memberId,
+        bytes32 salt,
+        bytes32 mine
+    ) internal view returns (bytes32) {
+        bytes memory parts =
+            abi.encodePacked(LENGTH_32, sidDigest, LENGTH_32, memberId, LENGTH_32, salt, LENGTH_32, mine);
+        return Blake2b.hash("aic/mc", parts);
+    }
+}

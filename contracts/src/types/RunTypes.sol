@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+// The words of a run, shared by `ITrainingRuns`, `RunLib` and the contracts that read runs.
+// A set of seats is a bitmap: bit `i` stands for the seat with roster index `i` (ids ascending), at most 48 of them.
+
+/// @notice What a run as a whole is doing.
+enum RunState {
+    None,
+    Enrolling,
+    Acking,
+    Running,
+    Paused,
+    Completed,
+    Ended,
+    Aborted
+}
+
+/// @notice What the open round is waiting for: Submits (Open), Commits (Submitted), Reveals (Fixed), the next round's
+/// Submits or, after the last round, Results (Unmasked).
+enum Phase {
+    None,
+    Open,
+    Submitted,
+    Fixed,
+    Unmasked
+}
+
+/// @notice What an owner chose at enrolment for the case that its node stays silent past the patience.
+enum Absence {
+    Wait,
+    Exit
+}
+
+/// @notice Why a run is over.
+enum Reason {
+    None,
+    Finished,
+    TooFewParticipants,
+    PatienceOver,
+    TooManyAttempts,
+    Cancelled,
+    AckMissing
+}
+
+/// @notice The immutable terms of a run; its id is `keccak256(abi.encode(spec))`.
+/// @param problem The problem that the run works on
+/// @param plan Digest of the plan document
+/// @param terms Digest of the full RunSpec document: readers, block encodings, privacy, combiner
+/// @param purpose The purpose that each consent has to name
+/// @param solver Member id of the solver
+/// @param rounds The largest number of rounds
+/// @param minParticipants Fewest participants, at least 3
+/// @param maxParticipants Most participants, at most 48
+/// @param layout 1 = columns by table, 2 = pairs already from six participants
+/// @param suite 1..4, the stream cipher and word width
+/// @param maxAttempts Attempts that one round may take
+/// @param enrolUntil End of enrolment, unix seconds
+/// @param phaseSeconds How long a phase waits before anybody may advance it
+/// @param patienceSeconds How long a pause waits before the run ends
+/// @param solverShares The solver's part of 1,000,000
+/// @param ownerShares The problem owner's part of 1,000,000
+/// @param bond Bond per seat, 0 until the vault exists
+/// @param salt Makes two runs on equal terms distinct
+struct RunSpec {
+    bytes32 problem;
+    bytes32 plan;
+    bytes32 terms;
+    bytes32 purpose;
+    uint256 solver;
+    uint32 rounds;
+    uint16 minParticipants;
+    uint16 maxParticipants;
+    uint8 layout;
+    uint8 suite;
+    uint16 maxAttempts;
+    uint64 enrolUntil;
+    uint32 phaseSeconds;
+    uint32 patienceSeconds;
+    uint32 solverShares;
+    uint32 ownerShares;
+    uint256 bond;
+    bytes32 salt;
+}
+
+/// @notice Names one seat's message of one attempt.
+/// @param runId The run
+/// @param round Counted from 0
+/// @param attempt Counted from 0 within the round
+/// @param memberId The seat
+struct Key {
+    bytes32 runId;
+    uint32 round;
+    uint16 attempt;
+    uint256 memberId;
+}
+
+/// @notice Everything that decides when a run moves on; three storage slots, changed only by `RunLib`.
+/// @param state See `RunState`
+/// @param phase See `Phase`
+/// @param reason Why the run is over, else None
+/// @param seats N, the roster's length
+/// @param faults f, tolerated malicious and absent seats
+/// @param quorum q = floor((N + f) / 2) + 1
+/// @param setFixed Whether the run's first Commit has fixed the participant set
+/// @param agreed Whether the open attempt's Submits agree on a sid
+/// @param minParticipants Fewest participants before the set is fixed
+/// @param maxAttempts Attempts that one round may take
+/// @param attempt Current attempt of the current round
+/// @param sidAttempt Attempt of the last agreed sid
+/// @param round Current round
+/// @param rounds The largest number of rounds
+/// @param deadline From this second on anybody may advance
+/// @param phaseSeconds Length of a phase
+/// @param patienceSeconds Length of a pause
+/// @param sidRound Round of the last agreed sid
+/// @param roundsDone Rounds behind the last agreed state
+/// @param set Seats whose vectors are (to be) summed
+/// @param exited Seats that left by a signed Exit
+/// @param arrived Seats whose Ack (Acking) or whose Submit of this attempt has arrived; after agreement only agreeing ones
+/// @param committed Seats whose Commit to the last agreed sid has arrived
+/// @param revealed Seats whose Reveal for the last agreed sid has arrived
+/// @param silent Seats that missed a deadline and have sent nothing since
+/// @param willExit Seats that enrolled with `Absence.Exit`
+struct Machine {
+    RunState state;
+    Phase phase;
+    Reason reason;
+    uint8 seats;
+    uint8 faults;
+    uint8 quorum;
+    bool setFixed;
+    bool agreed;
+    uint16 minParticipants;
+    uint16 maxAttempts;
+    uint16 attempt;
+    uint16 sidAttempt;
+    uint32 round;
+    uint32 rounds;
+    uint64 deadline;
+    uint32 phaseSeconds;
+    uint32 patienceSeconds;
+    uint32 sidRound;
+    uint32 roundsDone;
+    uint48 set;
+    uint48 exited;
+    uint48 arrived;
+    uint48 committed;
+    uint48 revealed;
+    uint48 silent;
+    uint48 willExit;
+}
+
+/// @notice One participant of one run.
+/// @param nodeKey The key that signs for this seat, as it was at enrolment
+/// @param index Roster index (ids ascending), valid once the roster is fixed
+/// @param absence The owner's choice for silence
+/// @param enrolled Whether the seat exists
+/// @param version The dataset's version at enrolment
+/// @param datasetId The dataset
+/// @param consentId The consent that was used
+/// @param point The Acked encryption point
+/// @param headerDigest The last Submit's header
+/// @param masks The last Commit's salted commitment to its mask sums
+struct Seat {
+    address nodeKey;
+    uint8 index;
+    Absence absence;
+    bool enrolled;
+    uint32 version;
+    uint256 datasetId;
+    bytes32 consentId;
+    bytes32 point;
+    bytes32 headerDigest;
+    bytes32 masks;
+}
+
+/// @notice A seat as a view returns it.
+/// @param memberId The member that holds it
+/// @param seat Its record
+struct SeatView {
+    uint256 memberId;
+    Seat seat;
+}
+
+/// @notice What a node polls: the machine and the digests of the last agreed attempt.
+/// @param machine The run's position
+/// @param sid The last agreed sid
+/// @param setDigest Digest of the participant ids of the last closed Open phase
+/// @param inputDigest Digest of that phase's sid, ids and headers
+struct PhaseView {
+    Machine machine;
+    bytes32 sid;
+    bytes32 setDigest;
+    bytes32 inputDigest;
+}
+
+/// @notice A run as a view returns it.
+/// @param spec Its terms
+/// @param layout The layout in force: 1 = subsets of f + 1, 2 = disjoint pairs; 0 before the roster is fixed
+/// @param roster Digest of run id, member ids and node keys
+/// @param committee Digest of roster, epoch, layout and points; 0 before the last Ack
+/// @param finalState State digest that a quorum of Results agreed on, else 0
+/// @param position See `PhaseView`
+struct RunView {
+    RunSpec spec;
+    uint8 layout;
+    bytes32 roster;
+    bytes32 committee;
+    bytes32 finalState;
+    PhaseView position;
+}

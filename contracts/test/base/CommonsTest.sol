@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {DataRegistry} from "../../src/DataRegistry.sol";
+import {Membership} from "../../src/Membership.sol";
+import {ModelRegistry} from "../../src/ModelRegistry.sol";
+import {Problems} from "../../src/Problems.sol";
+import {IDataRegistry} from "../../src/interfaces/IDataRegistry.sol";
+import {IMembership} from "../../src/interfaces/IMembership.sol";
+import {ITrainingRuns} from "../../src/interfaces/ITrainingRuns.sol";
+import {Vm} from "./Vm.sol";
+
+/// @notice A deployed commons with three registrars, two of whom have to agree, and members to admit. Member `id` acts
+/// through `_account(id)` and signs with `_nodeKey(id)`; both follow from the id, so tests need no bookkeeping.
+abstract contract CommonsTest {
+    Vm internal constant vm = Vm(address(uint160(uint256(keccak256("hevm cheat code")))));
+
+    uint256 internal constant START = 1_800_000_000;
+    bytes32 internal constant PURPOSE = keccak256("DUO:0000042");
+
+    Membership internal membership;
+    Problems internal problems;
+    DataRegistry internal data;
+    ITrainingRuns internal runs;
+    ModelRegistry internal models;
+
+    function setUp() public virtual {
+        vm.warp(START);
+        membership = new Membership(_registrars(), 2);
+        problems = new Problems(membership);
+        data = new DataRegistry(membership);
+        runs = ITrainingRuns(vm.deployCode("TrainingRuns.sol:TrainingRuns", abi.encode(membership, data, problems)));
+        data.bindRuns(address(runs));
+        models = new ModelRegistry(membership, problems, data, runs);
+    }
+
+    function _registrars() internal pure returns (address[] memory registrars) {
+        registrars = new address[](3);
+        for (uint256 i; i < 3; ++i) {
+            registrars[i] = _registrar(i);
+        }
+    }
+
+    function _registrar(uint256 index) internal pure returns (address) {
+        return address(uint160(0xA0000 + index));
+    }
+
+    function _account(uint256 id) internal pure returns (address) {
+        return vm.addr(0xACC0000 + id);
+    }
+
+    function _nodeKey(uint256 id) internal pure returns (uint256) {
+        return 0x2E40000 + id;
+    }
+
+    function _apply(uint256 id) internal {
+        vm.prank(_account(id));
+        membership.applyAs(
+            IMembership.Kind.Organisation,
+            vm.addr(_nodeKey(id)),
+            keccak256(abi.encode("point", id)),
+            keccak256(abi.encode("credential", id)),
+            keccak256(abi.encode("profile", id))
+        );
+    }
+
+    function _approve(uint256 id) internal returns (uint256 memberId) {
+        vm.prank(_registrar(0));
+        membership.admit(_account(id));
+        vm.prank(_registrar(1));
+        memberId = membership.admit(_account(id));
+    }
+
+    /// @dev Admits members `first`..`last`; the ids are given out in that order.
+    function _admit(uint256 first, uint256 last) internal {
+        for (uint256 id = first; id <= last; ++id) {
+            _apply(id);
+            vm.assertEq(_approve(id), id);
+        }
+    }
+
+    function _list(uint256 id) internal returns (uint256 datasetId) {
+        vm.prank(_account(id));
+        return data.list(keccak256(abi.encode("card", id)), keccak256(abi.encode("policy", id)), true, 0);
+    }
+
+    function _terms(uint256 datasetId) internal pure returns (IDataRegistry.ConsentTerms memory) {
+        return IDataRegistry.ConsentTerms({
+            datasetId: datasetId,
+            purpose: PURPOSE,
+            grantee: 0,
+            problem: 0,
+            expiry: uint64(START + 365 days),
+            maxUses: 3,
+            document: keccak256("consent record")
+        });
+    }
+
+    function _give(uint256 id, uint256 datasetId) internal returns (bytes32 consentId) {
+        vm.prank(_account(id));
+        return data.give(_terms(datasetId));
+    }
+
+    /// @dev Signs an EIP-712 struct hash for a contract of ours.
+    function _sign(uint256 privateKey, bytes32 domain, bytes32 structHash) internal pure returns (bytes memory) {
+        (uint8 v, bytes32 r, bytes32 s) = vm.sign(privateKey, keccak256(abi.encodePacked("\x19\x01", domain, structHash)));
+        return abi.encodePacked(r, s, v);
+    }
+
+    function _domain(string memory name, string memory version, address verifying) internal view returns (bytes32) {
+        return keccak256(
+            abi.encode(
+                keccak256("EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"),
+                keccak256(bytes(name)),
+                keccak256(bytes(version)),
+                block.chainid,
+                verifying
+            )
+        );
+    }
+
+    /// @dev Maps any word into [low, high].
+    function _between(uint256 word, uint256 low, uint256 high) internal pure returns (uint256) {
+        return low + word % (high - low + 1);
+    }
+}

@@ -1,0 +1,268 @@
+"""Settings of a home, and the only place that constructs adapters.
+
+A home is one organisation's folder: keys, deployment file, the ledger's or store's data if it runs one, the node's
+journal, and the paths of its datasets. The command line, ``testing`` and servers ask here for a client, a store or an
+agent. Nothing here decides anything about a run.
+"""
+
+import dataclasses
+import json
+import logging
+import os
+import pathlib
+import time
+from typing import Any, Self
+
+from aicommons.domain import errors, ids
+
+DEFAULT_RPC = "http://127.0.0.1:8545"
+DEFAULT_STORE = "http://127.0.0.1:8546"
+DEFAULT_AUDIENCE = "commons"
+HOME_VARIABLE = "COMMONS_HOME"
+PASSPHRASE_VARIABLE = "COMMONS_PASSPHRASE"
+READER_TAG = b"AI Commons reader key, version 1"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Settings:
+    """All settings of a home, with their defaults; kept in ``<home>/config.json``."""
+
+    name: str
+    """Of the organisation."""
+    rpc: str = DEFAULT_RPC
+    """URL of the ledger's JSON-RPC."""
+    store: str = DEFAULT_STORE
+    """URL of the store."""
+    audience: str = DEFAULT_AUDIENCE
+    """Name of the store in upload signatures."""
+    chain_id: int = 6174001
+    """Of the ledger."""
+    ca_file: str | None = None
+    """PEM file with the authorities to trust for HTTPS, or ``None`` for the system's."""
+
+    def to_json(self) -> str:
+        """Return the text of the settings file."""
+        return json.dumps(dataclasses.asdict(self), indent=2, sort_keys=True) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str, which: str) -> Self:
+        """Read a settings file.
+
+        Raises:
+            errors.InputError: not JSON, an unknown setting, or a value of another type.
+        """
+        try:
+            body = json.loads(text)
+            settings = cls(**body)
+        except (ValueError, TypeError) as err:
+            raise errors.InputError("the settings cannot be read", which=which, got=str(err)) from err
+        for field in dataclasses.fields(settings):
+            value = getattr(settings, field.name)
+            if not isinstance(value, {"int": int}.get(str(field.type), str)) and value is not None:
+                raise errors.InputError("a setting has another type", which=f"{which}: {field.name}", got=repr(value))
+        return settings
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Home:
+    """An organisation's folder and where things are in it."""
+
+    path: pathlib.Path
+
+    @property
+    def settings_file(self) -> pathlib.Path:
+        """Settings."""
+        return self.path / "config.json"
+
+    @property
+    def wallet_file(self) -> pathlib.Path:
+        """Keystore of the organisation's own key: memberships, consents, runs."""
+        return self.path / "keys" / "wallet.json"
+
+    @property
+    def node_file(self) -> pathlib.Path:
+        """Keystore of the node's key: messages of runs, uploads."""
+        return self.path / "keys" / "node.json"
+
+    @property
+    def datasets_file(self) -> pathlib.Path:
+        """Which file each dataset is; never leaves this home."""
+        return self.path / "datasets.json"
+
+    def deployment_file(self, chain_id: int) -> pathlib.Path:
+        """Where the contracts stand."""
+        return self.path / "deployments" / f"{chain_id}.json"
+
+    def settings(self) -> Settings:
+        """Return the settings.
+
+        Raises:
+            errors.InputError: there are none; ``commons init`` makes them.
+        """
+        if not self.settings_file.exists():
+            raise errors.InputError(
+                "this is not a home of the commons",
+                which=str(self.path),
+                next_step=f"run `commons --home {self.path} init --name NAME`",
+            )
+        return Settings.from_json(self.settings_file.read_text(), str(self.settings_file))
+
+    def datasets(self) -> dict[int, dict[str, Any]]:
+        """Return dataset id -> what is known of it here (path, title)."""
+        if not self.datasets_file.exists():
+            return {}
+        return {int(key): value for key, value in json.loads(self.datasets_file.read_text()).items()}
+
+    def keep_dataset(self, dataset_id: int, path: pathlib.Path, title: str) -> None:
+        """Remember which file a dataset is."""
+        known = {str(key): value for key, value in self.datasets().items()}
+        known[str(dataset_id)] = {"path": str(path.resolve()), "title": title}
+        write_private(self.datasets_file, json.dumps(known, indent=2, sort_keys=True) + "\n")
+
+
+def write_private(path: pathlib.Path, text: str) -> None:
+    """Write a file for its owner only, whole or not at all.
+
+    Raises:
+        errors.StorageFull: no room; the old file is unchanged.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    part = path.with_name(path.name + ".part")
+    try:
+        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except OSError as err:
+        part.unlink(missing_ok=True)
+        raise errors.StorageFull("the file cannot be written", which=str(path), got=err.strerror) from err
+
+
+def passphrase() -> str:
+    """Return the passphrase of the home's keystores from the environment.
+
+    Raises:
+        errors.KeyRefused: it is not set.
+    """
+    value = os.environ.get(PASSPHRASE_VARIABLE)
+    if value is None:
+        raise errors.KeyRefused(
+            "no passphrase was given", next_step=f"set {PASSPHRASE_VARIABLE}, or run on a terminal to be asked"
+        )
+    return value
+
+
+def deployment_of(home: Home) -> Any:
+    """Return where the contracts stand.
+
+    Raises:
+        errors.InputError: no deployment file in this home.
+    """
+    from aicommons.ledger import deployments
+
+    file = home.deployment_file(home.settings().chain_id)
+    if not file.exists():
+        raise errors.InputError(
+            "this home does not know where the contracts stand",
+            which=str(file),
+            next_step="copy the file there that whoever runs the ledger gives you (deployments/<chain id>.json)",
+        )
+    return deployments.Deployment.from_json(file.read_text())
+
+
+def connect(home: Home, signer: Any) -> Any:
+    """Return a ledger client that acts with ``signer``; nothing is sent yet."""
+    from aicommons.ledger import client, rpc
+
+    settings = home.settings()
+    return client.Client(rpc.HttpRpc(_transport(settings.rpc, settings)), deployment_of(home), signer)
+
+
+def _transport(url: str, settings: Settings) -> Any:
+    from aicommons.store import transport
+
+    ca_file = pathlib.Path(settings.ca_file) if settings.ca_file is not None else None
+    return transport.Transport(
+        url, settings=transport.Settings(ca_file=ca_file), unreachable=errors.LedgerUnreachable
+    )
+
+
+class StoreSigner:
+    """Signs uploads with a key of the home."""
+
+    def __init__(self, signer: Any) -> None:
+        self._signer = signer
+        self.address: ids.Address = signer.address
+
+    def sign(self, message: bytes) -> bytes:
+        """Return the signature over keccak256 of ``message``."""
+        from aicommons.domain import encoding
+
+        return bytes(self._signer.sign_digest(encoding.keccak(message)))
+
+
+def open_store(home: Home, signer: Any | None) -> Any:
+    """Return the store that the home is set to; without ``signer`` for reading only."""
+    from aicommons.store import http, transport
+
+    settings = home.settings()
+    ca_file = pathlib.Path(settings.ca_file) if settings.ca_file is not None else None
+    return http.HttpStore(
+        settings.store,
+        audience=settings.audience,
+        signer=StoreSigner(signer) if signer is not None else None,
+        clock=time.time,
+        settings=transport.Settings(ca_file=ca_file),
+    )
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def now(self) -> float:
+        """Return seconds since 1970."""
+        return time.time()
+
+
+def reader_secret(signer: Any) -> bytes:
+    """Return the home's reader key: a scalar derived from a signature of its wallet, so that a restored wallet reads.
+
+    RFC 6979 signatures are deterministic; nobody without the wallet's key can make this one.
+    """
+    from aicommons.domain import encoding
+    from aicommons.learning.secagg import group, hashing
+
+    proof = signer.sign_digest(encoding.keccak(READER_TAG))
+    return group.reduce_wide(hashing.tagged_wide("aic/readerkey", proof))
+
+
+def build_agent(home: Home, signer: Any, member_id: ids.MemberId) -> Any:
+    """Return the home's node with its real adapters; opens the journal, so only one process may do it at a time."""
+    from aicommons.node import agent, journal, running, signing
+    from aicommons.store import disk
+
+    ledger = connect(home, signer)
+    folder = home.path / "node"
+    return agent.Agent(
+        member_id=member_id,
+        ledger=ledger,
+        store=open_store(home, signer),
+        own=disk.DiskStore(folder / "blobs"),
+        data=TableData(home),
+        runner=running.ProcessRunner(folder / "work"),
+        clock=SystemClock(),
+        draw=os.urandom,
+        journal=journal.Journal(folder / "journal.db"),
+        signing=signing.SigningJournal(home.path / "secret" / "signing.db", signer, ledger.place),
+    )
+
+
+def configure_logging(level: str, path: pathlib.Path | None = None) -> None:
+    """Log one line per event to ``path`` or standard error."""
+    logging.basicConfig(
+        level=level.upper(),
+        format="%(asctime)s %(levelname)s %(name)s %(message)s",
+        filename=None if path is None else str(path),
+        force=True,
+    )

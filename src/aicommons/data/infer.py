@@ -1,0 +1,239 @@
+"""What kind of columns a table has, guessed from the table itself: for a demo, or to draft a dataset's description.
+
+Called by ``commons demo table`` and ``commons dataset``. A real run's schema is agreed by people; this drafts one. Ranges
+are rounded outward to two significant digits, so that no single record's value is repeated. What is left out: rare
+levels of a category are listed as they are.
+"""
+
+import collections
+import dataclasses
+import decimal
+import enum
+import math
+import pathlib
+from collections.abc import Collection, Sequence
+
+from aicommons.data import columns, reading, sources
+from aicommons.domain import errors
+
+MOST_LEVELS = 20
+"""A text column with more different values is taken for free text or an identifier."""
+MOST_NUMBERED_CLASSES = 10
+"""A target of whole numbers with at most so many different values is taken for classes."""
+REMEMBERED = 64
+"""Different values of one column that are counted, at most."""
+MOSTLY = 0.9
+"""A column in which more than this share of cells are numbers is meant to be numeric: its texts are mistakes."""
+EXACT_DIGITS = 1100
+"""Every float64 has at most 1,075 significant decimal digits."""
+LEAST_PRESENT = 0.5
+"""A column with a smaller share of cells filled costs more rows than it is worth."""
+ABSURD = 1e12
+"""Larger magnitudes are taken for mistakes: no unit that people use for a record needs them."""
+
+
+class Task(enum.Enum):
+    """What a target asks for."""
+
+    CLASSIFICATION = "classification"
+    REGRESSION = "regression"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Inferred:
+    """A drafted description of a table."""
+
+    columns: tuple[columns.ColumnSpec, ...]
+    """Features in the table's order, then the target."""
+    task: Task
+    """Whether the target is a class or a number."""
+    rows: int
+    """Rows of all files together, complete or not."""
+    notices: tuple[str, ...]
+    """What was decided and left out, as sentences."""
+
+
+@dataclasses.dataclass(slots=True)
+class _Summary:
+    """What is known of one column so far."""
+
+    numbers: int = 0
+    present: int = 0
+    whole: bool = True
+    low: float = math.inf
+    high: float = -math.inf
+    rising: bool = True
+    values: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
+    first_text: str | None = None
+    """Place of the first cell that is no number."""
+    first_absurd: str | None = None
+    """Place of the first number that is infinite or absurdly large."""
+
+    @property
+    def numeric(self) -> bool:
+        return self.numbers == self.present
+
+    def add(self, text: str, place: str, number: float | None) -> None:
+        self.present += 1
+        if len(self.values) <= REMEMBERED:
+            self.values[columns.label(text)] += 1
+        if number is None:
+            self.first_text = self.first_text or place
+            return
+        if abs(number) > ABSURD:
+            self.first_absurd = self.first_absurd or place
+        self.rising = self.rising and (self.numbers == 0 or number == self.high + 1)
+        self.whole = self.whole and number.is_integer()
+        self.numbers += 1
+        self.low, self.high = min(self.low, number), max(self.high, number)
+
+    def check(self) -> None:
+        """Refuse a column of numbers in which a cell is text, infinite or absurd."""
+        if not self.numeric and self.numbers > MOSTLY * self.present:
+            raise errors.TableError(
+                "text in a numeric column",
+                which=self.first_text,
+                expected="a number",
+                got="text",
+                next_step="Correct this cell, or leave it empty if the value is not known.",
+            )
+        if self.numeric and self.first_absurd is not None:
+            raise errors.TableError(
+                "an infinite or absurd number",
+                which=self.first_absurd,
+                expected=f"a number between -{ABSURD:g} and {ABSURD:g}",
+                got="a number outside",
+                next_step="Correct this cell, or leave it empty if the value is not known.",
+            )
+
+
+def infer_columns(paths: Sequence[pathlib.Path], target: str, *, drop: Collection[str] = ()) -> Inferred:
+    """Return a draft of the columns of one table, or of several tables with the same columns.
+
+    Args:
+        paths: the files; those of several sites are read as one table.
+        target: name of the column to predict.
+        drop: names of columns that are neither features nor target (the site, a group).
+
+    Raises:
+        errors.TableError: a missing target, one class only, no rows, no usable feature, or files that do not fit.
+    """
+    summaries, rows, notices = _summarised(paths, target, {"", *drop} - {target})
+    task, target_spec = _target(paths[0], target, summaries[target])
+    told = (
+        f"{target} is read as {len(target_spec.levels)} classes (classification)."
+        if task is Task.CLASSIFICATION
+        else f"{target} is read as a number (regression)."
+    )
+    notices.append(told)
+    specs = []
+    for name, summary in summaries.items():
+        if name == target:
+            continue
+        reason = _unusable(summary, rows)
+        if reason is None:
+            specs.append(_feature(name, summary))
+        else:
+            notices.append(f"{name} is left out: {reason}.")
+    if not specs:
+        raise errors.TableError("no column can serve as a feature", which=paths[0].name, expected="at least 1 feature")
+    return Inferred((*specs, target_spec), task, rows, tuple(notices))
+
+
+def _summarised(
+    paths: Sequence[pathlib.Path], target: str, ignored: Collection[str]
+) -> tuple[dict[str, _Summary], int, list[str]]:
+    if not paths:
+        raise errors.InputError("no table was given", expected="at least 1 file", got="0 files")
+    opened = [sources.inspect(path) for path in paths]
+    summaries = {name: _Summary() for name in opened[0].header if name not in ignored}
+    notices: list[str] = []
+    rows = 0
+    for source in opened:
+        source.index(target)
+        places = [(name, source.index(name), summary) for name, summary in summaries.items()]
+        notices.extend(source.notices)
+        for row in sources.rows(source):
+            rows += 1
+            for name, place, summary in places:
+                _add(source, row, summary, name=name, place=place)
+    for summary in summaries.values():
+        summary.check()
+    if rows == 0:
+        raise errors.TableError("the file has a header only", which=paths[0].name, expected="rows", got="0 rows")
+    return summaries, rows, notices
+
+
+def _add(source: sources.Source, row: sources.Row, summary: _Summary, *, name: str, place: int) -> None:
+    text = row.cells[place].strip()
+    if text.lower() in columns.MISSING:
+        return
+    number = sources.parse_number(text, decimal_comma=source.decimal_comma)
+    # Naming the place costs more than reading the cell, so only where it may be needed.
+    suspect = number is None or abs(number) > ABSURD
+    summary.add(text, sources.where(source.path, column=name, line=row.line) if suspect else "", number)
+
+
+def _target(path: pathlib.Path, name: str, summary: _Summary) -> tuple[Task, columns.ColumnSpec]:
+    if summary.present == 0:
+        raise errors.TableError("the target column is empty", which=sources.where(path, column=name), got="no value")
+    if len(summary.values) == 1:
+        raise reading.one_class(path, name)
+    if summary.numeric and not (summary.whole and len(summary.values) <= MOST_NUMBERED_CLASSES):
+        return Task.REGRESSION, _number(name, summary, columns.Role.TARGET)
+    if len(summary.values) > MOST_LEVELS:
+        raise errors.TableError(
+            "the target is text with too many different values",
+            which=sources.where(path, column=name),
+            expected=f"a number, or at most {MOST_LEVELS} classes",
+            got="more classes",
+        )
+    levels = tuple(sorted(summary.values, key=_order))
+    return Task.CLASSIFICATION, columns.ColumnSpec(name, columns.Kind.CATEGORY, levels=levels, role=columns.Role.TARGET)
+
+
+def _order(level: str) -> tuple[float, str]:
+    """Order numbers by value, before texts by their letters."""
+    number = sources.parse_number(level, decimal_comma=False)
+    return (math.inf if number is None else number, level)
+
+
+def _unusable(summary: _Summary, rows: int) -> str | None:
+    if summary.present == 0:
+        return "it has no values"
+    if summary.present < LEAST_PRESENT * rows:
+        return "most of its values are missing, and rows with a gap are not used"
+    if len(summary.values) == 1:
+        return "it has one value only"
+    if summary.numeric and summary.rising and summary.present > MOST_LEVELS:
+        return "it numbers the rows"
+    if not summary.numeric and len(summary.values) > MOST_LEVELS:
+        return f"it is text with more than {MOST_LEVELS} different values"
+    return None
+
+
+def _feature(name: str, summary: _Summary) -> columns.ColumnSpec:
+    if summary.numeric:
+        return columns.ColumnSpec(name, columns.Kind.NUMERIC, lo=rounded_down(summary.low), hi=rounded_up(summary.high))
+    return columns.ColumnSpec(name, columns.Kind.CATEGORY, levels=tuple(sorted(summary.values, key=_order)))
+
+
+def _number(name: str, summary: _Summary, role: columns.Role) -> columns.ColumnSpec:
+    return columns.ColumnSpec(
+        name, columns.Kind.NUMERIC, lo=rounded_down(summary.low), hi=rounded_up(summary.high), role=role
+    )
+
+
+def rounded_up(value: float) -> float:
+    """Return the smallest number of two significant decimal digits that is not below ``value`` (finite)."""
+    exact = decimal.Decimal(value)
+    if not exact:
+        return 0.0
+    with decimal.localcontext(prec=EXACT_DIGITS):
+        step = decimal.Decimal(1).scaleb(exact.adjusted() - 1)
+        return float((exact / step).to_integral_value(decimal.ROUND_CEILING) * step)
+
+
+def rounded_down(value: float) -> float:
+    """Return the largest number of two significant decimal digits that is not above ``value`` (finite)."""
+    return -rounded_up(-value) + 0.0

@@ -1,0 +1,169 @@
+"""What is hashed or signed, byte for byte: ABI digests, EIP-712 messages and canonical JSON.
+
+Every byte string that two parties must agree on is built here (secure-aggregation section 2, "Digests" and "Who signs
+what"; EIP-712; RFC 8785). The tagged BLAKE2b hashes inside a round are numbers' business: ``learning/secagg``. This is
+the only module that imports eth_abi (besides ``ledger/events.py``) and eth_hash.
+"""
+
+import dataclasses
+import functools
+import json
+from collections.abc import Sequence
+
+import eth_abi
+import rfc8785
+from eth_hash.auto import keccak as _keccak
+
+from aicommons.domain import errors, ids, messages, run
+
+DOMAIN_NAME = "AI Commons Secure Aggregation"
+DOMAIN_VERSION = "2"
+DOMAIN_TYPE = "EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
+SESSION_TAG = "AIC/secagg/2"
+MAX_DOCUMENT = 4 * 2**20
+"""Largest JSON document accepted, in bytes."""
+
+
+def keccak(data: bytes) -> bytes:
+    """Return keccak256 of ``data``, 32 bytes."""
+    return bytes(_keccak(data))
+
+
+def canonical_json(document: object) -> bytes:
+    """Return ``document`` as RFC 8785 canonical JSON.
+
+    Raises:
+        errors.InputError: a value that JSON cannot hold (NaN, an integer beyond 2^53, a non-text key).
+    """
+    try:
+        return rfc8785.dumps(document)  # type: ignore[arg-type]
+    except rfc8785.CanonicalizationError as err:
+        raise errors.InputError("the document cannot be written as canonical JSON", got=str(err)) from err
+
+
+def parse_json(data: bytes) -> object:
+    """Read canonical JSON, refusing any other spelling of the same document.
+
+    Raises:
+        errors.DecodeError: too long, not UTF-8, not JSON, or not in canonical form.
+    """
+    if len(data) > MAX_DOCUMENT:
+        raise errors.DecodeError("the document is too long", expected=f"at most {MAX_DOCUMENT} bytes", got=len(data))
+    try:
+        document = json.loads(data)
+        same = rfc8785.dumps(document) == data
+    except (ValueError, RecursionError) as err:
+        raise errors.DecodeError("the document is not JSON", expected="RFC 8785 canonical JSON") from err
+    if not same:
+        raise errors.DecodeError("the document is not in canonical form", expected="RFC 8785 canonical JSON")
+    return document  # type: ignore[no-any-return]
+
+
+def purpose_code(code: str) -> bytes:
+    """Return the 32 bytes that stand for a purpose such as ``DUO:0000007`` on the ledger."""
+    return keccak(code.encode())
+
+
+def run_id(spec: run.RunSpec) -> ids.RunId:
+    """Return keccak256(abi.encode(spec)); a struct of static fields encodes as its fields."""
+    return ids.RunId(keccak(eth_abi.encode(list(run.RUN_SPEC_TYPES), list(spec_values(spec)))))
+
+
+def spec_values(spec: run.RunSpec) -> tuple[object, ...]:
+    """Return the field values of ``spec`` in ABI order."""
+    return tuple(getattr(spec, field.name) for field in dataclasses.fields(spec))
+
+
+def roster_digest(run: ids.RunId, member_ids: Sequence[int], node_keys: Sequence[ids.Address]) -> bytes:
+    """Return the roster: keccak(runId, ids ascending, node keys in that order)."""
+    return keccak(eth_abi.encode(["bytes32", "uint256[]", "address[]"], [run, list(member_ids), list(node_keys)]))
+
+
+def committee_digest(roster: bytes, epoch: int, layout: int, points: Sequence[bytes]) -> bytes:
+    """Return the committee: keccak(roster, epoch, layout, points in roster order)."""
+    return keccak(eth_abi.encode(["bytes32", "uint32", "uint8", "bytes32[]"], [roster, epoch, layout, list(points)]))
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Place:
+    """Where signatures are valid: one contract on one chain."""
+
+    chain_id: int
+    contract: ids.Address
+    """Address of TrainingRuns."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class AttemptKey:
+    """Which attempt at which round of which run."""
+
+    run_id: ids.RunId
+    round_index: int
+    """From 0."""
+    attempt: int
+    """From 0, within the round."""
+
+
+def session_id(place: Place, key: AttemptKey, state_digest: bytes, committee: bytes) -> bytes:
+    """Return the sid of an attempt; ``state_digest`` is computed by the node itself, so other models mean other sids."""
+    types = ["bytes32", "uint256", "address", "bytes32", "uint32", "uint32", "bytes32", "bytes32"]
+    tag = keccak(SESSION_TAG.encode())
+    values = [tag, place.chain_id, place.contract, key.run_id, key.round_index, key.attempt, state_digest, committee]
+    return keccak(eth_abi.encode(types, values))
+
+
+def set_digest(member_ids: Sequence[int]) -> bytes:
+    """Return keccak(ids of the participant set, ascending)."""
+    return keccak(eth_abi.encode(["uint256[]"], [list(member_ids)]))
+
+
+def input_digest(sid: bytes, member_ids: Sequence[int], header_digests: Sequence[bytes]) -> bytes:
+    """Return keccak(sid, ids, header digests in that order)."""
+    return keccak(eth_abi.encode(["bytes32", "uint256[]", "bytes32[]"], [sid, list(member_ids), list(header_digests)]))
+
+
+@functools.cache
+def domain_separator(place: Place) -> bytes:
+    """Return the EIP-712 domain separator of TrainingRuns at ``place``."""
+    types = ["bytes32", "bytes32", "bytes32", "uint256", "address"]
+    named = [keccak(text.encode()) for text in (DOMAIN_TYPE, DOMAIN_NAME, DOMAIN_VERSION)]
+    return keccak(eth_abi.encode(types, [*named, place.chain_id, place.contract]))
+
+
+@functools.cache
+def type_hash(type_string: str) -> bytes:
+    """Return keccak of an EIP-712 type string."""
+    return keccak(type_string.encode())
+
+
+def message_digest(place: Place, message: messages.Message) -> bytes:
+    """Return the 32 bytes that are signed for ``message`` (EIP-712); all its fields are static 32-byte words."""
+    words = [type_hash(message.TYPE)]
+    for field in dataclasses.fields(message):
+        value = getattr(message, field.name)
+        words.append(value if isinstance(value, bytes) else value.to_bytes(32, "big"))
+    return keccak(b"\x19\x01" + domain_separator(place) + keccak(b"".join(words)))
+
+
+def abi_encode(types: Sequence[str], values: Sequence[object]) -> bytes:
+    """Return the ABI encoding of ``values`` (contract ABI specification, "Formal Specification of the Encoding").
+
+    Raises:
+        errors.InputError: a value does not fit its type.
+    """
+    try:
+        return eth_abi.encode(list(types), list(values))
+    except eth_abi.exceptions.EncodingError as err:
+        raise errors.InputError("a value does not fit its contract type", expected=", ".join(types)) from err
+
+
+def abi_decode(types: Sequence[str], data: bytes) -> tuple[object, ...]:
+    """Return the values that ``data`` encodes.
+
+    Raises:
+        errors.DecodeError: ``data`` is not an encoding of ``types``.
+    """
+    try:
+        return eth_abi.decode(list(types), data)
+    except (eth_abi.exceptions.DecodingError, OverflowError, UnicodeDecodeError) as err:
+        raise errors.DecodeError("not the ABI encoding of these types", expected=", ".join(types)) from err

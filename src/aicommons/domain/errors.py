@@ -1,0 +1,172 @@
+"""The error tree of the commons, drawn once; callers catch by branch.
+
+    CommonsError
+    ├── TemporaryError(delay)          the same call may succeed later
+    │   ├── LedgerUnreachable
+    │   └── StoreUnreachable
+    └── PermanentError                 the same call will fail again
+        ├── InputError                 something a person gave us (a file, an option, a document)
+        │   └── TableError             a row, column or value of a table; never shows a value
+        ├── DecodeError                foreign bytes that are not what they claim to be
+        ├── SignatureInvalid           a signature that does not match its signer
+        ├── LedgerRefused              the ledger or a contract refused a call, with the contract's error name
+        ├── LedgerMismatch             wrong chain, wrong code, or an answer that contradicts itself
+        ├── StoreRefused               the store refused: too large, over quota, not a member
+        │   └── StorageFull            no room left on the disk
+        ├── BlobNotFound               no such digest in the store
+        ├── DigestMismatch             bytes that do not hash to the digest they were asked for by
+        ├── AggregationRefused         a header, box, blob or sum that fails secure aggregation's checks
+        ├── ContributionRefused        numbers that a site will not send (not finite, over the bound, wrong length)
+        ├── JournalConflict            a second, different signature was asked for
+        ├── KeyRefused                 a keystore that cannot be opened
+        └── VerificationFailed         the first thing that does not match in ``run verify``
+
+Anything that is not a CommonsError is a bug and is logged loudly. The docstring of a class is what a person is told to
+do next when no better step is known at the place where it is raised.
+"""
+
+
+class CommonsError(Exception):
+    """Something went wrong.
+
+    Args:
+        message: what happened, in one sentence, without record values, keys or seeds.
+        which: the thing it happened to (a file, a run, a member, a digest).
+        expected: what would have been right.
+        got: what was there instead (never a record's value).
+        next_step: what a person can do now.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        which: str | None = None,
+        expected: object = None,
+        got: object = None,
+        next_step: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.which = which
+        self.expected = expected
+        self.got = got
+        self.next_step = next_step
+
+    def __str__(self) -> str:
+        parts = [self.message]
+        if self.which is not None:
+            parts.insert(0, f"{self.which}: ")
+        if self.expected is not None or self.got is not None:
+            parts.append(f" (expected {self.expected}, got {self.got})")
+        return "".join(parts)
+
+
+class TemporaryError(CommonsError):
+    """Try again later."""
+
+    def __init__(
+        self, message: str, *, delay: float = 1.0, which: str | None = None, next_step: str | None = None
+    ) -> None:
+        super().__init__(message, which=which, next_step=next_step)
+        self.delay = delay
+
+
+class LedgerUnreachable(TemporaryError):
+    """Check that the ledger is running (``commons ledger start``) and that its URL is right."""
+
+
+class StoreUnreachable(TemporaryError):
+    """Check that the store is running (``commons store start``) and that its URL is right."""
+
+
+class PermanentError(CommonsError):
+    """Trying again will not help."""
+
+
+class InputError(PermanentError):
+    """Correct the named field and run the command again; nothing was changed."""
+
+
+class TableError(InputError):
+    """Correct the named file, column or row and run the command again; nothing was changed."""
+
+
+class DecodeError(PermanentError):
+    """The bytes are not what they claim to be; ask their author for them again."""
+
+
+class SignatureInvalid(PermanentError):
+    """The message was not signed by the key it claims; do not act on it."""
+
+
+class LedgerRefused(PermanentError):
+    """The contract refused the call; its error name says why.
+
+    Args:
+        error: the custom error's name, or ``None`` when the ledger itself refused.
+        arguments: the custom error's decoded arguments.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        error: str | None = None,
+        arguments: tuple[object, ...] = (),
+        which: str | None = None,
+        next_step: str | None = None,
+    ) -> None:
+        super().__init__(message, which=which, next_step=next_step)
+        self.error = error
+        self.arguments = arguments
+
+
+class LedgerMismatch(PermanentError):
+    """Check the ledger's URL and the deployment file: they do not belong together."""
+
+
+class StoreRefused(PermanentError):
+    """The store will not take this; the message says which limit was met."""
+
+
+class StorageFull(StoreRefused):
+    """Free some space on the disk and start again; nothing that was recorded is lost."""
+
+
+class BlobNotFound(PermanentError):
+    """Nobody has stored these bytes here (yet), or they were erased after their retention time."""
+
+
+class DigestMismatch(PermanentError):
+    """The store returned other bytes than were asked for; use another store and tell its operator."""
+
+
+class AggregationRefused(PermanentError):
+    """A participant's message fails a check of secure aggregation; nothing was revealed.
+
+    Args:
+        reason: a short stable name of the failed check, such as ``box-does-not-open``.
+        member: the member whose message failed, if one is known.
+    """
+
+    def __init__(self, message: str, *, reason: str, member: int | None = None, which: str | None = None) -> None:
+        super().__init__(message, which=which)
+        self.reason = reason
+        self.member = member
+
+
+class ContributionRefused(PermanentError):
+    """This site's numbers were not sent; check the table's columns against the plan's schema."""
+
+
+class JournalConflict(PermanentError):
+    """A different message of this kind was signed before; this node keeps to the first one."""
+
+
+class KeyRefused(PermanentError):
+    """Check the passphrase and the keystore file, or restore the key with ``commons key restore``."""
+
+
+class VerificationFailed(PermanentError):
+    """The run's record does not hold; the message names the first thing that does not match."""

@@ -1,0 +1,309 @@
+"""What the ledger says happened: one frozen record per contract event, fields as in the interfaces (snake_case).
+
+``ledger/events.py`` decodes logs into these; ``protocol/view.py`` folds them. Their order is the ledger's.
+"""
+
+import dataclasses
+
+from aicommons.domain import ids, run
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Position:
+    """Where on the ledger an event stands."""
+
+    block: int
+    """Block number."""
+    index: int
+    """Log index within the block."""
+    time: int
+    """Block time in seconds."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Event:
+    """What all events share."""
+
+    at: Position
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class MemberApplied(Event):
+    """Somebody asks to be admitted."""
+
+    applicant: ids.Address
+    kind: int
+    node_key: ids.Address
+    reader_point: bytes
+    credential: bytes
+    profile: bytes
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class MemberAdmitted(Event):
+    """A member got its number."""
+
+    member_id: ids.MemberId
+    account: ids.Address
+    kind: int
+    node_key: ids.Address
+    credential: bytes
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class DatasetListed(Event):
+    """A holder listed a dataset."""
+
+    dataset_id: int
+    owner: ids.MemberId
+    card: ids.Digest
+    policy: bytes
+    free_commons: bool
+    price: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ConsentTerms:
+    """What a consent permits; fields in the ABI's order."""
+
+    dataset_id: int
+    purpose: bytes
+    """keccak256 of the purpose code."""
+    grantee: ids.MemberId
+    """Solver that may use it; 0 = any."""
+    problem: bytes
+    """Problem it may be used for; zero = any."""
+    expiry: int
+    """Block time in seconds at which it ends."""
+    max_uses: int
+    """Number of runs."""
+    document: bytes
+    """Digest of the consent record; zero when there is none."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ConsentGiven(Event):
+    """A holder permits a use."""
+
+    consent_id: bytes
+    dataset_id: int
+    holder: ids.MemberId
+    terms: ConsentTerms
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ConsentRevoked(Event):
+    """A holder took a permission back."""
+
+    consent_id: bytes
+    dataset_id: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ProblemStated(Event):
+    """A problem owner put a problem on the ledger."""
+
+    problem_id: bytes
+    owner: ids.MemberId
+    document: ids.Digest
+    deadline: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class RunOpened(Event):
+    """A solver opened a run; its id is the hash of its terms."""
+
+    run_id: ids.RunId
+    solver: ids.MemberId
+    spec: run.RunSpec
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Enrolled(Event):
+    """A member brought a dataset to a run."""
+
+    run_id: ids.RunId
+    member_id: ids.MemberId
+    dataset_id: int
+    version: int
+    consent_id: bytes
+    node_key: ids.Address
+    absence: run.Absence
+    exit_signature: bytes
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class RosterFixed(Event):
+    """Nobody joins any more."""
+
+    run_id: ids.RunId
+    roster: bytes
+    member_ids: tuple[int, ...]
+    """Ascending."""
+    node_keys: tuple[ids.Address, ...]
+    layout: int
+    faults: int
+    quorum: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Acked(Event):
+    """A member published its epoch key."""
+
+    run_id: ids.RunId
+    member_id: ids.MemberId
+    roster: bytes
+    epoch: int
+    point: bytes
+    pok_r: bytes
+    pok_z: bytes
+    signature: bytes
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Attempted(Event):
+    """What the messages of one attempt share."""
+
+    run_id: ids.RunId
+    member_id: ids.MemberId
+    round_index: int
+    attempt: int
+    sid: bytes
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Submitted(Attempted):
+    """A masked vector is in the store."""
+
+    header_digest: ids.Digest
+    signature: bytes
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Committed(Attempted):
+    """A member holds all inputs and fixed its masks."""
+
+    set_digest: bytes
+    input_digest: bytes
+    masks: bytes
+    signature: bytes
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Revealed(Attempted):
+    """A member's mask sums are in the store."""
+
+    salt: bytes
+    mine: bytes
+    document: ids.Digest
+    signature: bytes
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Resulted(Attempted):
+    """A member's word on the round's state."""
+
+    sum_digest: bytes
+    state_digest: bytes
+    signature: bytes
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class PhaseEntered(Event):
+    """An attempt moved on; ``set_bits`` has bit i set for the i-th roster member in the participant set."""
+
+    run_id: ids.RunId
+    round_index: int
+    attempt: int
+    phase: run.Phase
+    set_bits: int
+    deadline: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class RunStateChanged(Event):
+    """The run as a whole moved on; ``missing`` is a bitmap over the roster."""
+
+    run_id: ids.RunId
+    state: run.RunState
+    round_index: int
+    reason: run.Reason
+    missing: int
+    deadline: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class StateAgreed(Event):
+    """A quorum named the same session, and with it the same state."""
+
+    run_id: ids.RunId
+    rounds_done: int
+    """Position of the agreed state: what round ``rounds_done`` starts from."""
+    sid: bytes
+    """The session that the quorum named."""
+    state_digest: bytes
+    """As signed in Result; zero when the agreement came from Submits, whose sid binds it."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class AttemptStopped(Event):
+    """A member refused an attempt; nothing was revealed."""
+
+    run_id: ids.RunId
+    round_index: int
+    attempt: int
+    member_id: ids.MemberId
+    accused_id: ids.MemberId
+    reason: bytes
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Exited(Event):
+    """A member left the run by an exit that it signed."""
+
+    run_id: ids.RunId
+    member_id: ids.MemberId
+    last_round: int
+    signature: bytes
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Voided(Event):
+    """Submits that named another state than the agreed one; they are in no set."""
+
+    run_id: ids.RunId
+    round_index: int
+    attempt: int
+    seats: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Source:
+    """What one participant brought to a model."""
+
+    member_id: ids.MemberId
+    dataset_id: int
+    version: int
+    consent_id: bytes
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ModelRegistered(Event):
+    """A run's model was written down with its lineage."""
+
+    run_id: ids.RunId
+    registrant: ids.MemberId
+    plan: ids.Digest
+    card: ids.Digest
+    state_digest: bytes
+    rounds_done: int
+    sources: tuple[Source, ...]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class SharesGiven(Event):
+    """A co-owner's part of a model, of 1,000,000."""
+
+    run_id: ids.RunId
+    member_id: ids.MemberId
+    shares: int

@@ -1,0 +1,102 @@
+"""A run's terms and states, exactly as the ledger's TrainingRuns contract has them (same order, same numbers)."""
+
+import dataclasses
+import enum
+
+from aicommons.domain import ids
+
+
+class RunState(enum.IntEnum):
+    """Where a run stands as a whole."""
+
+    NONE = 0
+    ENROLLING = 1
+    ACKING = 2
+    RUNNING = 3
+    PAUSED = 4
+    COMPLETED = 5
+    ENDED = 6
+    ABORTED = 7
+
+    @property
+    def is_over(self) -> bool:
+        """True once nothing can change any more."""
+        return self >= RunState.COMPLETED
+
+
+class Phase(enum.IntEnum):
+    """Where an attempt at a round stands (secure-aggregation section 4)."""
+
+    NONE = 0
+    OPEN = 1
+    SUBMITTED = 2
+    FIXED = 3
+    UNMASKED = 4
+
+
+class Absence(enum.IntEnum):
+    """What an owner chose for the case that its node goes silent."""
+
+    WAIT = 0
+    EXIT = 1
+
+
+class Reason(enum.IntEnum):
+    """Why a run changed its state."""
+
+    NONE = 0
+    FINISHED = 1
+    TOO_FEW_PARTICIPANTS = 2
+    PATIENCE_OVER = 3
+    TOO_MANY_ATTEMPTS = 4
+    CANCELLED = 5
+    ACK_MISSING = 6
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class RunSpec:
+    """The immutable terms of a run; its id is their hash. Field order is the ABI's."""
+
+    problem: bytes
+    """Problem id, 32 bytes."""
+    plan: ids.Digest
+    """Digest of the Plan document."""
+    terms: ids.Digest
+    """Digest of the RunTerms document: readers, word count rules, retention, privacy."""
+    purpose: bytes
+    """keccak256 of the purpose code, 32 bytes."""
+    solver: ids.MemberId
+    """Member that opened the run."""
+    rounds: int
+    """Largest number of rounds."""
+    min_participants: int
+    """Smallest roster, at least 3."""
+    max_participants: int
+    """Largest roster, at most 48."""
+    layout: int
+    """1 = columns by the table of secure-aggregation section 4; 2 = disjoint pairs already from 6 members on."""
+    suite: int
+    """Cipher and word width, 1 to 4 (secure-aggregation section 2)."""
+    max_attempts: int
+    """Attempts allowed at one round."""
+    enrol_until: int
+    """Block time in seconds after which anybody may close the roster."""
+    phase_seconds: int
+    """How long a phase waits, in seconds."""
+    patience_seconds: int
+    """How long a paused run waits for an absent member, in seconds."""
+    solver_shares: int
+    """Solver's part of the model's 1,000,000 shares."""
+    owner_shares: int
+    """Problem owner's part of the model's 1,000,000 shares."""
+    bond: int
+    """Bond in the smallest unit of the ledger's money; 0 until the Vault exists."""
+    salt: bytes
+    """32 bytes that make the id unique."""
+
+
+RUN_SPEC_TYPES = (
+    "bytes32", "bytes32", "bytes32", "bytes32", "uint256", "uint32", "uint16", "uint16", "uint8", "uint8", "uint16",
+    "uint64", "uint32", "uint32", "uint32", "uint32", "uint256", "bytes32",
+)  # fmt: skip
+"""ABI types of RunSpec's fields, in order."""

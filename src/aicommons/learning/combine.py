@@ -1,0 +1,100 @@
+"""Combiners: what turns a round's sums into the next model, with the same bytes on every CPU.
+
+Plans and learners choose a combiner by name (``COMBINERS``) and never supply one. Everything here uses only + - * / and
+square root on float64 in a fixed order: IEEE 754 rounds each of them correctly, so order is all that could differ
+between machines. Hence no ``@``, ``dot``, ``sum``, ``linalg`` (their order depends on the kernel that the CPU selects),
+no ``exp`` or ``log`` (not correctly rounded), no builtin ``sum`` (compensated since Python 3.12). NumPy's element-wise
++ - * / and sqrt are single IEEE operations, never fused. Called by ``describe``, ``recipe`` and the learners.
+"""
+
+import itertools
+from collections.abc import Iterable
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from aicommons.learning import blocks
+
+Matrix = npt.NDArray[np.float64]
+
+NEWTON_STEP: Final = "newton_step"
+WEIGHTED_MEAN: Final = "weighted_mean"
+COMBINERS: Final = frozenset({NEWTON_STEP, WEIGHTED_MEAN})
+"""The names that a learner may give as its combiner."""
+
+SMALLEST_PIVOT = 2.0**-40
+"""Relative to its diagonal entry: below it the pivot is rounding error (2^-52 times the dimension, with a margin)."""
+
+
+def fixed_sum(values: Iterable[float]) -> float:
+    """Return the float64 sum of ``values`` from first to last, one addition at a time."""
+    total = 0.0
+    for value in values:
+        total += value
+    return total
+
+
+def newton_step(hessian: Matrix, gradient: blocks.Vector) -> blocks.Vector | None:
+    """Return the Newton step -H^-1 g of length p, or None if H is not positive definite.
+
+    Args:
+        hessian: float64[p, p]; only its lower triangle is read.
+        gradient: float64[p].
+    """
+    factor = cholesky(hessian)
+    if factor is None:
+        return None
+    return -_solve(factor, gradient)
+
+
+def weighted_mean(current: blocks.Vector, weighted_delta: blocks.Vector) -> blocks.Vector:
+    """Return ``current`` moved by the sum of the sites' deltas, each already multiplied by its site's share of rows.
+
+    Federated averaging (McMahan et al. 2017) written for sums: sum_i s_i w_i = w + sum_i s_i (w_i - w), sum_i s_i = 1.
+    Both arrays have the same shape.
+    """
+    return current + weighted_delta
+
+
+def cholesky(matrix: Matrix) -> Matrix | None:
+    """Return the lower factor L with L L' = ``matrix`` (float64[p, p]), or None if it is not positive definite.
+
+    Right-looking: column j is finished, then its outer product is taken off what is left, element by element. So every
+    element sees its subtractions in the order of j, whatever vector width the CPU has.
+    """
+    size = len(matrix)
+    left = np.array(matrix, dtype=np.float64, order="C", copy=True)
+    factor = np.zeros((size, size))
+    for j in range(size):
+        pivot = float(left[j, j])
+        if not pivot > SMALLEST_PIVOT * float(matrix[j, j]):
+            return None
+        column = left[j:, j] / np.sqrt(pivot)
+        factor[j:, j] = column
+        below = column[1:]
+        left[j + 1 :, j + 1 :] -= np.multiply.outer(below, below)
+    return factor
+
+
+def _solve(factor: Matrix, right: blocks.Vector) -> blocks.Vector:
+    """Return x with L L' x = ``right``: forward, then back substitution, one column at a time."""
+    x = right.copy()
+    for j in range(len(x)):
+        x[j] /= factor[j, j]
+        x[j + 1 :] -= factor[j + 1 :, j] * x[j]
+    for j in reversed(range(len(x))):
+        x[j] /= factor[j, j]
+        x[:j] -= factor[j, :j] * x[j]
+    return x
+
+
+def unpack_symmetric(packed: blocks.Vector, size: int) -> Matrix:
+    """Return the symmetric float64[size, size] whose upper triangle, row by row, is ``packed``."""
+    matrix = np.zeros((size, size))
+    starts = itertools.accumulate(range(size, 0, -1), initial=0)
+    for row, start in zip(range(size), starts, strict=False):
+        values = packed[start : start + size - row]
+        matrix[row, row:] = values
+        matrix[row:, row] = values
+    return matrix

@@ -1,0 +1,231 @@
+"""A recipe is what a node drives round by round: describe, fit with live figures, evaluate, finished.
+
+It composes a learner with round 0 (``describe``) and held-out evaluation (``evaluation``), so that every fit round also
+carries the current model's figures and no round is spent on them but the last. Made from a plan's document by everybody
+who takes part, reads or verifies; called by the node, ``verify``, ``testing`` and ``model``. It leaves out masking,
+the split into training and held-out rows (``splitting``) and reading files.
+"""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from aicommons.domain import errors
+from aicommons.learning import blocks, describe, evaluation, fields, learner, schema, state
+from aicommons.learning.learners import glm, mlp
+
+# A method called ``blocks`` hides the module inside its class.
+Block = blocks.Block
+Contribution = blocks.Contribution
+Vector = blocks.Vector
+Table = schema.Table
+
+DEFAULT_SEED = 1
+LARGEST_SEED = 2**53 - 1
+"""So that it stays a whole number in every JSON reader."""
+
+AnyLearner = glm.Glm | mlp.Mlp
+
+LEARNERS: Mapping[str, Callable[[schema.Task, fields.Fields], AnyLearner]] = {
+    "glm": glm.from_options,
+    "mlp": mlp.from_options,
+}
+"""Recipe name -> what reads its options."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Rows:
+    """One site's records in one round, raw units; they never leave the site."""
+
+    train: Table
+    """What is learned from."""
+    held_out: Table
+    """What the model is judged by; may be empty."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Recipe:
+    """One learner on one schema."""
+
+    name: str
+    """Its name in a plan, a key of ``LEARNERS``."""
+    schema: schema.Schema
+    """The columns."""
+    learner: AnyLearner
+    """What is fitted, with its options."""
+    seed: int = DEFAULT_SEED
+    """Draws the starting weights; public, the same for everybody."""
+
+    @property
+    def word_bits(self) -> int:
+        """Width of the ring's words that the blocks need: 64 means suite 3 or 4, 32 suite 1 or 2."""
+        return self.learner.word_bits
+
+    @property
+    def most_rounds(self) -> int:
+        """Rounds that a run takes at most: describe, the learner's steps, evaluate."""
+        return self.learner.most_steps + 2
+
+    def initial(self) -> state.State:
+        """Return the state before round 0."""
+        return state.State(state.Stage.DESCRIBE, 0, {})
+
+    def blocks(self, value: state.State) -> tuple[Block, ...]:
+        """Return the blocks of the round that starts at ``value``; none when it is finished."""
+        if value.stage is state.Stage.FINISHED:
+            return ()
+        if value.stage is state.Stage.DESCRIBE:
+            return describe.description_blocks(self.schema)
+        judged = evaluation.evaluation_blocks(self.schema.target, float(value.arrays["held_out_rows"][0]))
+        return judged if value.stage is state.Stage.EVALUATE else (*self.learner.blocks(value), *judged)
+
+    def contribute(
+        self, value: state.State, rows: Rows, *, local_state: bytes | None = None, rng: np.random.Generator
+    ) -> tuple[Contribution, bytes | None]:
+        """Return what one site contributes at ``value`` and its new local state.
+
+        Raises:
+            errors.ContributionRefused: rows that do not fit the schema, numbers that are not finite, or a finished
+                state.
+        """
+        schema.check_table(self.schema, rows.train)
+        schema.check_table(self.schema, rows.held_out)
+        if value.stage is state.Stage.FINISHED:
+            raise errors.ContributionRefused("the run is finished; nothing is due", which="state")
+        if value.stage is state.Stage.DESCRIBE:
+            return describe.contribution(self.schema, rows.train, rows.held_out), local_state
+        judged = self._judged(value, rows.held_out)
+        if value.stage is state.Stage.EVALUATE:
+            return judged, local_state
+        fitted, local_state = self._fit(value, local_state, self._standardised(value, rows.train), rng)
+        contribution = {**fitted, **judged}
+        blocks.check_contribution(self.blocks(value), contribution)
+        return contribution, local_state
+
+    def combine(self, value: state.State, sums: Mapping[str, Vector]) -> state.State:
+        """Return the state after the round that started at ``value``; the same bytes on every machine.
+
+        Raises:
+            errors.ContributionRefused: the sums are not those of ``blocks(value)``, or ``value`` is finished.
+        """
+        blocks.check_contribution(self.blocks(value), sums)
+        if value.stage is state.Stage.FIT:
+            return self.learner.combine(value, sums)
+        if value.stage is state.Stage.EVALUATE:
+            return dataclasses.replace(value, stage=state.Stage.FINISHED)
+        if value.stage is state.Stage.FINISHED:
+            raise errors.ContributionRefused("the run is finished; nothing is due", which="state")
+        described = describe.combine(self.schema, sums)
+        if isinstance(described, state.Reason):
+            return state.State(state.Stage.FINISHED, 0, {}, described)
+        start = self.learner.initial(self.schema, self.seed)
+        return dataclasses.replace(start, arrays={**described, **start.arrays})
+
+    def metrics(self, value: state.State, sums: Mapping[str, Vector]) -> evaluation.Metrics | None:
+        """Return the figures of the model in ``value``, at which the ``sums`` were computed; None in round 0.
+
+        The sums may be everybody's or one site's own contribution.
+        """
+        if value.stage in {state.Stage.DESCRIBE, state.Stage.FINISHED}:
+            return None
+        return evaluation.metrics(self.schema.target, sums)
+
+    def is_finished(self, value: state.State) -> bool:
+        """Return whether no round is left to do; ``value.reason`` says why fitting ended."""
+        return value.stage is state.Stage.FINISHED
+
+    def has_model(self, value: state.State) -> bool:
+        """Return whether ``value`` can predict: round 0 is over and found rows and classes to learn from."""
+        return "mean" in value.arrays
+
+    def scores(self, value: state.State, features: state.Array) -> state.Array:
+        """Return logits, or predictions in the target's unit, for raw ``features`` float64[n, width].
+
+        Raises:
+            errors.InputError: the state holds no model, or another number of columns.
+        """
+        self._check_features(value, features)
+        scores = self.learner.scores(value, describe.standardise(value.arrays, features))
+        if self.schema.target.task is not schema.Task.GAUSSIAN:
+            return scores
+        return scores * value.arrays["target_scale"] + value.arrays["target_mean"]
+
+    def predict(self, value: state.State, features: state.Array) -> state.Array:
+        """Return predictions for raw ``features`` float64[n, width].
+
+        Values float64[n] in the target's unit, or probabilities float64[n, classes] in the order of the classes.
+
+        Raises:
+            errors.InputError: the state holds no model, or another number of columns.
+        """
+        scores = self.scores(value, features)
+        if self.schema.target.task is schema.Task.GAUSSIAN:
+            return scores
+        logits = scores if scores.ndim == 2 else np.stack([np.zeros(len(scores)), scores], axis=1)
+        probabilities: state.Array = np.exp(logits - np.logaddexp.reduce(logits, axis=1)[:, None])
+        return probabilities
+
+    def _judged(self, value: state.State, held_out: Table) -> Contribution:
+        """Return the evaluation's part of a contribution."""
+        target = self.schema.target
+        is_binomial = target.task is schema.Task.BINOMIAL
+        middle = evaluation.log_odds(value.arrays["class_rows"]) if is_binomial else 0.0
+        return evaluation.contribution(target, self.scores(value, held_out.features), held_out.target, middle=middle)
+
+    def _fit(
+        self, value: state.State, local_state: bytes | None, table: Table, rng: np.random.Generator
+    ) -> tuple[Contribution, bytes | None]:
+        """Return the learner's part of a contribution."""
+        if isinstance(self.learner, learner.LocalTraining):
+            return self.learner.train(value, local_state, table, rng)
+        return self.learner.partial(value, table), local_state
+
+    def _standardised(self, value: state.State, table: Table) -> Table:
+        """Return ``table`` as learners see it."""
+        target = table.target
+        if self.schema.target.task is schema.Task.GAUSSIAN:
+            target = (target - value.arrays["target_mean"]) / value.arrays["target_scale"]
+        return Table(describe.standardise(value.arrays, table.features), target)
+
+    def _check_features(self, value: state.State, features: state.Array) -> None:
+        """Check that there is a model for these columns."""
+        if not self.has_model(value):
+            raise errors.InputError(
+                "there is no model to predict with", which="state", expected="a fitted state", got=value.stage.value
+            )
+        if features.ndim != 2 or features.shape[1] != self.schema.width:
+            raise errors.InputError(
+                "the table has other columns than the model",
+                which="features",
+                expected=f"float64[rows, {self.schema.width}]",
+                got=list(features.shape),
+            )
+
+
+def from_plan(document: object) -> Recipe:
+    """Return the recipe that a plan's document describes: ``{"recipe": "glm", "schema": {...}, options...}``.
+
+    Raises:
+        errors.InputError: naming the field that is missing, unknown or wrong.
+    """
+    reader = fields.Fields(document, "plan")
+    name = reader.text("recipe")
+    if name not in LEARNERS:
+        raise reader.refusal("recipe", f"one of {sorted(LEARNERS)}", name)
+    columns = schema.from_document(reader.value("schema"))
+    seed = reader.whole_within("seed", 0, LARGEST_SEED) if reader.has("seed") else DEFAULT_SEED
+    chosen = LEARNERS[name](columns.target.task, reader)
+    reader.close()
+    chosen.check_size(columns)
+    return Recipe(name, columns, chosen, seed)
+
+
+def to_plan(value: Recipe) -> dict[str, object]:
+    """Return the plan's document with every option written out; ``from_plan`` gives the recipe back."""
+    return {
+        "recipe": value.name,
+        "seed": value.seed,
+        "schema": schema.to_document(value.schema),
+        **value.learner.options(),
+    }

@@ -1,0 +1,368 @@
+"""The columns that a plan expects and the numeric table that a site makes from its records.
+
+A ``Schema`` is public: it is part of the plan, and every bound in ``learning/`` that must not depend on anybody's data
+(block caps, standardisation) comes from its declared ranges. Sites read their files elsewhere (``data/``) and hand over
+a ``Table`` of float64 columns in the schema's order. Called by ``recipe`` and by everybody who builds or shows a plan.
+
+Categories become one column of 0 or 1 per level, for *all* levels: with a ridge penalty no reference level has to be
+dropped, and the coefficients do not depend on which level comes first. A reference level can still be had by declaring
+numeric 0/1 columns. Numeric features outside their declared range are refused, never clipped.
+"""
+
+import dataclasses
+import enum
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from aicommons.domain import errors
+from aicommons.learning import blocks, fields
+
+MOST_FEATURES = 10_000
+"""More belong into a sparse or hashed representation, which these learners do not have."""
+MOST_LEVELS = 1_000
+"""Per category and per target: identifiers and free text are caught by it."""
+LONGEST_NAME = 200
+"""Characters of a column, level or class name."""
+
+
+class Kind(enum.Enum):
+    """What a feature's values are."""
+
+    NUMERIC = "numeric"
+    """A number within the declared range."""
+    CATEGORY = "category"
+    """One of the declared levels."""
+
+
+class Task(enum.Enum):
+    """What is predicted."""
+
+    BINOMIAL = "binomial"
+    """One of two classes."""
+    GAUSSIAN = "gaussian"
+    """A number."""
+    MULTINOMIAL = "multinomial"
+    """One of several classes."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Feature:
+    """One input; make it with ``numeric`` or ``category``."""
+
+    name: str
+    """Column name in the owner's table."""
+    kind: Kind
+    """Numeric or category."""
+    lo: float | None = None
+    """Smallest value, in the column's unit; None for a category."""
+    hi: float | None = None
+    """Largest value, in the column's unit; None for a category."""
+    levels: tuple[str, ...] | None = None
+    """All values that may occur, in column order; None for a number."""
+
+    def __post_init__(self) -> None:
+        """Check the record.
+
+        Raises:
+            errors.InputError: a bad name, range or list of levels.
+        """
+        which = f"feature {self.name[:LONGEST_NAME]}"
+        _check_name(self.name, "feature")
+        if self.kind is Kind.NUMERIC:
+            _check_range(self.lo, self.hi, which)
+            if self.levels is not None:
+                raise errors.InputError("a numeric feature has no levels", which=which, expected="lo and hi")
+        else:
+            _check_labels(self.levels, which, least=1)
+            if self.lo is not None or self.hi is not None:
+                raise errors.InputError("a category has no range", which=which, expected="levels")
+
+    def columns(self) -> tuple["Column", ...]:
+        """Return the table columns that this feature fills, in order."""
+        if self.levels is not None:
+            return tuple(Column(f"{self.name}={level}", 0.0, 1.0) for level in self.levels)
+        if self.lo is None or self.hi is None:
+            raise errors.InputError("a numeric feature needs lo and hi", which=f"feature {self.name}")
+        return (Column(self.name, self.lo, self.hi),)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Column:
+    """One float64 column of a ``Table``, as every site and reader computes it from the schema."""
+
+    name: str
+    """The feature's name, for a category with ``=level``."""
+    lo: float
+    """Smallest declared value."""
+    hi: float
+    """Largest declared value."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Target:
+    """What is predicted."""
+
+    task: Task
+    """Two classes, a number, or several classes."""
+    name: str
+    """Column name in the owner's table."""
+    classes: tuple[str, ...] | None = None
+    """Labels in class-index order (two for binomial); None for a number. The second binomial class is "positive"."""
+    lo: float | None = None
+    """Smallest value, in the column's unit; None for classes."""
+    hi: float | None = None
+    """Largest value, in the column's unit; None for classes."""
+
+    def __post_init__(self) -> None:
+        """Check the record.
+
+        Raises:
+            errors.InputError: a bad name, range or list of classes.
+        """
+        which = f"target {self.name[:LONGEST_NAME]}"
+        _check_name(self.name, "target")
+        if self.task is Task.GAUSSIAN:
+            _check_range(self.lo, self.hi, which)
+            if self.classes is not None:
+                raise errors.InputError("a number has no classes", which=which, expected="lo and hi")
+            return
+        labels = _check_labels(self.classes, which, least=2)
+        if self.task is Task.BINOMIAL and len(labels) != 2:
+            raise errors.InputError("a binomial target has two classes", which=which, expected=2, got=len(labels))
+        if self.lo is not None or self.hi is not None:
+            raise errors.InputError("classes have no range", which=which, expected="classes")
+
+    def column(self) -> Column:
+        """Return the target as a bounded column: its range, or 0 to the last class index."""
+        if self.classes is not None:
+            return Column(self.name, 0.0, float(len(self.classes) - 1))
+        if self.lo is None or self.hi is None:
+            raise errors.InputError("a numeric target needs lo and hi", which=f"target {self.name}")
+        return Column(self.name, self.lo, self.hi)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Table:
+    """One site's rows as numbers; the columns are the schema's, in its order. Never leaves the site."""
+
+    features: npt.NDArray[np.float64]
+    """float64[rows, width], raw units; categories as 0/1 columns."""
+    target: blocks.Vector
+    """float64[rows]: class index, or the raw value."""
+
+    def __post_init__(self) -> None:
+        """Check the shapes.
+
+        Raises:
+            errors.InputError: not a matrix and a vector of float64 with equally many rows.
+        """
+        is_float = self.features.dtype == np.float64 and self.target.dtype == np.float64
+        has_shape = (self.features.ndim, self.target.ndim) == (2, 1) and len(self.features) == len(self.target)
+        if not is_float or not has_shape:
+            raise errors.InputError(
+                "a table has a wrong shape",
+                which="table",
+                expected="float64[rows, width] and float64[rows]",
+                got=f"{list(self.features.shape)} and {list(self.target.shape)}",
+            )
+
+    @property
+    def rows(self) -> int:
+        """Number of records."""
+        return len(self.target)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Schema:
+    """The columns a plan expects, in order."""
+
+    features: tuple[Feature, ...]
+    """Inputs."""
+    target: Target
+    """What is predicted."""
+
+    def __post_init__(self) -> None:
+        """Check the record.
+
+        Raises:
+            errors.InputError: no features, too many, or a name used twice.
+        """
+        if not 1 <= len(self.features) <= MOST_FEATURES:
+            raise errors.InputError(
+                "a schema has a wrong number of features",
+                which="schema",
+                expected=f"1 to {MOST_FEATURES}",
+                got=len(self.features),
+            )
+        seen = {self.target.name}
+        for feature in self.features:
+            if feature.name in seen:
+                raise errors.InputError("a column is named twice", which=f"feature {feature.name}", expected="once")
+            seen.add(feature.name)
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """The columns of a ``Table``'s features, in order."""
+        return tuple(column for feature in self.features for column in feature.columns())
+
+    @property
+    def width(self) -> int:
+        """Number of columns of a ``Table``'s features: one per number, one per level of each category."""
+        return sum(len(feature.levels) if feature.levels is not None else 1 for feature in self.features)
+
+    @property
+    def outputs(self) -> int:
+        """Number of values that a model gives per record: 1, or the number of classes if multinomial."""
+        return len(self.target.classes or ()) if self.target.task is Task.MULTINOMIAL else 1
+
+
+def numeric(name: str, lo: float, hi: float) -> Feature:
+    """Return a numeric feature with its declared range.
+
+    Raises:
+        errors.InputError: a bad name, or not lo < hi.
+    """
+    return Feature(name=name, kind=Kind.NUMERIC, lo=lo, hi=hi)
+
+
+def category(name: str, levels: Sequence[str]) -> Feature:
+    """Return a categorical feature with all its levels.
+
+    Raises:
+        errors.InputError: a bad name, no levels, or a level twice.
+    """
+    return Feature(name=name, kind=Kind.CATEGORY, levels=tuple(levels))
+
+
+def to_document(schema: Schema) -> dict[str, object]:
+    """Return ``schema`` as a JSON-able document; ``from_document`` gives it back."""
+    return {
+        "features": [_without_none(feature, {"kind": feature.kind.value}) for feature in schema.features],
+        "target": _without_none(schema.target, {"task": schema.target.task.value}),
+    }
+
+
+def from_document(document: object) -> Schema:
+    """Return the schema that ``document`` describes.
+
+    Raises:
+        errors.InputError: naming the first field that is missing, unknown or wrong.
+    """
+    reader = fields.Fields(document, "schema")
+    features = tuple(
+        _feature_from(item, f"schema: feature {index}")
+        for index, item in enumerate(reader.items("features", most=MOST_FEATURES))
+    )
+    target = _target_from(reader.value("target"))
+    reader.close()
+    return Schema(features, target)
+
+
+def check_table(schema: Schema, table: Table) -> None:
+    """Check a site's table against the schema before anything is computed from it.
+
+    Raises:
+        errors.ContributionRefused: a wrong width, a number that is not finite or not within its declared range, a
+            category column that is not 0 or 1, or a class index that does not exist. Never shows a value.
+    """
+    if table.features.shape[1] != schema.width:
+        raise errors.ContributionRefused(
+            "the table has other columns than the plan",
+            which="table",
+            expected=f"{schema.width} columns",
+            got=f"{table.features.shape[1]} columns",
+        )
+    for index, column in enumerate(schema.columns):
+        _check_column(column, table.features[:, index])
+    _check_column(schema.target.column(), table.target)
+    if schema.target.task is not Task.GAUSSIAN and not np.array_equal(table.target, np.rint(table.target)):
+        raise errors.ContributionRefused(
+            "a class index is not whole", which=f"column {schema.target.name}", expected="whole numbers"
+        )
+
+
+def _check_column(column: Column, values: blocks.Vector) -> None:
+    """Check one column's values; comparisons are false for NaN, so NaN is refused too."""
+    if not ((values >= column.lo) & (values <= column.hi)).all():
+        raise errors.ContributionRefused(
+            "a value is not within the declared range",
+            which=f"column {column.name}",
+            expected=f"{column.lo:g} to {column.hi:g}",
+            got="a value outside",
+            next_step="Correct the record or ask the plan's author for a wider range.",
+        )
+
+
+def _feature_from(document: object, which: str) -> Feature:
+    """Return one feature from its document."""
+    reader = fields.Fields(document, which)
+    name = reader.text("name", most=LONGEST_NAME)
+    kind = reader.text("kind")
+    if kind == Kind.NUMERIC.value:
+        feature = numeric(name, reader.number("lo"), reader.number("hi"))
+    elif kind == Kind.CATEGORY.value:
+        feature = category(name, reader.texts("levels", most=MOST_LEVELS))
+    else:
+        raise reader.refusal("kind", "numeric or category", kind)
+    reader.close()
+    return feature
+
+
+def _target_from(document: object) -> Target:
+    """Return the target from its document."""
+    reader = fields.Fields(document, "schema: target")
+    name = reader.text("name", most=LONGEST_NAME)
+    task = {task.value: task for task in Task}.get(reader.text("task"))
+    if task is None:
+        raise reader.refusal("task", "binomial, gaussian or multinomial", reader.text("task"))
+    if task is Task.GAUSSIAN:
+        target = Target(task, name, lo=reader.number("lo"), hi=reader.number("hi"))
+    else:
+        target = Target(task, name, classes=reader.texts("classes", most=MOST_LEVELS))
+    reader.close()
+    return target
+
+
+def _without_none(record: Feature | Target, enums: Mapping[str, str]) -> dict[str, object]:
+    """Return a record's fields as JSON-able values, absent ones left out."""
+    document: dict[str, object] = {}
+    for field in dataclasses.fields(record):
+        value = enums.get(field.name, getattr(record, field.name))
+        if value is not None:
+            document[field.name] = list(value) if isinstance(value, tuple) else value
+    return document
+
+
+def _check_name(name: str, what: str) -> None:
+    """Check a column's name."""
+    if not fields.is_label(name, LONGEST_NAME) or name != name.strip():
+        raise errors.InputError(
+            "a column has a bad name",
+            which=f"{what} name",
+            expected=f"1 to {LONGEST_NAME} characters without spaces at the ends",
+            got=repr(name[:LONGEST_NAME]),
+        )
+
+
+def _check_range(lo: float | None, hi: float | None, which: str) -> None:
+    """Check a declared range: finite, with a finite positive width."""
+    if lo is None or hi is None or not lo < hi or not math.isfinite(hi - lo):
+        raise errors.InputError("a range is wrong", which=which, expected="finite lo < hi", got=f"{lo} and {hi}")
+
+
+def _check_labels(labels: tuple[str, ...] | None, which: str, *, least: int) -> tuple[str, ...]:
+    """Check levels or classes: enough of them, each once, none empty."""
+    known = labels or ()
+    if not least <= len(known) <= MOST_LEVELS or len(set(known)) != len(known):
+        raise errors.InputError(
+            "a list of labels is wrong",
+            which=which,
+            expected=f"{least} to {MOST_LEVELS} different labels",
+            got=f"{len(known)} labels, {len(set(known))} different",
+        )
+    if not all(fields.is_label(label, LONGEST_NAME) for label in known):
+        raise errors.InputError("a label is empty or too long", which=which, expected=f"1 to {LONGEST_NAME} characters")
+    return known

@@ -1,0 +1,1 @@
+"""Secure aggregation, profile A: one masked vector per participant, mask sums by committee columns."""

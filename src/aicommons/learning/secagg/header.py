@@ -1,0 +1,192 @@
+"""The header: the small public message by which a participant commits to its masked vector and boxes its seeds.
+
+Masking builds it, checking and ``run verify`` parse it. Layout and lengths are exact; whatever differs is refused with
+a named reason before any arithmetic (secure-aggregation section 2, Header).
+"""
+
+import dataclasses
+import struct
+
+from aicommons.domain import errors
+from aicommons.learning.secagg import boxes, group, hashing, keys
+from aicommons.learning.secagg import session as sessions
+
+VERSION = 2
+
+_PREFIX = struct.Struct("<BBHHHQ")
+_DIGEST = 32
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Commitment:
+    """What a participant publishes about its masked vector and keys."""
+
+    ephemeral: bytes
+    """E_i: point of the one-time key under which seeds are boxed."""
+    blob_root: bytes
+    """yroot_i: commitment to the masked vector; authoritative."""
+    blob_digest: bytes
+    """SHA-256 of the masked vector; only locates it in a store."""
+    column_roots: tuple[bytes, ...]
+    """root_ic for every column: commitments to the chunk keys."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Header:
+    """A parsed header whose lengths, counts and context are right; `proof` and `boxes` are not checked yet."""
+
+    member_id: int
+    """The participant."""
+    context: bytes
+    """ctx_i, recomputed."""
+    commitment: Commitment
+    """The public fields."""
+    public_digest: bytes
+    """pd: hash of everything before the proof."""
+    proof: bytes
+    """Schnorr proof for the ephemeral point: 64 bytes."""
+    boxes: tuple[bytes, ...]
+    """Per roster position the sealed seeds of that member's columns."""
+
+
+def header_bytes(session: sessions.Session) -> int:
+    """Return the exact length of a header in bytes."""
+    return _boxes_offset(session) + sum(_box_bytes(session))
+
+
+def public_part(session: sessions.Session, member_id: int, commitment: Commitment) -> bytes:
+    """Return pub: the header's bytes up to the proof."""
+    prefix = _PREFIX.pack(*_expected_prefix(session))
+    return b"".join(
+        (
+            prefix,
+            session.participant_context(member_id),
+            commitment.ephemeral,
+            commitment.blob_root,
+            commitment.blob_digest,
+            *commitment.column_roots,
+        )
+    )
+
+
+def public_digest(public: bytes) -> bytes:
+    """Return pd, which the proof signs and every box authenticates."""
+    return hashing.tagged("aic/pub", public)
+
+
+def build(
+    session: sessions.Session, member_id: int, public: bytes, *, secret: bytes, nonce: bytes, seeds: tuple[bytes, ...]
+) -> bytes:
+    """Return the header's bytes.
+
+    Args:
+        session: the attempt.
+        member_id: the participant.
+        public: `public_part`.
+        secret: one-time scalar e_i of the ephemeral point in ``public``.
+        nonce: scalar for the proof, used once.
+        seeds: s_ic for every column.
+
+    Raises:
+        errors.AggregationRefused: ``point-invalid``: a member's epoch point is none.
+    """
+    digest = public_digest(public)
+    context, ephemeral = session.participant_context(member_id), group.multiply_base(secret)
+    parts = [public, group.prove(digest, secret, nonce)]
+    for index, point in enumerate(session.points):
+        key = _box_key(context, index, ephemeral, point, group.multiply(secret, point))
+        plaintext = b"".join([seeds[column] for column in session.layout.columns_of(index)])
+        parts.append(boxes.seal(key, plaintext, digest))
+    return b"".join(parts)
+
+
+def parse(raw: bytes, session: sessions.Session, member_id: int) -> Header:
+    """Return the header in ``raw``; total over any bytes.
+
+    Raises:
+        errors.AggregationRefused: ``member-unknown``, ``header-wrong-length``, ``header-wrong-version``, ``-suite``,
+            ``-columns``, ``-members``, ``-reserved``, ``-words`` or ``header-wrong-context``.
+    """
+    session.index_of(member_id)
+    _check_prefix(raw, session, member_id)
+    expected = header_bytes(session)
+    if len(raw) != expected:
+        raise _refused("length", f"{expected} bytes", f"{len(raw)}", member_id)
+    roots_end = _boxes_offset(session) - group.PROOF_BYTES
+    fields = [raw[start : start + _DIGEST] for start in range(_PREFIX.size, roots_end, _DIGEST)]
+    context = session.participant_context(member_id)
+    if fields[0] != context:
+        raise _refused("context", "that of this session and member", "another", member_id)
+    return Header(
+        member_id=member_id,
+        context=context,
+        commitment=Commitment(fields[1], fields[2], fields[3], tuple(fields[4:])),
+        public_digest=public_digest(raw[:roots_end]),
+        proof=raw[roots_end : roots_end + group.PROOF_BYTES],
+        boxes=_split_boxes(raw, session),
+    )
+
+
+def open_box(session: sessions.Session, header: Header, index: int, secret: bytes) -> dict[int, bytes] | None:
+    """Return column -> seed from the box of the member at ``index``, or ``None`` when it does not open.
+
+    The seeds are not checked against the roots here.
+
+    Args:
+        session: the attempt.
+        header: a header whose proof holds.
+        index: roster position of the member.
+        secret: its epoch key.
+
+    Raises:
+        errors.AggregationRefused: ``point-invalid``: the header's ephemeral point is none.
+    """
+    ephemeral = header.commitment.ephemeral
+    shared = group.multiply(secret, ephemeral)
+    key = _box_key(header.context, index, ephemeral, session.points[index], shared)
+    plaintext = boxes.open_sealed(key, header.boxes[index], header.public_digest)
+    if plaintext is None:
+        return None
+    columns = session.layout.columns_of(index)
+    size = keys.SEED_BYTES
+    return {column: plaintext[place * size : (place + 1) * size] for place, column in enumerate(columns)}
+
+
+def _box_key(context: bytes, index: int, ephemeral: bytes, point: bytes, shared: bytes) -> bytes:
+    return hashing.tagged("aic/seal", context, hashing.u32(index), ephemeral, point, shared)
+
+
+def _expected_prefix(session: sessions.Session) -> tuple[int, int, int, int, int, int]:
+    layout = session.layout
+    return VERSION, int(session.suite), len(layout.columns), layout.members, 0, session.words
+
+
+def _check_prefix(raw: bytes, session: sessions.Session, member_id: int) -> None:
+    if len(raw) < _PREFIX.size:
+        raise _refused("length", f"{header_bytes(session)} bytes", f"{len(raw)}", member_id)
+    names = ("version", "suite", "columns", "members", "reserved", "words")
+    for name, expected, got in zip(names, _expected_prefix(session), _PREFIX.unpack_from(raw), strict=True):
+        if got != expected:
+            raise _refused(name, str(expected), str(got), member_id)
+
+
+def _boxes_offset(session: sessions.Session) -> int:
+    return _PREFIX.size + _DIGEST * (4 + len(session.layout.columns)) + group.PROOF_BYTES
+
+
+def _box_bytes(session: sessions.Session) -> list[int]:
+    return [keys.SEED_BYTES * len(columns) + boxes.TAG_BYTES for columns in session.layout.held]
+
+
+def _split_boxes(raw: bytes, session: sessions.Session) -> tuple[bytes, ...]:
+    split, start = [], _boxes_offset(session)
+    for size in _box_bytes(session):
+        split.append(raw[start : start + size])
+        start += size
+    return tuple(split)
+
+
+def _refused(field: str, expected: str, got: str, member_id: int) -> errors.AggregationRefused:
+    return errors.AggregationRefused(
+        f"header {field}: expected {expected}, got {got}", reason=f"header-wrong-{field}", member=member_id
+    )

@@ -1,0 +1,122 @@
+"""The participant's one message: a vector hidden under one mask per column, and the header that commits to it.
+
+The node calls `shield` once per session, stores the two public results and erases the rest; secrets never leave this
+module (secure-aggregation sections 2 and 4, step 1). Storing and signing are the node's.
+"""
+
+import dataclasses
+import hashlib
+
+import numpy as np
+
+from aicommons.domain import errors
+from aicommons.learning.secagg import epoch, group, hashing, header, keys
+from aicommons.learning.secagg import session as sessions
+from aicommons.learning.secagg import suite as suites
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Submission:
+    """What a participant publishes in one round."""
+
+    header: bytes
+    """The header; its SHA-256 is signed in Submit."""
+    masked: suites.Words
+    """y_i: the masked vector."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Masked:
+    """A masked vector with the hashes that its header commits to."""
+
+    words: suites.Words
+    """y_i."""
+    blob_root: bytes
+    """yroot_i."""
+    blob_digest: bytes
+    """SHA-256 of y_i."""
+    column_roots: tuple[bytes, ...]
+    """root_ic for every column."""
+
+
+def shield(session: sessions.Session, member_id: int, vector: suites.Words, draw: epoch.Draw) -> Submission:
+    """Return the masked vector and its header. Call once per session: a second call makes a second header.
+
+    Args:
+        session: the attempt.
+        member_id: the participant.
+        vector: x_i, encoded words of the session's length and type.
+        draw: called for 32 bytes per column in order, then 32 for the one-time key, then 32 for the proof.
+
+    Raises:
+        errors.ContributionRefused: the vector has another length or type than the session.
+        errors.AggregationRefused: the member is unknown, or a member's point is none.
+    """
+    session.index_of(member_id)
+    _check_vector(session, vector)
+    own = hashlib.sha256(suites.byte_view(vector)).digest()
+    seeds = tuple(
+        keys.fresh_seed(session, member_id, column, fresh=draw(32), vector_digest=own)
+        for column in range(len(session.layout.columns))
+    )
+    secret = one_time_secret(session, member_id, fresh=draw(32), statement=own)
+    masked = mask(session, member_id, vector, seeds)
+    commitment = header.Commitment(
+        group.multiply_base(secret), masked.blob_root, masked.blob_digest, masked.column_roots
+    )
+    public = header.public_part(session, member_id, commitment)
+    nonce = group.hedged_nonce(secret, draw(32), header.public_digest(public))
+    built = header.build(session, member_id, public, secret=secret, nonce=nonce, seeds=seeds)
+    return Submission(built, masked.words)
+
+
+def mask(session: sessions.Session, member_id: int, vector: suites.Words, seeds: tuple[bytes, ...]) -> Masked:
+    """Return ``vector`` plus the keystream of every column's seed, with its hashes.
+
+    Args:
+        session: the attempt.
+        member_id: the participant.
+        vector: x_i, of the session's length and type.
+        seeds: s_ic for every column; each masks one vector, ever.
+    """
+    chunk_keys = [keys.chunk_keys(session, member_id, column, seed) for column, seed in enumerate(seeds)]
+    words = np.empty(session.words, session.suite.dtype)
+    located, hashes = hashlib.sha256(), []
+    stream = suites.Keystream(session.suite)
+    for chunk, span in enumerate(suites.chunk_slices(session.words, session.suite)):
+        part, source = words[span], vector[span]
+        for of_column in chunk_keys:
+            np.add(source, stream.words(of_column[chunk], part.size), out=part)
+            source = part
+        view = suites.byte_view(part)
+        hashes.append(keys.chunk_hash(view))
+        located.update(view)
+    roots = tuple(
+        keys.column_root(session.column_context(member_id, column), of_column)
+        for column, of_column in enumerate(chunk_keys)
+    )
+    root = keys.blob_root(session.participant_context(member_id), hashes)
+    return Masked(words, root, located.digest(), roots)
+
+
+def one_time_secret(session: sessions.Session, member_id: int, *, fresh: bytes, statement: bytes) -> bytes:
+    """Return a one-time scalar, hedged with what it will seal: a cloned machine never boxes two things under one key.
+
+    Args:
+        session: the attempt.
+        member_id: who seals.
+        fresh: 32 fresh random bytes.
+        statement: 32 bytes: the vector's SHA-256, or the input digest of a reveal.
+    """
+    return group.reduce_wide(
+        hashing.tagged_wide("aic/once", session.sid, hashing.member_bytes(member_id), fresh, statement)
+    )
+
+
+def _check_vector(session: sessions.Session, vector: suites.Words) -> None:
+    if vector.shape != (session.words,) or vector.dtype != session.suite.dtype:
+        raise errors.ContributionRefused(
+            "the encoded vector has another shape than the run",
+            expected=f"{session.suite.dtype}[{session.words}]",
+            got=f"{vector.dtype}{list(vector.shape)}",
+        )

@@ -1,0 +1,120 @@
+"""Mask sums: what the holders of a column compute from their seeds, and how they commit to it before revealing.
+
+A member calls `mask_sum` for each of its columns once the inputs are fixed, and `commit` for the fields of its Commit;
+after the certificate `reveal.py` publishes the sums (secure-aggregation sections 2 and 4, steps 3 and 4).
+"""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from aicommons.domain import errors
+from aicommons.learning.secagg import hashing, keys
+from aicommons.learning.secagg import session as sessions
+from aicommons.learning.secagg import suite as suites
+
+SeedsByMember = Mapping[int, Mapping[int, bytes]]
+"""Participant -> column -> seed, as `checking.check_submission` returned them for the whole set."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ColumnSum:
+    """The sum of all participants' masks in one column. Secret until its round is certified."""
+
+    cell: int
+    """Cell of participants; 0 when there is one."""
+    column: int
+    """The column."""
+    words: suites.Words
+    """M_c."""
+    leaves: tuple[bytes, ...]
+    """BLAKE3-256 of every chunk of M_c."""
+    manifest: bytes
+    """manifest_c: 32-byte commitment to M_c for this session, input set, cell and column."""
+    read_key: bytes
+    """K_c: the key under which M_c is stored, sealed to the run's readers."""
+
+
+def mask_sum(
+    session: sessions.Session, seeds_by_member: SeedsByMember, column: int, input_digest: bytes, *, cell: int = 0
+) -> ColumnSum:
+    """Return M_c with its commitment and read key.
+
+    Args:
+        session: the attempt.
+        seeds_by_member: seeds of every participant of the set S (of the cell), with this column among them.
+        column: one of the caller's columns.
+        input_digest: 32 bytes: session, set and header digests.
+        cell: cell of participants.
+
+    Raises:
+        errors.AggregationRefused: ``seed-missing``: a participant's seed of this column is not there, or nobody's.
+    """
+    members = sorted(seeds_by_member)
+    missing = [member_id for member_id in members if column not in seeds_by_member[member_id]]
+    if missing or not members:
+        raise errors.AggregationRefused(
+            f"no seed of column {column}", reason="seed-missing", member=missing[0] if missing else None
+        )
+    seeds = [seeds_by_member[member_id][column] for member_id in members]
+    chunk_keys = [
+        keys.chunk_keys(session, member_id, column, seed) for member_id, seed in zip(members, seeds, strict=True)
+    ]
+    words, leaves = _sum_streams(session, chunk_keys)
+    return ColumnSum(
+        cell=cell,
+        column=column,
+        words=words,
+        leaves=leaves,
+        manifest=manifest(session, column, input_digest, leaves=leaves, cell=cell),
+        read_key=hashing.tagged("aic/read", session.sid, hashing.u32(cell), hashing.u32(column), b"".join(seeds)),
+    )
+
+
+def manifest(
+    session: sessions.Session, column: int, input_digest: bytes, *, leaves: Sequence[bytes], cell: int = 0
+) -> bytes:
+    """Return manifest_c, the 32-byte commitment to a mask sum with these chunk hashes."""
+    return hashing.tagged(
+        "aic/mask", session.sid, input_digest, hashing.u32(cell), hashing.u32(column), b"".join(leaves)
+    )
+
+
+def commit(session: sessions.Session, member_id: int, sums: Sequence[ColumnSum], salt: bytes) -> tuple[bytes, bytes]:
+    """Return (mine, masks): what a member reveals about its sums, and what it signs before in Commit.
+
+    Args:
+        session: the attempt.
+        member_id: whose sums they are.
+        sums: of all its columns.
+        salt: 32 fresh random bytes, kept until Reveal; they stop a partner from copying the commitment.
+    """
+    ordered = sorted(sums, key=lambda each: (each.column, each.cell))
+    mine = rows_digest(session, member_id, [(each.cell, each.column, each.manifest) for each in ordered])
+    return mine, salted_commitment(session, member_id, salt=salt, mine=mine)
+
+
+def rows_digest(session: sessions.Session, member_id: int, rows: Sequence[tuple[int, int, bytes]]) -> bytes:
+    """Return ``mine`` of Reveal from (cell, column, manifest) rows, by column and within it by cell."""
+    encoded = b"".join([hashing.u32(cell) + hashing.u32(column) + digest for cell, column, digest in rows])
+    return hashing.tagged("aic/mine", session.sid, hashing.member_bytes(member_id), encoded)
+
+
+def salted_commitment(session: sessions.Session, member_id: int, *, salt: bytes, mine: bytes) -> bytes:
+    """Return ``masks`` of Commit."""
+    return hashing.tagged("aic/mc", session.sid, hashing.member_bytes(member_id), salt, mine)
+
+
+def _sum_streams(
+    session: sessions.Session, chunk_keys: Sequence[Sequence[bytes]]
+) -> tuple[suites.Words, tuple[bytes, ...]]:
+    """Return the sum of the keystreams of all participants and its chunk hashes; a chunk stays in cache throughout."""
+    words, leaves = np.zeros(session.words, session.suite.dtype), []
+    stream = suites.Keystream(session.suite)
+    for chunk, span in enumerate(suites.chunk_slices(session.words, session.suite)):
+        part = words[span]
+        for of_member in chunk_keys:
+            part += stream.words(of_member[chunk], part.size)
+        leaves.append(keys.chunk_hash(suites.byte_view(part)))
+    return words, tuple(leaves)

@@ -1,0 +1,1 @@
+"""The ledger: client, events, the embedded chain and the contracts' packaged artifacts."""

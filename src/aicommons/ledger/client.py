@@ -1,0 +1,219 @@
+"""The ledger client: events in, signed messages and calls out. Implements the ``Ledger`` port.
+
+One client per key and process. It knows the contracts' addresses from a deployment file and refuses a ledger that is
+not that chain or has other code there. Several endpoints, fees, reorganisations and finality come with other chains.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+
+from aicommons.domain import encoding, errors, events, ids, messages
+from aicommons.ledger import contracts, deployments, rpc, transactions
+from aicommons.ledger import events as logs
+from aicommons.protocol import ports
+
+RUNS = "TrainingRuns"
+FUNCTIONS = {
+    messages.Ack: "ack",
+    messages.Submit: "submit",
+    messages.Commit: "commit",
+    messages.Reveal: "reveal",
+    messages.Result: "result",
+    messages.Exit: "exit",
+}
+
+
+class Client:
+    """One key's access to one deployment of the commons."""
+
+    def __init__(self, connection: rpc.Rpc, deployment: deployments.Deployment, signer: ports.Signer) -> None:
+        self._rpc = connection
+        self._deployment = deployment
+        self._signer = signer
+        self.address = signer.address
+        self._nonce: int | None = None
+        self._next_block = deployment.first_block
+        self._addresses = {address: name for name, address in deployment.addresses.items()}
+
+    def __repr__(self) -> str:
+        return f"Client({ids.format_id(self.address)})"
+
+    @property
+    def place(self) -> encoding.Place:
+        """Chain and address of TrainingRuns."""
+        return encoding.Place(self._deployment.chain_id, self._deployment.addresses[RUNS])
+
+    def check(self) -> None:
+        """Check that the ledger is the chain of the deployment and has its code.
+
+        Raises:
+            errors.LedgerMismatch: another chain id, or no code at an address.
+        """
+        calls = [("eth_getCode", [ids.format_id(address), "latest"]) for address in self._addresses]
+        chain, *codes = rpc.batch(self._rpc, [("eth_chainId", []), *calls])
+        if int(chain, 16) != self._deployment.chain_id:
+            raise errors.LedgerMismatch(
+                "this is another chain", expected=self._deployment.chain_id, got=int(chain, 16)
+            )
+        for name, code in zip(self._addresses.values(), codes, strict=True):
+            if encoding.keccak(bytes.fromhex(code[2:])) != self._deployment.code_hashes[name]:
+                raise errors.LedgerMismatch("other code than deployed stands at this address", which=name)
+
+    def poll(self) -> Sequence[events.Event]:
+        """Return the events since the last call, in ledger order; raises ``errors.LedgerUnreachable``."""
+        query = {
+            "fromBlock": hex(self._next_block),
+            "toBlock": "latest",
+            "address": [ids.format_id(address) for address in self._addresses],
+        }
+        head, found = self._batch([("eth_blockNumber", []), ("eth_getLogs", [query])])
+        decoded = []
+        for log in found:
+            name = self._addresses.get(ids.parse_address(log["address"]))
+            event = logs.decode(name, log) if name is not None else None
+            if event is not None:
+                decoded.append(event)
+        last = max([int(head, 16), *(int(log["blockNumber"], 16) for log in found)])
+        self._next_block = max(self._next_block, last + 1)
+        return decoded
+
+    def post(self, key: encoding.AttemptKey, message: messages.Message, signed: bytes) -> None:
+        """Send a signed message of a run; see the port."""
+        fields = [getattr(message, field.name) for field in dataclasses.fields(message)]
+        place = (key.run_id, key.round_index, key.attempt, getattr(message, "member_id", 0))
+        match message:
+            case messages.Ack():
+                values: list[object] = [key.run_id, *fields[1:], signed]
+            case messages.Exit():
+                values = [*fields, signed]
+            case _:
+                values = [place, fields[0], *fields[2:], signed]
+        self.transact(RUNS, FUNCTIONS[type(message)], *values)
+
+    def refuse(self, key: encoding.AttemptKey, member_id: ids.MemberId, accused: ids.MemberId, reason: str) -> None:
+        """Stop an attempt; see the port. ``reason`` travels as up to 32 ASCII bytes."""
+        place = (key.run_id, key.round_index, key.attempt, member_id)
+        self.transact(RUNS, "refuse", place, accused, reason.encode()[:32].ljust(32, b"\0"))
+
+    def advance(self, run_id: ids.RunId) -> None:
+        """Ask the contract to act on a deadline that is over; see the port."""
+        self.transact(RUNS, "advance", run_id)
+
+    def register_model(self, run_id: ids.RunId, card: ids.Digest, state_digest: bytes) -> None:
+        """Write a finished run's model down; see the port."""
+        self.transact("ModelRegistry", "register", run_id, card, state_digest)
+
+    def transact(self, contract: str, function: str, *values: object) -> None:
+        """Send a call and return when it is recorded.
+
+        Raises:
+            errors.LedgerRefused: the contract reverted; carries its error's name and arguments.
+            errors.LedgerUnreachable: nobody answered; the call may or may not have been recorded.
+        """
+        data = contracts.call_data(contract, function, values)
+        receipt = self._send(self._deployment.addresses[contract], data)
+        if int(receipt["status"], 16) != 1:
+            self._explain(contract, function, data)
+
+    def call(self, contract: str, function: str, *values: object) -> tuple[object, ...]:
+        """Return what a view function answers; raises like ``transact``."""
+        entry = contracts.load(contract).functions[function]
+        request = self._request(contract, contracts.call_data(contract, function, values))
+        try:
+            answer = rpc.call(self._rpc, "eth_call", [request, "latest"])
+        except rpc.RpcFailure as failure:
+            raise _refusal(f"{contract}.{function}", failure) from failure
+        return encoding.abi_decode(entry.outputs, bytes.fromhex(answer[2:]))
+
+    def deploy(self, code: bytes) -> ids.Address:
+        """Create a contract and return its address; raises like ``transact``."""
+        nonce = self._take_nonce()
+        receipt = self._send_at(nonce, None, code)
+        if int(receipt["status"], 16) != 1:
+            raise errors.LedgerRefused("the ledger refused to create a contract")
+        return transactions.created_address(self.address, nonce)
+
+    def code_at(self, address: ids.Address) -> bytes:
+        """Return the code at ``address``; raises ``errors.LedgerUnreachable``."""
+        answer = rpc.call(self._rpc, "eth_getCode", [ids.format_id(address), "latest"])
+        return bytes.fromhex(answer[2:])
+
+    def send_to(self, address: ids.Address, data: bytes) -> None:
+        """Send calldata to an address; raises like ``transact``."""
+        if int(self._send(address, data)["status"], 16) != 1:
+            raise errors.LedgerRefused("the contract refused", which=ids.format_id(address))
+
+    def _send(self, to: ids.Address, data: bytes) -> dict[str, str]:
+        try:
+            return self._send_at(self._take_nonce(), to, data)
+        except rpc.RpcFailure as failure:
+            if "nonce" not in failure.message:
+                raise _refusal("the ledger", failure) from failure
+        self._nonce = None  # another process uses this key too: ask the ledger once more
+        try:
+            return self._send_at(self._take_nonce(), to, data)
+        except rpc.RpcFailure as failure:
+            self._nonce = None
+            raise _refusal("the ledger", failure) from failure
+
+    def _send_at(self, nonce: int, to: ids.Address | None, data: bytes) -> dict[str, str]:
+        signed = transactions.sign(
+            transactions.Transaction(self._deployment.chain_id, nonce, to, data), self._signer
+        )
+        name = ids.format_id(signed.digest)
+        try:
+            sent, receipt = rpc.batch_results(
+                self._rpc,
+                [("eth_sendRawTransaction", ["0x" + signed.raw.hex()]), ("eth_getTransactionReceipt", [name])],
+            )
+        except errors.LedgerUnreachable:
+            self._nonce = None
+            raise
+        is_recorded = isinstance(receipt, dict) and receipt.get("transactionHash") == name
+        if isinstance(sent, rpc.RpcFailure) and not is_recorded:  # a resend after a lost answer is recorded already
+            raise sent
+        self._nonce = nonce + 1
+        if not is_recorded:
+            raise errors.LedgerMismatch("the ledger has no receipt for a transaction it took", which=name)
+        return receipt
+
+    def _take_nonce(self) -> int:
+        if self._nonce is None:
+            answer = rpc.call(self._rpc, "eth_getTransactionCount", [ids.format_id(self.address), "latest"])
+            self._nonce = int(answer, 16)
+        return self._nonce
+
+    def _request(self, contract: str, data: bytes) -> dict[str, str]:
+        return {
+            "from": ids.format_id(self.address),
+            "to": ids.format_id(self._deployment.addresses[contract]),
+            "data": "0x" + data.hex(),
+            "gas": hex(transactions.GAS_LIMIT),
+        }
+
+    def _explain(self, contract: str, function: str, data: bytes) -> None:
+        try:
+            rpc.call(self._rpc, "eth_call", [self._request(contract, data), "latest"])
+        except rpc.RpcFailure as failure:
+            raise _refusal(f"{contract}.{function}", failure) from failure
+        raise errors.LedgerRefused("the contract refused, and would not now", which=f"{contract}.{function}")
+
+    def _batch(self, calls: Sequence[tuple[str, Sequence[object]]]) -> list[object]:
+        try:
+            return rpc.batch(self._rpc, calls)
+        except rpc.RpcFailure as failure:
+            raise _refusal("the ledger", failure) from failure
+
+
+def _refusal(which: str, failure: rpc.RpcFailure) -> errors.LedgerRefused:
+    data = failure.data if isinstance(failure.data, str) else ""
+    try:
+        raw = bytes.fromhex(data.removeprefix("0x"))
+    except ValueError:
+        raw = b""
+    named = contracts.decode_failure(raw)
+    if named is None:
+        return errors.LedgerRefused(failure.message, which=which)
+    error, arguments = named
+    shown = ", ".join(ids.format_id(value) if isinstance(value, bytes) else str(value) for value in arguments)
+    return errors.LedgerRefused(f"refused: {error}({shown})", error=error, arguments=arguments, which=which)

@@ -1,0 +1,115 @@
+"""Logs to records: the one place where contract events become ``domain/events`` records.
+
+Called by the client for every log of the commons' contracts. Decoding is by the packaged ABI; a table says which record
+an event becomes and which of its names differ. Events that nobody reads yet are left out.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from aicommons.domain import encoding, errors, events, ids, run
+from aicommons.ledger import contracts
+
+Values = dict[str, Any]
+
+
+def decode(contract: str, log: Mapping[str, Any]) -> events.Event | None:
+    """Return the record of a JSON-RPC log of ``contract``, or ``None`` for an event that nobody reads.
+
+    Raises:
+        errors.DecodeError: the log does not fit the contract's ABI.
+    """
+    topics = [bytes.fromhex(topic[2:]) for topic in log["topics"]]
+    entry = contracts.load(contract).events.get(topics[0]) if topics else None
+    make = RECORDS.get((contract, entry.name)) if entry is not None else None
+    if entry is None or make is None:
+        return None
+    time = log.get("blockTimestamp")
+    if time is None:
+        raise errors.DecodeError("a log carries no block time", next_step="use a ledger that reports blockTimestamp")
+    at = events.Position(int(log["blockNumber"], 16), int(log["logIndex"], 16), int(time, 16))
+    return make(at, _values(entry, topics[1:], bytes.fromhex(log["data"][2:])))
+
+
+def _values(entry: contracts.Entry, topics: list[bytes], data: bytes) -> Values:
+    plain = [kind for kind, is_topic in zip(entry.types, entry.indexed, strict=True) if not is_topic]
+    from_data = iter(encoding.abi_decode(plain, data))
+    from_topics = iter(topics)
+    values: Values = {}
+    for name, kind, is_topic in zip(entry.names, entry.types, entry.indexed, strict=True):
+        value = encoding.abi_decode([kind], next(from_topics))[0] if is_topic else next(from_data)
+        values[name] = bytes.fromhex(value[2:]) if kind == "address" else value  # type: ignore[index]
+    return values
+
+
+def _record(kind: type[events.Event], **renamed: str) -> Callable[[events.Position, Values], events.Event]:
+    def make(at: events.Position, values: Values) -> events.Event:
+        return kind(at, **{renamed.get(name, _snake(name)): value for name, value in values.items()})
+
+    return make
+
+
+def _snake(name: str) -> str:
+    return "".join("_" + letter.lower() if letter.isupper() else letter for letter in name)
+
+
+def _consent_given(at: events.Position, values: Values) -> events.Event:
+    terms = events.ConsentTerms(*values["terms"])
+    return events.ConsentGiven(at, values["consentId"], values["datasetId"], values["holder"], terms)
+
+
+def _run_opened(at: events.Position, values: Values) -> events.Event:
+    return events.RunOpened(at, values["runId"], values["solver"], run.RunSpec(*values["spec"]))
+
+
+def _enrolled(at: events.Position, values: Values) -> events.Event:
+    values = values | {"absence": run.Absence(values["absence"])}
+    return _record(events.Enrolled)(at, values)
+
+
+def _roster_fixed(at: events.Position, values: Values) -> events.Event:
+    keys = tuple(ids.parse_address(key) for key in values["nodeKeys"])
+    values = values | {"ids": tuple(values["ids"]), "nodeKeys": keys}
+    return _record(events.RosterFixed, ids="member_ids")(at, values)
+
+
+def _phase_entered(at: events.Position, values: Values) -> events.Event:
+    values = values | {"phase": run.Phase(values["phase"])}
+    return _record(events.PhaseEntered, round="round_index", set="set_bits")(at, values)
+
+
+def _state_changed(at: events.Position, values: Values) -> events.Event:
+    values = values | {"state": run.RunState(values["state"]), "reason": run.Reason(values["reason"])}
+    return _record(events.RunStateChanged, round="round_index")(at, values)
+
+
+def _model_registered(at: events.Position, values: Values) -> events.Event:
+    sources = tuple(events.Source(*source) for source in values["sources"])
+    return _record(events.ModelRegistered, modelId="run_id")(at, values | {"sources": sources})
+
+
+ROUND = {"round": "round_index"}
+RECORDS: Mapping[tuple[str, str], Callable[[events.Position, Values], events.Event]] = {
+    ("Membership", "Applied"): _record(events.MemberApplied),
+    ("Membership", "Admitted"): _record(events.MemberAdmitted),
+    ("DataRegistry", "Listed"): _record(events.DatasetListed),
+    ("DataRegistry", "ConsentGiven"): _consent_given,
+    ("DataRegistry", "ConsentRevoked"): _record(events.ConsentRevoked),
+    ("Problems", "Stated"): _record(events.ProblemStated),
+    ("TrainingRuns", "RunOpened"): _run_opened,
+    ("TrainingRuns", "Enrolled"): _enrolled,
+    ("TrainingRuns", "RosterFixed"): _roster_fixed,
+    ("TrainingRuns", "Acked"): _record(events.Acked),
+    ("TrainingRuns", "Submitted"): _record(events.Submitted, **ROUND),
+    ("TrainingRuns", "Voided"): _record(events.Voided, **ROUND),
+    ("TrainingRuns", "Committed"): _record(events.Committed, **ROUND),
+    ("TrainingRuns", "Revealed"): _record(events.Revealed, **ROUND),
+    ("TrainingRuns", "Resulted"): _record(events.Resulted, **ROUND),
+    ("TrainingRuns", "StateAgreed"): _record(events.StateAgreed),
+    ("TrainingRuns", "AttemptStopped"): _record(events.AttemptStopped, **ROUND),
+    ("TrainingRuns", "Exited"): _record(events.Exited),
+    ("TrainingRuns", "PhaseEntered"): _phase_entered,
+    ("TrainingRuns", "RunStateChanged"): _state_changed,
+    ("ModelRegistry", "Registered"): _model_registered,
+    ("ModelRegistry", "SharesGiven"): _record(events.SharesGiven, modelId="run_id"),
+}

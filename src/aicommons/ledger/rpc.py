@@ -1,0 +1,140 @@
+"""JSON-RPC towards any Ethereum-type ledger: one request or one batch over a kept connection.
+
+``HttpRpc`` speaks to a server, ``LocalRpc`` to a ledger in the same process (simulations). Foreign answers are bounded
+and checked for shape here; what they mean is the client's business. No retries: errors say whether to try again.
+"""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+from aicommons.domain import errors
+
+MAX_ANSWER = 64 * 2**20
+"""Largest answer accepted, in bytes."""
+
+
+class RpcFailure(Exception):
+    """A JSON-RPC error object; the client turns it into an error of the tree."""
+
+    def __init__(self, code: int, message: str, data: object) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.data = data
+
+
+class Rpc(Protocol):
+    """Sends one JSON-RPC payload and returns the answer's bytes."""
+
+    def exchange(self, payload: bytes) -> bytes:
+        """Raises ``errors.LedgerUnreachable``."""
+
+
+class LocalRpc:
+    """A ledger in this process."""
+
+    def __init__(self, handle: Callable[[bytes], bytes]) -> None:
+        self._handle = handle
+
+    def exchange(self, payload: bytes) -> bytes:
+        """Return the ledger's answer."""
+        return self._handle(payload)
+
+
+class Reply(Protocol):
+    """What a transport returns."""
+
+    @property
+    def status(self) -> int:
+        """HTTP status."""
+
+    @property
+    def body(self) -> bytes:
+        """Body, empty when it was too long."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether the body is all of it."""
+
+
+class Transport(Protocol):
+    """Sends HTTP requests to one server, through a proxy where one is set."""
+
+    origin: str
+
+    def request(self, method: str, path: str, *, limit: int, headers: Mapping[str, str], body: bytes) -> Reply:
+        """Raises ``errors.LedgerUnreachable`` for network faults."""
+
+
+class HttpRpc:
+    """A ledger behind HTTP(S)."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    def exchange(self, payload: bytes) -> bytes:
+        """Return the server's answer.
+
+        Raises:
+            errors.LedgerUnreachable: no connection, a time-out, another status than 200, or an oversized answer.
+        """
+        headers = {"Content-Type": "application/json"}
+        reply = self._transport.request("POST", "", limit=MAX_ANSWER, headers=headers, body=payload)
+        if reply.status != 200 or not reply.complete:
+            raise errors.LedgerUnreachable(
+                f"the ledger answered with status {reply.status}", which=self._transport.origin
+            )
+        return reply.body
+
+
+def call(rpc: Rpc, method: str, params: Sequence[object]) -> Any:
+    """Return the result of one call.
+
+    Raises:
+        RpcFailure: the ledger answered with an error object.
+        errors.LedgerMismatch: the answer is not JSON-RPC.
+    """
+    return batch(rpc, [(method, params)])[0]
+
+
+def batch(rpc: Rpc, calls: Sequence[tuple[str, Sequence[object]]]) -> list[Any]:
+    """Return the results of ``calls``, which a ledger answers in order; raises like ``call``, for the first error."""
+    results = []
+    for result in batch_results(rpc, calls):
+        if isinstance(result, RpcFailure):
+            raise result
+        results.append(result)
+    return results
+
+
+def batch_results(rpc: Rpc, calls: Sequence[tuple[str, Sequence[object]]]) -> list[Any]:
+    """Return result or ``RpcFailure`` for each of ``calls``.
+
+    Raises:
+        errors.LedgerMismatch: the answer is not a JSON-RPC answer to these calls.
+    """
+    requests = [
+        {"jsonrpc": "2.0", "id": index, "method": method, "params": list(params)}
+        for index, (method, params) in enumerate(calls)
+    ]
+    try:
+        answers = json.loads(rpc.exchange(json.dumps(requests).encode()))
+    except ValueError as err:
+        raise errors.LedgerMismatch("the ledger's answer is not JSON") from err
+    if not isinstance(answers, list) or len(answers) != len(requests):
+        raise errors.LedgerMismatch("the ledger did not answer every call", expected=len(requests))
+    by_id = {answer.get("id"): answer for answer in answers if isinstance(answer, dict)}
+    return [_result(by_id.get(index)) for index in range(len(requests))]
+
+
+def _result(answer: object) -> Any:
+    if not isinstance(answer, dict):
+        raise errors.LedgerMismatch("the ledger did not answer every call")
+    failure = answer.get("error")
+    if failure is None:
+        return answer.get("result")
+    if not isinstance(failure, dict):
+        raise errors.LedgerMismatch("the ledger's error is not an object")
+    code = failure.get("code")
+    return RpcFailure(code if isinstance(code, int) else 0, str(failure.get("message")), failure.get("data"))

@@ -1,0 +1,160 @@
+"""Duty COMBINE: read a round's sum and compute the next state, the same bytes as every other reader.
+
+Everything used is held against what the holders signed. The sum and its salt are kept here, because masked vectors and
+epoch keys are erased later (secure-aggregation section 4, step 6 and Readers).
+"""
+
+import dataclasses
+
+from aicommons.domain import errors, events, ids, messages
+from aicommons.learning import recipe as recipes
+from aicommons.learning import state
+from aicommons.learning.secagg import checking, header, quantise, reading, reveal, suite
+from aicommons.node import agent as agents
+from aicommons.node import committing, frames, journal
+from aicommons.protocol import duties
+from aicommons.protocol import view as views
+
+
+def combine(agent: agents.Agent, duty: duties.Duty, current: views.RunView) -> None:
+    """Read round ``duty.round_index`` and keep its sum and the next state; returns early while a child is at work."""
+    place = current.unmasked(duty.round_index)
+    if place is None:
+        return
+    attempt = agents.attempt_of(agent, duty.run_id, current, place)
+    name = f"combine-{attempt.session.sid.hex()[:24]}"
+    result = agent.runner.take(name)
+    if result is None:
+        is_short = attempt.session.blob_bytes * len(attempt.participants) < committing.SHORT_WORK
+        agent.runner.start(name, Reading(agent, attempt).work, is_short=is_short)
+        result = agent.runner.take(name)
+    if result is None:
+        return
+    salt, sum_digest, words, after = frames.split(result)
+    sid = attempt.session.sid
+    agent.journal.keep_sum(duty.run_id, place[0], journal.SumRecord(sid, salt, sum_digest, words))
+    digest = reading.state_digest(sid, salt, after)
+    is_finished = attempt.terms.recipe.is_finished(state.decode(after))
+    agent.journal.keep_state(duty.run_id, journal.StateRecord(place[0] + 1, digest, after, is_finished))
+    _forget_inputs(agent, attempt)
+
+
+def _forget_inputs(agent: agents.Agent, attempt: agents.Attempt) -> None:
+    for member in attempt.participants:
+        digest = bytes(attempt.seen.submits[member].header_digest)
+        if agent.own.has(digest):
+            head = agent.own.get(digest, header.header_bytes(attempt.session))
+            agent.own.erase(header.parse(head, attempt.session, member).commitment.blob_digest)
+            agent.own.erase(digest)
+    record = agent.journal.reveal(attempt.session.sid)
+    for name in record.objects if record is not None else ():
+        agent.own.erase(name)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Reading:
+    """The job: open all columns, sum, and combine."""
+
+    agent: agents.Agent
+    attempt: agents.Attempt
+
+    def work(self) -> bytes:
+        """Return salt, sum digest, sum words and the next state's bytes as frames.
+
+        Raises:
+            errors.AggregationRefused: a document, column or vector fails a check.
+            errors.BlobNotFound: something is not in the store (yet).
+        """
+        agent, attempt = self.agent, self.attempt
+        secret = agent.signing.epoch_key(attempt.key.run_id, agents.EPOCH)
+        if secret is None:
+            raise errors.JournalConflict("this epoch's key was erased", which=ids.format_id(attempt.key.run_id))
+        inputs = committing.inputs_of(attempt, agent.ledger.place)
+        commits = committing.certified(attempt, inputs, agent.ledger.place)
+        documents = documents_of(agent, attempt, inputs, commits)
+        reading.agree_manifests(attempt.session, documents, list(commits))
+        own = [reader.member_id for reader in attempt.readers].index(agent.member_id)
+        columns = reading.open_columns(
+            attempt.session,
+            documents,
+            Objects(agent, attempt.session.blob_bytes + 64),
+            eyes=reading.Eyes(own, attempt.readers[own], secret),
+        )
+        got = reading.read(attempt.session, self._masked(inputs), columns)
+        after = advance_state(attempt, got.words)
+        return frames.join([got.salt, got.sum_digest, bytes(suite.byte_view(got.words)), state.encode(after)])
+
+    def _masked(self, inputs: committing.Inputs) -> list[bytes]:
+        """Return the masked vectors; those this node did not check before its own Commit are checked now."""
+        checked = self.agent.journal.reveal(self.attempt.session.sid) is not None
+        vectors = []
+        for member, digest in inputs.headers.items():
+            head, masked = committing.fetch_input(self.agent, self.attempt, member, digest)
+            if not checked:
+                checking.check_public(self.attempt.session, member, head, masked)
+            vectors.append(masked)
+        return vectors
+
+
+def advance_state(attempt: agents.Attempt, words: suite.Words) -> state.State:
+    """Return the state after a round whose ring sum is ``words``."""
+    return attempt.terms.recipe.combine(attempt.before, sums_of(attempt, words))
+
+
+def sums_of(attempt: agents.Attempt, words: suite.Words) -> dict[str, recipes.Vector]:
+    """Return the decoded sums of a round by block name."""
+    return quantise.decode(
+        attempt.blocks,
+        words,
+        members=len(attempt.session.member_ids),
+        word_bits=attempt.session.suite.word_bits,
+    )
+
+
+class Objects(dict[bytes, bytes]):
+    """Sealed columns, fetched when asked for; what is not there reads as absent."""
+
+    def __init__(self, agent: agents.Agent, limit: int) -> None:
+        super().__init__()
+        self._agent = agent
+        self._limit = limit
+
+    def get(self, key: bytes, default: bytes | None = None) -> bytes | None:  # type: ignore[override]
+        """Return the object of digest ``key``."""
+        try:
+            if self._agent.own.has(key):
+                return self._agent.own.get(key, self._limit)
+            return self._agent.store.get(key, self._limit)
+        except (errors.BlobNotFound, errors.DigestMismatch, errors.StoreRefused):
+            return default
+
+
+def documents_of(
+    agent: agents.Agent,
+    attempt: agents.Attempt,
+    inputs: committing.Inputs,
+    commits: dict[int, events.Committed],
+) -> dict[int, reveal.Document]:
+    """Return the checked documents of all certified members that revealed.
+
+    Raises:
+        errors.AggregationRefused: a Reveal is not signed, or does not open its commitment.
+    """
+    checked = {}
+    limit = 2**26
+    for member, commit in commits.items():
+        sent = attempt.seen.reveals.get(member)
+        if sent is None:
+            continue
+        message = messages.Reveal(sent.sid, ids.MemberId(member), sent.salt, sent.mine, sent.document)
+        if not committing.is_signed(attempt, agent.ledger.place, message, sent.signature):
+            raise errors.AggregationRefused("a Reveal is not signed", reason="reveal-signature", member=member)
+        checked[member] = reveal.check_reveal(
+            attempt.session,
+            member,
+            committing.fetch(agent, sent.document, limit),
+            reveal.Claim(commit.masks, sent.salt, sent.mine, sent.document),
+            readers=len(attempt.readers),
+            input_digest=inputs.input_digest,
+        )
+    return checked

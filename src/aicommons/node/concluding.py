@@ -1,0 +1,154 @@
+"""Duties RESULT, REGISTER, RETIRE and ERASE: how a run ends at this node.
+
+A Result is this node's word on the last state; the first roster member to come writes the model down with its card; the
+site's own figures are computed for its eyes only; then the epoch key goes, and after the retention time the blobs.
+"""
+
+import dataclasses
+import json
+
+import numpy as np
+
+from aicommons.domain import documents, errors, ids, messages
+from aicommons.learning import evaluation, state
+from aicommons.learning import recipe as recipes
+from aicommons.learning.secagg import quantise, suite
+from aicommons.node import agent as agents
+from aicommons.protocol import duties
+from aicommons.protocol import view as views
+
+def result(agent: agents.Agent, duty: duties.Duty, current: views.RunView) -> None:
+    """Sign this node's word on the round's sum and state."""
+    attempt = agents.attempt_of(agent, duty.run_id, current, (duty.round_index, duty.attempt))
+    got = agent.journal.sum(duty.run_id, duty.round_index)
+    after = agent.journal.state(duty.run_id, duty.round_index + 1)
+    if got is None or after is None:
+        raise errors.TemporaryError("this round is not combined yet", which=f"round {duty.round_index}")
+    message = messages.Result(attempt.session.sid, agent.member_id, got.digest, after.digest)
+    agent.ledger.post(attempt.key, message, agent.signing.sign(message))
+
+
+def register(agent: agents.Agent, duty: duties.Duty, current: views.RunView) -> None:
+    """Write the run's model down: card to the store, lineage and shares to the ledger."""
+    if current.agreed is None:
+        return
+    kept = agent.journal.state(duty.run_id, current.agreed.rounds_done)
+    if kept is None:
+        raise errors.TemporaryError("the agreed state is not known here", which=ids.format_id(duty.run_id))
+    terms = agents.terms_of(agent, duty.run_id, current)
+    figures = federated_metrics(agent, duty.run_id, current, terms)
+    last = current.unmasked(max(0, current.agreed.rounds_done - 1))
+    participants = current.attempts[last].set_bits.bit_count() if last is not None else 0
+    card = documents.ModelCard(
+        run=ids.format_id(duty.run_id),
+        title=terms.plan.title,
+        not_for="Decisions about a single person without a responsible human being.",
+        metrics=in_words(figures),
+        rounds=current.agreed.rounds_done,
+        participants=participants,
+        privacy=terms.terms.privacy,
+    )
+    digest = ids.Digest(agent.store.put(card.encode()))
+    agent.ledger.register_model(duty.run_id, digest, kept.digest)
+
+
+def federated_metrics(
+    agent: agents.Agent, run_id: ids.RunId, current: views.RunView, terms: agents.Terms
+) -> evaluation.Metrics | None:
+    """Return the newest figures over all sites that were agreed as a secure sum, or ``None``."""
+    if current.roster is None:
+        return None
+    newest = agent.journal.state_index(run_id)
+    for position in range((newest[0] if newest else 0) - 1, -1, -1):
+        got, before = agent.journal.sum(run_id, position), agent.journal.state(run_id, position)
+        if got is None or before is None:
+            continue
+        figures = round_metrics(terms, before.data, got.data, members=len(current.roster.member_ids))
+        if figures is not None:
+            return figures
+    return None
+
+
+def round_metrics(
+    terms: agents.Terms, before: bytes, words: bytes, *, members: int
+) -> evaluation.Metrics | None:
+    """Return the figures in a round's sum, which judge the state that the round started from.
+
+    Args:
+        terms: the run's documents.
+        before: that state's bytes.
+        words: ring sum as kept in the journal.
+        members: roster size N.
+    """
+    value = state.decode(before)
+    declared = terms.recipe.blocks(value)
+    chosen = suite.Suite.AES_64 if terms.recipe.word_bits == 64 else suite.Suite.AES_32
+    ring = suite.as_words(words, chosen)
+    sums = quantise.decode(declared, ring, members=members, word_bits=terms.recipe.word_bits)
+    return terms.recipe.metrics(value, sums)
+
+
+def in_words(figures: evaluation.Metrics | None) -> dict[str, object]:
+    """Return figures as texts with 6 digits; documents hold no floating-point numbers."""
+    if figures is None:
+        return {}
+    return {
+        name: f"{value:.6f}"
+        for name in ("accuracy", "auc", "log_loss", "rmse", "r2")
+        if isinstance(value := getattr(figures, name, None), float)
+    }
+
+
+def retire(agent: agents.Agent, duty: duties.Duty, current: views.RunView) -> None:
+    """Judge the last state on the site's own rows, for the site, then erase the epoch key and prepared rows."""
+    if agent.journal.report(duty.run_id) is None and agent.member_id in current.enrolled:
+        name = f"report-{duty.run_id.hex()[:24]}"
+        found = agent.runner.take(name)
+        if found is None:
+            terms = agents.terms_of(agent, duty.run_id, current)
+            job = OwnReport(agent, terms, duty.run_id, current.enrolled[agent.member_id].dataset_id)
+            agent.runner.start(name, job.work)
+            found = agent.runner.take(name)
+        if found is None:
+            return
+        agent.journal.keep_report(duty.run_id, found)
+    agent.signing.erase_epoch_key(duty.run_id, agents.EPOCH)
+    agent.data.forget(duty.run_id)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class OwnReport:
+    """The job: figures of the last state on this site's held-out rows; they stay at the site."""
+
+    agent: agents.Agent
+    terms: agents.Terms
+    run_id: ids.RunId
+    dataset_id: int
+
+    def work(self) -> bytes:
+        """Return the figures as JSON text; empty when there is no model."""
+        kept = self.agent.journal.state(self.run_id)
+        made = self.terms.recipe
+        if kept is None or not made.has_model(state.decode(kept.data)):
+            return b"{}"
+        value = state.decode(kept.data)
+        rows = self.agent.data.rows(self.dataset_id, self.terms)
+        return json.dumps(own_metrics(made, value, rows), sort_keys=True).encode()
+
+
+def own_metrics(made: recipes.Recipe, value: state.State, rows: recipes.Rows) -> dict[str, object]:
+    """Return one site's figures on its held-out rows, computed in the same way as the secure sum's."""
+    judged = dataclasses.replace(value, stage=state.Stage.EVALUATE)
+    sums, _ = made.contribute(judged, rows, rng=np.random.default_rng(0))
+    figures = made.metrics(judged, sums)
+    counts: dict[str, object] = {"rows": len(rows.train.target), "held_out_rows": len(rows.held_out.target)}
+    return counts | in_words(figures)
+
+
+def erase(agent: agents.Agent, duty: duties.Duty, current: views.RunView) -> None:
+    """Erase what this node left in the store: the retention time after the end is over."""
+    del current
+    for digest in agent.journal.stored(duty.run_id):
+        agent.store.erase(digest)
+        agent.journal.forget_stored(duty.run_id, digest)
+

@@ -1,0 +1,104 @@
+"""Duties ACK and SUBMIT: make the epoch key known, then send one masked vector per session.
+
+The vector is computed, encoded and masked in a child process, so plain numbers and seeds end with it; what comes back
+is public. It is stored here durably, then in the store, then signed and announced: after a crash the same bytes are
+sent again and never a second header for one session (secure-aggregation section 4, step 1).
+"""
+
+import dataclasses
+
+import numpy as np
+
+from aicommons.domain import encoding, messages
+from aicommons.learning.secagg import epoch, masking, quantise, suite
+from aicommons.node import agent as agents
+from aicommons.node import frames
+from aicommons.protocol import duties
+from aicommons.protocol import view as views
+
+MOST_HEADER = 2**16
+"""Longest header of any layout, in bytes."""
+
+
+def acknowledge(agent: agents.Agent, duty: duties.Duty, current: views.RunView) -> None:
+    """Draw this epoch's key, keep it, and announce its point with a proof."""
+    roster = agents.roster_of(agent, duty.run_id, current)
+    digest = encoding.roster_digest(duty.run_id, roster.member_ids, roster.node_keys)
+    drawn = epoch.draw_secret(agent.draw)
+    secret = agent.signing.make_epoch_key(duty.run_id, agents.EPOCH, drawn)
+    key = encoding.AttemptKey(duty.run_id, 0, 0)
+    kept = agent.signing.payload("Ack", digest)
+    if kept is None:
+        point, proof = epoch.acknowledge(digest, agents.EPOCH, agent.member_id, secret=secret, draw=agent.draw)
+        kept = point + proof
+        agent.signing.keep_payload("Ack", digest, kept)
+    message = messages.Ack(digest, agents.EPOCH, agent.member_id, kept[:32], kept[32:64], kept[64:])
+    agent.ledger.post(key, message, agent.signing.sign(message))
+
+
+def submit(agent: agents.Agent, duty: duties.Duty, current: views.RunView) -> None:
+    """Send this site's masked vector for one session; returns early while the child is at work."""
+    attempt = agents.attempt_of(agent, duty.run_id, current, (duty.round_index, duty.attempt))
+    sid = attempt.session.sid
+    built = agent.journal.built(sid)
+    if built is None:
+        built = _build(agent, attempt, current.enrolled[agent.member_id].dataset_id)
+        if built is None:
+            return
+    for digest, limit in ((built[0], MOST_HEADER), (built[1], attempt.session.blob_bytes)):
+        agent.journal.keep_stored(duty.run_id, digest)
+        agent.store.put(agent.own.get(digest, limit))
+    message = messages.Submit(sid, agent.member_id, built[0])
+    agent.ledger.post(attempt.key, message, agent.signing.sign(message))
+
+
+def _build(agent: agents.Agent, attempt: agents.Attempt, dataset_id: int) -> tuple[bytes, bytes] | None:
+    name = f"contribute-{attempt.session.sid.hex()[:24]}"
+    result = agent.runner.take(name)
+    if result is None:
+        local = agent.journal.local(attempt.key.run_id, attempt.key.round_index)
+        job = Contribution(agent, attempt, dataset_id, local)
+        agent.runner.start(name, job.work)
+        result = agent.runner.take(name)
+    if result is None:
+        return None
+    built, masked, local_state = frames.split(result)
+    digests = agent.own.put(built), agent.own.put(masked)
+    if local_state:
+        agent.journal.keep_local(attempt.key.run_id, attempt.key.round_index + 1, local_state)
+    agent.journal.keep_built(attempt.key.run_id, attempt.session.sid, *digests)
+    return digests
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Contribution:
+    """The job: from the owner's records to a masked vector."""
+
+    agent: agents.Agent
+    attempt: agents.Attempt
+    dataset_id: int
+    local_state: bytes | None
+
+    def work(self) -> bytes:
+        """Return header, masked vector and the learner's new local state as frames.
+
+        Raises:
+            errors.TableError: the owner's table does not fit the plan.
+            errors.ContributionRefused: the numbers may not be sent.
+        """
+        attempt = self.attempt
+        made = attempt.terms.recipe
+        rows = self.agent.data.rows(self.dataset_id, attempt.terms)
+        draws = np.random.default_rng([made.seed, self.agent.member_id, attempt.key.round_index])
+        contribution, local_state = made.contribute(
+            attempt.before, rows, local_state=self.local_state, rng=draws
+        )
+        vector = quantise.encode(
+            attempt.blocks,
+            contribution,
+            members=len(attempt.session.member_ids),
+            word_bits=attempt.session.suite.word_bits,
+        )
+        sent = masking.shield(attempt.session, self.agent.member_id, vector, self.agent.draw)
+        return frames.join([sent.header, bytes(suite.byte_view(sent.masked)), local_state or b""])
+

@@ -1,0 +1,207 @@
+"""The node's memory: what must survive being killed, except keys and signatures (``signing.py`` holds those).
+
+One SQLite file per home: pinned rosters, states, sums, local learner state, names of the bytes built for sending and of
+the blobs left in the store. Seeds never get here. Every write is durable before the call returns. The reconciler and
+the duty handlers call it; the command line writes pins into it.
+"""
+
+import dataclasses
+import pathlib
+import sqlite3
+
+from aicommons.domain import errors, ids
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS pin(run BLOB PRIMARY KEY, roster BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS state(run BLOB, position INTEGER, digest BLOB NOT NULL, data BLOB NOT NULL,
+  finished INTEGER NOT NULL, PRIMARY KEY(run, position));
+CREATE TABLE IF NOT EXISTS sum(run BLOB, round INTEGER, sid BLOB NOT NULL, salt BLOB NOT NULL, digest BLOB NOT NULL,
+  data BLOB NOT NULL, PRIMARY KEY(run, round));
+CREATE TABLE IF NOT EXISTS built(sid BLOB PRIMARY KEY, run BLOB NOT NULL, header BLOB NOT NULL, masked BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS local(run BLOB, position INTEGER, data BLOB NOT NULL, PRIMARY KEY(run, position));
+CREATE TABLE IF NOT EXISTS reveal(sid BLOB PRIMARY KEY, run BLOB NOT NULL, salt BLOB NOT NULL, mine BLOB NOT NULL,
+  document BLOB NOT NULL, objects BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS stored(run BLOB, digest BLOB, PRIMARY KEY(run, digest));
+CREATE TABLE IF NOT EXISTS report(run BLOB PRIMARY KEY, data BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS refusal(run BLOB, round INTEGER, attempt INTEGER, member INTEGER, reason TEXT NOT NULL,
+  PRIMARY KEY(run, round, attempt));
+"""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class StateRecord:
+    """A state of the model between rounds."""
+
+    position: int
+    """k: what round k starts from."""
+    digest: bytes
+    """Salted state digest (secure-aggregation section 4, Readers), 32 bytes."""
+    data: bytes
+    """Canonical state bytes."""
+    is_finished: bool
+    """The learner wants no further round."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class SumRecord:
+    """What secure aggregation revealed in a round; kept after the masked vectors are erased."""
+
+    sid: bytes
+    salt: bytes
+    digest: bytes
+    data: bytes
+    """Words of the ring sum, little-endian."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class RevealRecord:
+    """What a Reveal will open, fixed before the Commit was signed."""
+
+    salt: bytes
+    mine: bytes
+    document: bytes
+    """The Reveal's document, complete."""
+    objects: tuple[bytes, ...]
+    """SHA-256 names of the sealed column objects, kept as files beside the journal."""
+
+
+class Journal:
+    """One node's journal; open it once per process."""
+
+    def __init__(self, path: pathlib.Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._path = path
+        try:
+            self._db = sqlite3.connect(path, isolation_level=None, timeout=10)
+            self._db.execute("PRAGMA journal_mode=WAL")
+            self._db.execute("PRAGMA synchronous=FULL")
+            self._db.executescript(SCHEMA)
+        except sqlite3.DatabaseError as err:
+            raise errors.InputError(
+                "the node's journal cannot be opened", which=str(path), next_step="restore the home from a backup"
+            ) from err
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
+    def _write(self, statement: str, values: tuple[object, ...]) -> None:
+        try:
+            self._db.execute(statement, values)
+        except sqlite3.OperationalError as err:
+            if "full" in str(err):
+                raise errors.StorageFull("no room left for the node's journal", which=str(self._path)) from err
+            raise
+
+    def pin(self, run_id: ids.RunId, roster: bytes) -> None:
+        """Record that the operator confirmed ``roster``; a second, different one is refused."""
+        known = self.pinned(run_id)
+        if known is not None and known != roster:
+            raise errors.JournalConflict("another roster was confirmed for this run", which=ids.format_id(run_id))
+        self._write("INSERT OR IGNORE INTO pin VALUES(?, ?)", (run_id, roster))
+
+    def pinned(self, run_id: ids.RunId) -> bytes | None:
+        """Return the roster digest that the operator confirmed."""
+        row = self._db.execute("SELECT roster FROM pin WHERE run = ?", (run_id,)).fetchone()
+        return row[0] if row else None
+
+    def keep_state(self, run_id: ids.RunId, state: StateRecord) -> None:
+        """Record a state; the same one again is no error."""
+        values = (run_id, state.position, state.digest, state.data, int(state.is_finished))
+        self._write("INSERT OR REPLACE INTO state VALUES(?, ?, ?, ?, ?)", values)
+
+    def state(self, run_id: ids.RunId, position: int | None = None) -> StateRecord | None:
+        """Return the state at ``position``, or the newest one."""
+        query = "SELECT position, digest, data, finished FROM state WHERE run = ?"
+        if position is None:
+            row = self._db.execute(query + " ORDER BY position DESC LIMIT 1", (run_id,)).fetchone()
+        else:
+            row = self._db.execute(query + " AND position = ?", (run_id, position)).fetchone()
+        return StateRecord(row[0], row[1], row[2], bool(row[3])) if row else None
+
+    def state_index(self, run_id: ids.RunId) -> tuple[int, bool] | None:
+        """Return position and finished flag of the newest state, without its bytes."""
+        query = "SELECT position, finished FROM state WHERE run = ? ORDER BY position DESC LIMIT 1"
+        row = self._db.execute(query, (run_id,)).fetchone()
+        return (row[0], bool(row[1])) if row else None
+
+    def keep_sum(self, run_id: ids.RunId, round_index: int, record: SumRecord) -> None:
+        """Record a round's revealed sum."""
+        values = (run_id, round_index, record.sid, record.salt, record.digest, record.data)
+        self._write("INSERT OR REPLACE INTO sum VALUES(?, ?, ?, ?, ?, ?)", values)
+
+    def sum(self, run_id: ids.RunId, round_index: int) -> SumRecord | None:
+        """Return a round's revealed sum."""
+        query = "SELECT sid, salt, digest, data FROM sum WHERE run = ? AND round = ?"
+        row = self._db.execute(query, (run_id, round_index)).fetchone()
+        return SumRecord(*row) if row else None
+
+    def keep_local(self, run_id: ids.RunId, position: int, data: bytes) -> None:
+        """Record the learner's local state that goes with state ``position``; it never leaves this node."""
+        self._write("INSERT OR REPLACE INTO local VALUES(?, ?, ?)", (run_id, position, data))
+
+    def local(self, run_id: ids.RunId, position: int) -> bytes | None:
+        """Return the learner's local state that goes with state ``position``."""
+        query = "SELECT data FROM local WHERE run = ? AND position <= ? ORDER BY position DESC LIMIT 1"
+        row = self._db.execute(query, (run_id, position)).fetchone()
+        return row[0] if row else None
+
+    def keep_built(self, run_id: ids.RunId, sid: bytes, header: bytes, masked: bytes) -> None:
+        """Record the digests of the one submission ever built for ``sid``; a second one is refused."""
+        known = self.built(sid)
+        if known is not None and known != (header, masked):
+            raise errors.JournalConflict("a submission was built for this session before", which=sid.hex()[:16])
+        self._write("INSERT OR IGNORE INTO built VALUES(?, ?, ?, ?)", (sid, run_id, header, masked))
+
+    def built(self, sid: bytes) -> tuple[bytes, bytes] | None:
+        """Return header and masked-vector digests of the submission built for ``sid``."""
+        row = self._db.execute("SELECT header, masked FROM built WHERE sid = ?", (sid,)).fetchone()
+        return (row[0], row[1]) if row else None
+
+    def keep_reveal(self, run_id: ids.RunId, sid: bytes, record: RevealRecord) -> None:
+        """Record what the Reveal for ``sid`` will open, before the Commit is signed."""
+        values = (sid, run_id, record.salt, record.mine, record.document, b"".join(record.objects))
+        self._write("INSERT OR IGNORE INTO reveal VALUES(?, ?, ?, ?, ?, ?)", values)
+
+    def reveal(self, sid: bytes) -> RevealRecord | None:
+        """Return what the Reveal for ``sid`` opens."""
+        query = "SELECT salt, mine, document, objects FROM reveal WHERE sid = ?"
+        row = self._db.execute(query, (sid,)).fetchone()
+        if row is None:
+            return None
+        names = tuple(row[3][at : at + 32] for at in range(0, len(row[3]), 32))
+        return RevealRecord(row[0], row[1], row[2], names)
+
+    def keep_stored(self, run_id: ids.RunId, digest: bytes) -> None:
+        """Record that this node left ``digest`` in the store."""
+        self._write("INSERT OR IGNORE INTO stored VALUES(?, ?)", (run_id, digest))
+
+    def stored(self, run_id: ids.RunId) -> list[bytes]:
+        """Return what this node left in the store for a run."""
+        return [row[0] for row in self._db.execute("SELECT digest FROM stored WHERE run = ?", (run_id,))]
+
+    def has_stored(self, run_id: ids.RunId) -> bool:
+        """Return whether this node left anything in the store for a run."""
+        return self._db.execute("SELECT 1 FROM stored WHERE run = ? LIMIT 1", (run_id,)).fetchone() is not None
+
+    def forget_stored(self, run_id: ids.RunId, digest: bytes) -> None:
+        """Record that ``digest`` was erased from the store."""
+        self._write("DELETE FROM stored WHERE run = ? AND digest = ?", (run_id, digest))
+
+    def keep_report(self, run_id: ids.RunId, data: bytes) -> None:
+        """Record this site's own figures of a run (JSON text)."""
+        self._write("INSERT OR REPLACE INTO report VALUES(?, ?)", (run_id, data))
+
+    def report(self, run_id: ids.RunId) -> bytes | None:
+        """Return this site's own figures of a run."""
+        row = self._db.execute("SELECT data FROM report WHERE run = ?", (run_id,)).fetchone()
+        return row[0] if row else None
+
+    def keep_refusal(self, run_id: ids.RunId, place: tuple[int, int], member: int, reason: str) -> None:
+        """Record that an attempt failed this node's checks, and why."""
+        self._write("INSERT OR IGNORE INTO refusal VALUES(?, ?, ?, ?, ?)", (run_id, *place, member, reason))
+
+    def refusals(self, run_id: ids.RunId) -> dict[tuple[int, int], tuple[int, str]]:
+        """Return (round, attempt) -> (accused member, reason)."""
+        query = "SELECT round, attempt, member, reason FROM refusal WHERE run = ?"
+        return {(row[0], row[1]): (row[2], row[3]) for row in self._db.execute(query, (run_id,))}

@@ -1,0 +1,174 @@
+"""The node's loop: look at the ledger, find what is due, do one step of each, look again.
+
+Level-triggered: nothing is remembered between passes but the journal, so a node may be killed anywhere. No handler runs
+longer than a second; what is longer runs beside the loop and is picked up on a later pass. An error that may pass is
+waited for; any other expected error is said once and tried again later, because the ledger may have moved on.
+"""
+
+import dataclasses
+import logging
+from collections.abc import Callable, Mapping
+
+from aicommons.domain import encoding, errors, ids, messages, signature
+from aicommons.node import agent as agents
+from aicommons.node import combining, committing, concluding, contributing
+from aicommons.protocol import duties
+from aicommons.protocol import view as views
+
+log = logging.getLogger("aicommons.node")
+
+Handler = Callable[[agents.Agent, duties.Duty, views.RunView], None]
+
+
+def advance(agent: agents.Agent, duty: duties.Duty, current: views.RunView) -> None:
+    """Ask the contract to act on a deadline that is over."""
+    del current
+    agent.ledger.advance(duty.run_id)
+
+
+HANDLERS: Mapping[duties.DutyKind, Handler] = {
+    duties.DutyKind.ACK: contributing.acknowledge,
+    duties.DutyKind.SUBMIT: contributing.submit,
+    duties.DutyKind.COMMIT: committing.commit,
+    duties.DutyKind.REVEAL: committing.open_masks,
+    duties.DutyKind.COMBINE: combining.combine,
+    duties.DutyKind.RESULT: concluding.result,
+    duties.DutyKind.REGISTER: concluding.register,
+    duties.DutyKind.ADVANCE: advance,
+    duties.DutyKind.RETIRE: concluding.retire,
+    duties.DutyKind.ERASE: concluding.erase,
+}
+
+FIRST_DELAY = 0.1
+LONGEST_DELAY = 5.0
+"""Seconds between tries of a duty that fails."""
+
+
+@dataclasses.dataclass(slots=True)
+class Trouble:
+    """A duty that failed before."""
+
+    message: str
+    tries: int
+    again_at: float
+    """Clock time before which it is left alone."""
+
+
+class Reconciler:
+    """One node at work; ``step`` is one pass."""
+
+    def __init__(self, agent: agents.Agent) -> None:
+        self.agent = agent
+        self.view = views.LedgerView()
+        self._trouble: dict[duties.Duty, Trouble] = {}
+        self._witnessed = False
+
+    def step(self) -> int:
+        """Look once and do one step of each duty that is due; return how many there were.
+
+        Raises:
+            errors.LedgerUnreachable: the ledger did not answer.
+        """
+        self.view = views.fold(self.view, self.agent.ledger.poll())
+        if not self._witnessed:
+            self._check_own_commits()
+        now = self.agent.clock.now()
+        owed = duties.due(self.view, self.agent.member_id, self._remembered(), now)
+        self._trouble = {duty: trouble for duty, trouble in self._trouble.items() if duty in owed}
+        for duty in owed:
+            trouble = self._trouble.get(duty)
+            if trouble is None or now >= trouble.again_at:
+                self._do(duty, now)
+        return len(owed)
+
+    def _do(self, duty: duties.Duty, now: float) -> None:
+        current = self.view.runs[duty.run_id]
+        try:
+            HANDLERS[duty.kind](self.agent, duty, current)
+        except errors.CommonsError as err:
+            self._note(duty, err, now)
+        else:
+            self._trouble.pop(duty, None)
+
+    def _note(self, duty: duties.Duty, err: errors.CommonsError, now: float) -> None:
+        before = self._trouble.get(duty)
+        tries = before.tries + 1 if before is not None else 1
+        delay = min(LONGEST_DELAY, FIRST_DELAY * 2 ** min(tries, 10))
+        if isinstance(err, errors.TemporaryError):
+            delay = min(delay, err.delay)
+        if before is None or before.message != str(err):
+            said = log.info if isinstance(err, errors.TemporaryError | errors.BlobNotFound) else log.warning
+            said(
+                "run %s round %d: %s: %s: %s",
+                ids.format_id(duty.run_id)[:12],
+                duty.round_index,
+                duty.kind.value,
+                type(err).__name__,
+                err,
+            )
+        self._trouble[duty] = Trouble(str(err), tries, now + delay)
+
+    def _remembered(self) -> dict[ids.RunId, duties.Remembered]:
+        known = {}
+        for run_id, current in self.view.runs.items():
+            if self.agent.member_id not in current.enrolled:
+                continue
+            known[run_id] = self._remember(run_id, current)
+        return known
+
+    def _remember(self, run_id: ids.RunId, current: views.RunView) -> duties.Remembered:
+        journal, signing = self.agent.journal, self.agent.signing
+        newest = journal.state_index(run_id)
+        retention = None
+        if current.state.is_over and journal.has_stored(run_id):
+            terms = self.agent.terms.get(run_id)
+            retention = terms.terms.retention_seconds if terms is not None else self._retention(run_id, current)
+        acked = self.agent.member_id in current.acks
+        return duties.Remembered(
+            is_pinned=journal.pinned(run_id) is not None,
+            state_index=newest[0] if newest is not None else 0,
+            is_finished=newest[1] if newest is not None else False,
+            has_key=signing.epoch_key(run_id, agents.EPOCH) is not None or not (acked or current.state.is_over),
+            retention=retention,
+            refused=frozenset(journal.refusals(run_id)),
+        )
+
+    def _retention(self, run_id: ids.RunId, current: views.RunView) -> int | None:
+        try:
+            return agents.terms_of(self.agent, run_id, current).terms.retention_seconds
+        except errors.CommonsError:
+            return None  # asked again on the next pass
+
+    def _check_own_commits(self) -> None:
+        """Destroy the epoch key of a run in which the ledger shows a Commit that this journal does not know.
+
+        Such a journal was rolled back (a restored backup, a cloned machine): going on could sign a second set
+        (secure-aggregation section 4, Epoch keys).
+        """
+        self._witnessed = True
+        for run_id, current in self.view.runs.items():
+            key = self._own_key(current)
+            if key is None or self.agent.signing.epoch_key(run_id, agents.EPOCH) is None:
+                continue
+            for attempt in current.attempts.values():
+                sent = attempt.commits.get(self.agent.member_id)
+                if sent is None:
+                    continue
+                message = messages.Commit(
+                    sent.sid, self.agent.member_id, sent.set_digest, sent.input_digest, sent.masks
+                )
+                digest = encoding.message_digest(self.agent.ledger.place, message)
+                is_ours = signature.is_signed_by(digest, sent.signature, key)
+                if is_ours and self.agent.signing.word("Commit", sent.sid) != digest:
+                    self.agent.signing.erase_epoch_key(run_id, agents.EPOCH)
+                    log.error(
+                        "run %s: the ledger shows a Commit that this journal does not know; "
+                        "the journal was rolled back, so the epoch key is destroyed and this node waits for a new run",
+                        ids.format_id(run_id)[:12],
+                    )
+                    break
+
+    def _own_key(self, current: views.RunView) -> ids.Address | None:
+        if current.roster is None or self.agent.member_id not in current.roster.member_ids:
+            return None
+        return current.roster.node_keys[current.roster.member_ids.index(self.agent.member_id)]

@@ -1,0 +1,146 @@
+"""Runs long work beside the loop: one forked child per job, its result in a file.
+
+A child never outlives its job, so what it held in memory (records, seeds, plain updates) is gone with it; only bytes
+that may be sent come back. Called by the reconciler through the ``Runner`` port. ``InlineRunner`` does the same work at
+once, for simulations. No threads, and nothing is serialised but bytes.
+"""
+
+import json
+import os
+import pathlib
+import shutil
+import sys
+import traceback
+from collections.abc import Callable
+
+from aicommons.domain import errors
+
+EXPECTED_FAILURE = 3
+"""Exit status of a child whose job raised a CommonsError."""
+
+
+class InlineRunner:
+    """Does each job at once, in this process."""
+
+    def __init__(self) -> None:
+        self._done: dict[str, bytes] = {}
+
+    def start(self, name: str, job: Callable[[], bytes], *, is_short: bool = False) -> None:
+        """Do ``job`` now, short or not, unless its result waits to be taken."""
+        del is_short
+        if name not in self._done:
+            self._done[name] = job()
+
+    def take(self, name: str) -> bytes | None:
+        """Return the result once."""
+        return self._done.pop(name, None)
+
+
+class ProcessRunner:
+    """Forks a child per job; at most ``limit`` at a time, the rest wait for the next call."""
+
+    def __init__(self, folder: pathlib.Path, limit: int = 1) -> None:
+        shutil.rmtree(folder, ignore_errors=True)  # left by a killed node: unfinished work starts again
+        folder.mkdir(parents=True, mode=0o700)
+        self._folder = folder
+        self._limit = limit
+        self._children: dict[str, int] = {}
+        self._over: dict[str, int] = {}
+        self._short: dict[str, bytes] = {}
+
+    def start(self, name: str, job: Callable[[], bytes], *, is_short: bool = False) -> None:
+        """Fork a child for ``job`` unless one is under way, done, or no place is free; a short job is done at once."""
+        self._collect()
+        if is_short:
+            self._short[name] = job()
+            return
+        if name in self._children or name in self._over or len(self._children) >= self._limit:
+            return
+        sys.stdout.flush()
+        sys.stderr.flush()
+        child = os.fork()
+        if child == 0:
+            os._exit(self._work(name, job))
+        self._children[name] = child
+
+    def take(self, name: str) -> bytes | None:
+        """Return the result once; re-raises what the job raised.
+
+        Raises:
+            errors.CommonsError: the job's own expected error, with its message.
+            errors.TemporaryError: the child died; the job may be started again.
+        """
+        self._collect()
+        if name in self._short:
+            return self._short.pop(name)
+        if name not in self._over:
+            return None
+        status = self._over.pop(name)
+        result, failure = self._path(name, "result"), self._path(name, "failure")
+        try:
+            if status == 0:
+                return result.read_bytes()
+            if status == EXPECTED_FAILURE:
+                raise _revive(json.loads(failure.read_bytes()))
+            raise errors.TemporaryError("a child process died", which=name, delay=1.0)
+        finally:
+            result.unlink(missing_ok=True)
+            failure.unlink(missing_ok=True)
+
+    def is_busy(self) -> bool:
+        """Return whether a child is at work."""
+        self._collect()
+        return bool(self._children)
+
+    def close(self) -> None:
+        """End the children and remove their files."""
+        for child in self._children.values():
+            os.kill(child, 9)
+            os.waitpid(child, 0)
+        self._children.clear()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _collect(self) -> None:
+        for name, child in list(self._children.items()):
+            ended, status = os.waitpid(child, os.WNOHANG)
+            if ended:
+                del self._children[name]
+                self._over[name] = os.waitstatus_to_exitcode(status)
+
+    def _path(self, name: str, kind: str) -> pathlib.Path:
+        return self._folder / f"{name}.{kind}"
+
+    def _work(self, name: str, job: Callable[[], bytes]) -> int:
+        try:
+            data = job()
+            kind, status = "result", 0
+        except errors.CommonsError as err:
+            data = json.dumps(_preserve(err)).encode()
+            kind, status = "failure", EXPECTED_FAILURE
+        except BaseException:  # a bug: said loudly; the parent sees a dead child
+            traceback.print_exc()
+            return 1
+        part = self._path(name, "part")
+        part.write_bytes(data)
+        part.rename(self._path(name, kind))
+        return status
+
+
+def _preserve(err: errors.CommonsError) -> dict[str, object]:
+    kept: dict[str, object] = {"kind": type(err).__name__, "message": str(err), "next_step": err.next_step}
+    if isinstance(err, errors.AggregationRefused):
+        kept |= {"reason": err.reason, "member": err.member, "which": err.which, "message": err.message}
+    return kept
+
+
+def _revive(kept: dict[str, object]) -> errors.CommonsError:
+    kind = getattr(errors, str(kept["kind"]), errors.PermanentError)
+    message = str(kept["message"])
+    if kind is errors.AggregationRefused:
+        member = kept["member"]
+        return errors.AggregationRefused(
+            message, reason=str(kept["reason"]), member=member if isinstance(member, int) else None
+        )
+    step = kept["next_step"]
+    revived = kind(message, next_step=step if isinstance(step, str) else None)
+    return revived if isinstance(revived, errors.CommonsError) else errors.PermanentError(message)

@@ -1,0 +1,132 @@
+"""The signing journal: epoch keys and what was signed with the node's key, in one file that backups exclude.
+
+A node signs one message per type and scope, ever (secure-aggregation section 2, "Who signs what"): the same message may
+be signed again, another one is refused. The file counts its own writes; the ordinary journal remembers the count, so a
+rolled-back file is noticed. A node restored from a backup has no epoch key and waits for the next run.
+"""
+
+import dataclasses
+import pathlib
+import sqlite3
+
+from aicommons.domain import encoding, errors, ids, messages
+from aicommons.protocol import ports
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS epoch(run BLOB, epoch INTEGER, secret BLOB, PRIMARY KEY(run, epoch));
+CREATE TABLE IF NOT EXISTS signed(kind TEXT, scope BLOB, digest BLOB NOT NULL, PRIMARY KEY(kind, scope));
+CREATE TABLE IF NOT EXISTS payload(kind TEXT, scope BLOB, data BLOB NOT NULL, PRIMARY KEY(kind, scope));
+"""
+
+
+class SigningJournal:
+    """Signs at most once per scope; holds the epoch keys. One per node, opened once per process."""
+
+    def __init__(self, path: pathlib.Path, signer: ports.Signer, place: encoding.Place) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._path = path
+        self._signer = signer
+        self._place = place
+        self._db = sqlite3.connect(path, isolation_level=None, timeout=10)
+        path.chmod(0o600)
+        self._db.execute("PRAGMA journal_mode=DELETE")  # an erased key must not linger in a write-ahead log
+        self._db.execute("PRAGMA synchronous=FULL")
+        self._db.execute("PRAGMA secure_delete=ON")
+        self._db.executescript(SCHEMA)
+
+    def __repr__(self) -> str:
+        return f"SigningJournal({str(self._path)!r})"
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
+    def count(self) -> int:
+        """Return how many different things were ever signed: a number that only grows."""
+        return int(self._db.execute("SELECT count(*) FROM signed").fetchone()[0])
+
+    def sign(self, message: messages.Message) -> bytes:
+        """Return the signature of ``message``, recorded before it is made.
+
+        Raises:
+            errors.JournalConflict: another message of this type and scope was signed before.
+        """
+        digest = encoding.message_digest(self._place, message)
+        self.bind(type(message).__name__, scope_of(message), digest)
+        return self._signer.sign_digest(digest)
+
+    def bind(self, kind: str, scope: bytes, digest: bytes) -> None:
+        """Record that ``digest`` is this node's only word of ``kind`` on ``scope``.
+
+        Raises:
+            errors.JournalConflict: it gave another word before.
+        """
+        row = self._db.execute("SELECT digest FROM signed WHERE kind = ? AND scope = ?", (kind, scope)).fetchone()
+        if row is None:
+            try:
+                self._db.execute("INSERT INTO signed VALUES(?, ?, ?)", (kind, scope, digest))
+            except sqlite3.OperationalError as err:
+                if "full" in str(err):
+                    raise errors.StorageFull("no room left for the signing journal", which=str(self._path)) from err
+                raise
+        elif row[0] != digest:
+            raise errors.JournalConflict(f"a different {kind} was signed before", which=scope.hex()[:16])
+
+    def rebind(self, kind: str, scope: bytes, digest: bytes) -> None:
+        """Replace this node's word: only for a participant set that shrank by signed exits."""
+        self._db.execute("INSERT OR REPLACE INTO signed VALUES(?, ?, ?)", (kind, scope, digest))
+
+    def word(self, kind: str, scope: bytes) -> bytes | None:
+        """Return this node's word of ``kind`` on ``scope``, if it gave one."""
+        row = self._db.execute("SELECT digest FROM signed WHERE kind = ? AND scope = ?", (kind, scope)).fetchone()
+        return row[0] if row else None
+
+    def keep_payload(self, kind: str, scope: bytes, data: bytes) -> None:
+        """Keep bytes made with fresh randomness before they are signed, so that the same ones are sent again."""
+        self._db.execute("INSERT OR IGNORE INTO payload VALUES(?, ?, ?)", (kind, scope, data))
+
+    def payload(self, kind: str, scope: bytes) -> bytes | None:
+        """Return the bytes kept for ``kind`` and ``scope``."""
+        row = self._db.execute("SELECT data FROM payload WHERE kind = ? AND scope = ?", (kind, scope)).fetchone()
+        return row[0] if row else None
+
+    def make_epoch_key(self, run_id: ids.RunId, epoch: int, secret: bytes) -> bytes:
+        """Keep ``secret`` (32 bytes) as the epoch's key unless there is one, and return the one that counts.
+
+        Raises:
+            errors.JournalConflict: the key was erased; it never comes back.
+        """
+        self._db.execute("INSERT OR IGNORE INTO epoch VALUES(?, ?, ?)", (run_id, epoch, secret))
+        kept = self.epoch_key(run_id, epoch)
+        if kept is None:
+            raise errors.JournalConflict("this epoch's key was erased", which=ids.format_id(run_id))
+        return kept
+
+    def epoch_key(self, run_id: ids.RunId, epoch: int) -> bytes | None:
+        """Return the epoch's secret scalar, or ``None`` when it was never made or is erased."""
+        query = "SELECT secret FROM epoch WHERE run = ? AND epoch = ?"
+        row = self._db.execute(query, (run_id, epoch)).fetchone()
+        return row[0] if row else None
+
+    def is_retired(self, run_id: ids.RunId, epoch: int) -> bool:
+        """Return whether the epoch's key existed and was erased."""
+        query = "SELECT secret IS NULL FROM epoch WHERE run = ? AND epoch = ?"
+        row = self._db.execute(query, (run_id, epoch)).fetchone()
+        return bool(row and row[0])
+
+    def erase_epoch_key(self, run_id: ids.RunId, epoch: int) -> None:
+        """Erase the epoch's key for good; SQLite overwrites its pages with zeros."""
+        self._db.execute("INSERT OR REPLACE INTO epoch VALUES(?, ?, NULL)", (run_id, epoch))
+
+
+def scope_of(message: messages.Message) -> bytes:
+    """Return what a message is the only one of its type for (secure-aggregation section 2)."""
+    match message:
+        case messages.Ack():
+            return message.roster + message.epoch.to_bytes(4, "big")
+        case messages.Exit():
+            return bytes(message.run_id)
+        case messages.Submit() | messages.Commit() | messages.Reveal() | messages.Result():
+            return message.sid
+        case _:
+            raise TypeError(dataclasses.asdict(message))

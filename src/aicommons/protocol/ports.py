@@ -1,0 +1,89 @@
+"""What the node needs from the world, as protocols; adapters in ledger/, store/, data/ and testing implement them.
+
+``node/`` sees only these. Each method says which errors are expected; anything else is a bug.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from aicommons.domain import encoding, events, ids, messages
+
+
+class Ledger(Protocol):
+    """Where things are agreed."""
+
+    @property
+    def place(self) -> encoding.Place:
+        """Where TrainingRuns is: chain and address."""
+
+    def poll(self) -> Sequence[events.Event]:
+        """Return the events since the last call, in ledger order; raises ``errors.LedgerUnreachable``."""
+
+    def post(self, key: encoding.AttemptKey, message: messages.Message, signature: bytes) -> None:
+        """Send a signed message of a run and return when it is recorded.
+
+        Raises ``errors.LedgerRefused`` with the contract's error, or ``errors.LedgerUnreachable``.
+        """
+
+    def refuse(self, key: encoding.AttemptKey, member_id: ids.MemberId, accused: ids.MemberId, reason: str) -> None:
+        """Stop an attempt before any reveal, naming whose message failed and which check; raises as ``post``."""
+
+    def advance(self, run_id: ids.RunId) -> None:
+        """Ask the contract to act on a deadline that is over; raises as ``post``."""
+
+    def register_model(self, run_id: ids.RunId, card: ids.Digest, state_digest: bytes) -> None:
+        """Write a finished run's model down; raises as ``post``."""
+
+
+class Signer(Protocol):
+    """A key that signs and shows itself to nobody."""
+
+    @property
+    def address(self) -> ids.Address:
+        """Its address."""
+
+    def sign_digest(self, digest: bytes) -> bytes:
+        """Return 65 bytes r || s || v over ``digest`` (32 bytes)."""
+
+
+class Store(Protocol):
+    """Where bytes are kept by content; never trusted."""
+
+    def put(self, data: bytes | memoryview) -> bytes:
+        """Keep ``data`` and return its SHA-256; raises ``errors.StoreRefused`` or ``errors.StoreUnreachable``."""
+
+    def get(self, digest: bytes, limit: int) -> bytes:
+        """Return the bytes of ``digest``, verified, at most ``limit`` of them.
+
+        Raises ``errors.BlobNotFound``, ``errors.DigestMismatch``, ``errors.StoreRefused``, ``errors.StoreUnreachable``.
+        """
+
+    def has(self, digest: bytes) -> bool:
+        """Return whether ``digest`` is there; raises ``errors.StoreUnreachable``."""
+
+    def erase(self, digest: bytes) -> None:
+        """Forget what this node stored; forgetting what is not there is no error."""
+
+
+class Runner(Protocol):
+    """Runs work that may be long, away from the loop."""
+
+    def start(self, name: str, job: Callable[[], bytes], *, is_short: bool = False) -> None:
+        """Begin ``job`` under ``name``; a name that is under way or done is left alone.
+
+        A short one (well under a second) may be done at once, in this process.
+        """
+
+    def take(self, name: str) -> bytes | None:
+        """Return the result once, or ``None`` while it is under way; re-raises the job's CommonsError."""
+
+
+class Clock(Protocol):
+    """Time, for deadlines only."""
+
+    def now(self) -> float:
+        """Return seconds since 1970."""
+
+
+Randomness = Callable[[int], bytes]
+"""Returns that many random bytes fit for keys."""

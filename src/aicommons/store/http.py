@@ -1,0 +1,150 @@
+"""The store at the other end of a URL: a node's way to put and get blobs on another machine.
+
+Called by nodes and commands. The server is not believed: what it returns is checked against the digest, and bytes are
+put only with a signature of our member. What is left out: choosing among several stores, and trying again (the node's
+journal does both).
+"""
+
+import math
+from collections.abc import Callable
+
+from aicommons.domain import errors, ids
+from aicommons.store import refusals, signing, transport
+
+ASK_FIRST = 64 * 1024
+"""Blobs of at least this many bytes are first asked to be kept without sending them (POST)."""
+SIGNATURE_SECONDS = 300
+"""How long a signed request stays valid: clocks may differ by a few minutes."""
+ANSWER_LIMIT = 16 * 1024
+"""Longest JSON answer that is read, in bytes."""
+
+
+class HttpStore:
+    """A store server as a store; safe to share between threads."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        audience: str,
+        signer: signing.Signer | None,
+        clock: Callable[[], float],
+        settings: transport.Settings | None = None,
+    ) -> None:
+        """Prepare the connection; nothing is sent yet.
+
+        Args:
+            url: of the store server.
+            audience: name of the store in signatures, as its operator set it.
+            signer: the member's key, or ``None`` to read only.
+            clock: Unix time in seconds.
+            settings: time limits and trusted authorities.
+
+        Raises:
+            errors.InputError: not a URL, or a bad audience.
+        """
+        signing.check_audience(audience)
+        self._audience = audience
+        self._signer = signer
+        self._clock = clock
+        self._transport = transport.Transport(url, settings=settings, unreachable=errors.StoreUnreachable)
+
+    def put(self, data: bytes | memoryview) -> ids.Digest:
+        """Keep ``data`` in the store in our name and return its digest; bytes that are there are not sent again.
+
+        Raises:
+            errors.StoreRefused: not a member, too large, over quota, or full (errors.StorageFull).
+            errors.StoreUnreachable: try again later.
+        """
+        digest = ids.digest(data)
+        headers = self._signed(signing.Action.KEEP, digest, len(data))
+        if len(data) >= ASK_FIRST and self._keeps_already(digest, headers):
+            return digest
+        headers["content-type"] = "application/octet-stream"
+        reply = self._send("PUT", digest, headers=headers, body=data)
+        if reply.status not in (200, 201):
+            raise self._refusal(reply, digest)
+        return digest
+
+    def get(self, digest: ids.Digest, limit: int) -> bytes:
+        """Return the bytes behind ``digest``, verified, reading at most ``limit`` bytes.
+
+        Raises:
+            errors.BlobNotFound: they are not there.
+            errors.StoreRefused: they are longer than ``limit``.
+            errors.DigestMismatch: the store sent other bytes.
+            errors.StoreUnreachable: try again later.
+        """
+        reply = self._send("GET", digest, limit=max(limit, ANSWER_LIMIT))
+        if reply.status != 200:
+            raise self._refusal(reply, digest)
+        if not reply.complete or len(reply.body) > limit:
+            raise refusals.too_long(digest, limit, None)
+        if ids.digest(reply.body) != digest:
+            raise refusals.mismatch(digest)
+        return reply.body
+
+    def has(self, digest: ids.Digest) -> bool:
+        """Return whether the store says that it has the bytes behind ``digest``.
+
+        Raises:
+            errors.StoreUnreachable: try again later.
+            errors.StoreRefused: the answer is not that of a store.
+        """
+        reply = self._send("HEAD", digest)
+        if reply.status in (200, 404):
+            return reply.status == 200
+        raise self._refusal(reply, digest)
+
+    def erase(self, digest: ids.Digest) -> None:
+        """Tell the store that we need the bytes no longer; it removes them when nobody else keeps them.
+
+        Raises:
+            errors.StoreRefused: we did not put these bytes there, or have erased them already.
+            errors.StoreUnreachable: try again later.
+        """
+        reply = self._send("DELETE", digest, headers=self._signed(signing.Action.ERASE, digest, 0))
+        if reply.status != 204:
+            raise self._refusal(reply, digest)
+
+    def close(self) -> None:
+        """Close the kept connections."""
+        self._transport.close()
+
+    def _keeps_already(self, digest: ids.Digest, headers: dict[str, str]) -> bool:
+        reply = self._send("POST", digest, headers=headers)
+        if reply.status in (200, 201):
+            return True
+        refusal = self._refusal(reply, digest)
+        if isinstance(refusal, errors.BlobNotFound):
+            return False
+        raise refusal
+
+    def _signed(self, action: signing.Action, digest: ids.Digest, length: int) -> dict[str, str]:
+        if self._signer is None:
+            raise errors.StoreRefused(
+                "only a member may change what the store keeps", next_step="Unlock your key (``commons key``)."
+            )
+        request = signing.Request(
+            action=action,
+            audience=self._audience,
+            member=self._signer.address,
+            digest=digest,
+            length=length,
+            expires=math.floor(self._clock()) + SIGNATURE_SECONDS,
+        )
+        return request.headers(self._signer.sign(request.text()))
+
+    def _send(
+        self,
+        method: str,
+        digest: ids.Digest,
+        *,
+        limit: int = ANSWER_LIMIT,
+        headers: dict[str, str] | None = None,
+        body: bytes | memoryview | None = None,
+    ) -> transport.Reply:
+        return self._transport.request(method, f"/blobs/{digest.hex()}", limit=limit, headers=headers, body=body)
+
+    def _refusal(self, reply: transport.Reply, digest: ids.Digest) -> errors.CommonsError:
+        return refusals.as_error(reply.status, reply.body, f"{self._transport.origin} {ids.format_digest(digest)}")

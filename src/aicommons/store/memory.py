@@ -1,0 +1,43 @@
+"""A store in memory: the reference behaviour of the port, for simulations and tests.
+
+Used by ``testing.simulate``. What is left out: limits of members, and anything that survives the process.
+"""
+
+from aicommons.domain import errors, ids
+from aicommons.store import refusals
+
+
+class MemoryStore:
+    """Blobs in a dictionary, with the same answers and errors as the other stores."""
+
+    def __init__(self) -> None:
+        self._blobs: dict[ids.Digest, bytes] = {}
+
+    def put(self, data: bytes | memoryview) -> ids.Digest:
+        """Keep ``data`` and return its digest."""
+        kept = bytes(data)
+        digest = ids.digest(kept)
+        self._blobs[digest] = kept
+        return digest
+
+    def get(self, digest: ids.Digest, limit: int) -> bytes:
+        """Return the bytes behind ``digest``.
+
+        Raises:
+            errors.BlobNotFound: nobody has put them.
+            errors.StoreRefused: they are longer than ``limit`` bytes.
+        """
+        data = self._blobs.get(digest)
+        if data is None:
+            raise errors.BlobNotFound("no such blob", which=ids.format_digest(digest))
+        if len(data) > limit:
+            raise refusals.too_long(digest, limit, len(data))
+        return data
+
+    def has(self, digest: ids.Digest) -> bool:
+        """Return whether the bytes behind ``digest`` are here."""
+        return digest in self._blobs
+
+    def erase(self, digest: ids.Digest) -> None:
+        """Forget the bytes behind ``digest``; erasing what is not here is no error."""
+        self._blobs.pop(digest, None)

@@ -1,0 +1,407 @@
+"""The store over HTTP: anybody may read a blob by its digest; members put and erase with signed requests.
+
+Started by ``commons store start`` as a process of its own. Routes: GET and HEAD ``/blobs/<sha256>``; PUT with the bytes;
+POST to keep bytes that are there already; DELETE. Nobody has to trust it: readers check digests. What is left out: who
+is a member and how signatures are checked, both given by the application (:class:`Gate`); range requests.
+"""
+
+import asyncio
+import contextlib
+import dataclasses
+import json
+import logging
+import pathlib
+import re
+import signal
+import socket
+import threading
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from typing import Any
+
+import uvicorn
+
+from aicommons.domain import errors, ids
+from aicommons.store import disk, quota, refusals, signing
+
+LOG = logging.getLogger(__name__)
+BLOB_PATH = re.compile(r"/blobs/([0-9a-f]{64})")
+MEMBERSHIP_SECONDS = 30.0
+"""How long an address that was a member is taken for one without asking again."""
+MAX_EXPIRY_SECONDS = 3600
+"""Signatures that stay valid for longer are refused: their member's clock is wrong."""
+PAUSE_SECONDS = 30.0
+"""Longest pause within the body of an upload."""
+DRAIN_BYTES = 2**20
+"""A refused body up to this length is read to its end, so that the client sees the answer; longer ones are cut off."""
+
+Scope = Mapping[str, Any]
+Receive = Callable[[], Awaitable[Mapping[str, Any]]]
+Send = Callable[[Mapping[str, Any]], Awaitable[None]]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Gate:
+    """Who may upload; given by the application."""
+
+    recover: Callable[[bytes, bytes], ids.Address]
+    """(message, 65-byte signature) -> address that signed keccak256(message); raises errors.SignatureInvalid."""
+    is_member: Callable[[ids.Address], bool]
+    """Whether an address is a member now; may take a moment, may raise errors.TemporaryError."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Policy:
+    """What one store allows."""
+
+    audience: str
+    """Name of this store in signatures, known to its members; signatures for another store are void here."""
+    max_blob_bytes: int = 256 * 2**20
+    """Longest blob."""
+    quota_bytes: int = 4 * 2**30
+    """Most bytes that one member may keep."""
+    max_bytes: int | None = None
+    """Most bytes of all blobs together, or ``None`` for as much as the disk holds."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Bind:
+    """Where the server listens."""
+
+    host: str = "127.0.0.1"
+    """Address or name of the interface; other machines reach the store only when this is not loopback."""
+    port: int = 0
+    """TCP port; 0 takes a free one."""
+    certificate: pathlib.Path | None = None
+    """PEM certificate chain, for HTTPS without a proxy in front."""
+    private_key: pathlib.Path | None = None
+    """PEM key of the certificate."""
+
+
+class Application:
+    """The bare ASGI callable."""
+
+    def __init__(
+        self,
+        blobs: disk.DiskStore,
+        accounts: quota.Quota,
+        *,
+        gate: Gate,
+        policy: Policy,
+        clock: Callable[[], float],
+    ) -> None:
+        signing.check_audience(policy.audience)
+        self._blobs = blobs
+        self._accounts = accounts
+        self._gate = gate
+        self._policy = policy
+        self._clock = clock
+        self._members: dict[ids.Address, float] = {}
+        self._claims = threading.Lock()
+        self._handlers = {
+            "GET": self._get,
+            "HEAD": self._get,
+            "PUT": self._put,
+            "POST": self._claim,
+            "DELETE": self._erase,
+        }
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request (ASGI 3, type ``http``)."""
+        try:
+            await self._answer(scope, receive, send)
+        except refusals.Refused as refusal:
+            await _send_refusal(scope, send, refusal)
+        except errors.StorageFull as err:
+            LOG.warning("store full: %s", err)
+            await _send_refusal(scope, send, refusals.Refused(refusals.Name.STORAGE_FULL, err.message))
+        except errors.BlobNotFound as err:
+            await _send_refusal(scope, send, refusals.Refused(refusals.Name.NOT_FOUND, err.message))
+        except errors.TemporaryError as err:
+            await _send_refusal(scope, send, refusals.Refused(refusals.Name.UNAVAILABLE, err.message))
+        except errors.CommonsError as err:
+            LOG.exception("store fault")
+            await _send_refusal(scope, send, refusals.Refused(refusals.Name.INTERNAL, err.message))
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        matched = BLOB_PATH.fullmatch(scope["path"])
+        if matched is None:
+            raise refusals.Refused(refusals.Name.BAD_ADDRESS, "there is nothing at this address")
+        handler = self._handlers.get(scope["method"])
+        if handler is None:
+            raise refusals.Refused(refusals.Name.METHOD_NOT_ALLOWED, "blobs cannot be asked for in this way")
+        await handler(ids.Digest(bytes.fromhex(matched[1])), scope, receive, send)
+
+    async def _get(self, digest: ids.Digest, scope: Scope, _: Receive, send: Send) -> None:
+        file, length = self._blobs.open_blob(digest)
+        with file:
+            headers = [
+                (b"content-type", b"application/octet-stream"),
+                (b"content-length", str(length).encode()),
+                (b"x-content-type-options", b"nosniff"),
+            ]
+            await send({"type": "http.response.start", "status": 200, "headers": headers})
+            left = 0 if scope["method"] == "HEAD" else length
+            while left > disk.CHUNK:
+                left -= disk.CHUNK
+                await send({"type": "http.response.body", "body": file.read(disk.CHUNK), "more_body": True})
+            await send({"type": "http.response.body", "body": file.read(left)})
+
+    async def _put(self, digest: ids.Digest, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = _headers(scope)
+        request = await self._admitted(headers, signing.Action.KEEP, digest)
+        self._check_announced(headers, request)
+        with self._room(request), self._blobs.writer(request.length) as writer:
+            async for chunk in _body(receive):
+                _check_fits(writer, chunk, request)
+                writer.write(chunk)
+            _check_complete(writer, request)
+            new = await asyncio.to_thread(self._keep, writer, request)
+        await _send_kept(send, request, new=new)
+
+    async def _claim(self, digest: ids.Digest, scope: Scope, _: Receive, send: Send) -> None:
+        request = await self._admitted(_headers(scope), signing.Action.KEEP, digest)
+        self._check_size(request)
+        with self._claims:
+            if self._blobs.size(digest) != request.length:
+                self._accounts.check(request.member, digest, request.length)
+                raise refusals.Refused(refusals.Name.NOT_FOUND, "these bytes are not here; send them with PUT")
+            new = self._accounts.charge(request.member, digest, request.length)
+        await _send_kept(send, request, new=new)
+
+    async def _erase(self, digest: ids.Digest, scope: Scope, _: Receive, send: Send) -> None:
+        request = await self._admitted(_headers(scope), signing.Action.ERASE, digest)
+        with self._claims:
+            if self._accounts.discharge(request.member, digest):
+                self._blobs.erase(digest)
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    def _keep(self, writer: disk.Writer, request: signing.Request) -> bool:
+        """Make the bytes durable, charge them, then make them visible: in this order a kill costs nobody anything."""
+        writer.sync()
+        with self._claims:
+            new = self._accounts.charge(request.member, request.digest, request.length)
+            try:
+                writer.keep_as(request.digest)
+            except errors.CommonsError:
+                if new:
+                    self._accounts.discharge(request.member, request.digest)
+                raise
+        return new
+
+    async def _admitted(
+        self, headers: Mapping[str, str], action: signing.Action, digest: ids.Digest
+    ) -> signing.Request:
+        """Return the signed request after checking its expiry, its signature and that its signer is a member."""
+        request, signature = signing.read(headers, action=action, audience=self._policy.audience, digest=digest)
+        if not 0 <= request.expires - self._clock() <= MAX_EXPIRY_SECONDS:
+            raise refusals.Refused(refusals.Name.EXPIRED, "the signature has expired, or one of the clocks is wrong")
+        try:
+            signer = self._gate.recover(request.text(), signature)
+        except errors.SignatureInvalid as err:
+            raise refusals.Refused(refusals.Name.SIGNATURE_INVALID, err.message) from err
+        if signer != request.member:
+            raise refusals.Refused(
+                refusals.Name.SIGNATURE_INVALID,
+                f"another key signed, or another text was signed (this store is called {self._policy.audience!r})",
+            )
+        await self._check_member(signer)
+        return request
+
+    async def _check_member(self, address: ids.Address) -> None:
+        now = time.monotonic()
+        if self._members.get(address, now) > now:
+            return
+        if not await asyncio.to_thread(self._gate.is_member, address):
+            self._members.pop(address, None)
+            raise refusals.Refused(refusals.Name.NOT_A_MEMBER, f"{ids.format_id(address)} is not a member")
+        self._members[address] = now + MEMBERSHIP_SECONDS
+
+    def _check_announced(self, headers: Mapping[str, str], request: signing.Request) -> None:
+        announced = headers.get("content-length")
+        if announced is None:
+            raise refusals.Refused(refusals.Name.LENGTH_REQUIRED, "the length of the body is missing")
+        if announced != str(request.length):
+            raise refusals.Refused(
+                refusals.Name.LENGTH_MISMATCH, f"{request.length} bytes were signed and {announced} announced"
+            )
+        self._check_size(request)
+
+    def _check_size(self, request: signing.Request) -> None:
+        if request.length > self._policy.max_blob_bytes:
+            raise refusals.Refused(refusals.Name.TOO_LARGE, f"a blob may have {self._policy.max_blob_bytes} bytes here")
+
+    @contextlib.contextmanager
+    def _room(self, request: signing.Request) -> Iterator[None]:
+        self._accounts.reserve(request.member, request.digest, request.length)
+        try:
+            yield
+        finally:
+            self._accounts.release(request.member, request.length)
+
+
+class Server:
+    """One running store: a folder, its accounts and a listening socket."""
+
+    def __init__(
+        self,
+        root: pathlib.Path,
+        *,
+        gate: Gate,
+        policy: Policy,
+        bind: Bind,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """Open the folder and listen; connections are answered once :meth:`run` is called.
+
+        Raises:
+            errors.InputError: the address cannot be listened on (in use, or not of this machine).
+            errors.StoreRefused: another server has this folder.
+        """
+        blobs = disk.DiskStore(root, max_bytes=policy.max_bytes)
+        self._accounts = quota.Quota(root / "accounts.sqlite", bytes_per_member=policy.quota_bytes)
+        application = Application(blobs, self._accounts, gate=gate, policy=policy, clock=clock)
+        self._socket = _listen(bind)
+        scheme = "http" if bind.certificate is None else "https"
+        host = f"[{bind.host}]" if ":" in bind.host else bind.host
+        self.url = f"{scheme}://{host}:{self._socket.getsockname()[1]}"
+        self._server = _Uvicorn(
+            uvicorn.Config(
+                application,
+                http="httptools",
+                loop="asyncio",
+                ws="none",
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                date_header=False,
+                proxy_headers=False,
+                limit_concurrency=512,
+                timeout_keep_alive=75,
+                timeout_graceful_shutdown=5,
+                ssl_certfile=bind.certificate,
+                ssl_keyfile=bind.private_key,
+            )
+        )
+
+    def run(self, ready: Callable[[str], None] | None = None) -> None:
+        """Answer until SIGTERM, SIGINT or :meth:`stop`; calls ``ready`` with the URL once requests are answered."""
+        self._server.ready = None if ready is None else lambda: ready(self.url)
+        try:
+            with _quiet_signals():
+                self._server.run(sockets=[self._socket])
+        finally:
+            self._socket.close()
+            self._accounts.close()
+
+    def stop(self) -> None:
+        """Let running requests end and make :meth:`run` return; may be called from another thread."""
+        self._server.should_exit = True
+
+
+def serve(
+    root: pathlib.Path,
+    *,
+    gate: Gate,
+    policy: Policy,
+    bind: Bind | None = None,
+    ready: Callable[[str], None] | None = None,
+) -> None:
+    """Run a store on the folder ``root`` until SIGTERM or SIGINT (see :class:`Server`)."""
+    Server(root, gate=gate, policy=policy, bind=bind or Bind()).run(ready)
+
+
+class _Uvicorn(uvicorn.Server):
+    """A uvicorn server that says when it listens."""
+
+    ready: Callable[[], None] | None = None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.ready is not None:
+            self.ready()
+
+
+@contextlib.contextmanager
+def _quiet_signals() -> Iterator[None]:
+    """Receive the signal that uvicorn raises again when it is done: without this, a clean stop would be exit code -15."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _listen(bind: Bind) -> socket.socket:
+    try:
+        family, _, _, _, address = socket.getaddrinfo(bind.host, bind.port, type=socket.SOCK_STREAM)[0]
+        listener = socket.create_server(address[:2], family=family, backlog=512)
+        # Inherited by accepted connections; asyncio sets it only for sockets made with an explicit protocol number, and
+        # without it every answer waits 40 ms for a delayed acknowledgement.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    except OSError as err:
+        raise errors.InputError(
+            "the store cannot listen here",
+            which=f"{bind.host}:{bind.port}",
+            got=err.strerror,
+            next_step="Choose another --port, or stop what uses this one.",
+        ) from err
+    return listener
+
+
+def _headers(scope: Scope) -> dict[str, str]:
+    return {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+
+
+async def _body(receive: Receive) -> AsyncIterator[bytes]:
+    """Yield the chunks of a request body; a client that goes away or pauses for too long ends it."""
+    more = True
+    while more:
+        try:
+            async with asyncio.timeout(PAUSE_SECONDS):
+                event = await receive()
+        except TimeoutError as err:
+            raise refusals.Refused(refusals.Name.TOO_SLOW, "the body stopped coming") from err
+        if event["type"] == "http.disconnect":
+            raise refusals.Refused(refusals.Name.LENGTH_MISMATCH, "the client went away")
+        more = event.get("more_body", False)
+        if event.get("body"):
+            yield event["body"]
+
+
+def _check_fits(writer: disk.Writer, chunk: bytes, request: signing.Request) -> None:
+    if writer.length + len(chunk) > request.length:
+        raise refusals.Refused(refusals.Name.LENGTH_MISMATCH, f"more than the announced {request.length} bytes came")
+
+
+def _check_complete(writer: disk.Writer, request: signing.Request) -> None:
+    if writer.length != request.length:
+        raise refusals.Refused(refusals.Name.LENGTH_MISMATCH, f"{writer.length} of {request.length} bytes came")
+    if writer.digest() != request.digest:
+        raise refusals.Refused(refusals.Name.DIGEST_MISMATCH, "the bytes that came are not those that were announced")
+
+
+async def _send_kept(send: Send, request: signing.Request, *, new: bool) -> None:
+    body = json.dumps({"digest": ids.format_digest(request.digest), "new": new}).encode()
+    await _send_json(send, 201 if new else 200, body)
+
+
+async def _send_refusal(scope: Scope, send: Send, refusal: refusals.Refused) -> None:
+    """Send the refusal; a long body that nobody will read is cut off with the connection."""
+    announced = _headers(scope).get("content-length", "0")
+    close = not announced.isdecimal() or len(announced) > 7 or int(announced) > DRAIN_BYTES
+    await _send_json(send, refusal.name.status, refusal.body(), close=close)
+
+
+async def _send_json(send: Send, status: int, body: bytes, *, close: bool = False) -> None:
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    if close:
+        headers.append((b"connection", b"close"))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,280 @@
+"""A whole commons in one process: the public in-memory adapters, and ``simulate`` to run one training on them.
+
+Used by tests, examples and benchmarks. Nothing is shortened: the contracts run in the embedded ledger's EVM, every node
+signs, masks, checks and combines as between hosts; only HTTP, child processes and the wall clock are left out.
+"""
+
+import contextlib
+import dataclasses
+import os
+import pathlib
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+
+from aicommons import office
+from aicommons.domain import documents, encoding, errors, events, ids, run
+from aicommons.learning import evaluation, state
+from aicommons.learning import recipe as recipes
+from aicommons.ledger import client, deployments, wallet
+from aicommons.ledger import rpc as connections
+from aicommons.ledger.embedded import chain, methods, rpc, selection, storage
+from aicommons.node import agent as agents
+from aicommons.node import concluding, journal, reconciler, running, signing
+from aicommons.protocol import view as views
+from aicommons.store import memory
+
+START = 1_800_000_000
+"""First second of a simulation's clock."""
+PURPOSE = office.DEFAULT_PURPOSE
+
+
+class ManualClock:
+    """Time that passes only when told to."""
+
+    def __init__(self, start: float = START) -> None:
+        self._now = start
+
+    def now(self) -> float:
+        """Return seconds since 1970."""
+        return self._now
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass."""
+        self._now += seconds
+
+
+class LocalLedger:
+    """The embedded ledger without HTTP, in a folder of its own."""
+
+    def __init__(self, folder: pathlib.Path, clock: ManualClock, *, engine: str | None = None) -> None:
+        genesis = storage.Genesis(chain.DEFAULT_CHAIN_ID, int(clock.now()))
+        evm = selection.make_engine(engine, chain_id=genesis.chain_id)
+        self._file = storage.Storage(folder, genesis)
+        self._chain = chain.Chain(self._file, evm, chain_id=genesis.chain_id, clock=lambda: int(clock.now()))
+        self._rpc = rpc.Rpc(methods.Methods(self._chain, version="in-process"))
+
+    def handle(self, body: bytes) -> bytes:
+        """Answer one JSON-RPC payload; what it recorded is durable."""
+        answer = self._rpc.handle(body)
+        if self._chain.has_open_group:
+            self._chain.commit()
+        return answer
+
+    def close(self) -> None:
+        """Release the file."""
+        self._file.close()
+
+
+class MemoryData:
+    """Tables in memory, by dataset id."""
+
+    def __init__(self) -> None:
+        self.tables: dict[int, recipes.Rows] = {}
+
+    def rows(self, dataset_id: int, terms: agents.Terms) -> recipes.Rows:
+        """Return the rows of a dataset."""
+        del terms
+        if dataset_id not in self.tables:
+            raise errors.InputError("no such dataset here", which=f"dataset {dataset_id}")
+        return self.tables[dataset_id]
+
+    def forget(self, run_id: ids.RunId) -> None:
+        """Keep the tables: nothing was prepared."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Member:
+    """One organisation of a simulation."""
+
+    member_id: ids.MemberId
+    desk: office.Desk
+    registry: client.Client
+    node: agents.Agent
+    data: MemoryData
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Terms:
+    """What a simulated run agrees on."""
+
+    phase_seconds: int = 60
+    patience_seconds: int = 600
+    max_attempts: int = 3
+    retention_seconds: int = 7 * 86400
+    most_rounds: int | None = None
+    absence: Mapping[int, run.Absence] = dataclasses.field(default_factory=dict)
+    """Site index -> absence policy; ``wait`` where none is named."""
+
+
+class Commons:
+    """A ledger, a store and the members' nodes, stepped by hand."""
+
+    def __init__(self, folder: pathlib.Path, *, engine: str | None = None) -> None:
+        self.folder = folder
+        self.clock = ManualClock()
+        self.store = memory.MemoryStore()
+        self.ledger = LocalLedger(folder / "ledger", self.clock, engine=engine)
+        self._connection = connections.LocalRpc(self.ledger.handle)
+        self.operator = wallet.Wallet(os.urandom(32))
+        nowhere = deployments.Deployment(chain.DEFAULT_CHAIN_ID, 0, {}, {})
+        deployer = client.Client(self._connection, nowhere, self.operator)
+        self.deployment = deployments.deploy(deployer, nowhere.chain_id, [self.operator.address], 1)
+        self.registrar = office.Desk(self.connect(self.operator), self.store)
+        self.members: list[Member] = []
+        self.nodes: list[reconciler.Reconciler] = []
+
+    def connect(self, signer: wallet.Wallet) -> client.Client:
+        """Return a ledger client for ``signer``."""
+        return client.Client(self._connection, self.deployment, signer)
+
+    def admit(self, name: str) -> Member:
+        """Admit an organisation with a wallet and a node key of its own."""
+        owner, node_key = wallet.Wallet(os.urandom(32)), wallet.Wallet(os.urandom(32))
+        registry = self.connect(owner)
+        desk = office.Desk(registry, self.store)
+        desk.apply(node_key.address, encoding.keccak(name.encode()), encoding.keccak(os.urandom(8)), encoding.keccak(b"profile"))
+        member_id = self.registrar.admit(owner.address)
+        if member_id is None:
+            raise errors.LedgerRefused("the member was not admitted", which=name)
+        data = MemoryData()
+        member = Member(member_id, desk, registry, self._agent(name, node_key, member_id, data), data)
+        self.members.append(member)
+        return member
+
+    def _agent(
+        self, name: str, node_key: wallet.Wallet, member_id: ids.MemberId, data: agents.Data
+    ) -> agents.Agent:
+        ledger = self.connect(node_key)
+        folder = self.folder / name
+        return agents.Agent(
+            member_id=member_id,
+            ledger=ledger,
+            store=self.store,
+            own=memory.MemoryStore(),
+            data=data,
+            runner=running.InlineRunner(),
+            clock=self.clock,
+            draw=os.urandom,
+            journal=journal.Journal(folder / "journal.db"),
+            signing=signing.SigningJournal(folder / "signing.db", node_key, ledger.place),
+        )
+
+    def close(self) -> None:
+        """Close all files."""
+        for member in self.members:
+            member.node.journal.close()
+            member.node.signing.close()
+        self.ledger.close()
+
+
+@dataclasses.dataclass(slots=True)
+class Simulation:
+    """One run of a commons, ready to be stepped."""
+
+    commons: Commons
+    run_id: ids.RunId
+    recipe: recipes.Recipe
+    nodes: dict[int, reconciler.Reconciler]
+    """Roster member -> its node; take one out to make it silent."""
+
+    def step(self) -> int:
+        """Let every node do one pass; return how many duties there were."""
+        return sum(node.step() for node in list(self.nodes.values()))
+
+    def view(self) -> views.RunView:
+        """Return the ledger's view of the run."""
+        return self.commons.registrar.run(self.run_id)
+
+    def run(self, *, passes: int = 10_000) -> views.RunView:
+        """Step until the run is over and every node has done its duties; time passes only when nobody has any.
+
+        Raises:
+            errors.TemporaryError: it was not over after ``passes`` passes.
+        """
+        for _ in range(passes):
+            duties = self.step()
+            current = self.view()
+            if current.state.is_over and duties == 0:
+                return current
+            if duties == 0:
+                self.commons.clock.advance(5)
+            else:
+                self.commons.clock.advance(0.05)
+        raise errors.TemporaryError("the run did not end", which=f"round {self.view().round_index}")
+
+    def final_state(self) -> state.State:
+        """Return the newest state of the first node that is still there."""
+        node = next(iter(self.nodes.values()))
+        kept = node.agent.journal.state(self.run_id)
+        if kept is None:
+            raise errors.TemporaryError("no state is known yet")
+        return state.decode(kept.data)
+
+    def metrics(self) -> evaluation.Metrics | None:
+        """Return the newest figures over all sites together."""
+        node = next(iter(self.nodes.values()))
+        current = self.view()
+        terms = agents.terms_of(node.agent, self.run_id, current)
+        return concluding.federated_metrics(node.agent, self.run_id, current, terms)
+
+
+@contextlib.contextmanager
+def simulate(
+    sites: Sequence[recipes.Rows], plan: recipes.Recipe, *, terms: Terms | None = None, engine: str | None = None
+) -> Iterator[Simulation]:
+    """Set up a commons with one member per site and a run of ``plan`` whose roster all have confirmed.
+
+    Args:
+        sites: rows of each site, at least three sites.
+        plan: what is trained.
+        terms: what the run agrees on.
+        engine: EVM to use, ``None`` for the default.
+    """
+    root = "/dev/shm" if os.path.isdir("/dev/shm") else None  # nothing here must survive the process
+    with tempfile.TemporaryDirectory(prefix="commons-", dir=root) as folder:
+        commons = Commons(pathlib.Path(folder), engine=engine)
+        try:
+            yield _prepare(commons, sites, plan, terms or Terms())
+        finally:
+            commons.close()
+
+
+def _prepare(commons: Commons, sites: Sequence[recipes.Rows], plan: recipes.Recipe, terms: Terms) -> Simulation:
+    solver = commons.admit("solver")
+    owners = [commons.admit(f"site-{index}") for index in range(len(sites))]
+    until = int(commons.clock.now()) + 86400
+    problem = documents.Problem("A problem", "who", "decision", "why", ("3.4",), "accuracy", "none")
+    problem_id = solver.desk.state_problem(problem, until)
+    document = documents.Plan("A plan", recipes.to_plan(plan), "sums", 30, 0, None)
+    digest = solver.desk.publish_plan(document)
+    agreed = documents.RunTerms(PURPOSE, (), terms.retention_seconds, 10, "no DP")
+    offer = office.Offer(
+        problem=problem_id,
+        plan=digest,
+        terms=agreed,
+        enrol_until=until,
+        phase_seconds=terms.phase_seconds,
+        patience_seconds=terms.patience_seconds,
+        max_attempts=terms.max_attempts,
+        most_rounds=terms.most_rounds,
+    )
+    run_id = solver.desk.open_run(offer)
+    for index, (owner, rows) in enumerate(zip(owners, sites, strict=True)):
+        _enrol(owner, run_id, rows, until=until, absence=terms.absence.get(index, run.Absence.WAIT))
+    roster = solver.desk.close_roster(run_id)
+    for owner in owners:
+        owner.node.journal.pin(run_id, roster.roster)
+    nodes = {int(owner.member_id): reconciler.Reconciler(owner.node) for owner in owners}
+    return Simulation(commons, run_id, plan, nodes)
+
+
+def _enrol(
+    owner: Member, run_id: ids.RunId, rows: recipes.Rows, *, until: int, absence: run.Absence
+) -> None:
+    card = documents.DatasetCard("A table", "a site", 10, {}, "LicenseRef-private", 10, "none")
+    dataset_id = owner.desk.publish_dataset(card)
+    owner.data.tables[dataset_id] = rows
+    purpose = encoding.purpose_code(PURPOSE)
+    wanted = events.ConsentTerms(dataset_id, purpose, ids.MemberId(0), bytes(32), until, 100, bytes(32))
+    consent_id = owner.desk.give_consent(wanted)
+    owner.desk.enrol(run_id, office.Entry(dataset_id, consent_id, absence), owner.node.signing)

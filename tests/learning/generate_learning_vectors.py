@@ -1,0 +1,218 @@
+"""Golden vectors of the combiners and state encodings, from inputs that every machine computes alike.
+
+``--write`` (re)creates ``vectors/learning/``, ``--check`` exits 1 at the first file that differs. The tests run
+``--check`` in fresh processes under several CPU settings. Small cases carry every float64 as ``float.hex`` so that
+another implementation can be held to them; large ones carry the seed of their inputs and a SHA-256 of the result.
+"""
+
+import argparse
+import hashlib
+import json
+import pathlib
+import sys
+
+import numpy as np
+
+from aicommons.learning import combine, describe, recipe, schema, state
+from aicommons.learning.learners import glm, mlp
+
+FOLDER = pathlib.Path(__file__).parents[2] / "vectors" / "learning"
+MULTIPLIER, INCREMENT = 6364136223846793005, 1442695040888963407
+
+
+def numbers(seed, count):
+    """Return float64[count] in [-0.5, 0.5): the top 53 bits of Knuth's MMIX generator, exact."""
+    value, out = seed, []
+    for _ in range(count):
+        value = (value * MULTIPLIER + INCREMENT) % 2**64
+        out.append((value >> 11) / 2**53 - 0.5)
+    return np.array(out)
+
+
+def positive_definite(seed, size):
+    """Return I + sum_k b_k b_k' / size, added up in the order of k."""
+    base = numbers(seed, size * size).reshape(size, size)
+    matrix = np.eye(size)
+    for k in range(size):
+        matrix += np.multiply.outer(base[k], base[k]) / size
+    return matrix
+
+
+def hexed(array):
+    """Return the values as float.hex texts, row by row."""
+    return [value.hex() for value in np.asarray(array).ravel().tolist()]
+
+
+def digest(data):
+    """Return the SHA-256 of bytes, or of an array's raw little-endian values."""
+    raw = data if isinstance(data, bytes) else np.asarray(data).astype("<f8").tobytes()
+    return hashlib.sha256(raw).hexdigest()
+
+
+def newton_step():
+    """Newton steps of 1 to 222 parameters and two matrices that are refused."""
+    cases = []
+    for size in (1, 2, 3, 5):
+        hessian, gradient = positive_definite(size, size), numbers(100 + size, size)
+        step = combine.newton_step(hessian, gradient)
+        cases.append({"size": size, "hessian": hexed(hessian), "gradient": hexed(gradient), "step": hexed(step)})
+    for size in (31, 222):
+        step = combine.newton_step(positive_definite(size, size), numbers(100 + size, size))
+        cases.append({"size": size, "hessian_seed": size, "gradient_seed": 100 + size, "step_sha256": digest(step)})
+    refused = {"singular_bad": [[1.0, 1.0], [1.0, 1.0]], "indefinite_bad": [[1.0, 2.0], [2.0, 1.0]]}
+    for name, rows in refused.items():
+        step = combine.newton_step(np.array(rows), np.ones(2))
+        cases.append({"name": name, "size": 2, "hessian": hexed(rows), "gradient": hexed(np.ones(2)), "step": step})
+    return cases
+
+
+def weighted_mean():
+    """The MLP's combiner on 99,901 parameters."""
+    current, delta = numbers(7, 99_901), numbers(8, 99_901)
+    moved = combine.weighted_mean(current, delta)
+    return [{"current_seed": 7, "delta_seed": 8, "length": 99_901, "sha256": digest(moved), "first": hexed(moved[:4])}]
+
+
+def small_schema(task):
+    """Return two numbers and a category with a target of ``task``."""
+    targets = {
+        schema.Task.BINOMIAL: schema.Target(schema.Task.BINOMIAL, "y", classes=("no", "yes")),
+        schema.Task.GAUSSIAN: schema.Target(schema.Task.GAUSSIAN, "y", lo=-3.0, hi=11.0),
+        schema.Task.MULTINOMIAL: schema.Target(schema.Task.MULTINOMIAL, "y", classes=("a", "b", "c")),
+    }
+    features = (schema.numeric("age", 0, 120), schema.numeric("bmi", 10, 70.5), schema.category("kind", ["p", "q"]))
+    return schema.Schema(features, targets[task])
+
+
+def rounds():
+    """The state after round 0 and after one and two learner rounds, from given sums."""
+    cases = []
+    plans = [(task, "glm", glm.Glm(task)) for task in schema.Task]
+    plans.append((schema.Task.BINOMIAL, "mlp", mlp.Mlp(schema.Task.BINOMIAL, hidden=(5, 3))))
+    for task, name, learner in plans:
+        plan = recipe.Recipe(name, small_schema(task), learner)
+        value, chain = plan.initial(), []
+        for index in range(3):
+            sums = _sums(plan, value, seed=1000 + index)
+            value = plan.combine(value, sums)
+            chain.append(
+                {
+                    "sums": {key: hexed(part) for key, part in sorted(sums.items())},
+                    "state": state.encode(value).hex(),
+                }
+            )
+        cases.append({"plan": recipe.to_plan(plan), "rounds": chain})
+    return cases
+
+
+def _sums(plan, value, *, seed):
+    """Return plausible sums for the round at ``value``."""
+    if value.stage is state.Stage.DESCRIBE:
+        classes = plan.schema.target.classes
+        target = [40.0] * len(classes) if classes is not None else [60.25, 50.125]
+        rows = 40.0 * len(classes) if classes is not None else 120.0
+        u = numbers(seed, plan.schema.width) * 0.1 + 0.5
+        values = np.array([rows, 50.0, *target, *(rows * u).tolist(), *(rows * (u * u + 0.04)).tolist()])
+        return {describe.BLOCK_NAME: describe.split_limbs(values)}
+    sums = {block.name: numbers(seed, block.length) * block.cap / 1024 for block in plan.blocks(value)}
+    if "hessian" in sums:
+        size = plan.schema.width + 1
+        upper = np.triu_indices(size)
+        triangles = [
+            positive_definite(seed + index, size)[upper] for index in range(len(sums["hessian"]) // len(upper[0]))
+        ]
+        scales = [60.0 if index in _DIAGONAL_PAIRS[plan.schema.outputs] else -0.5 for index in range(len(triangles))]
+        sums["hessian"] = np.concatenate([scale * part for scale, part in zip(scales, triangles, strict=True)])
+    return sums
+
+
+_DIAGONAL_PAIRS = {1: {0}, 3: {0, 3, 5}}
+"""Which packed triangles are a class with itself, by number of outputs."""
+
+
+def initial():
+    """Starting weights of the 30-300-300-1 network: NumPy's normal sampler is pinned by it."""
+    features = tuple(schema.numeric(f"x{index}", 0, 1) for index in range(30))
+    plan = schema.Schema(features, schema.Target(schema.Task.BINOMIAL, "y", classes=("no", "yes")))
+    value = mlp.Mlp(schema.Task.BINOMIAL, hidden=(300, 300)).initial(plan, 1)
+    first = hexed(value.arrays["layer0.weights"][0, :4])
+    return [{"sizes": [30, 300, 300, 1], "seed": 1, "state_sha256": digest(state.encode(value)), "first": first}]
+
+
+def states():
+    """Encodings of states, and bytes that are none."""
+    full = state.State(
+        state.Stage.EVALUATE,
+        3,
+        {"b": np.array([[1.5, -0.0], [2.0, 3.0]]), "a": np.array([0.1])},
+        state.Reason.CONVERGED,
+    )
+    empty = state.State(state.Stage.DESCRIBE, 0, {})
+    cases = [{"name": name, "hex": state.encode(value).hex()} for name, value in (("full", full), ("empty", empty))]
+    header = b'{"arrays":[["a",[1]]],"format":1,"reason":null,"stage":"fit","step":0}'
+    body = np.array([1.0]).tobytes()
+    bad = {
+        "no_bytes_bad": b"",
+        "short_length_bad": b"\x01\x00",
+        "length_over_end_bad": (2**31).to_bytes(4, "little") + b"{}",
+        "not_json_bad": framed(b"{"),
+        "not_object_bad": framed(b"[]"),
+        "deep_nesting_bad": framed(b"[" * 100_000),
+        "trailing_byte_bad": framed(header) + body + b"\x00",
+        "missing_byte_bad": framed(header) + body[:-1],
+        "spaces_bad": framed(header.replace(b",", b", ")) + body,
+        "nan_bad": framed(header) + np.array([np.nan]).tobytes(),
+        "infinity_bad": framed(header) + np.array([np.inf]).tobytes(),
+        "float_step_bad": framed(header.replace(b'"step":0', b'"step":0.0')) + body,
+        "true_step_bad": framed(header.replace(b'"step":0', b'"step":true')) + body,
+        "negative_step_bad": framed(header.replace(b'"step":0', b'"step":-1')) + body,
+        "format_2_bad": framed(header.replace(b'"format":1', b'"format":2')) + body,
+        "format_true_bad": framed(header.replace(b'"format":1', b'"format":true')) + body,
+        "unknown_stage_bad": framed(header.replace(b'"fit"', b'"fitted"')) + body,
+        "unknown_reason_bad": framed(header.replace(b"null", b'"bored"')) + body,
+        "unknown_field_bad": framed(header.replace(b'"format":1', b'"extra":1,"format":1')) + body,
+        "field_twice_bad": framed(header.replace(b'"format":1', b'"format":1,"format":1')) + body,
+        "array_twice_bad": framed(header.replace(b'["a",[1]]', b'["a",[1]],["a",[1]]')) + body + body,
+        "array_order_bad": framed(header.replace(b'["a",[1]]', b'["b",[1]],["a",[1]]')) + body + body,
+        "array_name_bad": framed(header.replace(b'"a"', b'"A"')) + body,
+        "array_shape_text_bad": framed(header.replace(b"[1]", b'["1"]')) + body,
+        "array_3d_bad": framed(header.replace(b"[1]", b"[1,1,1]")) + body,
+        "array_0d_bad": framed(header.replace(b"[1]", b"[]")) + body,
+        "array_huge_bad": framed(header.replace(b"[1]", b"[1073741824,1073741824]")) + body,
+        "not_utf8_bad": framed(header.replace(b'"a"', b'"\xff"')) + body,
+    }
+    return cases + [{"name": name, "hex": data.hex()} for name, data in bad.items() if len(data) < 10_000]
+
+
+def framed(header):
+    """Return a header with its length in front."""
+    return len(header).to_bytes(4, "little") + header
+
+
+FILES = {
+    "newton_step.json": newton_step,
+    "weighted_mean.json": weighted_mean,
+    "rounds.json": rounds,
+    "initial.json": initial,
+    "state.json": states,
+}
+
+
+def main():
+    """Write the files, or exit 1 naming the first that differs."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    mode = parser.add_mutually_exclusive_group(required=True)
+    mode.add_argument("--write", action="store_true")
+    mode.add_argument("--check", action="store_true")
+    is_writing = parser.parse_args().write
+    for name, make in FILES.items():
+        text = json.dumps(make(), indent=1) + "\n"
+        if is_writing:
+            FOLDER.mkdir(parents=True, exist_ok=True)
+            (FOLDER / name).write_text(text)
+        elif (FOLDER / name).read_text() != text:
+            sys.exit(f"vectors/learning/{name} differs from what this machine computes")
+
+
+if __name__ == "__main__":
+    main()

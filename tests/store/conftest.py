@@ -1,0 +1,97 @@
+"""A running store server and members who sign, for the tests of this folder."""
+
+import dataclasses
+import pathlib
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from aicommons.domain import encoding, errors, ids, signature
+from aicommons.store import http, server, transport
+
+AUDIENCE = "test store"
+
+
+@dataclasses.dataclass(frozen=True)
+class Member:
+    """A key that signs for the store."""
+
+    secret: bytes
+
+    @property
+    def address(self) -> ids.Address:
+        """Address of the key."""
+        return signature.address_of(self.secret)
+
+    def sign(self, message: bytes) -> bytes:
+        """Sign keccak256 of ``message``."""
+        return signature.sign(self.secret, encoding.keccak(message))
+
+
+ALICE, BOB, STRANGER = (Member(bytes([number]) * 32) for number in (1, 2, 3))
+
+
+def recover(message: bytes, signed: bytes) -> ids.Address:
+    """What the application gives the server to check signatures with."""
+    return signature.recover(encoding.keccak(message), signed)
+
+
+GATE = server.Gate(recover, lambda address: address in (ALICE.address, BOB.address))
+
+
+class Running:
+    """A server on a thread, and stores that talk to it."""
+
+    def __init__(self, root: pathlib.Path, policy: server.Policy, gate: server.Gate, bind: server.Bind) -> None:
+        self.root = root
+        self._server = server.Server(root, gate=gate, policy=policy, bind=bind)
+        self.url = self._server.url
+        self._clients: list[http.HttpStore] = []
+        listening = threading.Event()
+        self._thread = threading.Thread(target=self._server.run, args=(lambda _: listening.set(),))
+        self._thread.start()
+        if not listening.wait(10):
+            raise TimeoutError("the server does not listen")
+
+    def store(self, member: Member | None = ALICE, *, audience: str = AUDIENCE, late: float = 0.0) -> http.HttpStore:
+        """Return a store of ``member`` whose clock is ``late`` seconds behind."""
+        made = http.HttpStore(self.url, audience=audience, signer=member, clock=lambda: time.time() - late)
+        self._clients.append(made)
+        return made
+
+    def raw(self) -> transport.Transport:
+        """Return plain requests to the server."""
+        return transport.Transport(self.url, unreachable=errors.StoreUnreachable)
+
+    def stop(self) -> None:
+        """Stop the server and close the clients."""
+        for client in self._clients:
+            client.close()
+        self._server.stop()
+        self._thread.join(10)
+
+
+Start = Callable[..., Running]
+
+
+@pytest.fixture
+def start(tmp_path: pathlib.Path) -> Iterator[Start]:
+    """A function that starts a server with the given policy and stops it after the test."""
+    running: list[Running] = []
+
+    def starting(
+        *,
+        root: pathlib.Path | None = None,
+        gate: server.Gate = GATE,
+        bind: server.Bind | None = None,
+        **limits: int,
+    ) -> Running:
+        policy = server.Policy(AUDIENCE, **limits)
+        running.append(Running(root or tmp_path / "store", policy, gate, bind or server.Bind()))
+        return running[-1]
+
+    yield starting
+    for one in running:
+        one.stop()
