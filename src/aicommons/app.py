@@ -11,6 +11,7 @@ import logging
 import os
 import pathlib
 import time
+from collections.abc import Callable
 from typing import Any, Self
 
 from aicommons.domain import errors, ids
@@ -58,7 +59,7 @@ class Settings:
             raise errors.InputError("the settings cannot be read", which=which, got=str(err)) from err
         for field in dataclasses.fields(settings):
             value = getattr(settings, field.name)
-            if not isinstance(value, {"int": int}.get(str(field.type), str)) and value is not None:
+            if not isinstance(value, int if field.type is int else str) and (value is not None or field.default is not None):
                 raise errors.InputError("a setting has another type", which=f"{which}: {field.name}", got=repr(value))
         return settings
 
@@ -171,6 +172,86 @@ def deployment_of(home: Home) -> Any:
     return deployments.Deployment.from_json(file.read_text())
 
 
+class Bystander:
+    """Stands in for a wallet where nothing is signed: commands that only look need no passphrase."""
+
+    def __init__(self, address: ids.Address) -> None:
+        self.address = address
+
+    def sign_digest(self, digest: bytes) -> bytes:
+        """Refuse.
+
+        Raises:
+            errors.KeyRefused: always.
+        """
+        del digest
+        raise errors.KeyRefused("this command signs nothing", which=ids.format_id(self.address))
+
+
+def found_ledger(home: Home, unlock: Callable[[], Any], *, engine: str | None = None) -> pathlib.Path:
+    """See to it that the contracts stand on the home's own ledger; return the file that says where.
+
+    A new ledger gets them all in one commit, with the home's wallet as the only registrar. An old one is held against
+    the file; a lost file is written anew.
+
+    Args:
+        home: its ledger is ``<home>/ledger``, which must not be running.
+        unlock: gives the wallet; called for a new ledger only.
+        engine: EVM to use, ``None`` for the fastest installed one.
+
+    Raises:
+        errors.LedgerMismatch: file and ledger do not belong together.
+        errors.LedgerRefused: another process uses the ledger.
+    """
+    from aicommons.ledger import client, deployments, rpc, wallet
+    from aicommons.ledger.embedded import chain, methods, selection, storage
+    from aicommons.ledger.embedded import rpc as embedded
+
+    chain_id = home.settings().chain_id
+    kept = home.deployment_file(chain_id)
+    file = storage.Storage(home.path / "ledger", storage.Genesis(chain_id, int(time.time())))
+    try:
+        evm = selection.make_engine(engine, chain_id=chain_id)
+        ledger = chain.Chain(file, evm, chain_id=chain_id, clock=lambda: int(time.time()))
+        connection = rpc.LocalRpc(embedded.Rpc(methods.Methods(ledger, version="founding")).handle)
+        nowhere = deployments.Deployment(chain_id, 0, {}, {})
+        if kept.exists():
+            known = deployments.Deployment.from_json(kept.read_text())
+            client.Client(connection, known, Bystander(ids.Address(bytes(20)))).check()
+            return kept
+        if ledger.head.number:
+            founder = wallet.address(home.wallet_file)
+            made = deployments.find(client.Client(connection, nowhere, Bystander(founder)), chain_id, founder)
+        else:
+            operator = unlock()
+            deployer = client.Client(connection, nowhere, operator)
+            made = deployments.deploy(deployer, chain_id, [operator.address], 1)
+            ledger.commit()
+    finally:
+        file.close()
+    write_private(kept, made.to_json())
+    return kept
+
+
+def store_gate(home: Home) -> Any:
+    """Return who may upload to the home's store: active members, by account or node key, asked of the ledger."""
+    from aicommons.domain import encoding, signature
+    from aicommons.store import server
+
+    registry = connect(home, Bystander(ids.Address(bytes(20))))
+
+    def is_member(address: ids.Address) -> bool:
+        if registry.call("Membership", "memberOfNodeKey", address)[0]:
+            return True
+        member = registry.call("Membership", "memberOf", address)[0]
+        return bool(member and registry.call("Membership", "isActive", member)[0])
+
+    def recover(message: bytes, signed: bytes) -> ids.Address:
+        return signature.recover(encoding.keccak(message), signed)
+
+    return server.Gate(recover, is_member)
+
+
 def connect(home: Home, signer: Any) -> Any:
     """Return a ledger client that acts with ``signer``; nothing is sent yet."""
     from aicommons.ledger import client, rpc
@@ -266,3 +347,103 @@ def configure_logging(level: str, path: pathlib.Path | None = None) -> None:
         filename=None if path is None else str(path),
         force=True,
     )
+
+
+class TableData:
+    """The owner's tables by dataset id, prepared once per run and mapped into memory. Implements the node's data port."""
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+
+    def rows(self, dataset_id: int, terms: Any) -> Any:
+        """Return training and held-out rows as a plan wants them.
+
+        Raises:
+            errors.InputError: this home does not know the dataset.
+            errors.TableError: the table does not fit the plan.
+        """
+        from aicommons.data import prepared, reading
+
+        known = self._home.datasets().get(dataset_id)
+        if known is None:
+            raise errors.InputError(
+                "this home does not know the dataset's file",
+                which=f"dataset {dataset_id}",
+                next_step="publish it from this home (`commons dataset publish`)",
+            )
+        specs = column_specs(terms.recipe.schema, terms.plan.group)
+        checks = reading.Checks(min_rows=terms.terms.minimum_cohort)
+        folder = self._home.path / "node" / "prepared" / str(dataset_id)
+        return split_rows(prepared.prepare(pathlib.Path(known["path"]), specs, folder, checks=checks), terms.plan)
+
+    def forget(self, run_id: ids.RunId) -> None:
+        """Erase all prepared tables; a run under way prepares its own again."""
+        from aicommons.data import prepared
+
+        del run_id
+        prepared.erase(self._home.path / "node" / "prepared")
+
+
+def column_specs(plan_schema: Any, group: str | None) -> tuple[Any, ...]:
+    """Return what a plan's schema expects of a table's columns, in the order of its features, target last."""
+    from aicommons.data import columns
+    from aicommons.learning import schema
+
+    specs = [
+        columns.ColumnSpec(feature.name, columns.Kind.CATEGORY, levels=feature.levels or ())
+        if feature.kind is schema.Kind.CATEGORY
+        else columns.ColumnSpec(feature.name, columns.Kind.NUMERIC, lo=feature.lo, hi=feature.hi)
+        for feature in plan_schema.features
+    ]
+    target = plan_schema.target
+    role = columns.Role.TARGET
+    if target.task is schema.Task.GAUSSIAN:
+        specs.append(columns.ColumnSpec(target.name, columns.Kind.NUMERIC, lo=target.lo, hi=target.hi, role=role))
+    else:
+        specs.append(columns.ColumnSpec(target.name, columns.Kind.CATEGORY, levels=target.classes, role=role))
+    if group is not None:
+        specs.append(columns.ColumnSpec(group, columns.Kind.CATEGORY, role=columns.Role.GROUP))
+    return tuple(specs)
+
+
+def plan_schema(specs: Any) -> Any:
+    """Return the schema that asks for the columns of ``specs``; the reverse of ``column_specs``."""
+    from aicommons.data import columns
+    from aicommons.learning import schema
+
+    features = []
+    target = None
+    for spec in specs:
+        if spec.role is columns.Role.TARGET:
+            target = _target(spec)
+        elif spec.role is columns.Role.FEATURE and spec.kind is columns.Kind.CATEGORY:
+            features.append(schema.category(spec.name, spec.levels))
+        elif spec.role is columns.Role.FEATURE:
+            features.append(schema.numeric(spec.name, spec.lo, spec.hi))
+    if target is None:
+        raise errors.InputError("no column is the target", which="target")
+    return schema.Schema(tuple(features), target)
+
+
+def _target(spec: Any) -> Any:
+    from aicommons.data import columns
+    from aicommons.learning import schema
+
+    if spec.kind is columns.Kind.NUMERIC:
+        return schema.Target(schema.Task.GAUSSIAN, spec.name, lo=spec.lo, hi=spec.hi)
+    task = schema.Task.BINOMIAL if len(spec.levels) == 2 else schema.Task.MULTINOMIAL
+    return schema.Target(task, spec.name, classes=spec.levels)
+
+
+def split_rows(table: Any, plan: Any) -> Any:
+    """Return a site's training and held-out rows by the plan's split: whole groups where it names a group column."""
+    from aicommons.learning import recipe, schema, splitting
+
+    share = plan.held_out_percent / 100
+    if table.groups is not None:
+        held = splitting.by_groups(table.groups, seed=plan.split_seed, share=share)
+    else:
+        classes = None if plan.recipe["schema"]["target"]["task"] == "gaussian" else table.target
+        held = splitting.by_rows(classes, len(table.target), seed=plan.split_seed, share=share)
+    train = schema.Table(table.features[~held], table.target[~held])
+    return recipe.Rows(train, schema.Table(table.features[held], table.target[held]))

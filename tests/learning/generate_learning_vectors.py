@@ -10,17 +10,22 @@ import hashlib
 import json
 import pathlib
 import sys
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from aicommons.learning import combine, describe, recipe, schema, state
 from aicommons.learning.learners import glm, mlp
+
+Array = npt.NDArray[np.float64]
+Case = dict[str, Any]
 
 FOLDER = pathlib.Path(__file__).parents[2] / "vectors" / "learning"
 MULTIPLIER, INCREMENT = 6364136223846793005, 1442695040888963407
 
 
-def numbers(seed, count):
+def numbers(seed: int, count: int) -> Array:
     """Return float64[count] in [-0.5, 0.5): the top 53 bits of Knuth's MMIX generator, exact."""
     value, out = seed, []
     for _ in range(count):
@@ -29,7 +34,7 @@ def numbers(seed, count):
     return np.array(out)
 
 
-def positive_definite(seed, size):
+def positive_definite(seed: int, size: int) -> Array:
     """Return I + sum_k b_k b_k' / size, added up in the order of k."""
     base = numbers(seed, size * size).reshape(size, size)
     matrix = np.eye(size)
@@ -38,18 +43,18 @@ def positive_definite(seed, size):
     return matrix
 
 
-def hexed(array):
+def hexed(array: Array) -> list[str]:
     """Return the values as float.hex texts, row by row."""
     return [value.hex() for value in np.asarray(array).ravel().tolist()]
 
 
-def digest(data):
+def digest(data: Array | bytes) -> str:
     """Return the SHA-256 of bytes, or of an array's raw little-endian values."""
     raw = data if isinstance(data, bytes) else np.asarray(data).astype("<f8").tobytes()
     return hashlib.sha256(raw).hexdigest()
 
 
-def newton_step():
+def newton_step() -> list[Case]:
     """Newton steps of 1 to 222 parameters and two matrices that are refused."""
     cases = []
     for size in (1, 2, 3, 5):
@@ -66,14 +71,14 @@ def newton_step():
     return cases
 
 
-def weighted_mean():
+def weighted_mean() -> list[Case]:
     """The MLP's combiner on 99,901 parameters."""
     current, delta = numbers(7, 99_901), numbers(8, 99_901)
     moved = combine.weighted_mean(current, delta)
     return [{"current_seed": 7, "delta_seed": 8, "length": 99_901, "sha256": digest(moved), "first": hexed(moved[:4])}]
 
 
-def small_schema(task):
+def small_schema(task: schema.Task) -> schema.Schema:
     """Return two numbers and a category with a target of ``task``."""
     targets = {
         schema.Task.BINOMIAL: schema.Target(schema.Task.BINOMIAL, "y", classes=("no", "yes")),
@@ -84,7 +89,7 @@ def small_schema(task):
     return schema.Schema(features, targets[task])
 
 
-def rounds():
+def rounds() -> list[Case]:
     """The state after round 0 and after one and two learner rounds, from given sums."""
     cases = []
     plans = [(task, "glm", glm.Glm(task)) for task in schema.Task]
@@ -105,7 +110,7 @@ def rounds():
     return cases
 
 
-def _sums(plan, value, *, seed):
+def _sums(plan: recipe.Recipe, value: state.State, *, seed: int) -> dict[str, Array]:
     """Return plausible sums for the round at ``value``."""
     if value.stage is state.Stage.DESCRIBE:
         classes = plan.schema.target.classes
@@ -130,7 +135,7 @@ _DIAGONAL_PAIRS = {1: {0}, 3: {0, 3, 5}}
 """Which packed triangles are a class with itself, by number of outputs."""
 
 
-def initial():
+def initial() -> list[Case]:
     """Starting weights of the 30-300-300-1 network: NumPy's normal sampler is pinned by it."""
     features = tuple(schema.numeric(f"x{index}", 0, 1) for index in range(30))
     plan = schema.Schema(features, schema.Target(schema.Task.BINOMIAL, "y", classes=("no", "yes")))
@@ -139,7 +144,7 @@ def initial():
     return [{"sizes": [30, 300, 300, 1], "seed": 1, "state_sha256": digest(state.encode(value)), "first": first}]
 
 
-def states():
+def states() -> list[Case]:
     """Encodings of states, and bytes that are none."""
     full = state.State(
         state.Stage.EVALUATE,
@@ -184,7 +189,7 @@ def states():
     return cases + [{"name": name, "hex": data.hex()} for name, data in bad.items() if len(data) < 10_000]
 
 
-def framed(header):
+def framed(header: bytes) -> bytes:
     """Return a header with its length in front."""
     return len(header).to_bytes(4, "little") + header
 
@@ -198,7 +203,7 @@ FILES = {
 }
 
 
-def main():
+def main() -> None:
     """Write the files, or exit 1 naming the first that differs."""
     parser = argparse.ArgumentParser(description=__doc__)
     mode = parser.add_mutually_exclusive_group(required=True)

@@ -6,11 +6,13 @@ import os
 import pathlib
 import subprocess
 import sys
+from typing import Any
 
 import hypothesis
 import numpy as np
 import pytest
 from hypothesis import strategies
+from numpy._core import _multiarray_umath as kernels
 
 from aicommons.learning import combine, recipe, state
 
@@ -33,10 +35,8 @@ SETTINGS = {
 }
 
 
-def _environment(setting):
+def _environment(setting: dict[str, Any]) -> dict[str, str]:
     """Return the process environment of one CPU setting; only features that this machine dispatches are named."""
-    from numpy._core import _multiarray_umath as kernels
-
     here = [name for name in kernels.__cpu_dispatch__ if kernels.__cpu_features__[name]]
     unwanted = setting.get("features", ())
     disabled = [name for name in here if unwanted == "all" or name in unwanted]
@@ -45,7 +45,7 @@ def _environment(setting):
 
 
 @pytest.mark.parametrize("name", SETTINGS)
-def test_golden_vectors_hold_under_every_cpu_setting(name):
+def test_golden_vectors_hold_under_every_cpu_setting(name: str) -> None:
     """A fresh process under this setting computes every vector file to the byte."""
     command = [sys.executable, "-W", "error", str(GENERATOR), "--check"]
     done = subprocess.run(
@@ -54,7 +54,7 @@ def test_golden_vectors_hold_under_every_cpu_setting(name):
     assert done.returncode == 0, done.stderr
 
 
-def test_a_changed_vector_is_noticed(tmp_path):
+def test_a_changed_vector_is_noticed(tmp_path: pathlib.Path) -> None:
     """The check compares bytes: one changed digit in one file fails it."""
     for path in VECTORS.glob("*.json"):
         (tmp_path / path.name).write_text(path.read_text())
@@ -69,7 +69,7 @@ def test_a_changed_vector_is_noticed(tmp_path):
     assert "newton_step.json differs" in done.stderr
 
 
-def test_golden_rounds_follow_from_their_sums():
+def test_golden_rounds_follow_from_their_sums() -> None:
     """Whoever holds plan and sums recomputes every state to the byte."""
     for case in json.loads((VECTORS / "rounds.json").read_text()):
         plan = recipe.from_plan(case["plan"])
@@ -81,7 +81,7 @@ def test_golden_rounds_follow_from_their_sums():
 
 
 @pytest.mark.parametrize("size", [1, 2, 7, 40])
-def test_newton_step_solves_the_linear_system(size):
+def test_newton_step_solves_the_linear_system(size: int) -> None:
     """H step = -g as LAPACK sees it, to rounding."""
     rng = np.random.default_rng(size)
     base = rng.normal(size=(size + 3, size))
@@ -91,28 +91,35 @@ def test_newton_step_solves_the_linear_system(size):
 
 
 @hypothesis.given(strategies.lists(strategies.floats(-1e6, 1e6), min_size=1, max_size=40))
-def test_fixed_sum_adds_from_first_to_last(values):
+def test_fixed_sum_adds_from_first_to_last(values: list[float]) -> None:
     """The sum is the plain recurrence, not a pairwise or compensated one."""
     *_, expected = itertools.accumulate([0.0, *values], lambda total, value: total + value)
     assert combine.fixed_sum(values) == expected
 
 
-def test_singular_curvature_has_no_step():
+def test_singular_curvature_has_no_step() -> None:
     """A matrix that is not positive definite gives None, also when rounding leaves a tiny positive pivot."""
-    column = np.array([0.1, 0.2, 0.3])
-    assert combine.newton_step(np.multiply.outer(column, column), np.ones(3)) is None
+    for one, other in np.random.default_rng(1).normal(size=(50, 2, 4)):
+        of_rank_two = np.multiply.outer(one, one) + np.multiply.outer(other, other)
+        assert combine.newton_step(of_rank_two, np.ones(4)) is None
     assert combine.newton_step(-np.eye(2), np.ones(2)) is None
     assert combine.newton_step(np.full((2, 2), np.nan), np.ones(2)) is None
 
 
-def test_unpacking_restores_a_symmetric_matrix():
+def test_an_overflowing_step_is_no_step() -> None:
+    """A curvature so small that the step is not a float64 number gives None, not an infinite model."""
+    with np.errstate(over="ignore"):
+        assert combine.newton_step(np.array([[1e-300]]), np.array([1e300])) is None
+
+
+def test_unpacking_restores_a_symmetric_matrix() -> None:
     """Packed upper triangle and matrix are the same thing."""
     base = np.random.default_rng(0).normal(size=(6, 6))
     matrix = base + base.T
     assert np.array_equal(combine.unpack_symmetric(matrix[np.triu_indices(6)], 6), matrix)
 
 
-def test_combiners_use_no_operation_whose_bytes_depend_on_the_cpu():
+def test_combiners_use_no_operation_whose_bytes_depend_on_the_cpu() -> None:
     """The combining path's sources name no BLAS, LAPACK, libm or unordered reduction."""
     source = (pathlib.Path(combine.__file__)).read_text().split('"""', 2)[2]
     for banned in (" @ ", ".dot(", ".sum(", "linalg", "einsum", "np.exp", "np.log", "matmul", "math.", " sum("):

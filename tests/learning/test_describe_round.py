@@ -1,7 +1,11 @@
 """Round 0: exact counts, moments without cancellation, and named ends."""
 
+from collections.abc import Callable, Mapping
+from typing import Any
+
 import hypothesis
 import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import strategies
 
@@ -9,22 +13,26 @@ from aicommons.domain import errors
 from aicommons.learning import describe, recipe, schema, state
 from aicommons.learning.learners import glm
 
+Array = npt.NDArray[np.float64]
+Federate = Callable[..., Any]
+Summed = Callable[..., Mapping[str, Array]]
+
 CLASSES = schema.Target(schema.Task.BINOMIAL, "y", classes=("no", "yes"))
 NUMBER = schema.Target(schema.Task.GAUSSIAN, "y", lo=-5.0, hi=5.0)
 
 
-def _plan(target, *bounds):
+def _plan(target: schema.Target, *bounds: tuple[float, float]) -> schema.Schema:
     return schema.Schema(tuple(schema.numeric(f"x{i}", lo, hi) for i, (lo, hi) in enumerate(bounds)), target)
 
 
-def _described(plan, tables, summed, *, word_bits):
+def _described(plan: recipe.Recipe, tables: list[schema.Table], summed: Summed, *, word_bits: int) -> Any:
     empty = schema.Table(np.zeros((0, plan.width)), np.zeros(0))
     parts = [describe.contribution(plan, table, empty) for table in tables]
     return describe.combine(plan, summed(describe.description_blocks(plan), parts, word_bits))
 
 
 @hypothesis.given(strategies.lists(strategies.floats(0, 2**24), min_size=1, max_size=20))
-def test_limbs_carry_any_sum_to_two_to_the_minus_41(values):
+def test_limbs_carry_any_sum_to_two_to_the_minus_41(values: list[float]) -> None:
     """Splitting and joining only rounds to the fixed-point grid, and every limb fits its block."""
     limbs = describe.split_limbs(np.array(values))
     assert ((limbs >= 0) & (limbs < 2**20) & (limbs == np.rint(limbs))).all()
@@ -34,7 +42,7 @@ def test_limbs_carry_any_sum_to_two_to_the_minus_41(values):
 
 @pytest.mark.parametrize("word_bits", [32, 64])
 @pytest.mark.parametrize("sites", [3, 20, 48])
-def test_moments_are_the_pooled_ones(word_bits, sites, summed):
+def test_moments_are_the_pooled_ones(word_bits: int, sites: int, summed: Summed) -> None:
     """Mean and standard deviation of all rows, also for a column that fills a thousandth of its range far from 0."""
     rng = np.random.default_rng(sites)
     plan = _plan(CLASSES, (0, 1), (-1e6, 1e6), (1e5, 1e5 + 10))
@@ -52,7 +60,7 @@ def test_moments_are_the_pooled_ones(word_bits, sites, summed):
     assert arrays["class_rows"].tolist() == [float((labels == 0).sum()), float((labels == 1).sum())]
 
 
-def test_constant_column_is_scaled_by_its_range(summed):
+def test_constant_column_is_scaled_by_its_range(summed: Summed) -> None:
     """A column without variance becomes zeros instead of a division by zero."""
     plan = _plan(CLASSES, (0, 10))
     tables = [schema.Table(np.full((4, 1), 3.3), np.array([0.0, 1.0, 0.0, 1.0]))] * 3
@@ -69,7 +77,7 @@ ENDS = {
 
 
 @pytest.mark.parametrize("name", ENDS)
-def test_data_without_a_model_ends_the_run_with_a_named_reason(name, federate):
+def test_data_without_a_model_ends_the_run_with_a_named_reason(name: str, federate: Federate) -> None:
     """Every node finishes with the same reason after round 0, and there is nothing to predict with."""
     target, values, reason = ENDS[name]
     plan = recipe.Recipe("glm", _plan(target, (0, 1)), glm.Glm(target.task))
@@ -81,7 +89,7 @@ def test_data_without_a_model_ends_the_run_with_a_named_reason(name, federate):
         plan.predict(outcome.state, np.zeros((1, 1)))
 
 
-def test_too_many_rows_are_refused():
+def test_too_many_rows_are_refused() -> None:
     """More rows than four limbs are guaranteed to carry."""
     plan = _plan(CLASSES, (0, 1))
     rows = describe.MOST_ROWS + 1

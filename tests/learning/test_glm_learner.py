@@ -1,10 +1,18 @@
 """GLM by Newton: additive over rows, safe steps decided from sums, named ends."""
 
+from collections.abc import Callable, Mapping
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from aicommons.learning import blocks, describe, recipe, schema, state
 from aicommons.learning.learners import glm
+
+Array = npt.NDArray[np.float64]
+Federate = Callable[..., Any]
+Summed = Callable[..., Mapping[str, Array]]
 
 TARGETS = {
     schema.Task.BINOMIAL: schema.Target(schema.Task.BINOMIAL, "y", classes=("no", "yes")),
@@ -13,12 +21,12 @@ TARGETS = {
 }
 
 
-def _plan(task, width=3, **options):
+def _plan(task: schema.Task, width: int = 3, **options: Any) -> recipe.Recipe:
     features = tuple(schema.numeric(f"x{index}", -50, 50) for index in range(width))
     return recipe.Recipe("glm", schema.Schema(features, TARGETS[task]), glm.Glm(task, **options))
 
 
-def _table(task, rows, seed, width=3):
+def _table(task: schema.Task, rows: int, seed: int, width: int = 3) -> schema.Table:
     rng = np.random.default_rng(seed)
     features = rng.normal(size=(rows, width))
     signal = features.sum(axis=1) + rng.normal(size=rows)
@@ -30,7 +38,7 @@ def _table(task, rows, seed, width=3):
     return schema.Table(features, target)
 
 
-def _after_describe(plan, tables, summed):
+def _after_describe(plan: recipe.Recipe, tables: list[schema.Table], summed: Summed) -> state.State:
     empty = schema.Table(np.zeros((0, plan.schema.width)), np.zeros(0))
     value = plan.initial()
     rng = np.random.default_rng(0)
@@ -39,7 +47,7 @@ def _after_describe(plan, tables, summed):
 
 
 @pytest.mark.parametrize("task", schema.Task)
-def test_partial_sums_add_up(task, summed):
+def test_partial_sums_add_up(task: schema.Task, summed: Summed) -> None:
     """The contribution of all rows is the sum of the contributions of any parts, so sites and batches merge alike."""
     plan = _plan(task)
     table = _table(task, 60, 1)
@@ -53,7 +61,7 @@ def test_partial_sums_add_up(task, summed):
 
 
 @pytest.mark.parametrize("task", schema.Task)
-def test_derivatives_match_finite_differences(task, summed):
+def test_derivatives_match_finite_differences(task: schema.Task, summed: Summed) -> None:
     """Gradient and curvature are those of the loss."""
     plan = _plan(task)
     table = _table(task, 40, 3)
@@ -61,7 +69,7 @@ def test_derivatives_match_finite_differences(task, summed):
     shape = (plan.schema.outputs, 4)
     theta = np.random.default_rng(4).normal(size=shape)
 
-    def at(point):
+    def at(point: Array) -> blocks.Contribution:
         return plan.learner.partial(glm._with(start, point.reshape(shape)), table)
 
     size = theta.size
@@ -75,7 +83,7 @@ def test_derivatives_match_finite_differences(task, summed):
 
 @pytest.mark.parametrize("task", schema.Task)
 @pytest.mark.parametrize("scale", [0.0, 1.0, 30.0])
-def test_caps_hold_for_one_site_with_all_rows(task, scale, summed):
+def test_caps_hold_for_one_site_with_all_rows(task: schema.Task, scale: float, summed: Summed) -> None:
     """No block exceeds its cap wherever the coefficients are, even if one site holds everything; caps are 2^k."""
     plan = _plan(task)
     rng = np.random.default_rng(5)
@@ -91,7 +99,7 @@ def test_caps_hold_for_one_site_with_all_rows(task, scale, summed):
         assert np.frexp(block.cap)[0] == 0.5
 
 
-def test_a_step_that_raises_the_loss_is_halved(summed):
+def test_a_step_that_raises_the_loss_is_halved(summed: Summed) -> None:
     """From a far start Newton overshoots; halving by the summed loss still reaches the same estimate."""
     plan = _plan(schema.Task.BINOMIAL, ridge=0.1, max_steps=60)
     table = _table(schema.Task.BINOMIAL, 80, 7)
@@ -103,7 +111,7 @@ def test_a_step_that_raises_the_loss_is_halved(summed):
     assert np.allclose(far.arrays["coefficients"], near.arrays["coefficients"], rtol=1e-6)
 
 
-def _fitted(plan, value, table):
+def _fitted(plan: recipe.Recipe, value: state.State, table: schema.Table) -> tuple[state.State, int]:
     halvings = 0
     while value.stage is state.Stage.FIT:
         value = plan.learner.combine(value, plan.learner.partial(value, plan._standardised(value, table)))
@@ -111,7 +119,7 @@ def _fitted(plan, value, table):
     return value, halvings
 
 
-def test_a_loss_that_never_falls_ends_with_the_best_model(summed):
+def test_a_loss_that_never_falls_ends_with_the_best_model(summed: Summed) -> None:
     """Sums that contradict their own gradient end the fit, at the last accepted coefficients."""
     plan = _plan(schema.Task.BINOMIAL, max_steps=100)
     table = _table(schema.Task.BINOMIAL, 50, 8)
@@ -125,7 +133,7 @@ def test_a_loss_that_never_falls_ends_with_the_best_model(summed):
     assert np.array_equal(value.arrays["coefficients"], accepted)
 
 
-def test_redundant_columns_without_ridge_end_with_a_named_reason(federate):
+def test_redundant_columns_without_ridge_end_with_a_named_reason(federate: Federate) -> None:
     """Two equal columns and no penalty: the curvature is singular and every node says so alike."""
     rng = np.random.default_rng(9)
     column = rng.normal(size=(90, 1))
@@ -136,7 +144,7 @@ def test_redundant_columns_without_ridge_end_with_a_named_reason(federate):
     assert outcome.metrics[-1].rows == 90
 
 
-def test_separable_classes_converge_with_ridge(federate):
+def test_separable_classes_converge_with_ridge(federate: Federate) -> None:
     """Perfect separation has no finite maximum-likelihood estimate, but a ridge estimate."""
     features = np.linspace(-1, 1, 60)[:, None]
     table = schema.Table(features, (features[:, 0] > 0).astype(np.float64))
@@ -146,7 +154,7 @@ def test_separable_classes_converge_with_ridge(federate):
     assert outcome.metrics[-1].accuracy == 1.0
 
 
-def test_steps_end_where_the_plan_says(federate):
+def test_steps_end_where_the_plan_says(federate: Federate) -> None:
     """max_steps fit rounds, then the evaluation."""
     tables = [_table(schema.Task.BINOMIAL, 40, seed) for seed in range(3)]
     outcome = federate(_plan(schema.Task.BINOMIAL, max_steps=2), [recipe.Rows(table, table) for table in tables])
@@ -157,7 +165,7 @@ def test_steps_end_where_the_plan_says(federate):
     }  # fmt: skip
 
 
-def test_a_site_without_rows_changes_nothing(federate):
+def test_a_site_without_rows_changes_nothing(federate: Federate) -> None:
     """An empty table is a contribution of zeros."""
     tables = [_table(schema.Task.MULTINOMIAL, 40, seed) for seed in range(3)]
     empty = schema.Table(np.zeros((0, 3)), np.zeros(0))
@@ -168,7 +176,7 @@ def test_a_site_without_rows_changes_nothing(federate):
     assert np.allclose(with_empty.arrays["coefficients"], without.arrays["coefficients"], atol=1e-9)
 
 
-def test_standardise_uses_round_zero(summed):
+def test_standardise_uses_round_zero(summed: Summed) -> None:
     """What learners see has mean 0 and scale 1 over all sites."""
     plan = _plan(schema.Task.BINOMIAL)
     tables = [_table(schema.Task.BINOMIAL, 30, seed) for seed in range(3)]

@@ -1,12 +1,20 @@
 """The federated estimate is the pooled one: measured against scikit-learn on the same split, on real data."""
 
 import dataclasses
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from aicommons.learning import evaluation, recipe, schema, splitting, state
 from aicommons.learning.learners import glm, mlp
+
+Array = npt.NDArray[np.float64]
+Sites = Any
+Federate = Callable[..., Any]
+ColumnsOf = Callable[[Sequence[Array]], tuple[schema.Feature, ...]]
 
 linear_model = pytest.importorskip("sklearn.linear_model", reason="scikit-learn is the pooled comparison")
 sklearn_metrics = pytest.importorskip("sklearn.metrics", reason="scikit-learn is the pooled comparison")
@@ -24,14 +32,14 @@ class Comparison:
     """One federated run beside the pooled model on the same rows."""
 
     state: state.State
-    metrics: object
-    pooled: object
+    metrics: Any
+    pooled: Any
     truth: np.ndarray
     held_out: np.ndarray
     scores: np.ndarray
 
 
-def _rows(sites, seed):
+def _rows(sites: Sites, seed: int) -> list[recipe.Rows]:
     """Return each site's split: by unit where rows repeat units, else stratified."""
     rows = []
     for index, (features, target) in enumerate(zip(sites.features, sites.target, strict=True)):
@@ -44,7 +52,7 @@ def _rows(sites, seed):
     return rows
 
 
-def _compare(federate, plan, rows, pooled):
+def _compare(federate: Federate, plan: recipe.Recipe, rows: list[recipe.Rows], pooled: Any) -> Comparison:
     """Run ``plan`` over ``rows`` and fit ``pooled`` on all training rows, standardised over all of them."""
     outcome = federate(plan, rows)
     train = np.concatenate([each.train.features for each in rows])
@@ -62,12 +70,12 @@ def _compare(federate, plan, rows, pooled):
     )
 
 
-def _logistic(penalty=1.0):
+def _logistic(penalty: float = 1.0) -> Any:
     """Return scikit-learn's estimator, solved tightly enough to compare coefficients."""
     return linear_model.LogisticRegression(C=penalty, solver="newton-cholesky", tol=1e-10, max_iter=1000)
 
 
-def _assert_same_coefficients(comparison, limit=1e-3):
+def _assert_same_coefficients(comparison: Comparison, limit: float = 1e-3) -> None:
     """Compare intercept and coefficients, relative to the largest one."""
     pooled = np.atleast_2d(comparison.pooled.coef_)
     gap = np.abs(comparison.state.arrays["coefficients"] - pooled).max() / np.abs(pooled).max()
@@ -78,7 +86,9 @@ def _assert_same_coefficients(comparison, limit=1e-3):
 
 @pytest.mark.parametrize("name", ["heart", "maize", "breast_cancer"])
 @pytest.mark.parametrize("seed", SEEDS)
-def test_binomial_glm_equals_pooled_logistic_regression(name, seed, request, federate, columns_of):
+def test_binomial_glm_equals_pooled_logistic_regression(
+    name: str, seed: int, request: pytest.FixtureRequest, federate: Federate, columns_of: ColumnsOf
+) -> None:
     """Coefficients within 1e-3 of the pooled ones, accuracy within 0.005, AUC from bins within 0.005 of exact."""
     sites = request.getfixturevalue(name)
     plan = recipe.Recipe(
@@ -99,7 +109,9 @@ def test_binomial_glm_equals_pooled_logistic_regression(name, seed, request, fed
 
 
 @pytest.mark.parametrize("ridge", [1.0, 0.01, 100.0])
-def test_ridge_option_is_the_inverse_of_scikit_learns_c(ridge, heart, federate, columns_of):
+def test_ridge_option_is_the_inverse_of_scikit_learns_c(
+    ridge: float, heart: Sites, federate: Federate, columns_of: ColumnsOf
+) -> None:
     """The penalty has scikit-learn's scale, not only at its default."""
     plan = recipe.Recipe(
         "glm",
@@ -109,7 +121,9 @@ def test_ridge_option_is_the_inverse_of_scikit_learns_c(ridge, heart, federate, 
     _assert_same_coefficients(_compare(federate, plan, _rows(heart, 0), _logistic(1.0 / ridge)))
 
 
-def test_multinomial_glm_equals_pooled_softmax_regression(landsat, federate, columns_of):
+def test_multinomial_glm_equals_pooled_softmax_regression(
+    landsat: Sites, federate: Federate, columns_of: ColumnsOf
+) -> None:
     """Six classes on 36 columns: the over-parametrised softmax with all coefficients penalised."""
     plan = recipe.Recipe(
         "glm",
@@ -126,7 +140,7 @@ def test_multinomial_glm_equals_pooled_softmax_regression(landsat, federate, col
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_gaussian_glm_equals_pooled_ridge(seed, federate, columns_of):
+def test_gaussian_glm_equals_pooled_ridge(seed: int, federate: Federate, columns_of: ColumnsOf) -> None:
     """One Newton step is the pooled ridge estimate; error and R^2 are those of the pooled model."""
     rng = np.random.default_rng(seed)
     slopes = rng.normal(size=6)
@@ -151,7 +165,9 @@ def test_gaussian_glm_equals_pooled_ridge(seed, federate, columns_of):
     assert comparison.state.step == 1
 
 
-def test_mlp_reaches_the_pooled_linear_model_on_breast_cancer(breast_cancer, federate, columns_of):
+def test_mlp_reaches_the_pooled_linear_model_on_breast_cancer(
+    breast_cancer: Sites, federate: Federate, columns_of: ColumnsOf
+) -> None:
     """Federated averaging of a small network is at most 0.03 below pooled logistic regression."""
     plan = recipe.Recipe(
         "mlp",
@@ -165,7 +181,7 @@ def test_mlp_reaches_the_pooled_linear_model_on_breast_cancer(breast_cancer, fed
 
 @pytest.mark.parametrize("spread", [0.02, 0.3, 1.5, 6.0])
 @pytest.mark.parametrize("off", [-3.0, -0.3, 0.0, 1.0])
-def test_binned_auc_is_within_five_thousandths_of_exact(spread, off):
+def test_binned_auc_is_within_five_thousandths_of_exact(spread: float, off: float) -> None:
     """Whatever the spread of the logits, and also where they lie ``off`` spreads from the middle."""
     rng = np.random.default_rng(11)
     truth = (rng.random(4000) < 0.35).astype(np.float64)

@@ -2,6 +2,7 @@
 
 import importlib.util
 import pathlib
+import types
 
 import numpy as np
 import pytest
@@ -14,16 +15,16 @@ PEERS_WORK = pathlib.Path(__file__).parents[3] / "shared" / "peers" / "work.py"
 TARGET = schema.Target(schema.Task.BINOMIAL, "y", classes=("no", "yes"))
 
 
-def _schema(width, target=TARGET):
+def _schema(width: int, target: schema.Target = TARGET) -> schema.Schema:
     return schema.Schema(tuple(schema.numeric(f"x{index}", -50, 50) for index in range(width)), target)
 
 
-def _with_rows(start, rows):
+def _with_rows(start: state.State, rows: int) -> state.State:
     return state.State(start.stage, start.step, {**start.arrays, "rows": np.array([float(rows)])})
 
 
 @pytest.fixture(scope="module")
-def work():
+def work() -> types.ModuleType:
     """The job that all peers do."""
     if not PEERS_WORK.exists():
         pytest.skip(f"the peers' job is not there (looked for {PEERS_WORK})")
@@ -33,7 +34,7 @@ def work():
     return module
 
 
-def test_starting_weights_are_the_peers(work):
+def test_starting_weights_are_the_peers(work: types.ModuleType) -> None:
     """Same sizes and same draws, rounded to a grid so that every platform has the same bytes."""
     learner = mlp.Mlp(schema.Task.BINOMIAL, hidden=(300, 300))
     start = learner.initial(_schema(30), 1)
@@ -42,7 +43,7 @@ def test_starting_weights_are_the_peers(work):
     assert np.abs(flat - work.flatten(work.init("mlp"))).max() < 1e-9
 
 
-def test_local_training_is_the_peers(work):
+def test_local_training_is_the_peers(work: types.ModuleType) -> None:
     """One epoch from the same weights in the same order gives the same delta, weighted by the site's share."""
     learner = mlp.Mlp(schema.Task.BINOMIAL, hidden=(300, 300))
     rng = np.random.default_rng(3)
@@ -59,7 +60,7 @@ def test_local_training_is_the_peers(work):
 
 
 @pytest.mark.parametrize("task", schema.Task)
-def test_combining_is_the_mean_weighted_by_rows(task):
+def test_combining_is_the_mean_weighted_by_rows(task: schema.Task) -> None:
     """The next model is the row-weighted mean of the sites' models."""
     target = {
         schema.Task.BINOMIAL: TARGET,
@@ -85,7 +86,7 @@ def test_combining_is_the_mean_weighted_by_rows(task):
 
 
 @pytest.mark.parametrize("task", schema.Task)
-def test_gradient_step_lowers_the_loss(task):
+def test_gradient_step_lowers_the_loss(task: schema.Task) -> None:
     """A small step along the batch gradient lowers that batch's loss, for every output and depth."""
     rng = np.random.default_rng(4)
     features = rng.normal(size=(50, 5))
@@ -103,7 +104,7 @@ def test_gradient_step_lowers_the_loss(task):
     start = learner.initial(_schema(5, target), 7)
     layers = [(weights.copy(), bias.copy()) for weights, bias in learner._layers(start)]
 
-    def loss():
+    def loss() -> float:
         scores = mlp._activations(layers, features)[-1]
         if task is schema.Task.GAUSSIAN:
             return ((scores[:, 0] - truth) ** 2).mean()
@@ -117,7 +118,7 @@ def test_gradient_step_lowers_the_loss(task):
     assert loss() < before
 
 
-def test_diverged_training_is_refused():
+def test_diverged_training_is_refused() -> None:
     """A learning rate that makes the weights infinite never leaves the site."""
     plan = recipe.Recipe(
         "mlp", _schema(3), mlp.Mlp(schema.Task.BINOMIAL, hidden=(4,), learning_rate=1e3, local_epochs=900)
@@ -133,7 +134,7 @@ def test_diverged_training_is_refused():
         plan.contribute(value, recipe.Rows(table, schema.Table(np.zeros((0, 3)), np.zeros(0))), rng=rng)
 
 
-def test_no_hidden_layer_is_logistic_regression_by_gradient_descent():
+def test_no_hidden_layer_is_logistic_regression_by_gradient_descent() -> None:
     """An empty list of hidden layers is allowed: 30 inputs and one output have 31 parameters."""
     learner = mlp.Mlp(schema.Task.BINOMIAL, hidden=())
     start = learner.initial(_schema(30), 1)

@@ -1,6 +1,8 @@
 """The model file: any safetensors reader opens it, ours predicts exactly as in training."""
 
 import json
+from collections.abc import Callable
+from typing import Any
 
 import hypothesis
 import numpy as np
@@ -12,6 +14,9 @@ from aicommons.domain import errors
 from aicommons.learning import model, recipe, schema, state
 from aicommons.learning.learners import glm, mlp
 
+Change = Callable[[dict[str, Any]], None]
+Federate = Callable[..., Any]
+
 TARGETS = {
     schema.Task.BINOMIAL: schema.Target(schema.Task.BINOMIAL, "y", classes=("no", "yes")),
     schema.Task.GAUSSIAN: schema.Target(schema.Task.GAUSSIAN, "y", lo=-50.0, hi=50.0),
@@ -19,7 +24,7 @@ TARGETS = {
 }
 
 
-def _fitted(federate, task, learner, name):
+def _fitted(federate: Federate, task: schema.Task, learner: recipe.AnyLearner, name: str) -> model.Model:
     features = tuple(schema.numeric(f"x{index}", -50, 50) for index in range(3))
     plan = recipe.Recipe(name, schema.Schema(features, TARGETS[task]), learner)
     rng = np.random.default_rng(1)
@@ -34,14 +39,14 @@ def _fitted(federate, task, learner, name):
 
 
 @pytest.fixture(scope="module")
-def fitted(federate):
+def fitted(federate: Federate) -> model.Model:
     """A logistic model after its run."""
     return _fitted(federate, schema.Task.BINOMIAL, glm.Glm(schema.Task.BINOMIAL), "glm")
 
 
 @pytest.mark.parametrize("task", schema.Task)
 @pytest.mark.parametrize("name", ["glm", "mlp"])
-def test_loaded_models_predict_the_same(task, name, federate):
+def test_loaded_models_predict_the_same(task: schema.Task, name: str, federate: Federate) -> None:
     """decode(encode(model)) has the same bytes, preprocessing and predictions."""
     learner = glm.Glm(task) if name == "glm" else mlp.Mlp(task, hidden=(4,), rounds=2)
     fitted = _fitted(federate, task, learner, name)
@@ -56,7 +61,7 @@ def test_loaded_models_predict_the_same(task, name, federate):
         assert set(loaded.labels(features)) <= set(TARGETS[task].classes)
 
 
-def test_other_readers_open_the_file(fitted):
+def test_other_readers_open_the_file(fitted: model.Model) -> None:
     """The safetensors package reads our arrays, and the metadata names every column's preprocessing."""
     arrays = safetensors.numpy.load(model.encode(fitted))
     assert np.array_equal(arrays["coefficients"], fitted.state.arrays["coefficients"])
@@ -68,7 +73,7 @@ def test_other_readers_open_the_file(fitted):
     assert fitted.predict(x)[0, 1] == pytest.approx(1 / (1 + np.exp(-logit[0, 0])))
 
 
-def _rewritten(fitted, change):
+def _rewritten(fitted: model.Model, change: Change) -> bytes:
     """Return the file with its header changed."""
     data = model.encode(fitted)
     size = int.from_bytes(data[:8], "little")
@@ -78,10 +83,10 @@ def _rewritten(fitted, change):
     return len(text).to_bytes(8, "little") + text + data[8 + size :]
 
 
-def _metadata(change):
+def _metadata(change: Change) -> Change:
     """Return a header change that rewrites our metadata entry."""
 
-    def rewrite(header):
+    def rewrite(header: dict[str, Any]) -> None:
         document = json.loads(header["__metadata__"]["aicommons"])
         change(document)
         header["__metadata__"]["aicommons"] = json.dumps(document)
@@ -90,8 +95,8 @@ def _metadata(change):
 
 
 BAD_FILES = {
-    "empty": lambda fitted: b"",
-    "text": lambda fitted: b"hello, world" * 4,
+    "empty": lambda _: b"",
+    "text": lambda _: b"hello, world" * 4,
     "cut short": lambda fitted: model.encode(fitted)[:-1],
     "one byte more": lambda fitted: model.encode(fitted) + b"\0",
     "no metadata": lambda fitted: _rewritten(fitted, lambda header: header.pop("__metadata__")),
@@ -104,7 +109,7 @@ BAD_FILES = {
     "unknown reason": lambda fitted: _rewritten(fitted, _metadata(lambda d: d.update(reason="x"))),
     "reason is a list": lambda fitted: _rewritten(fitted, _metadata(lambda d: d.update(reason=[]))),
     "step missing": lambda fitted: _rewritten(fitted, _metadata(lambda d: d.pop("step"))),
-    "other spacing": lambda fitted: _rewritten(fitted, _metadata(lambda d: None)),
+    "other spacing": lambda fitted: _rewritten(fitted, _metadata(lambda _: None)),
     "tensor renamed": lambda fitted: _rewritten(fitted, lambda h: h.update(mean2=h.pop("mean"))),
     "tensor as float32": lambda fitted: safetensors.numpy.save({"mean": np.zeros(3, dtype=np.float32)}, metadata={"aicommons": model._metadata(fitted)}),
     "scale zero": lambda fitted: model.encode(fitted).replace(fitted.state.arrays["scale"].tobytes(), bytes(24)),
@@ -113,7 +118,7 @@ BAD_FILES = {
 
 
 @pytest.mark.parametrize("name", BAD_FILES)
-def test_files_that_are_no_model_are_refused(name, fitted):
+def test_files_that_are_no_model_are_refused(name: str, fitted: model.Model) -> None:
     """Any bytes give a model or a DecodeError."""
     with pytest.raises(errors.DecodeError):
         model.decode(BAD_FILES[name](fitted))
@@ -121,7 +126,7 @@ def test_files_that_are_no_model_are_refused(name, fitted):
 
 @hypothesis.settings(suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture], max_examples=60)
 @hypothesis.given(data=strategies.data())
-def test_a_flipped_byte_is_noticed(fitted, data):
+def test_a_flipped_byte_is_noticed(fitted: model.Model, data: strategies.DataObject) -> None:
     """Never the same model from other bytes, and never another kind of error."""
     encoded = bytearray(model.encode(fitted))
     place = data.draw(strategies.integers(0, len(encoded) - 1))
@@ -133,14 +138,14 @@ def test_a_flipped_byte_is_noticed(fitted, data):
     assert (loaded.recipe, loaded.state) != (fitted.recipe, fitted.state)
 
 
-def test_a_run_without_a_model_has_no_file(fitted):
+def test_a_run_without_a_model_has_no_file(fitted: model.Model) -> None:
     """A run that ended in round 0 has nothing to write."""
     ended = state.State(state.Stage.FINISHED, 0, {}, state.Reason.ONE_CLASS_ONLY)
     with pytest.raises(errors.InputError, match="no model"):
         model.encode(model.Model(fitted.recipe, ended))
 
 
-def test_a_number_has_no_label(federate):
+def test_a_number_has_no_label(federate: Federate) -> None:
     """Labels are for classes."""
     with pytest.raises(errors.InputError, match="numbers, not classes"):
         _fitted(federate, schema.Task.GAUSSIAN, glm.Glm(schema.Task.GAUSSIAN), "glm").labels(np.zeros((1, 3)))

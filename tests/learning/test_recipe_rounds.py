@@ -1,12 +1,16 @@
 """Recipes: plans are read strictly, rounds follow each other, and only fitting rows come in."""
 
 import copy
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
 
 from aicommons.domain import errors
-from aicommons.learning import evaluation, recipe, schema, state
+from aicommons.learning import combine, evaluation, learner, recipe, schema, state
+
+Federate = Callable[..., Any]
 
 PLAN = {
     "recipe": "glm",
@@ -22,7 +26,7 @@ PLAN = {
 MLP = {"recipe": "mlp", "hidden": [8, 4], "rounds": 3, "schema": PLAN["schema"]}
 
 
-def _changed(path, value, base=None):
+def _changed(path: list[Any], value: Any, base: dict[str, Any] | None = None) -> dict[str, Any]:
     """Return the plan with one field set (or deleted, where value is ...)."""
     plan = copy.deepcopy(base or PLAN)
     *parents, last = path
@@ -46,7 +50,8 @@ BAD_PLANS = {
     "ridge is true": (_changed(["ridge"], True), "field ridge"),
     "ridge negative": (_changed(["ridge"], -1.0), "field ridge"),
     "ridge infinite": (_changed(["ridge"], float("inf")), "field ridge"),
-    "ridge too large to be exact": (_changed(["ridge"], 2**60), "field ridge"),
+    "bound that JSON readers round": (_changed(["schema", "features", 0, "hi"], 2**60 + 1), "feature 0: field hi"),
+    "bound that no float64 holds": (_changed(["schema", "features", 0, "hi"], 10**400), "feature 0: field hi"),
     "steps zero": (_changed(["max_steps"], 0), "field max_steps"),
     "steps not whole": (_changed(["max_steps"], 2.5), "field max_steps"),
     "seed negative": (_changed(["seed"], -1), "field seed"),
@@ -79,7 +84,7 @@ BAD_PLANS = {
 
 
 @pytest.mark.parametrize("name", BAD_PLANS)
-def test_bad_plans_are_refused_and_the_field_is_named(name):
+def test_bad_plans_are_refused_and_the_field_is_named(name: str) -> None:
     """Every field of a plan that somebody else wrote is known, typed and bounded."""
     document, which = BAD_PLANS[name]
     with pytest.raises(errors.InputError) as caught:
@@ -87,7 +92,7 @@ def test_bad_plans_are_refused_and_the_field_is_named(name):
     assert which in str(caught.value.which)
 
 
-def test_model_too_wide_for_the_combiner_is_refused():
+def test_model_too_wide_for_the_combiner_is_refused() -> None:
     """1,025 coefficients would take the combiner minutes: refused when the plan is read."""
     features = [{"name": f"x{index}", "kind": "numeric", "lo": 0, "hi": 1} for index in range(1024)]
     document = _changed(["schema", "features"], features)
@@ -96,7 +101,7 @@ def test_model_too_wide_for_the_combiner_is_refused():
 
 
 @pytest.mark.parametrize("document", [PLAN, MLP], ids=["glm", "mlp"])
-def test_plans_are_written_with_every_option_and_read_back(document):
+def test_plans_are_written_with_every_option_and_read_back(document: dict[str, Any]) -> None:
     """to_plan and from_plan are each other's inverse."""
     plan = recipe.from_plan(document)
     written = recipe.to_plan(plan)
@@ -105,7 +110,16 @@ def test_plans_are_written_with_every_option_and_read_back(document):
     assert set(document) < set(written)
 
 
-def _rows(seed, *, train=30, held_out=20):
+@pytest.mark.parametrize("document", [PLAN, MLP], ids=["glm", "mlp"])
+def test_learners_name_one_of_our_combiners(document: dict[str, Any]) -> None:
+    """A learner chooses a combiner by name, and a ring width that exists."""
+    plan = recipe.from_plan(document)
+    assert plan.learner.combiner in combine.COMBINERS
+    assert plan.word_bits in {32, 64}
+    assert isinstance(plan.learner, learner.LocalTraining) != isinstance(plan.learner, learner.Additive)
+
+
+def _rows(seed: int, *, train: int = 30, held_out: int = 20) -> recipe.Rows:
     rng = np.random.default_rng(seed)
     tables = []
     for count in (train, held_out):
@@ -117,7 +131,7 @@ def _rows(seed, *, train=30, held_out=20):
 
 
 @pytest.mark.parametrize("document", [PLAN, MLP], ids=["glm", "mlp"])
-def test_every_round_after_the_first_has_figures(document, federate):
+def test_every_round_after_the_first_has_figures(document: dict[str, Any], federate: Federate) -> None:
     """Describe, fit with live figures, evaluate, finished; then nothing is due."""
     plan = recipe.from_plan(document)
     outcome = federate(plan, [_rows(seed) for seed in range(3)])
@@ -133,7 +147,7 @@ def test_every_round_after_the_first_has_figures(document, federate):
         plan.combine(outcome.state, {})
 
 
-def test_metrics_are_those_of_the_model_that_predicts(federate):
+def test_metrics_are_those_of_the_model_that_predicts(federate: Federate) -> None:
     """The final figures can be recomputed from predictions on the held-out rows."""
     plan = recipe.from_plan(PLAN)
     rows = [_rows(seed) for seed in range(3)]
@@ -147,7 +161,7 @@ def test_metrics_are_those_of_the_model_that_predicts(federate):
     assert outcome.metrics[-1].log_loss == pytest.approx(-np.log(p[np.arange(60), truth.astype(int)]).mean())
 
 
-def test_a_site_reads_its_own_figures_from_its_own_contribution():
+def test_a_site_reads_its_own_figures_from_its_own_contribution() -> None:
     """Per-site figures need nobody else and stay at the site."""
     plan = recipe.from_plan(PLAN)
     rows = _rows(1)
@@ -157,7 +171,7 @@ def test_a_site_reads_its_own_figures_from_its_own_contribution():
     assert plan.metrics(value, part).rows == 20
 
 
-def test_sites_without_held_out_rows_have_no_figures(federate):
+def test_sites_without_held_out_rows_have_no_figures(federate: Federate) -> None:
     """No held-out row anywhere: the model is fitted, figures are absent."""
     outcome = federate(recipe.from_plan(PLAN), [_rows(seed, held_out=0) for seed in range(3)])
     assert outcome.state.reason is state.Reason.CONVERGED
@@ -178,7 +192,7 @@ BAD_ROWS = {
 
 @pytest.mark.parametrize("name", BAD_ROWS)
 @pytest.mark.parametrize("part", ["train", "held_out"])
-def test_rows_that_do_not_fit_the_schema_are_refused(name, part):
+def test_rows_that_do_not_fit_the_schema_are_refused(name: str, part: str) -> None:
     """The column is named, the value is not."""
     features, target, which = BAD_ROWS[name]
     plan = recipe.from_plan(PLAN)
@@ -191,7 +205,7 @@ def test_rows_that_do_not_fit_the_schema_are_refused(name, part):
     assert "130" not in str(caught.value).replace("120", "")
 
 
-def test_a_diverged_model_is_not_evaluated():
+def test_a_diverged_model_is_not_evaluated() -> None:
     """Scores that are not finite stop the site with a reason instead of filling a histogram bin."""
     target = schema.Target(schema.Task.BINOMIAL, "y", classes=("no", "yes"))
     for score in (np.nan, np.inf):
@@ -199,7 +213,7 @@ def test_a_diverged_model_is_not_evaluated():
             evaluation.contribution(target, np.array([score]), np.zeros(1))
 
 
-def test_sums_of_another_round_are_refused():
+def test_sums_of_another_round_are_refused() -> None:
     """A missing, unknown or wrongly long sum is named before anything is computed."""
     plan = recipe.from_plan(PLAN)
     part, _ = plan.contribute(plan.initial(), _rows(0), rng=np.random.default_rng(0))
@@ -209,7 +223,7 @@ def test_sums_of_another_round_are_refused():
             plan.combine(value, sums)
 
 
-def test_prediction_needs_the_models_columns(federate):
+def test_prediction_needs_the_models_columns(federate: Federate) -> None:
     """Another number of columns is an error, not a broadcast."""
     plan = recipe.from_plan(PLAN)
     outcome = federate(plan, [_rows(seed) for seed in range(3)])
@@ -226,7 +240,7 @@ FIGURES = {
 
 
 @pytest.mark.parametrize("name", FIGURES)
-def test_figures_by_hand(name):
+def test_figures_by_hand(name: str) -> None:
     """Accuracy and AUC of cases that can be counted by hand; AUC is absent with one class."""
     logits, truth, accuracy, auc = FIGURES[name]
     target = schema.Target(schema.Task.BINOMIAL, "y", classes=("no", "yes"))
@@ -236,7 +250,7 @@ def test_figures_by_hand(name):
     assert figures.auc == auc
 
 
-def test_absurd_predictions_stay_within_their_caps():
+def test_absurd_predictions_stay_within_their_caps() -> None:
     """A row's loss or squared error is bounded, so that no site is refused for a bad model."""
     for target in (
         schema.Target(schema.Task.BINOMIAL, "y", classes=("no", "yes")),

@@ -2,12 +2,15 @@
 
 import hypothesis
 import numpy as np
+import numpy.typing as npt
 import pytest
 import rfc8785
 from hypothesis import strategies
 
 from aicommons.domain import errors
 from aicommons.learning import schema
+
+Array = npt.NDArray[np.float64]
 
 LABELS = strategies.text("abé=✓\U0001f33d ", min_size=1, max_size=5)
 NAMES = LABELS.filter(lambda text: text == text.strip())
@@ -30,7 +33,7 @@ SCHEMAS = strategies.builds(
 
 @hypothesis.settings(max_examples=50)
 @hypothesis.given(SCHEMAS)
-def test_schema_document_round_trips(value):
+def test_schema_document_round_trips(value: schema.Schema) -> None:
     """from_document(to_document(x)) == x, and the document is canonical JSON material."""
     document = schema.to_document(value)
     assert schema.from_document(document) == value
@@ -38,7 +41,7 @@ def test_schema_document_round_trips(value):
     assert value.width == len(value.columns)
 
 
-def test_categories_fill_one_column_per_level():
+def test_categories_fill_one_column_per_level() -> None:
     """All levels have a column, in the declared order; no reference level is dropped."""
     value = schema.Schema(
         (schema.numeric("age", 0, 120), schema.category("cp", ["1", "2", "3"])),
@@ -60,7 +63,7 @@ def test_categories_fill_one_column_per_level():
     ],
     ids=["lengths", "vector", "float32", "target matrix", "whole target"],
 )
-def test_tables_are_matching_float64(features, target):
+def test_tables_are_matching_float64(features: Array, target: Array) -> None:
     """A table is float64[rows, width] beside float64[rows]."""
     with pytest.raises(errors.InputError, match="wrong shape"):
         schema.Table(features, target)

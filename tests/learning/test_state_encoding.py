@@ -2,15 +2,19 @@
 
 import json
 import pathlib
+from typing import Any
 
 import hypothesis
 import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import strategies
 from hypothesis.extra import numpy as arrays
 
 from aicommons.domain import errors
 from aicommons.learning import state
+
+Array = npt.NDArray[np.float64]
 
 VECTORS = json.loads((pathlib.Path(__file__).parents[2] / "vectors" / "learning" / "state.json").read_text())
 NAMES = strategies.from_regex(state.ARRAY_NAME, fullmatch=True)
@@ -26,7 +30,7 @@ STATES = strategies.builds(
 
 
 @hypothesis.given(STATES)
-def test_state_decodes_to_itself(value):
+def test_state_decodes_to_itself(value: state.State) -> None:
     """decode(encode(x)) == x, bit for bit."""
     decoded = state.decode(state.encode(value))
     assert decoded == value
@@ -36,7 +40,7 @@ def test_state_decodes_to_itself(value):
 
 
 @hypothesis.given(STATES, STATES)
-def test_different_states_have_different_bytes(one, other):
+def test_different_states_have_different_bytes(one: state.State, other: state.State) -> None:
     """Equal bytes mean equal stage, step, reason, names, shapes and values."""
     fields = [
         (s.stage, s.step, s.reason, [(n, a.shape, a.tobytes()) for n, a in s.arrays.items()]) for s in (one, other)
@@ -45,7 +49,7 @@ def test_different_states_have_different_bytes(one, other):
 
 
 @hypothesis.given(strategies.binary(max_size=200))
-def test_decoding_is_total(data):
+def test_decoding_is_total(data: bytes) -> None:
     """Any bytes give a state with exactly these bytes, or a DecodeError."""
     try:
         value = state.decode(data)
@@ -55,7 +59,7 @@ def test_decoding_is_total(data):
 
 
 @hypothesis.given(STATES, strategies.data())
-def test_a_changed_byte_never_decodes_to_the_same_state(value, data):
+def test_a_changed_byte_never_decodes_to_the_same_state(value: state.State, data: strategies.DataObject) -> None:
     """A flipped byte is refused or is another state."""
     encoded = bytearray(state.encode(value))
     place = data.draw(strategies.integers(0, len(encoded) - 1))
@@ -68,7 +72,7 @@ def test_a_changed_byte_never_decodes_to_the_same_state(value, data):
 
 
 @pytest.mark.parametrize("case", VECTORS, ids=lambda case: case["name"])
-def test_golden_states(case):
+def test_golden_states(case: dict[str, Any]) -> None:
     """Valid vectors decode and encode to themselves; bad ones are refused."""
     data = bytes.fromhex(case["hex"])
     if case["name"].endswith("_bad"):
@@ -78,7 +82,7 @@ def test_golden_states(case):
         assert state.encode(state.decode(data)) == data
 
 
-def test_deeply_nested_header_is_refused():
+def test_deeply_nested_header_is_refused() -> None:
     """A header that would exhaust the parser's stack is not a crash."""
     header = b"[" * 200_000
     with pytest.raises(errors.DecodeError):
@@ -97,13 +101,13 @@ def test_deeply_nested_header_is_refused():
         ("Upper", np.zeros(1)),
     ],
 )
-def test_state_refuses_what_it_cannot_encode(name, array):
+def test_state_refuses_what_it_cannot_encode(name: str, array: Array) -> None:
     """Only named, finite float64 arrays of one or two dimensions are part of a model."""
     with pytest.raises(errors.ContributionRefused):
         state.State(state.Stage.FIT, 0, {name: array})
 
 
-def test_state_does_not_change_with_the_arrays_it_was_made_from():
+def test_state_does_not_change_with_the_arrays_it_was_made_from() -> None:
     """A state owns its numbers and nobody can write to them."""
     array = np.zeros(3)
     value = state.State(state.Stage.FIT, 0, {"a": array})

@@ -31,7 +31,7 @@ def keystore(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
 
 def secret_of(opened: wallet.Wallet) -> bytes:
     """The secret itself, to look for it where it must not be."""
-    return opened._secret  # noqa: SLF001 (the test's subject)
+    return opened._secret
 
 
 def test_create_unlock_and_address_agree(tmp_path: pathlib.Path) -> None:
@@ -237,7 +237,9 @@ def test_unlocking_stays_under_64_megabytes(keystore: pathlib.Path) -> None:
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)\n"
         "print('eth_account' in sys.modules)\n"
     )
-    done = subprocess.run([sys.executable, "-c", code, keystore, PASSPHRASE], check=True, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code, keystore, PASSPHRASE], check=True, capture_output=True, text=True
+    )
     grown, imported = done.stdout.split()
     unit = 1024 if sys.platform != "darwin" else 1
     assert int(grown) * unit < 64 * 2**20

@@ -30,7 +30,7 @@ class Member:
         return signature.sign(self.secret, encoding.keccak(message))
 
 
-ALICE, BOB, STRANGER = (Member(bytes([number]) * 32) for number in (1, 2, 3))
+MEMBERS = {name: Member(bytes([number]) * 32) for number, name in enumerate(("alice", "bob", "stranger"), start=1)}
 
 
 def recover(message: bytes, signed: bytes) -> ids.Address:
@@ -38,7 +38,7 @@ def recover(message: bytes, signed: bytes) -> ids.Address:
     return signature.recover(encoding.keccak(message), signed)
 
 
-GATE = server.Gate(recover, lambda address: address in (ALICE.address, BOB.address))
+GATE = server.Gate(recover, lambda address: address in (MEMBERS["alice"].address, MEMBERS["bob"].address))
 
 
 class Running:
@@ -55,9 +55,17 @@ class Running:
         if not listening.wait(10):
             raise TimeoutError("the server does not listen")
 
-    def store(self, member: Member | None = ALICE, *, audience: str = AUDIENCE, late: float = 0.0) -> http.HttpStore:
-        """Return a store of ``member`` whose clock is ``late`` seconds behind."""
-        made = http.HttpStore(self.url, audience=audience, signer=member, clock=lambda: time.time() - late)
+    def store(
+        self, name: str | None = "alice", *, late: float = 0.0, settings: transport.Settings | None = None
+    ) -> http.HttpStore:
+        """Return a store of the member called ``name`` whose clock is ``late`` seconds behind."""
+        made = http.HttpStore(
+            self.url,
+            audience=AUDIENCE,
+            signer=None if name is None else MEMBERS[name],
+            clock=lambda: time.time() - late,
+            settings=settings,
+        )
         self._clients.append(made)
         return made
 
@@ -65,15 +73,29 @@ class Running:
         """Return plain requests to the server."""
         return transport.Transport(self.url, unreachable=errors.StoreUnreachable)
 
+    def member(self, name: str) -> Member:
+        """Return a key: alice and bob are members, stranger is not."""
+        return MEMBERS[name]
+
+    def halt(self) -> None:
+        """Stop the server; its clients stay as they are."""
+        self._server.stop()
+        self._thread.join(10)
+
     def stop(self) -> None:
         """Stop the server and close the clients."""
         for client in self._clients:
             client.close()
-        self._server.stop()
-        self._thread.join(10)
+        self.halt()
 
 
 Start = Callable[..., Running]
+
+
+@pytest.fixture
+def gate() -> server.Gate:
+    """What checks signatures and membership in these tests."""
+    return GATE
 
 
 @pytest.fixture

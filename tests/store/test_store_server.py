@@ -3,23 +3,26 @@
 import contextlib
 import dataclasses
 import json
-import multiprocessing
 import os
 import pathlib
 import signal
 import socket
+import subprocess
+import sys
+import textwrap
 import threading
 import time
 from collections.abc import Callable, Mapping
-from multiprocessing import queues
+from typing import Any
 
-import conftest
 import pytest
-from conftest import ALICE, AUDIENCE, BOB, STRANGER, Member, Start
 
 from aicommons.domain import errors, ids
 from aicommons.store import http, quota, refusals, server, signing, transport
 
+AUDIENCE = "test store"
+MEMBER = ids.Address(bytes(20))
+Start = Callable[..., Any]
 DATA = b"masked vector" * 100
 DIGEST = ids.digest(DATA)
 OTHER = b"other bytes!!" * 100
@@ -32,26 +35,27 @@ class Attempt:
     method: str = "PUT"
     path: str = f"/blobs/{DIGEST.hex()}"
     body: bytes | None = DATA
-    signer: Member = ALICE
+    signer: str = "alice"
     audience: str = AUDIENCE
     action: signing.Action = signing.Action.KEEP
     signed_digest: ids.Digest = DIGEST
     length: int = len(DATA)
     expires_in: int = 60
-    member: Member | None = None
+    member: str | None = None
     header: Callable[[dict[str, str]], Mapping[str, str]] = dict
 
-    def send(self, to: transport.Transport) -> transport.Reply:
+    def send(self, running: Any, to: transport.Transport) -> transport.Reply:
         """Send it."""
+        signer = running.member(self.signer)
         request = signing.Request(
             action=self.action,
             audience=self.audience,
-            member=(self.member or self.signer).address,
+            member=running.member(self.member or self.signer).address,
             digest=self.signed_digest,
             length=self.length,
             expires=int(time.time()) + self.expires_in,
         )
-        headers = self.header(request.headers(self.signer.sign(request.text())))
+        headers = self.header(request.headers(signer.sign(request.text())))
         return to.request(self.method, self.path, limit=10_000, headers=headers, body=self.body)
 
 
@@ -65,6 +69,13 @@ def with_value(name: str, value: str) -> Callable[[dict[str, str]], Mapping[str,
     return lambda headers: {**headers, name: value}
 
 
+def signed_headers(running: Any) -> dict[str, str]:
+    """Return the headers of alice's right upload."""
+    alice = running.member("alice")
+    request = signing.Request(signing.Action.KEEP, AUDIENCE, alice.address, DIGEST, len(DATA), int(time.time()) + 60)
+    return request.headers(alice.sign(request.text()))
+
+
 REFUSED = {
     "not signed": (Attempt(header=without(signing.HEADER_SIGNATURE)), "unsigned", 401),
     "no member": (Attempt(header=without(signing.HEADER_MEMBER)), "bad-headers", 400),
@@ -75,14 +86,14 @@ REFUSED = {
     "signature not hexadecimal": (Attempt(header=with_value(signing.HEADER_SIGNATURE, "zz")), "bad-headers", 400),
     "signature too short": (Attempt(header=with_value(signing.HEADER_SIGNATURE, "00")), "signature-invalid", 401),
     "signature of zeros": (Attempt(header=with_value(signing.HEADER_SIGNATURE, "00" * 65)), "signature-invalid", 401),
-    "signed by another": (Attempt(signer=BOB, member=ALICE), "signature-invalid", 401),
+    "signed by another": (Attempt(signer="bob", member="alice"), "signature-invalid", 401),
     "signed for another store": (Attempt(audience="other store"), "signature-invalid", 401),
     "signed for another action": (Attempt(action=signing.Action.ERASE), "signature-invalid", 401),
     "signed for another digest": (Attempt(signed_digest=ids.digest(OTHER)), "signature-invalid", 401),
     "signed for another length": (Attempt(header=with_value(signing.HEADER_LENGTH, "7")), "signature-invalid", 401),
     "expired": (Attempt(expires_in=-1), "expired", 401),
     "valid for too long": (Attempt(expires_in=7200), "expired", 401),
-    "not a member": (Attempt(signer=STRANGER), "not-a-member", 403),
+    "not a member": (Attempt(signer="stranger"), "not-a-member", 403),
     "other bytes": (Attempt(body=OTHER), "digest-mismatch", 422),
     "fewer bytes than signed": (Attempt(body=DATA[:-1]), "length-mismatch", 422),
     "too large": (Attempt(length=100_001, body=b"x" * 100_001), "too-large", 413),
@@ -111,20 +122,21 @@ def test_refused_requests_keep_nothing(name: str, start: Start) -> None:
     attempt, expected, status = REFUSED[name]
     running = start(max_blob_bytes=100_000)
     raw = running.raw()
-    reply = attempt.send(raw)
+    reply = attempt.send(running, raw)
     raw.close()
     document = json.loads(reply.body)
     assert (document["error"], reply.status) == (expected, status)
     assert set(document) == {"error", "message", "next_step"}
     assert all(document.values())
     assert not running.store(None).has(DIGEST)
-    assert [path for path in (running.root / "incoming").iterdir()] == []
+    assert list((running.root / "incoming").iterdir()) == []
 
 
 def test_the_right_request_is_kept(start: Start) -> None:
     """The attempt that the table of refusals varies is accepted as it stands, and the second time as known."""
-    raw = start().raw()
-    statuses = [Attempt().send(raw).status for _ in range(2)]
+    running = start()
+    raw = running.raw()
+    statuses = [Attempt().send(running, raw).status for _ in range(2)]
     raw.close()
     assert statuses == [201, 200]
 
@@ -132,11 +144,9 @@ def test_the_right_request_is_kept(start: Start) -> None:
 def test_a_length_must_be_announced(start: Start) -> None:
     """A chunked upload without Content-Length is refused before its body is read."""
     running = start()
-    request = signing.Request(
-        signing.Action.KEEP, AUDIENCE, ALICE.address, DIGEST, len(DATA), int(time.time()) + 60
-    )
+    headers = signed_headers(running)
     lines = [f"PUT /blobs/{DIGEST.hex()} HTTP/1.1", "host: x", "transfer-encoding: chunked"]
-    lines += [f"{name}: {value}" for name, value in request.headers(ALICE.sign(request.text())).items()]
+    lines += [f"{name}: {value}" for name, value in headers.items()]
     port = int(running.url.rpartition(":")[2])
     with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
         connection.sendall(("\r\n".join(lines) + "\r\n\r\n").encode())
@@ -201,22 +211,22 @@ def test_quota_counts_each_blob_once_per_member(start: Start) -> None:
 def test_quotas_are_per_member(start: Start) -> None:
     """One member's bytes leave another's quota alone, also for the same blob."""
     running = start(quota_bytes=1000)
-    digest = running.store(ALICE).put(b"a" * 1000)
-    assert running.store(BOB).put(b"a" * 1000) == digest
+    digest = running.store("alice").put(b"a" * 1000)
+    assert running.store("bob").put(b"a" * 1000) == digest
     with pytest.raises(errors.StoreRefused, match="may keep"):
-        running.store(BOB).put(b"x")
+        running.store("bob").put(b"x")
 
 
 def test_a_blob_stays_while_anybody_keeps_it(start: Start) -> None:
-    """A blob goes when its last uploader erases it, and an uploader can erase only once."""
+    """A blob goes when its last uploader erases it; erasing twice takes nothing from the others."""
     running = start()
-    alice, bob = running.store(ALICE), running.store(BOB)
+    alice, bob = running.store("alice"), running.store("bob")
     digest = alice.put(b"z" * 70_000)
     assert bob.put(b"z" * 70_000) == digest
     alice.erase(digest)
     assert bob.get(digest, 70_000)
-    with pytest.raises(errors.StoreRefused, match="did not upload"):
-        alice.erase(digest)
+    alice.erase(digest)
+    assert bob.get(digest, 70_000)
     bob.erase(digest)
     assert not bob.has(digest)
 
@@ -224,11 +234,11 @@ def test_a_blob_stays_while_anybody_keeps_it(start: Start) -> None:
 def test_parallel_uploads_cannot_pass_the_quota_together(tmp_path: pathlib.Path) -> None:
     """Bytes on their way count, so two uploads that fit alone are not both admitted."""
     accounts = quota.Quota(tmp_path / "accounts.sqlite", bytes_per_member=1000)
-    accounts.reserve(ALICE.address, ids.digest(b"1"), 600)
+    accounts.reserve(MEMBER, ids.digest(b"1"), 600)
     with pytest.raises(refusals.Refused):
-        accounts.reserve(ALICE.address, ids.digest(b"2"), 600)
-    accounts.release(ALICE.address, 600)
-    accounts.reserve(ALICE.address, ids.digest(b"2"), 600)
+        accounts.reserve(MEMBER, ids.digest(b"2"), 600)
+    accounts.release(MEMBER, 600)
+    accounts.reserve(MEMBER, ids.digest(b"2"), 600)
     accounts.close()
 
 
@@ -242,6 +252,40 @@ def test_full_store_charges_nobody(start: Start) -> None:
             store.put(b"b" * 800)
     store.erase(kept)
     store.put(b"b" * 1000)
+
+
+def test_a_blob_that_could_not_be_kept_is_not_charged(start: Start) -> None:
+    """When the disk fails after the charge, the charge is taken back."""
+    running = start(quota_bytes=len(DATA))
+    folder = running.root / "blobs" / DIGEST.hex()[:1]
+    folder.rmdir()
+    folder.write_bytes(b"in the way")
+    with pytest.raises(errors.StoreUnreachable, match="the disk failed"):
+        running.store().put(DATA)
+    other = next(
+        data for data in (bytes([at]) * len(DATA) for at in range(99)) if ids.digest(data)[0] >> 4 != DIGEST[0] >> 4
+    )
+    assert running.store().put(other)
+
+
+def test_full_accounts_lose_nothing(tmp_path: pathlib.Path) -> None:
+    """When the accounts cannot grow, a charge fails whole: the total is still that of the charges before."""
+    accounts = quota.Quota(tmp_path / "accounts.sqlite", bytes_per_member=10**9)
+    accounts._connection.execute("PRAGMA max_page_count = 8")
+    charged = 0
+
+    def charge_on() -> None:
+        nonlocal charged
+        for number in range(10_000):
+            accounts.charge(MEMBER, ids.digest(number.to_bytes(4, "big")), 7)
+            charged += 7
+
+    with pytest.raises(errors.StorageFull):
+        charge_on()
+    assert accounts.kept(MEMBER) == charged > 0
+    assert accounts.discharge(MEMBER, ids.digest(bytes(4)))
+    assert accounts.kept(MEMBER) == charged - 7
+    accounts.close()
 
 
 def test_reading_needs_no_key_and_writing_does(start: Start) -> None:
@@ -261,13 +305,13 @@ def test_a_wrong_clock_is_named(start: Start) -> None:
     assert "clock" in str(caught.value.next_step)
 
 
-def test_membership_that_cannot_be_asked_is_temporary(start: Start) -> None:
+def test_membership_that_cannot_be_asked_is_temporary(start: Start, gate: server.Gate) -> None:
     """While the ledger is away, uploads get StoreUnreachable and reads go on."""
 
     def away(_: ids.Address) -> bool:
         raise errors.LedgerUnreachable("no ledger")
 
-    running = start(gate=server.Gate(conftest.recover, away))
+    running = start(gate=server.Gate(gate.recover, away))
     with pytest.raises(errors.StoreUnreachable):
         running.store().put(b"x")
     assert not running.store().has(DIGEST)
@@ -277,7 +321,7 @@ def test_changed_bytes_are_noticed_by_the_reader(start: Start) -> None:
     """The server is not believed: a flipped byte in its folder raises DigestMismatch at the client."""
     running = start()
     digest = running.store().put(b"right bytes")
-    (running.root / "blobs" / digest.hex()[:2] / digest.hex()).write_bytes(b"wrong bytes")
+    (running.root / "blobs" / digest.hex()[:1] / digest.hex()).write_bytes(b"wrong bytes")
     with pytest.raises(errors.DigestMismatch):
         running.store().get(digest, 100)
 
@@ -285,10 +329,7 @@ def test_changed_bytes_are_noticed_by_the_reader(start: Start) -> None:
 def test_an_interrupted_upload_leaves_nothing(start: Start) -> None:
     """A client that goes away in the middle leaves neither bytes nor a charge."""
     running = start(quota_bytes=len(DATA))
-    request = signing.Request(
-        signing.Action.KEEP, AUDIENCE, ALICE.address, DIGEST, len(DATA), int(time.time()) + 60
-    )
-    headers = request.headers(ALICE.sign(request.text()))
+    headers = signed_headers(running)
     lines = [f"PUT /blobs/{DIGEST.hex()} HTTP/1.1", "host: x", f"content-length: {len(DATA)}"]
     lines += [f"{name}: {value}" for name, value in headers.items()]
     port = int(running.url.rpartition(":")[2])
@@ -325,65 +366,87 @@ def test_many_members_at_once(start: Start) -> None:
     assert failures == []
 
 
-def test_two_servers_on_one_folder(start: Start, tmp_path: pathlib.Path) -> None:
+def test_two_servers_on_one_folder(start: Start, gate: server.Gate) -> None:
     """The second server on a folder is refused with a next step, and the first goes on."""
     running = start()
     with pytest.raises(errors.StoreRefused, match="accounts cannot be opened"):
-        server.Server(running.root, gate=conftest.GATE, policy=server.Policy(AUDIENCE), bind=server.Bind())
+        server.Server(running.root, gate=gate, policy=server.Policy(AUDIENCE), bind=server.Bind())
     assert running.store().put(b"still here")
 
 
-def test_a_port_in_use_is_named(start: Start, tmp_path: pathlib.Path) -> None:
+def test_a_port_in_use_is_named(start: Start, gate: server.Gate, tmp_path: pathlib.Path) -> None:
     """Listening where somebody listens already is an input error that names the port."""
     port = int(start().url.rpartition(":")[2])
     with pytest.raises(errors.InputError, match=str(port)):
         server.Server(
             tmp_path / "second",
-            gate=conftest.GATE,
+            gate=gate,
             policy=server.Policy(AUDIENCE),
             bind=server.Bind(port=port),
         )
 
 
-def serve_in_process(root: pathlib.Path, urls: "queues.Queue[str]", port: int) -> None:
-    """Run a server as its own process, as the command does."""
+SERVER = """
+    import pathlib, sys
+    from aicommons.domain import encoding, signature
+    from aicommons.store import server
+    gate = server.Gate(lambda text, signed: signature.recover(encoding.keccak(text), signed), lambda address: True)
     server.serve(
-        root,
-        gate=conftest.GATE,
-        policy=server.Policy(AUDIENCE, quota_bytes=40 * 50_000),
-        bind=server.Bind(port=port),
-        ready=urls.put,
+        pathlib.Path(sys.argv[1]),
+        gate=gate,
+        policy=server.Policy("test store", quota_bytes=40 * 50_000),
+        bind=server.Bind(port=int(sys.argv[2])),
+        ready=lambda url: print(url, flush=True),
     )
+"""
 
 
-def test_killed_servers_lose_nothing_and_charge_once(tmp_path: pathlib.Path) -> None:
-    """Five SIGKILLs during uploads: every answered blob is there, the quota holds exactly, and SIGTERM ends with 0."""
-    context = multiprocessing.get_context("spawn")
-    urls: queues.Queue[str] = context.Queue()
+class Killable:
+    """A server as its own process, as the command runs it."""
+
+    def __init__(self, root: pathlib.Path, port: int) -> None:
+        arguments = [sys.executable, "-c", textwrap.dedent(SERVER), root, str(port)]
+        self.process = subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True)
+        if self.process.stdout is None:
+            raise TypeError("no pipe")
+        self.url = self.process.stdout.readline().strip()
+        self.port = int(self.url.rpartition(":")[2])
+
+    def kill_after(self, seconds: float) -> None:
+        """Send SIGKILL after a while."""
+        threading.Timer(seconds, self.process.kill).start()
+
+    def ended(self) -> int:
+        """Wait for the end and return the exit code."""
+        with self.process:
+            return self.process.wait(20)
+
+
+def test_killed_servers_lose_nothing_and_charge_once(start: Start, tmp_path: pathlib.Path) -> None:
+    """Three SIGKILLs during uploads: every answered blob is there, the quota holds exactly, and SIGTERM ends with 0."""
+    alice = start(root=tmp_path / "other").member("alice")
     blobs = [bytes([number]) * 50_000 for number in range(40)]
     answered: set[bytes] = set()
     port = 0
-    for attempt in range(6):
-        process = context.Process(target=serve_in_process, args=(tmp_path, urls, port))
-        process.start()
-        url = urls.get(timeout=20)
-        port = int(url.rpartition(":")[2])
-        store = http.HttpStore(url, audience=AUDIENCE, signer=ALICE, clock=time.time)
-        if attempt < 5:
-            killer = threading.Timer(0.02 + 0.02 * attempt, os.kill, (process.pid, signal.SIGKILL))
-            killer.start()
+    for attempt in range(4):
+        one = Killable(tmp_path / "killed", port)
+        port = one.port
+        store = http.HttpStore(one.url, audience=AUDIENCE, signer=alice, clock=time.time)
+        if attempt < 3:
+            one.kill_after(0.02 + 0.03 * attempt)
         with contextlib.suppress(errors.StoreUnreachable):
             for data in blobs:
                 store.put(data)
                 answered.add(data)
-        if attempt == 5:
-            for data in answered:
-                assert store.get(ids.digest(data), 50_000) == data
-            with pytest.raises(errors.StoreRefused, match="may keep"):
-                store.put(b"one byte too many")
-            process.terminate()
+        if attempt < 3:
+            assert one.ended() == -signal.SIGKILL
         store.close()
-        process.join(20)
+    for data in answered:
+        assert store.get(ids.digest(data), 50_000) == data
+    with pytest.raises(errors.StoreRefused, match="may keep"):
+        store.put(b"one byte too many")
+    store.close()
+    one.process.terminate()
+    assert one.ended() == 0
     assert len(answered) == len(blobs)
-    assert process.exitcode == 0
-    assert list((tmp_path / "incoming").iterdir()) == []
+    assert list((tmp_path / "killed" / "incoming").iterdir()) == []

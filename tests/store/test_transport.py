@@ -10,16 +10,17 @@ import textwrap
 import threading
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
-import conftest
 import pytest
 import trustme
-from conftest import ALICE, AUDIENCE, Start
 
 from aicommons.domain import errors
 from aicommons.store import http, server, transport
 
 HOST = "store.example"
+AUDIENCE = "test store"
+Start = Callable[..., Any]
 
 
 @pytest.fixture(scope="module")
@@ -183,7 +184,7 @@ def test_a_refusing_proxy_is_named_without_its_password(ca_file: pathlib.Path, p
 
 def unreachable(url: str, settings: transport.Settings | None = None) -> errors.StoreUnreachable:
     """Return the error that a get raises."""
-    store = http.HttpStore(url, audience=AUDIENCE, signer=ALICE, clock=time.time, settings=settings)
+    store = http.HttpStore(url, audience=AUDIENCE, signer=None, clock=time.time, settings=settings)
     with pytest.raises(errors.StoreUnreachable) as caught:
         store.get(http.ids.digest(b""), 10)
     store.close()
@@ -194,10 +195,7 @@ def test_an_unknown_certificate_is_refused(start: Start, secure: server.Bind, ca
     """Without the authority's file the connection is refused with advice; with it all is well."""
     running = start(bind=secure)
     assert "certificate is not trusted" in str(unreachable(running.url))
-    settings = transport.Settings(ca_file=ca_file)
-    store = http.HttpStore(running.url, audience=AUDIENCE, signer=ALICE, clock=time.time, settings=settings)
-    assert store.put(b"x")
-    store.close()
+    assert running.store(settings=transport.Settings(ca_file=ca_file)).put(b"x")
 
 
 class Broken:
@@ -277,11 +275,21 @@ def test_lying_stores_are_not_believed(name: str) -> None:
     """A store that sends other or endless bytes, or sends us elsewhere, is refused."""
     answer, kind = LIES[name]
     broken = Broken(answer)
-    store = http.HttpStore(broken.url, audience=AUDIENCE, signer=ALICE, clock=time.time)
+    store = http.HttpStore(broken.url, audience=AUDIENCE, signer=None, clock=time.time)
     with pytest.raises(kind):
         store.get(http.ids.digest(b""), 10)
     store.close()
     broken.stop()
+
+
+def test_reading_stops_at_the_limit() -> None:
+    """A body of unknown length is read no further than the limit, and the reply says so."""
+    broken = Broken(b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * 1001)
+    way = transport.Transport(broken.url, unreachable=errors.StoreUnreachable)
+    replies = [way.request("GET", "/", limit=limit) for limit in (1001, 1000)]
+    way.close()
+    broken.stop()
+    assert [(len(reply.body), reply.complete) for reply in replies] == [(1001, True), (0, False)]
 
 
 URLS = {
@@ -302,13 +310,12 @@ def test_bad_urls_are_refused(name: str) -> None:
     assert "secret" not in str(caught.value)
 
 
-def test_a_connection_that_the_server_closed_is_opened_again(start: Start, tmp_path: pathlib.Path) -> None:
+def test_a_connection_that_the_server_closed_is_opened_again(start: Start) -> None:
     """After a restart of the server on the same port the same client goes on."""
     running = start()
     store = running.store()
     digest = store.put(b"before")
     bind = server.Bind(port=int(running.url.rpartition(":")[2]))
-    running._server.stop()  # noqa: SLF001 (its clients must stay open)
-    running._thread.join(10)  # noqa: SLF001
+    running.halt()
     start(bind=bind)
     assert store.get(digest, 10) == b"before"

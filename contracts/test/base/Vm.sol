@@ -9,6 +9,15 @@ interface Vm {
         address emitter;
     }
 
+    struct Gas {
+        uint64 gasLimit;
+        uint64 gasTotalUsed;
+        uint64 gasMemoryUsed;
+        int64 gasRefunded;
+        uint64 gasRemaining;
+    }
+
+    function lastCallGas() external view returns (Gas memory gas);
     function addr(uint256 privateKey) external pure returns (address);
     function sign(uint256 privateKey, bytes32 digest) external pure returns (uint8 v, bytes32 r, bytes32 s);
     function getBlockTimestamp() external view returns (uint256);
@@ -28,6 +37,8 @@ interface Vm {
     function revertToState(uint256 snapshot) external returns (bool);
     function readFile(string calldata path) external view returns (string memory);
     function readLine(string calldata path) external view returns (string memory);
+    function writeLine(string calldata path, string calldata data) external;
+    function closeFile(string calldata path) external;
     function writeFile(string calldata path, string calldata data) external;
     function envOr(string calldata name, bool otherwise) external view returns (bool);
     function toString(uint256 value) external pure returns (string memory);

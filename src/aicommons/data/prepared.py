@@ -140,7 +140,7 @@ def _load(kept: pathlib.Path) -> columns.Columns | None:
             dropped=about["dropped"],
             notices=tuple(about["notices"]),
         )
-    except (OSError, ValueError, KeyError, EOFError):
+    except (OSError, ValueError, KeyError, TypeError, EOFError):
         return None
 
 

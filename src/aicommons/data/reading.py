@@ -92,6 +92,43 @@ def read_table(
     return _assembled(source, fields, _Loaded(numbers, tuple(groups) if group_places else None, seen), wanted)
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Inputs:
+    """The features of a table whose target need not be known: what a model predicts from."""
+
+    features: Numbers
+    """float64[n, p], one row for each complete row of the file."""
+    lines: tuple[int, ...]
+    """Line of each of them in the file."""
+    incomplete: tuple[int, ...]
+    """Lines of the rows that have a gap."""
+    notices: tuple[str, ...]
+    """What the reader decided and its owner should know."""
+
+
+def read_inputs(path: pathlib.Path, specs: Sequence[columns.ColumnSpec]) -> Inputs:
+    """Read the feature columns among ``specs`` in the same way as for training; the target is not looked at.
+
+    Raises:
+        errors.TableError: as ``read_table``.
+    """
+    source = sources.inspect(path)
+    fields = [_field(source, spec) for spec in specs if spec.role is columns.Role.FEATURE]
+    parts: list[Numbers] = []
+    lines: list[int] = []
+    rows = sources.rows(source)
+    while chunk := list(itertools.islice(rows, CHUNK_ROWS)):
+        parts.append(np.stack([_numbers(source, field, chunk) for field in fields], axis=1))
+        lines.extend(row.line for row in chunk)
+    if not parts:
+        raise errors.TableError("the file has a header only", which=source.path.name, expected="rows", got="0 rows")
+    numbers = np.concatenate(parts)
+    complete = np.asarray(~np.isnan(numbers).any(axis=1))
+    kept = [line for line, whole in zip(lines, complete, strict=True) if whole]
+    gaps = [line for line, whole in zip(lines, complete, strict=True) if not whole]
+    return Inputs(_matrix(fields, numbers[complete]), tuple(kept), tuple(gaps), source.notices)
+
+
 def _field(source: sources.Source, spec: columns.ColumnSpec) -> _Field:
     codes = {columns.label(level): float(index) for index, level in enumerate(spec.levels)}
     return _Field(spec, source.index(spec.name), codes)
@@ -147,11 +184,11 @@ def _checked(source: sources.Source, field: _Field, chunk: Sequence[sources.Row]
     """Return ``values`` after refusing the first one that does not fit its declaration."""
     spec = field.spec
     if spec.kind is columns.Kind.CATEGORY:
-        _refuse(source, field, chunk, np.isneginf(values), lambda _: _unknown_level(field))
+        _refuse(source, field, chunk, np.isneginf(values), complain=lambda _: _unknown_level(field))
         return values
     low, high = float(spec.lo or 0.0), float(spec.hi or 0.0)
     outside = (values < low) | (values > high)  # False for NaN; True for both infinities
-    _refuse(source, field, chunk, outside, lambda text: _bad_number(source, spec, text))
+    _refuse(source, field, chunk, outside, complain=lambda text: _bad_number(source, spec, text))
     return values
 
 
@@ -179,6 +216,7 @@ def _refuse(
     field: _Field,
     chunk: Sequence[sources.Row],
     bad: npt.NDArray[np.bool_],
+    *,
     complain: Callable[[str], Complaint],
 ) -> None:
     if not bad.any():

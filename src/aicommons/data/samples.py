@@ -93,7 +93,7 @@ def hospitals(out: pathlib.Path, *, seed: int) -> dict[str, pathlib.Path]:
     """
     if seed < 0:
         raise errors.InputError("not a seed", which="seed", expected="a whole number from 0", got=seed)
-    from sklearn import datasets  # type: ignore[import-untyped]
+    from sklearn import datasets
 
     patients = datasets.load_breast_cancer()
     header = [*(str(name) for name in patients.feature_names), "diagnosis"]

@@ -296,3 +296,27 @@ def _reader(entry: object) -> Reader:
     reader = Reader(ids.MemberId(fields.take("member_id", int)), ids.parse_bytes32(fields.take("point", str)))
     fields.close()
     return reader
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Profile:
+    """Who a member is; its digest stands in the membership."""
+
+    title: str
+    """Name of the organisation or person."""
+    kind: str
+    """``organisation`` or ``person``."""
+
+    KIND = "profile"
+
+    def encode(self) -> bytes:
+        """Return canonical bytes."""
+        return encoding.canonical_json({"type": self.KIND, "version": 1} | dataclasses.asdict(self))
+
+    @classmethod
+    def decode(cls, data: bytes) -> Self:
+        """Read canonical bytes; raises ``errors.DecodeError``."""
+        fields = Fields.open(data, cls.KIND)
+        document = cls(title=fields.take("title", str), kind=fields.take("kind", str))
+        fields.close()
+        return document

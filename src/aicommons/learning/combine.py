@@ -36,7 +36,7 @@ def fixed_sum(values: Iterable[float]) -> float:
 
 
 def newton_step(hessian: Matrix, gradient: blocks.Vector) -> blocks.Vector | None:
-    """Return the Newton step -H^-1 g of length p, or None if H is not positive definite.
+    """Return the Newton step -H^-1 g of length p, or None if H is not positive definite (or the step overflows).
 
     Args:
         hessian: float64[p, p]; only its lower triangle is read.
@@ -45,7 +45,8 @@ def newton_step(hessian: Matrix, gradient: blocks.Vector) -> blocks.Vector | Non
     factor = cholesky(hessian)
     if factor is None:
         return None
-    return -_solve(factor, gradient)
+    step = -_solve(factor, gradient)
+    return step if np.isfinite(step).all() else None
 
 
 def weighted_mean(current: blocks.Vector, weighted_delta: blocks.Vector) -> blocks.Vector:

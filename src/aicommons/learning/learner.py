@@ -35,6 +35,9 @@ class Learner(Protocol):
     def most_steps(self) -> int:
         """Fit rounds that it takes at most."""
 
+    def options(self) -> dict[str, object]:
+        """Return the plan's options, all written out."""
+
     def check_size(self, plan: schema.Schema) -> None:
         """Check that the model is not too large for its combiner, before a plan is published.
 

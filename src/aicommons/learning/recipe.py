@@ -25,7 +25,7 @@ DEFAULT_SEED = 1
 LARGEST_SEED = 2**53 - 1
 """So that it stays a whole number in every JSON reader."""
 
-AnyLearner = glm.Glm | mlp.Mlp
+AnyLearner = learner.Additive | learner.LocalTraining
 
 LEARNERS: Mapping[str, Callable[[schema.Task, fields.Fields], AnyLearner]] = {
     "glm": glm.from_options,

@@ -275,25 +275,28 @@ def check_table(schema: Schema, table: Table) -> None:
             expected=f"{schema.width} columns",
             got=f"{table.features.shape[1]} columns",
         )
-    for index, column in enumerate(schema.columns):
-        _check_column(column, table.features[:, index])
-    _check_column(schema.target.column(), table.target)
+    columns = (*schema.columns, schema.target.column())
+    for values, bounds in ((table.features, columns[:-1]), (table.target[:, None], columns[-1:])):
+        lo, hi = np.array([[column.lo, column.hi] for column in bounds]).T
+        # Comparisons are false for NaN, so that NaN is refused too.
+        is_within = ((values >= lo) & (values <= hi)).all(axis=0)
+        if not is_within.all():
+            raise _out_of_range(bounds[int(is_within.argmin())])
     if schema.target.task is not Task.GAUSSIAN and not np.array_equal(table.target, np.rint(table.target)):
         raise errors.ContributionRefused(
             "a class index is not whole", which=f"column {schema.target.name}", expected="whole numbers"
         )
 
 
-def _check_column(column: Column, values: blocks.Vector) -> None:
-    """Check one column's values; comparisons are false for NaN, so NaN is refused too."""
-    if not ((values >= column.lo) & (values <= column.hi)).all():
-        raise errors.ContributionRefused(
-            "a value is not within the declared range",
-            which=f"column {column.name}",
-            expected=f"{column.lo:g} to {column.hi:g}",
-            got="a value outside",
-            next_step="Correct the record or ask the plan's author for a wider range.",
-        )
+def _out_of_range(column: Column) -> errors.ContributionRefused:
+    """Return the error for a column that holds a value outside its range; the value is not shown."""
+    return errors.ContributionRefused(
+        "a value is not within the declared range",
+        which=f"column {column.name}",
+        expected=f"{column.lo:g} to {column.hi:g}",
+        got="a value outside",
+        next_step="Correct the record or ask the plan's author for a wider range.",
+    )
 
 
 def _feature_from(document: object, which: str) -> Feature:

@@ -10,7 +10,10 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol, Self
 
 from aicommons.domain import encoding, errors, ids
-from aicommons.ledger import contracts
+from aicommons.ledger import contracts, transactions
+
+FOUNDING_NONCES = {"Membership": 0, "Problems": 1, "DataRegistry": 2, "TrainingRuns": 3, "ModelRegistry": 5}
+"""Transaction of ``deploy`` that creates each contract; number 4 binds two of them."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -93,3 +96,21 @@ def deploy(deployer: Deployer, chain_id: int, registrars: Sequence[ids.Address],
     create("ModelRegistry", made["Membership"], made["Problems"], made["DataRegistry"], made["TrainingRuns"])
     hashes = {name: encoding.keccak(deployer.code_at(address)) for name, address in made.items()}
     return Deployment(chain_id, 0, made, hashes)
+
+
+def find(deployer: Deployer, chain_id: int, founder: ids.Address) -> Deployment:
+    """Return where ``founder``'s first transactions put the contracts: for a ledger whose deployment file was lost.
+
+    Raises:
+        errors.LedgerMismatch: they are not all there.
+    """
+    places = {name: transactions.created_address(founder, nonce) for name, nonce in FOUNDING_NONCES.items()}
+    codes = {name: deployer.code_at(address) for name, address in places.items()}
+    for name, code in codes.items():
+        if not code:
+            raise errors.LedgerMismatch(
+                "the contracts are not where this home's wallet would have put them",
+                which=name,
+                next_step="copy the deployment file of whoever founded this ledger to deployments/<chain id>.json",
+            )
+    return Deployment(chain_id, 0, places, {name: encoding.keccak(code) for name, code in codes.items()})

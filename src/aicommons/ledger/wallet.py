@@ -189,7 +189,7 @@ def _write_keystore(path: pathlib.Path, secret: bytes, passphrase: str) -> None:
 
 
 def _seal(secret: bytes, passphrase: str, *, salt: bytes, counter: bytes) -> dict[str, Any]:
-    derived = _derive(passphrase, salt, SCRYPT_N, SCRYPT_R, SCRYPT_P)
+    derived = _derive(passphrase, salt, SCRYPT_N, block_size=SCRYPT_R, parallelism=SCRYPT_P)
     ciphertext = _aes_counter(derived[:16], counter, secret)
     return {
         "version": 3,
@@ -215,7 +215,13 @@ def _open(data: bytes, passphrase: str, *, which: str, limit: int) -> bytes:
             got=f"{sealed.derivation_bytes // 2**20} MB",
             next_step="Write it anew with ``commons key restore``.",
         )
-    derived = _derive(passphrase, sealed.salt, sealed.memory_cost, sealed.block_size, sealed.parallelism)
+    derived = _derive(
+        passphrase,
+        sealed.salt,
+        sealed.memory_cost,
+        block_size=sealed.block_size,
+        parallelism=sealed.parallelism,
+    )
     if not hmac.compare_digest(encoding.keccak(derived[16:32] + sealed.ciphertext), sealed.mac):
         raise errors.KeyRefused("the passphrase does not open this keystore", which=which)
     secret = _aes_counter(derived[:16], sealed.counter, sealed.ciphertext)
@@ -226,7 +232,7 @@ def _open(data: bytes, passphrase: str, *, which: str, limit: int) -> bytes:
     return secret
 
 
-def _derive(passphrase: str, salt: bytes, cost: int, block_size: int, parallelism: int) -> bytes:
+def _derive(passphrase: str, salt: bytes, cost: int, *, block_size: int, parallelism: int) -> bytes:
     return hashlib.scrypt(
         passphrase.encode(), salt=salt, n=cost, r=block_size, p=parallelism, maxmem=2 * RESTORE_LIMIT, dklen=32
     )

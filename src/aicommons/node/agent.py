@@ -5,18 +5,21 @@ held against the operator's pin, Acks are checked, documents are fetched once, a
 """
 
 import dataclasses
+from collections.abc import Callable
 from typing import Protocol
 
-from aicommons.domain import documents, encoding, errors, events, ids, messages, signature
+from aicommons.domain import documents, encoding, errors, events, ids, messages, run, signature
 from aicommons.learning import blocks, state
 from aicommons.learning import recipe as recipes
 from aicommons.learning.secagg import epoch, layout, reading, reveal, session, suite
-from aicommons.node import journal, signing
+from aicommons.node import evidence, journal, signing
 from aicommons.protocol import ports
 from aicommons.protocol import view as views
 
 EPOCH = 0
 """A run is one epoch until key rotation comes."""
+SHORT_WORK = 2**25
+"""Vectors of a round together below this many bytes are held in memory, above it they stay on disk."""
 MOST_DOCUMENT = 2**22
 """Largest document fetched, in bytes."""
 
@@ -62,6 +65,14 @@ class Agent:
     """Documents already read, by run."""
     acked: dict[ids.RunId, tuple[bytes, ...]] = dataclasses.field(default_factory=dict)
     """Points of a roster whose Acks all hold, by run."""
+    prepared: dict[ids.RunId, "Prepared"] = dataclasses.field(default_factory=dict)
+    """The newest attempt's session, by run."""
+    rosters: dict[ids.RunId, events.RosterFixed] = dataclasses.field(default_factory=dict)
+    """Rosters that were held against the operator's pin, by run."""
+    verified: dict[events.Event, bool] = dataclasses.field(default_factory=dict)
+    """Whether a message's signature holds against the pinned roster."""
+    held: dict[bytes, bytes] = dataclasses.field(default_factory=dict)
+    """Blobs of the round under way by SHA-256, verified when they were fetched or made here."""
 
 
 def roster_of(agent: Agent, run_id: ids.RunId, current: views.RunView) -> events.RosterFixed:
@@ -71,6 +82,8 @@ def roster_of(agent: Agent, run_id: ids.RunId, current: views.RunView) -> events
         errors.LedgerMismatch: the ledger shows another roster than the pinned one, or a digest that is not its own.
     """
     roster = current.roster
+    if roster is not None and agent.rosters.get(run_id) == roster:
+        return roster
     pinned = agent.journal.pinned(run_id)
     if roster is None or pinned is None:
         raise errors.LedgerMismatch("no roster was confirmed for this run", which=ids.format_id(run_id))
@@ -83,6 +96,7 @@ def roster_of(agent: Agent, run_id: ids.RunId, current: views.RunView) -> events
             got=shown.hex()[:16],
             next_step="ask the other members for the fingerprint they see; the ledger may be lying",
         )
+    agent.rosters[run_id] = roster
     return roster
 
 
@@ -97,9 +111,20 @@ def terms_of(agent: Agent, run_id: ids.RunId, current: views.RunView) -> Terms:
 
 def read_terms(store: ports.Store, current: views.RunView) -> Terms:
     """Fetch and check plan and terms of a run; raises like ``terms_of``."""
-    plan = documents.Plan.decode(store.get(current.spec.plan, MOST_DOCUMENT))
-    terms = documents.RunTerms.decode(store.get(current.spec.terms, MOST_DOCUMENT))
-    if encoding.purpose_code(terms.purpose) != current.spec.purpose:
+    plan = store.get(current.spec.plan, MOST_DOCUMENT)
+    return decode_terms(plan, store.get(current.spec.terms, MOST_DOCUMENT), current.spec)
+
+
+def decode_terms(plan_bytes: bytes, terms_bytes: bytes, spec: run.RunSpec) -> Terms:
+    """Return a run's documents from their bytes.
+
+    Raises:
+        errors.DecodeError: not these documents, or terms with another purpose than the run.
+        errors.InputError: the plan's recipe cannot be read.
+    """
+    plan = documents.Plan.decode(plan_bytes)
+    terms = documents.RunTerms.decode(terms_bytes)
+    if encoding.purpose_code(terms.purpose) != spec.purpose:
         raise errors.DecodeError("the terms name another purpose than the run", which="run-terms.purpose")
     return Terms(recipes.from_plan(dict(plan.recipe)), plan, terms)
 
@@ -134,40 +159,46 @@ def layout_number(preferred: int, members: int) -> int:
     return preferred if members in (6, 7) else layout.default_number(members)
 
 
-def make_session(
-    current: views.RunView,
-    points: tuple[bytes, ...],
-    key: encoding.AttemptKey,
-    *,
-    place: encoding.Place,
-    state_digest: bytes,
-    words: int,
-) -> session.Session:
-    """Return the session of one attempt; pure.
+@dataclasses.dataclass(frozen=True, slots=True)
+class Committee:
+    """Who sums: a roster with its acknowledged points."""
+
+    digest: bytes
+    member_ids: tuple[int, ...]
+    points: tuple[bytes, ...]
+    """In roster order."""
+    layout: layout.Layout
+    suite: suite.Suite
+
+    def session(self, sid: bytes, words: int) -> session.Session:
+        """Return the session ``sid`` over vectors of ``words`` values, padded.
+
+        Raises:
+            errors.AggregationRefused: the parts do not hold together.
+        """
+        padded = suite.pad_words(words, self.suite.word_bits)
+        return session.Session(sid, self.suite, padded, self.member_ids, self.points, self.layout)
+
+
+def make_committee(
+    run_id: ids.RunId, spec: run.RunSpec, roster: events.RosterFixed, points: tuple[bytes, ...]
+) -> Committee:
+    """Return the committee of a run; pure.
 
     Raises:
-        errors.AggregationRefused: the parts do not hold together.
+        errors.AggregationRefused: there is no layout for a roster of this size.
     """
-    if current.roster is None:
-        raise errors.AggregationRefused("the run has no roster", reason="session-invalid")
-    members = current.roster.member_ids
-    number = layout_number(current.spec.layout, len(members))
-    digest = encoding.roster_digest(key.run_id, members, current.roster.node_keys)
+    members = roster.member_ids
+    number = layout_number(spec.layout, len(members))
+    digest = encoding.roster_digest(run_id, members, roster.node_keys)
     committee = encoding.committee_digest(digest, EPOCH, number, points)
-    chosen = suite.Suite(current.spec.suite)
-    return session.Session(
-        sid=encoding.session_id(place, key, state_digest, committee),
-        suite=chosen,
-        words=suite.pad_words(words, chosen.word_bits),
-        member_ids=members,
-        points=points,
-        layout=layout.make_layout(members, committee, number),
-    )
+    made = layout.make_layout(members, committee, number)
+    return Committee(committee, members, points, made, suite.Suite(spec.suite))
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Attempt:
-    """Everything public that a handler needs about one attempt, checked."""
+class Prepared:
+    """What stays the same while an attempt goes on."""
 
     key: encoding.AttemptKey
     session: session.Session
@@ -177,14 +208,29 @@ class Attempt:
     """The state that the round starts from."""
     blocks: tuple[blocks.Block, ...]
     readers: tuple[reveal.Reader, ...]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Attempt(Prepared):
+    """Everything public that a handler needs about one attempt, checked."""
+
     seen: views.AttemptView
     """The ledger's view of it."""
 
     @property
     def participants(self) -> tuple[int, ...]:
         """The set S, ascending."""
-        members = self.session.member_ids
-        return tuple(member for index, member in enumerate(members) if self.seen.set_bits >> index & 1)
+        return evidence.participants_of(self.roster, self.seen)
+
+    @property
+    def is_short(self) -> bool:
+        """Whether its vectors together are small enough to be held and summed at once, in this process."""
+        return self.session.blob_bytes * len(self.session.member_ids) < SHORT_WORK
+
+    def evidence(self, agent: Agent) -> evidence.Evidence:
+        """Return its signed part."""
+        sid, layout = self.session.sid, self.session.layout
+        return evidence.Evidence(agent.ledger.place, self.roster, layout, sid, self.seen, agent.verified)
 
 
 def attempt_of(agent: Agent, run_id: ids.RunId, current: views.RunView, place: views.AttemptPlace) -> Attempt:
@@ -195,27 +241,31 @@ def attempt_of(agent: Agent, run_id: ids.RunId, current: views.RunView, place: v
         errors.AggregationRefused: an Ack fails its checks.
     """
     roster = roster_of(agent, run_id, current)
-    terms = terms_of(agent, run_id, current)
-    points = agent.acked.get(run_id)
+    key = encoding.AttemptKey(run_id, *place)
+    known = agent.prepared.get(run_id)
+    if known is None or known.key != key or known.roster != roster:
+        known = _prepare(agent, current, key, roster)
+        agent.prepared[run_id] = known
+    fields = {field.name: getattr(known, field.name) for field in dataclasses.fields(known)}
+    return Attempt(**fields, seen=current.attempts.get(place, views.AttemptView()))
+
+
+def _prepare(
+    agent: Agent, current: views.RunView, key: encoding.AttemptKey, roster: events.RosterFixed
+) -> Prepared:
+    terms = terms_of(agent, key.run_id, current)
+    points = agent.acked.get(key.run_id)
     if points is None:
-        points = points_of(run_id, current, roster, agent.ledger.place)
-        agent.acked[run_id] = points
-    before = state_at(agent, run_id, terms, place[0])
+        points = points_of(key.run_id, current, roster, agent.ledger.place)
+        agent.acked[key.run_id] = points
+    before = state_at(agent, key.run_id, terms, key.round_index)
     decoded = state.decode(before.data)
     declared = terms.recipe.blocks(decoded)
-    key = encoding.AttemptKey(run_id, *place)
-    made = make_session(
-        current,
-        points,
-        key,
-        place=agent.ledger.place,
-        state_digest=before.digest,
-        words=blocks.words(declared),
-    )
-    others = {reader.member_id: reader.point for reader in terms.terms.readers}
-    readers = reveal.make_readers(made, others)
-    seen = current.attempts.get(place, views.AttemptView())
-    return Attempt(key, made, roster, terms, decoded, declared, readers, seen)
+    committee = make_committee(key.run_id, current.spec, roster, points)
+    sid = encoding.session_id(agent.ledger.place, key, before.digest, committee.digest)
+    made = committee.session(sid, blocks.words(declared))
+    others = {int(reader.member_id): reader.point for reader in terms.terms.readers}
+    return Prepared(key, made, roster, terms, decoded, declared, reveal.make_readers(made, others))
 
 
 def state_at(agent: Agent, run_id: ids.RunId, terms: Terms, position: int) -> journal.StateRecord:
@@ -239,4 +289,13 @@ def first_state(run_id: ids.RunId, made: recipes.Recipe) -> journal.StateRecord:
     data = state.encode(made.initial())
     digest = reading.state_digest(run_id, bytes(32), data)
     return journal.StateRecord(0, digest, data, is_finished=False)
+
+
+def send(agent: Agent, run_id: ids.RunId, digest: bytes, load: Callable[[], bytes]) -> None:
+    """Put a blob into the store unless somebody did, remember it for erasure, and count what was sent."""
+    agent.journal.keep_stored(run_id, digest)
+    if not agent.store.has(digest):
+        data = load()
+        agent.store.put(data)
+        agent.journal.keep_sent(run_id, digest, len(data))
 

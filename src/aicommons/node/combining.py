@@ -6,12 +6,12 @@ epoch keys are erased later (secure-aggregation section 4, step 6 and Readers).
 
 import dataclasses
 
-from aicommons.domain import errors, events, ids, messages
+from aicommons.domain import errors, events, ids
 from aicommons.learning import recipe as recipes
 from aicommons.learning import state
-from aicommons.learning.secagg import checking, header, quantise, reading, reveal, suite
+from aicommons.learning.secagg import boxes, checking, quantise, reading, reveal, suite
 from aicommons.node import agent as agents
-from aicommons.node import committing, frames, journal
+from aicommons.node import committing, evidence, frames, journal
 from aicommons.protocol import duties
 from aicommons.protocol import view as views
 
@@ -25,8 +25,7 @@ def combine(agent: agents.Agent, duty: duties.Duty, current: views.RunView) -> N
     name = f"combine-{attempt.session.sid.hex()[:24]}"
     result = agent.runner.take(name)
     if result is None:
-        is_short = attempt.session.blob_bytes * len(attempt.participants) < committing.SHORT_WORK
-        agent.runner.start(name, Reading(agent, attempt).work, is_short=is_short)
+        agent.runner.start(name, Reading(agent, attempt).work, is_short=attempt.is_short)
         result = agent.runner.take(name)
     if result is None:
         return
@@ -40,14 +39,11 @@ def combine(agent: agents.Agent, duty: duties.Duty, current: views.RunView) -> N
 
 
 def _forget_inputs(agent: agents.Agent, attempt: agents.Attempt) -> None:
-    for member in attempt.participants:
-        digest = bytes(attempt.seen.submits[member].header_digest)
-        if agent.own.has(digest):
-            head = agent.own.get(digest, header.header_bytes(attempt.session))
-            agent.own.erase(header.parse(head, attempt.session, member).commitment.blob_digest)
-            agent.own.erase(digest)
+    agent.held.clear()
+    agent.verified.clear()
+    built = agent.journal.built(attempt.session.sid)
     record = agent.journal.reveal(attempt.session.sid)
-    for name in record.objects if record is not None else ():
+    for name in (*(built or ()), *(record.objects if record is not None else ())):
         agent.own.erase(name)
 
 
@@ -69,22 +65,23 @@ class Reading:
         secret = agent.signing.epoch_key(attempt.key.run_id, agents.EPOCH)
         if secret is None:
             raise errors.JournalConflict("this epoch's key was erased", which=ids.format_id(attempt.key.run_id))
-        inputs = committing.inputs_of(attempt, agent.ledger.place)
-        commits = committing.certified(attempt, inputs, agent.ledger.place)
+        signed = attempt.evidence(agent)
+        inputs = evidence.inputs_of(signed)
+        commits = evidence.certified(signed, inputs)
         documents = documents_of(agent, attempt, inputs, commits)
-        reading.agree_manifests(attempt.session, documents, list(commits))
+        reading.agree_manifests(attempt.session, documents, evidence.due_reveals(signed, commits))
         own = [reader.member_id for reader in attempt.readers].index(agent.member_id)
         columns = reading.open_columns(
             attempt.session,
             documents,
-            Objects(agent, attempt.session.blob_bytes + 64),
+            Objects(agent, attempt),
             eyes=reading.Eyes(own, attempt.readers[own], secret),
         )
         got = reading.read(attempt.session, self._masked(inputs), columns)
         after = advance_state(attempt, got.words)
         return frames.join([got.salt, got.sum_digest, bytes(suite.byte_view(got.words)), state.encode(after)])
 
-    def _masked(self, inputs: committing.Inputs) -> list[bytes]:
+    def _masked(self, inputs: evidence.Inputs) -> list[bytes]:
         """Return the masked vectors; those this node did not check before its own Commit are checked now."""
         checked = self.agent.journal.reveal(self.attempt.session.sid) is not None
         vectors = []
@@ -114,17 +111,16 @@ def sums_of(attempt: agents.Attempt, words: suite.Words) -> dict[str, recipes.Ve
 class Objects(dict[bytes, bytes]):
     """Sealed columns, fetched when asked for; what is not there reads as absent."""
 
-    def __init__(self, agent: agents.Agent, limit: int) -> None:
+    def __init__(self, agent: agents.Agent, attempt: agents.Attempt) -> None:
         super().__init__()
         self._agent = agent
-        self._limit = limit
+        self._attempt = attempt
 
     def get(self, key: bytes, default: bytes | None = None) -> bytes | None:  # type: ignore[override]
         """Return the object of digest ``key``."""
         try:
-            if self._agent.own.has(key):
-                return self._agent.own.get(key, self._limit)
-            return self._agent.store.get(key, self._limit)
+            limit = self._attempt.session.blob_bytes + boxes.TAG_BYTES
+            return committing.fetch(self._agent, self._attempt, key, limit)
         except (errors.BlobNotFound, errors.DigestMismatch, errors.StoreRefused):
             return default
 
@@ -132,7 +128,7 @@ class Objects(dict[bytes, bytes]):
 def documents_of(
     agent: agents.Agent,
     attempt: agents.Attempt,
-    inputs: committing.Inputs,
+    inputs: evidence.Inputs,
     commits: dict[int, events.Committed],
 ) -> dict[int, reveal.Document]:
     """Return the checked documents of all certified members that revealed.
@@ -146,13 +142,12 @@ def documents_of(
         sent = attempt.seen.reveals.get(member)
         if sent is None:
             continue
-        message = messages.Reveal(sent.sid, ids.MemberId(member), sent.salt, sent.mine, sent.document)
-        if not committing.is_signed(attempt, agent.ledger.place, message, sent.signature):
+        if not attempt.evidence(agent).is_signed(member, sent):
             raise errors.AggregationRefused("a Reveal is not signed", reason="reveal-signature", member=member)
         checked[member] = reveal.check_reveal(
             attempt.session,
             member,
-            committing.fetch(agent, sent.document, limit),
+            committing.fetch(agent, attempt, sent.document, limit),
             reveal.Claim(commit.masks, sent.salt, sent.mine, sent.document),
             readers=len(attempt.readers),
             input_digest=inputs.input_digest,

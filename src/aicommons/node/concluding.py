@@ -17,6 +17,7 @@ from aicommons.node import agent as agents
 from aicommons.protocol import duties
 from aicommons.protocol import view as views
 
+
 def result(agent: agents.Agent, duty: duties.Duty, current: views.RunView) -> None:
     """Sign this node's word on the round's sum and state."""
     attempt = agents.attempt_of(agent, duty.run_id, current, (duty.round_index, duty.attempt))
@@ -94,9 +95,14 @@ def in_words(figures: evaluation.Metrics | None) -> dict[str, object]:
         return {}
     return {
         name: f"{value:.6f}"
-        for name in ("accuracy", "auc", "log_loss", "rmse", "r2")
-        if isinstance(value := getattr(figures, name, None), float)
+        for name, value in _named(figures)
+        if value is not None
     }
+
+
+def _named(figures: evaluation.Metrics) -> list[tuple[str, float | None]]:
+    plain = [(name, getattr(figures, name)) for name in ("accuracy", "auc", "log_loss", "rmse")]
+    return [*plain, ("r2", figures.r_squared)]
 
 
 def retire(agent: agents.Agent, duty: duties.Duty, current: views.RunView) -> None:
@@ -150,5 +156,6 @@ def erase(agent: agents.Agent, duty: duties.Duty, current: views.RunView) -> Non
     del current
     for digest in agent.journal.stored(duty.run_id):
         agent.store.erase(digest)
+        agent.own.erase(digest)
         agent.journal.forget_stored(duty.run_id, digest)
 

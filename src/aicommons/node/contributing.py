@@ -46,8 +46,12 @@ def submit(agent: agents.Agent, duty: duties.Duty, current: views.RunView) -> No
         if built is None:
             return
     for digest, limit in ((built[0], MOST_HEADER), (built[1], attempt.session.blob_bytes)):
-        agent.journal.keep_stored(duty.run_id, digest)
-        agent.store.put(agent.own.get(digest, limit))
+        agents.send(
+            agent,
+            duty.run_id,
+            digest,
+            lambda digest=digest, limit=limit: agent.held.get(digest) or agent.own.get(digest, limit),
+        )
     message = messages.Submit(sid, agent.member_id, built[0])
     agent.ledger.post(attempt.key, message, agent.signing.sign(message))
 
@@ -64,6 +68,8 @@ def _build(agent: agents.Agent, attempt: agents.Attempt, dataset_id: int) -> tup
         return None
     built, masked, local_state = frames.split(result)
     digests = agent.own.put(built), agent.own.put(masked)
+    if attempt.is_short:
+        agent.held.update(zip(digests, (built, masked), strict=True))
     if local_state:
         agent.journal.keep_local(attempt.key.run_id, attempt.key.round_index + 1, local_state)
     agent.journal.keep_built(attempt.key.run_id, attempt.session.sid, *digests)

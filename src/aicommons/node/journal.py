@@ -21,7 +21,7 @@ CREATE TABLE IF NOT EXISTS built(sid BLOB PRIMARY KEY, run BLOB NOT NULL, header
 CREATE TABLE IF NOT EXISTS local(run BLOB, position INTEGER, data BLOB NOT NULL, PRIMARY KEY(run, position));
 CREATE TABLE IF NOT EXISTS reveal(sid BLOB PRIMARY KEY, run BLOB NOT NULL, salt BLOB NOT NULL, mine BLOB NOT NULL,
   document BLOB NOT NULL, objects BLOB NOT NULL);
-CREATE TABLE IF NOT EXISTS stored(run BLOB, digest BLOB, PRIMARY KEY(run, digest));
+CREATE TABLE IF NOT EXISTS stored(run BLOB, digest BLOB, sent INTEGER NOT NULL, PRIMARY KEY(run, digest));
 CREATE TABLE IF NOT EXISTS report(run BLOB PRIMARY KEY, data BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS refusal(run BLOB, round INTEGER, attempt INTEGER, member INTEGER, reason TEXT NOT NULL,
   PRIMARY KEY(run, round, attempt));
@@ -63,6 +63,31 @@ class RevealRecord:
     """The Reveal's document, complete."""
     objects: tuple[bytes, ...]
     """SHA-256 names of the sealed column objects, kept as files beside the journal."""
+
+
+FACTS = """
+SELECT (SELECT max(position) FROM state WHERE run = :run),
+  (SELECT finished FROM state WHERE run = :run ORDER BY position DESC LIMIT 1),
+  EXISTS(SELECT 1 FROM pin WHERE run = :run),
+  EXISTS(SELECT 1 FROM stored WHERE run = :run),
+  (SELECT group_concat(round || '/' || attempt, ' ') FROM refusal WHERE run = :run)
+"""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Facts:
+    """What a node's duties in one run depend on."""
+
+    is_pinned: bool
+    """The operator confirmed a roster."""
+    state_index: int
+    """Position of the newest state."""
+    is_finished: bool
+    """The newest state is the learner's last."""
+    has_stored: bool
+    """Blobs of this node are in the store."""
+    refused: frozenset[tuple[int, int]]
+    """(round, attempt) of attempts that failed its checks."""
 
 
 class Journal:
@@ -125,6 +150,19 @@ class Journal:
         row = self._db.execute(query, (run_id,)).fetchone()
         return (row[0], bool(row[1])) if row else None
 
+    def facts(self, run_id: ids.RunId) -> Facts:
+        """Return what duties depend on, in one look."""
+        row = self._db.execute(FACTS, {"run": run_id}).fetchone()
+        newest, is_finished, is_pinned, has_stored, refused = row
+        places = [] if refused is None else [place.split("/") for place in refused.split(" ")]
+        return Facts(
+            is_pinned=bool(is_pinned),
+            state_index=newest or 0,
+            is_finished=bool(is_finished),
+            has_stored=bool(has_stored),
+            refused=frozenset((int(round_index), int(attempt)) for round_index, attempt in places),
+        )
+
     def keep_sum(self, run_id: ids.RunId, round_index: int, record: SumRecord) -> None:
         """Record a round's revealed sum."""
         values = (run_id, round_index, record.sid, record.salt, record.digest, record.data)
@@ -173,8 +211,17 @@ class Journal:
         return RevealRecord(row[0], row[1], row[2], names)
 
     def keep_stored(self, run_id: ids.RunId, digest: bytes) -> None:
-        """Record that this node left ``digest`` in the store."""
-        self._write("INSERT OR IGNORE INTO stored VALUES(?, ?)", (run_id, digest))
+        """Record that this node leaves ``digest`` in the store; called before it is sent."""
+        self._write("INSERT OR IGNORE INTO stored VALUES(?, ?, 0)", (run_id, digest))
+
+    def keep_sent(self, run_id: ids.RunId, digest: bytes, size: int) -> None:
+        """Count the bytes of a blob that was sent, once."""
+        self._write("UPDATE stored SET sent = ? WHERE run = ? AND digest = ?", (size, run_id, digest))
+
+    def bytes_sent(self, run_id: ids.RunId) -> int:
+        """Return how many bytes of blobs this node sent to the store in a run."""
+        query = "SELECT coalesce(sum(sent), 0) FROM stored WHERE run = ?"
+        return int(self._db.execute(query, (run_id,)).fetchone()[0])
 
     def stored(self, run_id: ids.RunId) -> list[bytes]:
         """Return what this node left in the store for a run."""

@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable, Mapping
 
 from aicommons.domain import encoding, errors, ids, messages, signature
+from aicommons.learning import state
 from aicommons.node import agent as agents
 from aicommons.node import combining, committing, concluding, contributing
 from aicommons.protocol import duties
@@ -117,21 +118,31 @@ class Reconciler:
         return known
 
     def _remember(self, run_id: ids.RunId, current: views.RunView) -> duties.Remembered:
-        journal, signing = self.agent.journal, self.agent.signing
-        newest = journal.state_index(run_id)
+        facts = self.agent.journal.facts(run_id)
         retention = None
-        if current.state.is_over and journal.has_stored(run_id):
-            terms = self.agent.terms.get(run_id)
-            retention = terms.terms.retention_seconds if terms is not None else self._retention(run_id, current)
+        if current.state.is_over and facts.has_stored:
+            retention = self._retention(run_id, current)
         acked = self.agent.member_id in current.acks
+        has_key = self.agent.signing.has_epoch_key(run_id, agents.EPOCH)
         return duties.Remembered(
-            is_pinned=journal.pinned(run_id) is not None,
-            state_index=newest[0] if newest is not None else 0,
-            is_finished=newest[1] if newest is not None else False,
-            has_key=signing.epoch_key(run_id, agents.EPOCH) is not None or not (acked or current.state.is_over),
+            is_pinned=facts.is_pinned,
+            state_index=facts.state_index,
+            is_finished=facts.is_finished,
+            has_model=current.state.is_over and current.model is None and self._has_model(run_id, current),
+            has_key=has_key or not (acked or current.state.is_over),
             retention=retention,
-            refused=frozenset(journal.refusals(run_id)),
+            refused=facts.refused,
         )
+
+    def _has_model(self, run_id: ids.RunId, current: views.RunView) -> bool:
+        kept = self.agent.journal.state(run_id, current.agreed.rounds_done) if current.agreed is not None else None
+        if kept is None:
+            return False
+        try:
+            recipe = agents.terms_of(self.agent, run_id, current).recipe
+        except errors.CommonsError:
+            return False  # asked again on the next pass
+        return recipe.has_model(state.decode(kept.data))
 
     def _retention(self, run_id: ids.RunId, current: views.RunView) -> int | None:
         try:

@@ -108,6 +108,11 @@ class SigningJournal:
         row = self._db.execute(query, (run_id, epoch)).fetchone()
         return row[0] if row else None
 
+    def has_epoch_key(self, run_id: ids.RunId, epoch: int) -> bool:
+        """Return whether the epoch's key is there, without reading it."""
+        query = "SELECT 1 FROM epoch WHERE run = ? AND epoch = ? AND secret IS NOT NULL"
+        return self._db.execute(query, (run_id, epoch)).fetchone() is not None
+
     def is_retired(self, run_id: ids.RunId, epoch: int) -> bool:
         """Return whether the epoch's key existed and was erased."""
         query = "SELECT secret IS NULL FROM epoch WHERE run = ? AND epoch = ?"

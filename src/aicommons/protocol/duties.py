@@ -35,7 +35,9 @@ class Duty:
     run_id: ids.RunId
     kind: DutyKind
     round_index: int = 0
+    """The round that it is about; 0 for a duty of the whole run."""
     attempt: int = 0
+    """The attempt at that round."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -48,6 +50,8 @@ class Remembered:
     """Index of the newest state it holds; state k is what round k starts from."""
     is_finished: bool
     """The newest state is the learner's last."""
+    has_model: bool
+    """Its newest state can predict: there is something to write down once the run is over."""
     has_key: bool
     """Its epoch key still exists."""
     retention: int | None = None
@@ -69,89 +73,111 @@ def due(
         known = remembered.get(run_id)
         if known is None or current.roster is None or member not in current.roster.member_ids:
             continue
-        owed = _after_end if current.state.is_over else _under_way
-        duties.extend(owed(run_id, current, member, known, now))
+        case = _Case(run_id, current, member, known, now)
+        duties.extend(_after_end(case) if current.state.is_over else _under_way(case))
     return tuple(duties)
 
 
-def _under_way(
-    run_id: ids.RunId, current: views.RunView, member: ids.MemberId, known: Remembered, now: float
-) -> Iterator[Duty]:
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Case:
+    """One run as one member sees it now."""
+
+    run_id: ids.RunId
+    current: views.RunView
+    member: ids.MemberId
+    known: Remembered
+    now: float
+    """Seconds since 1970."""
+
+    @property
+    def place_on_roster(self) -> int:
+        """Position of the member on the roster; nobody else has cases."""
+        return self.current.roster.member_ids.index(self.member) if self.current.roster is not None else 0
+
+    @property
+    def owes_combining(self) -> bool:
+        """Whether the round after its newest state is unmasked."""
+        return self.current.unmasked(self.known.state_index) is not None
+
+    def duty(self, kind: DutyKind, round_index: int = 0, attempt: int = 0) -> Duty:
+        """Return a duty of this run."""
+        return Duty(self.run_id, kind, round_index, attempt)
+
+
+def _under_way(case: _Case) -> Iterator[Duty]:
+    current, known = case.current, case.known
     if not known.is_pinned or not known.has_key:
         return
     if current.state is run.RunState.ACKING:
-        if member not in current.acks:
-            yield Duty(run_id, DutyKind.ACK)
+        if case.member not in current.acks:
+            yield case.duty(DutyKind.ACK)
     elif current.state in (run.RunState.RUNNING, run.RunState.PAUSED):
-        yield from _in_round(run_id, current, member, known)
-    if _is_late(current, member, now):
-        yield Duty(run_id, DutyKind.ADVANCE)
+        yield from _in_round(case)
+    if _is_late(case):
+        yield case.duty(DutyKind.ADVANCE)
 
 
-def _is_late(current: views.RunView, member: ids.MemberId, now: float) -> bool:
-    attempt = current.current
+def _is_late(case: _Case) -> bool:
+    current, attempt = case.current, case.current.current
     deadline = current.deadline
     if current.state is run.RunState.RUNNING and attempt is not None:
         deadline = attempt.deadline
     elif current.state is run.RunState.ACKING and deadline:
         deadline += current.spec.patience_seconds
-    if not deadline or current.roster is None:
-        return False
-    return now > deadline + 1 + STAGGER * current.roster.member_ids.index(member)
+    return bool(deadline) and case.now > deadline + 1 + STAGGER * case.place_on_roster
 
 
-def _in_round(
-    run_id: ids.RunId, current: views.RunView, member: ids.MemberId, known: Remembered
-) -> Iterator[Duty]:
-    if current.unmasked(known.state_index) is not None:
-        yield Duty(run_id, DutyKind.COMBINE, known.state_index)
+def _in_round(case: _Case) -> Iterator[Duty]:
+    current, known, member = case.current, case.known, case.member
+    if case.owes_combining:
+        yield case.duty(DutyKind.COMBINE, known.state_index)
         return
     attempt = current.current
     if attempt is None or known.state_index < current.round_index:
         return
     place = (current.round_index, current.attempt)
     if attempt.phase is run.Phase.OPEN and member not in attempt.submits and _may_submit(current, attempt, member):
-        yield Duty(run_id, DutyKind.SUBMIT, *place)
+        yield case.duty(DutyKind.SUBMIT, *place)
     elif attempt.phase in (run.Phase.SUBMITTED, run.Phase.FIXED) and member not in attempt.commits:
         if place not in known.refused:
-            yield Duty(run_id, DutyKind.COMMIT, *place)
+            yield case.duty(DutyKind.COMMIT, *place)
     if attempt.phase in (run.Phase.FIXED, run.Phase.UNMASKED):
         if member in attempt.commits and member not in attempt.reveals:
-            yield Duty(run_id, DutyKind.REVEAL, *place)
+            yield case.duty(DutyKind.REVEAL, *place)
     if attempt.phase is run.Phase.UNMASKED and known.state_index == current.round_index + 1:
-        yield from _after_unmasking(run_id, current, attempt, member, known)
+        yield from _after_unmasking(case, attempt)
 
 
 def _may_submit(current: views.RunView, attempt: views.AttemptView, member: ids.MemberId) -> bool:
     return attempt.set_bits == 0 or member in current.members_of(attempt.set_bits)
 
 
-def _after_unmasking(
-    run_id: ids.RunId, current: views.RunView, attempt: views.AttemptView, member: ids.MemberId, known: Remembered
-) -> Iterator[Duty]:
-    is_last = known.is_finished or current.round_index + 1 >= current.spec.rounds
+def _after_unmasking(case: _Case, attempt: views.AttemptView) -> Iterator[Duty]:
+    current = case.current
+    is_last = case.known.is_finished or current.round_index + 1 >= current.spec.rounds
     if is_last or current.state is run.RunState.PAUSED:
-        if member not in attempt.results:
-            yield Duty(run_id, DutyKind.RESULT, current.round_index, current.attempt)
-    if not is_last and member in current.members_of(attempt.set_bits):
-        yield Duty(run_id, DutyKind.SUBMIT, current.round_index + 1, 0)
+        if case.member not in attempt.results:
+            yield case.duty(DutyKind.RESULT, current.round_index, current.attempt)
+    if not is_last and case.member in current.members_of(attempt.set_bits):
+        yield case.duty(DutyKind.SUBMIT, current.round_index + 1, 0)
 
 
-def _after_end(
-    run_id: ids.RunId, current: views.RunView, member: ids.MemberId, known: Remembered, now: float
-) -> Iterator[Duty]:
-    if known.has_key and known.is_pinned and current.unmasked(known.state_index) is not None:
-        yield Duty(run_id, DutyKind.COMBINE, known.state_index)
+def _after_end(case: _Case) -> Iterator[Duty]:
+    current, known = case.current, case.known
+    is_expired = known.retention is not None and case.now > current.changed_at + known.retention
+    if known.has_key and known.is_pinned and case.owes_combining and not is_expired:
+        yield case.duty(DutyKind.COMBINE, known.state_index)
         return
-    if current.model is None and current.agreed is not None and known.state_index >= current.agreed.rounds_done:
-        wait = STAGGER * 4 * _rank(current, member)
-        if now > current.changed_at + wait:
-            yield Duty(run_id, DutyKind.REGISTER)
+    if _may_register(case) and case.now > current.changed_at + 4 * STAGGER * case.place_on_roster:
+        yield case.duty(DutyKind.REGISTER)
     if known.has_key:
-        yield Duty(run_id, DutyKind.RETIRE)
-    if known.retention is not None and now > current.changed_at + known.retention:
-        yield Duty(run_id, DutyKind.ERASE)
+        yield case.duty(DutyKind.RETIRE)
+    if is_expired:
+        yield case.duty(DutyKind.ERASE)
 
 
-def _rank(current: views.RunView, member: ids.MemberId) -> int:
-    return current.roster.member_ids.index(member) if current.roster is not None else 0
+def _may_register(case: _Case) -> bool:
+    agreed = case.current.agreed
+    if case.current.model is not None or agreed is None:
+        return False
+    return 0 < agreed.rounds_done <= case.known.state_index and case.known.has_model

@@ -164,7 +164,8 @@ def apply_run(current: RunView, event: events.Event) -> RunView:
         case events.ModelRegistered():
             return dataclasses.replace(current, model=event)
         case events.SharesGiven():
-            return dataclasses.replace(current, shares={**current.shares, event.member_id: event.shares})
+            total = current.shares.get(event.member_id, 0) + event.shares  # one event per owner and role
+            return dataclasses.replace(current, shares={**current.shares, event.member_id: total})
         case _:
             return _apply_attempt(current, event)
 

@@ -1,7 +1,7 @@
 """Blobs in a directory: one file per digest, written whole or not at all.
 
 Used by the store server, and directly by a node or a command on the machine that holds the folder. Layout:
-``blobs/<2 hex>/<64 hex>`` and ``incoming/`` for files that are being written. A writer holds a lock on its incoming
+``blobs/<1 hex>/<64 hex>`` and ``incoming/`` for files that are being written. A writer holds a lock on its incoming
 file, so a later start can tell a leftover of a killed process from a blob on its way. What is left out: who may write
 (``server.py``) and how much each (``quota.py``).
 """
@@ -75,7 +75,7 @@ class DiskStore:
                 writer.write(chunk)
             return writer.keep()
 
-    def get(self, digest: ids.Digest, limit: int) -> bytes:
+    def get(self, digest: bytes, limit: int) -> bytes:
         """Return the bytes behind ``digest``, verified.
 
         Raises:
@@ -92,7 +92,7 @@ class DiskStore:
             raise refusals.mismatch(digest)
         return data
 
-    def open_blob(self, digest: ids.Digest) -> tuple[io.FileIO, int]:
+    def open_blob(self, digest: bytes) -> tuple[io.FileIO, int]:
         """Return the open file behind ``digest`` and its length in bytes; its reader verifies.
 
         Raises:
@@ -103,21 +103,21 @@ class DiskStore:
             try:
                 file = io.FileIO(path)
             except FileNotFoundError as err:
-                raise errors.BlobNotFound("no such blob", which=ids.format_digest(digest)) from err
+                raise errors.BlobNotFound("no such blob", which=ids.format_digest(ids.Digest(digest))) from err
             return file, os.fstat(file.fileno()).st_size
 
-    def size(self, digest: ids.Digest) -> int | None:
+    def size(self, digest: bytes) -> int | None:
         """Return the length of the blob in bytes, or ``None`` when it is not here."""
         try:
             return self._path(digest).stat().st_size
         except FileNotFoundError:
             return None
 
-    def has(self, digest: ids.Digest) -> bool:
+    def has(self, digest: bytes) -> bool:
         """Return whether the bytes behind ``digest`` are here."""
         return self.size(digest) is not None
 
-    def erase(self, digest: ids.Digest) -> None:
+    def erase(self, digest: bytes) -> None:
         """Remove the blob; erasing what is not here is no error."""
         path = self._path(digest)
         with self._lock, _disk_errors(path):
@@ -157,7 +157,7 @@ class DiskStore:
         with self._lock:
             self._reserved -= length
 
-    def move_in(self, incoming: pathlib.Path, digest: ids.Digest, length: int) -> None:
+    def move_in(self, incoming: pathlib.Path, digest: bytes, length: int) -> None:
         """Give a complete, synced incoming file its place; called by :class:`Writer`."""
         path = self._path(digest)
         with _disk_errors(path):
@@ -170,9 +170,9 @@ class DiskStore:
                 self._kept += length - before
             sync_folder(path.parent)
 
-    def _path(self, digest: ids.Digest) -> pathlib.Path:
+    def _path(self, digest: bytes) -> pathlib.Path:
         name = digest.hex()
-        return self._blobs / name[:2] / name
+        return self._blobs / name[:1] / name
 
     def _files(self) -> Iterator[tuple[str, int]]:
         for folder in os.scandir(self._blobs):
@@ -240,7 +240,7 @@ class Writer:
         self.keep_as(digest)
         return digest
 
-    def keep_as(self, digest: ids.Digest) -> None:
+    def keep_as(self, digest: bytes) -> None:
         """Make the blob durable and visible under ``digest``, which the caller has computed from the same bytes.
 
         Raises:
@@ -274,10 +274,10 @@ def sync_folder(folder: pathlib.Path) -> None:
 
 
 def _make_shards(blobs: pathlib.Path) -> None:
-    """Make all 256 folders at once: making one costs as much as storing a blob."""
+    """Make all 16 folders at once: making one costs as much as storing a blob."""
     blobs.mkdir(mode=0o700, exist_ok=True)
-    for number in range(256):
-        (blobs / f"{number:02x}").mkdir(mode=0o700, exist_ok=True)
+    for digit in "0123456789abcdef":
+        (blobs / digit).mkdir(mode=0o700, exist_ok=True)
     sync_folder(blobs)
 
 

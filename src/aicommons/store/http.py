@@ -66,7 +66,7 @@ class HttpStore:
             raise self._refusal(reply, digest)
         return digest
 
-    def get(self, digest: ids.Digest, limit: int) -> bytes:
+    def get(self, digest: bytes, limit: int) -> bytes:
         """Return the bytes behind ``digest``, verified, reading at most ``limit`` bytes.
 
         Raises:
@@ -84,7 +84,7 @@ class HttpStore:
             raise refusals.mismatch(digest)
         return reply.body
 
-    def has(self, digest: ids.Digest) -> bool:
+    def has(self, digest: bytes) -> bool:
         """Return whether the store says that it has the bytes behind ``digest``.
 
         Raises:
@@ -96,22 +96,24 @@ class HttpStore:
             return reply.status == 200
         raise self._refusal(reply, digest)
 
-    def erase(self, digest: ids.Digest) -> None:
+    def erase(self, digest: bytes) -> None:
         """Tell the store that we need the bytes no longer; it removes them when nobody else keeps them.
 
+        What we do not keep there, or have erased before, is no error.
+
         Raises:
-            errors.StoreRefused: we did not put these bytes there, or have erased them already.
+            errors.StoreRefused: our signature is not accepted.
             errors.StoreUnreachable: try again later.
         """
         reply = self._send("DELETE", digest, headers=self._signed(signing.Action.ERASE, digest, 0))
-        if reply.status != 204:
+        if reply.status != 204 and refusals.name_in(reply.body) is not refusals.Name.NOT_AN_UPLOADER:
             raise self._refusal(reply, digest)
 
     def close(self) -> None:
         """Close the kept connections."""
         self._transport.close()
 
-    def _keeps_already(self, digest: ids.Digest, headers: dict[str, str]) -> bool:
+    def _keeps_already(self, digest: bytes, headers: dict[str, str]) -> bool:
         reply = self._send("POST", digest, headers=headers)
         if reply.status in (200, 201):
             return True
@@ -120,7 +122,7 @@ class HttpStore:
             return False
         raise refusal
 
-    def _signed(self, action: signing.Action, digest: ids.Digest, length: int) -> dict[str, str]:
+    def _signed(self, action: signing.Action, digest: bytes, length: int) -> dict[str, str]:
         if self._signer is None:
             raise errors.StoreRefused(
                 "only a member may change what the store keeps", next_step="Unlock your key (``commons key``)."
@@ -129,7 +131,7 @@ class HttpStore:
             action=action,
             audience=self._audience,
             member=self._signer.address,
-            digest=digest,
+            digest=ids.Digest(digest),
             length=length,
             expires=math.floor(self._clock()) + SIGNATURE_SECONDS,
         )
@@ -138,7 +140,7 @@ class HttpStore:
     def _send(
         self,
         method: str,
-        digest: ids.Digest,
+        digest: bytes,
         *,
         limit: int = ANSWER_LIMIT,
         headers: dict[str, str] | None = None,
@@ -146,5 +148,7 @@ class HttpStore:
     ) -> transport.Reply:
         return self._transport.request(method, f"/blobs/{digest.hex()}", limit=limit, headers=headers, body=body)
 
-    def _refusal(self, reply: transport.Reply, digest: ids.Digest) -> errors.CommonsError:
-        return refusals.as_error(reply.status, reply.body, f"{self._transport.origin} {ids.format_digest(digest)}")
+    def _refusal(self, reply: transport.Reply, digest: bytes) -> errors.CommonsError:
+        return refusals.as_error(
+            reply.status, reply.body, f"{self._transport.origin} {ids.format_digest(ids.Digest(digest))}"
+        )

@@ -11,7 +11,7 @@ class MemoryStore:
     """Blobs in a dictionary, with the same answers and errors as the other stores."""
 
     def __init__(self) -> None:
-        self._blobs: dict[ids.Digest, bytes] = {}
+        self._blobs: dict[bytes, bytes] = {}
 
     def put(self, data: bytes | memoryview) -> ids.Digest:
         """Keep ``data`` and return its digest."""
@@ -20,7 +20,7 @@ class MemoryStore:
         self._blobs[digest] = kept
         return digest
 
-    def get(self, digest: ids.Digest, limit: int) -> bytes:
+    def get(self, digest: bytes, limit: int) -> bytes:
         """Return the bytes behind ``digest``.
 
         Raises:
@@ -29,15 +29,15 @@ class MemoryStore:
         """
         data = self._blobs.get(digest)
         if data is None:
-            raise errors.BlobNotFound("no such blob", which=ids.format_digest(digest))
+            raise errors.BlobNotFound("no such blob", which=ids.format_digest(ids.Digest(digest)))
         if len(data) > limit:
             raise refusals.too_long(digest, limit, len(data))
         return data
 
-    def has(self, digest: ids.Digest) -> bool:
+    def has(self, digest: bytes) -> bool:
         """Return whether the bytes behind ``digest`` are here."""
         return digest in self._blobs
 
-    def erase(self, digest: ids.Digest) -> None:
+    def erase(self, digest: bytes) -> None:
         """Forget the bytes behind ``digest``; erasing what is not here is no error."""
         self._blobs.pop(digest, None)

@@ -39,7 +39,7 @@ class Name(enum.Enum):
         self.next_step = next_step
 
 
-class Refused(Exception):  # noqa: N818 (a refusal is an answer, not a fault)
+class Refused(Exception):
     """A request that the server answers with a refusal; never leaves ``server.py``."""
 
     def __init__(self, name: Name, message: str) -> None:
@@ -55,8 +55,7 @@ class Refused(Exception):  # noqa: N818 (a refusal is an answer, not a fault)
 def as_error(status: int, body: bytes, which: str) -> errors.CommonsError:
     """Return the error that a response of ``status`` stands for; total over any body (a proxy may have sent it)."""
     document = _document(body)
-    known = {name.text: name for name in Name}
-    name = known.get(str(document.get("error")))
+    name = name_in(body)
     if name is None:
         return _foreign(status, which)
     message = "the store says: " + str(document.get("message"))[:500]
@@ -65,6 +64,12 @@ def as_error(status: int, body: bytes, which: str) -> errors.CommonsError:
         return errors.StoreUnreachable(message, which=which, next_step=next_step)
     kind = {Name.NOT_FOUND: errors.BlobNotFound, Name.STORAGE_FULL: errors.StorageFull}.get(name, errors.StoreRefused)
     return kind(message, which=which, next_step=next_step)
+
+
+def name_in(body: bytes) -> Name | None:
+    """Return the refusal that a body names, or ``None`` when no store wrote it; total over any body."""
+    error = _document(body).get("error")
+    return next((name for name in Name if name.text == error), None)
 
 
 def _document(body: bytes) -> Mapping[str, object]:
@@ -84,16 +89,18 @@ def _foreign(status: int, which: str) -> errors.CommonsError:
     )
 
 
-def too_long(digest: ids.Digest, limit: int, length: int | None) -> errors.StoreRefused:
+def too_long(digest: bytes, limit: int, length: int | None) -> errors.StoreRefused:
     """Return the error for a blob that is longer than its reader allows."""
     return errors.StoreRefused(
         "the blob is longer than allowed here",
-        which=ids.format_digest(digest),
+        which=ids.format_digest(ids.Digest(digest)),
         expected=f"at most {limit} bytes",
         got="more" if length is None else f"{length} bytes",
     )
 
 
-def mismatch(digest: ids.Digest) -> errors.DigestMismatch:
+def mismatch(digest: bytes) -> errors.DigestMismatch:
     """Return the error for bytes that do not hash to the digest they were asked for by."""
-    return errors.DigestMismatch("the store's bytes do not match their digest", which=ids.format_digest(digest))
+    return errors.DigestMismatch(
+        "the store's bytes do not match their digest", which=ids.format_digest(ids.Digest(digest))
+    )

@@ -153,7 +153,6 @@ class Application:
         self._check_announced(headers, request)
         with self._room(request), self._blobs.writer(request.length) as writer:
             async for chunk in _body(receive):
-                _check_fits(writer, chunk, request)
                 writer.write(chunk)
             _check_complete(writer, request)
             new = await asyncio.to_thread(self._keep, writer, request)
@@ -373,11 +372,6 @@ async def _body(receive: Receive) -> AsyncIterator[bytes]:
         more = event.get("more_body", False)
         if event.get("body"):
             yield event["body"]
-
-
-def _check_fits(writer: disk.Writer, chunk: bytes, request: signing.Request) -> None:
-    if writer.length + len(chunk) > request.length:
-        raise refusals.Refused(refusals.Name.LENGTH_MISMATCH, f"more than the announced {request.length} bytes came")
 
 
 def _check_complete(writer: disk.Writer, request: signing.Request) -> None:

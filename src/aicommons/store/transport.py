@@ -127,7 +127,10 @@ class Transport:
                 "the server's certificate is not trusted",
                 "Give its authority's certificate (CA file).",
             )
-        elif isinstance(cause, urllib3.exceptions.TimeoutError):
+        elif isinstance(cause, urllib3.exceptions.TimeoutError) and not isinstance(
+            cause,
+            urllib3.exceptions.NewConnectionError,  # refused or not resolved: urllib3 counts it as a timeout
+        ):
             message, next_step = "no answer in time", "Check the network, then try again."
         else:
             message, next_step = "no connection", "Check that the server runs and that its URL is right."

@@ -266,13 +266,43 @@ def _with_other_seed(made: session.Session) -> bytes:
     return header.build(made, 22, public, secret=secret, nonce=nonce, seeds=(bytes(32), *seeds[1:]))
 
 
+def bad_documents() -> list[Json]:
+    """Return malformed documents of member 11 in the first round: two rows of one chunk and four readers."""
+    made = make_session(suite.Suite.AES_32)
+    documents = whole_round(made.suite)["documents"]
+    if not isinstance(documents, dict):
+        raise SystemExit("a round has no documents")
+    raw = bytes.fromhex(documents["11"])
+    rows = {
+        "empty": b"",
+        "truncated": raw[:-1],
+        "box_missing": raw[:-48],
+        "oversized": raw + b"\0",
+        "other_cell": b"\x01" + raw[1:],
+        "other_column": raw[:4] + b"\x02" + raw[5:],
+        "column_twice": raw[:72] + raw[:72] + raw[144:],
+        "key_small_order": raw[:144] + SMALL_ORDER + raw[176:],
+        "key_identity": raw[:144] + b"\x01" + bytes(31) + raw[176:],
+    }
+    vectors: list[Json] = []
+    for name, changed in rows.items():
+        try:
+            reveal.parse_document(made, 11, changed, readers=4, input_digest=INPUT_DIGEST)
+        except errors.AggregationRefused as refused:
+            vectors.append({"name": name, "document": changed.hex(), "reason": refused.reason})
+        else:
+            raise SystemExit(f"the bad document {name!r} passed")
+    return vectors
+
+
 FILES: dict[str, Callable[[], object]] = {
     "primitives.json": primitives,
-    "proofs_bad.json": bad_proofs,
+    "proof_bad_bytes.json": bad_proofs,
     "layouts.json": layouts,
     "quantise.json": quantised,
     "rounds.json": rounds,
-    "headers_bad.json": bad_headers,
+    "header_bad_bytes.json": bad_headers,
+    "document_bad_bytes.json": bad_documents,
 }
 
 

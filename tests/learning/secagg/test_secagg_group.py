@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aicommons.domain import errors
-from aicommons.learning.secagg import epoch, group, hashing, keys, masking, reveal, suite
+from aicommons.learning.secagg import epoch, group, hashing, keys, masking, masks, reveal, suite
 
 if TYPE_CHECKING:
     from tests.learning.secagg.conftest import Drawn, MakeCommittee
@@ -165,6 +165,17 @@ def test_cloned_machines_never_repeat_a_mask(make_committee: MakeCommittee, draw
     assert not np.array_equal(first.masked + np.uint32(1), second.masked)
     repeated = masking.shield(committee.session, 11, first_vector, drawn("clone"))
     assert repeated.header == first.header
+
+
+def test_records_do_not_show_their_secrets(make_committee: MakeCommittee) -> None:
+    """The text of a mask sum or a reader, as a log would print it, holds no key and no mask."""
+    committee = make_committee(3)
+    seeds = {who: {0: bytes([who]) * 32} for who in committee.session.member_ids}
+    summed = masks.mask_sum(committee.session, seeds, 0, bytes(32))
+    eyes = committee.eyes(11)
+    assert repr(summed.read_key) not in repr(summed)
+    assert "words" not in repr(summed)
+    assert repr(eyes.secret) not in repr(eyes)
 
 
 def test_vectors_of_another_shape_are_not_shielded(make_committee: MakeCommittee, drawn: type[Drawn]) -> None:

@@ -39,7 +39,7 @@ def test_vector_files_are_current() -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-@pytest.mark.parametrize("row", load("headers_bad.json"), ids=lambda row: row["name"])
+@pytest.mark.parametrize("row", load("header_bad_bytes.json"), ids=lambda row: row["name"])
 def test_bad_headers_are_refused_for_the_given_reason(row: dict[str, str]) -> None:
     """Every malformed header is refused for the reason beside it."""
     shared = load("rounds.json")
@@ -55,13 +55,28 @@ def test_bad_headers_are_refused_for_the_given_reason(row: dict[str, str]) -> No
     assert caught.value.reason == row["reason"]
 
 
-@pytest.mark.parametrize("name", load("proofs_bad.json"))
+@pytest.mark.parametrize("row", load("document_bad_bytes.json"), ids=lambda row: row["name"])
+def test_bad_documents_are_refused_for_the_given_reason(row: dict[str, str]) -> None:
+    """Every malformed document is refused for the reason beside it."""
+    shared = load("rounds.json")
+    with pytest.raises(errors.AggregationRefused) as caught:
+        reveal.parse_document(
+            session_of(shared, 1),
+            11,
+            bytes.fromhex(row["document"]),
+            readers=4,
+            input_digest=bytes.fromhex(shared["input_digest"]),
+        )
+    assert caught.value.reason == row["reason"]
+
+
+@pytest.mark.parametrize("name", load("proof_bad_bytes.json"))
 def test_bad_proofs_are_false(name: str) -> None:
     """Every malformed proof is false, while the good one holds."""
     good = load("primitives.json")
     context, point = bytes.fromhex(good["context"]), bytes.fromhex(good["point"])
     assert group.verify(context, point, bytes.fromhex(good["proof"])) is True
-    assert group.verify(context, point, bytes.fromhex(load("proofs_bad.json")[name])) is False
+    assert group.verify(context, point, bytes.fromhex(load("proof_bad_bytes.json")[name])) is False
 
 
 @pytest.mark.parametrize("number", [1, 2, 3, 4])

@@ -7,6 +7,7 @@ import dataclasses
 import json
 import os
 import pathlib
+import queue
 import signal
 import subprocess
 import sys
@@ -18,7 +19,7 @@ import urllib3
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
 
-from aicommons.ledger.embedded import chain, methods, rpc, selection, storage
+from aicommons.ledger.embedded import chain, evm_thread, methods, rpc, selection, storage
 
 NOW = 1_800_000_000
 WEALTH = 10_000 * 10**18
@@ -74,27 +75,49 @@ class Client:
 
 @dataclasses.dataclass
 class LocalLedger:
-    """A ledger in this process, asked through ``Rpc`` without HTTP; every request is committed at once."""
+    """A ledger in this process: chain, methods and EVM thread, without HTTP."""
 
     home: pathlib.Path
     engine: str
     max_pages: int | None = None
+    evm: Any = None
     now: int = NOW
+    is_closed: bool = False
 
     def __post_init__(self) -> None:
         chain_id = chain.DEFAULT_CHAIN_ID
         balances = {bytes.fromhex(Account.from_key(key).address[2:]): WEALTH for key in KEYS}
         genesis = storage.Genesis(chain_id, NOW, balances)
         self.file = storage.Storage(self.home, genesis, max_pages=self.max_pages)
-        evm = selection.make_engine(self.engine, chain_id=chain_id)
+        evm = self.evm or selection.make_engine(self.engine, chain_id=chain_id)
         self.chain = chain.Chain(self.file, evm, chain_id=chain_id, clock=lambda: self.now)
-        self.rpc = rpc.Rpc(methods.Methods(self.chain, version="test"))
+        served = rpc.Rpc(methods.Methods(self.chain, version="test"))
+        self.thread = evm_thread.EvmThread(self.chain, served)
+
+    def start(self) -> None:
+        """Begin to answer."""
+        self.thread.start(on_failure=lambda: None)
+
+    def close(self) -> None:
+        """Stop and close the file."""
+        self.is_closed = True
+        self.thread.stop()
+        self.file.close()
+
+    def post_raw(self, body: bytes) -> Any:
+        """Send bytes and return the decoded answer."""
+        return self.post_all([body])[0]
+
+    def post_all(self, bodies: list[bytes]) -> list[Any]:
+        """Queue several requests at once and return their answers in the order they came."""
+        answers: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+        for body in bodies:
+            self.thread.submit(evm_thread.Job(body, answers.put))
+        return [json.loads(answers.get(timeout=20)) for _ in bodies]
 
     def post(self, payload: object) -> Any:
         """Send one request or batch and return the decoded answer."""
-        answer = self.rpc.handle(json.dumps(payload).encode())
-        self.chain.commit()
-        return json.loads(answer)
+        return self.post_raw(json.dumps(payload).encode())
 
     def call(self, method: str, *params: object) -> Any:
         """Return one method's result or raise ``Refused``."""
@@ -158,13 +181,22 @@ def open_ledger(tmp_path: pathlib.Path) -> Iterator[Callable[..., LocalLedger]]:
     """Open ledgers in this process that are closed after the test."""
     opened: list[LocalLedger] = []
 
-    def open_one(name: str = "ledger", engine: str = "pyrevm", max_pages: int | None = None) -> LocalLedger:
-        opened.append(LocalLedger(tmp_path / name, engine, max_pages))
-        return opened[-1]
+    def open_one(name: str = "ledger", engine: str = "pyrevm", max_pages: int | None = None, evm: Any = None) -> LocalLedger:
+        ledger = LocalLedger(tmp_path / name, engine, max_pages, evm)
+        ledger.start()
+        opened.append(ledger)
+        return ledger
 
     yield open_one
     for ledger in opened:
-        ledger.file.close()
+        if not ledger.is_closed:
+            ledger.close()
+
+
+@pytest.fixture(scope="session")
+def refused() -> type[Refused]:
+    """The exception for JSON-RPC errors."""
+    return Refused
 
 
 @pytest.fixture(scope="session")
@@ -186,8 +218,11 @@ def sign() -> Callable[..., str]:
     def sign_one(account: LocalAccount, nonce: int, **fields: Any) -> str:
         kind = fields.pop("kind", 2)
         transaction = {"nonce": nonce, "chainId": chain.DEFAULT_CHAIN_ID, "gas": 100_000, "value": 0, **fields}
-        if transaction.get("to", b"") is None:
-            del transaction["to"]
+        to = fields.get("to", b"")
+        if to is None:
+            del transaction["to"], fields["to"]
+        elif isinstance(to, str):
+            fields["to"] = bytes.fromhex(to[2:])
         if kind == 2:
             transaction |= {"type": 2, "maxFeePerGas": 0, "maxPriorityFeePerGas": 0} | fields
         else:

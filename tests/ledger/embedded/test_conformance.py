@@ -9,6 +9,7 @@ import pathlib
 import random
 import re
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -18,6 +19,9 @@ from eth_account.signers.local import LocalAccount
 from eth_hash.auto import keccak
 
 from aicommons.ledger.embedded import blocks, chain, engine
+
+# py-evm warns of an opcode that the suite uses on purpose.
+pytestmark = pytest.mark.filterwarnings("ignore:SELFDESTRUCT:DeprecationWarning")
 
 _OPCODES = {
     "STOP": 0x00, "ADD": 0x01, "MUL": 0x02, "SUB": 0x03, "DIV": 0x04, "EXP": 0x0A, "LT": 0x10, "EQ": 0x14,
@@ -292,27 +296,25 @@ class Anvil:
 
 
 @pytest.fixture
-def anvil(anvil_binary: pathlib.Path, request: pytest.FixtureRequest) -> Iterator[Anvil]:
+def anvil(anvil_binary: pathlib.Path, tmp_path: pathlib.Path, request: pytest.FixtureRequest) -> Iterator[Anvil]:
     """Run anvil under the ledger's rules: Cancun, zero fees, blocks of 2^24 gas, one transaction each."""
     command = [
         str(anvil_binary), "--port", "0", "--hardfork", "cancun", "--chain-id", str(chain.DEFAULT_CHAIN_ID),
         "--block-base-fee-per-gas", "0", "--gas-price", "0", "--disable-min-priority-fee",
         "--gas-limit", str(engine.GAS_LIMIT), "--accounts", "4",
     ]  # fmt: skip
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    assert process.stdout is not None
-    address = None
-    for line in process.stdout:
-        address = re.search(r"Listening on (\S+)", line)
-        if address is not None:
-            break
-    assert address is not None
+    # Into a file: anvil would block on a full pipe.
+    report = tmp_path / "anvil.log"
+    with report.open("w") as output:
+        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
+    while (address := re.search(r"Listening on (\S+)", report.read_text())) is None:
+        assert process.poll() is None, report.read_text()
+        time.sleep(0.02)
     client_class = request.getfixturevalue("client_class")
     client = client_class(f"http://{address[1]}")
     yield Anvil(client)
     client.pool.clear()
     process.kill()
-    process.stdout.close()
     process.wait()
 
 

@@ -94,7 +94,7 @@ def build(
     context, ephemeral = session.participant_context(member_id), group.multiply_base(secret)
     parts = [public, group.prove(digest, secret, nonce)]
     for index, point in enumerate(session.points):
-        key = _box_key(context, index, ephemeral, point, group.multiply(secret, point))
+        key = _box_key(context, index, ephemeral, point, shared=group.multiply(secret, point))
         plaintext = b"".join([seeds[column] for column in session.layout.columns_of(index)])
         parts.append(boxes.seal(key, plaintext, digest))
     return b"".join(parts)
@@ -143,7 +143,7 @@ def open_box(session: sessions.Session, header: Header, index: int, secret: byte
     """
     ephemeral = header.commitment.ephemeral
     shared = group.multiply(secret, ephemeral)
-    key = _box_key(header.context, index, ephemeral, session.points[index], shared)
+    key = _box_key(header.context, index, ephemeral, session.points[index], shared=shared)
     plaintext = boxes.open_sealed(key, header.boxes[index], header.public_digest)
     if plaintext is None:
         return None
@@ -152,7 +152,7 @@ def open_box(session: sessions.Session, header: Header, index: int, secret: byte
     return {column: plaintext[place * size : (place + 1) * size] for place, column in enumerate(columns)}
 
 
-def _box_key(context: bytes, index: int, ephemeral: bytes, point: bytes, shared: bytes) -> bytes:
+def _box_key(context: bytes, index: int, ephemeral: bytes, point: bytes, *, shared: bytes) -> bytes:
     return hashing.tagged("aic/seal", context, hashing.u32(index), ephemeral, point, shared)
 
 

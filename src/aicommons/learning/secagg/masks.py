@@ -26,13 +26,13 @@ class ColumnSum:
     """Cell of participants; 0 when there is one."""
     column: int
     """The column."""
-    words: suites.Words
+    words: suites.Words = dataclasses.field(repr=False)
     """M_c."""
     leaves: tuple[bytes, ...]
     """BLAKE3-256 of every chunk of M_c."""
     manifest: bytes
     """manifest_c: 32-byte commitment to M_c for this session, input set, cell and column."""
-    read_key: bytes
+    read_key: bytes = dataclasses.field(repr=False)
     """K_c: the key under which M_c is stored, sealed to the run's readers."""
 
 

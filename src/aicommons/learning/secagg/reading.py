@@ -30,7 +30,7 @@ class Eyes:
     """Its place among the run's readers."""
     reader: reveal.Reader
     """Its id and point."""
-    secret: bytes
+    secret: bytes = dataclasses.field(repr=False)
     """The scalar of its point."""
 
 
@@ -40,11 +40,11 @@ class OpenedColumn:
 
     column: int
     """The column."""
-    words: suites.Words
+    words: suites.Words = dataclasses.field(repr=False)
     """M_c."""
     digest: bytes
     """SHA-256 of M_c, for the salt."""
-    read_key: bytes
+    read_key: bytes = dataclasses.field(repr=False)
     """K_c, published at release."""
 
 
@@ -52,13 +52,13 @@ class OpenedColumn:
 class Reading:
     """What a reader learns from a round."""
 
-    words: suites.Words
+    words: suites.Words = dataclasses.field(repr=False)
     """Z: the ring sum of the participants' vectors."""
-    salt: bytes
+    salt: bytes = dataclasses.field(repr=False)
     """salt_r: known to readers only, alike for all of them."""
     sum_digest: bytes
     """Salted digest of Z, signed in Result."""
-    read_keys: tuple[bytes, ...]
+    read_keys: tuple[bytes, ...] = dataclasses.field(repr=False)
     """K_c per column, published at release."""
 
 

@@ -12,14 +12,14 @@ from collections.abc import Iterable
 from typing import Final
 
 import rlp
-from eth_hash.auto import keccak
 
+from aicommons.domain import encoding
 from aicommons.ledger.embedded import engine, transactions
 
 EXTRA_DATA: Final = b"ai-commons"
 
-NO_UNCLES: Final = keccak(rlp.encode([]))
-EMPTY_TRIE: Final = keccak(rlp.encode(b""))
+NO_UNCLES: Final = encoding.keccak(rlp.encode([]))
+EMPTY_TRIE: Final = encoding.keccak(rlp.encode(b""))
 _BLOOM_BYTES: Final = 256
 
 
@@ -113,7 +113,7 @@ def genesis_header(timestamp: int) -> Header:
 
 def genesis(timestamp: int) -> Head:
     """Return block 0."""
-    return Head(0, keccak(genesis_header(timestamp).encode()), timestamp)
+    return Head(0, encoding.keccak(genesis_header(timestamp).encode()), timestamp)
 
 
 def seal(
@@ -131,7 +131,7 @@ def seal(
         receipts_root=_root_of_one(_consensus_receipt(transaction.kind, execution, bloom)),
         bloom=bloom,
     )
-    head = Head(header.number, keccak(header.encode()), timestamp)
+    head = Head(header.number, encoding.keccak(header.encode()), timestamp)
     place = _Place(head, transaction.hash)
     logs = tuple(_log_row(place, index, log) for index, log in enumerate(execution.logs))
     receipt = _receipt_json(place, transaction, execution, logs=logs, bloom=bloom)
@@ -158,7 +158,7 @@ def header_of(head: Head, parent_hash: bytes, raw: bytes, receipt: str) -> Heade
 
 def created_address(sender: bytes, nonce: int) -> bytes:
     """Return the address of the contract that a transaction creates: keccak(rlp([sender, nonce])), last 20 bytes."""
-    return keccak(rlp.encode([sender, nonce]))[12:]
+    return encoding.keccak(rlp.encode([sender, nonce]))[12:]
 
 
 def logs_bloom(logs: Iterable[engine.Log]) -> bytes:
@@ -173,7 +173,7 @@ def logs_bloom(logs: Iterable[engine.Log]) -> bytes:
 # A commons has few contracts, event names and members, so nearly every item was hashed before.
 @functools.lru_cache(maxsize=4096)
 def _bloom_bits(item: bytes) -> int:
-    digest = keccak(item)
+    digest = encoding.keccak(item)
     bits = 0
     for start in (0, 2, 4):
         bits |= 1 << (int.from_bytes(digest[start : start + 2], "big") % 2048)
@@ -182,7 +182,7 @@ def _bloom_bits(item: bytes) -> int:
 
 def _root_of_one(value: bytes) -> bytes:
     # A trie with the single key rlp(0) is one leaf: path of nibbles 8, 0 with the even-leaf prefix 0x20.
-    return keccak(rlp.encode([b"\x20\x80", value]))
+    return encoding.keccak(rlp.encode([b"\x20\x80", value]))
 
 
 def _consensus_receipt(kind: int, execution: engine.Execution, bloom: bytes) -> bytes:
@@ -232,7 +232,7 @@ def _receipt_json(
     logs: tuple[LogRow, ...], bloom: bytes,
 ) -> str:  # fmt: skip
     created = None
-    if transaction.to is None and execution.outcome is engine.Outcome.SUCCESS:
+    if transaction.to is None:
         created = "0x" + created_address(transaction.sender, transaction.nonce).hex()
     fields = {
         **place.fields(),

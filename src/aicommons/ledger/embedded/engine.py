@@ -10,7 +10,8 @@ import enum
 from collections.abc import Iterable, Mapping
 from typing import Final, Protocol
 
-from eth_hash.auto import keccak
+from aicommons.domain import encoding
+
 
 GAS_LIMIT: Final = 2**24
 """Gas that one block, transaction or call may use: also the cap per transaction that Ethereum adopted (EIP-7825)."""
@@ -18,7 +19,7 @@ GAS_LIMIT: Final = 2**24
 COINBASE: Final = bytes(20)
 """The fee recipient that contracts see; there are no fees, so it never earns anything."""
 
-EMPTY_CODE_HASH: Final = keccak(b"")
+EMPTY_CODE_HASH: Final = encoding.keccak(b"")
 """Code hash of every account without code."""
 
 

@@ -21,6 +21,8 @@ MAX_GROUP: Final = 64
 MAX_GROUP_SECONDS: Final = 0.05
 """A group is committed after this time even when more requests wait, so that nobody waits for a slow neighbour."""
 
+_STACK_BYTES: Final = 256 * 1024 * 1024  # address space only: py-evm recurses in Python for each nested contract call
+
 _log = logging.getLogger(__name__)
 
 
@@ -67,7 +69,11 @@ class EvmThread:
             on_failure: called when the thread must end because chain and file cannot be brought into step any more.
         """
         self._on_failure = on_failure
-        self._thread.start()
+        before = threading.stack_size(_STACK_BYTES)
+        try:
+            self._thread.start()
+        finally:
+            threading.stack_size(before)
 
     def submit(self, job: Job) -> None:
         """Queue a request; never blocks."""

@@ -11,9 +11,9 @@ from eth import abc
 from eth import typing as eth_typing
 from eth.constants import BLANK_ROOT_HASH
 from eth.db import journal
-from eth_hash.auto import keccak
 from eth_typing import Address, Hash32
 
+from aicommons.domain import encoding
 from aicommons.ledger.embedded import engine
 
 _MISSING: Final = object()
@@ -149,7 +149,7 @@ class OverlayAccounts(abc.AccountDatabaseAPI):
 
     def set_code(self, address: Address, code: bytes) -> None:
         """Set the code."""
-        code_hash = keccak(code)
+        code_hash = encoding.keccak(code)
         self._codes[code_hash] = code
         self._change(address, code_hash=code_hash)
 

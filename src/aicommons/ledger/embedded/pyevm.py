@@ -100,13 +100,17 @@ class PyEvmEngine:
 
 
 def _execute(state: cancun.CancunState, message: engine.Message) -> engine.Execution:
+    intrinsic_gas = transactions.intrinsic_gas(message.data, is_creation=message.to is None)
+    if message.to is None:
+        # py-evm charges this part itself when the init code starts.
+        intrinsic_gas -= transactions.init_code_gas(message.data)
     transaction: Any = _FreeTransaction(
         sender=message.sender,
         to=constants.CREATE_CONTRACT_ADDRESS if message.to is None else message.to,
         gas=message.gas_limit,
         value=message.value,
         data=message.data,
-        intrinsic_gas=transactions.intrinsic_gas(message.data, is_creation=message.to is None),
+        intrinsic_gas=intrinsic_gas,
     )
     # The executor's own steps, without its validation: ours has already run and knows that fees are zero.
     executor = cancun.CancunTransactionExecutor(state)

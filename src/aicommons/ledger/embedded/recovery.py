@@ -7,9 +7,8 @@ Why: recovery is the largest part of checking a transaction (50 us with coincurv
 import importlib.util
 from collections.abc import Callable
 
-from eth_hash.auto import keccak
 
-from aicommons.domain import errors
+from aicommons.domain import encoding, errors
 
 
 def with_coincurve(digest: bytes, r: int, s: int, *, y_parity: int) -> bytes:
@@ -25,7 +24,7 @@ def with_coincurve(digest: bytes, r: int, s: int, *, y_parity: int) -> bytes:
         key = coincurve.PublicKey.from_signature_and_message(signature, digest, hasher=None)
     except ValueError as err:
         raise errors.SignatureInvalid("no key can have made this signature") from err
-    return keccak(key.format(compressed=False)[1:])[12:]
+    return encoding.keccak(key.format(compressed=False)[1:])[12:]
 
 
 def with_eth_keys(digest: bytes, r: int, s: int, *, y_parity: int) -> bytes:

@@ -48,10 +48,11 @@ def replay(home: pathlib.Path, engine_name: str | None = None) -> ReplayReport:
         raise errors.InputError("there is no ledger here", which=str(path), next_step="Check --home.")
     file = storage.Storage(home, None)
     try:
-        verdict = file.integrity()
-        if verdict != "ok":
-            raise errors.DecodeError("the ledger file is damaged", which=str(path), got=verdict)
-        return _Replay(file, engine_name).report()
+        with storage.opening(path):
+            verdict = file.integrity()
+            if verdict != "ok":
+                raise errors.DecodeError("the ledger file is damaged", which=str(path), got=verdict)
+            return _Replay(file, engine_name).report()
     finally:
         file.close()
 

@@ -11,8 +11,8 @@ import re
 from typing import Final
 
 import pyrevm
-from eth_hash.auto import keccak
 
+from aicommons.domain import encoding
 from aicommons.ledger.embedded import engine, journal
 
 _REVERT_OUTPUT: Final = re.compile(r"output: 0x([0-9a-f]*)")
@@ -162,7 +162,7 @@ class PyrevmEngine:
         code_hash = entry.account.code_hash
         if code_hash == engine.EMPTY_CODE_HASH or code_hash in self._codes:
             return ()
-        if entry.code is None or keccak(entry.code) != code_hash:
+        if entry.code is None or encoding.keccak(entry.code) != code_hash:
             raise journal.JournalUnreadable(f"no code for code hash 0x{code_hash.hex()}")
         return ((code_hash, entry.code),)
 

@@ -6,13 +6,17 @@ answer's durability: whoever calls ``handle`` holds the answer back until COMMIT
 """
 
 import json
-from typing import Final
+import re
+from typing import Any, Final
 
 from aicommons.domain import errors
 from aicommons.ledger.embedded import chain, methods
 
 MAX_BATCH: Final = 1_000
 """Calls in one batch, go-ethereum's limit."""
+
+MAX_DEPTH: Final = 32
+"""Nesting of a request's JSON; the deepest proper one (a batch of log filters) has six levels."""
 
 PARSE_ERROR: Final = -32700
 INVALID_REQUEST: Final = -32600
@@ -51,9 +55,9 @@ class Rpc:
         """
         self._methods.start_request()
         try:
-            request = json.loads(body)
-        except (ValueError, RecursionError):
-            return _error(None, PARSE_ERROR, "parse error: the body is not JSON").encode()
+            request = _parse(body)
+        except ValueError as err:
+            return _error(None, PARSE_ERROR, f"parse error: {err}").encode()
         if not isinstance(request, list):
             return self._answer(request).encode()
         if not 0 < len(request) <= MAX_BATCH:
@@ -80,6 +84,29 @@ class Rpc:
             return _refusal(request_id, err)
         text = result if isinstance(result, methods.RawJson) else json.dumps(result, separators=(",", ":"))
         return f'{{"jsonrpc":"2.0","id":{json.dumps(request_id)},"result":{text}}}'
+
+
+_ESCAPE: Final = re.compile(rb"\\.", re.DOTALL)
+_TEXT: Final = re.compile(rb'"[^"]*"')
+_NOT_STRUCTURE: Final = bytes(set(range(256)) - set(b'[]{}"'))
+
+
+def _parse(body: bytes) -> Any:
+    # py-evm raises Python's recursion limit so far that deeply nested JSON would overflow the stack and end the
+    # process, so nesting is bounded here. So few brackets cannot be too deep, and are not looked at.
+    if body.count(b"[") + body.count(b"{") > MAX_DEPTH:
+        _check_depth(body)
+    return json.loads(body)
+
+
+def _check_depth(body: bytes) -> None:
+    """Refuse JSON that is nested too deeply, by peeling off one level of brackets at a time."""
+    structure = _ESCAPE.sub(b"", body) if b"\\" in body else body
+    structure = _TEXT.sub(b"", structure.translate(None, _NOT_STRUCTURE))
+    for _ in range(MAX_DEPTH):
+        structure = structure.replace(b"[]", b"").replace(b"{}", b"")
+    if structure:
+        raise ValueError(f"brackets are unbalanced or nested deeper than {MAX_DEPTH} levels")
 
 
 def failure(body: bytes, message: str) -> bytes:

@@ -109,7 +109,7 @@ class Storage:
         self.path = home / FILE_NAME
         self._db = sqlite3.connect(self.path, timeout=_LOCK_WAIT_SECONDS, isolation_level=None, check_same_thread=False)
         try:
-            with _sqlite_errors(self.path):
+            with opening(self.path):
                 self._prepare(genesis, max_pages)
         except errors.CommonsError:
             self._db.close()
@@ -314,8 +314,14 @@ def _account(row: list[object] | tuple[int, bytes, bytes]) -> engine.Account:
 
 
 @contextlib.contextmanager
-def _sqlite_errors(path: pathlib.Path) -> Iterator[None]:
-    """Turn SQLite's errors at opening into ours."""
+def opening(path: pathlib.Path) -> Iterator[None]:
+    """Turn SQLite's errors while a file is opened or verified into ours.
+
+    Raises:
+        LedgerRefused: another process uses the file.
+        StorageFull: no room left.
+        DecodeError: no readable ledger.
+    """
     try:
         yield
     except sqlite3.DatabaseError as err:

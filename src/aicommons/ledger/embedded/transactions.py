@@ -8,9 +8,8 @@ import dataclasses
 from typing import Final
 
 import rlp
-from eth_hash.auto import keccak
 
-from aicommons.domain import errors
+from aicommons.domain import encoding, errors
 from aicommons.ledger.embedded import engine, recovery
 
 MAX_BYTES: Final = 128 * 1024
@@ -118,7 +117,7 @@ def decode(raw: bytes, *, chain_id: int) -> SignedTransaction:
     digest = _signing_digest(kind, payload[_header_length(payload) : unsigned_end], chain_id)
     return SignedTransaction(
         raw=raw,
-        hash=keccak(raw),
+        hash=encoding.keccak(raw),
         kind=kind,
         sender=recovery.recover(digest, numbers["r"], numbers["s"], y_parity=y_parity),
         nonce=numbers["nonce"],
@@ -139,8 +138,13 @@ def intrinsic_gas(data: bytes, *, is_creation: bool) -> int:
     zeros = data.count(0)
     gas = 21_000 + 4 * zeros + 16 * (len(data) - zeros)
     if is_creation:
-        gas += 32_000 + 2 * -(-len(data) // 32)
+        gas += 32_000 + init_code_gas(data)
     return gas
+
+
+def init_code_gas(init_code: bytes) -> int:
+    """Return the part of the intrinsic gas that pays for analysing init code (EIP-3860)."""
+    return 2 * -(-len(init_code) // 32)
 
 
 def check_message(message: engine.Message) -> None:
@@ -271,5 +275,5 @@ def _signing_digest(kind: int, unsigned: bytes, chain_id: int) -> bytes:
     # The signed part is a prefix of what was sent: canonical RLP lets us cut it out instead of encoding it again.
     if kind == LEGACY:
         unsigned += rlp.encode(chain_id) + b"\x80\x80"
-        return keccak(rlp.codec.length_prefix(len(unsigned), 0xC0) + unsigned)
-    return keccak(bytes([kind]) + rlp.codec.length_prefix(len(unsigned), 0xC0) + unsigned)
+        return encoding.keccak(rlp.codec.length_prefix(len(unsigned), 0xC0) + unsigned)
+    return encoding.keccak(bytes([kind]) + rlp.codec.length_prefix(len(unsigned), 0xC0) + unsigned)

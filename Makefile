@@ -1,0 +1,74 @@
+# Two commands matter: `make demo` and `make test`. Everything they need beyond Python 3.11+ and make, they install.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+FORGE := contracts/forge
+export OPENBLAS_NUM_THREADS ?= 1
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check format contracts contracts-test bench docs clean
+
+help:
+	@echo "make demo    five hospitals train one model on this machine"
+	@echo "make test    install what the tests need and run all of them"
+	@echo "make check   style, types, layers, dependencies, generated files"
+	@echo "make bench   the tables of bench/README.md"
+	@echo "make docs    write the generated parts of docs/ and README.md again"
+
+$(BIN)/uv:
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed; set PYTHON=/path/to/it" if sys.version_info < (3, 11) else 0)'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check 'uv>=0.8'
+
+# The base install is what a user gets; the development groups come on top for tests and checks.
+$(VENV)/.base: pyproject.toml uv.lock | $(BIN)/uv
+	@VIRTUAL_ENV=$(VENV) $(BIN)/uv sync --quiet --frozen --inexact --no-dev
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml uv.lock | $(BIN)/uv
+	@VIRTUAL_ENV=$(VENV) $(BIN)/uv sync --quiet --frozen --inexact
+	@touch $@ $(VENV)/.base
+
+contracts/node_modules/.installed: contracts/package.json contracts/package-lock.json
+	@command -v npm >/dev/null || { echo "the contract tests need Node 20 or newer (npm)"; exit 1; }
+	@npm ci --silent --prefix contracts
+	@touch $@
+
+demo: $(VENV)/.base
+	@$(BIN)/commons demo
+
+test: $(VENV)/.dev contracts-test
+	$(BIN)/python -m pytest
+
+contracts-test: contracts/node_modules/.installed
+	$(FORGE) fmt --check
+	$(FORGE) test
+
+contracts: $(VENV)/.dev contracts/node_modules/.installed
+	$(BIN)/python contracts/build.py
+
+check: $(VENV)/.dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/deptry src
+	$(BIN)/python contracts/build.py --check --cheap
+	$(BIN)/cog --check -r README.md docs/reference/*.md
+	$(BIN)/uv lock --check --quiet
+
+format: $(VENV)/.dev
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+docs: $(VENV)/.dev
+	$(BIN)/cog -r README.md docs/reference/*.md
+
+bench: $(VENV)/.dev
+	$(BIN)/python bench/ledger.py
+	$(BIN)/python bench/secagg.py
+	$(BIN)/python bench/round.py
+
+clean:
+	rm -rf $(VENV) contracts/node_modules contracts/out contracts/cache

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {IModelRegistry} from "../src/interfaces/IModelRegistry.sol";
+import {Absence, RunSpec} from "../src/types/RunTypes.sol";
+import {RunTest} from "./base/RunTest.sol";
+
+contract ModelRegistryTest is RunTest {
+    function _complete(uint256 n) private {
+        _toOpen(n);
+        _round(n, 0, "initial");
+        _round(n, 1, "first");
+        _finish(n, 1, "second");
+    }
+
+    function _register(uint256 id, string memory state) private returns (bytes32) {
+        vm.prank(_account(id));
+        return models.register(runId, "model card", _state(state));
+    }
+
+    function _expectRegisterFails(uint256 id, string memory state, bytes memory error) private {
+        vm.prank(_account(id));
+        vm.expectRevert(error);
+        models.register(runId, "model card", _state(state));
+    }
+
+    /// @dev Lineage and shares follow from the run, whoever of the set registers.
+    function test_register_recordsLineageAndShares(uint256 word) public {
+        uint256 n = _between(word, 3, 9);
+        _complete(n);
+        vm.assertEq(_register(_between(word / 7, 1, n), "second"), runId);
+        IModelRegistry.Model memory model = models.model(runId);
+        vm.assertEq(model.stateDigest, _state("second"));
+        vm.assertEq(model.plan, keccak256("plan"));
+        vm.assertEq(model.roundsDone, 2);
+        vm.assertEq(model.participants.length, n);
+        IModelRegistry.Source[] memory sources = models.sources(runId);
+        uint256 total = models.sharesOf(runId, owner) + models.sharesOf(runId, solver);
+        for (uint256 i; i < n; ++i) {
+            vm.assertEq(sources[i].memberId, i + 1);
+            vm.assertEq(sources[i].consentId, consentOf[i + 1]);
+            vm.assertEq(sources[i].version, 1);
+            uint256 dust = i < 850_000 % n ? 1 : 0;
+            vm.assertEq(models.sharesOf(runId, i + 1), 850_000 / n + dust);
+            total += models.sharesOf(runId, i + 1);
+        }
+        vm.assertEq(total, 1_000_000);
+        vm.assertEq(models.sharesOf(runId, solver), 100_000);
+        vm.assertEq(models.sharesOf(runId, owner), 50_000);
+    }
+
+    /// @dev Any split of a RunSpec gives exactly 1,000,000 shares, also to a solver who takes part and owns the problem.
+    function test_register_sharesSumForEverySplit(uint256 solverShares, uint256 ownerShares) public {
+        _prepare(3);
+        vm.prank(_account(1));
+        problemId = problems.state(keccak256("own problem"), uint64(START + 30 days));
+        (owner, solver) = (1, 1);
+        RunSpec memory spec = _spec(3, 3);
+        spec.rounds = 1;
+        spec.solverShares = uint32(_between(solverShares, 0, 1_000_000));
+        spec.ownerShares = uint32(_between(ownerShares, 0, 1_000_000 - spec.solverShares));
+        _open(spec);
+        for (uint256 id = 1; id <= 3; ++id) {
+            _enrol(id, Absence.Wait);
+        }
+        _close();
+        for (uint256 id = 1; id <= 3; ++id) {
+            _ack(id);
+        }
+        _round(3, 0, "initial");
+        _finish(3, 0, "first");
+        _register(1, "first");
+        uint256 total;
+        for (uint256 id = 1; id <= 5; ++id) {
+            total += models.sharesOf(runId, id);
+        }
+        vm.assertEq(total, 1_000_000);
+        vm.assertGe(models.sharesOf(runId, 1), spec.solverShares + spec.ownerShares, "solver and owner");
+    }
+
+    /// @dev A run that ended early keeps the state that its last agreed sid names.
+    function test_register_takesTheLastAgreedStateOfAnEndedRun() public {
+        _toOpen(5);
+        _round(5, 0, "initial");
+        _submitAll(5, 1, "first");
+        vm.prank(_account(solver));
+        runs.cancel(runId);
+        _expectRegisterFails(
+            1, "initial", abi.encodeWithSelector(IModelRegistry.ModelRegistryStateMismatch.selector, _state("initial"))
+        );
+        _register(solver, "first");
+        vm.assertEq(models.model(runId).roundsDone, 1);
+    }
+
+    /// @dev Who left by Exit is not in the final set: no lineage, no shares.
+    function test_register_leavesOutWhoExited() public {
+        _toOpen(5);
+        _round(5, 0, "initial");
+        runs.exit(runId, 2, 0, _exitSignature(2, 0));
+        for (uint256 id = 1; id <= 5; ++id) {
+            if (id != 2) _submit(id, 1, 0, "first");
+        }
+        vm.prank(_account(solver));
+        runs.cancel(runId);
+        _expectRegisterFails(
+            2, "first", abi.encodeWithSelector(IModelRegistry.ModelRegistryNotParticipant.selector, _account(2))
+        );
+        _register(1, "first");
+        vm.assertEq(models.sharesOf(runId, 2), 0);
+        vm.assertEq(models.model(runId).participants.length, 4);
+    }
+
+    function test_register_failsOnAnotherState() public {
+        _complete(3);
+        _expectRegisterFails(
+            1, "first", abi.encodeWithSelector(IModelRegistry.ModelRegistryStateMismatch.selector, _state("first"))
+        );
+    }
+
+    function test_register_failsTwice() public {
+        _complete(3);
+        _register(1, "second");
+        _expectRegisterFails(
+            2, "second", abi.encodeWithSelector(IModelRegistry.ModelRegistryAlreadyRegistered.selector, runId)
+        );
+    }
+
+    function test_register_failsForStrangers() public {
+        _complete(3);
+        bytes memory error = abi.encodeWithSelector(IModelRegistry.ModelRegistryNotParticipant.selector, _account(owner));
+        _expectRegisterFails(owner, "second", error);
+        error = abi.encodeWithSelector(IModelRegistry.ModelRegistryNotParticipant.selector, _account(99));
+        _expectRegisterFails(99, "second", error);
+    }
+
+    function test_register_failsWithoutACard() public {
+        _complete(3);
+        vm.prank(_account(1));
+        vm.expectRevert(abi.encodeWithSelector(IModelRegistry.ModelRegistryCardMissing.selector));
+        models.register(runId, 0, _state("second"));
+    }
+
+    /// @dev Rows: unknown run, running run, aborted run.
+    function test_register_failsWithoutAnAgreedState() public {
+        bytes memory error = abi.encodeWithSelector(IModelRegistry.ModelRegistryNoState.selector, runId);
+        vm.expectRevert(error);
+        models.register(runId, "model card", 0);
+        _toOpen(3);
+        _round(3, 0, "initial");
+        _submitAll(3, 1, "first");
+        error = abi.encodeWithSelector(IModelRegistry.ModelRegistryNoState.selector, runId);
+        _expectRegisterFails(1, "first", error);
+    }
+
+    function test_register_failsForAnAbortedRun() public {
+        _toOpen(3);
+        _submitAll(3, 0, "initial");
+        vm.prank(_account(solver));
+        runs.cancel(runId);
+        _expectRegisterFails(
+            1, "initial", abi.encodeWithSelector(IModelRegistry.ModelRegistryNoState.selector, runId)
+        );
+    }
+}

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {IMembership} from "../../src/interfaces/IMembership.sol";
+import {CommonsTest} from "../base/CommonsTest.sol";
+import {MembershipHandler} from "./MembershipHandler.sol";
+
+/// @notice Rule 4 as far as it exists: one live membership per credential, account and key; ids are never reused.
+contract MembershipInvariantTest is CommonsTest {
+    MembershipHandler private handler;
+    IMembership private target;
+
+    function setUp() public override {
+        handler = new MembershipHandler();
+        target = handler.target();
+    }
+
+    function targetContracts() external view returns (address[] memory targets) {
+        targets = new address[](1);
+        targets[0] = address(handler);
+    }
+
+    /// @dev One campaign for all three rules, because separate ones would walk the same sequences again.
+    function invariant_rulesOfMembershipHold() external view {
+        _countsAgree();
+        _liveMembersShareNothing();
+        _viewsAgree();
+    }
+
+    function _isLive(uint256 id) private view returns (bool) {
+        IMembership.Status status = target.member(id).status;
+        return status == IMembership.Status.Active || status == IMembership.Status.Suspended;
+    }
+
+    /// @dev Ids count admissions, live members count those who did not leave.
+    function _countsAgree() private view {
+        uint256 live;
+        for (uint256 id = 1; id <= target.count(); ++id) {
+            if (_isLive(id)) ++live;
+        }
+        vm.assertEq(target.count(), handler.admitted());
+        vm.assertEq(target.live(), live);
+        vm.assertEq(live, handler.admitted() - handler.left());
+    }
+
+    /// @dev No two live members share a credential, an account or a node key.
+    function _liveMembersShareNothing() private view {
+        for (uint256 a = 1; a <= target.count(); ++a) {
+            for (uint256 b = a + 1; b <= target.count(); ++b) {
+                if (!_isLive(a) || !_isLive(b)) continue;
+                vm.assertFalse(target.member(a).credential == target.member(b).credential, "credential");
+                vm.assertFalse(target.member(a).account == target.member(b).account, "account");
+                vm.assertFalse(target.member(a).nodeKey == target.member(b).nodeKey, "node key");
+            }
+        }
+    }
+
+    /// @dev The views agree with the records.
+    function _viewsAgree() private view {
+        for (uint256 id = 1; id <= target.count(); ++id) {
+            IMembership.Member memory member = target.member(id);
+            bool active = member.status == IMembership.Status.Active;
+            vm.assertTrue(target.isActive(id) == active);
+            vm.assertTrue((target.memberOfNodeKey(member.nodeKey) == id) == active, "key");
+            if (_isLive(id)) vm.assertEq(target.memberOf(member.account), id);
+        }
+    }
+}

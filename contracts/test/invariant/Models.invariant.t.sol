@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {IModelRegistry} from "../../src/interfaces/IModelRegistry.sol";
+import {CommonsTest} from "../base/CommonsTest.sol";
+import {ModelsHandler} from "./ModelsHandler.sol";
+
+/// @notice Rule 8 as far as it exists: the shares of every model sum to 1,000,000.
+/// forge-config: default.invariant.runs = 16
+/// forge-config: default.invariant.depth = 8
+contract ModelsInvariantTest is CommonsTest {
+    ModelsHandler private handler;
+
+    function setUp() public override {
+        handler = new ModelsHandler();
+    }
+
+    function targetContracts() external view returns (address[] memory targets) {
+        targets = new address[](1);
+        targets[0] = address(handler);
+    }
+
+    function invariant_sharesSumToAMillion() external view {
+        IModelRegistry models = handler.registry();
+        for (uint256 i; i < handler.count(); ++i) {
+            uint256 total;
+            for (uint256 id = 1; id <= handler.members(); ++id) {
+                total += models.sharesOf(handler.modelIds(i), id);
+            }
+            vm.assertEq(total, 1_000_000);
+        }
+    }
+
+    /// @dev Lineage and participants are the same members in the same order.
+    function invariant_lineageNamesTheParticipants() external view {
+        IModelRegistry models = handler.registry();
+        for (uint256 i; i < handler.count(); ++i) {
+            IModelRegistry.Model memory model = models.model(handler.modelIds(i));
+            IModelRegistry.Source[] memory sources = models.sources(handler.modelIds(i));
+            vm.assertEq(sources.length, model.participants.length);
+            for (uint256 k; k < sources.length; ++k) {
+                vm.assertEq(sources[k].memberId, model.participants[k]);
+            }
+        }
+    }
+}

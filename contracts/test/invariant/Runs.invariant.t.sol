@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {CommonsTest} from "../base/CommonsTest.sol";
+import {RunsHandler} from "./RunsHandler.sol";
+
+/// @notice What no sequence of messages, silences, revocations and refusals may do to a run. The numbers are those of
+/// the specification's list.
+abstract contract RunsInvariant is CommonsTest {
+    RunsHandler internal handler;
+
+    function targetContracts() external view returns (address[] memory targets) {
+        targets = new address[](1);
+        targets[0] = address(handler);
+    }
+
+    /// @dev One campaign for all rules, because separate ones would walk the same sequences again.
+    /// 11: two different sets never both reach a quorum of Commits in one run, Exits aside, and no Reveal is accepted
+    /// without the certificate and the seat's own Commit. 5: no Submit uses a consent that was revoked. 10: states,
+    /// phases and rounds change only along the listed edges, and a run that is over never changes. An agreed state is
+    /// never lost: Ended has one, Aborted has none, progress never goes back. Exits leave a quorum behind.
+    function invariant_rulesOfARunHold() external view {
+        vm.assertFalse(handler.twoSets(), "11: two sets certified");
+        vm.assertFalse(handler.revealWithoutCertificate(), "11: reveal without certificate");
+        vm.assertFalse(handler.deadConsent(), "5: dead consent used");
+        vm.assertFalse(handler.wrongEdge(), "10: edge that is not listed");
+        vm.assertFalse(handler.lostState(), "agreed state lost");
+        vm.assertFalse(handler.tooFewStayed(), "too few stayed");
+    }
+}
+
+contract RunsOfFiveInvariantTest is RunsInvariant {
+    function setUp() public override {
+        handler = new RunsHandler(5, 4);
+    }
+}
+
+/// forge-config: default.invariant.runs = 64
+contract RunsOfEightInvariantTest is RunsInvariant {
+    function setUp() public override {
+        handler = new RunsHandler(8, 6);
+    }
+}
+
+/// @notice The random walks do reach certificates, Reveals and several rounds; without that the rules above say nothing.
+contract RunsWalkTest is CommonsTest {
+    function setUp() public override {}
+
+    /// @dev A walk of many strides certifies and reveals.
+    function test_walk_reachesCertificatesAndReveals() public {
+        RunsHandler handler = new RunsHandler(5, 4);
+        for (uint256 i; i < 40; ++i) {
+            uint256 word = uint256(keccak256(abi.encode(i)));
+            handler.due(word);
+            handler.attack(word);
+            if (i % 4 == 0) handler.odd(word);
+        }
+        vm.assertGe(handler.certificates(), 2, "certificates");
+        vm.assertGe(handler.reveals(), 8, "reveals");
+        vm.assertFalse(handler.twoSets());
+    }
+}

@@ -1,0 +1,292 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {ITrainingRuns} from "../../src/interfaces/ITrainingRuns.sol";
+import {Absence, Machine, Phase, PhaseView, RunSpec, RunState} from "../../src/types/RunTypes.sol";
+import {RunTest} from "../base/RunTest.sol";
+
+/// @notice Plays one run at random: honest seats, absent ones, ones that try anything, owners that revoke. It keeps its
+/// own book of what was accepted and decides from that alone whether a rule broke, so that a mistake in `RunLib` cannot
+/// excuse itself. Actions that are due must succeed; only `attack` may be refused.
+contract RunsHandler is RunTest {
+    uint256 public immutable participants;
+    uint256 private immutable _quorum;
+
+    // Rules; one invariant each.
+    bool public twoSets;
+    bool public revealWithoutCertificate;
+    bool public deadConsent;
+    bool public wrongEdge;
+    bool public lostState;
+    bool public tooFewStayed;
+
+    // How often the walk got somewhere, so that the invariants are not vacuous.
+    uint256 public certificates;
+    uint256 public reveals;
+    uint256 public submits;
+
+    mapping(uint256 id => bool) private _revoked;
+    mapping(bytes32 attempt => mapping(bytes32 setDigest => uint256 seats)) private _certified;
+    mapping(bytes32 attempt => uint256 seats) private _committed;
+    uint256[] private _certifiedSets;
+    uint256 private _exited;
+    Machine private _last;
+
+    constructor(uint256 n, uint256 quorum) {
+        (participants, _quorum) = (n, quorum);
+        super.setUp();
+        _prepare(n);
+        RunSpec memory terms = _spec(3, 48);
+        (terms.rounds, terms.maxAttempts) = (5, 8);
+        _open(terms);
+        for (uint256 id = 1; id <= n; ++id) {
+            _enrol(id, id % 4 == 0 ? Absence.Wait : Absence.Exit);
+        }
+        _close();
+        for (uint256 id = 1; id <= n; ++id) {
+            _ack(id);
+        }
+        _last = _machine();
+    }
+
+    function setUp() public override {}
+
+    // ---------------------------------------------------------------------------------------------------------- actions
+
+    /// @notice Up to all seats send what they owe.
+    function due(uint256 word) external {
+        uint256 messages = _between(word, 1, 2 * participants);
+        for (uint256 i; i < messages; ++i) {
+            _due(word >> 8, (word >> 32) + i);
+        }
+    }
+
+    /// @notice A seat submits on another state.
+    function odd(uint256 word) external {
+        Machine memory m = _machine();
+        uint256 seat = _next(m.set & ~m.arrived, word);
+        if (!_going(m) || m.phase != Phase.Open || seat == NOBODY || _revoked[seat + 1]) return;
+        _submit(seat + 1, m.round, m.attempt, "other");
+        _observe();
+    }
+
+    /// @notice Time passes and whoever wants advances the run.
+    function pass(uint256 word) external {
+        Machine memory m = _machine();
+        if (word % 4 == 0) vm.warp(m.deadline);
+        else _pass(_between(word >> 2, 1, PHASE));
+        if (!_going(m) || vm.getBlockTimestamp() < m.deadline) return;
+        runs.advance(runId);
+        _noteExits();
+        _observe();
+    }
+
+    /// @notice An owner takes its consent back; rarely, or no run would get anywhere.
+    function revoke(uint256 word) external {
+        uint256 id = _between(word >> 8, 1, participants);
+        if (word % 6 != 0 || _revoked[id]) return;
+        vm.prank(_account(id));
+        data.revoke(consentOf[id]);
+        _revoked[id] = true;
+    }
+
+    /// @notice A seat refuses before any Reveal; rarely.
+    function refuse(uint256 word) external {
+        Machine memory m = _machine();
+        bool early = m.phase == Phase.Submitted || (m.phase == Phase.Fixed && m.revealed == 0);
+        if (word % 4 != 0 || !_going(m) || !early) return;
+        _refuse(_between(word >> 8, 1, participants), m.round, m.attempt, _next(m.set, word >> 16) + 1);
+        _observe();
+    }
+
+    /// @notice A seat tries to leave.
+    function exit(uint256 word) external {
+        Machine memory m = _machine();
+        uint256 id = _between(word >> 8, 1, participants);
+        bytes memory signature = _exitSignature(id, ANY_ROUND);
+        if (word % 3 != 0) return;
+        vm.prank(_account(id));
+        try runs.exit(runId, id, ANY_ROUND, signature) {
+            if (_count(m.set) - 1 < _quorum) tooFewStayed = true;
+            _noteExits();
+            _observe();
+        } catch {}
+    }
+
+    /// @notice Somebody sends any message with any key near the present one, validly signed; if it is accepted the book
+    /// is kept as for an honest one.
+    function attack(uint256 word) external {
+        Machine memory m = _machine();
+        uint256 id = _between(word, 1, participants);
+        uint32 round = m.round + uint32((word >> 8) % 3);
+        round = round == 0 ? 0 : round - 1;
+        uint16 attempt = (word >> 16) % 3 == 0 ? uint16((word >> 24) % 8) : m.attempt;
+        uint256 kind = (word >> 32) % 5;
+        if (kind == 0) _trySubmit(id, round, attempt, (word >> 40) % 2 == 0 ? "other" : vm.toString(round));
+        if (kind == 1) _tryCommit(id, round, attempt, (word >> 40) % 3 == 0 ? bytes32(word) : bytes32(0));
+        if (kind == 2) _tryReveal(id, round, attempt);
+        if (kind == 3) _tryResult(id, round, attempt);
+        if (kind == 4) try runs.advance(runId) {} catch {}
+        _noteExits();
+        _observe();
+    }
+
+    // --------------------------------------------------------------------------------------------------------- messages
+
+    uint256 private constant NOBODY = type(uint256).max;
+
+    function _due(uint256 word, uint256 from) private {
+        Machine memory m = _machine();
+        if (!_going(m)) return;
+        if (m.phase == Phase.Open) _dueSubmit(m.set & ~m.arrived, from, m.round, m.attempt);
+        else if (m.phase == Phase.Submitted) _dueCommit(m, from);
+        else if (m.phase == Phase.Fixed && m.committed & ~m.revealed == 0) _dueCommit(m, from);
+        else if (m.phase == Phase.Fixed) _dueReveal(m, from);
+        else if (m.round == 4) _tryResult(_between(from, 1, participants), m.round, m.attempt);
+        else _dueSubmit(m.set, from, m.round + 1, 0);
+        if (word % 16 == 0) _dueLate(m, from);
+        _observe();
+    }
+
+    function _dueSubmit(uint48 open, uint256 from, uint32 round, uint16 attempt) private {
+        uint256 seat = _next(open, from);
+        if (seat == NOBODY || _revoked[seat + 1]) return;
+        _submit(seat + 1, round, attempt, vm.toString(round));
+        ++submits;
+    }
+
+    function _dueCommit(Machine memory m, uint256 from) private {
+        uint256 seat = _next(~m.committed, from);
+        if (seat == NOBODY) return;
+        bytes32 setDigest = runs.phaseOf(runId).setDigest;
+        _commit(seat + 1, m.round, m.attempt);
+        _noteCommit(seat + 1, m.round, m.attempt, setDigest, m.set);
+    }
+
+    function _dueReveal(Machine memory m, uint256 from) private {
+        uint256 seat = _next(m.committed & ~m.revealed, from);
+        _reveal(seat + 1, m.round, m.attempt);
+        _noteReveal(seat + 1, m.round, m.attempt);
+    }
+
+    /// @dev A holder that missed the certificate catches up while the next round's Submits come in.
+    function _dueLate(Machine memory m, uint256 from) private {
+        uint256 seat = _next(~m.committed, from);
+        if (m.phase != Phase.Open || m.agreed || m.round != m.sidRound + 1 || seat == NOBODY) return;
+        if (_machine().agreed) return;
+        _commit(seat + 1, m.sidRound, m.sidAttempt);
+        _reveal(seat + 1, m.sidRound, m.sidAttempt);
+    }
+
+    function _trySubmit(uint256 id, uint32 round, uint16 attempt, string memory state) private {
+        bytes32 sid = runs.sidOf(runId, round, attempt, _state(state));
+        bytes memory signature = _submitSignature(id, sid);
+        try runs.submit(_key(id, round, attempt), sid, _header(id, sid), signature) {
+            if (_revoked[id]) deadConsent = true;
+        } catch {}
+    }
+
+    /// @dev `forged` != 0: certifies another set than the ledger's.
+    function _tryCommit(uint256 id, uint32 round, uint16 attempt, bytes32 forged) private {
+        PhaseView memory at = runs.phaseOf(runId);
+        if (forged != 0) at.setDigest = forged;
+        bytes memory signature = _commitSignature(id, at);
+        bytes32 masks = _masks(id, at.sid);
+        try runs.commit(_key(id, round, attempt), at.sid, at.setDigest, at.inputDigest, masks, signature) {
+            _noteCommit(id, round, attempt, at.setDigest, at.machine.set);
+        } catch {}
+    }
+
+    function _tryReveal(uint256 id, uint32 round, uint16 attempt) private {
+        bytes32 sid = runs.phaseOf(runId).sid;
+        bytes memory signature = _revealSignature(id, sid);
+        try runs.reveal(_key(id, round, attempt), sid, _salt(id, sid), _mine(id, sid), "document", signature) {
+            _noteReveal(id, round, attempt);
+        } catch {}
+    }
+
+    function _tryResult(uint256 id, uint32 round, uint16 attempt) private {
+        bytes32 sid = runs.phaseOf(runId).sid;
+        bytes32 state = _state(vm.toString(round + 1));
+        bytes memory signature = _resultSignature(id, sid, state);
+        try runs.result(_key(id, round, attempt), sid, "sum", state, signature) {} catch {}
+    }
+
+    // ------------------------------------------------------------------------------------------------------------- book
+
+    /// @dev A set is certified when a quorum of distinct seats named its digest in one attempt.
+    function _noteCommit(uint256 id, uint32 round, uint16 attempt, bytes32 setDigest, uint48 set) private {
+        bytes32 key = keccak256(abi.encode(round, attempt));
+        uint256 seats = _certified[key][setDigest] | 1 << id;
+        _certified[key][setDigest] = seats;
+        _committed[key] |= 1 << id;
+        if (setDigest != _digestOf(set)) twoSets = true;
+        if (_count(seats) != _quorum) return;
+        ++certificates;
+        for (uint256 i; i < _certifiedSets.length; ++i) {
+            uint256 before = _certifiedSets[i];
+            if (set & ~before != 0 || before & ~set & ~_exited != 0) twoSets = true;
+        }
+        _certifiedSets.push(set);
+    }
+
+    function _noteReveal(uint256 id, uint32 round, uint16 attempt) private {
+        uint256 seats = _committed[keccak256(abi.encode(round, attempt))];
+        if (_count(seats) < _quorum || seats >> id & 1 == 0) revealWithoutCertificate = true;
+        ++reveals;
+    }
+
+    function _noteExits() private {
+        _exited = _machine().exited;
+    }
+
+    function _digestOf(uint48 set) private pure returns (bytes32) {
+        uint256[] memory ids = new uint256[](_count(set));
+        uint256 filled;
+        for (uint256 id = 1; id <= 48; ++id) {
+            if (set >> (id - 1) & 1 == 1) ids[filled++] = id;
+        }
+        return keccak256(abi.encode(ids));
+    }
+
+    /// @dev Compares with the machine as it was after the previous call.
+    function _observe() private {
+        Machine memory m = _machine();
+        if (!_stateEdge(_last.state, m.state)) wrongEdge = true;
+        if (m.round != _last.round && (m.round != _last.round + 1 || _last.phase != Phase.Unmasked)) wrongEdge = true;
+        bool sameAttempt = m.round == _last.round && m.attempt == _last.attempt;
+        if (sameAttempt && m.phase < _last.phase) wrongEdge = true;
+        if (sameAttempt && uint256(m.phase) > uint256(_last.phase) + 1) wrongEdge = true;
+        if (m.roundsDone < _last.roundsDone || m.roundsDone > m.round + 1) lostState = true;
+        if (m.state == RunState.Ended && m.roundsDone == 0) lostState = true;
+        if (m.state == RunState.Aborted && m.roundsDone != 0) lostState = true;
+        if (!_going(_last) && keccak256(abi.encode(m)) != keccak256(abi.encode(_last))) wrongEdge = true;
+        if (m.setFixed && m.set & _last.exited != 0) tooFewStayed = true;
+        _last = m;
+    }
+
+    function _stateEdge(RunState from, RunState to) private pure returns (bool) {
+        if (from == to) return true;
+        if (from == RunState.Running) return to != RunState.Enrolling && to != RunState.Acking && to != RunState.None;
+        if (from == RunState.Paused) return to == RunState.Running || to > RunState.Paused;
+        return false;
+    }
+
+    function _going(Machine memory m) private pure returns (bool) {
+        return m.state == RunState.Running || m.state == RunState.Paused;
+    }
+
+    function _count(uint256 set) private pure returns (uint256 members) {
+        for (; set != 0; set &= set - 1) {
+            ++members;
+        }
+    }
+
+    function _next(uint48 open, uint256 from) private view returns (uint256) {
+        for (uint256 i; i < participants; ++i) {
+            uint256 seat = (from % participants + i) % participants;
+            if (open >> seat & 1 == 1) return seat;
+        }
+        return NOBODY;
+    }
+}

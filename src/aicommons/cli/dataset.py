@@ -1,0 +1,204 @@
+"""``commons dataset``: list a dataset of yours by its card; the data stays here.
+
+Publishing reads the whole table once, so that a card never promises what the file does not hold. The file's path is
+kept in this home only.
+"""
+
+import dataclasses
+import pathlib
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from aicommons import app
+from aicommons.cli import desk, given, naming, output
+from aicommons.domain import errors, events, ids
+
+if TYPE_CHECKING:
+    from aicommons.data import columns
+    from aicommons.domain import documents
+    from aicommons.protocol import view as views
+
+
+@click.group()
+def command() -> None:
+    """List a dataset of yours by its card; the data stays here."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Description:
+    """What the owner says about a dataset."""
+
+    title: str
+    site: str | None
+    licence: str
+    min_cohort: int
+    known_gaps: str
+
+
+@command.command("publish")
+@click.argument("file", type=click.Path(path_type=pathlib.Path, dir_okay=False))
+@click.option("--title", required=True, help="One line.")
+@click.option("--schema", type=click.Path(path_type=pathlib.Path, dir_okay=False), help="Plan or schema (JSON) that the table fits.")
+@click.option("--target", help="Instead of --schema: draft one from the table, to predict this column.")
+@click.option("--drop", multiple=True, help="With --target: leave this column out. May be repeated.")
+@click.option("--site", help="Where the data is held, in words. [default: the home's name]")
+@click.option("--licence", default="LicenseRef-private", show_default=True, help="SPDX expression or LicenseRef-….")
+@click.option("--min-cohort", type=click.IntRange(1), default=10, show_default=True, help="Fewest rows that take part in anything.")
+@click.option("--known-gaps", default="none stated", show_default=True, help="What is missing or biased.")
+@output.json_option
+def publish(
+    file: pathlib.Path, schema: pathlib.Path | None, target: str | None, drop: tuple[str, ...], **said: Any
+) -> None:
+    """Put a card of the table FILE on the ledger. The table itself goes nowhere."""
+    if (schema is None) == (target is None):
+        raise click.UsageError("give either --schema or --target")
+    about = Description(**said)
+    specs, notices = _drafted(file, target, drop) if target is not None else _declared(schema)
+    rows = _count(file, specs, about.min_cohort, notices)
+    opened = desk.act_as_member()
+    card = _card(opened, about, specs, rows)
+    dataset_id = opened.desk.publish_dataset(card)
+    opened.home.keep_dataset(dataset_id, file, about.title)
+    for notice in notices:
+        output.note(notice)
+    output.emit(
+        {"dataset": dataset_id, "card": ids.format_digest(ids.digest(card.encode())), "rows": card.rows, "notices": notices},
+        f"Dataset {dataset_id} is listed: about {card.rows} rows, {len(specs) - 1} columns to learn from.",
+        f"Next: `commons consent give {dataset_id} --purpose CODE`. Nothing may be used before.",
+    )
+
+
+def _drafted(
+    file: pathlib.Path, target: str, drop: tuple[str, ...]
+) -> "tuple[tuple[columns.ColumnSpec, ...], list[str]]":
+    from aicommons.data import infer
+
+    drafted = infer.infer_columns([file], target, drop=drop)
+    return drafted.columns, list(drafted.notices)
+
+
+def _declared(schema: pathlib.Path | None) -> "tuple[tuple[columns.ColumnSpec, ...], list[str]]":
+    if schema is None:
+        raise click.UsageError("--schema is missing")
+    return app.column_specs(given.columns(schema), None), []
+
+
+def _count(
+    file: pathlib.Path, specs: "tuple[columns.ColumnSpec, ...]", min_cohort: int, notices: list[str]
+) -> int:
+    """Return the number of complete rows; raises ``errors.TableError`` when the table does not fit or is too small."""
+    from aicommons.data import reading
+
+    table = reading.read_table(file, specs, checks=reading.Checks(min_rows=min_cohort))
+    notices.extend(notice for notice in table.notices if notice not in notices)
+    return table.rows
+
+
+def _card(
+    opened: desk.Opened, about: Description, specs: "tuple[columns.ColumnSpec, ...]", rows: int
+) -> "documents.DatasetCard":
+    from aicommons.domain import documents
+    from aicommons.learning import schema
+
+    return documents.DatasetCard(
+        title=about.title,
+        site=about.site or opened.home.settings().name,
+        rows=rows // 10 * 10,
+        schema=schema.to_document(app.plan_schema(specs)),
+        licence=about.licence,
+        minimum_cohort=about.min_cohort,
+        known_gaps=about.known_gaps,
+    )
+
+
+@command.command("list")
+@output.json_option
+def list_datasets() -> None:
+    """List all datasets of the commons."""
+    opened = desk.look()
+    view = opened.desk.view()
+    names = naming.Names(opened, view)
+    here = opened.home.datasets()
+    listed = [_listed(opened, entry, here=entry.dataset_id in here) for entry in view.datasets.values()]
+    rows = [
+        [each["dataset"], each["title"] or "-", each["rows"], names(each["owner"]), "here" if each["here"] else ""]
+        for each in listed
+    ]
+    output.emit({"datasets": listed}, *output.aligned(["dataset", "title", "rows", "owner", ""], rows))
+
+
+def _listed(opened: desk.Opened, entry: events.DatasetListed, *, here: bool) -> dict[str, Any]:
+    card = read_card(opened, entry)
+    return {
+        "dataset": entry.dataset_id,
+        "owner": entry.owner,
+        "title": None if card is None else naming.plain(card.title),
+        "rows": None if card is None else card.rows,
+        "card": ids.format_digest(ids.Digest(entry.card)),
+        "here": here,
+    }
+
+
+def read_card(opened: desk.Opened, entry: events.DatasetListed) -> "documents.DatasetCard | None":
+    """Return a dataset's card, ``None`` when the store does not give it now or it is no card."""
+    from aicommons.domain import documents
+
+    data = naming.fetch(opened.store, ids.Digest(entry.card))
+    try:
+        return None if data is None else documents.DatasetCard.decode(data)
+    except errors.DecodeError:
+        return None
+
+
+def find(view: "views.LedgerView", dataset_id: int) -> events.DatasetListed:
+    """Return a dataset's entry on the ledger.
+
+    Raises:
+        errors.InputError: there is none.
+    """
+    if dataset_id not in view.datasets:
+        raise errors.InputError("no such dataset", which=f"dataset {dataset_id}", next_step="see `commons dataset list`")
+    return view.datasets[dataset_id]
+
+
+@command.command("show")
+@click.argument("dataset", type=click.IntRange(1))
+@output.json_option
+def show(dataset: int) -> None:
+    """Show a dataset's card, with the columns that a plan may use."""
+    from aicommons.domain import documents
+
+    opened = desk.look()
+    view = opened.desk.view()
+    entry = find(view, dataset)
+    data = opened.store.get(ids.Digest(entry.card), documents.MAX_DOCUMENT)
+    card = documents.DatasetCard.decode(data)
+    known = opened.home.datasets().get(dataset)
+    output.emit(
+        {"dataset": dataset, "owner": entry.owner, "file": None if known is None else known["path"], "card": dataclasses.asdict(card)},
+        f"Dataset {dataset}: {naming.plain(card.title)}",
+        f"  owner     {naming.Names(opened, view)(entry.owner)}",
+        f"  held at   {naming.plain(card.site)}" + (f" ({known['path']})" if known is not None else ""),
+        f"  rows      about {card.rows}; takes part with at least {card.minimum_cohort}",
+        f"  licence   {naming.plain(card.licence)}",
+        f"  gaps      {naming.plain(card.known_gaps, 200)}",
+        "  columns",
+        *_columns_in_words(card),
+    )
+
+
+def _columns_in_words(card: "documents.DatasetCard") -> list[str]:
+    from aicommons.learning import schema
+
+    try:
+        read = schema.from_document(card.schema)
+    except errors.InputError as err:
+        return [f"    the card's schema cannot be read: {err}"]
+    lines = []
+    for each in (*read.features, read.target):
+        allowed = getattr(each, "levels", None) or getattr(each, "classes", None)
+        words = f"{each.lo:g} to {each.hi:g}" if each.lo is not None else ", ".join(allowed or ())
+        mark = "  (target)" if each is read.target else ""
+        lines.append(f"    {naming.plain(each.name)}: {naming.plain(words, 100)}{mark}")
+    return lines

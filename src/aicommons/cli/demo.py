@@ -1,0 +1,121 @@
+"""``commons demo``: a problem owner, data owners and a solver train one model on this machine, with nobody in between.
+
+Stages a whole commons (``demonstration``), follows the run on the ledger, and tells what happened: rounds, comparison,
+what left each site, owners, the record, and how to verify it. ``--json`` prints one object at the end.
+"""
+
+import contextlib
+import json
+import pathlib
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from aicommons.cli import output
+
+if TYPE_CHECKING:
+    from aicommons.cli import scripts
+
+
+def common_options(function: output.F) -> output.F:
+    """Add the options that all demos share."""
+    for option in (
+        click.option("--recipe", type=click.Choice(["glm", "mlp"]), default="glm", show_default=True),
+        click.option("--nodes", type=click.IntRange(3, 48), help="Use only the first N sites."),
+        click.option("--rounds", type=click.IntRange(3, 1000), help="End after so many rounds at most."),
+        click.option("--seed", type=click.IntRange(0, 2**31), default=0, show_default=True),
+        click.option("--keep", is_flag=True, help="Keep the demo's folders and say where they are."),
+        output.json_option,
+    ):
+        function = option(function)
+    return function
+
+
+@click.group(invoke_without_command=True)
+@common_options
+@click.pass_context
+def command(ctx: click.Context, /, **options: Any) -> None:
+    """See the whole commons work on real data, on this machine.
+
+    Without a name: `hospitals`.
+    """
+    if ctx.invoked_subcommand is None:
+        _hospitals(**options)
+
+
+@command.command("hospitals")
+@common_options
+def hospitals(**options: Any) -> None:
+    """Show 569 real patients (scikit-learn's breast-cancer set) in 5 simulated hospitals."""
+    _hospitals(**options)
+
+
+def _hospitals(*, keep: bool, **options: Any) -> None:
+    from aicommons.cli import scripts
+
+    output.note("569 real patients, dealt out to 5 simulated hospitals with different sizes and case mix.")
+    _play(lambda folder: scripts.hospitals(folder, scripts.Choice(**options)), keep=keep)
+
+
+@command.command("heart")
+@click.option("--data", type=click.Path(path_type=pathlib.Path), required=True, help="Folder of the four UCI files.")
+@common_options
+def heart(*, data: pathlib.Path, keep: bool, **options: Any) -> None:
+    """Show heart disease in four real hospitals (UCI, processed.*.data)."""
+    from aicommons.cli import scripts
+
+    _play(lambda folder: scripts.heart(folder, data, scripts.Choice(**options)), keep=keep)
+
+
+@command.command("table")
+@click.option("--data", type=click.Path(path_type=pathlib.Path), required=True, help="A table with a header.")
+@click.option("--site", required=True, help="Column that says where a record comes from.")
+@click.option("--target", required=True, help="Column to predict.")
+@click.option("--group", help="Column of rows that belong together (a person, a farm).")
+@common_options
+def table(*, data: pathlib.Path, site: str, target: str, group: str | None, keep: bool, **options: Any) -> None:
+    """Show your own table, one node for each value of --site."""
+    from aicommons.cli import scripts
+
+    def write(folder: pathlib.Path) -> "scripts.Script":
+        own = scripts.OwnTable(data, site, target, group)
+        script, notices = scripts.table(folder, own, scripts.Choice(**options))
+        for notice in notices:
+            output.note(notice)
+        return script
+
+    _play(write, keep=keep)
+
+
+@contextlib.contextmanager
+def _folder(*, keep: bool) -> Iterator[pathlib.Path]:
+    if keep:
+        yield pathlib.Path(tempfile.mkdtemp(prefix="commons-demo-"))
+        return
+    with tempfile.TemporaryDirectory(prefix="commons-demo-") as folder:
+        yield pathlib.Path(folder)
+
+
+def _play(write: Callable[[pathlib.Path], "scripts.Script"], *, keep: bool) -> None:
+    from aicommons.cli import demonstration, processes, story
+
+    begun = time.monotonic()
+    passphrase = demonstration.new_passphrase()
+    with _folder(keep=keep) as root, processes.Processes(passphrase) as running:
+        script = write(root / "tables")
+        stage = demonstration.set_stage(script, root, running, passphrase, output.note)
+        for site, reason in stage.left_out.items():
+            output.note(f"{site} is left out: {reason}. The run goes on without it.")
+        teller = story.Teller(stage, quiet=output.session().as_json)
+        seconds = story.follow(stage, teller)
+        verdict = running.call(stage.problem_owner.home.path, "run", "verify", "0x" + stage.run_id.hex())
+        outcome = story.outcome(stage, seconds, verdict, wall=time.monotonic() - begun)
+        if output.session().as_json:
+            click.echo(json.dumps(outcome, sort_keys=True))
+        else:
+            teller.tell(outcome)
+        if keep:
+            output.note(f"Kept in {root}; its keys' passphrase: {passphrase}")

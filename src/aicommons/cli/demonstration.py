@@ -1,0 +1,257 @@
+"""A whole commons on one machine: who takes part, their homes and processes, and one run between them.
+
+The demo command tells the story; here it is staged. Nothing is special to the demo but that one program plays all the
+people: it writes each organisation's files, signs with each wallet, and confirms each roster.
+"""
+
+import dataclasses
+import pathlib
+import secrets
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from aicommons import app, office
+from aicommons.cli import processes, scripts
+from aicommons.data import columns, reading
+from aicommons.domain import documents, encoding, errors, events, ids
+from aicommons.learning import recipe as recipes
+from aicommons.learning.secagg import group
+from aicommons.ledger import wallet
+from aicommons.node import journal
+from aicommons.protocol import view as views
+
+LEAST_SITES = 3
+DAYS = 86400
+MINIMUM_COHORT = 10
+"""Fewest complete rows with which a site takes part."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Party:
+    """One organisation of the demo."""
+
+    name: str
+    home: app.Home
+    owner: wallet.Wallet
+    node_key: wallet.Wallet
+    desk: office.Desk
+    member_id: ids.MemberId
+
+    def journal(self) -> journal.Journal:
+        """Open its node's journal: only the demo can, because it plays everybody."""
+        return journal.Journal(self.home.path / "node" / "journal.db")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Stage:
+    """Everything set up and running."""
+
+    root: pathlib.Path
+    processes: processes.Processes
+    problem_owner: Party
+    solver: Party
+    sites: tuple[Party, ...]
+    left_out: Mapping[str, str]
+    """Site -> why the run goes on without it."""
+    run_id: ids.RunId
+    plan: documents.Plan
+    recipe: recipes.Recipe
+    rows: Mapping[str, recipes.Rows]
+    """Rows of each site: the demo holds them all, the commons never does."""
+
+    def view(self) -> views.RunView:
+        """Return the ledger's view of the run."""
+        return self.solver.desk.run(self.run_id)
+
+
+def read_sites(script: scripts.Script, plan: documents.Plan) -> tuple[dict[str, recipes.Rows], dict[str, str]]:
+    """Return the rows of every usable site, and why others are left out.
+
+    Raises:
+        errors.TableError: a table that does not fit, naming file, column and row.
+        errors.InputError: fewer than three usable sites, or one class only in all of them together.
+    """
+    usable: dict[str, recipes.Rows] = {}
+    left_out: dict[str, str] = {}
+    for name, path in script.tables.items():
+        table = reading.read_table(path, script.specs)
+        if table.rows < MINIMUM_COHORT:
+            left_out[name] = f"{table.rows} complete rows, the minimum cohort is {MINIMUM_COHORT}"
+            continue
+        usable[name] = app.split_rows(table, plan)
+    if len(usable) < LEAST_SITES:
+        raise errors.InputError(
+            "too few sites to train together",
+            expected=f"at least {LEAST_SITES} sites with {MINIMUM_COHORT} complete rows",
+            got=len(usable),
+            next_step="with fewer than three, each could compute the other's numbers from the sum",
+        )
+    _check_classes(script, usable)
+    return usable, left_out
+
+
+def _check_classes(script: scripts.Script, usable: Mapping[str, recipes.Rows]) -> None:
+    target = next(spec for spec in script.specs if spec.role is columns.Role.TARGET)
+    if target.kind is not columns.Kind.CATEGORY:
+        return
+    seen = {float(value) for rows in usable.values() for value in rows.train.target}
+    if len(seen) < 2:
+        raise errors.InputError(
+            "all rows have the same class", which=f"column {target.name}", expected="at least 2 classes", got=len(seen)
+        )
+
+
+def set_stage(
+    script: scripts.Script, root: pathlib.Path, running: processes.Processes, passphrase: str, say: Callable[[str], None]
+) -> Stage:
+    """Start the servers, admit everybody, state the problem, collect consents, publish the plan and start the nodes."""
+    made = recipes.from_plan({**script.recipe, "schema": _schema_document(script.specs)})
+    plan = documents.Plan(script.title, recipes.to_plan(made), leaves_site_in_words(made), 30, script.seed, script.group)
+    rows, left_out = read_sites(script, plan)
+    operator = make_home(root / "commons", "The commons' operator", passphrase, app.Settings("operator"))
+    ledger = running.start("ledger", operator.path, "ledger", "start", "--port", "0")
+    settings = dataclasses.replace(operator.settings(), rpc=ledger["url"])
+    app.write_private(operator.settings_file, settings.to_json())
+    store = running.start("store", operator.path, "store", "start", "--port", "0")
+    settings = dataclasses.replace(settings, store=store["url"])
+    app.write_private(operator.settings_file, settings.to_json())
+    say(f"ledger at {ledger['url']} and store at {store['url']}: two processes that nobody has to trust")
+    registrar = office.Desk(app.connect(operator, _wallet(operator, passphrase)), app.open_store(operator, None))
+    join = Joining(root, settings, operator.deployment_file(settings.chain_id), registrar, passphrase)
+    problem_owner, solver = join.admit("problem-owner"), join.admit("solver")
+    sites = tuple(join.admit(name) for name in rows)
+    say(f"{2 + len(sites)} members admitted, each with a wallet of its own")
+    run_id = _agree(script, plan, problem_owner, solver, sites)
+    _start_nodes(running, sites)
+    say(f"{len(sites)} nodes started: one process per site, each sees only its own folder")
+    return Stage(root, running, problem_owner, solver, sites, left_out, run_id, plan, made, rows)
+
+
+def _schema_document(specs: Sequence[columns.ColumnSpec]) -> dict[str, object]:
+    from aicommons.learning import schema
+
+    return schema.to_document(app.plan_schema(specs))
+
+
+def leaves_site_in_words(made: recipes.Recipe) -> str:
+    """Return what leaves a site under a recipe, for its owner."""
+    sums = "sums of gradients and curvatures" if made.name == "glm" else "the change of the network's weights"
+    return f"Counts, means and {sums} over all your rows, each hidden under masks so that only the total can be read."
+
+
+def make_home(path: pathlib.Path, name: str, passphrase: str, settings: app.Settings) -> app.Home:
+    """Make a home with keys."""
+    home = app.Home(path)
+    path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    wallet.create(home.wallet_file, passphrase)
+    app.write_private(home.settings_file, dataclasses.replace(settings, name=name).to_json())
+    return home
+
+
+def _wallet(home: app.Home, passphrase: str) -> wallet.Wallet:
+    return wallet.unlock(home.wallet_file, passphrase)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Joining:
+    """How an organisation becomes a member."""
+
+    root: pathlib.Path
+    settings: app.Settings
+    deployment: pathlib.Path
+    registrar: office.Desk
+    passphrase: str
+
+    def admit(self, name: str) -> Party:
+        """Make a home, apply, and be admitted."""
+        home = make_home(self.root / name, name, self.passphrase, self.settings)
+        node_key = wallet.create(home.node_file, self.passphrase)
+        app.write_private(home.deployment_file(self.settings.chain_id), self.deployment.read_text())
+        owner = _wallet(home, self.passphrase)
+        desk = office.Desk(app.connect(home, owner), app.open_store(home, owner))
+        profile = documents.Profile(name, "organisation").encode()
+        point = group.multiply_base(app.reader_secret(owner))
+        desk.apply(node_key.address, point, encoding.keccak(owner.address), ids.digest(profile))
+        member_id = self.registrar.admit(owner.address)
+        if member_id is None:
+            raise errors.LedgerRefused("the member was not admitted", which=name)
+        app.open_store(home, owner).put(profile)
+        return Party(name, home, owner, node_key, desk, member_id)
+
+
+def _agree(
+    script: scripts.Script, plan: documents.Plan, problem_owner: Party, solver: Party, sites: Sequence[Party]
+) -> ids.RunId:
+    until = int(time.time()) + DAYS
+    problem = documents.Problem(
+        title=script.title,
+        affected="patients of the participating sites; asked through their hospitals' patient councils",
+        decision=script.why,
+        why_ai="a simple score from routine measurements; the model only advises",
+        sdg_targets=(script.sdg,),
+        metric="accuracy",
+        baseline="each site's own model",
+    )
+    problem_id = problem_owner.desk.state_problem(problem, until)
+    digest = solver.desk.publish_plan(plan)
+    reader = documents.Reader(problem_owner.member_id, group.multiply_base(app.reader_secret(problem_owner.owner)))
+    terms = documents.RunTerms(office.DEFAULT_PURPOSE, (reader,), 7 * DAYS, MINIMUM_COHORT, "no DP")
+    offer = office.Offer(
+        problem=problem_id,
+        plan=digest,
+        terms=terms,
+        enrol_until=until,
+        min_participants=LEAST_SITES,
+        phase_seconds=script.phase_seconds,
+        patience_seconds=script.patience_seconds,
+    )
+    run_id = solver.desk.open_run(offer)
+    for site in sites:
+        _bring_data(script, site, run_id, problem_id, until)
+    roster = solver.desk.close_roster(run_id)
+    for site in sites:
+        _confirm(site, run_id, roster)
+    return run_id
+
+
+def _bring_data(script: scripts.Script, site: Party, run_id: ids.RunId, problem_id: bytes, until: int) -> None:
+    table = script.tables[site.name]
+    count = sum(1 for _ in table.open(encoding="utf-8")) - 1
+    card = documents.DatasetCard(
+        title=f"{script.title}: {site.name}",
+        site=site.name,
+        rows=count // 10 * 10,
+        schema=_schema_document(script.specs),
+        licence="LicenseRef-private",
+        minimum_cohort=MINIMUM_COHORT,
+        known_gaps="rows with missing values are left out",
+    )
+    dataset_id = site.desk.publish_dataset(card)
+    site.home.keep_dataset(dataset_id, table, card.title)
+    purpose = encoding.purpose_code(office.DEFAULT_PURPOSE)
+    wanted = events.ConsentTerms(dataset_id, purpose, ids.MemberId(0), problem_id, until, 1, bytes(32))
+    consent_id = site.desk.give_consent(wanted)
+    site.desk.enrol(run_id, office.Entry(dataset_id, consent_id))
+
+
+def _confirm(site: Party, run_id: ids.RunId, roster: events.RosterFixed) -> None:
+    seen = site.desk.run(run_id).roster
+    if seen is None or seen.roster != roster.roster:
+        raise errors.LedgerMismatch("a site sees another roster", which=site.name)
+    kept = site.journal()
+    kept.pin(run_id, seen.roster)
+    kept.close()
+
+
+def _start_nodes(running: processes.Processes, sites: Sequence[Party]) -> None:
+    started: list[tuple[str, Any]] = [
+        (site.name, running.launch(f"node {site.name}", site.home.path, "node", "start")) for site in sites
+    ]
+    for name, process in started:
+        running.ready(f"node {name}", process)
+
+
+def new_passphrase() -> str:
+    """Return a passphrase for the demo's keys; it is forgotten with the demo."""
+    return secrets.token_urlsafe(24)

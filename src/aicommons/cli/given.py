@@ -1,0 +1,121 @@
+"""Files that a person wrote: JSON documents, with errors that name the file and the field.
+
+People may leave out what a document always says (its type and version) and what has a sensible default; what is hashed
+is the canonical form that ``domain/documents`` makes of it. Tables are ``data``'s business.
+"""
+
+import contextlib
+import json
+import pathlib
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from aicommons.domain import errors
+
+if TYPE_CHECKING:
+    from aicommons.domain import documents
+    from aicommons.learning import schema
+
+METRICS = ("accuracy", "auc", "r2")
+PLAN_DEFAULTS: Mapping[str, object] = {
+    "leaves_site": "Sums over all rows, each hidden under masks so that only the total over all sites can be read.",
+    "held_out_percent": 30,
+    "split_seed": 1,
+    "group": None,
+}
+
+
+def read_json(path: pathlib.Path) -> dict[str, Any]:
+    """Return the JSON object in ``path`` (UTF-8, with or without BOM).
+
+    Raises:
+        errors.InputError: no such file, too long, not JSON, or not an object.
+    """
+    from aicommons.domain import documents
+
+    try:
+        with path.open("rb") as file:
+            data = file.read(documents.MAX_DOCUMENT + 1)
+    except OSError as err:
+        raise errors.InputError("the file cannot be read", which=str(path), got=err.strerror) from err
+    if len(data) > documents.MAX_DOCUMENT:
+        raise errors.InputError("the file is too long", which=path.name, expected=f"{documents.MAX_DOCUMENT} bytes")
+    try:
+        body = json.loads(data.decode("utf-8-sig"))
+    except json.JSONDecodeError as err:
+        raise errors.InputError(
+            "not JSON", which=f"{path.name}, line {err.lineno}, column {err.colno}", expected="JSON", got=err.msg
+        ) from err
+    except (UnicodeDecodeError, RecursionError) as err:
+        raise errors.InputError("not JSON in UTF-8", which=path.name, next_step="save the file as UTF-8 text") from err
+    if not isinstance(body, dict):
+        raise errors.InputError("not a JSON object", which=path.name, expected="an object { … }")
+    return body
+
+
+def problem(path: pathlib.Path) -> "documents.Problem":
+    """Return the problem that ``path`` states.
+
+    Raises:
+        errors.InputError: naming the field that is missing, unknown or wrong.
+    """
+    from aicommons.domain import documents
+
+    with naming(path):
+        read = documents.Problem.decode(_complete(read_json(path), documents.Problem.KIND, {}))
+        if read.metric not in METRICS:
+            raise errors.InputError("an unknown metric", which="problem.metric", expected=" or ".join(METRICS), got=read.metric)
+        return read
+
+
+def plan(path: pathlib.Path) -> "documents.Plan":
+    """Return the plan in ``path`` with every option of its recipe written out; raises like ``problem``."""
+    from aicommons.domain import documents
+    from aicommons.learning import recipe
+
+    with naming(path):
+        body = read_json(path)
+        read = documents.Plan.decode(_complete(body, documents.Plan.KIND, PLAN_DEFAULTS))
+        made = recipe.from_plan(dict(read.recipe))
+        whole = {**body, "recipe": recipe.to_plan(made)}
+        return documents.Plan.decode(_complete(whole, documents.Plan.KIND, PLAN_DEFAULTS))
+
+
+def columns(path: pathlib.Path) -> "schema.Schema":
+    """Return the schema in ``path``: a plan, a recipe, or the bare schema.
+
+    Raises:
+        errors.InputError: naming the field that is missing, unknown or wrong.
+    """
+    from aicommons.learning import schema
+
+    with naming(path):
+        body: Any = read_json(path)
+        for wrapper in ("recipe", "schema"):
+            if isinstance(body, dict) and isinstance(body.get(wrapper), dict):
+                body = body[wrapper]
+        return schema.from_document(body)
+
+
+@contextlib.contextmanager
+def naming(path: pathlib.Path) -> Iterator[None]:
+    """Put the file's name into errors about what is in it.
+
+    Raises:
+        errors.InputError: for any input or decoding error inside.
+    """
+    try:
+        yield
+    except (errors.InputError, errors.DecodeError) as err:
+        if isinstance(err, errors.TableError) or (err.which or "").startswith((path.name, str(path))):
+            raise
+        which = path.name if err.which is None else f"{path.name}: {err.which}"
+        raise errors.InputError(
+            err.message, which=which, expected=err.expected, got=err.got, next_step=err.next_step
+        ) from err
+
+
+def _complete(body: Mapping[str, Any], kind: str, defaults: Mapping[str, object]) -> bytes:
+    from aicommons.domain import encoding
+
+    return encoding.canonical_json({"type": kind, "version": 1, **defaults, **body})

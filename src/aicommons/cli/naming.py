@@ -1,0 +1,142 @@
+"""Ids and times as people write and read them: short forms, member names, durations. No keys, nothing is sent.
+
+Called by the nouns. A short id is a unique beginning of at least eight hexadecimal digits; names come from members' own
+profiles, so they say who somebody claims to be and never replace a fingerprint.
+"""
+
+import datetime
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+from aicommons.cli import desk
+from aicommons.domain import errors, ids
+
+if TYPE_CHECKING:
+    from aicommons.protocol import view as views
+    from aicommons.store import http
+
+LEAST_DIGITS = 8
+"""Hexadecimal digits of a short id, at least: fewer are too easily confused."""
+
+
+def resolve(text: str, known: Iterable[bytes], kind: str) -> bytes:
+    """Return the one of the ``known`` 32-byte ids that ``text`` names, in full or by a unique beginning.
+
+    Raises:
+        errors.InputError: not hexadecimal, too short, unknown, or several begin so.
+    """
+    digits = text.lower().removeprefix("0x")
+    if not LEAST_DIGITS <= len(digits) <= 64 or not set(digits) <= set("0123456789abcdef"):
+        raise errors.InputError(
+            f"not the id of a {kind}", which=text[:70], expected=f"0x and {LEAST_DIGITS} to 64 hexadecimal digits"
+        )
+    found = [one for one in known if one.hex().startswith(digits)]
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        raise errors.InputError(f"no such {kind}", which=text, next_step=f"see `commons {kind} list`")
+    raise errors.InputError(
+        f"several {kind}s begin so", which=text, got=f"{len(found)} {kind}s", next_step="give more digits of the id"
+    )
+
+
+def resolve_run(text: str, view: "views.LedgerView") -> ids.RunId:
+    """Return the run that ``text`` names; raises like ``resolve``."""
+    return ids.RunId(resolve(text, view.runs, "run"))
+
+
+def parse_digest(text: str) -> ids.Digest:
+    """Read a document's digest: a multihash (``1220…``) or ``0x`` and 64 hexadecimal digits.
+
+    Raises:
+        errors.InputError: neither.
+    """
+    try:
+        return ids.parse_digest(text) if len(text) == 68 else ids.Digest(ids.parse_bytes32(text))
+    except errors.DecodeError as err:
+        raise errors.InputError("not a digest", which=text[:70], expected="1220 and 64 hexadecimal digits") from err
+
+
+def plain(text: str, most: int = 80) -> str:
+    """Return somebody else's text without anything that could control a terminal, on one line."""
+    line = "".join(letter if letter.isprintable() else " " for letter in text).strip()
+    return line if len(line) <= most else line[: most - 1] + "…"
+
+
+def short(value: bytes) -> str:
+    """Return an id in a form that is long enough to be given back and short enough for a line."""
+    return "0x" + value.hex()[:12]
+
+
+def fingerprint(roster: bytes) -> str:
+    """Return a roster's digest in groups of four digits, to be read aloud."""
+    digits = roster.hex()
+    return " ".join(digits[at : at + 4] for at in range(0, len(digits), 4))
+
+
+def when(seconds: int) -> str:
+    """Return a block time as text."""
+    try:
+        moment = datetime.datetime.fromtimestamp(seconds, tz=datetime.UTC)
+    except (ValueError, OverflowError, OSError):
+        return "never"
+    return f"{moment:%Y-%m-%d %H:%M} UTC"
+
+
+class Names:
+    """What members call themselves, fetched once each."""
+
+    def __init__(self, opened: desk.Opened, view: "views.LedgerView") -> None:
+        self._store = opened.store
+        self._view = view
+        self._titles: dict[int, str | None] = {}
+
+    def title(self, member: int) -> str | None:
+        """Return the title in a member's profile, ``None`` if it has none that can be read now."""
+        if member not in self._titles:
+            self._titles[member] = self._fetch(member)
+        return self._titles[member]
+
+    def __call__(self, member: int) -> str:
+        """Return a member's title and number, or its number and account."""
+        title = self.title(member)
+        if title is not None:
+            return f"{title} (member {member})"
+        admitted = self._view.members.get(member)
+        return f"member {member}" if admitted is None else f"member {member} ({short(admitted.account)})"
+
+    def _fetch(self, member: int) -> str | None:
+        admitted = self._view.members.get(member)
+        applied = self._view.applied.get(admitted.account) if admitted is not None else None
+        if applied is None or not any(applied.profile):
+            return None
+        from aicommons.domain import documents
+
+        document = fetch(self._store, ids.Digest(applied.profile))
+        if document is None:
+            return None
+        try:
+            title = documents.Profile.decode(document).title
+        except errors.DecodeError:
+            return None
+        return plain(title) or None
+
+
+def fetch(store: "http.HttpStore", digest: ids.Digest) -> bytes | None:
+    """Return a document of the store, ``None`` when it cannot be had now: lists are shown without it."""
+    from aicommons.domain import documents
+
+    try:
+        return store.get(digest, documents.MAX_DOCUMENT)
+    except (errors.BlobNotFound, errors.StoreUnreachable, errors.StoreRefused, errors.DigestMismatch):
+        return None
+
+
+def members(bits: Iterable[int], names: Names) -> str:
+    """Return members in words."""
+    return ", ".join(names(member) for member in bits) or "nobody"
+
+
+def shares(parts: Mapping[int, int]) -> dict[str, int]:
+    """Return a model's shares by member number as text, as JSON wants it."""
+    return {str(member): part for member, part in sorted(parts.items())}

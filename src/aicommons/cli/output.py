@@ -1,0 +1,123 @@
+"""How every command speaks: one object as JSON or a few plain lines, errors with the next step, exit codes.
+
+A command calls ``emit`` once with its result. Errors of the tree become exit 1, wrong usage exit 2 (click), anything
+else is a bug and is said to be one. ``--json`` may stand before the noun or after any command (``json_option``).
+"""
+
+import dataclasses
+import inspect
+import json
+import os
+import pathlib
+import sys
+import traceback
+import types
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+import click
+
+from aicommons.cli import refusals
+from aicommons.domain import errors
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+DONE, FAILED, USAGE, BUG = 0, 1, 2, 70
+
+
+@dataclasses.dataclass(slots=True)
+class Session:
+    """What all commands of one call share."""
+
+    home: pathlib.Path
+    as_json: bool
+
+
+def json_option(function: F) -> F:
+    """Let a command take ``--json`` after its name too."""
+
+    def remember(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
+        if value:
+            ctx.find_root().obj.as_json = True
+
+    return click.option(
+        "--json", is_flag=True, expose_value=False, callback=remember, help="Print one JSON object instead of text."
+    )(function)
+
+
+def session() -> Session:
+    """Return the current call's session."""
+    found = click.get_current_context().find_root().obj
+    if not isinstance(found, Session):
+        raise click.UsageError("call this through `commons`")
+    return found
+
+
+def emit(result: Mapping[str, object], *lines: str) -> None:
+    """Print a command's result: ``result`` as JSON, or ``lines`` for people."""
+    if session().as_json:
+        click.echo(json.dumps(result, sort_keys=True))
+        return
+    for line in lines:
+        click.echo(line)
+
+
+def ready(result: Mapping[str, object], line: str) -> None:
+    """Say that a server or node answers from now on: one line, at once, whoever waits for it."""
+    click.echo(json.dumps(result, sort_keys=True) if session().as_json else line)
+    sys.stdout.flush()
+
+
+def aligned(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> list[str]:
+    """Return a table as lines that are never cut, so that ids can be copied from them."""
+    cells = [[str(cell) for cell in row] for row in (heads, *rows)]
+    widths = [max(len(row[index]) for row in cells) for index in range(len(heads))]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells]
+
+
+def note(line: str) -> None:
+    """Say something on the way, on standard error, unless JSON was asked for."""
+    if not session().as_json:
+        click.echo(line, err=True)
+
+
+def run(command: click.Command, arguments: list[str] | None = None) -> int:
+    """Run ``command`` and return the exit code."""
+    argv = sys.argv[1:] if arguments is None else arguments
+    as_json = "--json" in argv
+    try:
+        command.main(args=arguments, prog_name="commons", standalone_mode=False)
+    except click.exceptions.Exit as err:
+        return int(err.exit_code)
+    except click.ClickException as err:
+        _say(as_json, type(err).__name__, err.format_message(), "see `--help`")
+        return USAGE
+    except click.exceptions.Abort:
+        click.echo("Stopped.", err=True)
+        return FAILED
+    except errors.CommonsError as err:
+        said = refusals.in_words(err) if isinstance(err, errors.LedgerRefused) else None
+        message, next_step = said or (str(err), err.next_step or _advice(err))
+        _say(as_json, type(err).__name__, message, next_step)
+        return FAILED
+    return DONE
+
+
+def say_bug(kind: type[BaseException], err: BaseException, trace: types.TracebackType | None) -> None:
+    """Say that something unforeseen happened, and end with a code of its own (``sys.excepthook``)."""
+    traceback.print_exception(kind, err, trace)
+    click.echo("This is a defect of commons, not of your input; please report the lines above.", err=True)
+    sys.stdout.flush()
+    os._exit(BUG)
+
+
+def _advice(err: errors.CommonsError) -> str:
+    return " ".join((inspect.getdoc(type(err)) or "").split("\n\n")[0].split())
+
+
+def _say(as_json: bool, kind: str, message: str, next_step: str) -> None:
+    if as_json:
+        click.echo(json.dumps({"error": kind, "message": message, "next_step": next_step}))
+        return
+    click.echo(f"Error: {message}", err=True)
+    click.echo(f"  Next: {next_step}", err=True)

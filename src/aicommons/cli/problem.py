@@ -1,0 +1,95 @@
+"""``commons problem``: state a problem, list problems, show one."""
+
+import dataclasses
+import pathlib
+import time
+from typing import TYPE_CHECKING
+
+import click
+
+from aicommons.cli import desk, given, naming, output
+from aicommons.domain import errors, events, ids
+
+if TYPE_CHECKING:
+    from aicommons.domain import documents
+
+DAY = 86400
+
+
+@click.group()
+def command() -> None:
+    """State a problem, list problems."""
+
+
+@command.command("state")
+@click.argument("file", type=click.Path(path_type=pathlib.Path, dir_okay=False))
+@click.option("--days", type=click.IntRange(1, 36500), default=365, show_default=True, help="How long runs may be opened on it.")
+@output.json_option
+def state(file: pathlib.Path, days: int) -> None:
+    """Put the problem in FILE on the ledger.
+
+    FILE is JSON with title, affected, decision, why_ai, sdg_targets (a list such as ["3.4"]), metric (accuracy, auc or
+    r2) and baseline.
+    """
+    read = given.problem(file)
+    opened = desk.act_as_member()
+    deadline = max(int(time.time()), opened.desk.view().time) + days * DAY
+    problem_id = opened.desk.state_problem(read, deadline)
+    output.emit(
+        {"problem": ids.format_id(problem_id), "document": ids.format_digest(ids.digest(read.encode())), "deadline": deadline},
+        f"Problem {ids.format_id(problem_id)}",
+        f"  {naming.plain(read.title)}; runs may be opened until {naming.when(deadline)}.",
+    )
+
+
+@command.command("list")
+@output.json_option
+def list_problems() -> None:
+    """List all problems of the commons."""
+    opened = desk.look()
+    view = opened.desk.view()
+    names = naming.Names(opened, view)
+    listed, rows = [], []
+    for problem_id, entry in view.problems.items():
+        document = _read(opened, entry)
+        title = None if document is None else naming.plain(document.title)
+        listed.append({"problem": ids.format_id(problem_id), "title": title, "owner": entry.owner, "deadline": entry.deadline})
+        rows.append([naming.short(problem_id), title or "-", names(entry.owner), naming.when(entry.deadline)])
+    output.emit({"problems": listed}, *output.aligned(["problem", "title", "owner", "until"], rows))
+
+
+@command.command("show")
+@click.argument("problem")
+@output.json_option
+def show(problem: str) -> None:
+    """Show a problem's statement and the runs on it."""
+    from aicommons.domain import documents
+
+    opened = desk.look()
+    view = opened.desk.view()
+    problem_id = naming.resolve(problem, view.problems, "problem")
+    entry = view.problems[problem_id]
+    document = documents.Problem.decode(opened.store.get(ids.Digest(entry.document), documents.MAX_DOCUMENT))
+    runs = [ids.format_id(run_id) for run_id, current in view.runs.items() if current.spec.problem == problem_id]
+    body = dataclasses.asdict(document) | {"sdg_targets": list(document.sdg_targets)}
+    output.emit(
+        {"problem": ids.format_id(problem_id), "owner": entry.owner, "deadline": entry.deadline, "statement": body, "runs": runs},
+        f"Problem {ids.format_id(problem_id)}",
+        f"  stated by {naming.Names(opened, view)(entry.owner)}; runs may be opened until {naming.when(entry.deadline)}",
+        *(f"  {name.replace('_', ' ')}: {naming.plain(_text(value), 500)}" for name, value in body.items()),
+        *(f"  run {each}" for each in runs),
+    )
+
+
+def _text(value: object) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _read(opened: desk.Opened, entry: events.ProblemStated) -> "documents.Problem | None":
+    from aicommons.domain import documents
+
+    data = naming.fetch(opened.store, ids.Digest(entry.document))
+    try:
+        return None if data is None else documents.Problem.decode(data)
+    except errors.DecodeError:
+        return None

@@ -1,0 +1,125 @@
+"""Starts the commons' own servers and nodes as processes, and ends exactly those. Used by the demo.
+
+Each is the ordinary command line on a home of its own, with a clean environment but for the passphrase; servers say on
+their first line where they listen.
+"""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+from typing import Any, Self
+
+from aicommons import app
+from aicommons.domain import errors
+
+END_SECONDS = 10
+
+
+class Processes:
+    """The processes of one demonstration; a context manager that ends them all."""
+
+    def __init__(self, passphrase: str) -> None:
+        self._environment = {
+            **os.environ,
+            app.PASSPHRASE_VARIABLE: passphrase,
+            "OPENBLAS_NUM_THREADS": "1",
+            "OMP_NUM_THREADS": "1",
+        }
+        self._running: dict[str, subprocess.Popen[str]] = {}
+        self._calls: dict[str, tuple[pathlib.Path, tuple[str, ...]]] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.end()
+
+    def start(self, name: str, home: pathlib.Path, *arguments: str) -> dict[str, Any]:
+        """Start ``commons --home HOME --json ARGUMENTS`` and return what its first line says.
+
+        Raises:
+            errors.TemporaryError: it ended before it was ready.
+        """
+        return self.ready(name, self.launch(name, home, *arguments))
+
+    def launch(self, name: str, home: pathlib.Path, *arguments: str) -> subprocess.Popen[str]:
+        """Start a process without waiting for it."""
+        log = home / f"{name}.log"
+        with log.open("a") as errors_to:
+            process = subprocess.Popen(
+                command(home, *arguments),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=errors_to,
+                text=True,
+                env=self._environment,
+            )
+        self._running[name] = process
+        self._calls[name] = (home, arguments)
+        return process
+
+    def ready(self, name: str, process: subprocess.Popen[str]) -> dict[str, Any]:
+        """Wait for a process's first line; raises like ``start``."""
+        line = process.stdout.readline() if process.stdout is not None else ""
+        try:
+            said = json.loads(line)
+        except ValueError:
+            said = None
+        if not isinstance(said, dict) or "error" in said:
+            reason = said.get("message") if isinstance(said, dict) else "it said nothing"
+            raise errors.TemporaryError(f"{name} did not start: {reason}", which=name, next_step="see its log file")
+        return said
+
+    def call(self, home: pathlib.Path, *arguments: str) -> dict[str, Any]:
+        """Run one command to its end in a fresh process and return its JSON object.
+
+        Raises:
+            errors.PermanentError: it printed none.
+        """
+        done = subprocess.run(
+            command(home, *arguments), capture_output=True, text=True, env=self._environment, check=False
+        )
+        try:
+            said = json.loads(done.stdout.strip().splitlines()[-1])
+        except (ValueError, IndexError) as err:
+            raise errors.PermanentError("a command gave no answer", which=" ".join(arguments)) from err
+        return dict(said)
+
+    def kill(self, name: str) -> None:
+        """End a process at once, as a power cut would."""
+        process = self._running.pop(name)
+        process.kill()
+        process.wait()
+        if process.stdout is not None:
+            process.stdout.close()
+
+    def restart(self, name: str, *arguments: str) -> dict[str, Any]:
+        """Start a process again as before, or with other ``arguments``; raises like ``start``."""
+        home, before = self._calls[name]
+        return self.start(name, home, *(arguments or before))
+
+    def is_alive(self, name: str) -> bool:
+        """Return whether a process is running."""
+        return name in self._running and self._running[name].poll() is None
+
+    def end(self) -> None:
+        """Ask all processes to end, then make them."""
+        for process in reversed(self._running.values()):
+            if process.poll() is None:
+                process.terminate()
+        for process in self._running.values():
+            try:
+                process.wait(END_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+            if process.stdout is not None:
+                process.stdout.close()
+        self._running.clear()
+
+
+def command(home: pathlib.Path, *arguments: str) -> list[str]:
+    """Return the command line that acts on ``home``."""
+    return [sys.executable, "-m", "aicommons.cli.main", "--home", str(home), "--json", *arguments]

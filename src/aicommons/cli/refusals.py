@@ -1,0 +1,53 @@
+"""What the contracts' refusals mean, in plain words with the next step.
+
+``output`` looks here for every refusal of the ledger. Refusals that a person at the command line cannot cause are left
+out: they are said by the contract's own error name.
+"""
+
+from collections.abc import Mapping
+
+from aicommons.domain import errors
+
+NOT_A_MEMBER = "run `commons member apply`, then ask a registrar to run `commons member admit`"
+WORDS: Mapping[str, tuple[str, str]] = {
+    "MembershipNotRegistrar": ("this wallet is not a registrar", "ask a registrar of this commons to do it"),
+    "MembershipAlreadyApproved": ("this registrar has agreed already", "ask another registrar to agree too"),
+    "MembershipAlreadyApplied": ("this wallet has applied already", "ask a registrar to run `commons member admit`"),
+    "MembershipNoApplication": ("nobody applied from this address", "see `commons member list` for applications"),
+    "MembershipAccountUsed": ("this wallet is a member already", "see `commons member list`"),
+    "MembershipCredentialUsed": ("a member with this credential exists", "one membership per credential: use your own"),
+    "MembershipNodeKeyUsed": ("this node key belongs to another member", "make a home with a node key of its own"),
+    "MembershipNotActive": ("this wallet is not an active member", NOT_A_MEMBER),
+    "ProblemsNotMember": ("this wallet is not an active member", NOT_A_MEMBER),
+    "ProblemsDeadlinePassed": ("the deadline is not in the future", "give more --days"),
+    "ProblemsAlreadyStated": ("this problem was stated before", "see `commons problem list`"),
+    "DataRegistryNotMember": ("this wallet is not an active member", NOT_A_MEMBER),
+    "DataRegistryNotOwner": ("this dataset belongs to another member", "see `commons dataset list`"),
+    "DataRegistryTermsInvalid": ("a consent needs a purpose, a use and a future", "give --purpose, --uses and --days"),
+    "DataRegistryUnknownConsent": ("there is no such consent", "see `commons consent list`"),
+    "DataRegistryAlreadyRevoked": ("this consent was taken back before", "nothing is left to do"),
+    "DataRegistryUseDenied": (
+        "the consent does not permit this run now",
+        "compare purpose, problem, solver, expiry and uses: `commons consent list` and `commons run show RUN`",
+    ),
+    "TrainingRunsNotSolver": ("only the run's solver may do this", "ask the solver, or wait until enrolment is over"),
+    "TrainingRunsNotMember": ("this wallet is not an active member", NOT_A_MEMBER),
+    "TrainingRunsWrongState": ("the run is in another state", "see `commons run show RUN`"),
+    "TrainingRunsEnrolment": ("enrolment is over, or not yet over", "see `commons run show RUN`"),
+    "TrainingRunsFull": ("all seats of this run are taken", "wait for the next run"),
+    "TrainingRunsAlreadyEnrolled": ("this member has a seat already", "see `commons run show RUN`"),
+    "TrainingRunsNotOwner": ("the dataset or the consent is not yours", "see `commons dataset list`"),
+    "TrainingRunsConsentNotLive": ("the consent is not live any more", "give a new one: `commons consent give`"),
+    "TrainingRunsSpecInvalid": ("a term of the run is out of range", "correct the named term"),
+}
+"""Custom error -> what happened, what to do."""
+
+
+def in_words(err: errors.LedgerRefused) -> tuple[str, str] | None:
+    """Return what a refusal means and the next step, or ``None`` when its own name must do."""
+    if err.error is None or err.error not in WORDS:
+        return None
+    happened, next_step = WORDS[err.error]
+    if err.error == "TrainingRunsSpecInvalid" and err.arguments and isinstance(err.arguments[0], bytes):
+        happened = f"{happened}: {err.arguments[0].rstrip(bytes(1)).decode('ascii', 'replace')}"
+    return f"{happened} ({err.error})", err.next_step or next_step

@@ -1,0 +1,127 @@
+"""What a demo can show: hospitals from scikit-learn, heart disease from UCI, or anybody's table.
+
+Each function writes one table per site and returns the script that ``demonstration`` stages.
+"""
+
+import dataclasses
+import pathlib
+from collections.abc import Mapping, Sequence
+
+from aicommons.data import columns, infer, samples
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Script:
+    """What is to be shown."""
+
+    title: str
+    """One line for the problem and the plan."""
+    why: str
+    """What the model is for."""
+    sdg: str
+    """UN target."""
+    tables: Mapping[str, pathlib.Path]
+    """Site -> its table."""
+    specs: Sequence[columns.ColumnSpec]
+    """Columns of these tables."""
+    recipe: Mapping[str, object]
+    """The plan's recipe, without its schema."""
+    seed: int
+    """For the split into training and held-out rows."""
+    group: str | None = None
+    """Column of rows that belong together."""
+    phase_seconds: int = 60
+    """How long a phase waits."""
+    patience_seconds: int = 3600
+    """How long a paused run waits for an absent site."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Choice:
+    """What the person asked for."""
+
+    recipe: str = "glm"
+    """``glm`` or ``mlp``."""
+    nodes: int | None = None
+    """Use only the first so many sites."""
+    rounds: int | None = None
+    """End after so many rounds at most."""
+    seed: int = 0
+    """For everything that is drawn."""
+
+    def document(self) -> dict[str, object]:
+        """Return the plan's recipe, without its schema: describe and evaluate take a round each, the rest fits."""
+        body: dict[str, object] = {"recipe": self.recipe, "seed": self.seed}
+        if self.rounds is not None:
+            body["max_steps" if self.recipe == "glm" else "rounds"] = self.rounds - 2
+        return body
+
+    def first(self, tables: Mapping[str, pathlib.Path]) -> dict[str, pathlib.Path]:
+        """Return the tables of the sites that take part."""
+        return dict(list(tables.items())[: self.nodes])
+
+
+def hospitals(folder: pathlib.Path, choice: Choice) -> Script:
+    """Return five simulated hospitals: 569 real patients of scikit-learn's breast-cancer set, dealt out by seed."""
+    tables = choice.first(samples.hospitals(folder, seed=choice.seed))
+    drafted = infer.infer_columns(list(tables.values()), "diagnosis")
+    return Script(
+        title="Is this breast tumour malignant?",
+        why="who should be examined further",
+        sdg="3.4",
+        tables=tables,
+        specs=drafted.columns,
+        recipe=choice.document(),
+        seed=choice.seed,
+    )
+
+
+def heart(folder: pathlib.Path, data: pathlib.Path, choice: Choice) -> Script:
+    """Return heart disease in four real hospitals, from the UCI files in ``data``; raises ``errors.TableError``."""
+    return Script(
+        title="Does this person have heart disease?",
+        why="who should be examined further",
+        sdg="3.4",
+        tables=choice.first(samples.heart(data, folder)),
+        specs=samples.heart_columns(),
+        recipe=choice.document(),
+        seed=choice.seed,
+    )
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class OwnTable:
+    """Anybody's table."""
+
+    path: pathlib.Path
+    site: str
+    """Column that says where a record comes from."""
+    target: str
+    """Column to predict."""
+    group: str | None = None
+    """Column of rows that belong together."""
+
+
+def table(folder: pathlib.Path, own: OwnTable, choice: Choice) -> tuple[Script, tuple[str, ...]]:
+    """Return one site for each value of a column, and what was decided about the columns.
+
+    Raises:
+        errors.TableError: the file cannot be used, naming what to mend.
+    """
+    tables = choice.first(samples.by_site(own.path, own.site, folder))
+    drop = () if own.group is None else (own.group,)
+    drafted = infer.infer_columns(list(tables.values()), own.target, drop=drop)
+    specs = drafted.columns
+    if own.group is not None:
+        specs = (*specs, columns.ColumnSpec(own.group, columns.Kind.CATEGORY, role=columns.Role.GROUP))
+    script = Script(
+        title=f"Predict {own.target}",
+        why="as its owners decide",
+        sdg="17.18",
+        tables=tables,
+        specs=specs,
+        recipe=choice.document(),
+        seed=choice.seed,
+        group=own.group,
+    )
+    return script, drafted.notices

@@ -1,0 +1,172 @@
+"""What the signatures of one attempt prove: its inputs, its certificate, who left the run.
+
+A node asks before it commits, reveals or reads, and ``run verify`` asks afterwards; both hold everything against the
+roster's keys, so that a lying ledger fails here (secure-aggregation section 4, steps 2 to 4). Bytes behind the digests
+are checked in ``learning/secagg``; what a node may sign itself is ``committing``'s.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+
+from aicommons.domain import encoding, errors, events, ids, messages, run, signature
+from aicommons.learning.secagg import layout
+from aicommons.protocol import view as views
+
+LEAST_PARTICIPANTS = 3
+
+Message = events.Submitted | events.Committed | events.Revealed | events.Resulted
+"""A signed message of a round, as the ledger shows it."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Evidence:
+    """The signed part of one attempt."""
+
+    place: encoding.Place
+    """Where the signatures are valid."""
+    roster: events.RosterFixed
+    """Whose keys count; pinned by the operator, or recomputed by who verifies."""
+    layout: layout.Layout
+    """Columns and quorum."""
+    sid: bytes
+    """The session that every message must name, 32 bytes."""
+    seen: views.AttemptView
+    """The ledger's view of the attempt."""
+    verified: dict[events.Event, bool] = dataclasses.field(default_factory=dict)
+    """Messages whose signature was checked before, and whether it held."""
+
+    @property
+    def participants(self) -> tuple[int, ...]:
+        """The set S, ascending."""
+        return participants_of(self.roster, self.seen)
+
+    def is_signed(self, member: int, sent: Message) -> bool:
+        """Return whether ``sent`` is ``member``'s and signed by its key in the roster; total, never raises."""
+        known = self.verified.get(sent)
+        if known is None:
+            known = is_signed(self.place, self.roster, signed_part(sent), sent.signature)
+            self.verified[sent] = known
+        return known and sent.member_id == member
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Inputs:
+    """The participant set of an attempt and the digests that a Commit binds."""
+
+    headers: dict[int, bytes]
+    """Participant -> header digest, ascending."""
+    set_digest: bytes
+    input_digest: bytes
+
+
+def participants_of(roster: events.RosterFixed, seen: views.AttemptView) -> tuple[int, ...]:
+    """Return the member ids of an attempt's participant set, ascending."""
+    return tuple(member for index, member in enumerate(roster.member_ids) if seen.set_bits >> index & 1)
+
+
+def inputs_of(evidence: Evidence) -> Inputs:
+    """Return the attempt's inputs after checking who signed them.
+
+    Raises:
+        errors.AggregationRefused: ``set-too-small``, ``submit-missing``, ``submit-session`` or ``submit-signature``.
+    """
+    participants = evidence.participants
+    least = max(LEAST_PARTICIPANTS, evidence.layout.faults + 2)
+    if len(participants) < least:
+        raise errors.AggregationRefused(
+            f"the participant set has {len(participants)} members, at least {least} are needed", reason="set-too-small"
+        )
+    headers = {}
+    for member in participants:
+        sent = evidence.seen.submits.get(member)
+        if sent is None:
+            raise errors.AggregationRefused("a participant sent nothing", reason="submit-missing", member=member)
+        if sent.sid != evidence.sid:
+            raise errors.AggregationRefused(
+                "a participant starts from another state", reason="submit-session", member=member
+            )
+        if not evidence.is_signed(member, sent):
+            raise errors.AggregationRefused("a Submit is not signed", reason="submit-signature", member=member)
+        headers[member] = bytes(sent.header_digest)
+    return Inputs(
+        headers,
+        encoding.set_digest(participants),
+        encoding.input_digest(evidence.sid, participants, list(headers.values())),
+    )
+
+
+def certified(evidence: Evidence, inputs: Inputs) -> dict[int, events.Committed]:
+    """Return the Commits over exactly these inputs whose signatures hold against the roster.
+
+    Raises:
+        errors.AggregationRefused: ``no-certificate``: fewer than a quorum, or a column without one.
+    """
+    valid = {}
+    for member, sent in evidence.seen.commits.items():
+        named = (sent.sid, sent.set_digest, sent.input_digest)
+        same = named == (evidence.sid, inputs.set_digest, inputs.input_digest)
+        if same and evidence.is_signed(member, sent):
+            valid[member] = sent
+    if not is_certificate(evidence, valid):
+        raise errors.AggregationRefused(
+            f"{len(valid)} valid Commits are no certificate, {evidence.layout.quorum} are needed",
+            reason="no-certificate",
+        )
+    return valid
+
+
+def is_certificate(evidence: Evidence, commits: Mapping[int, events.Committed]) -> bool:
+    """Return whether equal Commits of these members are a quorum with one from every column."""
+    return evidence.layout.is_certified_by([evidence.roster.member_ids.index(member) for member in commits])
+
+
+def due_reveals(evidence: Evidence, commits: Mapping[int, events.Committed]) -> frozenset[int]:
+    """Return which of the certified members have to reveal before a round may be read.
+
+    A Commit may come after its round was unmasked by the others, and its Reveal then never: it is not waited for when
+    the Commits before it are a certificate of which each was opened.
+    """
+    ordered = sorted(commits.values(), key=lambda sent: (sent.at.block, sent.at.index))
+    before: dict[int, events.Committed] = {}
+    for sent in ordered:
+        if sent.member_id not in evidence.seen.reveals and is_certificate(evidence, before):
+            break
+        before[sent.member_id] = sent
+    return frozenset(before) | (frozenset(commits) & frozenset(evidence.seen.reveals))
+
+
+def is_signed(
+    place: encoding.Place, roster: events.RosterFixed, message: messages.Message, signed: bytes
+) -> bool:
+    """Return whether a message was signed by the roster's key of the member that it names; total, never raises."""
+    member = getattr(message, "member_id", None)
+    if member not in roster.member_ids:
+        return False
+    key = roster.node_keys[roster.member_ids.index(member)]
+    return signature.is_signed_by(encoding.message_digest(place, message), signed, key)
+
+
+def has_left(current: views.RunView, run_id: ids.RunId, member: int, place: encoding.Place) -> bool:
+    """Return whether ``member`` left the run by an exit that it signed, on demand or in advance at enrolment."""
+    left, roster = current.exits.get(member), current.roster
+    if left is None or roster is None:
+        return False
+    signed = left.signature
+    enrolled = current.enrolled.get(member)
+    in_advance = left.last_round == messages.ANY_ROUND and not signed
+    if in_advance and enrolled is not None and enrolled.absence is run.Absence.EXIT:
+        signed = enrolled.exit_signature
+    return is_signed(place, roster, messages.Exit(run_id, ids.MemberId(member), left.last_round), signed)
+
+
+def signed_part(sent: Message) -> messages.Message:
+    """Return what the signature beside a message is over."""
+    match sent:
+        case events.Submitted():
+            return messages.Submit(sent.sid, sent.member_id, sent.header_digest)
+        case events.Committed():
+            return messages.Commit(sent.sid, sent.member_id, sent.set_digest, sent.input_digest, sent.masks)
+        case events.Revealed():
+            return messages.Reveal(sent.sid, sent.member_id, sent.salt, sent.mine, sent.document)
+        case events.Resulted():
+            return messages.Result(sent.sid, sent.member_id, sent.sum_digest, sent.state_digest)

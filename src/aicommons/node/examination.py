@@ -1,0 +1,146 @@
+"""What an examination of a run works with: its records, its blobs, what was found, and how a mismatch gets its name.
+
+Used by the ``verification`` modules only. What is checked, and in which order, is theirs.
+"""
+
+import collections
+import contextlib
+import dataclasses
+from collections.abc import Iterator
+
+from aicommons.domain import encoding, errors, events, ids
+from aicommons.learning import evaluation
+from aicommons.node import agent as agents
+from aicommons.protocol import ports
+from aicommons.protocol import view as views
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class VerifyingReader:
+    """Somebody who may read the run's sums: problem owner or named auditor, or a participant that kept its key."""
+
+    member_id: ids.MemberId
+    secret: bytes = dataclasses.field(repr=False)
+    """Scalar of the point in the run's terms, or the participant's epoch key; 32 bytes."""
+
+
+class Findings:
+    """What was checked and how often, and what could not be checked."""
+
+    def __init__(self) -> None:
+        self._counts: collections.Counter[str] = collections.Counter()
+        self._absent: dict[str, list[int | None]] = collections.defaultdict(list)
+        self._gaps: list[str] = []
+        self.figures: evaluation.Metrics | None = None
+        """Figures of the newest state that was judged, when the sums could be read."""
+
+    def passed(self, kind: str, number: int = 1) -> None:
+        """Count ``number`` things of a kind that hold."""
+        self._counts[kind] += number
+
+    def count(self, kind: str) -> int:
+        """Return how many things of a kind hold."""
+        return self._counts[kind]
+
+    def absent(self, kind: str, round_index: int | None) -> None:
+        """Note a blob that the store does not have."""
+        self._absent[kind].append(round_index)
+
+    def gap(self, text: str) -> None:
+        """Note in words what could not be checked."""
+        if text not in self._gaps:
+            self._gaps.append(text)
+
+    def gaps(self) -> tuple[str, ...]:
+        """Return what could not be checked, in words."""
+        return (*self._gaps, *(_absence(kind, rounds) for kind, rounds in self._absent.items()))
+
+
+class Blobs:
+    """The store, believed in nothing: bytes come back only if they are those of their digest."""
+
+    def __init__(self, store: ports.Store, findings: Findings) -> None:
+        self._store = store
+        self._findings = findings
+
+    def get(self, kind: str, digest: bytes, limit: int, round_index: int | None = None) -> bytes | None:
+        """Return the bytes of ``digest``, or ``None`` when they are not there (any more), which is noted.
+
+        Raises:
+            errors.DigestMismatch: the store has other bytes.
+            errors.StoreRefused: they are longer than ``limit``.
+            errors.StoreUnreachable: the store does not answer.
+        """
+        try:
+            data = self._store.get(digest, limit)
+        except errors.BlobNotFound:
+            self._findings.absent(kind, round_index)
+            return None
+        except errors.DigestMismatch as err:
+            raise errors.DigestMismatch(f"the store has other bytes than this {kind}", expected=digest.hex()) from err
+        got = ids.digest(data)
+        if got != digest:
+            raise errors.DigestMismatch(
+                f"the store has other bytes than this {kind}", expected=digest.hex(), got=got.hex()
+            )
+        return data
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Case:
+    """A run under examination, its roster and keys already checked."""
+
+    run_id: ids.RunId
+    current: views.RunView
+    place: encoding.Place
+    roster: events.RosterFixed
+    committee: agents.Committee
+    terms: agents.Terms | None
+    """``None`` when the store has lost plan or terms."""
+    reader: VerifyingReader | None
+    blobs: Blobs
+    findings: Findings
+
+
+@contextlib.contextmanager
+def naming(record: str) -> Iterator[None]:
+    """Turn any expected error into the one that says which record does not match.
+
+    Raises:
+        errors.VerificationFailed: instead of every other permanent error; temporary ones pass.
+    """
+    try:
+        yield
+    except errors.VerificationFailed:
+        raise
+    except errors.AggregationRefused as err:
+        places = [record, f"member {err.member}" if err.member is not None else None, err.which]
+        which = ", ".join(place for place in places if place is not None)
+        raise errors.VerificationFailed(f"{err.message} ({err.reason})", which=which) from err
+    except errors.PermanentError as err:
+        which = record if err.which is None else f"{record}, {err.which}"
+        raise errors.VerificationFailed(err.message, which=which, expected=err.expected, got=err.got) from err
+
+
+def check_equal(message: str, *, which: str, expected: object, got: object) -> None:
+    """Compare what must be equal; bytes are shown by their first eight.
+
+    Raises:
+        errors.VerificationFailed: they differ.
+    """
+    if expected != got:
+        raise errors.VerificationFailed(message, which=which, expected=_shown(expected), got=_shown(got))
+
+
+def _shown(value: object) -> object:
+    if isinstance(value, bytes):
+        return value.hex()[:16] + "…" if value else "nothing"
+    return value
+
+
+def _absence(kind: str, rounds: list[int | None]) -> str:
+    known = sorted({index for index in rounds if index is not None})
+    where = "" if not known else f" of round {known[0]}"
+    if len(known) > 1:
+        where = f" of rounds {known[0]} to {known[-1]}"
+    return f"{len(rounds)} {kind}{'s' if len(rounds) > 1 else ''}{where}: not in the store (erased after the retention time?)"

@@ -1,0 +1,247 @@
+"""Verifying what a run's attempts add up to: one participant set, an agreed state, a model with sources and shares.
+
+Called by ``verification`` after every attempt was checked by itself. It leaves out what a model may be used for, and
+consents: whether they were live is the contract's record.
+"""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+
+from aicommons.domain import documents, encoding, errors, events, ids, run
+from aicommons.learning import evaluation
+from aicommons.node import agent as agents
+from aicommons.node import attempt_verification, concluding, evidence, examination
+
+ALL_SHARES = 1_000_000
+"""Ownership is counted in millionths (contracts, invariant 8)."""
+
+Known = Mapping[int, attempt_verification.KnownState]
+"""Position -> state, as far as states are known."""
+
+
+def check_set(case: examination.Case, outcomes: Sequence[attempt_verification.Outcome]) -> frozenset[int]:
+    """Return the participant set that was released, after checking that only signed exits made it smaller.
+
+    Raises:
+        errors.VerificationFailed: two sets in one run, or an exit that its member did not sign.
+    """
+    for member in case.current.exits:
+        if not evidence.has_left(case.current, case.run_id, member, case.place):
+            raise errors.VerificationFailed("it is not signed by its member's key", which=f"Exit of member {member}")
+    fixed = [outcome for outcome in outcomes if outcome.committed_at is not None]
+    fixed.sort(key=lambda outcome: _order(outcome.committed_at))
+    members = frozenset(fixed[0].participants) if fixed else frozenset()
+    for outcome in fixed:
+        which = f"round {outcome.at[0]} attempt {outcome.at[1]}, participant set"
+        for member in sorted(members ^ frozenset(outcome.participants)):
+            left = case.current.exits.get(member)
+            if member not in members or left is None or _order(left.at) > _order(outcome.committed_at):
+                raise errors.VerificationFailed(
+                    f"member {member} {'left' if member in members else 'joined'} without a signed Exit",
+                    which=which,
+                    expected=sorted(members),
+                    got=list(outcome.participants),
+                )
+        members = frozenset(outcome.participants)
+    if fixed:
+        case.findings.passed("set", len(fixed[0].participants))
+    return members - frozenset(case.current.exits)
+
+
+def check_sessions(outcomes: Sequence[attempt_verification.Outcome]) -> None:
+    """Check that no session was used twice.
+
+    Raises:
+        errors.VerificationFailed: two attempts have one session id.
+    """
+    first: dict[bytes, tuple[int, int]] = {}
+    for outcome in outcomes:
+        other = first.setdefault(outcome.sid, outcome.at) if outcome.sid else outcome.at
+        if other != outcome.at:
+            raise errors.VerificationFailed(
+                f"its session is that of round {other[0]} attempt {other[1]}",
+                which=f"round {outcome.at[0]} attempt {outcome.at[1]}",
+            )
+
+
+def check_agreed(case: examination.Case, known: Known) -> None:
+    """Check that a quorum named the agreed state, in Results or in the Submits of the next round.
+
+    Raises:
+        errors.VerificationFailed: it did not, or the run is over with less than its state says.
+    """
+    agreed, state = case.current.agreed, case.current.state
+    if agreed is None:
+        if state in (run.RunState.COMPLETED, run.RunState.ENDED):
+            raise errors.VerificationFailed("the run is over without an agreed state", which=f"run state {state.name}")
+        return
+    which = f"agreed state after {agreed.rounds_done} rounds"
+    votes = _votes(case, agreed)
+    if votes < case.committee.layout.quorum:
+        raise errors.VerificationFailed(
+            "no quorum named this session and state", which=which, expected=case.committee.layout.quorum, got=votes
+        )
+    state_known = known.get(agreed.rounds_done)
+    if state_known is not None:
+        check_names_state(case, state_known.digest, which)
+    case.findings.passed("agreed", votes)
+
+
+def _votes(case: examination.Case, agreed: events.StateAgreed) -> int:
+    """Return how many checked messages name the agreed session and state."""
+    votes = 0
+    for (round_index, _), seen in case.current.attempts.items():
+        if not any(agreed.state_digest):
+            named = [sent.sid for sent in seen.submits.values() if round_index == agreed.rounds_done]
+            votes = max(votes, named.count(agreed.sid))
+        elif round_index == agreed.rounds_done - 1:
+            claimed = [(sent.sid, sent.state_digest) for sent in seen.results.values()]
+            votes = max(votes, claimed.count((agreed.sid, agreed.state_digest)))
+    return votes
+
+
+def check_names_state(case: examination.Case, state_digest: bytes, which: str) -> None:
+    """Check that a state is the one that was agreed: named in Results, or bound by the agreed session's id.
+
+    Raises:
+        errors.VerificationFailed: it is another.
+    """
+    agreed = case.current.agreed
+    if agreed is None:
+        raise errors.VerificationFailed("no state was agreed", which=which)
+    if any(agreed.state_digest):
+        examination.check_equal("another state was agreed", which=which, expected=agreed.state_digest, got=state_digest)
+        return
+    numbers = [attempt for round_index, attempt in case.current.attempts if round_index == agreed.rounds_done]
+    keys = [encoding.AttemptKey(case.run_id, agreed.rounds_done, attempt) for attempt in numbers]
+    sids = [encoding.session_id(case.place, key, state_digest, case.committee.digest) for key in keys]
+    if agreed.sid not in sids:
+        raise errors.VerificationFailed(
+            "the session that a quorum named starts from another state",
+            which=which,
+            expected=agreed.sid.hex()[:16] + "…",
+            got=[sid.hex()[:16] + "…" for sid in sids],
+        )
+
+
+def check_model(
+    case: examination.Case, members: frozenset[int], known: Known, problem_owner: ids.MemberId | None
+) -> None:
+    """Check the registered model against the run: state, plan, sources, shares and card.
+
+    Raises:
+        errors.VerificationFailed: naming the field that is another.
+    """
+    model, agreed = case.current.model, case.current.agreed
+    if model is None:
+        if case.current.shares:
+            raise errors.VerificationFailed("there are shares without a model", which="registered model")
+        case.findings.gap("no model is registered (yet)")
+        return
+    rounds_done = agreed.rounds_done if agreed is not None else 0
+    examination.check_equal(
+        "it has another number of rounds", which="registered model, rounds", expected=rounds_done, got=model.rounds_done
+    )
+    examination.check_equal(
+        "it names another plan", which="registered model, plan", expected=bytes(case.current.spec.plan), got=model.plan
+    )
+    state_known = known.get(rounds_done)
+    if state_known is not None:
+        examination.check_equal(
+            "it is another state than the one agreed",
+            which="registered model, state digest",
+            expected=state_known.digest,
+            got=model.state_digest,
+        )
+    check_names_state(case, model.state_digest, "registered model, state digest")
+    _check_sources(case, model, members)
+    case.findings.passed("model")
+    _check_shares(case, members, problem_owner)
+    _check_card(case, model, members)
+
+
+def _check_sources(case: examination.Case, model: events.ModelRegistered, members: frozenset[int]) -> None:
+    """Check that the model's lineage is what the participants enrolled with."""
+    expected = []
+    for member in sorted(members):
+        enrolled = case.current.enrolled[member]
+        version, consent = enrolled.version, enrolled.consent_id
+        expected.append(events.Source(ids.MemberId(member), enrolled.dataset_id, version, consent))
+    for right, got in zip(expected, model.sources, strict=False):
+        for field in dataclasses.fields(events.Source):
+            examination.check_equal(
+                f"it is another {field.name} than the member enrolled with",
+                which=f"registered model, source of member {right.member_id}",
+                expected=getattr(right, field.name),
+                got=getattr(got, field.name),
+            )
+    examination.check_equal(
+        "it has another number of sources than the run has participants",
+        which="registered model, sources",
+        expected=len(expected),
+        got=len(model.sources),
+    )
+
+
+def _check_shares(case: examination.Case, members: frozenset[int], problem_owner: ids.MemberId | None) -> None:
+    """Check that the shares are split as the RunSpec says: solver, problem owner, the rest equally, lowest ids first."""
+    shares, spec = case.current.shares, case.current.spec
+    examination.check_equal("they do not add up", which="shares", expected=ALL_SHARES, got=sum(shares.values()))
+    expected: dict[int, int] = {int(spec.solver): spec.solver_shares}
+    rest, left_over = divmod(ALL_SHARES - spec.solver_shares - spec.owner_shares, max(1, len(members)))
+    for place, member in enumerate(sorted(members)):
+        expected[member] = expected.get(member, 0) + rest + (1 if place < left_over else 0)
+    owner = problem_owner if problem_owner is not None else _owner(shares, expected)
+    if owner is not None:
+        expected[owner] = expected.get(owner, 0) + spec.owner_shares
+    for member in sorted(expected.keys() | shares.keys()):
+        examination.check_equal(
+            "it is not what the run's terms say",
+            which=f"shares of member {member}",
+            expected=expected.get(member, 0),
+            got=shares.get(member, 0),
+        )
+    case.findings.passed("shares", ALL_SHARES)
+    if problem_owner is None and spec.owner_shares:
+        case.findings.gap(f"whether member {owner}, who holds the problem owner's shares, stated the problem")
+
+
+def _owner(shares: Mapping[int, int], expected: Mapping[int, int]) -> int | None:
+    """Return who holds more than expected: that must be the problem owner, whom the run's own record does not name."""
+    more = [member for member, held in shares.items() if held > expected.get(member, 0)]
+    return more[0] if more else None
+
+
+def _check_card(case: examination.Case, model: events.ModelRegistered, members: frozenset[int]) -> None:
+    """Check what the model's card says of the run; its words on use are its author's."""
+    with examination.naming("model card"):
+        raw = case.blobs.get("model card", model.card, agents.MOST_DOCUMENT)
+        if raw is None:
+            return
+        card = documents.ModelCard.decode(raw)
+    right: dict[str, object] = {"run": ids.format_id(case.run_id), "rounds": model.rounds_done, "participants": len(members)}
+    if case.terms is not None:
+        right |= {"title": case.terms.plan.title, "privacy": case.terms.terms.privacy}
+    for field, expected in right.items():
+        examination.check_equal(
+            "it says another thing than the run", which=f"model card, {field}", expected=expected, got=getattr(card, field)
+        )
+    case.findings.passed("card")
+    if case.findings.figures is not None:
+        _check_figures(card, case.findings.figures)
+        case.findings.passed("figures")
+
+
+def _check_figures(card: documents.ModelCard, figures: evaluation.Metrics) -> None:
+    computed = concluding.in_words(figures)
+    for name in sorted(computed.keys() | card.metrics.keys()):
+        examination.check_equal(
+            "it is not the figure of the agreed sums",
+            which=f"model card, {name}",
+            expected=computed.get(name),
+            got=card.metrics.get(name),
+        )
+
+
+def _order(at: events.Position | None) -> tuple[int, int]:
+    return (at.block, at.index) if at is not None else (0, 0)

@@ -1,0 +1,83 @@
+"""Killing anything anywhere is safe: nodes, store and ledger are killed at random and the run ends as if nothing was."""
+
+import dataclasses
+import pathlib
+import random
+import threading
+import urllib.parse
+
+import pytest
+
+from aicommons.cli import demonstration, scripts
+from aicommons.domain import errors, run
+from tests.e2e import conftest
+
+KILLS = 20
+
+
+def _is_over(stage: demonstration.Stage) -> bool:
+    try:
+        current = stage.view()
+    except errors.TemporaryError:
+        return False
+    return current.state.is_over and current.model is not None
+
+
+def _port(url: str) -> str:
+    return str(urllib.parse.urlsplit(url).port)
+
+
+@pytest.mark.e2e
+@pytest.mark.timeout(240)
+def test_twenty_kills_change_nothing_but_the_time(tmp_path: pathlib.Path) -> None:
+    """After 20 random SIGKILLs the run completes, verifies, has one set, and no session has two headers."""
+    rng = random.Random(7)
+    script = scripts.hospitals(tmp_path / "tables", scripts.Choice())
+    with conftest.staged(script, tmp_path) as stage:
+        settings = stage.solver.home.settings()
+        restarts = {f"node {site.name}": ("node", "start") for site in stage.sites}
+        restarts["ledger"] = ("ledger", "start", "--port", _port(settings.rpc))
+        restarts["store"] = ("store", "start", "--port", _port(settings.store))
+        pause = threading.Event()
+        for _ in range(KILLS):
+            pause.wait(rng.uniform(0.05, 0.4))
+            name = rng.choice(sorted(restarts))
+            stage.processes.kill(name)
+            stage.processes.restart(name, *restarts[name])
+        conftest.wait_until(lambda: _is_over(stage), seconds=120, what="the end of the run")
+        current = stage.view()
+        assert current.state is run.RunState.COMPLETED
+        commits = [sent for attempt in current.attempts.values() for sent in attempt.commits.values()]
+        assert len({sent.set_digest for sent in commits}) == 1
+        headers = [sent for attempt in current.attempts.values() for sent in attempt.submits.values()]
+        assert len({(sent.sid, sent.member_id) for sent in headers}) == len(headers)
+        assert len({sent.header_digest for sent in headers}) == len(headers)
+        verdict = stage.processes.call(
+            stage.problem_owner.home.path, "run", "verify", "0x" + stage.run_id.hex()
+        )
+        assert verdict["verified"], verdict["problem"]
+
+
+@pytest.mark.e2e
+@pytest.mark.timeout(180)
+def test_node_that_never_returns_ends_the_run_at_its_last_agreed_state(tmp_path: pathlib.Path) -> None:
+    """The agreed state is kept and written down with its owners, and every remaining site has its own figures."""
+    script = scripts.hospitals(tmp_path / "tables", scripts.Choice(recipe="mlp"))
+    script = dataclasses.replace(script, phase_seconds=4, patience_seconds=3)
+    with conftest.staged(script, tmp_path) as stage:
+        conftest.wait_until(lambda: stage.view().round_index >= 2, seconds=60, what="the second round")
+        gone = stage.sites[0]
+        stage.processes.kill(f"node {gone.name}")
+        conftest.wait_until(lambda: _is_over(stage), seconds=90, what="the end of the run")
+        current = stage.view()
+        assert current.state is run.RunState.ENDED
+        assert current.reason is run.Reason.PATIENCE_OVER
+        assert current.agreed is not None and current.agreed.rounds_done >= 2
+        assert sum(current.shares.values()) == 1_000_000
+        for site in stage.sites[1:]:
+            kept = site.journal()
+            conftest.wait_until(lambda kept=kept: kept.report(stage.run_id) is not None, seconds=20, what="a report")
+            state = kept.state(stage.run_id, current.agreed.rounds_done)
+            assert state is not None
+            kept.close()
+
