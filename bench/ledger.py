@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, cast
 
 import urllib3
 import web3
@@ -125,7 +125,7 @@ def web3_sender(url: str) -> Callable[[str], None]:
     client = web3.Web3(web3.HTTPProvider(url))
 
     def send(raw: str) -> None:
-        tx_hash = client.eth.send_raw_transaction(web3.types.HexBytes(raw))
+        tx_hash = client.eth.send_raw_transaction(cast(Any, raw))
         if client.eth.wait_for_transaction_receipt(tx_hash, poll_latency=0.001)["status"] != 1:
             raise RuntimeError(f"transaction {tx_hash.hex()} failed")
 

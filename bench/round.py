@@ -124,7 +124,7 @@ def in_processes(nodes: int, rounds: int) -> dict[str, object]:
         script = scripts.Script("bench", "none", "3.4", tables, specs, options, seed=0)
         passphrase = demonstration.new_passphrase()
         with processes.Processes(passphrase) as running:
-            stage = demonstration.set_stage(script, root / "homes", running, passphrase, lambda _: None)
+            stage = demonstration.set_stage(script, root / "homes", running, passphrase=passphrase, say=lambda _: None)
             memory.wanted.set()
             seconds, shown, last = [], 0, time.perf_counter()
             waiting = threading.Event()

@@ -183,12 +183,12 @@ def main() -> None:
     lengths = [100_000, 1_000_000, *([10_000_000] if options.large else [])]
     heading = f"{'role':12}{'nodes':>6}{'words':>10}{'columns':>9}{'ms':>10}{'x memcpy':>10}{'x plain sum':>13}"
     if not options.json:
-        print(f"{machine()}; medians of {options.repeats}; suite AES, 32-bit words, one thread\n{heading}")  # noqa: T201 - the table is the purpose
+        print(f"{machine()}; medians of {options.repeats}; suite AES, 32-bit words, one thread\n{heading}")
     for words in lengths:
         for members in (3, 5, 20):
             for row in measure(members, words, options.repeats):
                 line = "{role:12}{nodes:>6}{words:>10}{columns:>9}{ms:>10}{x_memcpy:>10}{x_plain_sum:>13}"
-                print(json.dumps(row) if options.json else line.format(**row))  # noqa: T201 - the table is the purpose
+                print(json.dumps(row) if options.json else line.format(**row))
 
 
 if __name__ == "__main__":

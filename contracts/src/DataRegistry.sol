@@ -19,16 +19,12 @@ contract DataRegistry is IDataRegistry, EIP712 {
     mapping(bytes32 consentId => Consent) private _consents;
     mapping(uint256 datasetId => uint256) private _given;
 
-    constructor(
-        IMembership membership
-    ) EIP712("AI Commons Data Registry", "1") {
+    constructor(IMembership membership) EIP712("AI Commons Data Registry", "1") {
         (_membership, _deployer) = (membership, msg.sender);
     }
 
     /// @inheritdoc IDataRegistry
-    function bindRuns(
-        address runs
-    ) external {
+    function bindRuns(address runs) external {
         if (msg.sender != _deployer || _runs != address(0) || runs.code.length == 0) {
             revert DataRegistryBindRefused(msg.sender, runs);
         }
@@ -36,15 +32,10 @@ contract DataRegistry is IDataRegistry, EIP712 {
         emit RunsBound(runs);
     }
 
-    // --------------------------------------------------------------------------------------------------------- datasets
+    // -------------------------------------------------------------------------------------------------------- datasets
 
     /// @inheritdoc IDataRegistry
-    function list(
-        bytes32 card,
-        bytes32 policy,
-        bool freeCommons,
-        uint256 price
-    ) external returns (uint256 datasetId) {
+    function list(bytes32 card, bytes32 policy, bool freeCommons, uint256 price) external returns (uint256 datasetId) {
         uint256 owner = _activeCaller();
         if (card == 0 || policy == 0) revert DataRegistryDigestMissing();
         datasetId = ++_count;
@@ -53,11 +44,7 @@ contract DataRegistry is IDataRegistry, EIP712 {
     }
 
     /// @inheritdoc IDataRegistry
-    function publishVersion(
-        uint256 datasetId,
-        bytes32 card,
-        bytes32 policy
-    ) external {
+    function publishVersion(uint256 datasetId, bytes32 card, bytes32 policy) external {
         Dataset storage stored = _owned(datasetId);
         if (card == 0 || policy == 0) revert DataRegistryDigestMissing();
         if (stored.state == DatasetState.Retired) revert DataRegistryWrongState(datasetId, stored.state);
@@ -67,37 +54,29 @@ contract DataRegistry is IDataRegistry, EIP712 {
     }
 
     /// @inheritdoc IDataRegistry
-    function suspend(
-        uint256 datasetId
-    ) external {
+    function suspend(uint256 datasetId) external {
         _move(datasetId, DatasetState.Listed, DatasetState.Suspended);
         emit DatasetSuspended(datasetId);
     }
 
     /// @inheritdoc IDataRegistry
-    function resume(
-        uint256 datasetId
-    ) external {
+    function resume(uint256 datasetId) external {
         _move(datasetId, DatasetState.Suspended, DatasetState.Listed);
         emit DatasetResumed(datasetId);
     }
 
     /// @inheritdoc IDataRegistry
-    function retire(
-        uint256 datasetId
-    ) external {
+    function retire(uint256 datasetId) external {
         Dataset storage stored = _owned(datasetId);
         if (stored.state == DatasetState.Retired) revert DataRegistryWrongState(datasetId, stored.state);
         stored.state = DatasetState.Retired;
         emit DatasetRetired(datasetId);
     }
 
-    // ---------------------------------------------------------------------------------------------------------- consent
+    // --------------------------------------------------------------------------------------------------------- consent
 
     /// @inheritdoc IDataRegistry
-    function give(
-        ConsentTerms calldata terms
-    ) external returns (bytes32 consentId) {
+    function give(ConsentTerms calldata terms) external returns (bytes32 consentId) {
         Dataset storage stored = _owned(terms.datasetId);
         if (stored.state == DatasetState.Retired) revert DataRegistryWrongState(terms.datasetId, stored.state);
         if (terms.purpose == 0 || terms.maxUses == 0 || terms.expiry <= block.timestamp) {
@@ -110,9 +89,7 @@ contract DataRegistry is IDataRegistry, EIP712 {
     }
 
     /// @inheritdoc IDataRegistry
-    function revoke(
-        bytes32 consentId
-    ) external {
+    function revoke(bytes32 consentId) external {
         if (_holderOf(consentId) != msg.sender) {
             revert DataRegistryNotOwner(_consents[consentId].terms.datasetId, msg.sender);
         }
@@ -120,11 +97,7 @@ contract DataRegistry is IDataRegistry, EIP712 {
     }
 
     /// @inheritdoc IDataRegistry
-    function revokeBySignature(
-        bytes32 consentId,
-        uint256 deadline,
-        bytes calldata signature
-    ) external {
+    function revokeBySignature(bytes32 consentId, uint256 deadline, bytes calldata signature) external {
         if (block.timestamp > deadline) revert DataRegistryDeadlinePassed(deadline);
         bytes32 message = _hashTypedDataV4(keccak256(abi.encode(REVOKE, consentId, deadline)));
         (address signer,,) = ECDSA.tryRecoverCalldata(message, signature);
@@ -133,13 +106,10 @@ contract DataRegistry is IDataRegistry, EIP712 {
     }
 
     /// @inheritdoc IDataRegistry
-    function use(
-        bytes32 consentId,
-        bytes32 runId,
-        bytes32 purpose,
-        bytes32 problem,
-        uint256 grantee
-    ) external returns (uint256 datasetId, uint32 version) {
+    function use(bytes32 consentId, bytes32 runId, bytes32 purpose, bytes32 problem, uint256 grantee)
+        external
+        returns (uint256 datasetId, uint32 version)
+    {
         if (msg.sender != _runs) revert DataRegistryNotRuns(msg.sender);
         Consent storage stored = _consents[consentId];
         datasetId = stored.terms.datasetId;
@@ -149,12 +119,10 @@ contract DataRegistry is IDataRegistry, EIP712 {
         return (datasetId, _datasets[datasetId].version);
     }
 
-    // ------------------------------------------------------------------------------------------------------------ views
+    // ----------------------------------------------------------------------------------------------------------- views
 
     /// @inheritdoc IDataRegistry
-    function isLive(
-        bytes32 consentId
-    ) public view returns (bool) {
+    function isLive(bytes32 consentId) public view returns (bool) {
         Consent storage stored = _consents[consentId];
         if (stored.revoked || block.timestamp >= stored.terms.expiry) return false;
         Dataset storage used = _datasets[stored.terms.datasetId];
@@ -162,13 +130,11 @@ contract DataRegistry is IDataRegistry, EIP712 {
     }
 
     /// @inheritdoc IDataRegistry
-    function canUse(
-        bytes32 consentId,
-        uint256 datasetId,
-        bytes32 purpose,
-        bytes32 problem,
-        uint256 grantee
-    ) public view returns (bool) {
+    function canUse(bytes32 consentId, uint256 datasetId, bytes32 purpose, bytes32 problem, uint256 grantee)
+        public
+        view
+        returns (bool)
+    {
         Consent storage stored = _consents[consentId];
         ConsentTerms storage terms = stored.terms;
         return isLive(consentId) && terms.datasetId == datasetId && terms.purpose == purpose
@@ -177,30 +143,22 @@ contract DataRegistry is IDataRegistry, EIP712 {
     }
 
     /// @inheritdoc IDataRegistry
-    function dataset(
-        uint256 datasetId
-    ) external view returns (Dataset memory) {
+    function dataset(uint256 datasetId) external view returns (Dataset memory) {
         return _datasets[datasetId];
     }
 
     /// @inheritdoc IDataRegistry
-    function ownerOf(
-        uint256 datasetId
-    ) external view returns (uint256) {
+    function ownerOf(uint256 datasetId) external view returns (uint256) {
         return _datasets[datasetId].owner;
     }
 
     /// @inheritdoc IDataRegistry
-    function consent(
-        bytes32 consentId
-    ) external view returns (Consent memory) {
+    function consent(bytes32 consentId) external view returns (Consent memory) {
         return _consents[consentId];
     }
 
     /// @inheritdoc IDataRegistry
-    function consentCount(
-        uint256 datasetId
-    ) external view returns (uint256) {
+    function consentCount(uint256 datasetId) external view returns (uint256) {
         return _given[datasetId];
     }
 
@@ -214,38 +172,28 @@ contract DataRegistry is IDataRegistry, EIP712 {
         return _runs;
     }
 
-    // ---------------------------------------------------------------------------------------------------------- private
+    // --------------------------------------------------------------------------------------------------------- private
 
-    function _revoke(
-        bytes32 consentId
-    ) private {
+    function _revoke(bytes32 consentId) private {
         Consent storage stored = _consents[consentId];
         if (stored.revoked) revert DataRegistryAlreadyRevoked(consentId);
         stored.revoked = true;
         emit ConsentRevoked(consentId, stored.terms.datasetId);
     }
 
-    function _move(
-        uint256 datasetId,
-        DatasetState from,
-        DatasetState to
-    ) private {
+    function _move(uint256 datasetId, DatasetState from, DatasetState to) private {
         Dataset storage stored = _owned(datasetId);
         if (stored.state != from) revert DataRegistryWrongState(datasetId, stored.state);
         stored.state = to;
     }
 
-    function _owned(
-        uint256 datasetId
-    ) private view returns (Dataset storage stored) {
+    function _owned(uint256 datasetId) private view returns (Dataset storage stored) {
         stored = _datasets[datasetId];
         if (stored.owner == 0 || stored.owner != _activeCaller()) revert DataRegistryNotOwner(datasetId, msg.sender);
     }
 
     /// @dev The account that gave the consent, even if its member left since.
-    function _holderOf(
-        bytes32 consentId
-    ) private view returns (address) {
+    function _holderOf(bytes32 consentId) private view returns (address) {
         uint256 owner = _datasets[_consents[consentId].terms.datasetId].owner;
         if (owner == 0) revert DataRegistryUnknownConsent(consentId);
         return _membership.accountOf(owner);

@@ -22,10 +22,7 @@ contract Membership is IMembership {
     mapping(bytes32 ballot => uint256) private _approvals;
     mapping(bytes32 ballot => mapping(address registrar => bool)) private _approved;
 
-    constructor(
-        address[] memory registrars,
-        uint256 approvals
-    ) {
+    constructor(address[] memory registrars, uint256 approvals) {
         if (approvals == 0 || approvals > registrars.length) {
             revert MembershipRegistrarsInvalid(registrars.length, approvals);
         }
@@ -39,13 +36,7 @@ contract Membership is IMembership {
     }
 
     /// @inheritdoc IMembership
-    function applyAs(
-        Kind kind,
-        address nodeKey,
-        bytes32 readerPoint,
-        bytes32 credential,
-        bytes32 profile
-    ) external {
+    function applyAs(Kind kind, address nodeKey, bytes32 readerPoint, bytes32 credential, bytes32 profile) external {
         if (nodeKey == address(0) || readerPoint == 0 || credential == 0) revert MembershipFieldMissing();
         if (_applications[msg.sender].account != address(0)) revert MembershipAlreadyApplied(msg.sender);
         Member memory wanted = Member(msg.sender, kind, Status.None, 0, nodeKey, readerPoint, credential, profile);
@@ -55,9 +46,7 @@ contract Membership is IMembership {
     }
 
     /// @inheritdoc IMembership
-    function admit(
-        address applicant
-    ) external returns (uint256 memberId) {
+    function admit(address applicant) external returns (uint256 memberId) {
         Member memory wanted = _applications[applicant];
         if (wanted.account == address(0)) revert MembershipNoApplication(applicant);
         if (!_approve(Decision.Admit, uint160(applicant))) return 0;
@@ -74,9 +63,7 @@ contract Membership is IMembership {
     }
 
     /// @inheritdoc IMembership
-    function suspend(
-        uint256 memberId
-    ) external {
+    function suspend(uint256 memberId) external {
         _checkStatus(memberId, Status.Active);
         if (!_approve(Decision.Suspend, memberId)) return;
         _members[memberId].status = Status.Suspended;
@@ -84,9 +71,7 @@ contract Membership is IMembership {
     }
 
     /// @inheritdoc IMembership
-    function reinstate(
-        uint256 memberId
-    ) external {
+    function reinstate(uint256 memberId) external {
         _checkStatus(memberId, Status.Suspended);
         if (!_approve(Decision.Reinstate, memberId)) return;
         _members[memberId].status = Status.Active;
@@ -94,9 +79,7 @@ contract Membership is IMembership {
     }
 
     /// @inheritdoc IMembership
-    function setNodeKey(
-        address nodeKey
-    ) external {
+    function setNodeKey(address nodeKey) external {
         uint256 memberId = _activeCaller();
         if (nodeKey == address(0)) revert MembershipFieldMissing();
         uint256 owner = _keyOwner[nodeKey];
@@ -108,9 +91,7 @@ contract Membership is IMembership {
     }
 
     /// @inheritdoc IMembership
-    function setReaderPoint(
-        bytes32 readerPoint
-    ) external {
+    function setReaderPoint(bytes32 readerPoint) external {
         uint256 memberId = _activeCaller();
         if (readerPoint == 0) revert MembershipFieldMissing();
         bytes32 previous = _members[memberId].readerPoint;
@@ -131,53 +112,39 @@ contract Membership is IMembership {
     }
 
     /// @inheritdoc IMembership
-    function memberOf(
-        address account
-    ) external view returns (uint256) {
+    function memberOf(address account) external view returns (uint256) {
         return _memberOf[account];
     }
 
     /// @inheritdoc IMembership
-    function member(
-        uint256 memberId
-    ) external view returns (Member memory) {
+    function member(uint256 memberId) external view returns (Member memory) {
         return _members[memberId];
     }
 
     /// @inheritdoc IMembership
-    function application(
-        address applicant
-    ) external view returns (Member memory) {
+    function application(address applicant) external view returns (Member memory) {
         return _applications[applicant];
     }
 
     /// @inheritdoc IMembership
-    function isActive(
-        uint256 memberId
-    ) external view returns (bool) {
+    function isActive(uint256 memberId) external view returns (bool) {
         return _members[memberId].status == Status.Active;
     }
 
     /// @inheritdoc IMembership
-    function memberOfNodeKey(
-        address nodeKey
-    ) external view returns (uint256) {
+    function memberOfNodeKey(address nodeKey) external view returns (uint256) {
         uint256 memberId = _keyOwner[nodeKey];
         Member storage stored = _members[memberId];
         return stored.status == Status.Active && stored.nodeKey == nodeKey ? memberId : 0;
     }
 
     /// @inheritdoc IMembership
-    function nodeKeyOf(
-        uint256 memberId
-    ) external view returns (address) {
+    function nodeKeyOf(uint256 memberId) external view returns (address) {
         return _members[memberId].nodeKey;
     }
 
     /// @inheritdoc IMembership
-    function accountOf(
-        uint256 memberId
-    ) external view returns (address) {
+    function accountOf(uint256 memberId) external view returns (address) {
         return _members[memberId].account;
     }
 
@@ -192,9 +159,7 @@ contract Membership is IMembership {
     }
 
     /// @inheritdoc IMembership
-    function isRegistrar(
-        address account
-    ) external view returns (bool) {
+    function isRegistrar(address account) external view returns (bool) {
         return _registrars[account];
     }
 
@@ -204,10 +169,7 @@ contract Membership is IMembership {
     }
 
     /// @dev Counts the caller's approval; the last needed one closes the ballot and returns true.
-    function _approve(
-        Decision decision,
-        uint256 subject
-    ) private returns (bool) {
+    function _approve(Decision decision, uint256 subject) private returns (bool) {
         if (!_registrars[msg.sender]) revert MembershipNotRegistrar(msg.sender);
         bytes32 ballot = keccak256(abi.encode(decision, subject, _decisions[subject]));
         if (_approved[ballot][msg.sender]) revert MembershipAlreadyApproved(msg.sender, decision, subject);
@@ -219,9 +181,7 @@ contract Membership is IMembership {
         return true;
     }
 
-    function _checkFree(
-        Member memory wanted
-    ) private view {
+    function _checkFree(Member memory wanted) private view {
         uint256 taken = _memberOf[wanted.account];
         if (taken != 0) revert MembershipAccountUsed(wanted.account, taken);
         taken = _memberOfCredential[wanted.credential];
@@ -230,10 +190,7 @@ contract Membership is IMembership {
         if (taken != 0) revert MembershipNodeKeyUsed(wanted.nodeKey, taken);
     }
 
-    function _checkStatus(
-        uint256 memberId,
-        Status expected
-    ) private view {
+    function _checkStatus(uint256 memberId, Status expected) private view {
         Status status = _members[memberId].status;
         if (status != expected) revert MembershipWrongStatus(memberId, status);
     }

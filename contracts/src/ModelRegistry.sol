@@ -21,21 +21,12 @@ contract ModelRegistry is IModelRegistry {
     mapping(bytes32 modelId => Source[]) private _sources;
     mapping(bytes32 modelId => mapping(uint256 memberId => uint256)) private _shares;
 
-    constructor(
-        IMembership membership,
-        IProblems problems,
-        IDataRegistry,
-        ITrainingRuns runs
-    ) {
+    constructor(IMembership membership, IProblems problems, IDataRegistry, ITrainingRuns runs) {
         (_membership, _problems, _runs) = (membership, problems, runs);
     }
 
     /// @inheritdoc IModelRegistry
-    function register(
-        bytes32 runId,
-        bytes32 card,
-        bytes32 stateDigest
-    ) external returns (bytes32 modelId) {
+    function register(bytes32 runId, bytes32 card, bytes32 stateDigest) external returns (bytes32 modelId) {
         modelId = runId;
         Model storage stored = _models[modelId];
         if (stored.state != ModelState.None) revert ModelRegistryAlreadyRegistered(modelId);
@@ -54,32 +45,21 @@ contract ModelRegistry is IModelRegistry {
     }
 
     /// @inheritdoc IModelRegistry
-    function model(
-        bytes32 modelId
-    ) external view returns (Model memory) {
+    function model(bytes32 modelId) external view returns (Model memory) {
         return _models[modelId];
     }
 
     /// @inheritdoc IModelRegistry
-    function sources(
-        bytes32 modelId
-    ) external view returns (Source[] memory) {
+    function sources(bytes32 modelId) external view returns (Source[] memory) {
         return _sources[modelId];
     }
 
     /// @inheritdoc IModelRegistry
-    function sharesOf(
-        bytes32 modelId,
-        uint256 memberId
-    ) external view returns (uint256) {
+    function sharesOf(bytes32 modelId, uint256 memberId) external view returns (uint256) {
         return _shares[modelId][memberId];
     }
 
-    function _checkState(
-        bytes32 runId,
-        Machine memory m,
-        bytes32 stateDigest
-    ) private view {
+    function _checkState(bytes32 runId, Machine memory m, bytes32 stateDigest) private view {
         bool over = m.state == RunState.Completed || m.state == RunState.Ended;
         if (!over || m.roundsDone == 0) revert ModelRegistryNoState(runId);
         if (!_runs.isAgreedState(runId, stateDigest)) revert ModelRegistryStateMismatch(stateDigest);
@@ -87,11 +67,7 @@ contract ModelRegistry is IModelRegistry {
 
     /// @dev Copies the lineage of the final set; at most 48 seats.
     /// @return found Whether the registrant is in the set
-    function _record(
-        bytes32 modelId,
-        uint48 set,
-        uint256 registrant
-    ) private returns (bool found) {
+    function _record(bytes32 modelId, uint48 set, uint256 registrant) private returns (bool found) {
         SeatView[] memory seats = _runs.seats(modelId);
         for (uint256 i; i < seats.length; ++i) {
             if (set >> i & 1 == 0) continue;
@@ -103,10 +79,7 @@ contract ModelRegistry is IModelRegistry {
     }
 
     /// @dev Solver's and problem owner's parts, the rest equally; what does not divide goes to the lowest ids.
-    function _share(
-        bytes32 modelId,
-        RunView memory made
-    ) private {
+    function _share(bytes32 modelId, RunView memory made) private {
         _give(modelId, made.spec.solver, made.spec.solverShares);
         _give(modelId, _problems.ownerOf(made.spec.problem), made.spec.ownerShares);
         uint256[] storage participants = _models[modelId].participants;
@@ -117,11 +90,7 @@ contract ModelRegistry is IModelRegistry {
         }
     }
 
-    function _give(
-        bytes32 modelId,
-        uint256 memberId,
-        uint256 shares
-    ) private {
+    function _give(bytes32 modelId, uint256 memberId, uint256 shares) private {
         if (shares == 0) return;
         _shares[modelId][memberId] += shares;
         emit SharesGiven(modelId, memberId, shares);

@@ -10,17 +10,12 @@ contract Problems is IProblems {
 
     mapping(bytes32 problemId => Problem) private _problems;
 
-    constructor(
-        IMembership membership
-    ) {
+    constructor(IMembership membership) {
         _membership = membership;
     }
 
     /// @inheritdoc IProblems
-    function state(
-        bytes32 document,
-        uint64 deadline
-    ) external returns (bytes32 problemId) {
+    function state(bytes32 document, uint64 deadline) external returns (bytes32 problemId) {
         uint256 owner = _membership.memberOf(msg.sender);
         if (!_membership.isActive(owner)) revert ProblemsNotMember(msg.sender);
         if (document == 0) revert ProblemsDocumentMissing();
@@ -32,9 +27,7 @@ contract Problems is IProblems {
     }
 
     /// @inheritdoc IProblems
-    function close(
-        bytes32 problemId
-    ) external {
+    function close(bytes32 problemId) external {
         Problem storage stored = _problems[problemId];
         if (stored.state != ProblemState.Open) revert ProblemsNotOpen(problemId);
         if (stored.owner != _membership.memberOf(msg.sender)) revert ProblemsNotOwner(problemId, msg.sender);
@@ -43,23 +36,17 @@ contract Problems is IProblems {
     }
 
     /// @inheritdoc IProblems
-    function problem(
-        bytes32 problemId
-    ) external view returns (Problem memory) {
+    function problem(bytes32 problemId) external view returns (Problem memory) {
         return _problems[problemId];
     }
 
     /// @inheritdoc IProblems
-    function ownerOf(
-        bytes32 problemId
-    ) external view returns (uint256) {
+    function ownerOf(bytes32 problemId) external view returns (uint256) {
         return _problems[problemId].owner;
     }
 
     /// @inheritdoc IProblems
-    function isOpen(
-        bytes32 problemId
-    ) external view returns (bool) {
+    function isOpen(bytes32 problemId) external view returns (bool) {
         Problem storage stored = _problems[problemId];
         return stored.state == ProblemState.Open && block.timestamp < stored.deadline;
     }

@@ -56,20 +56,16 @@ contract TrainingRuns is ITrainingRuns, EIP712 {
     /// @dev Who voted for one thing; a ballot's key holds run, round and attempt or the sid, so no vote outlives them.
     mapping(bytes32 ballot => uint48 seats) private _votes;
 
-    constructor(
-        IMembership membership,
-        IDataRegistry data,
-        IProblems problems
-    ) EIP712("AI Commons Secure Aggregation", "2") {
+    constructor(IMembership membership, IDataRegistry data, IProblems problems)
+        EIP712("AI Commons Secure Aggregation", "2")
+    {
         (_membership, _data, _problems) = (membership, data, problems);
     }
 
-    // ------------------------------------------------------------------------------------------------ before the rounds
+    // ----------------------------------------------------------------------------------------------- before the rounds
 
     /// @inheritdoc ITrainingRuns
-    function open(
-        RunSpec calldata spec
-    ) external returns (bytes32 runId) {
+    function open(RunSpec calldata spec) external returns (bytes32 runId) {
         _checkSpec(spec);
         runId = keccak256(abi.encode(spec));
         Run storage stored = _runs[runId];
@@ -88,13 +84,9 @@ contract TrainingRuns is ITrainingRuns, EIP712 {
     }
 
     /// @inheritdoc ITrainingRuns
-    function enrol(
-        bytes32 runId,
-        uint256 datasetId,
-        bytes32 consentId,
-        Absence absence,
-        bytes calldata exitSignature
-    ) external {
+    function enrol(bytes32 runId, uint256 datasetId, bytes32 consentId, Absence absence, bytes calldata exitSignature)
+        external
+    {
         Run storage stored = _runs[runId];
         uint256 memberId = _activeMember();
         _checkEnrolling(stored, memberId);
@@ -112,9 +104,7 @@ contract TrainingRuns is ITrainingRuns, EIP712 {
     }
 
     /// @inheritdoc ITrainingRuns
-    function close(
-        bytes32 runId
-    ) external {
+    function close(bytes32 runId) external {
         Run storage stored = _runs[runId];
         Machine memory m = _machine(stored);
         if (m.state != RunState.Enrolling) revert TrainingRunsWrongState(m.state);
@@ -151,15 +141,10 @@ contract TrainingRuns is ITrainingRuns, EIP712 {
         _store(runId, m);
     }
 
-    // ---------------------------------------------------------------------------------------------- messages of a round
+    // --------------------------------------------------------------------------------------------- messages of a round
 
     /// @inheritdoc ITrainingRuns
-    function submit(
-        Key calldata key,
-        bytes32 sid,
-        bytes32 headerDigest,
-        bytes calldata signature
-    ) external {
+    function submit(Key calldata key, bytes32 sid, bytes32 headerDigest, bytes calldata signature) external {
         (Run storage stored, Seat storage seat, Machine memory m) = _load(key);
         m.enterSubmit(key, _bit(seat), _now());
         _checkSignature(seat.nodeKey, key.memberId, Messages.hashSubmit(sid, key.memberId, headerDigest), signature);
@@ -218,13 +203,9 @@ contract TrainingRuns is ITrainingRuns, EIP712 {
     }
 
     /// @inheritdoc ITrainingRuns
-    function result(
-        Key calldata key,
-        bytes32 sid,
-        bytes32 sumDigest,
-        bytes32 stateDigest,
-        bytes calldata signature
-    ) external {
+    function result(Key calldata key, bytes32 sid, bytes32 sumDigest, bytes32 stateDigest, bytes calldata signature)
+        external
+    {
         (Run storage stored, Seat storage seat, Machine memory m) = _load(key);
         m.checkResult(key);
         _checkDigest(stored.sid, sid);
@@ -241,11 +222,7 @@ contract TrainingRuns is ITrainingRuns, EIP712 {
     }
 
     /// @inheritdoc ITrainingRuns
-    function refuse(
-        Key calldata key,
-        uint256 accusedId,
-        bytes32 reason
-    ) external {
+    function refuse(Key calldata key, uint256 accusedId, bytes32 reason) external {
         (, Seat storage seat, Machine memory m) = _load(key);
         if (msg.sender != seat.nodeKey) revert TrainingRunsSignatureInvalid(key.memberId);
         if (m.set & _bit(_seat(key.runId, accusedId)) == 0) revert TrainingRunsNotInSet(accusedId);
@@ -254,15 +231,10 @@ contract TrainingRuns is ITrainingRuns, EIP712 {
         _store(key.runId, m);
     }
 
-    // ------------------------------------------------------------------------------------------------- leaving and time
+    // ------------------------------------------------------------------------------------------------ leaving and time
 
     /// @inheritdoc ITrainingRuns
-    function exit(
-        bytes32 runId,
-        uint256 memberId,
-        uint32 lastRound,
-        bytes calldata signature
-    ) external {
+    function exit(bytes32 runId, uint256 memberId, uint32 lastRound, bytes calldata signature) external {
         Run storage stored = _runs[runId];
         Machine memory m = _machine(stored);
         Seat storage seat = _seat(runId, memberId);
@@ -277,9 +249,7 @@ contract TrainingRuns is ITrainingRuns, EIP712 {
     }
 
     /// @inheritdoc ITrainingRuns
-    function advance(
-        bytes32 runId
-    ) external {
+    function advance(bytes32 runId) external {
         Run storage stored = _runs[runId];
         Machine memory m = _machine(stored);
         uint48 leaving = m.advance(_now());
@@ -291,9 +261,7 @@ contract TrainingRuns is ITrainingRuns, EIP712 {
     }
 
     /// @inheritdoc ITrainingRuns
-    function cancel(
-        bytes32 runId
-    ) external {
+    function cancel(bytes32 runId) external {
         Machine memory m = _machine(_runs[runId]);
         if (m.state == RunState.None || m.state > RunState.Paused) revert TrainingRunsWrongState(m.state);
         if (_activeMember() != _runs[runId].spec.solver) revert TrainingRunsNotSolver(runId, msg.sender);
@@ -301,12 +269,10 @@ contract TrainingRuns is ITrainingRuns, EIP712 {
         _store(runId, m);
     }
 
-    // ------------------------------------------------------------------------------------------------------------ views
+    // ----------------------------------------------------------------------------------------------------------- views
 
     /// @inheritdoc ITrainingRuns
-    function run(
-        bytes32 runId
-    ) external view returns (RunView memory) {
+    function run(bytes32 runId) external view returns (RunView memory) {
         Run storage stored = _runs[runId];
         return RunView({
             spec: stored.spec,
@@ -319,9 +285,7 @@ contract TrainingRuns is ITrainingRuns, EIP712 {
     }
 
     /// @inheritdoc ITrainingRuns
-    function seats(
-        bytes32 runId
-    ) external view returns (SeatView[] memory records) {
+    function seats(bytes32 runId) external view returns (SeatView[] memory records) {
         Run storage stored = _runs[runId];
         records = new SeatView[](stored.ids.length);
         for (uint256 i; i < records.length; ++i) {
@@ -330,25 +294,18 @@ contract TrainingRuns is ITrainingRuns, EIP712 {
     }
 
     /// @inheritdoc ITrainingRuns
-    function phaseOf(
-        bytes32 runId
-    ) public view returns (PhaseView memory) {
+    function phaseOf(bytes32 runId) public view returns (PhaseView memory) {
         Run storage stored = _runs[runId];
         return PhaseView(_machine(stored), stored.sid, stored.setDigest, stored.inputDigest);
     }
 
     /// @inheritdoc ITrainingRuns
-    function finalState(
-        bytes32 runId
-    ) external view returns (bytes32) {
+    function finalState(bytes32 runId) external view returns (bytes32) {
         return _runs[runId].finalState;
     }
 
     /// @inheritdoc ITrainingRuns
-    function isAgreedState(
-        bytes32 runId,
-        bytes32 stateDigest
-    ) external view returns (bool) {
+    function isAgreedState(bytes32 runId, bytes32 stateDigest) external view returns (bool) {
         Run storage stored = _runs[runId];
         Machine memory m = _machine(stored);
         if (m.roundsDone == 0) return false;
@@ -357,20 +314,13 @@ contract TrainingRuns is ITrainingRuns, EIP712 {
     }
 
     /// @inheritdoc ITrainingRuns
-    function sidOf(
-        bytes32 runId,
-        uint32 round,
-        uint16 attempt,
-        bytes32 stateDigest
-    ) external view returns (bytes32) {
+    function sidOf(bytes32 runId, uint32 round, uint16 attempt, bytes32 stateDigest) external view returns (bytes32) {
         return Messages.sidOf(runId, round, attempt, stateDigest, _runs[runId].committee);
     }
 
-    // ---------------------------------------------------------------------------------------------------------- private
+    // --------------------------------------------------------------------------------------------------------- private
 
-    function _checkSpec(
-        RunSpec calldata spec
-    ) private view {
+    function _checkSpec(RunSpec calldata spec) private view {
         if (_activeMember() != spec.solver) revert TrainingRunsNotMember(msg.sender);
         if (!_problems.isOpen(spec.problem)) revert TrainingRunsSpecInvalid("problem");
         if (spec.purpose == 0) revert TrainingRunsSpecInvalid("purpose");
@@ -388,10 +338,7 @@ contract TrainingRuns is ITrainingRuns, EIP712 {
         if (spec.bond != 0) revert TrainingRunsSpecInvalid("bond");
     }
 
-    function _checkEnrolling(
-        Run storage stored,
-        uint256 memberId
-    ) private view {
+    function _checkEnrolling(Run storage stored, uint256 memberId) private view {
         Machine memory m = _machine(stored);
         if (m.state != RunState.Enrolling) revert TrainingRunsWrongState(m.state);
         if (block.timestamp >= m.deadline) revert TrainingRunsEnrolment(m.deadline);
@@ -399,12 +346,10 @@ contract TrainingRuns is ITrainingRuns, EIP712 {
         if (stored.seats[memberId].enrolled) revert TrainingRunsAlreadyEnrolled(memberId);
     }
 
-    function _useConsent(
-        Run storage stored,
-        bytes32 runId,
-        uint256 datasetId,
-        bytes32 consentId
-    ) private returns (uint32 version) {
+    function _useConsent(Run storage stored, bytes32 runId, uint256 datasetId, bytes32 consentId)
+        private
+        returns (uint32 version)
+    {
         RunSpec storage spec = stored.spec;
         uint256 used;
         (used, version) = _data.use(consentId, runId, spec.purpose, spec.problem, spec.solver);
@@ -412,11 +357,7 @@ contract TrainingRuns is ITrainingRuns, EIP712 {
     }
 
     /// @dev Sorts the seats by id, numbers them and fixes keys, layout, f and q.
-    function _fixRoster(
-        bytes32 runId,
-        Run storage stored,
-        Machine memory m
-    ) private {
+    function _fixRoster(bytes32 runId, Run storage stored, Machine memory m) private {
         uint256[] memory ids = _sorted(stored.ids);
         address[] memory nodeKeys = new address[](ids.length);
         for (uint256 i; i < ids.length; ++i) {
@@ -432,9 +373,7 @@ contract TrainingRuns is ITrainingRuns, EIP712 {
         emit RosterFixed(runId, stored.roster, ids, nodeKeys, stored.layout, m.faults, m.quorum);
     }
 
-    function _sorted(
-        uint256[] memory ids
-    ) private pure returns (uint256[] memory) {
+    function _sorted(uint256[] memory ids) private pure returns (uint256[] memory) {
         for (uint256 i = 1; i < ids.length; ++i) {
             uint256 id = ids[i];
             uint256 j = i;
@@ -446,9 +385,7 @@ contract TrainingRuns is ITrainingRuns, EIP712 {
         return ids;
     }
 
-    function _committee(
-        Run storage stored
-    ) private view returns (bytes32) {
+    function _committee(Run storage stored) private view returns (bytes32) {
         bytes32[] memory points = new bytes32[](stored.ids.length);
         for (uint256 i; i < points.length; ++i) {
             points[i] = stored.seats[stored.ids[i]].point;
@@ -457,13 +394,7 @@ contract TrainingRuns is ITrainingRuns, EIP712 {
     }
 
     /// @dev After agreement the sid is known to be the agreed one, so its ballot need not be kept any more.
-    function _countSubmit(
-        Run storage stored,
-        Machine memory m,
-        Key calldata key,
-        uint48 seat,
-        bytes32 sid
-    ) private {
+    function _countSubmit(Run storage stored, Machine memory m, Key calldata key, uint48 seat, bytes32 sid) private {
         bool before = m.agreed;
         uint48 votes;
         if (!before) {
@@ -477,19 +408,13 @@ contract TrainingRuns is ITrainingRuns, EIP712 {
         if (voided != 0) emit Voided(key.runId, key.round, key.attempt, voided);
     }
 
-    function _tryClose(
-        Run storage stored,
-        Machine memory m
-    ) private {
+    function _tryClose(Run storage stored, Machine memory m) private {
         m.tryClose(_now());
         _fixInputs(stored, m);
     }
 
     /// @dev On the edge Open → Submitted: computes what the Commits have to name.
-    function _fixInputs(
-        Run storage stored,
-        Machine memory m
-    ) private {
+    function _fixInputs(Run storage stored, Machine memory m) private {
         if (m.phase != Phase.Submitted || stored.machine.phase != Phase.Open) return;
         uint256[] memory ids = new uint256[](RunLib.size(m.set));
         bytes32[] memory headers = new bytes32[](ids.length);
@@ -504,11 +429,7 @@ contract TrainingRuns is ITrainingRuns, EIP712 {
     }
 
     /// @dev Adds a seat to a ballot; once.
-    function _vote(
-        bytes32 ballot,
-        uint48 seat,
-        uint256 memberId
-    ) private returns (uint48 votes) {
+    function _vote(bytes32 ballot, uint48 seat, uint256 memberId) private returns (uint48 votes) {
         votes = _votes[ballot];
         if (votes & seat != 0) revert TrainingRunsAlreadySent(memberId);
         votes |= seat;
@@ -516,10 +437,7 @@ contract TrainingRuns is ITrainingRuns, EIP712 {
     }
 
     /// @dev Stores the machine and emits one event for each edge that it took.
-    function _store(
-        bytes32 runId,
-        Machine memory m
-    ) private {
+    function _store(bytes32 runId, Machine memory m) private {
         Machine storage stored = _runs[runId].machine;
         bool phaseEdge = stored.phase != m.phase || stored.round != m.round || stored.attempt != m.attempt;
         bool stateEdge = stored.state != m.state;
@@ -529,9 +447,7 @@ contract TrainingRuns is ITrainingRuns, EIP712 {
         if (phaseEdge) emit PhaseEntered(runId, m.round, m.attempt, m.phase, m.set, m.deadline);
     }
 
-    function _load(
-        Key calldata key
-    ) private view returns (Run storage stored, Seat storage seat, Machine memory m) {
+    function _load(Key calldata key) private view returns (Run storage stored, Seat storage seat, Machine memory m) {
         stored = _runs[key.runId];
         seat = _seat(key.runId, key.memberId);
         m = _machine(stored);
@@ -542,10 +458,7 @@ contract TrainingRuns is ITrainingRuns, EIP712 {
         return stored.machine;
     }
 
-    function _seat(
-        bytes32 runId,
-        uint256 memberId
-    ) private view returns (Seat storage seat) {
+    function _seat(bytes32 runId, uint256 memberId) private view returns (Seat storage seat) {
         seat = _runs[runId].seats[memberId];
         if (!seat.enrolled) revert TrainingRunsNoSeat(runId, memberId);
     }
@@ -555,26 +468,19 @@ contract TrainingRuns is ITrainingRuns, EIP712 {
         if (!_membership.isActive(memberId)) revert TrainingRunsNotMember(msg.sender);
     }
 
-    function _checkSignature(
-        address nodeKey,
-        uint256 memberId,
-        bytes32 message,
-        bytes calldata signature
-    ) private view {
+    function _checkSignature(address nodeKey, uint256 memberId, bytes32 message, bytes calldata signature)
+        private
+        view
+    {
         (address signer,,) = ECDSA.tryRecoverCalldata(_hashTypedDataV4(message), signature);
         if (signer != nodeKey || signer == address(0)) revert TrainingRunsSignatureInvalid(memberId);
     }
 
-    function _checkDigest(
-        bytes32 expected,
-        bytes32 got
-    ) private pure {
+    function _checkDigest(bytes32 expected, bytes32 got) private pure {
         if (expected != got) revert TrainingRunsDigestMismatch(expected, got);
     }
 
-    function _bit(
-        Seat storage seat
-    ) private view returns (uint48) {
+    function _bit(Seat storage seat) private view returns (uint48) {
         return uint48(1) << seat.index;
     }
 

@@ -97,8 +97,7 @@ contract DataRegistryTest is CommonsTest {
 
     function test_dataset_failsForOthers() public {
         _list(1);
-        bytes memory error =
-            abi.encodeWithSelector(IDataRegistry.DataRegistryNotOwner.selector, 1, _account(2));
+        bytes memory error = abi.encodeWithSelector(IDataRegistry.DataRegistryNotOwner.selector, 1, _account(2));
         vm.startPrank(_account(2));
         vm.expectRevert(error);
         data.suspend(1);
@@ -171,7 +170,10 @@ contract DataRegistryTest is CommonsTest {
     }
 
     /// @dev Whatever is asked of an unknown consent, the answer is no.
-    function test_canUse_deniesTheUnknown(bytes32 consentId, uint256 datasetId, bytes32 purpose, uint256 who) public view {
+    function test_canUse_deniesTheUnknown(bytes32 consentId, uint256 datasetId, bytes32 purpose, uint256 who)
+        public
+        view
+    {
         vm.assertFalse(data.canUse(consentId, datasetId, purpose, 0, who));
         vm.assertFalse(data.isLive(consentId));
     }
@@ -302,9 +304,7 @@ contract DataRegistryTest is CommonsTest {
 
     function _expectBindRefused(DataRegistry fresh, address caller, address target) private {
         vm.prank(caller);
-        vm.expectRevert(
-            abi.encodeWithSelector(IDataRegistry.DataRegistryBindRefused.selector, caller, target)
-        );
+        vm.expectRevert(abi.encodeWithSelector(IDataRegistry.DataRegistryBindRefused.selector, caller, target));
         fresh.bindRuns(target);
     }
 }

@@ -6,7 +6,7 @@ import {IMembership} from "../src/interfaces/IMembership.sol";
 import {CommonsTest} from "./base/CommonsTest.sol";
 
 contract MembershipTest is CommonsTest {
-    // ------------------------------------------------------------------------------------------------------ constructor
+    // ----------------------------------------------------------------------------------------------------- constructor
 
     /// @dev Rows of registrars and thresholds that make no sense.
     function test_constructor_failsIfRegistrarsAreInvalid() public {
@@ -24,9 +24,7 @@ contract MembershipTest is CommonsTest {
 
     function _expectInvalid(address[] memory registrars, uint256 threshold) private {
         vm.expectRevert(
-            abi.encodeWithSelector(
-                IMembership.MembershipRegistrarsInvalid.selector, registrars.length, threshold
-            )
+            abi.encodeWithSelector(IMembership.MembershipRegistrarsInvalid.selector, registrars.length, threshold)
         );
         new Membership(registrars, threshold);
     }
@@ -42,7 +40,9 @@ contract MembershipTest is CommonsTest {
 
     // ---------------------------------------------------------------------------------------------------- applications
 
-    function test_applyAs_recordsTheApplication(bytes32 point, bytes32 credential, bytes32 profile, address key) public {
+    function test_applyAs_recordsTheApplication(bytes32 point, bytes32 credential, bytes32 profile, address key)
+        public
+    {
         vm.assume(point != 0 && credential != 0 && key != address(0));
         vm.prank(_account(1));
         vm.expectEmit(address(membership));
@@ -78,16 +78,14 @@ contract MembershipTest is CommonsTest {
         bytes32 credential = membership.member(1).credential;
         vm.expectRevert(abi.encodeWithSelector(IMembership.MembershipCredentialUsed.selector, credential, 1));
         membership.applyAs(IMembership.Kind.Person, address(9), "p", credential, 0);
-        vm.expectRevert(
-            abi.encodeWithSelector(IMembership.MembershipNodeKeyUsed.selector, vm.addr(_nodeKey(1)), 1)
-        );
+        vm.expectRevert(abi.encodeWithSelector(IMembership.MembershipNodeKeyUsed.selector, vm.addr(_nodeKey(1)), 1));
         membership.applyAs(IMembership.Kind.Person, vm.addr(_nodeKey(1)), "p", "c", 0);
         vm.prank(_account(1));
         vm.expectRevert(abi.encodeWithSelector(IMembership.MembershipAccountUsed.selector, _account(1), 1));
         membership.applyAs(IMembership.Kind.Person, address(9), "p", "c", 0);
     }
 
-    // -------------------------------------------------------------------------------------------------------- admission
+    // ------------------------------------------------------------------------------------------------------- admission
 
     /// @dev Ids are 1, 2, 3, ... and every view knows the member.
     function test_admit_givesIdsInOrder(uint256 word) public {
@@ -164,7 +162,7 @@ contract MembershipTest is CommonsTest {
         membership.admit(_account(2));
     }
 
-    // -------------------------------------------------------------------------------------------------------------- keys
+    // ------------------------------------------------------------------------------------------------------------ keys
 
     /// @dev A rotated key is known at once, and both keys stay the member's.
     function test_setNodeKey_rotates() public {
@@ -175,9 +173,7 @@ contract MembershipTest is CommonsTest {
         vm.assertEq(membership.memberOfNodeKey(fresh), 1);
         vm.assertEq(membership.memberOfNodeKey(vm.addr(_nodeKey(1))), 0);
         vm.prank(_account(2));
-        vm.expectRevert(
-            abi.encodeWithSelector(IMembership.MembershipNodeKeyUsed.selector, vm.addr(_nodeKey(1)), 1)
-        );
+        vm.expectRevert(abi.encodeWithSelector(IMembership.MembershipNodeKeyUsed.selector, vm.addr(_nodeKey(1)), 1));
         membership.setNodeKey(vm.addr(_nodeKey(1)));
         vm.prank(_account(1));
         membership.setNodeKey(vm.addr(_nodeKey(1)));
@@ -207,7 +203,7 @@ contract MembershipTest is CommonsTest {
         membership.setReaderPoint(0);
     }
 
-    // ----------------------------------------------------------------------------------------------------------- status
+    // ---------------------------------------------------------------------------------------------------------- status
 
     /// @dev Suspension and return need the threshold each time anew.
     function test_suspend_andReinstateTakeFreshApprovals() public {
@@ -232,9 +228,7 @@ contract MembershipTest is CommonsTest {
 
     function test_suspend_failsInTheWrongStatus() public {
         vm.prank(_registrar(0));
-        vm.expectRevert(
-            abi.encodeWithSelector(IMembership.MembershipWrongStatus.selector, 1, IMembership.Status.None)
-        );
+        vm.expectRevert(abi.encodeWithSelector(IMembership.MembershipWrongStatus.selector, 1, IMembership.Status.None));
         membership.suspend(1);
         _admit(1, 1);
         vm.prank(_registrar(0));
@@ -255,9 +249,7 @@ contract MembershipTest is CommonsTest {
         vm.assertEq(membership.live(), 0);
         vm.assertEq(membership.accountOf(1), _account(1));
         vm.prank(_account(1));
-        vm.expectRevert(
-            abi.encodeWithSelector(IMembership.MembershipNodeKeyUsed.selector, vm.addr(_nodeKey(1)), 1)
-        );
+        vm.expectRevert(abi.encodeWithSelector(IMembership.MembershipNodeKeyUsed.selector, vm.addr(_nodeKey(1)), 1));
         membership.applyAs(
             IMembership.Kind.Person, vm.addr(_nodeKey(1)), "p", keccak256(abi.encode("credential", 1)), 0
         );

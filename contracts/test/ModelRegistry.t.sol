@@ -127,7 +127,8 @@ contract ModelRegistryTest is RunTest {
 
     function test_register_failsForStrangers() public {
         _complete(3);
-        bytes memory error = abi.encodeWithSelector(IModelRegistry.ModelRegistryNotParticipant.selector, _account(owner));
+        bytes memory error =
+            abi.encodeWithSelector(IModelRegistry.ModelRegistryNotParticipant.selector, _account(owner));
         _expectRegisterFails(owner, "second", error);
         error = abi.encodeWithSelector(IModelRegistry.ModelRegistryNotParticipant.selector, _account(99));
         _expectRegisterFails(99, "second", error);
@@ -157,8 +158,6 @@ contract ModelRegistryTest is RunTest {
         _submitAll(3, 0, "initial");
         vm.prank(_account(solver));
         runs.cancel(runId);
-        _expectRegisterFails(
-            1, "initial", abi.encodeWithSelector(IModelRegistry.ModelRegistryNoState.selector, runId)
-        );
+        _expectRegisterFails(1, "initial", abi.encodeWithSelector(IModelRegistry.ModelRegistryNoState.selector, runId));
     }
 }

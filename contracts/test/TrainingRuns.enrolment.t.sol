@@ -8,7 +8,7 @@ import {RunTest} from "./base/RunTest.sol";
 
 /// @notice Before the rounds: open, enrol, close, ack; and cancelling.
 contract TrainingRunsEnrolmentTest is RunTest {
-    // ------------------------------------------------------------------------------------------------------------- open
+    // ------------------------------------------------------------------------------------------------------------ open
 
     /// @dev The id of a run is the hash of its terms, nothing else.
     function test_open_computesTheRunId(bytes32 salt, uint32 rounds, uint32 patience) public {
@@ -91,7 +91,7 @@ contract TrainingRunsEnrolmentTest is RunTest {
         runs.open(spec);
     }
 
-    // ------------------------------------------------------------------------------------------------------------ enrol
+    // ----------------------------------------------------------------------------------------------------------- enrol
 
     /// @dev A seat keeps key, dataset version and consent as they were at enrolment.
     function test_enrol_recordsTheSeat() public {
@@ -197,7 +197,7 @@ contract TrainingRunsEnrolmentTest is RunTest {
         }
     }
 
-    // ------------------------------------------------------------------------------------------------------------ close
+    // ----------------------------------------------------------------------------------------------------------- close
 
     /// @dev The roster lists ids ascending whatever the order of enrolment was.
     function test_close_sortsTheRoster(uint256 word) public {
@@ -230,9 +230,7 @@ contract TrainingRunsEnrolmentTest is RunTest {
         for (uint256 id = 1; id <= 3; ++id) {
             _enrol(id, Absence.Wait);
         }
-        vm.expectRevert(
-            abi.encodeWithSelector(ITrainingRuns.TrainingRunsEnrolment.selector, uint64(START + 1 days))
-        );
+        vm.expectRevert(abi.encodeWithSelector(ITrainingRuns.TrainingRunsEnrolment.selector, uint64(START + 1 days)));
         runs.close(runId);
         _pass(1 days);
         runs.close(runId);
@@ -259,7 +257,7 @@ contract TrainingRunsEnrolmentTest is RunTest {
         vm.assertEq(uint256(_machine().reason), uint256(Reason.TooFewParticipants));
     }
 
-    // -------------------------------------------------------------------------------------------------------------- ack
+    // ------------------------------------------------------------------------------------------------------------- ack
 
     /// @dev The last Ack starts round 0 and fixes the committee's digest.
     function test_ack_startsTheRun() public {
@@ -324,7 +322,7 @@ contract TrainingRunsEnrolmentTest is RunTest {
         vm.assertEq(uint256(_machine().reason), uint256(Reason.AckMissing));
     }
 
-    // ----------------------------------------------------------------------------------------------------------- cancel
+    // ---------------------------------------------------------------------------------------------------------- cancel
 
     /// @dev Nothing agreed yet: Aborted.
     function test_cancel_abortsWithoutAnAgreedState() public {
@@ -351,9 +349,7 @@ contract TrainingRunsEnrolmentTest is RunTest {
     function test_cancel_failsForOthersAndTwice() public {
         _toOpen(3);
         vm.prank(_account(1));
-        vm.expectRevert(
-            abi.encodeWithSelector(ITrainingRuns.TrainingRunsNotSolver.selector, runId, _account(1))
-        );
+        vm.expectRevert(abi.encodeWithSelector(ITrainingRuns.TrainingRunsNotSolver.selector, runId, _account(1)));
         runs.cancel(runId);
         vm.prank(_account(solver));
         runs.cancel(runId);

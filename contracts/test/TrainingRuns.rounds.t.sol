@@ -8,7 +8,7 @@ import {Vm} from "./base/Vm.sol";
 
 /// @notice The messages of a round: Submit, Commit, Reveal, Result and refusal.
 contract TrainingRunsRoundsTest is RunTest {
-    // ---------------------------------------------------------------------------------------------------------- success
+    // --------------------------------------------------------------------------------------------------------- success
 
     /// @dev Two rounds of any roster complete and keep the final state.
     function test_rounds_completeForEveryRoster(uint256 word) public {
@@ -165,17 +165,13 @@ contract TrainingRunsRoundsTest is RunTest {
         PhaseView memory at = runs.phaseOf(runId);
         bytes memory signature = _commitSignature(1, at);
         vm.expectEmit(address(runs));
-        emit ITrainingRuns.Committed(
-            runId, 1, 0, 0, at.sid, at.setDigest, at.inputDigest, _masks(1, at.sid), signature
-        );
+        emit ITrainingRuns.Committed(runId, 1, 0, 0, at.sid, at.setDigest, at.inputDigest, _masks(1, at.sid), signature);
         _commit(1, 0, 0);
         _commit(2, 0, 0);
         _commit(3, 0, 0);
         signature = _revealSignature(2, at.sid);
         vm.expectEmit(address(runs));
-        emit ITrainingRuns.Revealed(
-            runId, 2, 0, 0, at.sid, _salt(2, at.sid), _mine(2, at.sid), "document", signature
-        );
+        emit ITrainingRuns.Revealed(runId, 2, 0, 0, at.sid, _salt(2, at.sid), _mine(2, at.sid), "document", signature);
         _reveal(2, 0, 0);
     }
 
@@ -264,7 +260,7 @@ contract TrainingRunsRoundsTest is RunTest {
         vm.assertEq(uint256(_machine().reason), uint256(Reason.TooManyAttempts));
     }
 
-    // ---------------------------------------------------------------------------------------------------------- refusal
+    // --------------------------------------------------------------------------------------------------------- refusal
 
     function test_submit_failsIfConsentRevoked() public {
         _toOpen(3);
@@ -321,8 +317,7 @@ contract TrainingRunsRoundsTest is RunTest {
     function test_submit_failsIfSentTwice() public {
         _toOpen(3);
         _submit(1, 0, 0, "initial");
-        bytes32[2] memory sids =
-            [runs.sidOf(runId, 0, 0, _state("initial")), runs.sidOf(runId, 0, 0, _state("other"))];
+        bytes32[2] memory sids = [runs.sidOf(runId, 0, 0, _state("initial")), runs.sidOf(runId, 0, 0, _state("other"))];
         for (uint256 i; i < 2; ++i) {
             bytes memory signature = _submitSignature(1, sids[i]);
             vm.expectRevert(abi.encodeWithSelector(ITrainingRuns.TrainingRunsAlreadySent.selector, 1));
@@ -337,9 +332,7 @@ contract TrainingRunsRoundsTest is RunTest {
         for (uint256 i; i < rows.length; ++i) {
             bytes32 sid = runs.sidOf(runId, rows[i][0], rows[i][1], _state("initial"));
             bytes memory signature = _submitSignature(1, sid);
-            vm.expectRevert(
-                abi.encodeWithSelector(ITrainingRuns.TrainingRunsWrongPhase.selector, Phase.Open, 0, 0)
-            );
+            vm.expectRevert(abi.encodeWithSelector(ITrainingRuns.TrainingRunsWrongPhase.selector, Phase.Open, 0, 0));
             runs.submit(_key(1, rows[i][0], rows[i][1]), sid, _header(1, sid), signature);
         }
     }
@@ -423,9 +416,7 @@ contract TrainingRunsRoundsTest is RunTest {
         _commit(2, 0, 0);
         bytes32 sid = runs.phaseOf(runId).sid;
         bytes memory signature = _revealSignature(1, sid);
-        vm.expectRevert(
-            abi.encodeWithSelector(ITrainingRuns.TrainingRunsWrongPhase.selector, Phase.Submitted, 0, 0)
-        );
+        vm.expectRevert(abi.encodeWithSelector(ITrainingRuns.TrainingRunsWrongPhase.selector, Phase.Submitted, 0, 0));
         runs.reveal(_key(1, 0, 0), sid, _salt(1, sid), _mine(1, sid), "document", signature);
     }
 
@@ -436,9 +427,8 @@ contract TrainingRunsRoundsTest is RunTest {
         _commitAll(3, 0);
         bytes32 sid = runs.phaseOf(runId).sid;
         bytes memory signature = _revealSignature(1, sid);
-        bytes32[2][3] memory rows = [
-            [_salt(2, sid), _mine(2, sid)], [_salt(1, sid), _mine(2, sid)], [_salt(2, sid), _mine(1, sid)]
-        ];
+        bytes32[2][3] memory rows =
+            [[_salt(2, sid), _mine(2, sid)], [_salt(1, sid), _mine(2, sid)], [_salt(2, sid), _mine(1, sid)]];
         for (uint256 i; i < rows.length; ++i) {
             vm.expectRevert(abi.encodeWithSelector(ITrainingRuns.TrainingRunsCommitmentMismatch.selector, 1));
             runs.reveal(_key(1, 0, 0), sid, rows[i][0], rows[i][1], "document", signature);
@@ -471,9 +461,7 @@ contract TrainingRunsRoundsTest is RunTest {
         _submitAll(3, 0, "initial");
         bytes32 sid = runs.phaseOf(runId).sid;
         bytes memory signature = _resultSignature(1, sid, _state("first"));
-        vm.expectRevert(
-            abi.encodeWithSelector(ITrainingRuns.TrainingRunsWrongPhase.selector, Phase.Submitted, 0, 0)
-        );
+        vm.expectRevert(abi.encodeWithSelector(ITrainingRuns.TrainingRunsWrongPhase.selector, Phase.Submitted, 0, 0));
         runs.result(_key(1, 0, 0), sid, "sum", _state("first"), signature);
     }
 

@@ -25,7 +25,7 @@ contract TrainingRunsTimeTest is RunTest {
         runs.advance(runId);
     }
 
-    // ------------------------------------------------------------------------------------------------ before the set
+    // -------------------------------------------------------------------------------------------------- before the set
 
     /// @dev Before the first Commit an absent seat is left out at the deadline.
     function test_advance_leavesOutAnAbsentSeat(uint256 word) public {
@@ -82,7 +82,7 @@ contract TrainingRunsTimeTest is RunTest {
         runs.advance(runId);
     }
 
-    // ------------------------------------------------------------------------------------------------- after the set
+    // --------------------------------------------------------------------------------------------------- after the set
 
     /// @dev Once the set is fixed an absent seat pauses the run; its Submit resumes it.
     function test_advance_pausesForAnAbsentSeat(uint256 word) public {
@@ -174,7 +174,7 @@ contract TrainingRunsTimeTest is RunTest {
         _assertAt(RunState.Ended, Phase.Open, 1, 0);
     }
 
-    // -------------------------------------------------------------------------------------- commits, reveals, results
+    // --------------------------------------------------------------------------------------- commits, reveals, results
 
     /// @dev No Commit at all: a new attempt costs nothing.
     function test_advance_retriesWithoutACommit() public {
@@ -294,7 +294,7 @@ contract TrainingRunsTimeTest is RunTest {
         runs.advance(runId);
     }
 
-    // ------------------------------------------------------------------------------------------------ exits on demand
+    // ------------------------------------------------------------------------------------------------- exits on demand
 
     /// @dev A disclosed exit between rounds: the others go on without it.
     function test_exit_shrinksTheSet() public {
@@ -332,9 +332,7 @@ contract TrainingRunsTimeTest is RunTest {
         _submitAll(5, 0, "initial");
         bytes memory signature = _exitSignature(2, ANY_ROUND);
         vm.prank(_account(2));
-        vm.expectRevert(
-            abi.encodeWithSelector(ITrainingRuns.TrainingRunsWrongPhase.selector, Phase.Submitted, 0, 0)
-        );
+        vm.expectRevert(abi.encodeWithSelector(ITrainingRuns.TrainingRunsWrongPhase.selector, Phase.Submitted, 0, 0));
         runs.exit(runId, 2, ANY_ROUND, signature);
     }
 
@@ -377,7 +375,7 @@ contract TrainingRunsTimeTest is RunTest {
         runs.submit(_key(2, 1, 0), sid, _header(2, sid), signature);
     }
 
-    // -------------------------------------------------------------------------------------------------------------- gas
+    // ------------------------------------------------------------------------------------------------------------- gas
 
     /// @dev One steady round of five stays under 1.2M gas, one of twenty under 6M, each call a transaction of its own.
     /// forge-config: default.isolate = true

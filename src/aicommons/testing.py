@@ -230,7 +230,8 @@ def simulate(
         terms: what the run agrees on.
         engine: EVM to use, ``None`` for the default.
     """
-    root = "/dev/shm" if os.path.isdir("/dev/shm") else None  # nothing here must survive the process
+    shared = pathlib.Path("/dev/shm")  # noqa: S108  memory: nothing here must survive the process
+    root = shared if shared.is_dir() else None
     with tempfile.TemporaryDirectory(prefix="commons-", dir=root) as folder:
         commons = Commons(pathlib.Path(folder), engine=engine)
         try:

@@ -16,7 +16,7 @@ def staged(script: scripts.Script, root: pathlib.Path) -> Iterator[demonstration
     """Set a stage and end its processes afterwards."""
     passphrase = demonstration.new_passphrase()
     with processes.Processes(passphrase) as running:
-        yield demonstration.set_stage(script, root, running, passphrase, lambda _: None)
+        yield demonstration.set_stage(script, root, running, passphrase=passphrase, say=lambda _: None)
 
 
 def wait_until(condition: Callable[[], bool], *, seconds: float, what: str) -> None:

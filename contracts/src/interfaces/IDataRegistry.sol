@@ -108,105 +108,94 @@ interface IDataRegistry {
     error DataRegistryBindRefused(address caller, address runs);
 
     /// @notice Names the runs contract; possible once, for the deployer.
-    function bindRuns(
-        address runs
-    ) external;
+    /// @param runs The deployed TrainingRuns
+    function bindRuns(address runs) external;
 
     /// @notice Lists a dataset in the caller's name.
+    /// @param card Digest of the DatasetCard
+    /// @param policy Digest of the UsePolicy
+    /// @param freeCommons Whether the holder asks no price
+    /// @param price Price per run in the commons' smallest unit
     /// @return datasetId 1, 2, 3, ...
-    function list(
-        bytes32 card,
-        bytes32 policy,
-        bool freeCommons,
-        uint256 price
-    ) external returns (uint256 datasetId);
+    function list(bytes32 card, bytes32 policy, bool freeCommons, uint256 price) external returns (uint256 datasetId);
 
     /// @notice Publishes a new version.
-    function publishVersion(
-        uint256 datasetId,
-        bytes32 card,
-        bytes32 policy
-    ) external;
+    /// @param datasetId One of the caller's datasets, not retired
+    /// @param card Digest of the new card
+    /// @param policy Digest of the new policy
+    function publishVersion(uint256 datasetId, bytes32 card, bytes32 policy) external;
 
     /// @notice Takes a dataset out of use for now; running runs lose it as well.
-    function suspend(
-        uint256 datasetId
-    ) external;
+    /// @param datasetId One of the caller's datasets
+    function suspend(uint256 datasetId) external;
 
     /// @notice Puts a suspended dataset back into use.
-    function resume(
-        uint256 datasetId
-    ) external;
+    /// @param datasetId One of the caller's datasets
+    function resume(uint256 datasetId) external;
 
     /// @notice Takes a dataset out of use for good.
-    function retire(
-        uint256 datasetId
-    ) external;
+    /// @param datasetId One of the caller's datasets
+    function retire(uint256 datasetId) external;
 
     /// @notice Gives consent as the dataset's owner.
+    /// @param terms What is permitted; purpose, uses and a future expiry are needed
     /// @return consentId keccak256(abi.encode(chain id, this contract, terms, nonce)), nonce = consents given before
     /// for this dataset
-    function give(
-        ConsentTerms calldata terms
-    ) external returns (bytes32 consentId);
+    function give(ConsentTerms calldata terms) external returns (bytes32 consentId);
 
     /// @notice Takes consent back; works even when everything else is suspended, and for a member who left.
-    function revoke(
-        bytes32 consentId
-    ) external;
+    /// @param consentId One of the caller's consents
+    function revoke(bytes32 consentId) external;
 
     /// @notice Takes consent back by the holder's EIP-712 signature Revoke(bytes32 consentId,uint256 deadline) under
     /// the domain "AI Commons Data Registry", version "1".
-    function revokeBySignature(
-        bytes32 consentId,
-        uint256 deadline,
-        bytes calldata signature
-    ) external;
+    /// @param consentId A consent of the signer's
+    /// @param deadline Last unix second at which the signature counts
+    /// @param signature 65 bytes r || s || v of the holder's account, low s
+    function revokeBySignature(bytes32 consentId, uint256 deadline, bytes calldata signature) external;
 
     /// @notice Counts one use by a run.
+    /// @param consentId The consent
+    /// @param runId The run that uses it
+    /// @param purpose The run's purpose
+    /// @param problem The run's problem
+    /// @param grantee Member id of the run's solver
     /// @return datasetId The consent's dataset
     /// @return version The dataset's present version
-    function use(
-        bytes32 consentId,
-        bytes32 runId,
-        bytes32 purpose,
-        bytes32 problem,
-        uint256 grantee
-    ) external returns (uint256 datasetId, uint32 version);
+    function use(bytes32 consentId, bytes32 runId, bytes32 purpose, bytes32 problem, uint256 grantee)
+        external
+        returns (uint256 datasetId, uint32 version);
 
     /// @notice Whether a consent that was used goes on: not revoked, not expired, dataset listed, holder active.
-    function isLive(
-        bytes32 consentId
-    ) external view returns (bool live);
+    /// @param consentId Any id; unknown ids are dead
+    function isLive(bytes32 consentId) external view returns (bool live);
 
     /// @notice Whether a new use is permitted now; anything unknown is denied.
-    function canUse(
-        bytes32 consentId,
-        uint256 datasetId,
-        bytes32 purpose,
-        bytes32 problem,
-        uint256 grantee
-    ) external view returns (bool allowed);
+    /// @param consentId Any id
+    /// @param datasetId The dataset that is wanted
+    /// @param purpose What it is wanted for
+    /// @param problem The problem it is wanted for
+    /// @param grantee Member id of the solver
+    function canUse(bytes32 consentId, uint256 datasetId, bytes32 purpose, bytes32 problem, uint256 grantee)
+        external
+        view
+        returns (bool allowed);
 
     /// @notice The record of a dataset.
-    function dataset(
-        uint256 datasetId
-    ) external view returns (Dataset memory record);
+    /// @param datasetId Any id
+    function dataset(uint256 datasetId) external view returns (Dataset memory record);
 
     /// @notice Member id of the dataset's owner, 0 if there is no such dataset.
-    function ownerOf(
-        uint256 datasetId
-    ) external view returns (uint256 memberId);
+    /// @param datasetId Any id
+    function ownerOf(uint256 datasetId) external view returns (uint256 memberId);
 
     /// @notice The record of a consent.
-    function consent(
-        bytes32 consentId
-    ) external view returns (Consent memory record);
+    /// @param consentId Any id
+    function consent(bytes32 consentId) external view returns (Consent memory record);
 
     /// @notice How many consents were given for a dataset; the next one's nonce.
-    function consentCount(
-        uint256 datasetId
-    ) external view returns (uint256 given);
+    /// @param datasetId Any id
+    function consentCount(uint256 datasetId) external view returns (uint256 given);
 
     /// @notice How many datasets were listed; ids are 1..count.
     function count() external view returns (uint256 datasets);

@@ -89,77 +89,64 @@ interface IMembership {
     error MembershipWrongStatus(uint256 memberId, Status status);
 
     /// @notice Asks for membership in the caller's name.
-    function applyAs(
-        Kind kind,
-        address nodeKey,
-        bytes32 readerPoint,
-        bytes32 credential,
-        bytes32 profile
-    ) external;
+    /// @param kind Person or organisation
+    /// @param nodeKey Address of the key with which the applicant's node signs
+    /// @param readerPoint edwards25519 point to which sums are sealed
+    /// @param credential Digest of the credential that proves who this is
+    /// @param profile Digest of the profile document, may be zero
+    function applyAs(Kind kind, address nodeKey, bytes32 readerPoint, bytes32 credential, bytes32 profile) external;
 
     /// @notice A registrar agrees to an application; the last needed one admits.
+    /// @param applicant The account that applied
     /// @return memberId The new id, or 0 while more registrars are needed
-    function admit(
-        address applicant
-    ) external returns (uint256 memberId);
+    function admit(address applicant) external returns (uint256 memberId);
 
     /// @notice A registrar agrees to suspend; the last needed one suspends.
-    function suspend(
-        uint256 memberId
-    ) external;
+    /// @param memberId An active member
+    function suspend(uint256 memberId) external;
 
     /// @notice A registrar agrees to reinstate; the last needed one reinstates.
-    function reinstate(
-        uint256 memberId
-    ) external;
+    /// @param memberId A suspended member
+    function reinstate(uint256 memberId) external;
 
     /// @notice Changes the caller's node key. Runs keep the key of their roster.
-    function setNodeKey(
-        address nodeKey
-    ) external;
+    /// @param nodeKey Address of the new key; never one of another member
+    function setNodeKey(address nodeKey) external;
 
     /// @notice Changes the caller's reader point.
-    function setReaderPoint(
-        bytes32 readerPoint
-    ) external;
+    /// @param readerPoint The new point
+    function setReaderPoint(bytes32 readerPoint) external;
 
     /// @notice Ends the caller's membership.
     function leave() external;
 
     /// @notice The id for which `account` acts, 0 if there is none.
-    function memberOf(
-        address account
-    ) external view returns (uint256 memberId);
+    /// @param account Any account
+    function memberOf(address account) external view returns (uint256 memberId);
 
     /// @notice The record of a member.
-    function member(
-        uint256 memberId
-    ) external view returns (Member memory record);
+    /// @param memberId Any id
+    function member(uint256 memberId) external view returns (Member memory record);
 
     /// @notice The open application of an account.
-    function application(
-        address applicant
-    ) external view returns (Member memory record);
+    /// @param applicant Any account
+    function application(address applicant) external view returns (Member memory record);
 
     /// @notice Whether the member may act now.
-    function isActive(
-        uint256 memberId
-    ) external view returns (bool active);
+    /// @param memberId Any id; unknown ids are not active
+    function isActive(uint256 memberId) external view returns (bool active);
 
     /// @notice The id of the active member with this node key, 0 if there is none.
-    function memberOfNodeKey(
-        address nodeKey
-    ) external view returns (uint256 memberId);
+    /// @param nodeKey Any address
+    function memberOfNodeKey(address nodeKey) external view returns (uint256 memberId);
 
     /// @notice The member's present node key.
-    function nodeKeyOf(
-        uint256 memberId
-    ) external view returns (address nodeKey);
+    /// @param memberId Any id
+    function nodeKeyOf(uint256 memberId) external view returns (address nodeKey);
 
     /// @notice The member's account.
-    function accountOf(
-        uint256 memberId
-    ) external view returns (address account);
+    /// @param memberId Any id, also of a member who left
+    function accountOf(uint256 memberId) external view returns (address account);
 
     /// @notice How many ids were given out; ids are 1..count.
     function count() external view returns (uint256 members);
@@ -168,9 +155,8 @@ interface IMembership {
     function live() external view returns (uint256 members);
 
     /// @notice Whether the account is a registrar.
-    function isRegistrar(
-        address account
-    ) external view returns (bool registrar);
+    /// @param account Any account
+    function isRegistrar(address account) external view returns (bool registrar);
 
     /// @notice How many registrars have to agree.
     function threshold() external view returns (uint256 approvals);

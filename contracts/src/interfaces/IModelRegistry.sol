@@ -65,26 +65,22 @@ interface IModelRegistry {
     error ModelRegistryCardMissing();
 
     /// @notice Registers the model of a run that is Completed or Ended.
+    /// @param runId A run that is Completed or Ended
+    /// @param card Digest of the ModelCard
+    /// @param stateDigest The run's last agreed state
     /// @return modelId The run's id
-    function register(
-        bytes32 runId,
-        bytes32 card,
-        bytes32 stateDigest
-    ) external returns (bytes32 modelId);
+    function register(bytes32 runId, bytes32 card, bytes32 stateDigest) external returns (bytes32 modelId);
 
     /// @notice The record of a model.
-    function model(
-        bytes32 modelId
-    ) external view returns (Model memory record);
+    /// @param modelId Any id
+    function model(bytes32 modelId) external view returns (Model memory record);
 
     /// @notice What the participants of the final set brought.
-    function sources(
-        bytes32 modelId
-    ) external view returns (Source[] memory records);
+    /// @param modelId Any id
+    function sources(bytes32 modelId) external view returns (Source[] memory records);
 
     /// @notice A member's shares of 1,000,000.
-    function sharesOf(
-        bytes32 modelId,
-        uint256 memberId
-    ) external view returns (uint256 shares);
+    /// @param modelId Any id
+    /// @param memberId Any member id
+    function sharesOf(bytes32 modelId, uint256 memberId) external view returns (uint256 shares);
 }

@@ -42,29 +42,24 @@ interface IProblems {
     error ProblemsNotOpen(bytes32 problemId);
 
     /// @notice States a problem in the caller's name.
+    /// @param document Digest of the problem document
+    /// @param deadline Unix second after which no run may be opened on it
     /// @return problemId keccak256(abi.encode(chain id, this contract, owner, document, deadline))
-    function state(
-        bytes32 document,
-        uint64 deadline
-    ) external returns (bytes32 problemId);
+    function state(bytes32 document, uint64 deadline) external returns (bytes32 problemId);
 
     /// @notice Closes a problem: no further run may be opened on it, open runs go on.
-    function close(
-        bytes32 problemId
-    ) external;
+    /// @param problemId One of the caller's problems
+    function close(bytes32 problemId) external;
 
     /// @notice The record of a problem.
-    function problem(
-        bytes32 problemId
-    ) external view returns (Problem memory record);
+    /// @param problemId Any id
+    function problem(bytes32 problemId) external view returns (Problem memory record);
 
     /// @notice Member id of the problem's owner, 0 if there is no such problem.
-    function ownerOf(
-        bytes32 problemId
-    ) external view returns (uint256 memberId);
+    /// @param problemId Any id
+    function ownerOf(bytes32 problemId) external view returns (uint256 memberId);
 
     /// @notice Whether a run may be opened on it now.
-    function isOpen(
-        bytes32 problemId
-    ) external view returns (bool open);
+    /// @param problemId Any id
+    function isOpen(bytes32 problemId) external view returns (bool open);
 }

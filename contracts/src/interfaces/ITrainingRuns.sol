@@ -148,27 +148,31 @@ interface ITrainingRuns {
     error TrainingRunsTooEarly(uint64 deadline);
 
     /// @notice Opens a run as its solver.
+    /// @param spec The terms; an error names the field that is out of range
     /// @return runId keccak256(abi.encode(spec))
-    function open(
-        RunSpec calldata spec
-    ) external returns (bytes32 runId);
+    function open(RunSpec calldata spec) external returns (bytes32 runId);
 
     /// @notice Takes a seat with a dataset of the caller's, using one of its consents.
+    /// @param runId A run in state Enrolling
+    /// @param datasetId A dataset of the caller's
+    /// @param consentId A consent for that dataset and the run's purpose
+    /// @param absence What happens when the node stays silent past the patience
     /// @param exitSignature With `Absence.Exit`: Exit(runId, memberId, type(uint32).max) by the node key; else empty
-    function enrol(
-        bytes32 runId,
-        uint256 datasetId,
-        bytes32 consentId,
-        Absence absence,
-        bytes calldata exitSignature
-    ) external;
+    function enrol(bytes32 runId, uint256 datasetId, bytes32 consentId, Absence absence, bytes calldata exitSignature)
+        external;
 
     /// @notice Ends enrolment: the solver with enough seats at any time, anybody after `enrolUntil`.
-    function close(
-        bytes32 runId
-    ) external;
+    /// @param runId A run in state Enrolling
+    function close(bytes32 runId) external;
 
     /// @notice Confirms the roster; the last Ack starts round 0. `epoch` is 0 in this version.
+    /// @param runId A run in state Acking
+    /// @param epoch 0
+    /// @param memberId The seat
+    /// @param point The seat's edwards25519 encryption point; checked by the nodes, not here
+    /// @param pokR Schnorr proof of the point's secret, R
+    /// @param pokZ Schnorr proof of the point's secret, z
+    /// @param signature Ack(roster, epoch, memberId, point, pokR, pokZ) by the node key
     function ack(
         bytes32 runId,
         uint32 epoch,
@@ -180,14 +184,19 @@ interface ITrainingRuns {
     ) external;
 
     /// @notice Announces a masked vector. In phase Unmasked the first Submit of the next round opens it.
-    function submit(
-        Key calldata key,
-        bytes32 sid,
-        bytes32 headerDigest,
-        bytes calldata signature
-    ) external;
+    /// @param key Run, round, attempt and seat
+    /// @param sid The attempt as the node computes it from its own state
+    /// @param headerDigest SHA-256 of the header
+    /// @param signature Submit(sid, memberId, headerDigest) by the node key
+    function submit(Key calldata key, bytes32 sid, bytes32 headerDigest, bytes calldata signature) external;
 
     /// @notice Certifies the set; any seat of the roster, until the next round is agreed.
+    /// @param key Run, round, attempt and seat
+    /// @param sid The agreed sid
+    /// @param setDigest keccak256(abi.encode(ids of the set ascending))
+    /// @param inputDigest keccak256(abi.encode(sid, ids, header digests))
+    /// @param masks Salted commitment to the mask sums: H("aic/mc", sid, memberId, salt, mine)
+    /// @param signature Commit(sid, memberId, setDigest, inputDigest, masks) by the node key
     function commit(
         Key calldata key,
         bytes32 sid,
@@ -198,6 +207,12 @@ interface ITrainingRuns {
     ) external;
 
     /// @notice Opens a commitment; refused before the certificate is complete.
+    /// @param key Run, round, attempt and seat
+    /// @param sid The agreed sid
+    /// @param salt The commitment's salt
+    /// @param mine Digest of the seat's own mask manifests
+    /// @param document Digest of the reveal document
+    /// @param signature Reveal(sid, memberId, salt, mine, document) by the node key
     function reveal(
         Key calldata key,
         bytes32 sid,
@@ -208,71 +223,61 @@ interface ITrainingRuns {
     ) external;
 
     /// @notice Votes for the state of the round that was unmasked last.
-    function result(
-        Key calldata key,
-        bytes32 sid,
-        bytes32 sumDigest,
-        bytes32 stateDigest,
-        bytes calldata signature
-    ) external;
+    /// @param key Run, round, attempt and seat
+    /// @param sid The agreed sid
+    /// @param sumDigest Digest of the sum
+    /// @param stateDigest Digest of the state after the round
+    /// @param signature Result(sid, memberId, sumDigest, stateDigest) by the node key
+    function result(Key calldata key, bytes32 sid, bytes32 sumDigest, bytes32 stateDigest, bytes calldata signature)
+        external;
 
     /// @notice Stops the attempt before any Reveal; sent by the seat's node key itself.
-    function refuse(
-        Key calldata key,
-        uint256 accusedId,
-        bytes32 reason
-    ) external;
+    /// @param key Run, round, attempt and refusing seat
+    /// @param accusedId The seat whose input is bad
+    /// @param reason A short stable name of the failed check
+    function refuse(Key calldata key, uint256 accusedId, bytes32 reason) external;
 
     /// @notice Leaves the run, disclosed: before the round's Submits close, and only if enough stay. `lastRound` is the
     /// round that was unmasked last, or type(uint32).max if the seat's node key or the member's account sends it.
-    function exit(
-        bytes32 runId,
-        uint256 memberId,
-        uint32 lastRound,
-        bytes calldata signature
-    ) external;
+    /// @param runId A run that is Running or Paused
+    /// @param memberId The seat that leaves
+    /// @param lastRound See above
+    /// @param signature Exit(runId, memberId, lastRound) by the node key
+    function exit(bytes32 runId, uint256 memberId, uint32 lastRound, bytes calldata signature) external;
 
     /// @notice Moves a run on whose deadline has come: closes, pauses, retries or ends it.
-    function advance(
-        bytes32 runId
-    ) external;
+    /// @param runId A run whose deadline has come
+    function advance(bytes32 runId) external;
 
     /// @notice Ends the run as its solver, at the last agreed state if there is one.
-    function cancel(
-        bytes32 runId
-    ) external;
+    /// @param runId One of the caller's runs that is not over
+    function cancel(bytes32 runId) external;
 
     /// @notice The record of a run.
-    function run(
-        bytes32 runId
-    ) external view returns (RunView memory record);
+    /// @param runId Any id
+    function run(bytes32 runId) external view returns (RunView memory record);
 
     /// @notice The seats of a run, by id once the roster is fixed.
-    function seats(
-        bytes32 runId
-    ) external view returns (SeatView[] memory records);
+    /// @param runId Any id
+    function seats(bytes32 runId) external view returns (SeatView[] memory records);
 
     /// @notice What a node polls.
-    function phaseOf(
-        bytes32 runId
-    ) external view returns (PhaseView memory position);
+    /// @param runId Any id
+    function phaseOf(bytes32 runId) external view returns (PhaseView memory position);
 
     /// @notice The state digest that a quorum of Results agreed on and nothing superseded, else 0.
-    function finalState(
-        bytes32 runId
-    ) external view returns (bytes32 stateDigest);
+    /// @param runId Any id
+    function finalState(bytes32 runId) external view returns (bytes32 stateDigest);
 
     /// @notice Whether `stateDigest` is the run's last agreed state, by Results or by the last agreed sid.
-    function isAgreedState(
-        bytes32 runId,
-        bytes32 stateDigest
-    ) external view returns (bool agreed);
+    /// @param runId Any id
+    /// @param stateDigest A state digest
+    function isAgreedState(bytes32 runId, bytes32 stateDigest) external view returns (bool agreed);
 
     /// @notice The sid of an attempt that starts from a state.
-    function sidOf(
-        bytes32 runId,
-        uint32 round,
-        uint16 attempt,
-        bytes32 stateDigest
-    ) external view returns (bytes32 sid);
+    /// @param runId A run whose Acks are complete
+    /// @param round Counted from 0
+    /// @param attempt Counted from 0 within the round
+    /// @param stateDigest The state that the round starts from
+    function sidOf(bytes32 runId, uint32 round, uint16 attempt, bytes32 stateDigest) external view returns (bytes32 sid);
 }

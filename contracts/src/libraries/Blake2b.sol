@@ -16,10 +16,7 @@ library Blake2b {
     error Blake2bUnavailable();
 
     /// @notice BLAKE2b-256 of `message` under `person`.
-    function hash(
-        bytes16 person,
-        bytes memory message
-    ) internal view returns (bytes32 low) {
+    function hash(bytes16 person, bytes memory message) internal view returns (bytes32 low) {
         bytes32 high = HIGH ^ (bytes32(person) >> 128);
         low = LOW;
         uint256 done;
@@ -31,13 +28,11 @@ library Blake2b {
     }
 
     /// @dev 12 rounds of F over one block; `counted` = message bytes so far.
-    function _compress(
-        bytes32 low,
-        bytes32 high,
-        bytes memory chunk,
-        uint256 counted,
-        bool last
-    ) private view returns (bytes32, bytes32) {
+    function _compress(bytes32 low, bytes32 high, bytes memory chunk, uint256 counted, bool last)
+        private
+        view
+        returns (bytes32, bytes32)
+    {
         bytes memory input =
             abi.encodePacked(uint32(12), low, high, chunk, _littleEndian(uint64(counted)), bytes8(0), last);
         (bool ok, bytes memory output) = address(9).staticcall(input);
@@ -46,10 +41,7 @@ library Blake2b {
     }
 
     /// @dev The block that starts at `offset`, padded with zeros.
-    function _blockAt(
-        bytes memory message,
-        uint256 offset
-    ) private pure returns (bytes memory chunk) {
+    function _blockAt(bytes memory message, uint256 offset) private pure returns (bytes memory chunk) {
         uint256 length = message.length - offset < BLOCK ? message.length - offset : BLOCK;
         chunk = new bytes(BLOCK);
         assembly ("memory-safe") {
@@ -57,9 +49,7 @@ library Blake2b {
         }
     }
 
-    function _littleEndian(
-        uint64 value
-    ) private pure returns (bytes8 swapped) {
+    function _littleEndian(uint64 value) private pure returns (bytes8 swapped) {
         for (uint256 i; i < 8; ++i) {
             swapped |= bytes8(bytes1(uint8(value >> (8 * i)))) >> (8 * i);
         }

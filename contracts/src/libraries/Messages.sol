@@ -21,89 +21,66 @@ library Messages {
     /// @dev u64 length prefix of a 32-byte part, little-endian.
     bytes8 private constant LENGTH_32 = 0x2000000000000000;
 
-    function hashAck(
-        bytes32 roster,
-        uint32 epoch,
-        uint256 memberId,
-        bytes32 point,
-        bytes32 pokR,
-        bytes32 pokZ
-    ) internal pure returns (bytes32) {
+    function hashAck(bytes32 roster, uint32 epoch, uint256 memberId, bytes32 point, bytes32 pokR, bytes32 pokZ)
+        internal
+        pure
+        returns (bytes32)
+    {
         return keccak256(abi.encode(ACK, roster, epoch, memberId, point, pokR, pokZ));
     }
 
-    function hashSubmit(
-        bytes32 sid,
-        uint256 memberId,
-        bytes32 headerDigest
-    ) internal pure returns (bytes32) {
+    function hashSubmit(bytes32 sid, uint256 memberId, bytes32 headerDigest) internal pure returns (bytes32) {
         return keccak256(abi.encode(SUBMIT, sid, memberId, headerDigest));
     }
 
-    function hashCommit(
-        bytes32 sid,
-        uint256 memberId,
-        bytes32 setDigest,
-        bytes32 inputDigest,
-        bytes32 masks
-    ) internal pure returns (bytes32) {
+    function hashCommit(bytes32 sid, uint256 memberId, bytes32 setDigest, bytes32 inputDigest, bytes32 masks)
+        internal
+        pure
+        returns (bytes32)
+    {
         return keccak256(abi.encode(COMMIT, sid, memberId, setDigest, inputDigest, masks));
     }
 
-    function hashReveal(
-        bytes32 sid,
-        uint256 memberId,
-        bytes32 salt,
-        bytes32 mine,
-        bytes32 document
-    ) internal pure returns (bytes32) {
+    function hashReveal(bytes32 sid, uint256 memberId, bytes32 salt, bytes32 mine, bytes32 document)
+        internal
+        pure
+        returns (bytes32)
+    {
         return keccak256(abi.encode(REVEAL, sid, memberId, salt, mine, document));
     }
 
-    function hashResult(
-        bytes32 sid,
-        uint256 memberId,
-        bytes32 sumDigest,
-        bytes32 stateDigest
-    ) internal pure returns (bytes32) {
+    function hashResult(bytes32 sid, uint256 memberId, bytes32 sumDigest, bytes32 stateDigest)
+        internal
+        pure
+        returns (bytes32)
+    {
         return keccak256(abi.encode(RESULT, sid, memberId, sumDigest, stateDigest));
     }
 
-    function hashExit(
-        bytes32 runId,
-        uint256 memberId,
-        uint32 lastRound
-    ) internal pure returns (bytes32) {
+    function hashExit(bytes32 runId, uint256 memberId, uint32 lastRound) internal pure returns (bytes32) {
         return keccak256(abi.encode(EXIT, runId, memberId, lastRound));
     }
 
     /// @notice Who takes part, with which keys; ids ascend.
-    function rosterOf(
-        bytes32 runId,
-        uint256[] memory ids,
-        address[] memory nodeKeys
-    ) internal pure returns (bytes32) {
+    function rosterOf(bytes32 runId, uint256[] memory ids, address[] memory nodeKeys) internal pure returns (bytes32) {
         return keccak256(abi.encode(runId, ids, nodeKeys));
     }
 
     /// @notice The roster with its encryption points, in roster order.
-    function committeeOf(
-        bytes32 rosterDigest,
-        uint32 epoch,
-        uint8 layout,
-        bytes32[] memory points
-    ) internal pure returns (bytes32) {
+    function committeeOf(bytes32 rosterDigest, uint32 epoch, uint8 layout, bytes32[] memory points)
+        internal
+        pure
+        returns (bytes32)
+    {
         return keccak256(abi.encode(rosterDigest, epoch, layout, points));
     }
 
     /// @notice One attempt on one state by one committee, on this chain and contract.
-    function sidOf(
-        bytes32 runId,
-        uint32 round,
-        uint16 attempt,
-        bytes32 stateDigest,
-        bytes32 committeeDigest
-    ) internal view returns (bytes32) {
+    function sidOf(bytes32 runId, uint32 round, uint16 attempt, bytes32 stateDigest, bytes32 committeeDigest)
+        internal
+        view
+        returns (bytes32)
+    {
         return keccak256(
             abi.encode(
                 SID_TAG, block.chainid, address(this), runId, round, uint32(attempt), stateDigest, committeeDigest
@@ -112,12 +89,7 @@ library Messages {
     }
 
     /// @notice The salted commitment that a Commit carries as `masks` and a Reveal opens.
-    function masksOf(
-        bytes32 sidDigest,
-        uint256 memberId,
-        bytes32 salt,
-        bytes32 mine
-    ) internal view returns (bytes32) {
+    function masksOf(bytes32 sidDigest, uint256 memberId, bytes32 salt, bytes32 mine) internal view returns (bytes32) {
         bytes memory parts =
             abi.encodePacked(LENGTH_32, sidDigest, LENGTH_32, memberId, LENGTH_32, salt, LENGTH_32, mine);
         return Blake2b.hash("aic/mc", parts);

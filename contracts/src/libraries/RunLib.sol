@@ -15,20 +15,14 @@ library RunLib {
     // ---------------------------------------------------------------------------------------------- the roster's table
 
     /// @notice The layout in force for `n` seats when the RunSpec prefers `preferred`.
-    function layoutOf(
-        uint256 n,
-        uint8 preferred
-    ) internal pure returns (uint8) {
+    function layoutOf(uint256 n, uint8 preferred) internal pure returns (uint8) {
         if (n < 6) return 1;
         if (n > 7) return 2;
         return preferred;
     }
 
     /// @notice f: how many seats may be malicious or absent for good.
-    function faultsOf(
-        uint256 n,
-        uint8 layout
-    ) internal pure returns (uint8) {
+    function faultsOf(uint256 n, uint8 layout) internal pure returns (uint8) {
         if (n < 5) return 1;
         if (n < 7) return 2;
         if (n == 7) return layout == 1 ? 3 : 2;
@@ -36,35 +30,26 @@ library RunLib {
     }
 
     /// @notice q: two sets of q seats overlap in more than f.
-    function quorumOf(
-        uint256 n,
-        uint8 faults
-    ) internal pure returns (uint8) {
+    function quorumOf(uint256 n, uint8 faults) internal pure returns (uint8) {
         return uint8((n + faults) / 2 + 1);
     }
 
     // ------------------------------------------------------------------------------------------------ sets and missing
 
     /// @notice Number of seats in a set.
-    function size(
-        uint48 set
-    ) internal pure returns (uint256 members) {
+    function size(uint48 set) internal pure returns (uint256 members) {
         for (uint256 rest = set; rest != 0; rest &= rest - 1) {
             ++members;
         }
     }
 
     /// @notice All seats that have not exited.
-    function present(
-        Machine memory m
-    ) internal pure returns (uint48) {
+    function present(Machine memory m) internal pure returns (uint48) {
         return uint48((uint256(1) << m.seats) - 1) & ~m.exited;
     }
 
     /// @notice The seats that the run waits for now.
-    function missing(
-        Machine memory m
-    ) internal pure returns (uint48) {
+    function missing(Machine memory m) internal pure returns (uint48) {
         if (m.state == RunState.Acking) return present(m) & ~m.arrived;
         if (m.phase == Phase.Open) return m.set & ~m.arrived;
         if (m.phase == Phase.Submitted) return present(m) & ~m.committed;
@@ -74,21 +59,14 @@ library RunLib {
 
     /// @notice How many agreeing Submits close the Open phase, and how many have to stay when others exit: a quorum,
     /// which is never below f + 2 >= 3 (privacy), and before the set is fixed also the RunSpec's minimum.
-    function needed(
-        Machine memory m
-    ) internal pure returns (uint256) {
+    function needed(Machine memory m) internal pure returns (uint256) {
         return m.setFixed || m.quorum > m.minParticipants ? m.quorum : m.minParticipants;
     }
 
-    // ---------------------------------------------------------------------------------------------------------- starting
+    // -------------------------------------------------------------------------------------------------------- starting
 
     /// @notice Enrolling → Acking with `n` seats.
-    function fixRoster(
-        Machine memory m,
-        uint256 n,
-        uint8 layout,
-        uint64 time
-    ) internal pure {
+    function fixRoster(Machine memory m, uint256 n, uint8 layout, uint64 time) internal pure {
         m.state = RunState.Acking;
         m.seats = uint8(n);
         m.faults = faultsOf(n, layout);
@@ -97,11 +75,7 @@ library RunLib {
     }
 
     /// @notice An Ack; the last one starts round 0.
-    function ack(
-        Machine memory m,
-        uint48 seat,
-        uint64 time
-    ) internal pure {
+    function ack(Machine memory m, uint48 seat, uint64 time) internal pure {
         if (m.state != RunState.Acking) revert ITrainingRuns.TrainingRunsWrongState(m.state);
         m.arrived |= seat;
         if (missing(m) != 0) return;
@@ -109,15 +83,10 @@ library RunLib {
         m.set = present(m);
     }
 
-    // ---------------------------------------------------------------------------------------------- messages of a round
+    // --------------------------------------------------------------------------------------------- messages of a round
 
     /// @notice Checks that a Submit fits and opens the next round if it is the first one of it.
-    function enterSubmit(
-        Machine memory m,
-        Key memory key,
-        uint48 seat,
-        uint64 time
-    ) internal pure {
+    function enterSubmit(Machine memory m, Key memory key, uint48 seat, uint64 time) internal pure {
         _checkGoing(m);
         if (m.set & seat == 0) revert ITrainingRuns.TrainingRunsNotInSet(key.memberId);
         bool next = m.phase == Phase.Unmasked && key.round == m.round + 1 && key.round < m.rounds && key.attempt == 0;
@@ -135,11 +104,7 @@ library RunLib {
     /// @notice Counts a Submit whose sid has these `votes`, its own included; a quorum makes the sid agreed and voids
     /// the others. After agreement it is called for agreeing Submits only.
     /// @return voided Seats that lost their vote now
-    function submit(
-        Machine memory m,
-        uint48 seat,
-        uint48 votes
-    ) internal pure returns (uint48 voided) {
+    function submit(Machine memory m, uint48 seat, uint48 votes) internal pure returns (uint48 voided) {
         m.arrived |= seat;
         if (m.agreed || size(votes & m.set) < m.quorum) return 0;
         voided = m.arrived & ~votes;
@@ -153,10 +118,7 @@ library RunLib {
 
     /// @notice Open → Submitted (and Paused → Running) once every due seat agrees. Before the set is fixed silent seats
     /// are not due.
-    function tryClose(
-        Machine memory m,
-        uint64 time
-    ) internal pure {
+    function tryClose(Machine memory m, uint64 time) internal pure {
         if (m.phase != Phase.Open || !m.agreed) return;
         uint48 due = m.setFixed ? m.set : m.set & ~m.silent;
         if (due & ~m.arrived != 0 || size(m.arrived & m.set) < needed(m)) return;
@@ -165,12 +127,7 @@ library RunLib {
     }
 
     /// @notice A Commit: the run's first one fixes the set, a quorum certifies the round.
-    function commit(
-        Machine memory m,
-        Key memory key,
-        uint48 seat,
-        uint64 time
-    ) internal pure {
+    function commit(Machine memory m, Key memory key, uint48 seat, uint64 time) internal pure {
         _checkUnmasking(m, key);
         if (m.committed & seat != 0) revert ITrainingRuns.TrainingRunsAlreadySent(key.memberId);
         m.committed |= seat;
@@ -180,12 +137,7 @@ library RunLib {
     }
 
     /// @notice A Reveal, only with the certificate complete; the last due one unmasks the round.
-    function reveal(
-        Machine memory m,
-        Key memory key,
-        uint48 seat,
-        uint64 time
-    ) internal pure {
+    function reveal(Machine memory m, Key memory key, uint48 seat, uint64 time) internal pure {
         _checkUnmasking(m, key);
         if (m.phase == Phase.Submitted) revert ITrainingRuns.TrainingRunsWrongPhase(m.phase, m.round, m.attempt);
         if (m.committed & seat == 0) revert ITrainingRuns.TrainingRunsCommitmentMismatch(key.memberId);
@@ -196,20 +148,14 @@ library RunLib {
     }
 
     /// @notice Fixed → Unmasked once all Commits are opened and no seat that is not silent still owes one.
-    function tryUnmask(
-        Machine memory m,
-        uint64 time
-    ) internal pure {
+    function tryUnmask(Machine memory m, uint64 time) internal pure {
         if (m.phase != Phase.Fixed || m.revealed != m.committed) return;
         if (present(m) & ~m.silent & ~m.committed != 0) return;
         _enter(m, Phase.Unmasked, time);
     }
 
     /// @notice Checks that a Result fits: only for the round that was unmasked last.
-    function checkResult(
-        Machine memory m,
-        Key memory key
-    ) internal pure {
+    function checkResult(Machine memory m, Key memory key) internal pure {
         _checkGoing(m);
         if (m.phase != Phase.Unmasked || key.round != m.round || key.attempt != m.attempt) {
             revert ITrainingRuns.TrainingRunsWrongPhase(m.phase, m.round, m.attempt);
@@ -218,11 +164,7 @@ library RunLib {
 
     /// @notice Counts the Results that are equal to the one that came.
     /// @return agreed Whether this one completed the quorum
-    function result(
-        Machine memory m,
-        uint48 votes,
-        uint64 time
-    ) internal pure returns (bool agreed) {
+    function result(Machine memory m, uint48 votes, uint64 time) internal pure returns (bool agreed) {
         agreed = size(votes) >= m.quorum;
         if (!agreed) return false;
         m.roundsDone = m.round + 1;
@@ -235,33 +177,23 @@ library RunLib {
     }
 
     /// @notice A refusal: a new attempt over the same inputs' owners, as long as nothing was revealed.
-    function refuse(
-        Machine memory m,
-        Key memory key,
-        uint64 time
-    ) internal pure {
+    function refuse(Machine memory m, Key memory key, uint64 time) internal pure {
         _checkUnmasking(m, key);
         bool early = m.phase == Phase.Submitted || (m.phase == Phase.Fixed && m.revealed == 0);
         if (!early) revert ITrainingRuns.TrainingRunsWrongPhase(m.phase, m.round, m.attempt);
         _retry(m, time);
     }
 
-    // ------------------------------------------------------------------------------------------------- leaving and time
+    // ------------------------------------------------------------------------------------------------ leaving and time
 
     /// @notice The last round that a seat took part in if it leaves now; type(uint32).max before round 0 is over.
-    function lastRound(
-        Machine memory m
-    ) internal pure returns (uint32) {
+    function lastRound(Machine memory m) internal pure returns (uint32) {
         if (m.phase == Phase.Unmasked) return m.round;
         return m.round == 0 ? type(uint32).max : m.round - 1;
     }
 
     /// @notice Seats leave before the Submits close; enough have to stay for the others' privacy and for a quorum.
-    function exit(
-        Machine memory m,
-        uint48 leaving,
-        uint256 memberId
-    ) internal pure {
+    function exit(Machine memory m, uint48 leaving, uint256 memberId) internal pure {
         _checkGoing(m);
         if (m.phase != Phase.Open && m.phase != Phase.Unmasked) {
             revert ITrainingRuns.TrainingRunsWrongPhase(m.phase, m.round, m.attempt);
@@ -275,10 +207,7 @@ library RunLib {
 
     /// @notice Moves a run on whose deadline has come.
     /// @return leaving Seats whose Exits, signed in advance, take effect now
-    function advance(
-        Machine memory m,
-        uint64 time
-    ) internal pure returns (uint48 leaving) {
+    function advance(Machine memory m, uint64 time) internal pure returns (uint48 leaving) {
         uint64 deadline = m.state == RunState.Acking ? m.deadline + m.patienceSeconds : m.deadline;
         if (time < deadline) revert ITrainingRuns.TrainingRunsTooEarly(deadline);
         if (m.state == RunState.Acking) {
@@ -293,20 +222,14 @@ library RunLib {
     }
 
     /// @notice Over: Ended at the last agreed state, Aborted if no round's state was ever agreed.
-    function finish(
-        Machine memory m,
-        Reason reason
-    ) internal pure {
+    function finish(Machine memory m, Reason reason) internal pure {
         m.state = m.roundsDone != 0 ? RunState.Ended : RunState.Aborted;
         m.reason = reason;
     }
 
-    // ----------------------------------------------------------------------------------------------------------- private
+    // --------------------------------------------------------------------------------------------------------- private
 
-    function _advanceRunning(
-        Machine memory m,
-        uint64 time
-    ) private pure {
+    function _advanceRunning(Machine memory m, uint64 time) private pure {
         uint48 absent = missing(m);
         if (m.phase == Phase.Open) {
             if (absent == 0) return _retry(m, time);
@@ -326,10 +249,7 @@ library RunLib {
         }
     }
 
-    function _advancePaused(
-        Machine memory m,
-        uint64 time
-    ) private pure returns (uint48) {
+    function _advancePaused(Machine memory m, uint64 time) private pure returns (uint48) {
         uint48 absent = missing(m);
         bool mayExit = m.phase == Phase.Open && m.setFixed && absent != 0 && absent & ~m.willExit == 0
             && size(m.set & ~absent) >= needed(m);
@@ -342,10 +262,7 @@ library RunLib {
         return absent;
     }
 
-    function _retry(
-        Machine memory m,
-        uint64 time
-    ) private pure {
+    function _retry(Machine memory m, uint64 time) private pure {
         if (m.attempt + 1 >= m.maxAttempts) return finish(m, Reason.TooManyAttempts);
         if (m.agreed) (m.committed, m.revealed) = (0, 0);
         if (!m.setFixed) m.set = present(m);
@@ -353,48 +270,33 @@ library RunLib {
         _open(m, time);
     }
 
-    function _open(
-        Machine memory m,
-        uint64 time
-    ) private pure {
+    function _open(Machine memory m, uint64 time) private pure {
         m.arrived = 0;
         m.agreed = false;
         _enter(m, Phase.Open, time);
     }
 
-    function _enter(
-        Machine memory m,
-        Phase phase,
-        uint64 time
-    ) private pure {
+    function _enter(Machine memory m, Phase phase, uint64 time) private pure {
         m.state = RunState.Running;
         m.phase = phase;
         m.deadline = time + m.phaseSeconds;
     }
 
-    function _pause(
-        Machine memory m,
-        uint64 time
-    ) private pure {
+    function _pause(Machine memory m, uint64 time) private pure {
         m.state = RunState.Paused;
         m.deadline = time + m.patienceSeconds;
     }
 
-    function _checkGoing(
-        Machine memory m
-    ) private pure {
+    function _checkGoing(Machine memory m) private pure {
         if (m.state != RunState.Running && m.state != RunState.Paused) {
             revert ITrainingRuns.TrainingRunsWrongState(m.state);
         }
     }
 
     /// @dev The last agreed attempt takes Commits and Reveals until it is stopped or the next round is agreed.
-    function _checkUnmasking(
-        Machine memory m,
-        Key memory key
-    ) private pure {
+    function _checkUnmasking(Machine memory m, Key memory key) private pure {
         _checkGoing(m);
-        bool late = !m.agreed && m.round == m.sidRound + 1;
+        bool late = m.round == m.sidRound + 1; // once the open round is agreed, the last agreed round is itself
         bool timely = m.phase != Phase.Open || late;
         if (!timely || key.round != m.sidRound || key.attempt != m.sidAttempt) {
             revert ITrainingRuns.TrainingRunsWrongPhase(m.phase, m.round, m.attempt);

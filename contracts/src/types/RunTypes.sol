@@ -117,7 +117,7 @@ struct Key {
 /// @param roundsDone Rounds behind the last agreed state
 /// @param set Seats whose vectors are (to be) summed
 /// @param exited Seats that left by a signed Exit
-/// @param arrived Seats whose Ack (Acking) or whose Submit of this attempt has arrived; after agreement only agreeing ones
+/// @param arrived Seats whose Ack (Acking) or Submit of this attempt has arrived; after agreement only agreeing ones
 /// @param committed Seats whose Commit to the last agreed sid has arrived
 /// @param revealed Seats whose Reveal for the last agreed sid has arrived
 /// @param silent Seats that missed a deadline and have sent nothing since

@@ -103,7 +103,8 @@ abstract contract CommonsTest {
 
     /// @dev Signs an EIP-712 struct hash for a contract of ours.
     function _sign(uint256 privateKey, bytes32 domain, bytes32 structHash) internal pure returns (bytes memory) {
-        (uint8 v, bytes32 r, bytes32 s) = vm.sign(privateKey, keccak256(abi.encodePacked("\x19\x01", domain, structHash)));
+        (uint8 v, bytes32 r, bytes32 s) =
+            vm.sign(privateKey, keccak256(abi.encodePacked("\x19\x01", domain, structHash)));
         return abi.encodePacked(r, s, v);
     }
 
@@ -117,6 +118,12 @@ abstract contract CommonsTest {
                 verifying
             )
         );
+    }
+
+    /// @dev What Foundry calls on a handler in an invariant campaign: these functions and nothing inherited.
+    struct FuzzSelector {
+        address addr;
+        bytes4[] selectors;
     }
 
     /// @dev Maps any word into [low, high].

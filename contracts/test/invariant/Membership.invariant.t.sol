@@ -20,6 +20,17 @@ contract MembershipInvariantTest is CommonsTest {
         targets[0] = address(handler);
     }
 
+    function targetSelectors() external view returns (FuzzSelector[] memory targets) {
+        bytes4[] memory actions = new bytes4[](5);
+        actions[0] = MembershipHandler.applyAs.selector;
+        actions[1] = MembershipHandler.admit.selector;
+        actions[2] = MembershipHandler.leave.selector;
+        actions[3] = MembershipHandler.suspend.selector;
+        actions[4] = MembershipHandler.setNodeKey.selector;
+        targets = new FuzzSelector[](1);
+        targets[0] = FuzzSelector(address(handler), actions);
+    }
+
     /// @dev One campaign for all three rules, because separate ones would walk the same sequences again.
     function invariant_rulesOfMembershipHold() external view {
         _countsAgree();

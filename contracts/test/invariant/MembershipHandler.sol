@@ -28,7 +28,8 @@ contract MembershipHandler is CommonsTest {
             bytes32(uint256(1)),
             bytes32((word >> 16) % 4 + 1),
             0
-        ) {} catch {}
+        ) {}
+            catch {}
     }
 
     /// @notice A registrar agrees to an application.
@@ -51,8 +52,11 @@ contract MembershipHandler is CommonsTest {
     function suspend(uint256 word) external {
         uint256 memberId = word % (target.count() + 1);
         vm.prank(_registrar((word >> 8) % 3));
-        if ((word >> 16) % 2 == 0) try target.suspend(memberId) {} catch {}
-        else try target.reinstate(memberId) {} catch {}
+        if ((word >> 16) % 2 == 0) {
+            try target.suspend(memberId) {} catch {}
+        } else {
+            try target.reinstate(memberId) {} catch {}
+        }
     }
 
     /// @notice A member changes its node key to any of few.

@@ -20,6 +20,13 @@ contract ModelsInvariantTest is CommonsTest {
         targets[0] = address(handler);
     }
 
+    function targetSelectors() external view returns (FuzzSelector[] memory targets) {
+        bytes4[] memory actions = new bytes4[](1);
+        actions[0] = ModelsHandler.makeModel.selector;
+        targets = new FuzzSelector[](1);
+        targets[0] = FuzzSelector(address(handler), actions);
+    }
+
     function invariant_sharesSumToAMillion() external view {
         IModelRegistry models = handler.registry();
         for (uint256 i; i < handler.count(); ++i) {

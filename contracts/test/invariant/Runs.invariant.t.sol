@@ -14,6 +14,19 @@ abstract contract RunsInvariant is CommonsTest {
         targets[0] = address(handler);
     }
 
+    function targetSelectors() external view returns (FuzzSelector[] memory targets) {
+        bytes4[] memory actions = new bytes4[](7);
+        actions[0] = RunsHandler.due.selector;
+        actions[1] = RunsHandler.odd.selector;
+        actions[2] = RunsHandler.pass.selector;
+        actions[3] = RunsHandler.revoke.selector;
+        actions[4] = RunsHandler.refuse.selector;
+        actions[5] = RunsHandler.exit.selector;
+        actions[6] = RunsHandler.attack.selector;
+        targets = new FuzzSelector[](1);
+        targets[0] = FuzzSelector(address(handler), actions);
+    }
+
     /// @dev One campaign for all rules, because separate ones would walk the same sequences again.
     /// 11: two different sets never both reach a quorum of Commits in one run, Exits aside, and no Reveal is accepted
     /// without the certificate and the seat's own Commit. 5: no Submit uses a consent that was revoked. 10: states,

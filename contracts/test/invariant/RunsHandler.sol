@@ -51,7 +51,7 @@ contract RunsHandler is RunTest {
 
     function setUp() public override {}
 
-    // ---------------------------------------------------------------------------------------------------------- actions
+    // --------------------------------------------------------------------------------------------------------- actions
 
     /// @notice Up to all seats send what they owe.
     function due(uint256 word) external {
@@ -131,7 +131,7 @@ contract RunsHandler is RunTest {
         _observe();
     }
 
-    // --------------------------------------------------------------------------------------------------------- messages
+    // -------------------------------------------------------------------------------------------------------- messages
 
     uint256 private constant NOBODY = type(uint256).max;
 
@@ -212,7 +212,7 @@ contract RunsHandler is RunTest {
         try runs.result(_key(id, round, attempt), sid, "sum", state, signature) {} catch {}
     }
 
-    // ------------------------------------------------------------------------------------------------------------- book
+    // ------------------------------------------------------------------------------------------------------------ book
 
     /// @dev A set is certified when a quorum of distinct seats named its digest in one attempt.
     function _noteCommit(uint256 id, uint32 round, uint16 attempt, bytes32 setDigest, uint48 set) private {

@@ -14,15 +14,14 @@ abstract contract TransitionRecorder is RunTest {
     string[8] private stateNames =
         ["None", "Enrolling", "Acking", "Running", "Paused", "Completed", "Ended", "Aborted"];
     string[5] private phaseNames = ["None", "Open", "Submitted", "Fixed", "Unmasked"];
-    string[7] private reasonNames = [
-        "None", "Finished", "TooFewParticipants", "PatienceOver", "TooManyAttempts", "Cancelled", "AckMissing"
-    ];
+    string[7] private reasonNames =
+        ["None", "Finished", "TooFewParticipants", "PatienceOver", "TooManyAttempts", "Cancelled", "AckMissing"];
 
     string private path;
     bool private writing;
     bool private first;
 
-    // ----------------------------------------------------------------------------------------------------- a scenario
+    // ------------------------------------------------------------------------------------------------------ a scenario
 
     /// @dev Opens the file, enrols `n` seats (bit i of `exits`: seat i chose Exit), closes enrolment.
     function _begin(string memory name, uint256 n, uint48 exits, RunSpec memory terms) internal {
@@ -59,7 +58,7 @@ abstract contract TransitionRecorder is RunTest {
         return string.concat("{", about, _name("name", name), limits, start);
     }
 
-    // ---------------------------------------------------------------------------------------------------------- calls
+    // ----------------------------------------------------------------------------------------------------------- calls
 
     function _doAck(uint256 seat) internal {
         uint256 id = seat + 1;
@@ -101,14 +100,7 @@ abstract contract TransitionRecorder is RunTest {
         bytes32 sid = runs.phaseOf(runId).sid;
         bytes memory call = abi.encodeCall(
             ITrainingRuns.reveal,
-            (
-                _key(id, round, attempt),
-                sid,
-                _salt(id, sid),
-                _mine(id, sid),
-                "document",
-                _revealSignature(id, sid)
-            )
+            (_key(id, round, attempt), sid, _salt(id, sid), _mine(id, sid), "document", _revealSignature(id, sid))
         );
         _step("reveal", address(this), call, _message(seat, round, attempt));
     }
@@ -124,8 +116,7 @@ abstract contract TransitionRecorder is RunTest {
     }
 
     function _doRefuse(uint256 seat, uint32 round, uint16 attempt, uint256 accused) internal {
-        bytes memory call =
-            abi.encodeCall(ITrainingRuns.refuse, (_key(seat + 1, round, attempt), accused + 1, REASON));
+        bytes memory call = abi.encodeCall(ITrainingRuns.refuse, (_key(seat + 1, round, attempt), accused + 1, REASON));
         string memory fields = string.concat(_message(seat, round, attempt), _number("accused", accused));
         _step("refuse", vm.addr(_nodeKey(seat + 1)), call, fields);
     }

@@ -332,11 +332,15 @@ contract TransitionsTest is TransitionRecorder {
     function _due(Machine memory m, uint256 seat, uint256 word) private {
         if (m.state == RunState.Acking) return _doAck(_next(~m.arrived, seat, m.seats));
         string memory state = word % 12 == 0 ? "other" : vm.toString(m.round);
-        if (m.phase == Phase.Open) return _doSubmit(_next(m.set & ~m.arrived, seat, m.seats), m.round, m.attempt, state);
+        if (m.phase == Phase.Open) {
+            return _doSubmit(_next(m.set & ~m.arrived, seat, m.seats), m.round, m.attempt, state);
+        }
         if (m.phase == Phase.Submitted || m.phase == Phase.Fixed && word % 3 == 0) {
             return _doCommit(_next(~m.committed, seat, m.seats), m.round, m.attempt);
         }
-        if (m.phase == Phase.Fixed) return _doReveal(_next(m.committed & ~m.revealed, seat, m.seats), m.round, m.attempt);
+        if (m.phase == Phase.Fixed) {
+            return _doReveal(_next(m.committed & ~m.revealed, seat, m.seats), m.round, m.attempt);
+        }
         if (m.round == 3 || word % 12 == 1) return _doResult(seat, m.round, m.attempt, vm.toString(m.round + 1));
         _doSubmit(_next(m.set, seat, m.seats), m.round + 1, 0, vm.toString(m.round + 1));
     }

@@ -27,9 +27,7 @@ def command() -> None:
 @click.option("--days", type=click.IntRange(1, 36500), default=365, show_default=True, help="How long it lasts.")
 @click.option("--uses", type=click.IntRange(1, 2**31), default=1, show_default=True, help="How many runs may use it.")
 @output.json_option
-def give(
-    dataset_id: int, purpose: str, *, grantee: int | None, problem: str | None, days: int, uses: int
-) -> None:
+def give(dataset_id: int, purpose: str, *, grantee: int | None, problem: str | None, days: int, uses: int) -> None:
     """Permit DATASET, one of yours, to be trained on."""
     from aicommons.domain import encoding
 
@@ -46,7 +44,13 @@ def give(
     terms = events.ConsentTerms(dataset_id, code, ids.MemberId(grantee or 0), about, expiry, uses, bytes(32))
     consent_id = opened.desk.give_consent(terms)
     output.emit(
-        {"consent": ids.format_id(consent_id), "dataset": dataset_id, "purpose": purpose, "expiry": expiry, "uses": uses},
+        {
+            "consent": ids.format_id(consent_id),
+            "dataset": dataset_id,
+            "purpose": purpose,
+            "expiry": expiry,
+            "uses": uses,
+        },
         f"Consent {ids.format_id(consent_id)}",
         f"  dataset {dataset_id} may be used for {purpose} until {naming.when(expiry)}, in {uses} run(s),",
         f"  by {'any solver' if grantee is None else f'member {grantee}'}"
@@ -94,7 +98,14 @@ def list_consents(mine: bool) -> None:
         if not mine or given.holder == member
     ]
     rows = [
-        [each["consent"][:14], each["dataset"], each["holder"], each["state"], f"{each['uses']} of {each['max_uses']}", naming.when(each["expiry"])]
+        [
+            each["consent"][:14],
+            each["dataset"],
+            each["holder"],
+            each["state"],
+            f"{each['uses']} of {each['max_uses']}",
+            naming.when(each["expiry"]),
+        ]
         for each in listed
     ]
     output.emit({"consents": listed}, *output.aligned(["consent", "dataset", "holder", "state", "uses", "until"], rows))

@@ -39,12 +39,22 @@ class Description:
 @command.command("publish")
 @click.argument("file", type=click.Path(path_type=pathlib.Path, dir_okay=False))
 @click.option("--title", required=True, help="One line.")
-@click.option("--schema", type=click.Path(path_type=pathlib.Path, dir_okay=False), help="Plan or schema (JSON) that the table fits.")
+@click.option(
+    "--schema",
+    type=click.Path(path_type=pathlib.Path, dir_okay=False),
+    help="Plan or schema (JSON) that the table fits.",
+)
 @click.option("--target", help="Instead of --schema: draft one from the table, to predict this column.")
 @click.option("--drop", multiple=True, help="With --target: leave this column out. May be repeated.")
 @click.option("--site", help="Where the data is held, in words. [default: the home's name]")
 @click.option("--licence", default="LicenseRef-private", show_default=True, help="SPDX expression or LicenseRef-….")
-@click.option("--min-cohort", type=click.IntRange(1), default=10, show_default=True, help="Fewest rows that take part in anything.")
+@click.option(
+    "--min-cohort",
+    type=click.IntRange(1),
+    default=10,
+    show_default=True,
+    help="Fewest rows that take part in anything.",
+)
 @click.option("--known-gaps", default="none stated", show_default=True, help="What is missing or biased.")
 @output.json_option
 def publish(
@@ -63,7 +73,12 @@ def publish(
     for notice in notices:
         output.note(notice)
     output.emit(
-        {"dataset": dataset_id, "card": ids.format_digest(ids.digest(card.encode())), "rows": card.rows, "notices": notices},
+        {
+            "dataset": dataset_id,
+            "card": ids.format_digest(ids.digest(card.encode())),
+            "rows": card.rows,
+            "notices": notices,
+        },
         f"Dataset {dataset_id} is listed: about {card.rows} rows, {len(specs) - 1} columns to learn from.",
         f"Next: `commons consent give {dataset_id} --purpose CODE`. Nothing may be used before.",
     )
@@ -84,9 +99,7 @@ def _declared(schema: pathlib.Path | None) -> "tuple[tuple[columns.ColumnSpec, .
     return app.column_specs(given.columns(schema), None), []
 
 
-def _count(
-    file: pathlib.Path, specs: "tuple[columns.ColumnSpec, ...]", min_cohort: int, notices: list[str]
-) -> int:
+def _count(file: pathlib.Path, specs: "tuple[columns.ColumnSpec, ...]", min_cohort: int, notices: list[str]) -> int:
     """Return the number of complete rows; raises ``errors.TableError`` when the table does not fit or is too small."""
     from aicommons.data import reading
 
@@ -158,7 +171,9 @@ def find(view: "views.LedgerView", dataset_id: int) -> events.DatasetListed:
         errors.InputError: there is none.
     """
     if dataset_id not in view.datasets:
-        raise errors.InputError("no such dataset", which=f"dataset {dataset_id}", next_step="see `commons dataset list`")
+        raise errors.InputError(
+            "no such dataset", which=f"dataset {dataset_id}", next_step="see `commons dataset list`"
+        )
     return view.datasets[dataset_id]
 
 
@@ -176,7 +191,12 @@ def show(dataset: int) -> None:
     card = documents.DatasetCard.decode(data)
     known = opened.home.datasets().get(dataset)
     output.emit(
-        {"dataset": dataset, "owner": entry.owner, "file": None if known is None else known["path"], "card": dataclasses.asdict(card)},
+        {
+            "dataset": dataset,
+            "owner": entry.owner,
+            "file": None if known is None else known["path"],
+            "card": dataclasses.asdict(card),
+        },
         f"Dataset {dataset}: {naming.plain(card.title)}",
         f"  owner     {naming.Names(opened, view)(entry.owner)}",
         f"  held at   {naming.plain(card.site)}" + (f" ({known['path']})" if known is not None else ""),
@@ -195,10 +215,11 @@ def _columns_in_words(card: "documents.DatasetCard") -> list[str]:
         read = schema.from_document(card.schema)
     except errors.InputError as err:
         return [f"    the card's schema cannot be read: {err}"]
-    lines = []
-    for each in (*read.features, read.target):
-        allowed = getattr(each, "levels", None) or getattr(each, "classes", None)
-        words = f"{each.lo:g} to {each.hi:g}" if each.lo is not None else ", ".join(allowed or ())
-        mark = "  (target)" if each is read.target else ""
-        lines.append(f"    {naming.plain(each.name)}: {naming.plain(words, 100)}{mark}")
-    return lines
+    target = read.target
+    lines = [_column(each.name, each.levels, each.lo, each.hi) for each in read.features]
+    return [*lines, _column(target.name, target.classes, target.lo, target.hi) + "  (target)"]
+
+
+def _column(name: str, labels: tuple[str, ...] | None, lo: float | None, hi: float | None) -> str:
+    words = f"{lo:g} to {hi:g}" if labels is None else ", ".join(labels)
+    return f"    {naming.plain(name)}: {naming.plain(words, 100)}"

@@ -106,7 +106,7 @@ def _play(write: Callable[[pathlib.Path], "scripts.Script"], *, keep: bool) -> N
     passphrase = demonstration.new_passphrase()
     with _folder(keep=keep) as root, processes.Processes(passphrase) as running:
         script = write(root / "tables")
-        stage = demonstration.set_stage(script, root, running, passphrase, output.note)
+        stage = demonstration.set_stage(script, root, running, passphrase=passphrase, say=output.note)
         for site, reason in stage.left_out.items():
             output.note(f"{site} is left out: {reason}. The run goes on without it.")
         teller = story.Teller(stage, quiet=output.session().as_json)

@@ -103,7 +103,12 @@ def _check_classes(script: scripts.Script, usable: Mapping[str, recipes.Rows]) -
 
 
 def set_stage(
-    script: scripts.Script, root: pathlib.Path, running: processes.Processes, passphrase: str, say: Callable[[str], None]
+    script: scripts.Script,
+    root: pathlib.Path,
+    running: processes.Processes,
+    *,
+    passphrase: str,
+    say: Callable[[str], None],
 ) -> Stage:
     """Start the servers, admit everybody, state the problem, collect consents, publish the plan and start the nodes."""
     made = recipes.from_plan({**script.recipe, "schema": _schema_document(script.specs)})
@@ -122,7 +127,7 @@ def set_stage(
     problem_owner, solver = join.admit("problem-owner"), join.admit("solver")
     sites = tuple(join.admit(name) for name in rows)
     say(f"{2 + len(sites)} members admitted, each with a wallet of its own")
-    run_id = _agree(script, plan, problem_owner, solver, sites)
+    run_id = _agree(script, plan, problem_owner=problem_owner, solver=solver, sites=sites)
     _start_nodes(running, sites)
     say(f"{len(sites)} nodes started: one process per site, each sees only its own folder")
     return Stage(root, running, problem_owner, solver, sites, left_out, run_id, plan, made, rows)
@@ -181,7 +186,12 @@ class Joining:
 
 
 def _agree(
-    script: scripts.Script, plan: documents.Plan, problem_owner: Party, solver: Party, sites: Sequence[Party]
+    script: scripts.Script,
+    plan: documents.Plan,
+    *,
+    problem_owner: Party,
+    solver: Party,
+    sites: Sequence[Party],
 ) -> ids.RunId:
     until = int(time.time()) + DAYS
     problem = documents.Problem(
@@ -208,14 +218,14 @@ def _agree(
     )
     run_id = solver.desk.open_run(offer)
     for site in sites:
-        _bring_data(script, site, run_id, problem_id, until)
+        _bring_data(script, site, run_id, problem_id=problem_id, until=until)
     roster = solver.desk.close_roster(run_id)
     for site in sites:
         _confirm(site, run_id, roster)
     return run_id
 
 
-def _bring_data(script: scripts.Script, site: Party, run_id: ids.RunId, problem_id: bytes, until: int) -> None:
+def _bring_data(script: scripts.Script, site: Party, run_id: ids.RunId, *, problem_id: bytes, until: int) -> None:
     table = script.tables[site.name]
     count = sum(1 for _ in table.open(encoding="utf-8")) - 1
     card = documents.DatasetCard(

@@ -64,7 +64,9 @@ def problem(path: pathlib.Path) -> "documents.Problem":
     with naming(path):
         read = documents.Problem.decode(_complete(read_json(path), documents.Problem.KIND, {}))
         if read.metric not in METRICS:
-            raise errors.InputError("an unknown metric", which="problem.metric", expected=" or ".join(METRICS), got=read.metric)
+            raise errors.InputError(
+                "an unknown metric", which="problem.metric", expected=" or ".join(METRICS), got=read.metric
+            )
         return read
 
 

@@ -6,6 +6,7 @@ made again. Keys that are there already (restored from a backup) are kept, never
 
 import dataclasses
 import pathlib
+from typing import Any
 
 import click
 
@@ -26,7 +27,7 @@ from aicommons.domain import errors, ids
     help="File that says where the contracts stand, from whoever runs the ledger.",
 )
 @output.json_option
-def command(chain_id: int | None, deployment: pathlib.Path | None, **given: str) -> None:
+def command(chain_id: int | None, deployment: pathlib.Path | None, **given: Any) -> None:
     """Make a home: a folder with keys and settings of one organisation.
 
     The passphrase comes from COMMONS_PASSPHRASE, else it is asked. Whoever has it and the folder acts for you.
@@ -61,7 +62,9 @@ def _deployment(file: pathlib.Path | None, chain_id: int | None) -> tuple[str | 
         raise errors.InputError("the deployment file cannot be read", which=str(file), got=type(err).__name__) from err
     read = deployments.Deployment.from_json(text)
     if chain_id not in (None, read.chain_id):
-        raise errors.InputError("the deployment is of another chain", which=str(file), expected=chain_id, got=read.chain_id)
+        raise errors.InputError(
+            "the deployment is of another chain", which=str(file), expected=chain_id, got=read.chain_id
+        )
     return text, read.chain_id
 
 
@@ -70,8 +73,11 @@ def _check(settings: app.Settings) -> None:
 
     if not 0 < len(settings.name) <= 80 or not settings.name.isprintable():
         raise errors.InputError("not a name", which="--name", expected="1 to 80 printable characters")
-    for url in (settings.rpc, settings.store):
-        transport.Transport(url, unreachable=errors.LedgerUnreachable).close()
+    for option, url in (("--rpc", settings.rpc), ("--store", settings.store)):
+        try:
+            transport.Transport(url, unreachable=errors.LedgerUnreachable).close()
+        except errors.InputError as err:
+            raise errors.InputError(err.message, which=option, expected=err.expected, got="something else") from err
     signing.check_audience(settings.audience)
 
 

@@ -30,7 +30,9 @@ def show() -> None:
     files = {"wallet": home.wallet_file, "node": home.node_file}
     found = {kind: ids.format_id(wallet.address(file)) for kind, file in files.items() if file.exists()}
     if not found:
-        raise errors.InputError("there are no keys here", which=str(home.path), next_step="run `commons init --name NAME`")
+        raise errors.InputError(
+            "there are no keys here", which=str(home.path), next_step="run `commons init --name NAME`"
+        )
     output.emit(found, *(f"{kind:<7} {address}   {files[kind]}" for kind, address in found.items()))
 
 
@@ -51,7 +53,9 @@ def backup(out: pathlib.Path | None, node: bool) -> None:
         output.emit({"address": address, "backup": text}, text.rstrip())
         return
     app.write_private(out, text)
-    output.emit({"address": address, "file": str(out)}, f"{out} holds the key of {address}. Keep it apart from the passphrase.")
+    output.emit(
+        {"address": address, "file": str(out)}, f"{out} holds the key of {address}. Keep it apart from the passphrase."
+    )
 
 
 @command.command("restore")

@@ -23,7 +23,9 @@ def command() -> None:
 
 
 @command.command("start")
-@click.option("--port", type=click.IntRange(0, 65535), help="0 takes a free one. [default: the port of the home's --rpc]")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), help="0 takes a free one. [default: the port of the home's --rpc]"
+)
 @click.option("--chain-id", type=click.IntRange(1, 2**53), help="Must be the home's. [default: the home's]")
 @click.option("--engine", type=click.Choice(ENGINES), help="EVM to use. [default: the fastest installed one]")
 @output.json_option

@@ -34,7 +34,7 @@ def apply(title: str | None, credential: str | None) -> None:
     if opened.desk.view().member_of_account(account) is not None:
         raise errors.InputError("this wallet is a member already", which=ids.format_id(account))
     profile = documents.Profile(opened.home.settings().name if title is None else title, "organisation").encode()
-    proof = encoding.keccak(account) if credential is None else ids.parse_bytes32(credential)
+    proof = encoding.keccak(account) if credential is None else naming.parse_digest(credential)
     point = group.multiply_base(app.reader_secret(opened.signer))
     app.write_private(opened.home.path / "profile.json", profile.decode())
     opened.desk.apply(node_key, point, proof, ids.digest(profile))
@@ -51,7 +51,7 @@ def apply(title: str | None, credential: str | None) -> None:
 @output.json_option
 def admit(address: str) -> None:
     """Agree, as a registrar, to the application of ADDRESS."""
-    applicant = ids.parse_address(address)
+    applicant = naming.parse_address(address)
     opened = desk.act()
     member_id = opened.desk.admit(applicant)
     shown = ids.format_id(applicant)

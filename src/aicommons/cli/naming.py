@@ -4,7 +4,7 @@ Called by the nouns. A short id is a unique beginning of at least eight hexadeci
 profiles, so they say who somebody claims to be and never replace a fingerprint.
 """
 
-import datetime
+import datetime as dt
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
@@ -57,6 +57,14 @@ def parse_digest(text: str) -> ids.Digest:
         raise errors.InputError("not a digest", which=text[:70], expected="1220 and 64 hexadecimal digits") from err
 
 
+def parse_address(text: str) -> ids.Address:
+    """Read an address; raises ``errors.InputError`` for anything else."""
+    try:
+        return ids.parse_address(text)
+    except errors.DecodeError as err:
+        raise errors.InputError("not an address", which=text[:70], expected="0x and 40 hexadecimal digits") from err
+
+
 def plain(text: str, most: int = 80) -> str:
     """Return somebody else's text without anything that could control a terminal, on one line."""
     line = "".join(letter if letter.isprintable() else " " for letter in text).strip()
@@ -77,7 +85,7 @@ def fingerprint(roster: bytes) -> str:
 def when(seconds: int) -> str:
     """Return a block time as text."""
     try:
-        moment = datetime.datetime.fromtimestamp(seconds, tz=datetime.UTC)
+        moment = dt.datetime.fromtimestamp(seconds, tz=dt.UTC)
     except (ValueError, OverflowError, OSError):
         return "never"
     return f"{moment:%Y-%m-%d %H:%M} UTC"

@@ -42,8 +42,12 @@ def command() -> None:
 
 @command.command("start")
 @click.option("--once", is_flag=True, help="Do what is due now and end.")
-@click.option("--poll-ms", type=click.IntRange(1, 60_000), default=20, show_default=True, help="Between looks while busy.")
-@click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="info", show_default=True)
+@click.option(
+    "--poll-ms", type=click.IntRange(1, 60_000), default=20, show_default=True, help="Between looks while busy."
+)
+@click.option(
+    "--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="info", show_default=True
+)
 @output.json_option
 def start(once: bool, poll_ms: int, log_level: str) -> None:
     """Do this member's part in trainings until Ctrl-C or SIGTERM.
@@ -148,9 +152,7 @@ class Loop:
     def _is_under_way(self, node: "reconciler.Reconciler") -> bool:
         member = self.agent.member_id
         return any(
-            current.state in UNDER_WAY
-            and member in current.enrolled
-            and self.agent.journal.pinned(run_id) is not None
+            current.state in UNDER_WAY and member in current.enrolled and self.agent.journal.pinned(run_id) is not None
             for run_id, current in node.view.runs.items()
         )
 

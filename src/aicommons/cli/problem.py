@@ -23,7 +23,9 @@ def command() -> None:
 
 @command.command("state")
 @click.argument("file", type=click.Path(path_type=pathlib.Path, dir_okay=False))
-@click.option("--days", type=click.IntRange(1, 36500), default=365, show_default=True, help="How long runs may be opened on it.")
+@click.option(
+    "--days", type=click.IntRange(1, 36500), default=365, show_default=True, help="How long runs may be opened on it."
+)
 @output.json_option
 def state(file: pathlib.Path, days: int) -> None:
     """Put the problem in FILE on the ledger.
@@ -36,7 +38,11 @@ def state(file: pathlib.Path, days: int) -> None:
     deadline = max(int(time.time()), opened.desk.view().time) + days * DAY
     problem_id = opened.desk.state_problem(read, deadline)
     output.emit(
-        {"problem": ids.format_id(problem_id), "document": ids.format_digest(ids.digest(read.encode())), "deadline": deadline},
+        {
+            "problem": ids.format_id(problem_id),
+            "document": ids.format_digest(ids.digest(read.encode())),
+            "deadline": deadline,
+        },
         f"Problem {ids.format_id(problem_id)}",
         f"  {naming.plain(read.title)}; runs may be opened until {naming.when(deadline)}.",
     )
@@ -53,7 +59,9 @@ def list_problems() -> None:
     for problem_id, entry in view.problems.items():
         document = _read(opened, entry)
         title = None if document is None else naming.plain(document.title)
-        listed.append({"problem": ids.format_id(problem_id), "title": title, "owner": entry.owner, "deadline": entry.deadline})
+        listed.append(
+            {"problem": ids.format_id(problem_id), "title": title, "owner": entry.owner, "deadline": entry.deadline}
+        )
         rows.append([naming.short(problem_id), title or "-", names(entry.owner), naming.when(entry.deadline)])
     output.emit({"problems": listed}, *output.aligned(["problem", "title", "owner", "until"], rows))
 
@@ -73,7 +81,13 @@ def show(problem: str) -> None:
     runs = [ids.format_id(run_id) for run_id, current in view.runs.items() if current.spec.problem == problem_id]
     body = dataclasses.asdict(document) | {"sdg_targets": list(document.sdg_targets)}
     output.emit(
-        {"problem": ids.format_id(problem_id), "owner": entry.owner, "deadline": entry.deadline, "statement": body, "runs": runs},
+        {
+            "problem": ids.format_id(problem_id),
+            "owner": entry.owner,
+            "deadline": entry.deadline,
+            "statement": body,
+            "runs": runs,
+        },
         f"Problem {ids.format_id(problem_id)}",
         f"  stated by {naming.Names(opened, view)(entry.owner)}; runs may be opened until {naming.when(entry.deadline)}",
         *(f"  {name.replace('_', ' ')}: {naming.plain(_text(value), 500)}" for name, value in body.items()),

@@ -24,7 +24,9 @@ def command() -> None:
 
 @command.command("start")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address of the interface to listen on.")
-@click.option("--port", type=click.IntRange(0, 65535), help="0 takes a free one. [default: the port of the home's --store]")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), help="0 takes a free one. [default: the port of the home's --store]"
+)
 @click.option("--quota-gb", type=click.FloatRange(0.001, 1e6), default=4.0, show_default=True, help="Most per member.")
 @click.option("--max-gb", type=click.FloatRange(0.001, 1e6), help="Most of all members. [default: as the disk holds]")
 @click.option("--certificate", type=click.Path(path_type=pathlib.Path, exists=True), help="PEM chain, for HTTPS.")

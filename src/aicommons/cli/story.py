@@ -58,7 +58,7 @@ class Teller:
         verified = "holds" if outcome["verified"] else f"DOES NOT HOLD: {outcome['verify']['problem']}"
         say(f"\nVerified in a fresh process from ledger and store alone: {verified}")
         say(f"  {outcome['verify'].get('meaning', '')}")
-        say(f"  again: commons run verify {outcome['run_id'][:18]}")
+        say(f"  command: commons --home HOME run verify {outcome['run_id'][:18]}   (with --keep, from any home of the demo)")
         per_round = outcome["seconds_per_round"]
         say(f"\n{outcome['rounds']} rounds, {per_round:.2f} s each; {outcome['wall_seconds']:.1f} s in all")
 

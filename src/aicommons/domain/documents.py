@@ -67,6 +67,17 @@ class Fields:
             )
         return value
 
+    def take_count(self, name: str) -> int:
+        """Return field ``name``, which must be there and be a whole number from 0.
+
+        Raises:
+            errors.DecodeError: missing, of another type, or negative.
+        """
+        value = self.take(name, int)
+        if value < 0:
+            raise errors.DecodeError("out of range", which=f"{self.where}.{name}", expected="a number from 0")
+        return value
+
     def take_optional(self, name: str, kind: type[T]) -> T | None:
         """Return field ``name``, which must be there and be a ``kind`` or null; raises like ``take``."""
         if name in self.document and self.document[name] is None:
@@ -149,9 +160,15 @@ class DatasetCard:
     def decode(cls, data: bytes) -> Self:
         """Read canonical bytes; raises ``errors.DecodeError``."""
         fields = Fields.open(data, cls.KIND)
-        texts = {name: fields.take(name, str) for name in ("title", "site", "licence", "known_gaps")}
-        numbers = {name: fields.take(name, int) for name in ("rows", "minimum_cohort")}
-        document = cls(**texts, **numbers, schema=fields.take("schema", dict))
+        document = cls(
+            title=fields.take("title", str),
+            site=fields.take("site", str),
+            rows=fields.take_count("rows"),
+            schema=fields.take("schema", dict),
+            licence=fields.take("licence", str),
+            minimum_cohort=fields.take_count("minimum_cohort"),
+            known_gaps=fields.take("known_gaps", str),
+        )
         fields.close()
         return document
 
@@ -188,7 +205,7 @@ class Plan:
             recipe=fields.take("recipe", dict),
             leaves_site=fields.take("leaves_site", str),
             held_out_percent=fields.take("held_out_percent", int),
-            split_seed=fields.take("split_seed", int),
+            split_seed=fields.take_count("split_seed"),
             group=fields.take_optional("group", str),
         )
         if not 0 < document.held_out_percent < 100:
@@ -236,10 +253,15 @@ class RunTerms:
         readers = tuple(_reader(entry) for entry in fields.take("readers", list))
         if [reader.member_id for reader in readers] != sorted({reader.member_id for reader in readers}):
             raise errors.DecodeError("readers are not ascending and distinct", which="run-terms.readers")
-        numbers = {name: fields.take(name, int) for name in ("retention_seconds", "minimum_cohort")}
-        texts = {name: fields.take(name, str) for name in ("purpose", "privacy")}
+        document = cls(
+            purpose=fields.take("purpose", str),
+            readers=readers,
+            retention_seconds=fields.take_count("retention_seconds"),
+            minimum_cohort=fields.take_count("minimum_cohort"),
+            privacy=fields.take("privacy", str),
+        )
         fields.close()
-        return cls(readers=readers, **numbers, **texts)
+        return document
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -271,9 +293,15 @@ class ModelCard:
     def decode(cls, data: bytes) -> Self:
         """Read canonical bytes; raises ``errors.DecodeError``."""
         fields = Fields.open(data, cls.KIND)
-        texts = {name: fields.take(name, str) for name in ("run", "title", "not_for", "privacy")}
-        numbers = {name: fields.take(name, int) for name in ("rounds", "participants")}
-        document = cls(**texts, **numbers, metrics=fields.take("metrics", dict))
+        document = cls(
+            run=fields.take("run", str),
+            title=fields.take("title", str),
+            not_for=fields.take("not_for", str),
+            metrics=fields.take("metrics", dict),
+            rounds=fields.take_count("rounds"),
+            participants=fields.take_count("participants"),
+            privacy=fields.take("privacy", str),
+        )
         fields.close()
         return document
 
@@ -293,7 +321,10 @@ def _reader(entry: object) -> Reader:
     if not isinstance(entry, dict):
         raise errors.DecodeError("not a reader", which="run-terms.readers", expected="an object")
     fields = Fields(dict(entry), "run-terms.readers")
-    reader = Reader(ids.MemberId(fields.take("member_id", int)), ids.parse_bytes32(fields.take("point", str)))
+    text = fields.take("point", str)
+    reader = Reader(ids.MemberId(fields.take_count("member_id")), ids.parse_bytes32(text))
+    if reader.point.hex() != text:
+        raise errors.DecodeError("another spelling", which="run-terms.readers.point", expected="64 digits 0-9, a-f")
     fields.close()
     return reader
 

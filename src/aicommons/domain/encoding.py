@@ -33,11 +33,12 @@ def canonical_json(document: object) -> bytes:
     """Return ``document`` as RFC 8785 canonical JSON.
 
     Raises:
-        errors.InputError: a value that JSON cannot hold (NaN, an integer beyond 2^53, a non-text key).
+        errors.InputError: a value that JSON cannot hold (NaN, an integer beyond 2^53, a key that is no text, a text
+            that UTF-8 cannot carry), or nesting without end.
     """
     try:
-        return rfc8785.dumps(document)  # type: ignore[arg-type]
-    except rfc8785.CanonicalizationError as err:
+        return rfc8785.dumps(document)  # type: ignore[arg-type]  # any object: what JSON cannot hold is refused
+    except (ValueError, RecursionError) as err:
         raise errors.InputError("the document cannot be written as canonical JSON", got=str(err)) from err
 
 
@@ -50,13 +51,19 @@ def parse_json(data: bytes) -> object:
     if len(data) > MAX_DOCUMENT:
         raise errors.DecodeError("the document is too long", expected=f"at most {MAX_DOCUMENT} bytes", got=len(data))
     try:
-        document = json.loads(data)
+        document = json.loads(data, parse_int=_number)
         same = rfc8785.dumps(document) == data
     except (ValueError, RecursionError) as err:
         raise errors.DecodeError("the document is not JSON", expected="RFC 8785 canonical JSON") from err
     if not same:
         raise errors.DecodeError("the document is not in canonical form", expected="RFC 8785 canonical JSON")
-    return document  # type: ignore[no-any-return]
+    return document
+
+
+def _number(text: str) -> int | float:
+    """Return a JSON number without a point: RFC 8785 writes a float from 2^53 on just so."""
+    value = float(text)
+    return int(text) if abs(value) < 2**53 else value
 
 
 def purpose_code(code: str) -> bytes:
@@ -66,7 +73,7 @@ def purpose_code(code: str) -> bytes:
 
 def run_id(spec: run.RunSpec) -> ids.RunId:
     """Return keccak256(abi.encode(spec)); a struct of static fields encodes as its fields."""
-    return ids.RunId(keccak(eth_abi.encode(list(run.RUN_SPEC_TYPES), list(spec_values(spec)))))
+    return ids.RunId(_hash(run.RUN_SPEC_TYPES, spec_values(spec)))
 
 
 def spec_values(spec: run.RunSpec) -> tuple[object, ...]:
@@ -76,12 +83,12 @@ def spec_values(spec: run.RunSpec) -> tuple[object, ...]:
 
 def roster_digest(run: ids.RunId, member_ids: Sequence[int], node_keys: Sequence[ids.Address]) -> bytes:
     """Return the roster: keccak(runId, ids ascending, node keys in that order)."""
-    return keccak(eth_abi.encode(["bytes32", "uint256[]", "address[]"], [run, list(member_ids), list(node_keys)]))
+    return _hash(["bytes32", "uint256[]", "address[]"], [run, list(member_ids), list(node_keys)])
 
 
 def committee_digest(roster: bytes, epoch: int, layout: int, points: Sequence[bytes]) -> bytes:
     """Return the committee: keccak(roster, epoch, layout, points in roster order)."""
-    return keccak(eth_abi.encode(["bytes32", "uint32", "uint8", "bytes32[]"], [roster, epoch, layout, list(points)]))
+    return _hash(["bytes32", "uint32", "uint8", "bytes32[]"], [roster, epoch, layout, list(points)])
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -109,17 +116,17 @@ def session_id(place: Place, key: AttemptKey, state_digest: bytes, committee: by
     types = ["bytes32", "uint256", "address", "bytes32", "uint32", "uint32", "bytes32", "bytes32"]
     tag = keccak(SESSION_TAG.encode())
     values = [tag, place.chain_id, place.contract, key.run_id, key.round_index, key.attempt, state_digest, committee]
-    return keccak(eth_abi.encode(types, values))
+    return _hash(types, values)
 
 
 def set_digest(member_ids: Sequence[int]) -> bytes:
     """Return keccak(ids of the participant set, ascending)."""
-    return keccak(eth_abi.encode(["uint256[]"], [list(member_ids)]))
+    return _hash(["uint256[]"], [list(member_ids)])
 
 
 def input_digest(sid: bytes, member_ids: Sequence[int], header_digests: Sequence[bytes]) -> bytes:
     """Return keccak(sid, ids, header digests in that order)."""
-    return keccak(eth_abi.encode(["bytes32", "uint256[]", "bytes32[]"], [sid, list(member_ids), list(header_digests)]))
+    return _hash(["bytes32", "uint256[]", "bytes32[]"], [sid, list(member_ids), list(header_digests)])
 
 
 @functools.cache
@@ -127,7 +134,7 @@ def domain_separator(place: Place) -> bytes:
     """Return the EIP-712 domain separator of TrainingRuns at ``place``."""
     types = ["bytes32", "bytes32", "bytes32", "uint256", "address"]
     named = [keccak(text.encode()) for text in (DOMAIN_TYPE, DOMAIN_NAME, DOMAIN_VERSION)]
-    return keccak(eth_abi.encode(types, [*named, place.chain_id, place.contract]))
+    return _hash(types, [*named, place.chain_id, place.contract])
 
 
 @functools.cache
@@ -137,12 +144,35 @@ def type_hash(type_string: str) -> bytes:
 
 
 def message_digest(place: Place, message: messages.Message) -> bytes:
-    """Return the 32 bytes that are signed for ``message`` (EIP-712); all its fields are static 32-byte words."""
+    """Return the 32 bytes that are signed for ``message`` (EIP-712); all its fields are static 32-byte words.
+
+    Raises:
+        errors.InputError: a digest of another length, or a number that no word can hold.
+    """
     words = [type_hash(message.TYPE)]
-    for field in dataclasses.fields(message):
-        value = getattr(message, field.name)
-        words.append(value if isinstance(value, bytes) else value.to_bytes(32, "big"))
+    words += [_word(getattr(message, field.name)) for field in dataclasses.fields(message)]
     return keccak(b"\x19\x01" + domain_separator(place) + keccak(b"".join(words)))
+
+
+def _word(value: bytes | int) -> bytes:
+    if isinstance(value, int) and 0 <= value < 2**256:
+        return value.to_bytes(32, "big")
+    if isinstance(value, bytes) and len(value) == 32:
+        return value
+    raise errors.InputError("a field is no 32-byte word", expected="32 bytes, or a number from 0 to 2^256 - 1")
+
+
+def _hash(types: Sequence[str], values: Sequence[object]) -> bytes:
+    """Return keccak256(abi.encode(values)), refusing short digests, which ABI encoding would pad without a word.
+
+    Raises:
+        errors.InputError: a digest of another length than 32 bytes, or a value that does not fit its type.
+    """
+    for kind, value in zip(types, values, strict=True):
+        words = value if kind == "bytes32[]" else [value] if kind == "bytes32" else []
+        if not isinstance(words, list) or not all(isinstance(word, bytes) and len(word) == 32 for word in words):
+            raise errors.InputError("a digest has another length", expected="32 bytes")
+    return keccak(abi_encode(types, values))
 
 
 def abi_encode(types: Sequence[str], values: Sequence[object]) -> bytes:

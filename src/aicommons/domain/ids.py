@@ -1,6 +1,7 @@
 """Identifiers, each with its own type and hash rule. Everything that names a thing in the commons is defined here."""
 
 import hashlib
+import re
 from typing import NewType
 
 from aicommons.domain import errors
@@ -19,6 +20,8 @@ Address = NewType("Address", bytes)
 
 SHA256_MULTIHASH = "1220"
 """Multihash prefix: function 0x12 (SHA-256), length 0x20."""
+
+HEXADECIMAL = re.compile("[0-9a-fA-F]*")
 
 
 def digest(data: bytes | memoryview) -> Digest:
@@ -39,7 +42,7 @@ def parse_digest(text: str) -> Digest:
     """
     if not text.startswith(SHA256_MULTIHASH):
         raise errors.DecodeError("not a SHA-256 multihash", expected="1220 and 64 hexadecimal characters", got=text[:8])
-    return Digest(parse_bytes32(text.removeprefix(SHA256_MULTIHASH)))
+    return Digest(_parse_hexadecimal(text.removeprefix(SHA256_MULTIHASH), 32))
 
 
 def parse_bytes32(text: str) -> bytes:
@@ -48,13 +51,7 @@ def parse_bytes32(text: str) -> bytes:
     Raises:
         errors.DecodeError: ``text`` is not 64 hexadecimal characters.
     """
-    try:
-        value = bytes.fromhex(text.removeprefix("0x"))
-    except ValueError as err:
-        raise errors.DecodeError("not hexadecimal text", expected="64 hexadecimal characters", got=text[:12]) from err
-    if len(value) != 32:
-        raise errors.DecodeError("wrong length", expected="64 hexadecimal characters", got=f"{2 * len(value)}")
-    return value
+    return _parse_hexadecimal(text.removeprefix("0x"), 32)
 
 
 def parse_run_id(text: str) -> RunId:
@@ -68,15 +65,17 @@ def format_id(value: bytes) -> str:
 
 
 def parse_address(text: str) -> Address:
-    """Read an address: ``0x`` and 40 hexadecimal characters.
+    """Read an address: 40 hexadecimal characters, with or without ``0x``.
 
     Raises:
         errors.DecodeError: anything else.
     """
-    try:
-        value = bytes.fromhex(text.removeprefix("0x"))
-    except ValueError as err:
-        raise errors.DecodeError("not an address", expected="40 hexadecimal characters", got=text[:12]) from err
-    if len(value) != 20:
-        raise errors.DecodeError("not an address", expected="40 hexadecimal characters", got=f"{2 * len(value)}")
-    return Address(value)
+    return Address(_parse_hexadecimal(text.removeprefix("0x"), 20))
+
+
+def _parse_hexadecimal(text: str, size: int) -> bytes:
+    # bytes.fromhex alone would pass over blanks, so that one value had many spellings
+    if HEXADECIMAL.fullmatch(text) is None or len(text) != 2 * size:
+        expected = f"{2 * size} hexadecimal characters"
+        raise errors.DecodeError("not hexadecimal text of this length", expected=expected, got=text[:12])
+    return bytes.fromhex(text)

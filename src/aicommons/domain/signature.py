@@ -5,21 +5,21 @@ eth_keys. Keys are plain 32-byte values here; how they are kept is the wallet's 
 """
 
 import hmac
+import importlib.util
 
 from aicommons.domain import encoding, errors, ids
 
-try:
-    import coincurve
-except ImportError:  # no wheel for this interpreter: pure-Python arithmetic, about 5 ms each
-    coincurve = None  # type: ignore[assignment]
-
+IS_FAST = importlib.util.find_spec("coincurve") is not None
+"""Whether coincurve is here; without a wheel for the interpreter eth_keys takes about 5 ms each."""
 HALF_ORDER = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0
 LENGTH = 65
 
 
 def sign(secret: bytes, digest: bytes) -> bytes:
     """Return the 65-byte signature of ``digest`` (32 bytes) by ``secret`` (32 bytes), deterministic (RFC 6979)."""
-    if coincurve is not None:
+    if IS_FAST:
+        import coincurve
+
         raw = coincurve.PrivateKey(secret).sign_recoverable(digest, hasher=None)
     else:
         from eth_keys import keys
@@ -30,7 +30,9 @@ def sign(secret: bytes, digest: bytes) -> bytes:
 
 def address_of(secret: bytes) -> ids.Address:
     """Return the address of a secret key."""
-    if coincurve is not None:
+    if IS_FAST:
+        import coincurve
+
         public = coincurve.PrivateKey(secret).public_key.format(compressed=False)[1:]
     else:
         from eth_keys import keys
@@ -46,7 +48,9 @@ def recover(digest: bytes, signature: bytes) -> ids.Address:
         errors.SignatureInvalid: wrong length, high s, v not 27 or 28, or no such key.
     """
     if len(signature) != LENGTH or signature[64] not in (27, 28):
-        raise errors.SignatureInvalid("not a signature", expected="65 bytes with v 27 or 28", got=f"{len(signature)} bytes")
+        raise errors.SignatureInvalid(
+            "not a signature", expected="65 bytes with v 27 or 28", got=f"{len(signature)} bytes, v {signature[64:65].hex()}"
+        )
     if int.from_bytes(signature[32:64], "big") > HALF_ORDER:
         raise errors.SignatureInvalid("the signature is malleable", expected="low s", got="high s")
     return ids.Address(encoding.keccak(_public_key(digest, signature))[12:])
@@ -55,7 +59,9 @@ def recover(digest: bytes, signature: bytes) -> ids.Address:
 def _public_key(digest: bytes, signature: bytes) -> bytes:
     raw = signature[:64] + bytes([signature[64] - 27])
     try:
-        if coincurve is not None:
+        if IS_FAST:
+            import coincurve
+
             public = coincurve.PublicKey.from_signature_and_message(raw, digest, hasher=None)
             return public.format(compressed=False)[1:]
         from eth_keys import keys

@@ -6,6 +6,7 @@ not that chain or has other code there. Several endpoints, fees, reorganisations
 
 import dataclasses
 from collections.abc import Sequence
+from typing import Any
 
 from aicommons.domain import encoding, errors, events, ids, messages
 from aicommons.ledger import contracts, deployments, rpc, transactions
@@ -175,7 +176,7 @@ class Client:
         self._nonce = nonce + 1
         if not is_recorded:
             raise errors.LedgerMismatch("the ledger has no receipt for a transaction it took", which=name)
-        return receipt
+        return dict(receipt)
 
     def _take_nonce(self) -> int:
         if self._nonce is None:
@@ -198,7 +199,7 @@ class Client:
             raise _refusal(f"{contract}.{function}", failure) from failure
         raise errors.LedgerRefused("the contract refused, and would not now", which=f"{contract}.{function}")
 
-    def _batch(self, calls: Sequence[tuple[str, Sequence[object]]]) -> list[object]:
+    def _batch(self, calls: Sequence[tuple[str, Sequence[object]]]) -> list[Any]:
         try:
             return rpc.batch(self._rpc, calls)
         except rpc.RpcFailure as failure:

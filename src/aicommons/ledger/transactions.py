@@ -37,7 +37,7 @@ class Signed:
 
 def sign(transaction: Transaction, signer: ports.Signer) -> Signed:
     """Return ``transaction`` signed by ``signer``."""
-    fields = [
+    fields: list[object] = [
         transaction.chain_id,
         transaction.nonce,
         0,

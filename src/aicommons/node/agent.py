@@ -292,10 +292,13 @@ def first_state(run_id: ids.RunId, made: recipes.Recipe) -> journal.StateRecord:
 
 
 def send(agent: Agent, run_id: ids.RunId, digest: bytes, load: Callable[[], bytes]) -> None:
-    """Put a blob into the store unless somebody did, remember it for erasure, and count what was sent."""
+    """Put a blob into the store, remember it for erasure, and count it if its bytes were sent.
+
+    Bytes that are there already are claimed and not sent again: a blob stays until its last owner erases it.
+    """
     agent.journal.keep_stored(run_id, digest)
+    data = load()
     if not agent.store.has(digest):
-        data = load()
-        agent.store.put(data)
         agent.journal.keep_sent(run_id, digest, len(data))
+    agent.store.put(data)
 

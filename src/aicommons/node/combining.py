@@ -6,7 +6,7 @@ epoch keys are erased later (secure-aggregation section 4, step 6 and Readers).
 
 import dataclasses
 
-from aicommons.domain import errors, events, ids
+from aicommons.domain import errors, events
 from aicommons.learning import recipe as recipes
 from aicommons.learning import state
 from aicommons.learning.secagg import boxes, checking, quantise, reading, reveal, suite
@@ -25,7 +25,8 @@ def combine(agent: agents.Agent, duty: duties.Duty, current: views.RunView) -> N
     name = f"combine-{attempt.session.sid.hex()[:24]}"
     result = agent.runner.take(name)
     if result is None:
-        agent.runner.start(name, Reading(agent, attempt).work, is_short=attempt.is_short)
+        job = Reading(agent, attempt, committing.epoch_key(agent, attempt), agent.journal.reveal(attempt.session.sid))
+        agent.runner.start(name, job.work, is_short=attempt.is_short)
         result = agent.runner.take(name)
     if result is None:
         return
@@ -53,6 +54,10 @@ class Reading:
 
     agent: agents.Agent
     attempt: agents.Attempt
+    secret: bytes = dataclasses.field(repr=False)
+    """The epoch key. A job opens no journal: SQLite forbids to use a connection in a forked child."""
+    record: journal.RevealRecord | None = dataclasses.field(repr=False)
+    """What this node committed to in the session, if it did."""
 
     def work(self) -> bytes:
         """Return salt, sum digest, sum words and the next state's bytes as frames.
@@ -62,9 +67,6 @@ class Reading:
             errors.BlobNotFound: something is not in the store (yet).
         """
         agent, attempt = self.agent, self.attempt
-        secret = agent.signing.epoch_key(attempt.key.run_id, agents.EPOCH)
-        if secret is None:
-            raise errors.JournalConflict("this epoch's key was erased", which=ids.format_id(attempt.key.run_id))
         signed = attempt.evidence(agent)
         inputs = evidence.inputs_of(signed)
         commits = evidence.certified(signed, inputs)
@@ -75,7 +77,7 @@ class Reading:
             attempt.session,
             documents,
             Objects(agent, attempt),
-            eyes=reading.Eyes(own, attempt.readers[own], secret),
+            eyes=reading.Eyes(own, attempt.readers[own], self.secret),
         )
         got = reading.read(attempt.session, self._masked(inputs), columns)
         after = advance_state(attempt, got.words)
@@ -83,7 +85,7 @@ class Reading:
 
     def _masked(self, inputs: evidence.Inputs) -> list[bytes]:
         """Return the masked vectors; those this node did not check before its own Commit are checked now."""
-        checked = self.agent.journal.reveal(self.attempt.session.sid) is not None
+        checked = self.record is not None and self.record.input_digest == inputs.input_digest
         vectors = []
         for member, digest in inputs.headers.items():
             head, masked = committing.fetch_input(self.agent, self.attempt, member, digest)

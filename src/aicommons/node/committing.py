@@ -6,6 +6,7 @@ roster that the operator pinned (secure-aggregation section 4, steps 2 to 4): th
 """
 
 import dataclasses
+import functools
 
 from aicommons.domain import encoding, errors, ids, messages
 from aicommons.learning.secagg import boxes, checking, group, header, masks, reveal
@@ -20,13 +21,14 @@ def commit(agent: agents.Agent, duty: duties.Duty, current: views.RunView) -> No
     attempt = agents.attempt_of(agent, duty.run_id, current, (duty.round_index, duty.attempt))
     try:
         inputs = evidence.inputs_of(attempt.evidence(agent))
-        _bind_set(agent, attempt, current, inputs)
-        record = agent.journal.reveal(attempt.session.sid) or _check_and_mask(agent, attempt, inputs)
+        before = _check_set(agent, attempt, current, inputs)
+        record = _record(agent, attempt, inputs)
     except errors.AggregationRefused as err:
         _refuse(agent, attempt, err)
         return
     if record is None:
         return
+    _bind_set(agent, attempt.key.run_id, before, inputs)
     committed = masks.salted_commitment(attempt.session, agent.member_id, salt=record.salt, mine=record.mine)
     message = messages.Commit(
         attempt.session.sid, agent.member_id, inputs.set_digest, inputs.input_digest, committed
@@ -35,14 +37,28 @@ def commit(agent: agents.Agent, duty: duties.Duty, current: views.RunView) -> No
 
 
 def _refuse(agent: agents.Agent, attempt: agents.Attempt, err: errors.AggregationRefused) -> None:
+    """Stop the attempt; where nobody is to blame this node only keeps out of it.
+
+    What the ledger cannot be told now is told on a later pass: the refusal counts as given only once it was answered.
+    """
     place = (attempt.key.round_index, attempt.key.attempt)
-    accused = ids.MemberId(err.member or 0)
-    agent.journal.keep_refusal(attempt.key.run_id, place, accused, err.reason)
-    agent.ledger.refuse(attempt.key, agent.member_id, accused, err.reason)
+    try:
+        if err.member is not None:
+            agent.ledger.refuse(attempt.key, agent.member_id, ids.MemberId(err.member), err.reason)
+    except errors.LedgerRefused:
+        agent.journal.keep_refusal(attempt.key.run_id, place, err.member or 0, err.reason)
+        raise
+    agent.journal.keep_refusal(attempt.key.run_id, place, err.member or 0, err.reason)
 
 
-def _bind_set(agent: agents.Agent, attempt: agents.Attempt, current: views.RunView, inputs: evidence.Inputs) -> None:
-    """Give this node's one word on the run's participant set, which only signed exits may make smaller."""
+def _check_set(
+    agent: agents.Agent, attempt: agents.Attempt, current: views.RunView, inputs: evidence.Inputs
+) -> bytes | None:
+    """Return this node's word on the run's participant set so far, which only signed exits may make smaller.
+
+    Raises:
+        errors.AggregationRefused: ``set-changed``.
+    """
     run_id = attempt.key.run_id
     before = agent.signing.word("set", run_id)
     if before is not None and before != inputs.set_digest:
@@ -53,10 +69,31 @@ def _bind_set(agent: agents.Agent, attempt: agents.Attempt, current: views.RunVi
             raise errors.AggregationRefused(
                 "another participant set was committed to before in this run", reason="set-changed"
             )
-        agent.signing.rebind("set", run_id, inputs.set_digest)
+    return before
+
+
+def _bind_set(agent: agents.Agent, run_id: ids.RunId, before: bytes | None, inputs: evidence.Inputs) -> None:
+    """Give this node's word on the participant set, just before the first Commit to it is signed."""
     listed = b"".join(member.to_bytes(32, "big") for member in inputs.headers)
     agent.signing.keep_payload("set", inputs.set_digest, listed)
+    if before is not None and before != inputs.set_digest:
+        agent.signing.rebind("set", run_id, inputs.set_digest)
     agent.signing.bind("set", run_id, inputs.set_digest)
+
+
+def _record(agent: agents.Agent, attempt: agents.Attempt, inputs: evidence.Inputs) -> journal.RevealRecord | None:
+    """Return what the Reveal over exactly these inputs will open, or ``None`` while it is being computed.
+
+    Raises:
+        errors.AggregationRefused: ``inputs-changed``: masks of other inputs were fixed in this session before; or
+            whatever the checks find.
+    """
+    record = agent.journal.reveal(attempt.session.sid) or _check_and_mask(agent, attempt, inputs)
+    if record is not None and record.input_digest != inputs.input_digest:
+        raise errors.AggregationRefused(
+            "the ledger shows other inputs than it did before in this session", reason="inputs-changed"
+        )
+    return record
 
 
 def _check_and_mask(agent: agents.Agent, attempt: agents.Attempt, inputs: evidence.Inputs) -> journal.RevealRecord | None:
@@ -69,8 +106,8 @@ def _check_and_mask(agent: agents.Agent, attempt: agents.Attempt, inputs: eviden
         result = agent.runner.take(name)
     if result is None:
         return None
-    salt, mine, document, *names = frames.split(result)
-    record = journal.RevealRecord(salt, mine, document, tuple(names))
+    input_digest, salt, mine, document, *names = frames.split(result)
+    record = journal.RevealRecord(input_digest, salt, mine, document, tuple(names))
     agent.journal.keep_reveal(attempt.key.run_id, attempt.session.sid, record)
     return record
 
@@ -97,7 +134,7 @@ class MaskSums:
     secret: bytes = dataclasses.field(repr=False)
 
     def work(self) -> bytes:
-        """Return salt, mine, document and the names of the sealed columns as frames; the columns are kept here.
+        """Return input digest, salt, mine, document and the names of the sealed columns, which are kept here.
 
         Raises:
             errors.AggregationRefused: an input fails a check, with its reason and member.
@@ -116,7 +153,7 @@ class MaskSums:
             input_digest=self.inputs.input_digest,
             draw=self.agent.draw,
         )
-        return frames.join([salt, mine, document, *(name for _, name in named)])
+        return frames.join([self.inputs.input_digest, salt, mine, document, *(name for _, name in named)])
 
     def keep(self, column: masks.ColumnSum) -> bytes:
         """Seal a column, keep it here until it may be revealed, and return its name.
@@ -180,15 +217,15 @@ def open_masks(agent: agents.Agent, duty: duties.Duty, current: views.RunView) -
         raise errors.AggregationRefused("the ledger shows another set than was committed to", reason="set-changed")
     evidence.certified(signed, inputs)
     record = agent.journal.reveal(attempt.session.sid)
-    if record is None:
-        raise errors.JournalConflict("a Commit of this node is not in its journal", which=attempt.session.sid.hex())
+    if record is None or record.input_digest != inputs.input_digest:
+        raise errors.JournalConflict("no masks of these inputs are in the journal", which=attempt.session.sid.hex()[:16])
     job = MaskSums(agent, attempt, inputs, epoch_key(agent, attempt))
     limit = attempt.session.blob_bytes + boxes.TAG_BYTES
     for name in record.objects:
         if name not in agent.held and not agent.own.has(name) and not agent.store.has(name):
             for column in job.sums():
                 job.keep(column)
-        agents.send(agent, duty.run_id, name, lambda name=name: fetch(agent, attempt, name, limit))
+        agents.send(agent, duty.run_id, name, functools.partial(fetch, agent, attempt, name, limit))
     document = ids.digest(record.document)
     agents.send(agent, duty.run_id, document, lambda: record.document)
     message = messages.Reveal(attempt.session.sid, agent.member_id, record.salt, record.mine, document)

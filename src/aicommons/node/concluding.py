@@ -14,6 +14,7 @@ from aicommons.learning import evaluation, state
 from aicommons.learning import recipe as recipes
 from aicommons.learning.secagg import quantise, suite
 from aicommons.node import agent as agents
+from aicommons.node import journal
 from aicommons.protocol import duties
 from aicommons.protocol import view as views
 
@@ -112,7 +113,8 @@ def retire(agent: agents.Agent, duty: duties.Duty, current: views.RunView) -> No
         found = agent.runner.take(name)
         if found is None:
             terms = agents.terms_of(agent, duty.run_id, current)
-            job = OwnReport(agent, terms, duty.run_id, current.enrolled[agent.member_id].dataset_id)
+            dataset_id = current.enrolled[agent.member_id].dataset_id
+            job = OwnReport(agent.data, terms, agent.journal.state(duty.run_id), dataset_id)
             agent.runner.start(name, job.work)
             found = agent.runner.take(name)
         if found is None:
@@ -126,20 +128,23 @@ def retire(agent: agents.Agent, duty: duties.Duty, current: views.RunView) -> No
 class OwnReport:
     """The job: figures of the last state on this site's held-out rows; they stay at the site."""
 
-    agent: agents.Agent
+    data: agents.Data
     terms: agents.Terms
-    run_id: ids.RunId
+    kept: journal.StateRecord | None
+    """The newest state that this node holds."""
     dataset_id: int
 
     def work(self) -> bytes:
-        """Return the figures as JSON text; empty when there is no model."""
-        kept = self.agent.journal.state(self.run_id)
+        """Return the figures as JSON text; why there are none when the rows cannot be read; empty without a model."""
         made = self.terms.recipe
-        if kept is None or not made.has_model(state.decode(kept.data)):
+        if self.kept is None or not made.has_model(state.decode(self.kept.data)):
             return b"{}"
-        value = state.decode(kept.data)
-        rows = self.agent.data.rows(self.dataset_id, self.terms)
-        return json.dumps(own_metrics(made, value, rows), sort_keys=True).encode()
+        value = state.decode(self.kept.data)
+        try:
+            figures = own_metrics(made, value, self.data.rows(self.dataset_id, self.terms))
+        except errors.PermanentError as err:  # must not keep the epoch key alive
+            figures = {"not_judged": str(err)}
+        return json.dumps(figures, sort_keys=True).encode()
 
 
 def own_metrics(made: recipes.Recipe, value: state.State, rows: recipes.Rows) -> dict[str, object]:

@@ -6,6 +6,7 @@ sent again and never a second header for one session (secure-aggregation section
 """
 
 import dataclasses
+import functools
 
 import numpy as np
 
@@ -46,14 +47,13 @@ def submit(agent: agents.Agent, duty: duties.Duty, current: views.RunView) -> No
         if built is None:
             return
     for digest, limit in ((built[0], MOST_HEADER), (built[1], attempt.session.blob_bytes)):
-        agents.send(
-            agent,
-            duty.run_id,
-            digest,
-            lambda digest=digest, limit=limit: agent.held.get(digest) or agent.own.get(digest, limit),
-        )
+        agents.send(agent, duty.run_id, digest, functools.partial(_load, agent, digest, limit))
     message = messages.Submit(sid, agent.member_id, built[0])
     agent.ledger.post(attempt.key, message, agent.signing.sign(message))
+
+
+def _load(agent: agents.Agent, digest: bytes, limit: int) -> bytes:
+    return agent.held.get(digest) or agent.own.get(digest, limit)
 
 
 def _build(agent: agents.Agent, attempt: agents.Attempt, dataset_id: int) -> tuple[bytes, bytes] | None:

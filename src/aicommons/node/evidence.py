@@ -135,9 +135,7 @@ def due_reveals(evidence: Evidence, commits: Mapping[int, events.Committed]) -> 
     return frozenset(before) | (frozenset(commits) & frozenset(evidence.seen.reveals))
 
 
-def is_signed(
-    place: encoding.Place, roster: events.RosterFixed, message: messages.Message, signed: bytes
-) -> bool:
+def is_signed(place: encoding.Place, roster: events.RosterFixed, message: messages.Message, signed: bytes) -> bool:
     """Return whether a message was signed by the roster's key of the member that it names; total, never raises."""
     member = getattr(message, "member_id", None)
     if member not in roster.member_ids:

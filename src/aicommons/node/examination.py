@@ -6,11 +6,12 @@ Used by the ``verification`` modules only. What is checked, and in which order, 
 import collections
 import contextlib
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from aicommons.domain import encoding, errors, events, ids
-from aicommons.learning import evaluation
+from aicommons.learning import evaluation, state
 from aicommons.node import agent as agents
+from aicommons.node import evidence
 from aicommons.protocol import ports
 from aicommons.protocol import view as views
 
@@ -33,6 +34,8 @@ class Findings:
         self._gaps: list[str] = []
         self.figures: evaluation.Metrics | None = None
         """Figures of the newest state that was judged, when the sums could be read."""
+        self.agreed: state.State | None = None
+        """The agreed state, when the sums could be read."""
 
     def passed(self, kind: str, number: int = 1) -> None:
         """Count ``number`` things of a kind that hold."""
@@ -102,6 +105,39 @@ class Case:
     findings: Findings
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class KnownState:
+    """The state that a round starts from, as far as it is known."""
+
+    digest: bytes
+    value: state.State | None
+    """``None`` when only its digest is known: nobody opened the sums."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Scene:
+    """One attempt under examination."""
+
+    case: Case
+    at: views.AttemptPlace
+    seen: views.AttemptView
+    signed: evidence.Evidence
+    before: KnownState | None
+
+    @property
+    def where(self) -> str:
+        """Name of the attempt in messages."""
+        return f"round {self.at[0]} attempt {self.at[1]}"
+
+    def of(self, member: int, record: str) -> str:
+        """Return the name of a member's record in messages."""
+        return f"{self.where}, {record} of member {member}"
+
+    def get(self, kind: str, digest: bytes, limit: int) -> bytes | None:
+        """Return a blob of this round, see ``Blobs.get``."""
+        return self.case.blobs.get(kind, digest, limit, self.at[0])
+
+
 @contextlib.contextmanager
 def naming(record: str) -> Iterator[None]:
     """Turn any expected error into the one that says which record does not match.
@@ -114,12 +150,23 @@ def naming(record: str) -> Iterator[None]:
     except errors.VerificationFailed:
         raise
     except errors.AggregationRefused as err:
-        places = [record, f"member {err.member}" if err.member is not None else None, err.which]
-        which = ", ".join(place for place in places if place is not None)
+        member = f"member {err.member}" if err.member is not None else ""
+        which = ", ".join(place for place in (record, member, err.which) if place and not record.endswith(f" of {place}"))
         raise errors.VerificationFailed(f"{err.message} ({err.reason})", which=which) from err
     except errors.PermanentError as err:
         which = record if err.which is None else f"{record}, {err.which}"
         raise errors.VerificationFailed(err.message, which=which, expected=err.expected, got=err.got) from err
+
+
+def check_signatures(scene: Scene, sent_by: Mapping[int, evidence.Message]) -> None:
+    """Check and count the messages of one kind; raises ``errors.AggregationRefused`` naming the member."""
+    for member, sent in sent_by.items():
+        record = type(evidence.signed_part(sent)).__name__
+        if not scene.signed.is_signed(member, sent):
+            raise errors.AggregationRefused(
+                f"a {record} is not signed by its member's key", reason=f"{record.lower()}-signature", member=member
+            )
+        scene.case.findings.passed(record)
 
 
 def check_equal(message: str, *, which: str, expected: object, got: object) -> None:
@@ -130,6 +177,11 @@ def check_equal(message: str, *, which: str, expected: object, got: object) -> N
     """
     if expected != got:
         raise errors.VerificationFailed(message, which=which, expected=_shown(expected), got=_shown(got))
+
+
+def order(event: events.Event) -> tuple[int, int]:
+    """Return what tells which of two events came first."""
+    return event.at.block, event.at.index
 
 
 def _shown(value: object) -> object:

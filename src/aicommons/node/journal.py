@@ -19,8 +19,8 @@ CREATE TABLE IF NOT EXISTS sum(run BLOB, round INTEGER, sid BLOB NOT NULL, salt 
   data BLOB NOT NULL, PRIMARY KEY(run, round));
 CREATE TABLE IF NOT EXISTS built(sid BLOB PRIMARY KEY, run BLOB NOT NULL, header BLOB NOT NULL, masked BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS local(run BLOB, position INTEGER, data BLOB NOT NULL, PRIMARY KEY(run, position));
-CREATE TABLE IF NOT EXISTS reveal(sid BLOB PRIMARY KEY, run BLOB NOT NULL, salt BLOB NOT NULL, mine BLOB NOT NULL,
-  document BLOB NOT NULL, objects BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS reveal(sid BLOB PRIMARY KEY, run BLOB NOT NULL, inputs BLOB NOT NULL, salt BLOB NOT NULL,
+  mine BLOB NOT NULL, document BLOB NOT NULL, objects BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS stored(run BLOB, digest BLOB, sent INTEGER NOT NULL, PRIMARY KEY(run, digest));
 CREATE TABLE IF NOT EXISTS report(run BLOB PRIMARY KEY, data BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS refusal(run BLOB, round INTEGER, attempt INTEGER, member INTEGER, reason TEXT NOT NULL,
@@ -57,6 +57,8 @@ class SumRecord:
 class RevealRecord:
     """What a Reveal will open, fixed before the Commit was signed."""
 
+    input_digest: bytes
+    """The inputs whose masks were summed; nothing else is ever opened with it."""
     salt: bytes
     mine: bytes
     document: bytes
@@ -118,6 +120,11 @@ class Journal:
                 raise errors.StorageFull("no room left for the node's journal", which=str(self._path)) from err
             raise
 
+    def _check_same(self, query: str, key: tuple[object, ...], value: bytes) -> None:
+        row = self._db.execute(query, key).fetchone()
+        if row is not None and row[0] != value:
+            raise errors.JournalConflict("the journal holds another record", which=str(self._path))
+
     def pin(self, run_id: ids.RunId, roster: bytes) -> None:
         """Record that the operator confirmed ``roster``; a second, different one is refused."""
         known = self.pinned(run_id)
@@ -131,7 +138,13 @@ class Journal:
         return row[0] if row else None
 
     def keep_state(self, run_id: ids.RunId, state: StateRecord) -> None:
-        """Record a state; the same one again is no error."""
+        """Record a state; the same one again is no error.
+
+        Raises:
+            errors.JournalConflict: another one was recorded at this position.
+        """
+        query = "SELECT digest FROM state WHERE run = ? AND position = ?"
+        self._check_same(query, (run_id, state.position), state.digest)
         values = (run_id, state.position, state.digest, state.data, int(state.is_finished))
         self._write("INSERT OR REPLACE INTO state VALUES(?, ?, ?, ?, ?)", values)
 
@@ -164,7 +177,12 @@ class Journal:
         )
 
     def keep_sum(self, run_id: ids.RunId, round_index: int, record: SumRecord) -> None:
-        """Record a round's revealed sum."""
+        """Record a round's revealed sum; the same one again is no error.
+
+        Raises:
+            errors.JournalConflict: another one was recorded for this round.
+        """
+        self._check_same("SELECT digest FROM sum WHERE run = ? AND round = ?", (run_id, round_index), record.digest)
         values = (run_id, round_index, record.sid, record.salt, record.digest, record.data)
         self._write("INSERT OR REPLACE INTO sum VALUES(?, ?, ?, ?, ?, ?)", values)
 
@@ -197,18 +215,24 @@ class Journal:
         return (row[0], row[1]) if row else None
 
     def keep_reveal(self, run_id: ids.RunId, sid: bytes, record: RevealRecord) -> None:
-        """Record what the Reveal for ``sid`` will open, before the Commit is signed."""
-        values = (sid, run_id, record.salt, record.mine, record.document, b"".join(record.objects))
-        self._write("INSERT OR IGNORE INTO reveal VALUES(?, ?, ?, ?, ?, ?)", values)
+        """Record what the Reveal for ``sid`` will open, before the Commit is signed; once.
+
+        Raises:
+            errors.JournalConflict: something else was recorded before.
+        """
+        self._check_same("SELECT document FROM reveal WHERE sid = ?", (sid,), record.document)
+        values = (sid, run_id, record.input_digest, record.salt, record.mine, record.document, b"".join(record.objects))
+        self._write("INSERT OR IGNORE INTO reveal VALUES(?, ?, ?, ?, ?, ?, ?)", values)
 
     def reveal(self, sid: bytes) -> RevealRecord | None:
         """Return what the Reveal for ``sid`` opens."""
-        query = "SELECT salt, mine, document, objects FROM reveal WHERE sid = ?"
+        query = "SELECT inputs, salt, mine, document, objects FROM reveal WHERE sid = ?"
         row = self._db.execute(query, (sid,)).fetchone()
         if row is None:
             return None
-        names = tuple(row[3][at : at + 32] for at in range(0, len(row[3]), 32))
-        return RevealRecord(row[0], row[1], row[2], names)
+        input_digest, salt, mine, document, objects = row
+        names = tuple(objects[at : at + 32] for at in range(0, len(objects), 32))
+        return RevealRecord(input_digest, salt, mine, document, names)
 
     def keep_stored(self, run_id: ids.RunId, digest: bytes) -> None:
         """Record that this node leaves ``digest`` in the store; called before it is sent."""

@@ -5,6 +5,7 @@ that may be sent come back. Called by the reconciler through the ``Runner`` port
 once, for simulations. No threads, and nothing is serialised but bytes.
 """
 
+import gc
 import json
 import os
 import pathlib
@@ -58,9 +59,15 @@ class ProcessRunner:
             return
         sys.stdout.flush()
         sys.stderr.flush()
+        gc.freeze()  # so that the child's collector does not touch, and thereby copy, what it shares with us
         child = os.fork()
         if child == 0:
-            os._exit(self._work(name, job))
+            status = 1
+            try:
+                gc.disable()
+                status = self._work(name, job)
+            finally:
+                os._exit(status)  # whatever happened: a child must never return into the node's loop
         self._children[name] = child
 
     def take(self, name: str) -> bytes | None:
@@ -117,17 +124,23 @@ class ProcessRunner:
         except errors.CommonsError as err:
             data = json.dumps(_preserve(err)).encode()
             kind, status = "failure", EXPECTED_FAILURE
-        except BaseException:  # a bug: said loudly; the parent sees a dead child
+        except BaseException:  # noqa: BLE001  a bug: said loudly; the parent sees a dead child
             traceback.print_exc()
             return 1
-        part = self._path(name, "part")
-        part.write_bytes(data)
-        part.rename(self._path(name, kind))
+        try:
+            part = self._path(name, "part")
+            part.write_bytes(data)
+            part.rename(self._path(name, kind))
+        except OSError:  # a full disk, say; the parent sees a dead child and starts again
+            traceback.print_exc()
+            return 1
         return status
 
 
 def _preserve(err: errors.CommonsError) -> dict[str, object]:
     kept: dict[str, object] = {"kind": type(err).__name__, "message": str(err), "next_step": err.next_step}
+    if isinstance(err, errors.TemporaryError):
+        kept["delay"] = err.delay
     if isinstance(err, errors.AggregationRefused):
         kept |= {"reason": err.reason, "member": err.member, "which": err.which, "message": err.message}
     return kept
@@ -143,4 +156,7 @@ def _revive(kept: dict[str, object]) -> errors.CommonsError:
         )
     step = kept["next_step"]
     revived = kind(message, next_step=step if isinstance(step, str) else None)
+    delay = kept.get("delay")
+    if isinstance(revived, errors.TemporaryError) and isinstance(delay, float | int):
+        revived.delay = float(delay)
     return revived if isinstance(revived, errors.CommonsError) else errors.PermanentError(message)

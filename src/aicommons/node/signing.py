@@ -27,12 +27,19 @@ class SigningJournal:
         self._path = path
         self._signer = signer
         self._place = place
-        self._db = sqlite3.connect(path, isolation_level=None, timeout=10)
-        path.chmod(0o600)
-        self._db.execute("PRAGMA journal_mode=DELETE")  # an erased key must not linger in a write-ahead log
-        self._db.execute("PRAGMA synchronous=FULL")
-        self._db.execute("PRAGMA secure_delete=ON")
-        self._db.executescript(SCHEMA)
+        try:
+            self._db = sqlite3.connect(path, isolation_level=None, timeout=10)
+            path.chmod(0o600)
+            self._db.execute("PRAGMA journal_mode=DELETE")  # an erased key must not linger in a write-ahead log
+            self._db.execute("PRAGMA synchronous=FULL")
+            self._db.execute("PRAGMA secure_delete=ON")
+            self._db.executescript(SCHEMA)
+        except sqlite3.DatabaseError as err:
+            raise errors.InputError(
+                "the signing journal cannot be opened",
+                which=str(path),
+                next_step="move the file away and start again; this node then waits for the next run",
+            ) from err
 
     def __repr__(self) -> str:
         return f"SigningJournal({str(self._path)!r})"

@@ -10,7 +10,7 @@ import dataclasses
 from collections.abc import Mapping
 
 from aicommons.domain import encoding, errors, events, ids, run
-from aicommons.learning import evaluation
+from aicommons.learning import evaluation, state
 from aicommons.learning.secagg import group, suite
 from aicommons.node import agent as agents
 from aicommons.node import attempt_verification, examination, outcome_verification
@@ -28,8 +28,8 @@ SENTENCES: Mapping[str, str] = {
     "terms": "the run's id is the hash of its terms, and plan and purpose are those that the terms name",
     "roster": "the roster's digest, keys and layout, computed again: {count} members",
     "Ack": "{count} Acks: signature and proof of the key",
-    "session of a known state": "{count} sessions start from exactly the state before",
-    "session": "{count} sessions: all participants start from the same state",
+    "session of a known state": "sessions that start from exactly the state before them: {count}",
+    "session": "sessions that all participants start from the same state: {count}",
     "Submit": "{count} Submits: signature",
     "Commit": "{count} Commits: signature, participant set and inputs",
     "certificate": "{count} certificates: a quorum of Commits, one in every column, before anything was revealed",
@@ -68,6 +68,8 @@ class Report:
     """Unmasked rounds that were checked."""
     metrics: evaluation.Metrics | None = None
     """Figures of the newest judged state over all sites; ``None`` without a reader's key."""
+    agreed: state.State | None = None
+    """The agreed state, computed again; ``None`` without a reader's key."""
 
 
 def verify(
@@ -96,16 +98,190 @@ def verify(
     findings = examination.Findings()
     problem = None
     try:
-        _examine(current, run_id, examination.Blobs(store, findings), place, reader, problem_owner, findings)
+        _examine(_Asked(current, run_id, place, reader, problem_owner), examination.Blobs(store, findings), findings)
     except errors.VerificationFailed as err:
         problem = str(err)
     rounds = findings.count("round")
     return Report(
         verified=problem is None and rounds > 0,
-        checked=tuple(text.format(count=findings.count(kind)) for kind, text in SENTENCES.items() if findings.count(kind)),
+        checked=tuple(
+            text.format(count=findings.count(kind)) for kind, text in SENTENCES.items() if findings.count(kind)
+        ),
         unchecked=findings.gaps(),
         problem=problem,
         meaning=MEANING,
         rounds=rounds,
         metrics=findings.figures,
+        agreed=findings.agreed,
     )
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Asked:
+    """What ``verify`` was asked."""
+
+    current: views.RunView
+    run_id: ids.RunId
+    place: encoding.Place
+    reader: VerifyingReader | None
+    problem_owner: ids.MemberId | None
+
+
+def _examine(asked: _Asked, blobs: examination.Blobs, findings: examination.Findings) -> None:
+    """Check everything in the order in which it happened."""
+    current = asked.current
+    _check_spec(asked)
+    terms = _check_documents(current, blobs)
+    findings.passed("terms", int(terms is not None))
+    if current.roster is None or not current.attempts:
+        findings.gap("no round has begun: there is nothing to verify yet")
+        return
+    committee = _check_roster(asked, current.roster)
+    findings.passed("roster", len(committee.member_ids))
+    findings.passed("Ack", len(committee.points))
+    case = examination.Case(
+        asked.run_id, current, asked.place, current.roster, committee, terms, asked.reader, blobs, findings
+    )
+    _check_reader(case)
+    _check_sequence(current)
+    outcomes, known = _check_rounds(case)
+    outcome_verification.check_sessions(outcomes)
+    members = outcome_verification.check_set(case, outcomes)
+    outcome_verification.check_agreed(case, known)
+    if current.agreed is not None and current.agreed.rounds_done in known:
+        findings.agreed = known[current.agreed.rounds_done].value
+    outcome_verification.check_model(case, members, known, asked.problem_owner)
+    if not current.state.is_over:
+        findings.gap("the run is still under way: this is its record so far")
+
+
+def _check_spec(asked: _Asked) -> None:
+    """Check that the terms hash to the run's id."""
+    spec = asked.current.spec
+    examination.check_equal(
+        "the terms do not hash to the run's id", which="RunSpec", expected=asked.run_id, got=encoding.run_id(spec)
+    )
+    if spec.suite not in list(suite.Suite):
+        raise errors.VerificationFailed(
+            "there is no such suite", which="RunSpec, suite", expected="1 to 4", got=spec.suite
+        )
+
+
+def _check_documents(current: views.RunView, blobs: examination.Blobs) -> agents.Terms | None:
+    """Return the plan and terms that the RunSpec names; ``None`` when one of them is gone."""
+    spec = current.spec
+    with examination.naming("plan document"):
+        plan = blobs.get("plan document", spec.plan, agents.MOST_DOCUMENT)
+    with examination.naming("terms document"):
+        terms = blobs.get("terms document", spec.terms, agents.MOST_DOCUMENT)
+    if plan is None or terms is None:
+        return None
+    with examination.naming("plan or terms document"):
+        decoded = agents.decode_terms(plan, terms, spec)
+    examination.check_equal(
+        "the suite has another word width than the plan needs",
+        which="RunSpec, suite",
+        expected=decoded.recipe.word_bits,
+        got=suite.Suite(spec.suite).word_bits,
+    )
+    return decoded
+
+
+def _check_roster(asked: _Asked, roster: events.RosterFixed) -> agents.Committee:
+    """Check the roster against enrolments, its digest and layout, and every member's Ack."""
+    current, members = asked.current, roster.member_ids
+    if len(members) != len(roster.node_keys) or list(members) != sorted(set(members)):
+        raise errors.VerificationFailed("its members are not ascending, each with a key", which="roster")
+    examination.check_equal(
+        "its digest is another than that of its members and keys",
+        which="roster",
+        expected=roster.roster,
+        got=encoding.roster_digest(asked.run_id, members, roster.node_keys),
+    )
+    examination.check_equal(
+        "it is not who enrolled", which="roster, members", expected=sorted(current.enrolled), got=list(members)
+    )
+    for member, key in zip(members, roster.node_keys, strict=True):
+        examination.check_equal(
+            "it is not the key that the member enrolled with",
+            which=f"roster, key of member {member}",
+            expected=bytes(current.enrolled[member].node_key),
+            got=bytes(key),
+        )
+    with examination.naming("Ack"):
+        for member, ack in current.acks.items():
+            examination.check_equal(
+                "it names another roster", which=f"Ack of member {member}", expected=roster.roster, got=ack.roster
+            )
+        points = agents.points_of(asked.run_id, current, roster, asked.place)
+    with examination.naming("roster"):
+        committee = agents.make_committee(asked.run_id, current.spec, roster, points)
+    layout = committee.layout
+    examination.check_equal(
+        "layout, faults and quorum are not those of its size",
+        which="roster",
+        expected=(layout.number, layout.faults, layout.quorum),
+        got=(roster.layout, roster.faults, roster.quorum),
+    )
+    return committee
+
+
+def _check_reader(case: examination.Case) -> None:
+    """Check that the given key belongs to a reader of the run; say what stays unchecked without one.
+
+    Raises:
+        errors.InputError: it does not.
+    """
+    reader = case.reader
+    if reader is None:
+        case.findings.gap("the sums and states: they are sealed to the run's readers; verify with a reader's key")
+        return
+    if case.terms is None:
+        return
+    points: dict[int, bytes] = {other.member_id: other.point for other in case.terms.terms.readers}
+    points |= dict(zip(case.committee.member_ids, case.committee.points, strict=True))
+    if reader.member_id not in points:
+        raise errors.InputError(
+            "not a reader of this run", which=f"member {reader.member_id}", expected=f"one of {sorted(points)}"
+        )
+    if not group.is_scalar(reader.secret) or group.multiply_base(reader.secret) != points[reader.member_id]:
+        raise errors.InputError("the key is not that of this reader", which=f"member {reader.member_id}")
+
+
+def _check_sequence(current: views.RunView) -> None:
+    """Check that rounds and attempts follow each other, and that a round was unmasked before the next began."""
+    previous = None
+    for place in sorted(current.attempts):
+        expected = [(0, 0)] if previous is None else [(previous[0], previous[1] + 1), (previous[0] + 1, 0)]
+        if place not in expected:
+            raise errors.VerificationFailed(
+                "a round or attempt is missing before it", which=f"round {place[0]} attempt {place[1]}"
+            )
+        if previous is not None:
+            was_unmasked = current.attempts[previous].phase is run.Phase.UNMASKED
+            if was_unmasked != (place[0] > previous[0]):
+                raise errors.VerificationFailed(
+                    "the round before was not unmasked" if place[0] > previous[0] else "the round was unmasked before",
+                    which=f"round {place[0]} attempt {place[1]}",
+                )
+        previous = place
+
+
+def _check_rounds(
+    case: examination.Case,
+) -> tuple[list[attempt_verification.Outcome], dict[int, examination.KnownState]]:
+    """Check every attempt; return what they led to, and the states that are known by position."""
+    outcomes, known = [], {}
+    if case.terms is not None:
+        first = agents.first_state(case.run_id, case.terms.recipe)
+        known[0] = examination.KnownState(first.digest, case.terms.recipe.initial())
+    for place in sorted(case.current.attempts):
+        outcome = attempt_verification.check_attempt(case, place, known.get(place[0]))
+        outcomes.append(outcome)
+        case.findings.passed("round", int(outcome.is_unmasked))
+        if outcome.after is not None:
+            known[place[0] + 1] = outcome.after
+        is_read = outcome.after is not None and outcome.after.value is not None
+        if case.reader is not None and outcome.is_unmasked and not is_read:
+            case.findings.gap("the sums from the first round on of which the store has not every byte any more")
+    return outcomes, known

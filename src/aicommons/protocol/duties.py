@@ -60,6 +60,8 @@ class Remembered:
     """Attempts whose messages failed its checks."""
 
 
+COMMITTING = (run.Phase.SUBMITTED, run.Phase.FIXED)
+REVEALING = (run.Phase.FIXED, run.Phase.UNMASKED)
 STAGGER = 0.5
 """Seconds between roster members before each calls ``advance``, so that one call usually does."""
 
@@ -138,12 +140,10 @@ def _in_round(case: _Case) -> Iterator[Duty]:
     place = (current.round_index, current.attempt)
     if attempt.phase is run.Phase.OPEN and member not in attempt.submits and _may_submit(current, attempt, member):
         yield case.duty(DutyKind.SUBMIT, *place)
-    elif attempt.phase in (run.Phase.SUBMITTED, run.Phase.FIXED) and member not in attempt.commits:
-        if place not in known.refused:
-            yield case.duty(DutyKind.COMMIT, *place)
-    if attempt.phase in (run.Phase.FIXED, run.Phase.UNMASKED):
-        if member in attempt.commits and member not in attempt.reveals:
-            yield case.duty(DutyKind.REVEAL, *place)
+    elif attempt.phase in COMMITTING and member not in attempt.commits and place not in known.refused:
+        yield case.duty(DutyKind.COMMIT, *place)
+    if attempt.phase in REVEALING and member in attempt.commits and member not in attempt.reveals:
+        yield case.duty(DutyKind.REVEAL, *place)
     if attempt.phase is run.Phase.UNMASKED and known.state_index == current.round_index + 1:
         yield from _after_unmasking(case, attempt)
 
@@ -155,9 +155,8 @@ def _may_submit(current: views.RunView, attempt: views.AttemptView, member: ids.
 def _after_unmasking(case: _Case, attempt: views.AttemptView) -> Iterator[Duty]:
     current = case.current
     is_last = case.known.is_finished or current.round_index + 1 >= current.spec.rounds
-    if is_last or current.state is run.RunState.PAUSED:
-        if case.member not in attempt.results:
-            yield case.duty(DutyKind.RESULT, current.round_index, current.attempt)
+    if (is_last or current.state is run.RunState.PAUSED) and case.member not in attempt.results:
+        yield case.duty(DutyKind.RESULT, current.round_index, current.attempt)
     if not is_last and case.member in current.members_of(attempt.set_bits):
         yield case.duty(DutyKind.SUBMIT, current.round_index + 1, 0)
 

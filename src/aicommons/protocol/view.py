@@ -183,6 +183,12 @@ def _apply_attempt(current: RunView, event: events.Event) -> RunView:
             before = current.attempts.get((event.round_index, event.attempt), AttemptView())
             after = dataclasses.replace(before, stopped=event)
             return _with_attempt(current, event.round_index, event.attempt, after)
+        case events.Voided():
+            before = current.attempts.get((event.round_index, event.attempt), AttemptView())
+            void = current.members_of(event.seats)  # they may submit again: the vote may have been an old one replayed
+            left = {member: sent for member, sent in before.submits.items() if member not in void}
+            after = dataclasses.replace(before, submits=left)
+            return _with_attempt(current, event.round_index, event.attempt, after)
         case events.Attempted():
             before = current.attempts.get((event.round_index, event.attempt), AttemptView())
             return _with_attempt(current, event.round_index, event.attempt, _with_message(before, event))

@@ -11,6 +11,7 @@ import queue
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -93,10 +94,11 @@ class LocalLedger:
         self.chain = chain.Chain(self.file, evm, chain_id=chain_id, clock=lambda: self.now)
         served = rpc.Rpc(methods.Methods(self.chain, version="test"))
         self.thread = evm_thread.EvmThread(self.chain, served)
+        self.failed = threading.Event()
 
     def start(self) -> None:
         """Begin to answer."""
-        self.thread.start(on_failure=lambda: None)
+        self.thread.start(on_failure=self.failed.set)
 
     def close(self) -> None:
         """Stop and close the file."""
@@ -181,7 +183,9 @@ def open_ledger(tmp_path: pathlib.Path) -> Iterator[Callable[..., LocalLedger]]:
     """Open ledgers in this process that are closed after the test."""
     opened: list[LocalLedger] = []
 
-    def open_one(name: str = "ledger", engine: str = "pyrevm", max_pages: int | None = None, evm: Any = None) -> LocalLedger:
+    def open_one(
+        name: str = "ledger", engine: str = "pyrevm", max_pages: int | None = None, evm: Any = None
+    ) -> LocalLedger:
         ledger = LocalLedger(tmp_path / name, engine, max_pages, evm)
         ledger.start()
         opened.append(ledger)

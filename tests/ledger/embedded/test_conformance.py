@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-import rlp
 from eth_account.signers.local import LocalAccount
 from eth_hash.auto import keccak
 
@@ -84,9 +83,7 @@ _CALLCODER = assemble(_CALL_TEMPLATE.format(value="CALLVALUE", call="CALLCODE"))
 _DELEGATOR = assemble(_CALL_TEMPLATE.format(value="", call="DELEGATECALL"))
 _STATIC_CALLER = assemble(_CALL_TEMPLATE.format(value="", call="STATICCALL"))
 _CALLER_THEN_REVERT = _CALLER + assemble("0 0 REVERT")
-_CREATOR = assemble(
-    "CALLDATASIZE 0 0 CALLDATACOPY CALLDATASIZE 0 CALLVALUE CREATE 0 SSTORE RETURNDATASIZE 1 SSTORE"
-)
+_CREATOR = assemble("CALLDATASIZE 0 0 CALLDATACOPY CALLDATASIZE 0 CALLVALUE CREATE 0 SSTORE RETURNDATASIZE 1 SSTORE")
 _CREATOR2 = assemble(
     "CALLDATASIZE 0 0 CALLDATACOPY 42 CALLDATASIZE 0 CALLVALUE CREATE2 0 SSTORE "
     "42 CALLDATASIZE 0 0 CREATE2 1 SSTORE RETURNDATASIZE 2 SSTORE"
@@ -101,8 +98,9 @@ _TRANSIENT_CALLER = assemble(
     "3 5 TSTORE 0 0 0 0 0 ADDRESS GAS CALL POP 5 TLOAD 0 SSTORE 0 0 0 0 0 CALLDATALOAD GAS DELEGATECALL 1 SSTORE "
     "5 TLOAD 2 SSTORE"
 )
-_COPIER = assemble("0x1122334455667788 0 MSTORE 40 8 20 MCOPY 40 16 100 MCOPY 0 MLOAD 0 SSTORE MSIZE 1 SSTORE "
-                   "160 0 SHA3 2 SSTORE")
+_COPIER = assemble(
+    "0x1122334455667788 0 MSTORE 40 8 20 MCOPY 40 16 100 MCOPY 0 MLOAD 0 SSTORE MSIZE 1 SSTORE 160 0 SHA3 2 SSTORE"
+)
 _INSPECTOR = assemble(
     "0 CALLDATALOAD DUP1 BALANCE 0 SSTORE DUP1 EXTCODESIZE 1 SSTORE DUP1 EXTCODEHASH 2 SSTORE POP GAS 3 SSTORE "
     "ORIGIN 4 SSTORE GASPRICE 5 SSTORE BASEFEE 6 SSTORE BLOBBASEFEE 7 SSTORE GASLIMIT 8 SSTORE CHAINID 9 SSTORE "
@@ -110,6 +108,7 @@ _INSPECTOR = assemble(
 )
 _DESTROYER = assemble("0 CALLDATALOAD SELFDESTRUCT")
 _RECURSIVE = assemble("1 0 SLOAD ADD 0 SSTORE 0 0 0 0 0 ADDRESS GAS CALL 1 SSTORE")
+_DEEP = assemble("0 0 0 0 0 ADDRESS GAS CALL")
 _BAD_RETURN_COPY = assemble("1 0 0 RETURNDATACOPY")
 _UNDERFLOW = assemble("ADD")
 _BAD_JUMP = assemble("3 JUMP")
@@ -120,7 +119,7 @@ _PROGRAMS = {
     "static caller": _STATIC_CALLER, "caller then revert": _CALLER_THEN_REVERT, "creator": _CREATOR,
     "creator2": _CREATOR2, "create and call": _CREATE_AND_CALL, "transient": _TRANSIENT,
     "transient reverter": _TRANSIENT_REVERTER, "transient caller": _TRANSIENT_CALLER, "copier": _COPIER,
-    "inspector": _INSPECTOR, "destroyer": _DESTROYER, "destroyer 2": _DESTROYER, "recursive": _RECURSIVE,
+    "inspector": _INSPECTOR, "destroyer": _DESTROYER, "destroyer 2": _DESTROYER, "recursive": _RECURSIVE, "deep": _DEEP,
     "bad return copy": _BAD_RETURN_COPY, "underflow": _UNDERFLOW, "bad jump": _BAD_JUMP, "returner": _RETURNER,
     "invalid": assemble("INVALID"), "empty": b"",
 }  # fmt: skip
@@ -187,6 +186,7 @@ def _call_steps(at: dict[str, bytes]) -> Iterator[Step]:
     yield Step(at["reverter"], b"reasons" * 30)
     yield Step(at["logger"], b"some data to log" * 5)
     yield Step(at["recursive"], gas=3_000_000)
+    yield Step(at["deep"], gas=engine.GAS_LIMIT)
     for target in (at["caller"], at["empty"], _NOBODY, _FRESH[1], bytes(19) + b"\x01"):
         yield Step(at["inspector"], word(target))
     for number, data in _PRECOMPILE_INPUTS.items():
@@ -197,7 +197,14 @@ def _call_steps(at: dict[str, bytes]) -> Iterator[Step]:
 
 def _transfer_steps(at: dict[str, bytes], senders: tuple[LocalAccount, ...]) -> Iterator[Step]:
     someone = bytes.fromhex(senders[1].address[2:])
-    for to, value in ((_FRESH[2], 1), (_FRESH[2], 10**18), (_FRESH[3], 0), (someone, 5), (bytes(20), 7), (bytes(20), 0)):
+    for to, value in (
+        (_FRESH[2], 1),
+        (_FRESH[2], 10**18),
+        (_FRESH[3], 0),
+        (someone, 5),
+        (bytes(20), 7),
+        (bytes(20), 0),
+    ):
         yield Step(to, value=value, gas=21_000)
     yield Step(word(4)[12:], value=11, gas=30_000)
     yield Step(word(3)[12:], value=0, gas=30_000)
@@ -267,16 +274,26 @@ def _signed(
     return raws
 
 
+def _places(accounts: tuple[LocalAccount, ...]) -> dict[str, bytes]:
+    """Return where each program will be installed."""
+    senders = [bytes.fromhex(account.address[2:]) for account in accounts]
+    return {
+        name: blocks.created_address(senders[index % len(senders)], index // len(senders))
+        for index, name in enumerate(_PROGRAMS)
+    }
+
+
 @pytest.fixture(scope="session")
 def suite(accounts: tuple[LocalAccount, ...], sign: Callable[..., str]) -> list[str]:
     """Every transaction of the suite, signed, in order."""
-    deployments = list(_deployments())
-    places = [bytes.fromhex(account.address[2:]) for account in accounts]
-    at = {
-        name: blocks.created_address(places[index % len(places)], index // len(places))
-        for index, name in enumerate(_PROGRAMS)
-    }
-    steps = [*deployments, *_storage_steps(at), *_call_steps(at), *_transfer_steps(at, accounts), *_creation_steps(at)]
+    at = _places(accounts)
+    steps = [
+        *_deployments(),
+        *_storage_steps(at),
+        *_call_steps(at),
+        *_transfer_steps(at, accounts),
+        *_creation_steps(at),
+    ]
     steps += _random_steps(at, random.Random(20_260_101), 150)
     return _signed(steps, accounts, sign, [0] * len(accounts))
 
@@ -319,7 +336,16 @@ def anvil(anvil_binary: pathlib.Path, tmp_path: pathlib.Path, request: pytest.Fi
 
 
 def _compared(receipt: dict[str, Any]) -> dict[str, Any]:
-    log_fields = ("address", "topics", "data", "logIndex", "blockNumber", "transactionIndex", "transactionHash", "removed")
+    log_fields = (
+        "address",
+        "topics",
+        "data",
+        "logIndex",
+        "blockNumber",
+        "transactionIndex",
+        "transactionHash",
+        "removed",
+    )
     fields = ("status", "gasUsed", "cumulativeGasUsed", "contractAddress", "from", "to", "type", "blockNumber",
               "transactionHash", "logsBloom", "effectiveGasPrice")  # fmt: skip
     logs = [{name: log[name] for name in log_fields} for log in receipt["logs"]]
@@ -334,7 +360,7 @@ def _run(target: Any, suite: list[str]) -> list[dict[str, Any]]:
     return receipts
 
 
-def _differences(suite: list[str], ours: list[dict[str, Any]], theirs: list[dict[str, Any]]) -> list[Any]:
+def _differences(ours: list[dict[str, Any]], theirs: list[dict[str, Any]]) -> list[Any]:
     pairs = zip(ours, theirs, strict=True)
     return [(number, a, b) for number, (a, b) in enumerate(pairs) if a != b]
 
@@ -348,7 +374,7 @@ def _state(ledger: Any) -> tuple[dict[Any, Any], dict[Any, Any], dict[Any, Any]]
 def test_pyrevm_and_pyevm_agree(suite: list[str], open_ledger: Callable[..., Any]) -> None:
     """Both engines give the same receipts and the same state."""
     revm, pyevm = open_ledger("revm", "pyrevm"), open_ledger("pyevm", "py-evm")
-    assert _differences(suite, _run(revm, suite), _run(pyevm, suite)) == []
+    assert _differences(_run(revm, suite), _run(pyevm, suite)) == []
     assert _state(revm) == _state(pyevm)
 
 
@@ -356,7 +382,7 @@ def test_pyrevm_and_pyevm_agree(suite: list[str], open_ledger: Callable[..., Any
 def test_pyrevm_and_anvil_agree(suite: list[str], open_ledger: Callable[..., Any], anvil: Anvil) -> None:
     """The embedded ledger gives the same receipts, nonces, balances, code and slots as anvil."""
     ledger = open_ledger("revm", "pyrevm")
-    assert _differences(suite, _run(ledger, suite), _run(anvil, suite)) == []
+    assert _differences(_run(ledger, suite), _run(anvil, suite)) == []
     accounts, codes, slots = _state(ledger)
     for address, account in accounts.items():
         name = "0x" + address.hex()
@@ -366,6 +392,39 @@ def test_pyrevm_and_anvil_agree(suite: list[str], open_ledger: Callable[..., Any
         assert code == "0x" + codes.get(account.code_hash, b"").hex(), name
     for (address, key), value in slots.items():
         assert int(anvil.call("eth_getStorageAt", "0x" + address.hex(), hex(key), "latest"), 16) == value
+
+
+def test_calls_and_estimates_agree_with_anvil(
+    accounts: tuple[LocalAccount, ...], sign: Callable[..., str], open_ledger: Callable[..., Any], anvil: Anvil
+) -> None:
+    """Both engines answer calls as anvil does, and their estimates suffice there and are at most 1 % above its."""
+    at = _places(accounts)
+    deployments = _signed(list(_deployments()), accounts, sign, [0] * len(accounts))
+    steps = [*_storage_steps(at), *_call_steps(at), *_creation_steps(at)]
+    targets = [open_ledger("revm", "pyrevm"), open_ledger("pyevm", "py-evm"), anvil]
+    for target in targets:
+        _run(target, deployments)
+    # The deep recursion is left out: it uses all the gas it is offered, and any gas is enough for it.
+    for step in [step for step in steps if step.to != at["deep"]][::6]:
+        request = {"from": accounts[0].address, "data": "0x" + step.data.hex(), "value": hex(step.value)}
+        if step.to is not None:
+            request["to"] = "0x" + step.to.hex()
+        revm, pyevm, theirs = (_answer(target, "eth_call", request | {"gas": hex(step.gas)}) for target in targets)
+        assert revm == pyevm == theirs, step
+        revm, pyevm, theirs = (_answer(target, "eth_estimateGas", request) for target in targets)
+        assert revm == pyevm, step
+        if theirs is not None:
+            # Where a callee burns all it is given, what is used depends on what is offered, and estimates may differ.
+            burns_all = int(revm, 16) > engine.GAS_LIMIT // 2
+            assert burns_all or int(revm, 16) <= int(theirs, 16) * 1.01, step
+            assert _answer(anvil, "eth_call", request | {"gas": revm}) is not None, step
+
+
+def _answer(target: Any, method: str, request: dict[str, str]) -> str | None:
+    """Return the result, or ``None`` for any error: nodes word them differently."""
+    client = getattr(target, "client", target)
+    answer = client.post({"jsonrpc": "2.0", "id": 1, "method": method, "params": [request, "latest"]})
+    return None if "error" in answer else str(answer["result"])
 
 
 def test_suite_covers_the_ways_to_end(suite: list[str], open_ledger: Callable[..., Any]) -> None:

@@ -16,7 +16,7 @@ import urllib3
 from eth_account.signers.local import LocalAccount
 
 from aicommons.domain import errors
-from aicommons.ledger.embedded import chain, engine, replay, revm, rpc, storage
+from aicommons.ledger.embedded import chain, engine, evm_thread, replay, revm, rpc, storage
 
 TO = "0x" + "22" * 20
 
@@ -52,7 +52,7 @@ class Sender(threading.Thread):
 
 
 @pytest.mark.timeout(120)
-def test_answered_transactions_survive_kills(  # noqa: PLR0913
+def test_answered_transactions_survive_kills(
     start_ledger: Any, client_class: Any, tmp_path: pathlib.Path, accounts: Any, sign: Callable[..., str]
 ) -> None:
     """After SIGKILLs under concurrent senders every answered transaction is there, and the whole file replays."""
@@ -99,9 +99,7 @@ def test_second_ledger_on_a_file_is_refused(start_ledger: Any, tmp_path: pathlib
         replay.replay(home)
 
 
-def test_full_file_loses_nothing(
-    open_ledger: Callable[..., Any], accounts: Any, sign: Callable[..., str]
-) -> None:
+def test_full_file_loses_nothing(open_ledger: Callable[..., Any], accounts: Any, sign: Callable[..., str]) -> None:
     """When the file cannot grow, the sender is told so; reads go on, and with more room the ledger goes on too."""
     ledger = open_ledger("full", max_pages=60)
     data = bytes(range(256)) * 20
@@ -212,6 +210,30 @@ def test_broken_engine_hurts_only_its_transaction(
     assert (ledger.call("eth_getBalance", TO), fragile.loads) == ("0x3", 3)
     ledger.close()
     assert replay.replay(ledger.home).is_identical
+
+
+class UnreloadableEngine(FragileEngine):
+    """Breaks for good: it cannot be rebuilt either."""
+
+    def load(self, state: engine.State) -> None:
+        """Work once, at the start."""
+        if self.loads:
+            raise RuntimeError("the memory is gone")
+        super().load(state)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_unrecoverable_failure_stops_the_ledger(
+    open_ledger: Callable[..., Any], accounts: Any, sign: Callable[..., str]
+) -> None:
+    """A ledger that cannot go back to its last block says so and stops, instead of going on with a wrong memory."""
+    ledger = open_ledger("lost", evm=UnreloadableEngine())
+    ledger.call("eth_sendRawTransaction", sign(accounts[0], 0, to=TO, value=1))
+    ledger.thread.submit(evm_thread.Job(_send(sign(accounts[0], 1, to=TO, data=b"break")), lambda _answer: None))
+    assert ledger.failed.wait(timeout=5)
+    assert ledger.thread.has_failed
+    ledger.close()
+    assert replay.replay(ledger.home).blocks == 2
 
 
 def test_waiting_requests_share_a_commit(

@@ -40,7 +40,9 @@ def deploy(ledger: Any, accounts: tuple[LocalAccount, ...], sign: Callable[..., 
     def install(runtime: bytes) -> str:
         nonce = int(ledger.call("eth_getTransactionCount", accounts[3].address), 16)
         raw = sign(accounts[3], nonce, to=None, data=_installer(runtime), gas=200_000)
-        return str(ledger.call("eth_getTransactionReceipt", ledger.call("eth_sendRawTransaction", raw))["contractAddress"])
+        return str(
+            ledger.call("eth_getTransactionReceipt", ledger.call("eth_sendRawTransaction", raw))["contractAddress"]
+        )
 
     return install
 
@@ -64,7 +66,7 @@ def _transaction_rows() -> dict[str, tuple[dict[str, Any], int, str]]:
 
 
 @pytest.mark.parametrize(("fields", "code", "message"), _transaction_rows().values(), ids=_transaction_rows().keys())
-def test_refused_transactions(  # noqa: PLR0913
+def test_refused_transactions(
     fields: dict[str, Any], code: int, message: str, ledger: Any, accounts: Any, sign: Callable[..., str], refused: Any
 ) -> None:
     """A transaction that cannot run is refused with its reason and changes nothing."""
@@ -76,9 +78,7 @@ def test_refused_transactions(  # noqa: PLR0913
     ledger.call("eth_sendRawTransaction", sign(accounts[0], 1, to=TO))
 
 
-def test_known_transactions_are_refused(
-    ledger: Any, accounts: Any, sign: Callable[..., str], refused: Any
-) -> None:
+def test_known_transactions_are_refused(ledger: Any, accounts: Any, sign: Callable[..., str], refused: Any) -> None:
     """A transaction that is in the chain already is "already known", not "nonce too low"."""
     raw = sign(accounts[0], 0, to=TO)
     ledger.call("eth_sendRawTransaction", raw)
@@ -122,10 +122,8 @@ PARAMETER_ROWS: dict[str, tuple[str, list[Any], int, str]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("method", "params", "code", "message"), PARAMETER_ROWS.values(), ids=PARAMETER_ROWS.keys()
-)
-def test_refused_calls(  # noqa: PLR0913
+@pytest.mark.parametrize(("method", "params", "code", "message"), PARAMETER_ROWS.values(), ids=PARAMETER_ROWS.keys())
+def test_refused_calls(
     method: str, params: list[Any], code: int, message: str, ledger: Any, accounts: Any, sign: Any, refused: Any
 ) -> None:
     """A call that cannot be answered is refused with its code and reason."""
@@ -140,6 +138,8 @@ REQUEST_ROWS: dict[str, tuple[bytes, int]] = {
     "not UTF-8": (b'{"id":"\xff"}', rpc.PARSE_ERROR),
     "nothing": (b"", rpc.PARSE_ERROR),
     "lists 100,000 deep": (b"[" * 100_000, rpc.PARSE_ERROR),
+    "depth hidden behind texts": (b'["]",' * 50_000 + b'["\\"]"]' + b"]" * 50_000, rpc.PARSE_ERROR),
+    "objects 40 deep": (b'{"a":' * 40 + b"1" + b"}" * 40, rpc.PARSE_ERROR),
     "a number of 10,000 digits": (b'{"id":' + b"1" * 10_000 + b"}", rpc.PARSE_ERROR),
     "a text": (b'"eth_blockNumber"', rpc.INVALID_REQUEST),
     "an empty batch": (b"[]", rpc.INVALID_REQUEST),
@@ -159,9 +159,17 @@ def test_refused_requests(body: bytes, code: int, ledger: Any) -> None:
     assert (answer["error"]["code"], answer["jsonrpc"]) == (code, "2.0")
 
 
-def test_a_batch_answers_each_call_in_order(
-    ledger: Any, accounts: Any, sign: Callable[..., str]
-) -> None:
+def test_brackets_in_texts_are_no_depth(ledger: Any) -> None:
+    """A text may hold any brackets and escaped quotes."""
+    strange = '[{"' * 100 + "\\"
+    assert ledger.post({"id": strange, "method": "eth_blockNumber"}) == {
+        "jsonrpc": "2.0",
+        "id": strange,
+        "result": "0x0",
+    }
+
+
+def test_a_batch_answers_each_call_in_order(ledger: Any, accounts: Any, sign: Callable[..., str]) -> None:
     """In a batch a bad transaction gets its error and does not hurt the others, and later reads see the earlier ones."""
     calls = [
         ("eth_sendRawTransaction", [sign(accounts[0], 0, to=TO, value=5)]),
@@ -226,12 +234,38 @@ def test_block_hash_is_the_header_hash(ledger: Any, accounts: Any, sign: Callabl
     """A block's hash is the Keccak-256 of the Cancun header made of the fields that the ledger answers."""
     ledger.call("eth_sendRawTransaction", sign(accounts[0], 0, to=TO, kind=2, value=4))
     block = ledger.call("eth_getBlockByNumber", "latest", True)
-    names = (
-        "parentHash sha3Uncles miner stateRoot transactionsRoot receiptsRoot logsBloom difficulty number gasLimit "
-        "gasUsed timestamp extraData mixHash nonce baseFeePerGas withdrawalsRoot blobGasUsed excessBlobGas "
-        "parentBeaconBlockRoot"
-    ).split()
-    numbers = {"difficulty", "number", "gasLimit", "gasUsed", "timestamp", "baseFeePerGas", "blobGasUsed", "excessBlobGas"}
+    names = [
+        "parentHash",
+        "sha3Uncles",
+        "miner",
+        "stateRoot",
+        "transactionsRoot",
+        "receiptsRoot",
+        "logsBloom",
+        "difficulty",
+        "number",
+        "gasLimit",
+        "gasUsed",
+        "timestamp",
+        "extraData",
+        "mixHash",
+        "nonce",
+        "baseFeePerGas",
+        "withdrawalsRoot",
+        "blobGasUsed",
+        "excessBlobGas",
+        "parentBeaconBlockRoot",
+    ]
+    numbers = {
+        "difficulty",
+        "number",
+        "gasLimit",
+        "gasUsed",
+        "timestamp",
+        "baseFeePerGas",
+        "blobGasUsed",
+        "excessBlobGas",
+    }
     fields = [int(block[n], 16) if n in numbers else bytes.fromhex(block[n][2:]) for n in names]
     assert block["hash"] == "0x" + keccak(rlp.encode(fields)).hex()
     assert block["parentHash"] == ledger.call("eth_getBlockByNumber", "earliest", False)["hash"]
@@ -316,7 +350,7 @@ def test_bloom_covers_the_logs(ledger: Any, written: tuple[str, str]) -> None:
         digest = keccak(bytes.fromhex(item[2:]))
         for start in (0, 2, 4):
             assert bloom >> (int.from_bytes(digest[start : start + 2], "big") & 2047) & 1
-    assert bin(bloom).count("1") <= 9
+    assert bloom.bit_count() <= 9
 
 
 def test_installed_filters_report_once(ledger: Any, accounts: Any, sign: Callable[..., str]) -> None:

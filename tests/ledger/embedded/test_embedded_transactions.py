@@ -28,7 +28,7 @@ TO = bytes([0x22]) * 20
     data=strategies.binary(max_size=300),
     is_creation=strategies.booleans(),
 )
-def test_what_wallets_sign_is_read_back(  # noqa: PLR0913
+def test_what_wallets_sign_is_read_back(
     kind: int, nonce: int, value: int, data: bytes, is_creation: bool, accounts: Any, sign: Callable[..., str]
 ) -> None:
     """Sender, hash and every field of a transaction that eth-account signed come back."""

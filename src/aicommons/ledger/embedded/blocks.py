@@ -9,7 +9,7 @@ import dataclasses
 import functools
 import json
 from collections.abc import Iterable
-from typing import Final
+from typing import Any, Final
 
 import rlp
 
@@ -67,7 +67,7 @@ class Header:
             self.bloom, 0, self.number, engine.GAS_LIMIT, self.gas_used, self.timestamp, EXTRA_DATA, self.parent_hash,
             bytes(8), 0, EMPTY_TRIE, 0, 0, bytes(32),
         ]  # fmt: skip
-        return bytes(rlp.encode(fields))
+        return _encode(fields)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -158,7 +158,7 @@ def header_of(head: Head, parent_hash: bytes, raw: bytes, receipt: str) -> Heade
 
 def created_address(sender: bytes, nonce: int) -> bytes:
     """Return the address of the contract that a transaction creates: keccak(rlp([sender, nonce])), last 20 bytes."""
-    return encoding.keccak(rlp.encode([sender, nonce]))[12:]
+    return encoding.keccak(_encode([sender, nonce]))[12:]
 
 
 def logs_bloom(logs: Iterable[engine.Log]) -> bytes:
@@ -180,15 +180,21 @@ def _bloom_bits(item: bytes) -> int:
     return bits
 
 
+def _encode(fields: list[Any]) -> bytes:
+    # Without rlp's search for a serialiser, which would take a third of the time that a transaction takes in all.
+    plain = [field.to_bytes(-(-field.bit_length() // 8), "big") if type(field) is int else field for field in fields]
+    return bytes(rlp.encode(plain, infer_serializer=False))
+
+
 def _root_of_one(value: bytes) -> bytes:
     # A trie with the single key rlp(0) is one leaf: path of nibbles 8, 0 with the even-leaf prefix 0x20.
-    return encoding.keccak(rlp.encode([b"\x20\x80", value]))
+    return encoding.keccak(_encode([b"\x20\x80", value]))
 
 
 def _consensus_receipt(kind: int, execution: engine.Execution, bloom: bytes) -> bytes:
     status = int(execution.outcome is engine.Outcome.SUCCESS)
     logs = [[log.address, list(log.topics), log.data] for log in execution.logs]
-    body = bytes(rlp.encode([status, execution.gas_used, bloom, logs]))
+    body = _encode([status, execution.gas_used, bloom, logs])
     return body if kind == transactions.LEGACY else bytes([kind]) + body
 
 

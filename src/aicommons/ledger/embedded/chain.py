@@ -183,6 +183,9 @@ class Chain:
     def estimate_gas(self, request: CallRequest) -> int:
         """Return a gas limit, at most 1 % above the lowest that succeeds in the next block.
 
+        Assumes, as go-ethereum does, that a call cannot do with less than it used when it had plenty; one that burns
+        whatever it is given therefore gets a high estimate.
+
         Raises:
             LedgerRefused: the call could not start, or fails with all the gas it may have.
             ExecutionReverted: a contract refused it.

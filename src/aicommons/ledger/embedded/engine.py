@@ -12,7 +12,6 @@ from typing import Final, Protocol
 
 from aicommons.domain import encoding
 
-
 GAS_LIMIT: Final = 2**24
 """Gas that one block, transaction or call may use: also the cap per transaction that Ethereum adopted (EIP-7825)."""
 

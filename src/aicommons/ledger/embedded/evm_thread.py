@@ -21,7 +21,7 @@ MAX_GROUP: Final = 64
 MAX_GROUP_SECONDS: Final = 0.05
 """A group is committed after this time even when more requests wait, so that nobody waits for a slow neighbour."""
 
-_STACK_BYTES: Final = 256 * 1024 * 1024  # address space only: py-evm recurses in Python for each nested contract call
+_STACK_BYTES: Final = 64 * 1024 * 1024  # address space only: py-evm recurses in Python for each nested contract call
 
 _log = logging.getLogger(__name__)
 
@@ -59,6 +59,7 @@ class EvmThread:
         self._chain = ledger
         self._rpc = served
         self._on_failure: Callable[[], None] | None = None
+        self._has_failed = False
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._main, name="evm", daemon=True)
 
@@ -74,6 +75,11 @@ class EvmThread:
             self._thread.start()
         finally:
             threading.stack_size(before)
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether the thread ended by itself."""
+        return self._has_failed
 
     def submit(self, job: Job) -> None:
         """Queue a request; never blocks."""
@@ -91,6 +97,7 @@ class EvmThread:
                 is_done = self._run_group(self._jobs.get())
         finally:
             if not is_done:
+                self._has_failed = True
                 _log.critical("the EVM thread ended: chain and file could not be brought into step")
                 if self._on_failure is not None:
                     self._on_failure()
@@ -116,7 +123,7 @@ class EvmThread:
         except chain.GroupLost as err:
             self._lose([*held, _Held(job, b"")], err)
             held.clear()
-        except Exception as err:  # noqa: BLE001  (the last line of defence: the file must not follow a broken memory)
+        except Exception as err:  # noqa: BLE001  (last line of defence: a file must not follow a broken memory)
             _log.exception("a request failed in a way that nobody foresaw")
             self._lose([*held, _Held(job, b"")], self._chain.roll_back(err))
             held.clear()

@@ -56,7 +56,7 @@ class OverlayAccounts(abc.AccountDatabaseAPI):
         slots = tuple(
             (address, key, value)
             for (address, key), value in self._slots.items()
-            if value != self._world.slots.get((address, key), 0) and kept.get(address, _MISSING) is not None
+            if value != self._world.slots.get((address, key), 0)
         )
         return engine.StateDiff(accounts, codes, slots)
 

@@ -62,7 +62,7 @@ class PyEvmEngine:
         """Run a transaction without keeping its effects (``engine.Engine.transact``)."""
         state = self._open(block)
         execution = _execute(state, message)
-        accounts = cast(overlay.OverlayAccounts, state._account_db)  # noqa: SLF001  (py-evm offers no other way to it)
+        accounts = cast(overlay.OverlayAccounts, state._account_db)  # noqa: SLF001  (there is no other way to it)
         return execution, accounts.diff()
 
     def call(self, block: engine.BlockContext, message: engine.Message) -> engine.Execution:

@@ -7,7 +7,6 @@ Why: recovery is the largest part of checking a transaction (50 us with coincurv
 import importlib.util
 from collections.abc import Callable
 
-
 from aicommons.domain import encoding, errors
 
 
@@ -17,7 +16,7 @@ def with_coincurve(digest: bytes, r: int, s: int, *, y_parity: int) -> bytes:
     Raises:
         SignatureInvalid: no key can have made this signature.
     """
-    import coincurve  # noqa: PLC0415  (has no wheel for Python 3.14)
+    import coincurve
 
     signature = r.to_bytes(32, "big") + s.to_bytes(32, "big") + bytes([y_parity])
     try:
@@ -34,8 +33,8 @@ def with_eth_keys(digest: bytes, r: int, s: int, *, y_parity: int) -> bytes:
         SignatureInvalid: no key can have made this signature.
     """
     # Slow to import, and not needed where coincurve is installed.
-    from eth_keys import datatypes, exceptions  # noqa: PLC0415
-    from eth_keys.backends.native import main  # noqa: PLC0415
+    from eth_keys import datatypes, exceptions
+    from eth_keys.backends.native import main
 
     try:
         signature = datatypes.Signature(vrs=(y_parity, r, s), backend=main.NativeECCBackend())

@@ -37,9 +37,9 @@ def make_engine(name: str | None, *, chain_id: int) -> engine.Engine:
 def _build(name: str, chain_id: int) -> engine.Engine:
     # Imported here because most platforms have only one of the two, and a process should load only the one it uses.
     if name == "pyrevm":
-        from aicommons.ledger.embedded import revm  # noqa: PLC0415
+        from aicommons.ledger.embedded import revm
 
         return revm.PyrevmEngine(chain_id)
-    from aicommons.ledger.embedded import pyevm  # noqa: PLC0415
+    from aicommons.ledger.embedded import pyevm
 
     return pyevm.PyEvmEngine(chain_id)

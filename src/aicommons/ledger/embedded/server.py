@@ -58,6 +58,7 @@ def serve(
     Raises:
         InputError: the port is in use, or there is no such engine.
         LedgerRefused, LedgerMismatch, DecodeError, StorageFull: the file cannot be used.
+        PermanentError: after a failure not even the last recorded state could be read again.
     """
     evm = selection.make_engine(engine, chain_id=chain_id)
     with _bind(port) as listener:
@@ -100,6 +101,12 @@ def _run(ledger: chain.Chain, listener: socket.socket, ready: Callable[[str], No
         _run_until_signal(server, listener)
     finally:
         thread.stop()
+    if thread.has_failed:
+        raise errors.PermanentError(
+            "the ledger stopped because it could not go back to its last recorded block",
+            which=str(ledger.file.path),
+            next_step="See the log above, make sure that the disk works, and start it again; nothing recorded is lost.",
+        )
 
 
 def _config(application: "Application") -> uvicorn.Config:

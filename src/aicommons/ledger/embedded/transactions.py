@@ -274,6 +274,6 @@ def _check_signature(r: int, s: int) -> None:
 def _signing_digest(kind: int, unsigned: bytes, chain_id: int) -> bytes:
     # The signed part is a prefix of what was sent: canonical RLP lets us cut it out instead of encoding it again.
     if kind == LEGACY:
-        unsigned += rlp.encode(chain_id) + b"\x80\x80"
+        unsigned += bytes(rlp.encode(chain_id)) + b"\x80\x80"
         return encoding.keccak(rlp.codec.length_prefix(len(unsigned), 0xC0) + unsigned)
     return encoding.keccak(bytes([kind]) + rlp.codec.length_prefix(len(unsigned), 0xC0) + unsigned)

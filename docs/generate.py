@@ -1,0 +1,176 @@
+"""Makes the generated parts of README.md and docs/reference: cog asks for them (`make docs`, `make check`).
+
+Everything comes from the code itself: help texts from click, settings and documents from their dataclasses, errors from
+their docstrings. The text depends on nothing but the code: not on the terminal, the environment or the machine. What a
+person has to explain stands around the generated parts and is not written here.
+"""
+
+import ast
+import dataclasses
+import inspect
+from collections.abc import Iterator, Sequence
+from types import ModuleType
+from typing import Any
+
+import click
+from click import testing as click_testing
+
+from aicommons import app
+from aicommons.cli import main, refusals
+from aicommons.domain import documents, errors, messages, run
+
+WIDTH = 100
+"""Columns of help texts."""
+NO_DOCUMENTS = frozenset({"Fields"})
+"""Records of domain/documents.py that are no documents."""
+
+
+def commands(
+    root: click.Command = main.commons, path: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    """Yield every command with its path, groups before their members; the root's path is empty."""
+    yield path, root
+    if isinstance(root, click.Group):
+        context = click.Context(root)
+        for name in root.list_commands(context):
+            found = root.get_command(context, name)
+            if found is None:
+                raise LookupError(f"commons {' '.join((*path, name))} is listed but not there")
+            yield from commands(found, (*path, name))
+
+
+def command_help(*path: str) -> str:
+    """Return what ``commons PATH --help`` prints, as a fenced block."""
+    result = click_testing.CliRunner().invoke(
+        main.commons, [*path, "--help"], prog_name="commons", terminal_width=WIDTH, catch_exceptions=False
+    )
+    if result.exit_code != 0:
+        raise RuntimeError(f"commons {' '.join(path)} --help ended with {result.exit_code}: {result.output}")
+    return f"```text\n{result.output.rstrip()}\n```\n"
+
+
+def all_help() -> str:
+    """Return a heading and the help of every command."""
+    return "\n".join(f"{'#' * min(3, 2 + len(path) // 2)} `{command_title(path)}`\n\n{command_help(*path)}" for path, _ in commands())
+
+
+def command_title(path: Sequence[str]) -> str:
+    """Return how a command is called on the command line."""
+    return " ".join(("commons", *path))
+
+
+def settings() -> str:
+    """Return a heading per setting with its meaning, type and default."""
+    texts = field_texts(app, "Settings")
+    sections = []
+    for field in dataclasses.fields(app.Settings):
+        default = f"`{field.default}`"
+        if field.default is dataclasses.MISSING:
+            default = "none; it must be given"
+        elif field.default is None:
+            default = "not set"
+        sections.append(f"### `{field.name}`\n\n{texts[field.name]} Type: {type_name(field)}. Default: {default}.\n")
+    return "\n".join(sections)
+
+
+def error_kinds(kind: type[errors.CommonsError] = errors.CommonsError) -> Iterator[type[errors.CommonsError]]:
+    """Yield the error classes, each before its branches, in the order of their definition."""
+    yield kind
+    for branch in kind.__subclasses__():
+        if branch.__module__ == errors.__name__:
+            yield from error_kinds(branch)
+
+
+def error_tree() -> str:
+    """Return the tree as it is drawn at the top of errors.py."""
+    drawn = inspect.cleandoc(errors.__doc__ or "").split("\n\n")[1]
+    return f"```text\n{inspect.cleandoc(drawn)}\n```\n"
+
+
+def error_steps() -> str:
+    """Return a heading per error class with the next step that it advises."""
+    sections = []
+    for kind in error_kinds():
+        parents = [base.__name__ for base in kind.__mro__[1:] if issubclass(base, errors.CommonsError)]
+        branch = f"Caught with: {', '.join(f'`{name}`' for name in parents)}.\n\n" if parents else ""
+        sections.append(f"### `{kind.__name__}`\n\n{branch}{plain(kind.__doc__ or '')}\n")
+    return "\n".join(sections)
+
+
+def contract_refusals() -> str:
+    """Return what the command line says for the contracts' errors."""
+    rows = [(f"`{name}`", happened, then) for name, (happened, then) in sorted(refusals.WORDS.items())]
+    return table(("contract's error", "said as", "next step"), rows)
+
+
+def document_kinds() -> list[type[Any]]:
+    """Return the documents and their parts, in the order of their definition."""
+    return [kind for kind in _records(documents) if kind.__name__ not in NO_DOCUMENTS]
+
+
+def document_fields() -> str:
+    """Return a heading and the fields of every document."""
+    sections = []
+    for kind in document_kinds():
+        type_line = f"`type` is `{kind.KIND}`, `version` is 1." if hasattr(kind, "KIND") else "Part of another document."
+        sections.append(f"### `{kind.__name__}`\n\n{plain(kind.__doc__ or '')} {type_line}\n\n{_fields(documents, kind)}")
+    return "\n".join(sections)
+
+
+def run_spec_fields() -> str:
+    """Return the fields of a RunSpec."""
+    return _fields(run, run.RunSpec)
+
+
+def message_kinds() -> list[type[Any]]:
+    """Return the signed messages in the order of their definition."""
+    return [kind for kind in _records(messages) if kind is not messages.Message]
+
+
+def signed_messages() -> str:
+    """Return the signed messages with their EIP-712 types."""
+    rows = [(f"`{kind.__name__}`", plain(kind.__doc__ or ""), f"`{kind.TYPE}`") for kind in message_kinds()]
+    return table(("message", "says", "EIP-712 type"), rows)
+
+
+def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a Markdown table."""
+    lines = [heads, ["---"] * len(heads), *rows]
+    return "".join(f"| {' | '.join(cell.replace('|', '∣') for cell in line)} |\n" for line in lines)
+
+
+def plain(text: str) -> str:
+    """Return a docstring's first paragraph as one line of Markdown."""
+    return " ".join(inspect.cleandoc(text).split("\n\n")[0].split()).replace("``", "`")
+
+
+def type_name(field: "dataclasses.Field[Any]") -> str:
+    """Return a field's type without the names of modules."""
+    named = field.type.__name__ if isinstance(field.type, type) and not hasattr(field.type, "__args__") else str(field.type)
+    for prefix in ("collections.abc.", "aicommons.domain.ids.", "aicommons.domain.documents.", "ids."):
+        named = named.replace(prefix, "")
+    return named.replace(" | None", ", optional")
+
+
+def field_texts(module: ModuleType, record: str) -> dict[str, str]:
+    """Return field name -> the sentence below it in the source of a dataclass, empty when there is none."""
+    tree = ast.parse(inspect.getsource(module))
+    body = next(node.body for node in tree.body if isinstance(node, ast.ClassDef) and node.name == record)
+    texts = {}
+    for field, after in zip(body, [*body[1:], None], strict=True):
+        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name):
+            said = after.value.value if isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant) else ""
+            texts[field.target.id] = plain(said) if isinstance(said, str) else ""
+    return texts
+
+
+def _fields(module: ModuleType, kind: type[Any]) -> str:
+    texts = field_texts(module, kind.__name__)
+    rows = [(f"`{field.name}`", type_name(field), texts[field.name]) for field in dataclasses.fields(kind)]
+    return table(("field", "type", "meaning"), rows)
+
+
+def _records(module: ModuleType) -> list[type[Any]]:
+    found = [kind for _, kind in inspect.getmembers(module, dataclasses.is_dataclass) if isinstance(kind, type)]
+    own = [kind for kind in found if kind.__module__ == module.__name__]
+    return sorted(own, key=lambda kind: inspect.getsourcelines(kind)[1])

@@ -1,0 +1,58 @@
+"""What happens before a seat is taken: the table is held against the plan, an exit is signed in advance.
+
+Called by ``run enrol``. A table that does not fit is refused here, so that nothing is sent; the node reads it again, in
+the same way, when the run begins.
+"""
+
+import contextlib
+import pathlib
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from aicommons import app
+from aicommons.cli import dataset as datasets
+from aicommons.cli import desk
+from aicommons.domain import errors, events
+
+if TYPE_CHECKING:
+    from aicommons.data import columns
+    from aicommons.node import signing
+    from aicommons.protocol import view as views
+
+
+def check_table(opened: desk.Opened, current: "views.RunView", entry: events.DatasetListed) -> "columns.Columns":
+    """Return the table behind a dataset as a run's plan wants it.
+
+    Raises:
+        errors.TableError: a column, value or the number of rows does not fit.
+        errors.InputError: this home does not know the dataset's file.
+    """
+    from aicommons.data import reading
+    from aicommons.node import agent as agents
+
+    known = opened.home.datasets().get(entry.dataset_id)
+    if known is None:
+        raise errors.InputError(
+            "this home does not know the dataset's file",
+            which=f"dataset {entry.dataset_id}",
+            next_step="publish it from this home: `commons dataset publish`",
+        )
+    terms = agents.read_terms(opened.store, current)
+    card = datasets.read_card(opened, entry)
+    least = max(terms.terms.minimum_cohort, card.minimum_cohort if card is not None else 1)
+    specs = app.column_specs(terms.recipe.schema, terms.plan.group)
+    return reading.read_table(pathlib.Path(known["path"]), specs, checks=reading.Checks(min_rows=least))
+
+
+@contextlib.contextmanager
+def node_signer(opened: desk.Opened, *, needed: bool) -> "Iterator[signing.SigningJournal | None]":
+    """Give the node's signing journal where an exit is signed in advance, else ``None``."""
+    from aicommons.node import signing
+
+    if not needed:
+        yield None
+        return
+    node_key = desk.unlock(opened.home.node_file)
+    kept = signing.SigningJournal(opened.home.path / "secret" / "signing.db", node_key, opened.registry.place)
+    with contextlib.closing(kept):
+        yield kept

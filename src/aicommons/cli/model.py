@@ -1,0 +1,257 @@
+"""``commons model``: list, show, download and use models.
+
+A model's bytes are made from the state that a run agreed on: from this home's own node if it took part, else, for a
+reader, by recomputing the run. Prediction reads a table in the same way as training did.
+"""
+
+import csv
+import dataclasses
+import io
+import pathlib
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from aicommons import app
+from aicommons.cli import desk, naming, output, own
+from aicommons.domain import errors, ids
+
+if TYPE_CHECKING:
+    from aicommons.data import reading
+    from aicommons.learning import model as models
+    from aicommons.protocol import view as views
+
+
+@click.group()
+def command() -> None:
+    """Show, download and use models."""
+
+
+@command.command("list")
+@output.json_option
+def list_models() -> None:
+    """List all models of the commons."""
+    opened = desk.look()
+    view = opened.desk.view()
+    listed, rows = [], []
+    for run_id, current in view.runs.items():
+        if current.model is None:
+            continue
+        card = _card(opened, current) or {}
+        title, metrics = naming.plain(str(card.get("title", "-"))), card.get("metrics", {})
+        listed.append(
+            {"run_id": ids.format_id(run_id), "title": title, "metrics": metrics, "rounds": current.model.rounds_done}
+        )
+        rows.append([naming.short(run_id), title, _figures(metrics)])
+    output.emit({"models": listed}, *output.aligned(["run", "title", "figures"], rows))
+
+
+@command.command("show")
+@click.argument("run_text", metavar="RUN")
+@output.json_option
+def show(run_text: str) -> None:
+    """Show the card, lineage and owners of RUN's model."""
+    opened = desk.look()
+    view = opened.desk.view()
+    run_id = naming.resolve_run(run_text, view)
+    current = view.runs[run_id]
+    if current.model is None:
+        raise _no_model(run_id, current)
+    names = naming.Names(opened, view)
+    card = _card(opened, current) or {}
+    sources = [
+        {"member": source.member_id, "dataset": source.dataset_id, "consent": ids.format_id(source.consent_id)}
+        for source in current.model.sources
+    ]
+    output.emit(
+        {
+            "run_id": ids.format_id(run_id),
+            "state_digest": ids.format_id(current.model.state_digest),
+            "rounds": current.model.rounds_done,
+            "card": card,
+            "sources": sources,
+            "shares": naming.shares(current.shares),
+        },
+        f"Model of run {ids.format_id(run_id)}",
+        f"  title     {naming.plain(str(card.get('title', '-')))}",
+        f"  figures   {_figures(card.get('metrics', {}))} (held-out rows of all sites together)",
+        f"  not for   {naming.plain(str(card.get('not_for', '-')), 200)}",
+        f"  privacy   {naming.plain(str(card.get('privacy', '-')), 200)}",
+        *(f"  learned   from dataset {each['dataset']} of {names(int(str(each['member'])))}" for each in sources),
+        *(f"  owner     {names(member)}: {part / 10_000:.2f} %" for member, part in sorted(current.shares.items())),
+    )
+
+
+def _card(opened: desk.Opened, current: "views.RunView") -> dict[str, Any] | None:
+    from aicommons.domain import documents
+
+    if current.model is None:
+        return None
+    data = naming.fetch(opened.store, ids.Digest(current.model.card))
+    try:
+        return None if data is None else dataclasses.asdict(documents.ModelCard.decode(data))
+    except errors.DecodeError:
+        return None
+
+
+def _figures(metrics: Mapping[str, object]) -> str:
+    return (
+        ", ".join(f"{name} {naming.plain(str(value), 12)}" for name, value in sorted(metrics.items())) or "no figures"
+    )
+
+
+def _no_model(run_id: ids.RunId, current: "views.RunView") -> errors.InputError:
+    from aicommons.cli import telling
+
+    return errors.InputError(
+        "this run has no model",
+        which=naming.short(run_id),
+        expected="a run with an agreed state",
+        got=telling.state_in_words(current),
+        next_step="see `commons run show RUN`",
+    )
+
+
+@command.command("download")
+@click.argument("run_text", metavar="RUN")
+@click.option(
+    "--out", type=click.Path(path_type=pathlib.Path, dir_okay=False), required=True, help="New safetensors file."
+)
+@output.json_option
+def download(run_text: str, out: pathlib.Path) -> None:
+    """Write RUN's model, with its preprocessing, to a safetensors file that anybody's tools read."""
+    from aicommons.learning import model as models
+
+    if out.exists():
+        raise errors.InputError("the file is there already and is never overwritten", which=str(out))
+    opened = desk.look()
+    data = models.encode(agreed_model(opened, naming.resolve_run(run_text, opened.desk.view())))
+    _write(out, data)
+    digest = ids.format_digest(ids.digest(data))
+    output.emit(
+        {"file": str(out), "bytes": len(data), "digest": digest},
+        f"{out}: {len(data)} bytes, {digest}",
+        f"Next: `commons model predict {out} TABLE.csv`.",
+    )
+
+
+def agreed_model(opened: desk.Opened, run_id: ids.RunId) -> "models.Model":
+    """Return the model of the state that a run agreed on last.
+
+    Raises:
+        errors.InputError: none was agreed, or this home can read neither a state nor the sums.
+        errors.LedgerMismatch: this home's state is not the agreed one.
+    """
+    from aicommons.learning import model as models
+    from aicommons.learning import state
+    from aicommons.node import agent as agents
+
+    current = opened.desk.run(run_id)
+    if current.agreed is None:
+        raise _no_model(run_id, current)
+    recipe = agents.read_terms(opened.store, current).recipe
+    with own.opened(opened.home) as kept:
+        found = None if kept is None else kept.state(run_id, current.agreed.rounds_done)
+    if found is None:
+        from aicommons.cli import verifying
+
+        return models.Model(recipe, verifying.recompute(opened, run_id))
+    expected = current.model.state_digest if current.model is not None else current.agreed.state_digest
+    if any(expected) and found.digest != expected:
+        raise errors.LedgerMismatch(
+            "this home's state is not the agreed one",
+            which=naming.short(run_id),
+            expected=expected.hex()[:16],
+            got=found.digest.hex()[:16],
+        )
+    return models.Model(recipe, state.decode(found.data))
+
+
+@command.command("predict")
+@click.argument("source", metavar="RUN|FILE")
+@click.argument("table", type=click.Path(path_type=pathlib.Path, dir_okay=False))
+@click.option("--out", type=click.Path(path_type=pathlib.Path, dir_okay=False), help="CSV file. [default: print it]")
+@output.json_option
+def predict(source: str, table: pathlib.Path, out: pathlib.Path | None) -> None:
+    """Predict every row of TABLE with the model of a run or of a file; nothing is sent anywhere.
+
+    The table is read, checked and scaled in the same way as for training; its target column may be missing.
+    """
+    from aicommons.data import reading
+
+    model = _load(source)
+    inputs = reading.read_inputs(table, app.column_specs(model.recipe.schema, None))
+    heads, rows = _predictions(model, inputs)
+    for notice in inputs.notices:
+        output.note(notice)
+    if inputs.incomplete:
+        output.note(f"{len(inputs.incomplete)} rows have a gap and get no prediction.")
+    text = _as_csv(heads, rows)
+    result: dict[str, Any] = {"rows": len(rows), "incomplete": len(inputs.incomplete)}
+    if out is None:
+        result["predictions"] = [dict(zip(heads, row, strict=True)) for row in rows]
+        output.emit(result, text.rstrip("\n"))
+        return
+    _write(out, text.encode())
+    output.emit({**result, "file": str(out)}, f"{out}: {len(rows)} predictions.")
+
+
+def _load(source: str) -> "models.Model":
+    from aicommons.learning import model as models
+
+    file = pathlib.Path(source)
+    if not file.exists():
+        if file.suffix:
+            raise errors.InputError(
+                "there is no such file", which=source, expected="a safetensors file or the id of a run"
+            )
+        opened = desk.look()
+        return agreed_model(opened, naming.resolve_run(source, opened.desk.view()))
+    try:
+        if file.stat().st_size > models.MOST_BYTES:
+            raise errors.InputError(
+                "the file is too long for a model", which=source, expected=f"{models.MOST_BYTES} bytes"
+            )
+        data = file.read_bytes()
+    except OSError as err:
+        raise errors.InputError("the file cannot be read", which=source, got=err.strerror) from err
+    try:
+        return models.decode(data)
+    except errors.DecodeError as err:
+        raise errors.InputError("not a model of the commons", which=source, expected=err.expected, got=err.got) from err
+
+
+def _predictions(model: "models.Model", inputs: "reading.Inputs") -> tuple[list[str], list[list[object]]]:
+    """Return column names and a row for each row of the table, in its order; rows with a gap are empty but for the line."""
+    classes = model.recipe.schema.target.classes
+    heads = ["line", "prediction", *(f"probability {each}" for each in classes or ())]
+    made: dict[int, list[object]] = {line: [line] + [None] * (len(heads) - 1) for line in inputs.incomplete}
+    if inputs.lines:
+        values = model.predict(inputs.features).tolist()
+        labels = model.labels(inputs.features) if classes is not None else ()
+        for place, line in enumerate(inputs.lines):
+            value = values[place]
+            made[line] = (
+                [line, labels[place], *(round(each, 6) for each in value)] if classes is not None else [line, value]
+            )
+    return heads, [made[line] for line in sorted(made)]
+
+
+def _as_csv(heads: list[str], rows: list[list[object]]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(heads)
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def _write(file: pathlib.Path, data: bytes) -> None:
+    """Write a file whole or not at all; raises ``errors.StorageFull``."""
+    part = file.with_name(file.name + ".part")
+    try:
+        part.write_bytes(data)
+        part.replace(file)
+    except OSError as err:
+        part.unlink(missing_ok=True)
+        raise errors.StorageFull("the file cannot be written", which=str(file), got=err.strerror) from err

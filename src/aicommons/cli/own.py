@@ -1,0 +1,83 @@
+"""What this home's own node knows about a run: figures, refusals, states; read from its journal, sent nowhere.
+
+A journal is never made here: a home whose node has not run has nothing to tell. Called by ``run`` and ``model``.
+"""
+
+import contextlib
+import json
+import pathlib
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from aicommons import app
+from aicommons.domain import ids
+
+if TYPE_CHECKING:
+    from aicommons.learning import evaluation
+    from aicommons.node import agent as agents
+    from aicommons.node import journal
+    from aicommons.protocol import view as views
+
+
+def journal_file(home: app.Home) -> pathlib.Path:
+    """Return where the node's journal is."""
+    return home.path / "node" / "journal.db"
+
+
+@contextlib.contextmanager
+def opened(home: app.Home) -> Iterator["journal.Journal | None"]:
+    """Open the node's journal beside the running node, or give ``None`` when there is none."""
+    from aicommons.node import journal
+
+    if not journal_file(home).exists():
+        yield None
+        return
+    with contextlib.closing(journal.Journal(journal_file(home))) as kept:
+        yield kept
+
+
+def report(home: app.Home, run_id: ids.RunId) -> dict[str, Any]:
+    """Return this site's own part in a run: whether confirmed, its figures, what it sent and refused."""
+    with opened(home) as kept:
+        if kept is None:
+            return {}
+        pinned = kept.pinned(run_id)
+        refusals = [
+            {"round": place[0], "attempt": place[1], "member": member, "reason": reason}
+            for place, (member, reason) in sorted(kept.refusals(run_id).items())
+        ]
+        return {
+            "confirmed": pinned is not None,
+            "figures": json.loads(kept.report(run_id) or b"{}"),
+            "bytes_sent": kept.bytes_sent(run_id),
+            "refusals": refusals,
+        }
+
+
+def report_in_words(found: dict[str, Any]) -> list[str]:
+    """Return ``report`` as lines."""
+    if not found:
+        return []
+    said = [
+        f"  here       roster {'confirmed' if found['confirmed'] else 'not confirmed'}; {found['bytes_sent']} bytes sent, all masked"
+    ]
+    if found["figures"]:
+        figures = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in sorted(found["figures"].items()))
+        said.append(f"  own rows   {figures} (these figures stay here)")
+    said.extend(
+        f"  refused    round {each['round']}, attempt {each['attempt']}: message of member {each['member']} ({each['reason']})"
+        for each in found["refusals"]
+    )
+    return said
+
+
+def round_figures(
+    kept: "journal.Journal", run_id: ids.RunId, current: "views.RunView", *, terms: "agents.Terms", index: int
+) -> "evaluation.Metrics | None":
+    """Return the figures over all sites in round ``index``'s sum, ``None`` when it shows none or is not known here."""
+    from aicommons.node import concluding
+
+    got, before = kept.sum(run_id, index), kept.state(run_id, index)
+    if got is None or before is None or current.roster is None:
+        return None
+    return concluding.round_metrics(terms, before.data, got.data, members=len(current.roster.member_ids))

@@ -1,0 +1,300 @@
+"""``commons run``: open, enrol in, confirm, watch and verify trainings.
+
+Solvers open and close; data owners enrol and confirm; anybody looks and verifies. What a run is and when it moves on is
+the contract's business; how it is told is in ``telling`` and ``following``.
+"""
+
+import contextlib
+import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from aicommons.cli import confirming, desk, enrolling, naming, output, own, telling
+from aicommons.cli import dataset as datasets
+from aicommons.domain import errors, ids, run
+
+if TYPE_CHECKING:
+    from aicommons.domain import documents
+
+DAY = 86400
+MILLION = 1_000_000
+ABSENCES = {"wait": run.Absence.WAIT, "exit": run.Absence.EXIT}
+
+
+@click.group()
+def command() -> None:
+    """Open, enrol in, watch and verify trainings."""
+
+
+TERMS = (
+    click.option("--min", "least", type=click.IntRange(3, 48), default=3, show_default=True, help="Fewest sites."),
+    click.option("--max", "most", type=click.IntRange(3, 48), default=48, show_default=True, help="Most sites."),
+    click.option("--rounds", type=click.IntRange(1, 10_000), help="Most rounds. [default: what the plan needs at most]"),
+    click.option("--enrol-minutes", type=click.IntRange(1, 525_600), default=1440, show_default=True, help="After it anybody may close the roster."),
+    click.option("--phase-seconds", type=click.IntRange(1, 86_400), default=60, show_default=True, help="How long a step waits for a silent site."),
+    click.option("--patience-seconds", type=click.IntRange(0, 31_536_000), default=3600, show_default=True, help="How long a paused run waits for it."),
+    click.option("--owner-shares", type=click.IntRange(0, MILLION), default=100_000, show_default=True, help="Problem owner's part of the model, of 1,000,000."),
+    click.option("--solver-shares", type=click.IntRange(0, MILLION), default=100_000, show_default=True, help="Solver's part; the sites share the rest equally."),
+    click.option("--retention-days", type=click.IntRange(0, 3650), default=7, show_default=True, help="How long masked vectors stay in the store."),
+    click.option("--min-cohort", type=click.IntRange(1), default=10, show_default=True, help="Fewest rows that a site may bring."),
+)  # fmt: skip
+
+
+def _terms(function: Callable[..., None]) -> Callable[..., None]:
+    """Add the options that make a run's terms."""
+    for option in reversed(TERMS):
+        function = option(function)
+    return function
+
+
+@command.command("open")
+@click.option("--problem", required=True, help="Id of the problem.")
+@click.option("--plan", required=True, help="Digest of the plan.")
+@click.option("--purpose", required=True, help="Purpose code, such as DUO:0000007; consents must name the same.")
+@_terms
+@output.json_option
+def open_run(problem: str, plan: str, purpose: str, **terms: Any) -> None:
+    """Open a run of PLAN on PROBLEM, as its solver. The terms can never be changed."""
+    from aicommons import office
+
+    if terms["owner_shares"] + terms["solver_shares"] > MILLION:
+        raise click.UsageError("--owner-shares and --solver-shares are more than the whole")
+    if terms["least"] > terms["most"]:
+        raise click.UsageError("--min is more than --max")
+    opened = desk.act_as_member()
+    view = opened.desk.view()
+    problem_id = naming.resolve(problem, view.problems, "problem")
+    offer = office.Offer(
+        problem=problem_id,
+        plan=naming.parse_digest(plan),
+        terms=_document(opened, view.problems[problem_id].owner, purpose, terms),
+        enrol_until=max(int(time.time()), view.time) + 60 * terms["enrol_minutes"],
+        min_participants=terms["least"],
+        max_participants=terms["most"],
+        phase_seconds=terms["phase_seconds"],
+        patience_seconds=terms["patience_seconds"],
+        solver_shares=terms["solver_shares"],
+        owner_shares=terms["owner_shares"],
+        most_rounds=terms["rounds"],
+    )
+    run_id = opened.desk.open_run(offer)
+    shown = ids.format_id(run_id)
+    output.emit(
+        {
+            "run_id": shown,
+            "enrol_until": offer.enrol_until,
+            "readers": [reader.member_id for reader in offer.terms.readers],
+        },
+        f"Run {shown}",
+        f"  open for enrolment until {naming.when(offer.enrol_until)}; {terms['least']} to {terms['most']} sites.",
+        f"Next: sites run `commons run enrol {naming.short(run_id)} --dataset N --consent ID`,",
+        f"      then you run `commons run close {naming.short(run_id)}`.",
+    )
+
+
+def _document(opened: desk.Opened, owner: ids.MemberId, purpose: str, terms: Mapping[str, Any]) -> "documents.RunTerms":
+    from aicommons.domain import documents
+
+    return documents.RunTerms(
+        purpose=purpose,
+        readers=_readers(opened, owner),
+        retention_seconds=terms["retention_days"] * DAY,
+        minimum_cohort=terms["min_cohort"],
+        privacy="no DP",
+    )
+
+
+def _readers(opened: desk.Opened, owner: ids.MemberId) -> "tuple[documents.Reader, ...]":
+    """Return the problem owner as a reader of the sums, unless its membership names no point."""
+    from aicommons.domain import documents
+    from aicommons.learning.secagg import group
+
+    record: Any = opened.registry.call("Membership", "member", owner)[0]
+    point = bytes(record[5])
+    if not group.is_point(point):
+        output.note(f"Member {owner}, the problem's owner, has no reader point: it will not read the sums.")
+        return ()
+    return (documents.Reader(owner, point),)
+
+
+@command.command("enrol")
+@click.argument("run_text", metavar="RUN")
+@click.option("--dataset", "dataset_id", type=click.IntRange(1), required=True, help="Number of a dataset of yours.")
+@click.option("--consent", required=True, help="Id of the consent to use.")
+@click.option("--absence", type=click.Choice(list(ABSENCES)), default="wait", show_default=True, help="If this site goes silent: the run waits, or goes on without it.")  # fmt: skip
+@output.json_option
+def enrol(run_text: str, dataset_id: int, consent: str, absence: str) -> None:
+    """Bring a dataset of yours to RUN. The table is checked first; if it does not fit, nothing is sent."""
+    from aicommons import office
+
+    opened = desk.act_as_member()
+    view = opened.desk.view()
+    run_id = naming.resolve_run(run_text, view)
+    consent_id = naming.resolve(consent, view.consents, "consent")
+    if view.consents[consent_id].dataset_id != dataset_id:
+        raise errors.InputError(
+            "this consent is for another dataset",
+            which=naming.short(consent_id),
+            expected=f"dataset {dataset_id}",
+            got=f"dataset {view.consents[consent_id].dataset_id}",
+        )
+    checked = enrolling.check_table(opened, view.runs[run_id], datasets.find(view, dataset_id))
+    for notice in checked.notices:
+        output.note(notice)
+    entry = office.Entry(dataset_id, consent_id, ABSENCES[absence])
+    with enrolling.node_signer(opened, needed=entry.absence is run.Absence.EXIT) as signer:
+        opened.desk.enrol(run_id, entry, signer)
+    output.emit(
+        {"run_id": ids.format_id(run_id), "dataset": dataset_id, "rows": checked.rows, "absence": absence},
+        f"Dataset {dataset_id} takes part in run {naming.short(run_id)}: {checked.rows} complete rows fit the plan.",
+        f"Next: when the roster is fixed, `commons run confirm {naming.short(run_id)}`.",
+    )
+
+
+@command.command("close")
+@click.argument("run_text", metavar="RUN")
+@output.json_option
+def close(run_text: str) -> None:
+    """Fix who takes part in RUN, as its solver (or as anybody once enrolment is over)."""
+    opened = desk.act()
+    run_id = naming.resolve_run(run_text, opened.desk.view())
+    roster = opened.desk.close_roster(run_id)
+    output.emit(
+        {"run_id": ids.format_id(run_id), "roster": list(roster.member_ids), "fingerprint": roster.roster.hex()},
+        f"{len(roster.member_ids)} sites take part in run {naming.short(run_id)}.",
+        f"  fingerprint {naming.fingerprint(roster.roster)}",
+        f"Next: each site compares it with the others and runs `commons run confirm {naming.short(run_id)}`.",
+    )
+
+
+@command.command("confirm")
+@click.argument("run_text", metavar="RUN")
+@click.option("--fingerprint", help="Confirm only if the roster's fingerprint is this one.")
+@click.option("--yes", is_flag=True, help="Confirm without asking.")
+@output.json_option
+def confirm(run_text: str, fingerprint: str | None, yes: bool) -> None:
+    """Confirm, for this home's node, who takes part in RUN.
+
+    Compare the fingerprint with the other members by telephone or in person: a lying ledger could show each site other
+    participants. The node takes part only with the roster that was confirmed here.
+    """
+    from aicommons.node import journal
+
+    opened = desk.look()
+    view = opened.desk.view()
+    run_id = naming.resolve_run(run_text, view)
+    roster = confirming.own_roster(opened, view, run_id)
+    names = naming.Names(opened, view)
+    output.note(f"Run {ids.format_id(run_id)}: {len(roster.member_ids)} sites take part.")
+    for member, key in zip(roster.member_ids, roster.node_keys, strict=True):
+        output.note(f"  {names(member)}   node key {ids.format_id(key)}")
+    output.note(f"  fingerprint {naming.fingerprint(roster.roster)}")
+    confirming.agree(roster.roster, fingerprint, yes=yes)
+    with contextlib.closing(journal.Journal(own.journal_file(opened.home))) as kept:
+        kept.pin(run_id, roster.roster)
+    output.emit(
+        {
+            "run_id": ids.format_id(run_id),
+            "fingerprint": roster.roster.hex(),
+            "roster": list(roster.member_ids),
+            "confirmed": True,
+        },
+        "Confirmed. Next: `commons node start`, if it is not running.",
+    )
+
+
+@command.command("list")
+@output.json_option
+def list_runs() -> None:
+    """List all runs of the commons."""
+    view = desk.look().desk.view()
+    listed = [telling.as_json(run_id, current) for run_id, current in view.runs.items()]
+    rows = [
+        [naming.short(run_id), len(current.enrolled), telling.rounds_done(current), telling.state_in_words(current)]
+        for run_id, current in view.runs.items()
+    ]
+    output.emit({"runs": listed}, *output.aligned(["run", "sites", "rounds", "state"], rows))
+
+
+@command.command("show")
+@click.argument("run_text", metavar="RUN")
+@output.json_option
+def show(run_text: str) -> None:
+    """Show where RUN stands, what it waits for, and this site's own figures."""
+    opened = desk.look()
+    view = opened.desk.view()
+    run_id = naming.resolve_run(run_text, view)
+    current = view.runs[run_id]
+    names = naming.Names(opened, view)
+    found = own.report(opened.home, run_id)
+    lines = telling.lines(run_id, current, names)
+    if current.roster is not None:
+        lines.append(f"  roster     {naming.fingerprint(current.roster.roster)}")
+    lines.extend(
+        f"  share      {names(member)}: {part / 10_000:.2f} %" for member, part in sorted(current.shares.items())
+    )
+    output.emit({**telling.as_json(run_id, current), "own": found}, *lines, *own.report_in_words(found))
+
+
+@command.command("watch")
+@click.argument("run_text", metavar="RUN")
+@output.json_option
+def watch(run_text: str) -> None:
+    """Follow RUN to its end: a line per round, or with --json an object per round and one for the end."""
+    from aicommons.cli import following
+
+    opened = desk.look()
+    following.watch(opened, naming.resolve_run(run_text, opened.desk.view()))
+
+
+@command.command("cancel")
+@click.argument("run_text", metavar="RUN")
+@output.json_option
+def cancel(run_text: str) -> None:
+    """End RUN as its solver; the last agreed state is kept."""
+    opened = desk.act()
+    run_id = naming.resolve_run(run_text, opened.desk.view())
+    opened.desk.cancel(run_id)
+    current = opened.desk.run(run_id)
+    output.emit(telling.as_json(run_id, current), f"Run {naming.short(run_id)}: {telling.state_in_words(current)}.")
+
+
+@command.command("verify")
+@click.argument("run_text", metavar="RUN")
+@click.option("--from-home", type=click.Choice(["reader"]), help="Also open the sums, with this home's reader key.")
+@output.json_option
+@click.pass_context
+def verify(ctx: click.Context, run_text: str, from_home: str | None) -> None:
+    """Check RUN from ledger and store alone: rosters, signatures, phases, headers, certificates, commitments.
+
+    With a reader's key also every sum and state. Exit code 1 if something does not match.
+    """
+    from aicommons.cli import verifying
+    from aicommons.node import concluding
+
+    opened = desk.look()
+    run_id = naming.resolve_run(run_text, opened.desk.view())
+    report = verifying.verify(opened, run_id, as_reader=from_home == "reader")
+    result = {
+        "run_id": ids.format_id(run_id),
+        "verified": report.verified,
+        "problem": report.problem,
+        "checked": list(report.checked),
+        "unchecked": list(report.unchecked),
+        "meaning": report.meaning,
+        "rounds": report.rounds,
+        "metrics": concluding.in_words(report.metrics),
+    }
+    verdict = "Everything checked holds." if report.verified else f"DOES NOT HOLD: {report.problem}"
+    output.emit(
+        result,
+        f"Run {ids.format_id(run_id)}: {verdict}",
+        *(f"  checked      {each}" for each in report.checked),
+        *(f"  not checked  {each}" for each in report.unchecked),
+        *(f"  {name:<12} {value}" for name, value in concluding.in_words(report.metrics).items()),
+        report.meaning,
+    )
+    if not report.verified:
+        ctx.exit(output.FAILED)

@@ -1,0 +1,172 @@
+"""A run in plain words: where it stands, what it waits for and for whom. Pure: no keys, store or clock.
+
+``run list``, ``run show`` and ``run watch`` call it. It repeats what the ledger says; whether that is true is
+``run verify``'s business.
+"""
+
+import dataclasses
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+from aicommons.cli import naming
+from aicommons.domain import ids, run
+
+if TYPE_CHECKING:
+    from aicommons.protocol import view as views
+
+STATES = {
+    run.RunState.NONE: "unknown",
+    run.RunState.ENROLLING: "open for enrolment",
+    run.RunState.ACKING: "roster fixed, members confirm",
+    run.RunState.RUNNING: "training",
+    run.RunState.PAUSED: "paused",
+    run.RunState.COMPLETED: "completed",
+    run.RunState.ENDED: "ended early",
+    run.RunState.ABORTED: "aborted without a model",
+}
+REASONS = {
+    run.Reason.NONE: "",
+    run.Reason.FINISHED: "all rounds are done",
+    run.Reason.TOO_FEW_PARTICIPANTS: "too few participants were left",
+    run.Reason.PATIENCE_OVER: "a member stayed away for longer than agreed",
+    run.Reason.TOO_MANY_ATTEMPTS: "a round failed too often",
+    run.Reason.CANCELLED: "the solver cancelled it",
+    run.Reason.ACK_MISSING: "not everybody confirmed the roster in time",
+}
+STEPS = {
+    run.Phase.OPEN: "masked vectors",
+    run.Phase.SUBMITTED: "signed commitments",
+    run.Phase.FIXED: "mask sums",
+    run.Phase.UNMASKED: "the new state",
+}
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Waiting:
+    """What a run waits for now."""
+
+    what: str
+    """In words; empty when nothing is awaited."""
+    members: tuple[int, ...]
+    """Of whom, ascending."""
+    until: int | None
+    """Block time in seconds after which it goes on without them, or ``None``."""
+
+
+def waiting(current: "views.RunView") -> Waiting:
+    """Return what the contract waits for."""
+    roster = current.roster.member_ids if current.roster is not None else ()
+    if current.state is run.RunState.ENROLLING:
+        return Waiting("enrolments", (), current.spec.enrol_until)
+    if current.state is run.RunState.ACKING:
+        missing = tuple(member for member in roster if member not in current.acks)
+        return Waiting("confirmation (`commons run confirm`) and a running node", missing, current.deadline or None)
+    if current.state is run.RunState.PAUSED:
+        return Waiting("the return of absent members", current.members_of(current.missing), current.deadline or None)
+    attempt = current.current
+    if current.state is not run.RunState.RUNNING or attempt is None:
+        return Waiting("", (), None)
+    return Waiting(STEPS.get(attempt.phase, ""), _silent(current, attempt), attempt.deadline or None)
+
+
+def _silent(current: "views.RunView", attempt: "views.AttemptView") -> tuple[int, ...]:
+    """Return the members whose message of the present phase has not come."""
+    roster = current.roster.member_ids if current.roster is not None else ()
+    expected: Iterable[int]
+    came: Iterable[int]
+    if attempt.phase is run.Phase.OPEN:
+        expected = current.members_of(attempt.set_bits) if attempt.set_bits else roster
+        came = attempt.submits
+    elif attempt.phase is run.Phase.SUBMITTED:
+        expected, came = roster, attempt.commits
+    elif attempt.phase is run.Phase.FIXED:
+        expected, came = sorted(attempt.commits), attempt.reveals
+    else:
+        return ()
+    return tuple(member for member in expected if member not in came and member not in current.exits)
+
+
+def rounds_done(current: "views.RunView") -> int:
+    """Return how many rounds were unmasked."""
+    done = 0
+    while current.unmasked(done) is not None:
+        done += 1
+    return done
+
+
+def state_in_words(current: "views.RunView") -> str:
+    """Return state and reason."""
+    reason = REASONS[current.reason]
+    return STATES[current.state] + (f": {reason}" if reason and current.state.is_over else "")
+
+
+def lines(run_id: ids.RunId, current: "views.RunView", name: Callable[[int], str]) -> list[str]:
+    """Return the run in words, ``name`` giving a member's."""
+    agreed = current.agreed.rounds_done if current.agreed is not None else 0
+    said = [
+        f"Run {ids.format_id(run_id)}",
+        f"  state      {state_in_words(current)}",
+        f"  solver     {name(current.spec.solver)}",
+        f"  rounds     {rounds_done(current)} summed, {agreed} agreed, at most {current.spec.rounds}",
+    ]
+    awaited = waiting(current)
+    if awaited.what:
+        of = f" of {', '.join(map(name, awaited.members))}" if awaited.members else ""
+        until = f", until {naming.when(awaited.until)}" if awaited.until is not None else ""
+        said.append(f"  waits for  {awaited.what}{of}{until}")
+    said.extend(_seats(current, name))
+    said.extend(_stops(current, name))
+    if current.model is not None:
+        said.append(f"  model      written down after {current.model.rounds_done} rounds; `commons model show`")
+    return said
+
+
+def _seats(current: "views.RunView", name: Callable[[int], str]) -> list[str]:
+    said = []
+    for member, seat in sorted(current.enrolled.items()):
+        left = ", left the run" if member in current.exits else ""
+        policy = "waits" if seat.absence is run.Absence.WAIT else "leaves"
+        said.append(f"  site       {name(member)}: dataset {seat.dataset_id}; if silent the run {policy}{left}")
+    if current.roster is None:
+        said.append(
+            f"  seats      {len(current.enrolled)} taken, {current.spec.min_participants} needed, {current.spec.max_participants} at most"
+        )
+    return said
+
+
+def _stops(current: "views.RunView", name: Callable[[int], str]) -> list[str]:
+    said = []
+    for (round_index, attempt), seen in sorted(current.attempts.items()):
+        if seen.stopped is not None:
+            reason = naming.plain(seen.stopped.reason.rstrip(bytes(1)).decode("ascii", "replace"))
+            said.append(
+                f"  stopped    round {round_index}, attempt {attempt}: {name(seen.stopped.member_id)} refused the message"
+                f" of {name(seen.stopped.accused_id)} ({reason}); nothing was revealed"
+            )
+    return said
+
+
+def as_json(run_id: ids.RunId, current: "views.RunView") -> dict[str, object]:
+    """Return the run as a JSON object."""
+    awaited = waiting(current)
+    roster = current.roster
+    return {
+        "run_id": ids.format_id(run_id),
+        "state": current.state.name.lower(),
+        "reason": current.reason.name.lower(),
+        "problem": ids.format_id(current.spec.problem),
+        "plan": ids.format_digest(current.spec.plan),
+        "solver": current.spec.solver,
+        "round": current.round_index,
+        "attempt": current.attempt,
+        "rounds_summed": rounds_done(current),
+        "rounds_agreed": current.agreed.rounds_done if current.agreed is not None else 0,
+        "most_rounds": current.spec.rounds,
+        "enrolled": sorted(current.enrolled),
+        "roster": list(roster.member_ids) if roster is not None else None,
+        "fingerprint": roster.roster.hex() if roster is not None else None,
+        "waits_for": {"what": awaited.what, "members": list(awaited.members), "until": awaited.until},
+        "exits": sorted(current.exits),
+        "model": current.model is not None,
+        "shares": naming.shares(current.shares),
+    }

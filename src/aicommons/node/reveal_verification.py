@@ -1,0 +1,141 @@
+"""Verifying what was revealed in a certified attempt: documents and sealed mask sums, and, with a reader's key, the sum.
+
+Called by ``attempt_verification``; a reader computes what every node computed, over the same functions
+(secure-aggregation section 4, step 6 and Readers).
+"""
+
+import collections
+import dataclasses
+from collections.abc import Iterator, Mapping
+
+from aicommons.domain import encoding, errors, run
+from aicommons.learning import evaluation, state
+from aicommons.learning.secagg import boxes, reading, reveal, session, suite
+from aicommons.node import agent as agents
+from aicommons.node import combining, evidence, examination
+
+MOST_REVEAL = 2**26
+"""Longest Reveal document, in bytes."""
+
+
+def check_documents(
+    scene: examination.Scene, made: session.Session, inputs: evidence.Inputs, *, is_sized: bool
+) -> dict[int, reveal.Document]:
+    """Return the Reveals' documents that are still there, checked, equal in every mask sum that two of them list.
+
+    Without the terms, which name the readers, or the vectors' length only their digests are checked.
+    """
+    documents: dict[int, reveal.Document] = {}
+    terms = scene.case.terms
+    others = terms.terms.readers if terms is not None else ()
+    readers = len({*made.member_ids, *(reader.member_id for reader in others)})
+    for member, sent in scene.seen.reveals.items():
+        with examination.naming(scene.of(member, "mask-sum document")):
+            raw = scene.get("mask-sum document", sent.document, MOST_REVEAL)
+            if raw is None:
+                continue
+            if terms is None or not is_sized:
+                scene.case.findings.gap("what the mask-sum documents say: terms or headers are gone that tell their length")
+                continue
+            claim = reveal.Claim(scene.seen.commits[member].masks, sent.salt, sent.mine, sent.document)
+            documents[member] = reveal.check_reveal(
+                made, member, raw, claim, readers=readers, input_digest=inputs.input_digest
+            )
+    scene.case.findings.passed("document", len(documents))
+    _check_manifests(scene, documents)
+    return documents
+
+
+def _check_manifests(scene: examination.Scene, documents: Mapping[int, reveal.Document]) -> None:
+    first: dict[int, tuple[int, bytes]] = {}
+    for member, document in documents.items():
+        for row in document.rows:
+            other, manifest = first.setdefault(row.column, (member, row.manifest))
+            examination.check_equal(
+                f"its mask sum of column {row.column} is another than that of member {other}",
+                which=scene.of(member, "mask-sum document"),
+                expected=manifest,
+                got=row.manifest,
+            )
+
+
+def check_objects(scene: examination.Scene, made: session.Session, documents: Mapping[int, reveal.Document]) -> bool:
+    """Check every sealed mask sum that is still there; return whether every column has one."""
+    there: set[int] = set()
+    known: dict[bytes, bool] = {}
+    for member, document in documents.items():
+        for row in document.rows:
+            if row.object_digest not in known:
+                with examination.naming(scene.of(member, f"sealed mask sum of column {row.column}")):
+                    known[row.object_digest] = _check_object(scene, made, row.object_digest)
+            if known[row.object_digest]:
+                there.add(row.column)
+    scene.case.findings.passed("object", sum(known.values()))
+    return len(there) == len(made.layout.columns)
+
+
+def _check_object(scene: examination.Scene, made: session.Session, digest: bytes) -> bool:
+    sealed = scene.get("sealed mask sum", digest, made.blob_bytes + boxes.TAG_BYTES)
+    if sealed is not None and len(sealed) != made.blob_bytes + boxes.TAG_BYTES:
+        raise errors.DecodeError(
+            "a sealed mask sum has another length", expected=made.blob_bytes + boxes.TAG_BYTES, got=len(sealed)
+        )
+    return sealed is not None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class RoundSum:
+    """What a reader computes from a round."""
+
+    sum_digest: bytes
+    after: examination.KnownState
+    figures: evaluation.Metrics | None
+
+
+class _Objects(collections.abc.Mapping[bytes, bytes]):
+    """Sealed mask sums, fetched when asked for: one is in memory at a time."""
+
+    def __init__(self, scene: examination.Scene, documents: Mapping[int, reveal.Document], limit: int) -> None:
+        self._scene = scene
+        self._names = frozenset(row.object_digest for document in documents.values() for row in document.rows)
+        self._limit = limit
+
+    def __getitem__(self, name: bytes) -> bytes:
+        data = self._scene.get("sealed mask sum", name, self._limit) if name in self._names else None
+        if data is None:
+            raise KeyError(name)
+        return data
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+
+def read(
+    scene: examination.Scene, made: session.Session, masked: suite.Words, documents: Mapping[int, reveal.Document]
+) -> RoundSum | None:
+    """Return the round's sum and next state with a reader's key; ``None`` without one or without the state before."""
+    reader, terms, before = scene.case.reader, scene.case.terms, scene.before
+    unmasked = scene.seen.phase is run.Phase.UNMASKED
+    if reader is None or terms is None or before is None or before.value is None or not unmasked:
+        return None
+    others: dict[int, bytes] = {other.member_id: other.point for other in terms.terms.readers}
+    readers = reveal.make_readers(made, others)
+    own = [other.member_id for other in readers].index(reader.member_id)
+    columns = reading.open_columns(
+        made,
+        documents,
+        _Objects(scene, documents, made.blob_bytes + boxes.TAG_BYTES),
+        eyes=reading.Eyes(own, readers[own], reader.secret),
+    )
+    got = reading.read(made, [masked], columns)
+    key = encoding.AttemptKey(scene.case.run_id, *scene.at)
+    declared = terms.recipe.blocks(before.value)
+    attempt = agents.Attempt(key, made, scene.case.roster, terms, before.value, declared, readers, scene.seen)
+    sums = combining.sums_of(attempt, got.words)
+    after = combining.advance_state(attempt, got.words)
+    scene.case.findings.passed("sum")
+    digest = reading.state_digest(made.sid, got.salt, state.encode(after))
+    return RoundSum(got.sum_digest, examination.KnownState(digest, after), terms.recipe.metrics(before.value, sums))

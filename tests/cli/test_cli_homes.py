@@ -1,0 +1,128 @@
+"""Homes and their keys: made whole or not at all, never overwritten, restored from a backup."""
+
+import json
+import os
+import pathlib
+import stat
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import pytest
+
+from aicommons import app
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import Said
+
+    Call = Callable[..., Said]
+
+
+def _mode(path: pathlib.Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_init_makes_a_private_home(call: "Call", tmp_path: pathlib.Path) -> None:
+    """A home is readable for its owner only and says its addresses and the next steps."""
+    home = tmp_path / "home"
+    said = call(home, "init", "--name", "A hospital", "--json")
+    assert said.code == 0
+    assert set(said.json) == {"home", "name", "chain_id", "wallet", "node", "next"}
+    assert said.json["wallet"] != said.json["node"]
+    assert _mode(home) == 0o700
+    assert {_mode(path) for path in home.rglob("*") if path.is_file()} == {0o600}
+    assert app.Home(home).settings().name == "A hospital"
+    shown = call(home, "key", "show", "--json").json
+    assert shown == {"wallet": said.json["wallet"], "node": said.json["node"]}
+
+
+def test_init_never_overwrites(call: "Call", tmp_path: pathlib.Path) -> None:
+    """A second init of the same home fails and changes nothing."""
+    home = tmp_path / "home"
+    call(home, "init", "--name", "first")
+    before = {path: path.read_bytes() for path in home.rglob("*") if path.is_file()}
+    again = call(home, "init", "--name", "second")
+    assert again.code == 1
+    assert {path: path.read_bytes() for path in home.rglob("*") if path.is_file()} == before
+
+
+BAD_INITS = {
+    "no name": (["--name", ""], "--name"),
+    "a name with control characters": (["--name", "a\x1b[2J"], "--name"),
+    "not a URL": (["--name", "a", "--rpc", "example.org"], "--rpc"),
+    "another scheme": (["--name", "a", "--store", "ftp://example.org"], "--store"),
+    "no audience": (["--name", "a", "--audience", ""], "audience"),
+    "no such deployment": (["--name", "a", "--deployment", "nowhere.json"], "nowhere.json"),
+}
+
+
+@pytest.mark.parametrize("row", BAD_INITS)
+def test_bad_init_makes_nothing(call: "Call", tmp_path: pathlib.Path, row: str) -> None:
+    """A wrong option is named, and no file is left behind."""
+    arguments, named = BAD_INITS[row]
+    home = tmp_path / "home"
+    said = call(home, "init", *arguments)
+    assert said.code == 1
+    assert named in said.err
+    assert not home.exists()
+
+
+def test_init_refuses_a_deployment_of_another_chain(call: "Call", tmp_path: pathlib.Path) -> None:
+    """A deployment file must be one, and of the chain that was asked for."""
+    file = tmp_path / "deployment.json"
+    file.write_text(json.dumps({"chain_id": 1}))
+    said = call(tmp_path / "home", "init", "--name", "a", "--deployment", str(file))
+    assert said.code == 1
+    assert "not a deployment file" in said.err
+    assert not (tmp_path / "home").exists()
+
+
+@pytest.mark.parametrize("passphrase", [None, "short"])
+def test_init_needs_a_passphrase(call: "Call", tmp_path: pathlib.Path, passphrase: str | None) -> None:
+    """Without a terminal the passphrase comes from the environment; a missing or short one is refused."""
+    kept = os.environ.pop(app.PASSPHRASE_VARIABLE)
+    try:
+        if passphrase is not None:
+            os.environ[app.PASSPHRASE_VARIABLE] = passphrase
+        said = call(tmp_path / "home", "init", "--name", "a")
+    finally:
+        os.environ[app.PASSPHRASE_VARIABLE] = kept
+    assert said.code == 1
+    assert "passphrase" in said.err
+    assert not (tmp_path / "home").exists()
+
+
+def test_key_backup_restores_and_init_keeps_it(call: "Call", tmp_path: pathlib.Path) -> None:
+    """A backup brings the same key back; ``init`` then makes the rest of the home around it."""
+    old, new, file = tmp_path / "old", tmp_path / "new", tmp_path / "backup.txt"
+    wallet = call(old, "init", "--name", "a", "--json").json["wallet"]
+    assert call(old, "key", "backup", "--out", str(file), "--json").json["address"] == wallet
+    assert _mode(file) == 0o600
+    assert call(old, "key", "backup", "--out", str(file)).code == 1
+    assert call(new, "key", "restore", str(file), "--json").json["address"] == wallet
+    assert call(new, "init", "--name", "a", "--json").json["wallet"] == wallet
+    assert call(new, "key", "restore", str(file)).code == 1
+
+
+def test_damaged_backup_is_refused(call: "Call", tmp_path: pathlib.Path) -> None:
+    """One changed character in a backup is noticed, and nothing is written."""
+    home = tmp_path / "home"
+    call(home, "init", "--name", "a")
+    text = call(home, "key", "backup", "--node", "--json").json["backup"]
+    place = text.index("\n") + 20
+    file = tmp_path / "backup.txt"
+    file.write_text(text[:place] + ("A" if text[place] != "A" else "B") + text[place + 1 :])
+    said = call(tmp_path / "new", "key", "restore", str(file), "--node")
+    assert said.code == 1
+    assert "damaged" in said.err
+    assert not app.Home(tmp_path / "new").node_file.exists()
+
+
+def test_settings_with_another_type_are_named(call: "Call", tmp_path: pathlib.Path) -> None:
+    """A setting that was edited to another type is named with its file."""
+    home = tmp_path / "home"
+    call(home, "init", "--name", "a")
+    file = app.Home(home).settings_file
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"chain_id": "six"}))
+    said = call(home, "run", "list")
+    assert said.code == 1
+    assert "config.json: chain_id" in said.err

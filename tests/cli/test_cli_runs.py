@@ -1,0 +1,265 @@
+"""One run from offer to prediction, carried by three node processes; and what a run refuses."""
+
+import csv
+import os
+import pathlib
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import pytest
+
+from aicommons.cli import node, processes
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import Place, Said
+
+    Call = Callable[..., Said]
+    MakeTable = Callable[[int, int], str]
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+
+RUN_KEYS = {
+    "run_id", "state", "reason", "problem", "plan", "solver", "round", "attempt", "rounds_summed", "rounds_agreed",
+    "most_rounds", "enrolled", "roster", "fingerprint", "waits_for", "exits", "model", "shares",
+}  # fmt: skip
+FORBIDDEN = {"sklearn", "pandas", "web3", "eth_account"}
+
+
+def test_watch_told_every_round_and_the_end(founded: "Place", trained: str) -> None:
+    """``run watch --json`` prints an object per round, with figures where this home took part, then one for the end."""
+    again = founded.call("north", "run", "watch", trained, "--json")
+    *rounds, end = again.objects
+    assert [each["round"] for each in rounds] == [0, 1, 2, 3]
+    assert all(set(each) == {"round", "attempt", "participants", "seconds", "metrics"} for each in rounds)
+    assert rounds[0]["metrics"] == {}
+    assert rounds[3]["metrics"]["auc"] > 0.7
+    assert set(end) == RUN_KEYS | {"own"}
+    assert end["state"] == "completed"
+
+
+def test_run_is_shown_with_own_figures(founded: "Place", trained: str) -> None:
+    """A site sees its own figures, an outsider does not; both see the same run."""
+    inside, outside = (founded.done(home, "run", "show", trained) for home in ("north", "solver"))
+    assert set(inside["own"]) == {"confirmed", "figures", "bytes_sent", "refusals"}
+    assert inside["own"]["confirmed"] is True
+    assert inside["own"]["bytes_sent"] > 0
+    assert outside["own"] == {}
+    assert {key: inside[key] for key in RUN_KEYS} == {key: outside[key] for key in RUN_KEYS}
+    assert sum(inside["shares"].values()) == 1_000_000
+    assert inside["shares"]["1"] == 200_000  # problem owner and solver in one
+    words = founded.call("north", "run", "show", trained[:12]).out
+    assert "completed: all rounds are done" in words
+    assert "North (member 2)" in words
+    assert trained in [each["run_id"] for each in founded.done("east", "run", "list")["runs"]]
+
+
+def test_run_verifies_in_a_fresh_process(founded: "Place", trained: str) -> None:
+    """Ledger and store alone prove the record; a reader's key opens the sums as well."""
+    plain = founded.running.call(founded.root / "solver", "run", "verify", trained)
+    assert plain["verified"] is True
+    assert plain["problem"] is None
+    assert plain["unchecked"]
+    assert "inputs were honest" in plain["meaning"]
+    reader = founded.done("solver", "run", "verify", trained, "--from-home", "reader")
+    assert reader["verified"] is True
+    assert len(reader["checked"]) > len(plain["checked"])
+    said = founded.call("north", "run", "verify", trained, "--from-home", "reader")
+    assert said.code == 1
+    assert "not a reader" in said.err
+
+
+def test_model_is_the_same_for_participant_and_reader(founded: "Place", trained: str, tmp_path: pathlib.Path) -> None:
+    """A site takes the model from its own journal, a reader computes it again: the same bytes."""
+    files = {home: tmp_path / f"{home}.safetensors" for home in ("north", "solver")}
+    digests = {
+        home: founded.done(home, "model", "download", trained, "--out", str(file))["digest"]
+        for home, file in files.items()
+    }
+    assert digests["north"] == digests["solver"]
+    assert files["north"].read_bytes() == files["solver"].read_bytes()
+    said = founded.call("north", "model", "download", trained, "--out", str(files["north"]))
+    assert said.code == 1
+    assert "never overwritten" in said.err
+    shown = founded.done("operator", "model", "show", trained)
+    assert shown["shares"]["2"] + shown["shares"]["3"] + shown["shares"]["4"] == 800_000
+    assert [each["member"] for each in shown["sources"]] == [2, 3, 4]
+    assert trained in [each["run_id"] for each in founded.done("operator", "model", "list")["models"]]
+
+
+def test_predict_needs_no_target_and_keeps_the_rows(founded: "Place", trained: str, tmp_path: pathlib.Path) -> None:
+    """Every row gets a line, in order; rows with a gap get no prediction; a run and its file predict the same."""
+    table, out, model = tmp_path / "new.csv", tmp_path / "out.csv", tmp_path / "m.safetensors"
+    table.write_text("sex;age\nf;25\nm;\nm;88\n")
+    founded.done("north", "model", "download", trained, "--out", str(model))
+    from_run = founded.done("north", "model", "predict", trained, str(table))
+    assert [each["prediction"] for each in from_run["predictions"]] == ["no", None, "yes"]
+    assert from_run["incomplete"] == 1
+    assert founded.done("operator", "model", "predict", str(model), str(table)) == from_run
+    founded.done("north", "model", "predict", str(model), str(table), "--out", str(out))
+    with out.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["line"] for row in rows] == ["2", "3", "4"]
+    assert [row["prediction"] for row in rows] == ["no", "", "yes"]
+    assert abs(sum(float(rows[0][f"probability {each}"]) for each in ("no", "yes")) - 1) < 1e-5
+
+
+BAD_PREDICTIONS = {
+    "a feature is missing": ("age\n50\n", "sex"),
+    "an unknown level": ("age,sex\n50,q\n", "column sex"),
+    "out of bounds": ("age,sex\n1e9,f\n", "column age"),
+    "a header only": ("age,sex\n", "header only"),
+}
+
+
+@pytest.mark.parametrize("row", BAD_PREDICTIONS)
+def test_bad_table_is_not_predicted(founded: "Place", trained: str, tmp_path: pathlib.Path, row: str) -> None:
+    """A table that the model was not made for is refused as in training."""
+    text, expected = BAD_PREDICTIONS[row]
+    table = tmp_path / "new.csv"
+    table.write_text(text)
+    said = founded.call("north", "model", "predict", trained, str(table))
+    assert said.code == 1
+    assert expected in said.err
+
+
+def test_damaged_model_is_refused(founded: "Place", trained: str, tmp_path: pathlib.Path) -> None:
+    """A model file that was cut is not used."""
+    file = tmp_path / "m.safetensors"
+    founded.done("north", "model", "download", trained, "--out", str(file))
+    file.write_bytes(file.read_bytes()[:-1])
+    said = founded.call("north", "model", "predict", str(file), str(tmp_path / "t.csv"))
+    assert said.code == 1
+    assert "not a model" in said.err
+
+
+def _consent(founded: "Place", offered: dict[str, str], site: str, *more: str) -> str:
+    given = founded.done(site, "consent", "give", offered[site], "--purpose", "DUO:0000007", *more)
+    return str(given["consent"])
+
+
+def test_enrol_refuses_before_anything_is_sent(
+    founded: "Place", offered: dict[str, str], make_table: "MakeTable"
+) -> None:
+    """Too few rows, a wrong consent or a changed file keep a site out; it enrols once the file is right again."""
+    run_id = founded.open_run(offered, "--min-cohort", "50")
+    consent = _consent(founded, offered, "north")
+    enrol = ["run", "enrol", run_id, "--dataset", offered["north"], "--consent", consent]
+    file = founded.root / "north.csv"
+    whole = file.read_text()
+    try:
+        file.write_text(make_table(49, 0))
+        few = founded.call("north", *enrol)
+        file.write_text(whole.replace("outcome", "result"))
+        other = founded.call("north", *enrol)
+    finally:
+        file.write_text(whole)
+    assert (few.code, other.code) == (1, 1)
+    assert "minimum cohort" in few.err
+    assert "outcome" in other.err
+    wrong = founded.call(
+        "north", "run", "enrol", run_id, "--dataset", "1", "--consent", _consent(founded, offered, "south")
+    )
+    assert wrong.code == 1
+    assert founded.done("north", "run", "show", run_id)["enrolled"] == []
+    assert founded.done("north", *enrol)["rows"] == 60
+    again = founded.call("north", *enrol)
+    assert "TrainingRunsAlreadyEnrolled" in again.err or "DataRegistryUseDenied" in again.err
+
+
+def test_consent_for_another_purpose_does_not_count(founded: "Place", offered: dict[str, str]) -> None:
+    """A consent names one purpose; a run with another one is refused by the contract, in words."""
+    run_id = founded.open_run(offered)
+    given = founded.done("east", "consent", "give", offered["east"], "--purpose", "DUO:0000042")
+    said = founded.call("east", "run", "enrol", run_id, "--dataset", offered["east"], "--consent", given["consent"])
+    assert said.code == 1
+    assert "does not permit this run" in said.err
+
+
+def test_roster_of_fewer_than_three_is_never_closed(founded: "Place", offered: dict[str, str]) -> None:
+    """Two sites could compute each other's numbers, so their run stays open; the solver may cancel it."""
+    run_id = founded.open_run(offered)
+    for site in ("north", "east"):
+        arguments = ["--dataset", offered[site], "--consent", _consent(founded, offered, site)]
+        founded.done(site, "run", "enrol", run_id, *arguments)
+    said = founded.call("solver", "run", "close", run_id)
+    assert said.code == 1
+    assert "too few sites" in said.err
+    assert "not fixed yet" in founded.call("north", "run", "confirm", run_id, "--yes").err
+    assert founded.call("north", "run", "cancel", run_id).code == 1
+    assert founded.done("solver", "run", "cancel", run_id)["state"] == "aborted"
+    assert "no model" in founded.call("north", "model", "show", run_id).err
+
+
+def test_confirm_needs_the_right_fingerprint(founded: "Place", trained: str) -> None:
+    """Another fingerprint, nobody to ask, or no seat: nothing is confirmed."""
+    forged = founded.call("north", "run", "confirm", trained, "--fingerprint", "00" * 32)
+    assert forged.code == 1
+    assert "fingerprint is another one" in forged.err
+    assert "nobody confirmed" in founded.call("north", "run", "confirm", trained).err
+    assert "no seat" in founded.call("solver", "run", "confirm", trained, "--yes").err
+    right = founded.done("north", "run", "show", trained)["fingerprint"]
+    spelled = " ".join(right[at : at + 4] for at in range(0, 64, 4))
+    assert founded.done("north", "run", "confirm", trained, "--fingerprint", spelled)["confirmed"] is True
+
+
+def test_exit_in_advance_is_signed_by_the_node(founded: "Place", offered: dict[str, str]) -> None:
+    """``--absence exit`` enrols with an exit that the contract accepts as the node key's."""
+    run_id = founded.open_run(offered)
+    arguments = ["--dataset", offered["south"], "--consent", _consent(founded, offered, "south"), "--absence", "exit"]
+    assert founded.done("south", "run", "enrol", run_id, *arguments)["absence"] == "exit"
+    assert founded.done("south", "run", "show", run_id)["enrolled"] == [4]
+
+
+def test_one_node_per_home(founded: "Place", trained: str) -> None:
+    """A second node on the same home would contradict the first, and does not start."""
+    said = founded.call("north", "node", "start", "--once")
+    assert trained
+    assert said.code == 1
+    assert "already" in said.err
+
+
+def test_node_of_nobody_does_not_start(founded: "Place") -> None:
+    """A node key that no member has is named with the next step."""
+    founded.init("stranger", "--deployment", founded.deployment)
+    said = founded.call("stranger", "node", "start")
+    assert said.code == 1
+    assert "commons member apply" in said.err
+
+
+def test_node_loads_nothing_heavy(founded: "Place") -> None:
+    """A node at work never loads scikit-learn, pandas, web3 or eth_account."""
+    home = founded.root / "solver"
+    code = (
+        "import sys; from aicommons.cli import main, output;"
+        f"code = output.run(main.commons, ['--home', {str(home)!r}, '--json', 'node', 'start', '--once']);"
+        "print(code, *sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    ready, loaded = done.stdout.splitlines()
+    assert '"member": 1' in ready
+    assert loaded.split()[0] == "0"
+    assert not FORBIDDEN & set(loaded.split())
+
+
+def test_node_ends_by_sigterm_with_success(founded: "Place", trained: str) -> None:
+    """SIGTERM ends a node after its step, with exit code 0 and a last line in its log."""
+    del trained  # its nodes are other homes' nodes
+    command = processes.command(founded.root / "solver", "node", "start")
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith('{"member": 1')
+        process.terminate()
+        assert process.wait(10) == 0
+    assert (founded.root / "solver" / "node" / "node.log").read_text().rstrip().endswith("node ended")
+
+
+def test_bell_ends_a_wait_at_once() -> None:
+    """A signal that comes before or during a wait ends it; waiting is never longer than asked."""
+    with node.Bell() as bell:
+        bell.wait(0.001)
+        assert not bell.is_rung
+        os.kill(os.getpid(), 15)
+        bell.wait(60)
+        assert bell.is_rung

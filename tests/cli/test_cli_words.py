@@ -1,0 +1,238 @@
+"""What people write and read: ids, files and runs in words. Pure functions, no commons needed."""
+
+import dataclasses
+import json
+import pathlib
+from typing import Any
+
+import pytest
+
+from aicommons.cli import given, naming, output, refusals, telling
+from aicommons.domain import encoding, errors, events, ids, run
+from aicommons.protocol import view as views
+
+FIRST, SECOND = bytes.fromhex("aa" * 31 + "01"), bytes.fromhex("aa" * 31 + "02")
+OTHER = bytes.fromhex("bb" * 32)
+
+RESOLVED: dict[str, tuple[str, bytes | str]] = {
+    "in full": ("0x" + FIRST.hex(), FIRST),
+    "without 0x": (FIRST.hex(), FIRST),
+    "in capitals": ("0x" + FIRST.hex().upper(), FIRST),
+    "a unique beginning": ("0x" + OTHER.hex()[:8], OTHER),
+    "too short a beginning": ("0x" + OTHER.hex()[:7], "not the id"),
+    "not unique": ("0x" + FIRST.hex()[:20], "several"),
+    "unknown": ("0x" + "cc" * 32, "no such run"),
+    "not hexadecimal": ("0x" + "zz" * 32, "not the id"),
+    "too long": ("0x" + FIRST.hex() + "00", "not the id"),
+    "empty": ("", "not the id"),
+}
+
+
+@pytest.mark.parametrize("row", RESOLVED)
+def test_resolve(row: str) -> None:
+    """An id is accepted in full or by a unique beginning of at least eight digits."""
+    text, expected = RESOLVED[row]
+    known = (FIRST, SECOND, OTHER)
+    if isinstance(expected, bytes):
+        assert naming.resolve(text, known, "run") == expected
+        return
+    with pytest.raises(errors.InputError, match=expected):
+        naming.resolve(text, known, "run")
+
+
+def test_digest_is_read_in_both_spellings() -> None:
+    """A document's digest may be given as a multihash or as plain hexadecimal."""
+    digest = ids.digest(b"plan")
+    assert naming.parse_digest(ids.format_digest(digest)) == digest
+    assert naming.parse_digest("0x" + digest.hex()) == digest
+    with pytest.raises(errors.InputError, match="not a digest"):
+        naming.parse_digest("1220abcd")
+
+
+def test_fingerprint_is_the_whole_digest() -> None:
+    """A fingerprint leaves no digit out, or a forged roster could look alike."""
+    assert naming.fingerprint(FIRST).replace(" ", "") == FIRST.hex()
+
+
+def test_foreign_text_cannot_control_a_terminal() -> None:
+    """Escape sequences and line breaks of others' documents are not repeated."""
+    shown = naming.plain("a\x1b[2Jb\nc\u202ed" + "x" * 100)
+    assert "\x1b" not in shown
+    assert "\n" not in shown
+    assert "\u202e" not in shown
+    assert len(shown) == 80
+
+
+def test_aligned_never_cuts() -> None:
+    """A table's cells are whole, so that ids can be copied."""
+    lines = output.aligned(["run", "state"], [["0x" + "a" * 100, "z"], ["b", "y"]])
+    assert lines[1].split() == ["0x" + "a" * 100, "z"]
+    assert [line.index(cell) for line, cell in zip(lines, ("state", "z", "y"), strict=True)] == [104] * 3
+
+
+def test_refusals_name_contracts_errors() -> None:
+    """A contract's refusal is told in words and keeps its own name; a run's bad term is named."""
+    refused = errors.LedgerRefused("refused", error="TrainingRunsSpecInvalid", arguments=(b"rounds".ljust(32, b"\0"),))
+    message, next_step = refusals.in_words(refused) or ("", "")
+    assert message == "a term of the run is out of range: rounds (TrainingRunsSpecInvalid)"
+    assert next_step
+    assert refusals.in_words(errors.LedgerRefused("refused", error="SomethingNew")) is None
+
+
+def test_refusals_exist_in_the_contracts() -> None:
+    """Every refusal that is told in words is an error of the packaged contracts."""
+    from aicommons.ledger import contracts
+
+    known = {entry.name for name in contracts.NAMES for entry in contracts.load(name).failures.values()}
+    assert set(refusals.WORDS) <= known
+
+
+BAD_FILES: dict[str, tuple[bytes, str]] = {
+    "not JSON": (b"{'a': 1}", "line 1, column 2"),
+    "not UTF-8": (b'{"a": "\xff"}', "UTF-8"),
+    "not an object": (b"[1]", "object"),
+    "empty": (b"", "not JSON"),
+    "too long": (b" " * (encoding.MAX_DOCUMENT + 1), "too long"),
+    "too deep": (b'{"a":' + b"[" * 100_000 + b"]" * 100_000 + b"}", "not JSON"),
+}
+
+
+@pytest.mark.parametrize("row", BAD_FILES)
+def test_bad_file_is_named(tmp_path: pathlib.Path, row: str) -> None:
+    """A file that is no JSON object is refused with its name."""
+    data, expected = BAD_FILES[row]
+    file = tmp_path / "given.json"
+    file.write_bytes(data)
+    with pytest.raises(errors.InputError, match=expected) as caught:
+        given.read_json(file)
+    assert "given.json" in str(caught.value)
+
+
+def test_file_may_start_with_a_mark(tmp_path: pathlib.Path) -> None:
+    """A byte order mark, as Windows editors write it, does no harm."""
+    file = tmp_path / "given.json"
+    file.write_bytes(b'\xef\xbb\xbf{"a": 1}')
+    assert given.read_json(file) == {"a": 1}
+
+
+PROBLEM: dict[str, Any] = {
+    "title": "t",
+    "affected": "a",
+    "decision": "d",
+    "why_ai": "w",
+    "sdg_targets": ["3.4"],
+    "metric": "auc",
+    "baseline": "b",
+}
+BAD_PROBLEMS: dict[str, tuple[dict[str, Any], str]] = {
+    "a field is missing": ({"title": None}, "problem.title"),
+    "a field of another type": ({"sdg_targets": "3.4"}, "problem.sdg_targets"),
+    "an unknown field": ({"budget": 5}, "budget"),
+    "an unknown metric": ({"metric": "beauty"}, "problem.metric"),
+    "another kind of document": ({"type": "plan"}, "plan"),
+    "another version": ({"version": 2}, "another version"),
+    "a text that is too long": ({"title": "t" * 20_001}, "problem.title"),
+}
+
+
+@pytest.mark.parametrize("row", BAD_PROBLEMS)
+def test_bad_problem_is_named(tmp_path: pathlib.Path, row: str) -> None:
+    """A mistake in a problem's file is named with file and field."""
+    change, expected = BAD_PROBLEMS[row]
+    body = {name: value for name, value in (PROBLEM | change).items() if value is not None}
+    file = tmp_path / "problem.json"
+    file.write_text(json.dumps(body))
+    with pytest.raises(errors.InputError) as caught:
+        given.problem(file)
+    assert str(caught.value).startswith("problem.json: ")
+    assert expected in str(caught.value)
+
+
+SCHEMA: dict[str, Any] = {
+    "features": [{"name": "age", "kind": "numeric", "lo": 0, "hi": 120}],
+    "target": {"name": "outcome", "task": "binomial", "classes": ["no", "yes"]},
+}
+
+
+def test_schema_is_found_in_a_plan(tmp_path: pathlib.Path) -> None:
+    """A schema may be given bare, in a recipe, or in a plan."""
+    file = tmp_path / "schema.json"
+    for body in (SCHEMA, {"schema": SCHEMA}, {"title": "t", "recipe": {"recipe": "glm", "schema": SCHEMA}}):
+        file.write_text(json.dumps(body))
+        assert given.columns(file).target.name == "outcome"
+
+
+def test_plan_is_completed(tmp_path: pathlib.Path) -> None:
+    """A plan's file may leave out what has a default; what is published has every option written out."""
+    file = tmp_path / "plan.json"
+    file.write_text(json.dumps({"title": "t", "recipe": {"recipe": "glm", "schema": SCHEMA}}))
+    read = given.plan(file)
+    assert read.held_out_percent == 30
+    assert set(read.recipe) > {"recipe", "schema", "seed", "ridge"}
+
+
+SPEC = run.RunSpec(
+    problem=bytes(32), plan=ids.Digest(bytes(32)), terms=ids.Digest(bytes(32)), purpose=bytes(32),
+    solver=ids.MemberId(9), rounds=5, min_participants=3, max_participants=5, layout=1, suite=3, max_attempts=3,
+    enrol_until=1000, phase_seconds=60, patience_seconds=600, solver_shares=0, owner_shares=0, bond=0, salt=bytes(32),
+)  # fmt: skip
+AT = events.Position(1, 0, 500)
+ROSTER = events.RosterFixed(AT, ids.RunId(FIRST), OTHER, (1, 2, 3), (ids.Address(bytes(20)),) * 3, 1, 0, 3)
+
+
+def _run(state: run.RunState, **fields: Any) -> views.RunView:
+    return dataclasses.replace(views.RunView(SPEC, AT), state=state, **fields)
+
+
+def _training(attempt: views.AttemptView) -> views.RunView:
+    return _run(run.RunState.RUNNING, roster=ROSTER, attempts={(0, 0): attempt})
+
+
+SENT: Any = object()
+WAITS = {
+    "enrolment": (_run(run.RunState.ENROLLING), "enrolments", (), 1000),
+    "acks": (_run(run.RunState.ACKING, roster=ROSTER, acks={2: SENT}, deadline=77), "confirmation", (1, 3), 77),
+    "submits": (_training(views.AttemptView(deadline=70, submits={1: SENT})), "masked vectors", (2, 3), 70),
+    "submits of a fixed set": (
+        _training(views.AttemptView(set_bits=0b101, submits={1: SENT})),
+        "masked vectors",
+        (3,),
+        None,
+    ),
+    "commits": (_training(views.AttemptView(run.Phase.SUBMITTED, commits={3: SENT})), "commitments", (1, 2), None),
+    "reveals": (
+        _training(views.AttemptView(run.Phase.FIXED, commits={1: SENT, 2: SENT}, reveals={1: SENT})),
+        "mask sums",
+        (2,),
+        None,
+    ),
+    "the next state": (_training(views.AttemptView(run.Phase.UNMASKED)), "new state", (), None),
+    "absent members": (_run(run.RunState.PAUSED, roster=ROSTER, missing=0b010, deadline=99), "absent", (2,), 99),
+    "nothing": (_run(run.RunState.COMPLETED, roster=ROSTER), "", (), None),
+}
+
+
+@pytest.mark.parametrize("row", WAITS)
+def test_waiting_names_what_and_whom(row: str) -> None:
+    """A run says what it waits for, of whom, and until when."""
+    current, what, members, until = WAITS[row]
+    awaited = telling.waiting(current)
+    assert what in awaited.what
+    assert (awaited.what == "") == (what == "")
+    assert (awaited.members, awaited.until) == (members, until)
+
+
+def test_run_in_words_names_refusals() -> None:
+    """A stopped attempt is told with who refused whose message, and why."""
+    stopped = events.AttemptStopped(
+        AT, ids.RunId(FIRST), 0, 0, ids.MemberId(2), ids.MemberId(3), b"box-does-not-open".ljust(32, b"\0")
+    )
+    lines = telling.lines(ids.RunId(FIRST), _training(views.AttemptView(stopped=stopped)), "member {}".format)
+    assert any("member 2 refused the message of member 3 (box-does-not-open)" in line for line in lines)
+
+
+def test_every_state_and_reason_has_words() -> None:
+    """No state, reason or phase is told by its number."""
+    assert set(telling.STATES) == set(run.RunState)
+    assert set(telling.REASONS) == set(run.Reason)
+    assert set(telling.STEPS) | {run.Phase.NONE} == set(run.Phase)

@@ -1,0 +1,145 @@
+"""The main job as a person runs it: one command, real processes, one JSON object at the end."""
+
+import csv
+import json
+import os
+import pathlib
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+DATA = pathlib.Path(__file__).parents[3] / "shared" / "data"
+KEYS = {
+    "run_id",
+    "participants",
+    "rounds",
+    "model_digest",
+    "verified",
+    "metrics",
+    "per_site",
+    "seconds_per_round",
+    "bytes_sent_per_node",
+    "wall_seconds",
+}
+
+
+def _demo(*arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("COMMONS_")}
+    return subprocess.run(
+        [sys.executable, "-m", "aicommons.cli.main", "demo", *arguments],
+        capture_output=True,
+        text=True,
+        env=environment,
+        timeout=150,
+        check=False,
+    )
+
+
+def _outcome(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
+    assert done.returncode == 0, done.stderr
+    return dict(json.loads(done.stdout.strip().splitlines()[-1]))
+
+
+@pytest.mark.e2e
+@pytest.mark.timeout(180)
+def test_hospitals_train_as_well_as_pooled_and_verify() -> None:
+    """Five processes reach the pooled accuracy, and a fresh process confirms the run."""
+    outcome = _outcome(_demo("--json"))
+    assert outcome.keys() >= KEYS
+    assert outcome["verified"] is True
+    assert outcome["participants"] == 5
+    metrics = outcome["metrics"]
+    assert abs(metrics["federated"]["accuracy"] - metrics["pooled"]["accuracy"]) <= 0.005
+    assert abs(metrics["federated"]["auc"] - metrics["pooled"]["auc"]) <= 0.005
+    assert sum(owner["shares"] for owner in outcome["owners"]) == 1_000_000
+    assert len(outcome["bytes_sent_per_node"]) == 5
+
+
+@pytest.mark.e2e
+@pytest.mark.timeout(180)
+@pytest.mark.skipif(not DATA.exists(), reason="the shared data folder is not beside the checkout")
+def test_heart_in_four_hospitals_reaches_pooled_accuracy() -> None:
+    """The four UCI hospitals train one model within 0.005 of the pooled one."""
+    outcome = _outcome(_demo("heart", "--data", str(DATA / "heart_disease"), "--json"))
+    metrics = outcome["metrics"]
+    assert outcome["verified"] is True
+    assert outcome["participants"] == 4
+    assert abs(metrics["federated"]["accuracy"] - metrics["pooled"]["accuracy"]) <= 0.005
+
+
+def _write(path: pathlib.Path, rows: list[list[object]], encoding: str = "utf-8", separator: str = ",") -> None:
+    with path.open("w", encoding=encoding, newline="") as file:
+        csv.writer(file, delimiter=separator).writerows(rows)
+
+
+def _rows(sites: dict[str, int]) -> list[list[object]]:
+    rows: list[list[object]] = [["place", "size", "age", "ill"]]
+    for site, count in sites.items():
+        for index in range(count):
+            rows.append([site, index % 17 + 0.5 * (index % 3), 20 + (index * 7) % 50, ["no", "yes"][(index * 5) % 17 > 8]])
+    return rows
+
+
+@pytest.mark.e2e
+@pytest.mark.timeout(180)
+def test_any_table_trains_and_goes_on_without_a_site_below_the_cohort(tmp_path: pathlib.Path) -> None:
+    """Semicolons and a byte order mark just work; a site with too few rows is told so and left out."""
+    table = tmp_path / "mine.csv"
+    _write(table, _rows({"a": 40, "b": 50, "c": 60, "tiny": 4}), encoding="utf-8-sig", separator=";")
+    done = _demo("table", "--data", str(table), "--site", "place", "--target", "ill", "--json")
+    outcome = _outcome(done)
+    assert outcome["participants"] == 3
+    assert outcome["verified"] is True
+    assert "tiny" in outcome["left_out"]
+
+
+def _broken(kind: str) -> list[list[object]]:
+    rows = _rows({"a": 40, "b": 50, "c": 60})
+    match kind:
+        case "text in a numeric feature":
+            rows[30][1] = "large"
+        case "infinite value":
+            rows[30][1] = "inf"
+        case "one class only":
+            rows = [rows[0], *([*row[:3], "no"] for row in rows[1:])]
+        case "one site only":
+            rows = [rows[0], *(["a", *row[1:]] for row in rows[1:])]
+        case "two sites only":
+            rows = [rows[0], *(["a" if row[0] == "a" else "b", *row[1:]] for row in rows[1:])]
+        case "empty file":
+            rows = []
+        case "ragged row":
+            rows[30] = rows[30][:2]
+        case "header only":
+            rows = rows[:1]
+    return rows
+
+
+BAD_TABLES = {
+    "missing target column": ("sick", "sick"),
+    "text in a numeric feature": ("ill", "size"),
+    "infinite value": ("ill", "size"),
+    "one class only": ("ill", "ill"),
+    "one site only": ("ill", "site"),
+    "two sites only": ("ill", "site"),
+    "empty file": ("ill", "empty"),
+    "ragged row": ("ill", "fields"),
+    "header only": ("ill", "sites"),
+}
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize("kind", BAD_TABLES)
+def test_bad_table_is_refused_before_anything_starts(kind: str, tmp_path: pathlib.Path) -> None:
+    """Exit 1 with one clear message that names the place, and nothing is left behind."""
+    target, named = BAD_TABLES[kind]
+    table = tmp_path / "mine.csv"
+    _write(table, _broken(kind))
+    done = _demo("table", "--data", str(table), "--site", "place", "--target", target, "--json")
+    assert done.returncode == 1, done.stdout + done.stderr
+    said = json.loads(done.stdout.strip().splitlines()[-1])
+    assert named in said["message"] + str(said["next_step"])
+    assert said["next_step"]
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,197 @@
+"""`run verify` on runs whose record is right: what it checks, what it cannot check, and what it says of both."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+import pytest
+
+from aicommons import testing
+from aicommons.domain import encoding, errors, events, ids, run
+from aicommons.node import verification
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from aicommons.learning import recipe
+    from tests.node.conftest import Trained
+
+
+@pytest.mark.parametrize("name", ["three", "five"])
+def test_an_honest_run_verifies_without_a_key(name: str, request: pytest.FixtureRequest) -> None:
+    """From ledger and store alone everything holds but the sums, and the report says so."""
+    trained: Trained = request.getfixturevalue(name)
+    report = trained.verify()
+    assert (report.problem, report.verified) == (None, True)
+    assert report.rounds == trained.current.agreed.rounds_done == len(trained.current.attempts)
+    assert report.metrics is None
+    assert any("sums" in part for part in report.unchecked)
+    assert not any("opened" in part and "sums" in part for part in report.checked)
+    members = len(trained.members)
+    assert f"{members * report.rounds} Reveals: signature and opened commitment" in report.checked
+    assert f"{members * report.rounds} masked vectors: digest and the root in their header" in report.checked
+
+
+@pytest.mark.parametrize("name", ["three", "five"])
+def test_a_participants_key_checks_every_sum(name: str, request: pytest.FixtureRequest) -> None:
+    """With an epoch key every sum is opened, every state is computed again, and the card's figures are those of it."""
+    trained: Trained = request.getfixturevalue(name)
+    report = trained.verify(trained.reader())
+    assert (report.problem, report.verified) == (None, True)
+    assert f"{report.rounds} sums opened, and the states after them computed again" in report.checked
+    assert "the card's figures: those of the sums" in report.checked
+    assert report.metrics is not None
+    assert report.metrics.rows == 20 * len(trained.members)
+    assert not any("sums" in part for part in report.unchecked)
+
+
+def test_the_problem_owner_reads_like_a_participant(three: Trained, owner_reader: verification.VerifyingReader) -> None:
+    """A reader named in the terms, who takes no part, computes the same figures as a participant."""
+    report = three.verify(owner_reader)
+    assert report == three.verify(three.reader())
+    assert report.verified
+    assert report.unchecked == ()
+
+
+def test_the_report_says_what_it_means(three: Trained) -> None:
+    """The proof is of the arithmetic and the agreement, and it says that inputs may still be dishonest."""
+    meaning = three.verify().meaning
+    assert "arithmetic and the agreement" in meaning
+    assert "not prove that inputs were honest" in meaning
+
+
+def test_a_run_that_has_not_begun_is_not_verified(three: Trained) -> None:
+    """Where no round was unmasked nothing is proven, and nothing is wrong."""
+    report = three.with_run(attempts={}, agreed=None, model=None, shares={}).verify()
+    assert (report.verified, report.problem, report.rounds) == (False, None, 0)
+    assert report.unchecked == ("no round has begun: there is nothing to verify yet",)
+
+
+def test_every_pass_of_a_run_under_way_verifies(
+    sites: Callable[[int], list[recipe.Rows]], plan: recipe.Recipe, snapshots: Callable[..., list[Trained]]
+) -> None:
+    """Whenever one looks, the record so far holds, and the report says that the run goes on."""
+    with testing.simulate(sites(3), plan, terms=testing.Terms(most_rounds=3)) as simulation:
+        seen = snapshots(simulation)
+    under_way = [trained for trained in seen if not trained.current.state.is_over]
+    assert len(under_way) > 6
+    for trained in under_way:
+        report = trained.verify()
+        assert report.problem is None
+        assert not trained.current.attempts or "the run is still under way: this is its record so far" in report.unchecked
+    assert seen[-1].verify().verified
+
+
+@pytest.mark.parametrize("with_key", [False, True])
+def test_erased_blobs_are_told_and_are_no_failure(three: Trained, with_key: bool) -> None:
+    """After the retention time headers, vectors, documents and sums are gone; the signed record still holds."""
+    kept = {bytes(three.current.spec.plan), bytes(three.current.spec.terms), bytes(three.current.model.card)}
+    erased = dataclasses.replace(three, blobs={name: data for name, data in three.blobs.items() if name in kept})
+    report = erased.verify(three.reader() if with_key else None)
+    assert (report.problem, report.verified) == (None, True)
+    rounds = report.rounds
+    assert any(part.startswith(f"{3 * rounds} headers of rounds 0 to {rounds - 1}: not in the store") for part in report.unchecked)
+    assert any(part.startswith(f"{3 * rounds} mask-sum documents of rounds") for part in report.unchecked)
+    assert f"{3 * rounds} Reveals: signature and opened commitment" in report.checked
+    assert report.metrics is None
+    assert any("not every byte" in part for part in report.unchecked) is with_key
+
+
+def test_one_lost_vector_ends_the_sums_there(three: Trained) -> None:
+    """When one vector of round 2 is gone, rounds 0 and 1 are computed again and the rest is checked as without a key."""
+    submit = three.current.attempts[(2, 0)].submits[3]
+    located = three.blobs[submit.header_digest][112:144]
+    report = three.with_blob(located, None).verify(three.reader())
+    assert (report.problem, report.verified) == (None, True)
+    assert "2 sums opened, and the states after them computed again" in report.checked
+    assert any(part.startswith("1 masked vector of round 2: not in the store") for part in report.unchecked)
+
+
+@pytest.mark.parametrize("document", ["plan", "terms"])
+def test_a_lost_plan_or_terms_leaves_the_signed_record(three: Trained, document: str) -> None:
+    """Without plan or terms nobody can compute states again, but signatures and commitments still hold."""
+    report = three.with_blob(getattr(three.current.spec, document), None).verify(three.reader())
+    assert (report.problem, report.verified) == (None, True)
+    assert any(part.startswith(f"1 {document} document: not in the store") for part in report.unchecked)
+
+
+def test_a_commit_that_came_too_late_needs_no_reveal(five: Trained) -> None:
+    """Where a quorum committed and revealed, a later Commit that was never opened does not spoil the round."""
+    late = events.Position(10**6, 0, five.current.changed_at)
+    changed = five.with_message((1, 0), "commits", 4, lambda sent: dataclasses.replace(sent, at=late))
+    reveals = changed.current.attempts[(1, 0)].reveals
+    without = changed.with_attempt((1, 0), reveals={member: sent for member, sent in reveals.items() if member != 4})
+    assert without.verify(five.reader()).verified
+    in_time = five.with_attempt((1, 0), reveals={member: sent for member, sent in reveals.items() if member != 4})
+    assert "reveal-missing" in (in_time.verify().problem or "")
+
+
+def test_a_stopped_attempt_is_told(
+    sites: Callable[[int], list[recipe.Rows]], plan: recipe.Recipe, train: Callable[[testing.Simulation], Trained]
+) -> None:
+    """A member refuses an input: the attempt reveals nothing, the next one finishes, and the report tells it."""
+    with testing.simulate(sites(3), plan, terms=testing.Terms(most_rounds=2)) as simulation:
+        while simulation.view().current is None or simulation.view().current.phase is not run.Phase.SUBMITTED:
+            simulation.step()
+            simulation.commons.clock.advance(0.05)
+        node = next(iter(simulation.nodes.values())).agent
+        key = encoding.AttemptKey(simulation.run_id, 0, 0)
+        node.ledger.refuse(key, node.member_id, ids.MemberId(3), "box-does-not-open")
+        trained = train(simulation)
+    report = trained.verify()
+    assert (report.problem, report.verified) == (None, True)
+    assert (0, 1) in trained.current.attempts
+    expected = "round 0 attempt 0 ended when member 2 refused the input of member 3 (box-does-not-open)"
+    assert any(part.startswith(expected) for part in report.unchecked)
+
+
+def test_an_exit_signed_in_advance_makes_the_set_smaller(
+    sites: Callable[[int], list[recipe.Rows]], plan: recipe.Recipe, train: Callable[[testing.Simulation], Trained]
+) -> None:
+    """A site that allowed it drops out past the patience; the rest go on, and only its signature makes that right."""
+    terms = testing.Terms(most_rounds=3, absence={4: run.Absence.EXIT})
+    with testing.simulate(sites(5), plan, terms=terms) as simulation:
+        while simulation.view().round_index < 1:
+            simulation.step()
+            simulation.commons.clock.advance(0.05)
+        del simulation.nodes[6]
+        trained = train(simulation)
+    report = trained.verify(trained.reader())
+    assert (report.problem, report.verified) == (None, True)
+    assert list(trained.current.exits) == [6]
+    assert len(trained.current.model.sources) == 4
+    enrolled = trained.current.enrolled
+    unsigned = dataclasses.replace(enrolled[6], exit_signature=bytes(65))
+    forged = trained.with_run(enrolled={**enrolled, 6: unsigned}).verify()
+    assert forged.problem == "Exit of member 6: it is not signed by its member's key"
+    hidden = trained.with_run(exits={}).verify()
+    assert "participant set: member 6 left without a signed Exit" in (hidden.problem or "")
+
+
+def test_a_key_that_is_no_readers_is_refused(three: Trained) -> None:
+    """A wrong key is the caller's mistake, not the run's: nothing is reported."""
+    with pytest.raises(errors.InputError, match="the key is not that of this reader"):
+        three.verify(dataclasses.replace(three.reader(), secret=(9).to_bytes(32, "little")))
+    with pytest.raises(errors.InputError, match="the key is not that of this reader"):
+        three.verify(dataclasses.replace(three.reader(), secret=bytes(32)))
+    with pytest.raises(errors.InputError, match="not a reader of this run"):
+        three.verify(dataclasses.replace(three.reader(), member_id=ids.MemberId(1)))
+
+
+def test_a_store_that_does_not_answer_is_no_evidence(three: Trained) -> None:
+    """An unreachable store is neither a proof nor a failure: the caller is told to try again."""
+
+    class Silent:
+        def get(self, digest: bytes, limit: int) -> bytes:
+            raise errors.StoreUnreachable("no answer")
+
+    with pytest.raises(errors.StoreUnreachable):
+        verification.verify(three.current, three.run_id, Silent(), three.place)
+
+
+def test_an_unknown_problem_owner_is_said(three: Trained) -> None:
+    """Without the name of the problem owner its part must lie with one member, and the report says whom to ask about."""
+    report = dataclasses.replace(three, problem_owner=None).verify()
+    assert report.verified
+    assert "whether member 2, who holds the problem owner's shares, stated the problem" in report.unchecked

@@ -1,0 +1,311 @@
+"""Duties: what a node owes in each state of a run, as a table of named rows, and rules that hold in all of them."""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from aicommons.domain import events, ids, run
+from aicommons.protocol import duties
+from aicommons.protocol import view as views
+
+RUN = ids.RunId(b"\x01" * 32)
+ME = ids.MemberId(4)
+Kind = duties.DutyKind
+Phase = run.Phase
+State = run.RunState
+
+USUAL = duties.Remembered(is_pinned=True, state_index=0, is_finished=False, has_model=False, has_key=True)
+ALL = (2, 4, 6)
+Make = Callable[..., Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """One state of a run and what a member owes in it."""
+
+    expected: list[tuple[Kind, int, int]]
+    """Kind, round and attempt of each duty."""
+    phase: Phase | None = None
+    """Phase of the attempt under way, or no attempt at all."""
+    place: tuple[int, int] = (0, 0)
+    """Round and attempt under way."""
+    bits: int = 0b111
+    """Its participant set."""
+    attempt_deadline: int = 2_000
+    """When its phase ends."""
+    submits: tuple[int, ...] = ()
+    commits: tuple[int, ...] = ()
+    reveals: tuple[int, ...] = ()
+    results: tuple[int, ...] = ()
+    run: dict[str, object] = dataclasses.field(default_factory=dict)
+    """What differs in the run."""
+    known: dict[str, object] = dataclasses.field(default_factory=dict)
+    """What differs in the node's memory."""
+    agreed: int | None = None
+    """Position of the agreed state."""
+    now: float = 1_000.0
+    member: int = ME
+
+
+OVER = {"state": State.COMPLETED, "changed_at": 900}
+HOLDS = {"state_index": 1, "has_model": True}
+
+ROWS: dict[str, Row] = {
+    # before the rounds
+    "enrolling": Row([], run={"state": State.ENROLLING, "roster": None}),
+    "acking": Row([(Kind.ACK, 0, 0)], run={"state": State.ACKING}),
+    "acking, not confirmed by the operator": Row([], run={"state": State.ACKING}, known={"is_pinned": False}),
+    "acked already": Row([], run={"state": State.ACKING, "acks": {4: None}}),
+    "acking, key erased": Row([], run={"state": State.ACKING}, known={"has_key": False}),
+    "acking, phase over but patience not": Row(
+        [(Kind.ACK, 0, 0)], run={"state": State.ACKING, "deadline": 500}, now=1_090.0
+    ),
+    "acking, patience over": Row(
+        [(Kind.ACK, 0, 0), (Kind.ADVANCE, 0, 0)], run={"state": State.ACKING, "deadline": 300}
+    ),
+    # SUBMIT
+    "open": Row([(Kind.SUBMIT, 0, 0)], Phase.OPEN),
+    "open, second attempt of round 2": Row(
+        [(Kind.SUBMIT, 2, 1)], Phase.OPEN, (2, 1), known={"state_index": 2}
+    ),
+    "open, set not fixed yet": Row([(Kind.SUBMIT, 0, 0)], Phase.OPEN, bits=0),
+    "open, submitted": Row([], Phase.OPEN, submits=(4,)),
+    "open, not in the set": Row([], Phase.OPEN, bits=0b101),
+    "open, state not known yet": Row([], Phase.OPEN, (2, 0)),
+    "open, not confirmed by the operator": Row([], Phase.OPEN, known={"is_pinned": False}),
+    "open, key erased": Row([], Phase.OPEN, known={"has_key": False}),
+    "open while paused": Row([(Kind.SUBMIT, 0, 0)], Phase.OPEN, run={"state": State.PAUSED}),
+    # COMMIT
+    "submitted": Row([(Kind.COMMIT, 0, 0)], Phase.SUBMITTED, submits=ALL),
+    "submitted, not a participant": Row([(Kind.COMMIT, 0, 0)], Phase.SUBMITTED, bits=0b101, submits=(2, 6)),
+    "submitted, committed": Row([], Phase.SUBMITTED, submits=ALL, commits=(4,)),
+    "submitted, refused before": Row(
+        [], Phase.SUBMITTED, submits=ALL, known={"refused": frozenset({(0, 0)})}
+    ),
+    "submitted, another attempt refused": Row(
+        [(Kind.COMMIT, 0, 1)], Phase.SUBMITTED, (0, 1), submits=ALL, known={"refused": frozenset({(0, 0)})}
+    ),
+    "submitted while paused": Row([(Kind.COMMIT, 0, 0)], Phase.SUBMITTED, run={"state": State.PAUSED}),
+    # REVEAL
+    "fixed": Row([(Kind.REVEAL, 0, 0)], Phase.FIXED, submits=ALL, commits=ALL),
+    "fixed without this node": Row([(Kind.COMMIT, 0, 0)], Phase.FIXED, submits=ALL, commits=(2, 6)),
+    "fixed, revealed": Row([], Phase.FIXED, submits=ALL, commits=ALL, reveals=(4,)),
+    "unmasked, own reveal still due": Row(
+        [(Kind.REVEAL, 0, 0), (Kind.SUBMIT, 1, 0)],
+        Phase.UNMASKED, submits=ALL, commits=ALL, reveals=(2, 6), known={"state_index": 1},
+    ),
+    # COMBINE and what follows
+    "unmasked": Row([(Kind.COMBINE, 0, 0)], Phase.UNMASKED, submits=ALL, commits=ALL, reveals=ALL),
+    "unmasked and combined": Row(
+        [(Kind.SUBMIT, 1, 0)], Phase.UNMASKED, submits=ALL, commits=ALL, reveals=ALL, known={"state_index": 1}
+    ),
+    "unmasked, combined, dropped from the set": Row([], Phase.UNMASKED, bits=0b101, known={"state_index": 1}),
+    "unmasked, learner finished": Row(
+        [(Kind.RESULT, 0, 0)], Phase.UNMASKED, known={"state_index": 1, "is_finished": True}
+    ),
+    "unmasked, learner finished, result sent": Row(
+        [], Phase.UNMASKED, results=(4,), known={"state_index": 1, "is_finished": True}
+    ),
+    "unmasked, last round of the terms": Row([(Kind.RESULT, 4, 0)], Phase.UNMASKED, (4, 0), known={"state_index": 5}),
+    "unmasked and paused": Row(
+        [(Kind.RESULT, 0, 0), (Kind.SUBMIT, 1, 0)],
+        Phase.UNMASKED, known={"state_index": 1}, run={"state": State.PAUSED},
+    ),
+    "dropped, paused, result still due": Row(
+        [(Kind.RESULT, 0, 0)], Phase.UNMASKED, bits=0b101, known={"state_index": 1}, run={"state": State.PAUSED}
+    ),
+    # ADVANCE, staggered by place on the roster
+    "phase over": Row([(Kind.ADVANCE, 0, 0)], Phase.OPEN, submits=(4,), attempt_deadline=998),
+    "phase over, a moment ago": Row([], Phase.OPEN, submits=(4,), attempt_deadline=999),
+    "phase over, first on the roster": Row(
+        [(Kind.ADVANCE, 0, 0)], Phase.OPEN, submits=(2,), attempt_deadline=998, member=2, now=999.2
+    ),
+    "phase over, second on the roster waits": Row([], Phase.OPEN, submits=(4,), attempt_deadline=998, now=999.2),
+    "paused, patience not over": Row(
+        [], Phase.OPEN, submits=(4,), attempt_deadline=10, run={"state": State.PAUSED, "deadline": 1_500}
+    ),
+    "paused, patience over": Row(
+        [(Kind.ADVANCE, 0, 0)], Phase.OPEN, submits=(4,), run={"state": State.PAUSED, "deadline": 900}
+    ),
+    # after the end
+    "completed": Row(
+        [(Kind.REGISTER, 0, 0), (Kind.RETIRE, 0, 0)], Phase.UNMASKED, run=OVER, known=HOLDS, agreed=1
+    ),
+    "completed, its turn to register not come": Row(
+        [(Kind.RETIRE, 0, 0)], Phase.UNMASKED, run=OVER, known=HOLDS, agreed=1, now=901.0
+    ),
+    "completed, not combined yet": Row([(Kind.COMBINE, 0, 0)], Phase.UNMASKED, run=OVER, agreed=1),
+    "completed, never combined, blobs erased by now": Row(
+        [(Kind.RETIRE, 0, 0), (Kind.ERASE, 0, 0)],
+        Phase.UNMASKED, run=OVER, agreed=1, known={"retention": 50},
+    ),
+    "completed, not combined, key erased": Row([], Phase.UNMASKED, run=OVER, agreed=1, known={"has_key": False}),
+    "completed and registered": Row(
+        [(Kind.RETIRE, 0, 0)], Phase.UNMASKED, run=OVER | {"model": object()}, known=HOLDS, agreed=1
+    ),
+    "completed, retired": Row(
+        [], Phase.UNMASKED, run=OVER | {"model": object()}, known=HOLDS | {"has_key": False}, agreed=1
+    ),
+    "completed without a model": Row(
+        [(Kind.RETIRE, 0, 0)], Phase.UNMASKED, run=OVER, known={"state_index": 1}, agreed=1
+    ),
+    "completed, blobs within their retention": Row(
+        [(Kind.RETIRE, 0, 0)],
+        Phase.UNMASKED, run=OVER | {"model": object()}, known=HOLDS | {"retention": 200}, agreed=1,
+    ),
+    "completed, retention over": Row(
+        [(Kind.ERASE, 0, 0)],
+        Phase.UNMASKED, run=OVER | {"model": object()}, agreed=1,
+        known=HOLDS | {"retention": 50, "has_key": False},
+    ),
+    "ended at an earlier state": Row(
+        [(Kind.REGISTER, 0, 0), (Kind.RETIRE, 0, 0)],
+        Phase.OPEN, (2, 0), run=OVER | {"state": State.ENDED}, known=HOLDS | {"state_index": 2}, agreed=2,
+    ),
+    "ended, agreed state not known here": Row(
+        [(Kind.RETIRE, 0, 0)],
+        Phase.OPEN, (2, 0), run=OVER | {"state": State.ENDED}, known=HOLDS, agreed=2,
+    ),
+    "aborted before any state": Row(
+        [(Kind.RETIRE, 0, 0)], Phase.OPEN, run=OVER | {"state": State.ABORTED}, known={"has_model": True}, agreed=0
+    ),
+    "aborted before any agreement": Row([(Kind.RETIRE, 0, 0)], run=OVER | {"state": State.ABORTED}),
+    # strangers
+    "not on the roster": Row([], Phase.OPEN, member=5),
+    "not on the roster, phase over": Row([], Phase.OPEN, attempt_deadline=10, member=5),
+    "not on the roster, run over": Row([], Phase.UNMASKED, run=OVER, known=HOLDS, agreed=1, member=5),
+}  # fmt: skip
+
+
+def view_of(row: Row, run_of: Make, sent: Make) -> views.LedgerView:
+    """Return the ledger's view of a row's run."""
+    attempts = {}
+    if row.phase is not None:
+        messages = {
+            name: {member: sent(kind, member, row.place) for member in members}
+            for name, kind, members in (
+                ("submits", events.Submitted, row.submits),
+                ("commits", events.Committed, row.commits),
+                ("reveals", events.Revealed, row.reveals),
+                ("results", events.Resulted, row.results),
+            )
+        }
+        attempts = {row.place: views.AttemptView(row.phase, row.bits, row.attempt_deadline, **messages)}
+    at = events.Position(3, 0, 30)
+    agreed = events.StateAgreed(at, RUN, row.agreed, bytes(32), bytes(32)) if row.agreed is not None else None
+    made = run_of(attempts=attempts, round_index=row.place[0], attempt=row.place[1], agreed=agreed, **row.run)
+    return views.LedgerView(runs={RUN: made})
+
+
+def owed(row: Row, run_of: Make, sent: Make) -> tuple[duties.Duty, ...]:
+    """Return the duties in a row."""
+    known = dataclasses.replace(USUAL, **row.known)
+    return duties.due(view_of(row, run_of, sent), ids.MemberId(row.member), {RUN: known}, row.now)
+
+
+@pytest.mark.parametrize("row", ROWS.values(), ids=ROWS.keys())
+def test_what_is_owed(row: Row, run_of: Make, sent: Make) -> None:
+    """In this state a node owes exactly these duties, in this order."""
+    assert owed(row, run_of, sent) == tuple(duties.Duty(RUN, *expected) for expected in row.expected)
+
+
+@pytest.mark.parametrize("row", ROWS.values(), ids=ROWS.keys())
+def test_asking_twice_gives_the_same(row: Row, run_of: Make, sent: Make) -> None:
+    """Duties follow from their arguments alone."""
+    assert owed(row, run_of, sent) == owed(row, run_of, sent)
+
+
+def test_runs_unknown_here_owe_nothing(run_of: Make, sent: Make) -> None:
+    """A run that the node did not enrol in is none of its business."""
+    assert duties.due(view_of(Row([], Phase.OPEN), run_of, sent), ME, {}, 1_000.0) == ()
+
+
+members = st.sets(st.sampled_from((2, 4, 6))).map(tuple)
+rows = st.builds(
+    Row,
+    st.just([]),
+    st.none() | st.sampled_from([phase for phase in Phase if phase is not Phase.NONE]),
+    st.tuples(st.integers(0, 4), st.integers(0, 2)),
+    st.integers(0, 7),
+    st.integers(0, 2_000),
+    members,
+    members,
+    members,
+    members,
+    run=st.fixed_dictionaries(
+        {
+            "state": st.sampled_from([state for state in State if state.value >= State.ACKING]),
+            "acks": st.dictionaries(st.sampled_from((2, 4, 6)), st.none()),
+            "deadline": st.integers(0, 2_000),
+            "changed_at": st.integers(0, 2_000),
+            "model": st.sampled_from((None, object())),
+        }
+    ),
+    known=st.fixed_dictionaries(
+        {
+            "is_pinned": st.booleans(),
+            "state_index": st.integers(0, 6),
+            "is_finished": st.booleans(),
+            "has_model": st.booleans(),
+            "has_key": st.booleans(),
+            "retention": st.none() | st.integers(0, 2_000),
+            "refused": st.frozensets(st.tuples(st.integers(0, 4), st.integers(0, 2)), max_size=3),
+        }
+    ),
+    agreed=st.none() | st.integers(0, 5),
+    now=st.floats(0, 3_000),
+    member=st.sampled_from((2, 4, 6)),
+)
+any_state = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=300, deadline=None)
+
+
+@any_state
+@given(row=rows)
+def test_rules_of_every_state(row: Row, run_of: Make, sent: Make) -> None:
+    """In whatever state: nobody reveals before FIXED or without a Commit, nobody acts unpinned or without a key.
+
+    Also: nothing is submitted on a state that is not known, no message is sent twice, and asking twice is the same.
+    """
+    found = owed(row, run_of, sent)
+    kinds = {duty.kind for duty in found}
+    assert found == owed(row, run_of, sent)
+    assert len(set(found)) == len(found)
+    is_over = row.run["state"].is_over  # type: ignore[attr-defined]
+    if Kind.REVEAL in kinds:
+        assert row.phase in (Phase.FIXED, Phase.UNMASKED)
+        assert row.member in row.commits
+        assert row.member not in row.reveals
+    if Kind.COMMIT in kinds:
+        assert row.phase in (Phase.SUBMITTED, Phase.FIXED)
+        assert row.member not in row.commits
+        assert row.place not in row.known["refused"]  # type: ignore[operator]
+    speaking = {Kind.ACK, Kind.SUBMIT, Kind.COMMIT, Kind.REVEAL, Kind.RESULT, Kind.COMBINE}
+    if not (row.known["is_pinned"] and row.known["has_key"]):
+        assert not kinds & speaking
+    assert not (is_over and kinds & (speaking - {Kind.COMBINE}))
+    assert is_over or not kinds & {Kind.REGISTER, Kind.RETIRE, Kind.ERASE}
+    for duty in found:
+        if duty.kind is Kind.SUBMIT:
+            assert duty.round_index <= row.known["state_index"]  # type: ignore[operator]
+            assert duty.round_index < 5
+
+
+@any_state
+@given(row=rows)
+def test_strangers_owe_nothing(row: Row, run_of: Make, sent: Make) -> None:
+    """A member that is not on the roster owes nothing in any state."""
+    assert owed(dataclasses.replace(row, member=5), run_of, sent) == ()
+
+
+@any_state
+@given(row=rows)
+def test_time_alone_only_adds_waiting_duties(row: Row, run_of: Make, sent: Make) -> None:
+    """As time passes, only ADVANCE, REGISTER, RETIRE and ERASE come up; everything else hangs on events."""
+    early = {duty.kind for duty in owed(row, run_of, sent)}
+    late = {duty.kind for duty in owed(dataclasses.replace(row, now=row.now + 10_000), run_of, sent)}
+    assert late - early <= {Kind.ADVANCE, Kind.REGISTER, Kind.RETIRE, Kind.ERASE}
+    assert early - late <= {Kind.COMBINE}
