@@ -51,7 +51,9 @@ def command_help(*path: str) -> str:
 
 def all_help() -> str:
     """Return a heading and the help of every command."""
-    return "\n".join(f"{'#' * min(3, 2 + len(path) // 2)} `{command_title(path)}`\n\n{command_help(*path)}" for path, _ in commands())
+    return "\n".join(
+        f"{'#' * min(3, 2 + len(path) // 2)} `{command_title(path)}`\n\n{command_help(*path)}" for path, _ in commands()
+    )
 
 
 def command_title(path: Sequence[str]) -> str:
@@ -112,8 +114,12 @@ def document_fields() -> str:
     """Return a heading and the fields of every document."""
     sections = []
     for kind in document_kinds():
-        type_line = f"`type` is `{kind.KIND}`, `version` is 1." if hasattr(kind, "KIND") else "Part of another document."
-        sections.append(f"### `{kind.__name__}`\n\n{plain(kind.__doc__ or '')} {type_line}\n\n{_fields(documents, kind)}")
+        type_line = (
+            f"`type` is `{kind.KIND}`, `version` is 1." if hasattr(kind, "KIND") else "Part of another document."
+        )
+        sections.append(
+            f"### `{kind.__name__}`\n\n{plain(kind.__doc__ or '')} {type_line}\n\n{_fields(documents, kind)}"
+        )
     return "\n".join(sections)
 
 
@@ -135,8 +141,8 @@ def signed_messages() -> str:
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Return a Markdown table."""
-    lines = [heads, ["---"] * len(heads), *rows]
-    return "".join(f"| {' | '.join(cell.replace('|', '∣') for cell in line)} |\n" for line in lines)
+    lines = [heads, ["---"] * len(heads), *([cell.replace("|", "\\|") for cell in row] for row in rows)]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
 def plain(text: str) -> str:
@@ -146,7 +152,9 @@ def plain(text: str) -> str:
 
 def type_name(field: "dataclasses.Field[Any]") -> str:
     """Return a field's type without the names of modules."""
-    named = field.type.__name__ if isinstance(field.type, type) and not hasattr(field.type, "__args__") else str(field.type)
+    named = (
+        field.type.__name__ if isinstance(field.type, type) and not hasattr(field.type, "__args__") else str(field.type)
+    )
     for prefix in ("collections.abc.", "aicommons.domain.ids.", "aicommons.domain.documents.", "ids."):
         named = named.replace(prefix, "")
     return named.replace(" | None", ", optional")

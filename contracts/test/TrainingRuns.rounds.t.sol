@@ -2,7 +2,7 @@
 pragma solidity 0.8.37;
 
 import {ITrainingRuns} from "../src/interfaces/ITrainingRuns.sol";
-import {Absence, Key, Machine, Phase, PhaseView, Reason, RunState} from "../src/types/RunTypes.sol";
+import {Absence, Key, Machine, Phase, PhaseView, Reason, RunSpec, RunState} from "../src/types/RunTypes.sol";
 import {RunTest} from "./base/RunTest.sol";
 import {Vm} from "./base/Vm.sol";
 
@@ -333,6 +333,29 @@ contract TrainingRunsRoundsTest is RunTest {
             bytes32 sid = runs.sidOf(runId, rows[i][0], rows[i][1], _state("initial"));
             bytes memory signature = _submitSignature(1, sid);
             vm.expectRevert(abi.encodeWithSelector(ITrainingRuns.TrainingRunsWrongPhase.selector, Phase.Open, 0, 0));
+            runs.submit(_key(1, rows[i][0], rows[i][1]), sid, _header(1, sid), signature);
+        }
+    }
+
+    /// @dev Between rounds only attempt 0 of the very next one can be opened.
+    function test_submit_failsIfARoundIsSkipped() public {
+        _prepare(3);
+        RunSpec memory terms = _spec(3, 3);
+        terms.rounds = 5;
+        _open(terms);
+        for (uint256 id = 1; id <= 3; ++id) {
+            _enrol(id, Absence.Wait);
+        }
+        _close();
+        for (uint256 id = 1; id <= 3; ++id) {
+            _ack(id);
+        }
+        _round(3, 0, "initial");
+        uint16[2][3] memory rows = [[uint16(2), 0], [uint16(4), 0], [uint16(1), 1]];
+        for (uint256 i; i < rows.length; ++i) {
+            bytes32 sid = runs.sidOf(runId, rows[i][0], rows[i][1], _state("first"));
+            bytes memory signature = _submitSignature(1, sid);
+            vm.expectRevert(abi.encodeWithSelector(ITrainingRuns.TrainingRunsWrongPhase.selector, Phase.Unmasked, 0, 0));
             runs.submit(_key(1, rows[i][0], rows[i][1]), sid, _header(1, sid), signature);
         }
     }

@@ -59,7 +59,9 @@ class Settings:
             raise errors.InputError("the settings cannot be read", which=which, got=str(err)) from err
         for field in dataclasses.fields(settings):
             value = getattr(settings, field.name)
-            if not isinstance(value, int if field.type is int else str) and (value is not None or field.default is not None):
+            if not isinstance(value, int if field.type is int else str) and (
+                value is not None or field.default is not None
+            ):
                 raise errors.InputError("a setting has another type", which=f"{which}: {field.name}", got=repr(value))
         return settings
 

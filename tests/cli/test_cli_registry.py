@@ -34,6 +34,7 @@ REFUSED = {
         ["member", "admit", "0x" + "11" * 20],
         "MembershipNoApplication|MembershipNotRegistrar",
     ),
+    "ledger of another chain": ("operator", ["ledger", "start", "--chain-id", "5"], "another chain"),
     "no such dataset": ("north", ["dataset", "show", "99"], "no such dataset"),
     "consent to nothing": ("north", ["consent", "give", "99", "--purpose", "DUO:0000007"], "no such dataset"),
     "no such grantee": (

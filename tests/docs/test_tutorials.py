@@ -21,7 +21,7 @@ import pytest
 PAGE = pathlib.Path(__file__).parents[2] / "docs" / "tutorial" / "three-organisations.md"
 BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 TERMINAL = re.compile(r"# terminal: ([a-z-]+)\n")
-SECONDS = 240
+SECONDS = 300
 
 PROLOGUE = """set -euo pipefail
 terminal() {  # NAME, commands: run them beside the rest; go on when they have said something

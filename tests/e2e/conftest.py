@@ -12,10 +12,10 @@ from aicommons.cli import demonstration, processes, scripts
 
 
 @contextlib.contextmanager
-def staged(script: scripts.Script, root: pathlib.Path) -> Iterator[demonstration.Stage]:
+def staged(script: scripts.Script, root: pathlib.Path, **environment: str) -> Iterator[demonstration.Stage]:
     """Set a stage and end its processes afterwards."""
     passphrase = demonstration.new_passphrase()
-    with processes.Processes(passphrase) as running:
+    with processes.Processes(passphrase, **environment) as running:
         yield demonstration.set_stage(script, root, running, passphrase=passphrase, say=lambda _: None)
 
 

@@ -119,9 +119,7 @@ class Trained:
     def signed(self, sent: evidence.Message, **fields: object) -> evidence.Message:
         """Return a message with other fields, signed again by its member."""
         changed = dataclasses.replace(sent, **fields)
-        return dataclasses.replace(
-            changed, signature=self.sign(changed.member_id, evidence.signed_part(changed))
-        )
+        return dataclasses.replace(changed, signature=self.sign(changed.member_id, evidence.signed_part(changed)))
 
     def sign(self, member: int, message: messages.Message) -> bytes:
         """Return a member's signature."""

@@ -222,7 +222,10 @@ RUN = "RunSpec: the terms do not hash to the run's id (expected "
 HEADER = OF_IT.format("header") + "the store has other bytes than this header (expected "
 
 ROWS: dict[str, Row] = {
-    **{f"spec {name}": Row(spec(name), RUN) for name in ("problem", "plan", "terms", "purpose", "solver", "rounds", "suite", "salt")},
+    **{
+        f"spec {name}": Row(spec(name), RUN)
+        for name in ("problem", "plan", "terms", "purpose", "solver", "rounds", "suite", "salt")
+    },
     "plan document": Row(document("plan"), "plan document: the store has other bytes than this plan document"),
     "terms document": Row(document("terms"), "terms document: the store has other bytes than this terms document"),
     "purpose": Row(renamed_purpose, "plan or terms document, run-terms.purpose: the terms name another purpose"),
@@ -256,8 +259,21 @@ ROWS: dict[str, Row] = {
     **{
         f"header {region}": Row(blob(header, at), HEADER)
         for region, at in {
-            "version": 0, "suite": 1, "columns": 2, "members": 4, "zero": 6, "words": 8, "context": 16, "one-time key": 48,
-            "blob root": 80, "blob digest": 112, "column root": 144, "proof R": 240, "proof z": 272, "box": 304, "end": -1 + 544,
+            "version": 0,
+            "suite": 1,
+            "columns": 2,
+            "members": 4,
+            "zero": 6,
+            "words": 8,
+            "context": 16,
+            "one-time key": 48,
+            "blob root": 80,
+            "blob digest": 112,
+            "column root": 144,
+            "proof R": 240,
+            "proof z": 272,
+            "box": 304,
+            "end": -1 + 544,
         }.items()
     },
     "masked vector": Row(
@@ -265,16 +281,21 @@ ROWS: dict[str, Row] = {
     ),
     "commit sid": Row(message("commits", "sid"), OF_IT.format("Commit") + "it names another session (expected "),
     "commit set": Row(message("commits", "set_digest"), OF_IT.format("Commit") + "it names another participant set"),
-    "commit inputs": Row(message("commits", "input_digest"), OF_IT.format("Commit") + "it names another list of inputs"),
+    "commit inputs": Row(
+        message("commits", "input_digest"), OF_IT.format("Commit") + "it names another list of inputs"
+    ),
     "commit masks": Row(
-        message("commits", "masks"), "round 1 attempt 0, member 4: a Commit is not signed by its member's key (commit-sig"
+        message("commits", "masks"),
+        "round 1 attempt 0, member 4: a Commit is not signed by its member's key (commit-sig",
     ),
     "commit signature": Row(
-        message("commits", "signature"), "round 1 attempt 0, member 4: a Commit is not signed by its member's key (commit-sig"
+        message("commits", "signature"),
+        "round 1 attempt 0, member 4: a Commit is not signed by its member's key (commit-sig",
     ),
     **{
         f"reveal {field}": Row(
-            message("reveals", field), "round 1 attempt 0, member 4: a Reveal is not signed by its member's key (reveal-sig"
+            message("reveals", field),
+            "round 1 attempt 0, member 4: a Reveal is not signed by its member's key (reveal-sig",
         )
         for field in ("sid", "salt", "mine", "document", "signature")
     },
@@ -283,46 +304,75 @@ ROWS: dict[str, Row] = {
     ),
     "sealed mask sum": Row(
         blob(sealed, 9),
-        OF_IT.format("sealed mask sum of column 0").replace("member 4", "member 3") + "the store has other bytes than this",
+        OF_IT.format("sealed mask sum of column 0").replace("member 4", "member 3")
+        + "the store has other bytes than this",
     ),
-    "result sum": Row(message("results", "sum_digest", None), "round {last} attempt 0, Result of member 4: it names another sum"),
+    "result sum": Row(
+        message("results", "sum_digest", None), "round {last} attempt 0, Result of member 4: it names another sum"
+    ),
     "result state": Row(
         message("results", "state_digest", None), "round {last} attempt 0, Result of member 4: it names another state"
     ),
-    "result sid": Row(message("results", "sid", None), "round {last} attempt 0, Result of member 4: it names another session"),
+    "result sid": Row(
+        message("results", "sid", None), "round {last} attempt 0, Result of member 4: it names another session"
+    ),
     "result signature": Row(
-        message("results", "signature", None), "round {last} attempt 0, member 4: a Result is not signed by its member's key"
+        message("results", "signature", None),
+        "round {last} attempt 0, member 4: a Result is not signed by its member's key",
     ),
     "set too small": Row(attempt(set_bits=0b011), "round 1 attempt 0: the participant set has 2 members, at least 3"),
-    "set beyond the roster": Row(attempt(set_bits=0b1111), "round 1 attempt 0: the participant set has seats that the roster"),
+    "set beyond the roster": Row(
+        attempt(set_bits=0b1111), "round 1 attempt 0: the participant set has seats that the roster"
+    ),
     "phase": Row(attempt(phase=run.Phase.OPEN), "round 2 attempt 0: the round before was not unmasked"),
-    "submit hidden": Row(without("submits"), "round 1 attempt 0, member 4: a participant sent nothing (submit-missing)"),
+    "submit hidden": Row(
+        without("submits"), "round 1 attempt 0, member 4: a participant sent nothing (submit-missing)"
+    ),
     "commit hidden": Row(without("commits"), "round 1 attempt 0: 2 valid Commits are no certificate, 3 are needed"),
-    "reveal hidden": Row(without("reveals"), "round 1 attempt 0, member 4: the round was unmasked without a Reveal that was"),
-    "reveal before the certificate": Row(at_start("reveals"), OF_IT.format("Reveal") + "it came without a certificate before"),
-    "commit before the last submit": Row(at_start("commits"), OF_IT.format("Commit") + "it came before the last Submit"),
+    "reveal hidden": Row(
+        without("reveals"), "round 1 attempt 0, member 4: the round was unmasked without a Reveal that was"
+    ),
+    "reveal before the certificate": Row(
+        at_start("reveals"), OF_IT.format("Reveal") + "it came without a certificate before"
+    ),
+    "commit before the last submit": Row(
+        at_start("commits"), OF_IT.format("Commit") + "it came before the last Submit"
+    ),
     "round replayed": Row(
         replayed,
         "round 2 attempt 0: its session is that of round 1 attempt 0",
         with_key="round 2 attempt 0, Submit of member 3: it names another session than the state",
     ),
     "round hidden": Row(skipped, "round 2 attempt 0: a round or attempt is missing before it"),
-    "round not unmasked": Row(early_result, "round {last} attempt 0: there is a Result of a round that was not unmasked"),
-    "agreed session": Row(event("agreed", "sid"), "agreed state after {done} rounds: no quorum named this session and state"),
-    "agreed state": Row(event("agreed", "state_digest"), "agreed state after {done} rounds: no quorum named this session and state"),
-    "agreed rounds": Row(event("agreed", "rounds_done"), "agreed state after {last} rounds: no quorum named this session and state"),
+    "round not unmasked": Row(
+        early_result, "round {last} attempt 0: there is a Result of a round that was not unmasked"
+    ),
+    "agreed session": Row(
+        event("agreed", "sid"), "agreed state after {done} rounds: no quorum named this session and state"
+    ),
+    "agreed state": Row(
+        event("agreed", "state_digest"), "agreed state after {done} rounds: no quorum named this session and state"
+    ),
+    "agreed rounds": Row(
+        event("agreed", "rounds_done"), "agreed state after {last} rounds: no quorum named this session and state"
+    ),
     "agreement hidden": Row(
         lambda trained: trained.with_run(agreed=None), "run state COMPLETED: the run is over without an agreed state"
     ),
-    "model state": Row(event("model", "state_digest"), "registered model, state digest: it is another state than the one"),
+    "model state": Row(
+        event("model", "state_digest"), "registered model, state digest: it is another state than the one"
+    ),
     "model plan": Row(event("model", "plan"), "registered model, plan: it names another plan (expected "),
     "model rounds": Row(event("model", "rounds_done"), "registered model, rounds: it has another number of rounds"),
     "model card": Row(event("model", "card"), "model card: the store does not have the card that the registry names"),
     "card": Row(
-        blob(lambda trained: trained.current.model.card, 30), "model card: the store has other bytes than this model card"
+        blob(lambda trained: trained.current.model.card, 30),
+        "model card: the store has other bytes than this model card",
     ),
     **{
-        f"source {field}": Row(source(field), f"registered model, source of member 4: it is another {field} than the member")
+        f"source {field}": Row(
+            source(field), f"registered model, source of member 4: it is another {field} than the member"
+        )
         for field in ("member_id", "dataset_id", "version", "consent_id")
     },
     "source hidden": Row(
@@ -332,8 +382,12 @@ ROWS: dict[str, Row] = {
         "registered model, sources: it has another number of sources than the run has participants (expected 3, got 2)",
     ),
     "shares more": Row(shares(m4=1), "shares: they do not add up (expected 1000000, got 1000001)"),
-    "shares moved": Row(shares(m4=1, m5=-1), "shares of member 4: it is not what the run's terms say (expected 266667, got"),
-    "shares of the owner": Row(shares(m1=100_000, m2=-100_000), "shares of member 1: it is not what the run's terms say"),
+    "shares moved": Row(
+        shares(m4=1, m5=-1), "shares of member 4: it is not what the run's terms say (expected 266667, got"
+    ),
+    "shares of the owner": Row(
+        shares(m1=100_000, m2=-100_000), "shares of member 1: it is not what the run's terms say"
+    ),
     "shares of a stranger": Row(shares(m9=5, m1=-5), "shares of member 1: it is not what the run's terms say"),
     "shares without a model": Row(
         lambda trained: trained.with_run(model=None), "registered model: there are shares without a model"

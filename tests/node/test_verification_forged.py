@@ -253,12 +253,15 @@ ROWS: dict[str, Row] = {
     ),
     "short vector": Row(short_vector, "member 4: masked vector: expected"),
     "one other state": Row(mixed_states, "Submit of member 4: it names another session than the state"),
-    "another state": Row(other_state, "round 1 attempt 0, Submit of member 3: it names another session", needs_key=True),
+    "another state": Row(
+        other_state, "round 1 attempt 0, Submit of member 3: it names another session", needs_key=True
+    ),
     "commit masks": Row(
         resign("commits", masks=lambda old: flip(old, 0)), "member 4: a Reveal does not open its member's Commit"
     ),
     "commit set": Row(
-        resign("commits", set_digest=lambda _: encoding.set_digest([3, 4])), "Commit of member 4: it names another participant"
+        resign("commits", set_digest=lambda _: encoding.set_digest([3, 4])),
+        "Commit of member 4: it names another participant",
     ),
     "commit inputs": Row(
         resign("commits", input_digest=lambda old: flip(old, 0)), "Commit of member 4: it names another list of inputs"
@@ -278,22 +281,35 @@ ROWS: dict[str, Row] = {
     "another mask sum": Row(
         other_masks, "mask-sum document of member 4: its mask sum of column 0 is another than that of member 3"
     ),
-    "sealed junk": Row(sealed(bytes), "round 1 attempt 0, column 0: no holder's box and object open and match", needs_key=True),
-    "sealed too short": Row(
-        sealed(lambda size: bytes(size - 1)), "sealed mask sum of column 0 of member 3: a sealed mask sum has another length"
+    "sealed junk": Row(
+        sealed(bytes), "round 1 attempt 0, column 0: no holder's box and object open and match", needs_key=True
     ),
-    "result sum": Row(resign("results", sum_digest=lambda old: flip(old, 0)), "Result of member 4: it names another sum"),
-    "result state": Row(resign("results", state_digest=lambda old: flip(old, 0)), "Result of member 4: it names another state"),
+    "sealed too short": Row(
+        sealed(lambda size: bytes(size - 1)),
+        "sealed mask sum of column 0 of member 3: a sealed mask sum has another length",
+    ),
+    "result sum": Row(
+        resign("results", sum_digest=lambda old: flip(old, 0)), "Result of member 4: it names another sum"
+    ),
+    "result state": Row(
+        resign("results", state_digest=lambda old: flip(old, 0)), "Result of member 4: it names another state"
+    ),
     "all results, sum": Row(all_results("sum_digest"), "Result of member 3: it names another sum", needs_key=True),
-    "all results, state": Row(all_results("state_digest"), "Result of member 3: it names another state", needs_key=True),
+    "all results, state": Row(
+        all_results("state_digest"), "Result of member 3: it names another state", needs_key=True
+    ),
     "card run": Row(card(run="0x" + "00" * 32), "model card, run: it says another thing than the run (expected 0x"),
     "card rounds": Row(card(rounds=99), "model card, rounds: it says another thing than the run (expected"),
-    "card participants": Row(card(participants=4), "model card, participants: it says another thing than the run (expected 3"),
+    "card participants": Row(
+        card(participants=4), "model card, participants: it says another thing than the run (expected 3"
+    ),
     "card title": Row(card(title="Better"), "model card, title: it says another thing"),
     "card privacy": Row(card(privacy="epsilon 1"), "model card, privacy: it says another thing"),
     "card kind": Row(card(type="plan"), "model card, model-card: another kind of document"),
     "card figures": Row(
-        card(metrics={"accuracy": "0.999000"}), "model card, accuracy: it is not the figure of the agreed sums", needs_key=True
+        card(metrics={"accuracy": "0.999000"}),
+        "model card, accuracy: it is not the figure of the agreed sums",
+        needs_key=True,
     ),
     "card figures left out": Row(card(metrics={}), "model card, accuracy: it is not the figure of", needs_key=True),
 }
@@ -339,7 +355,9 @@ def without_site(trained: Trained, at: tuple[int, int]) -> Trained:
 def test_a_second_participant_set_is_named(five: Trained) -> None:
     """Sums over two sets can be subtracted from each other: a set that changes without an Exit is named."""
     report = without_site(five, (2, 0)).verify()
-    assert report.problem.startswith("round 2 attempt 0, participant set: member 6 left without a signed Exit (expected")
+    assert report.problem.startswith(
+        "round 2 attempt 0, participant set: member 6 left without a signed Exit (expected"
+    )
 
 
 def test_a_participant_that_joins_later_is_named(five: Trained) -> None:
@@ -374,7 +392,10 @@ def test_messages_before_the_set_is_fixed_are_named(three: Trained, kind: str) -
     kept = {name: {} for name in ("commits", "reveals", "results") if name != kind}
     report = three.with_attempt(last, phase=run.Phase.OPEN, **kept).verify()
     record = kind[:-1].capitalize()
-    assert report.problem == f"round {last[0]} attempt 0, {record} of member 3: it came before the participant set was fixed"
+    assert (
+        report.problem
+        == f"round {last[0]} attempt 0, {record} of member 3: it came before the participant set was fixed"
+    )
 
 
 def test_a_reveal_without_a_certificate_is_named(three: Trained) -> None:

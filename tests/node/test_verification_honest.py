@@ -14,8 +14,9 @@ from aicommons.node import verification
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from aicommons.learning import recipe
     from tests.node.conftest import Trained
+
+    from aicommons.learning import recipe
 
 
 @pytest.mark.parametrize("name", ["three", "five"])
@@ -79,7 +80,9 @@ def test_every_pass_of_a_run_under_way_verifies(
     for trained in under_way:
         report = trained.verify()
         assert report.problem is None
-        assert not trained.current.attempts or "the run is still under way: this is its record so far" in report.unchecked
+        assert (
+            not trained.current.attempts or "the run is still under way: this is its record so far" in report.unchecked
+        )
     assert seen[-1].verify().verified
 
 
@@ -91,7 +94,10 @@ def test_erased_blobs_are_told_and_are_no_failure(three: Trained, with_key: bool
     report = erased.verify(three.reader() if with_key else None)
     assert (report.problem, report.verified) == (None, True)
     rounds = report.rounds
-    assert any(part.startswith(f"{3 * rounds} headers of rounds 0 to {rounds - 1}: not in the store") for part in report.unchecked)
+    assert any(
+        part.startswith(f"{3 * rounds} headers of rounds 0 to {rounds - 1}: not in the store")
+        for part in report.unchecked
+    )
     assert any(part.startswith(f"{3 * rounds} mask-sum documents of rounds") for part in report.unchecked)
     assert f"{3 * rounds} Reveals: signature and opened commitment" in report.checked
     assert report.metrics is None

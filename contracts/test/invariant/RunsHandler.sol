@@ -118,7 +118,7 @@ contract RunsHandler is RunTest {
     function attack(uint256 word) external {
         Machine memory m = _machine();
         uint256 id = _between(word, 1, participants);
-        uint32 round = m.round + uint32((word >> 8) % 3);
+        uint32 round = m.round + uint32((word >> 8) % 4);
         round = round == 0 ? 0 : round - 1;
         uint16 attempt = (word >> 16) % 3 == 0 ? uint16((word >> 24) % 8) : m.attempt;
         uint256 kind = (word >> 32) % 5;

@@ -227,7 +227,8 @@ def _agree(
 
 def _bring_data(script: scripts.Script, site: Party, run_id: ids.RunId, *, problem_id: bytes, until: int) -> None:
     table = script.tables[site.name]
-    count = sum(1 for _ in table.open(encoding="utf-8")) - 1
+    with table.open("rb") as file:
+        count = sum(1 for _ in file) - 1
     card = documents.DatasetCard(
         title=f"{script.title}: {site.name}",
         site=site.name,

@@ -107,7 +107,7 @@ def watch(opened: desk.Opened, run_id: ids.RunId) -> None:
     with own.opened(opened.home) as kept, _speaking() as (tell, status):
         current = Follower(opened, run_id, kept).follow(tell, status)
     names = naming.Names(opened, opened.desk.view())
-    found = own.report(opened.home, run_id)
+    found = own.report(opened, run_id)
     result = {**telling.as_json(run_id, current), "own": found}
     output.emit(result, *telling.lines(run_id, current, names), *own.report_in_words(found))
 

@@ -70,6 +70,9 @@ def start(once: bool, poll_ms: int, log_level: str) -> None:
         try:
             _say_ready(home, node_key, member_id)
             Loop(agent, bell, poll_ms / 1000).work(once=once)
+        except errors.CommonsError as err:
+            log.error("node ends: %s: %s", type(err).__name__, err)  # noqa: TRY400  expected, so no traceback
+            raise
         finally:
             agent.runner.close()
             agent.journal.close()

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from aicommons import app
+from aicommons.cli import desk
 from aicommons.domain import ids
 
 if TYPE_CHECKING:
@@ -36,9 +37,12 @@ def opened(home: app.Home) -> Iterator["journal.Journal | None"]:
         yield kept
 
 
-def report(home: app.Home, run_id: ids.RunId) -> dict[str, Any]:
-    """Return this site's own part in a run: whether confirmed, its figures, what it sent and refused."""
-    with opened(home) as kept:
+def report(at: desk.Opened, run_id: ids.RunId) -> dict[str, Any]:
+    """Return this site's own part in a run: whether confirmed, its figures, what it sent and refused; else nothing."""
+    view = at.desk.view()
+    if view.member_of_account(at.registry.address) not in view.runs[run_id].enrolled:
+        return {}
+    with opened(at.home) as kept:
         if kept is None:
             return {}
         pinned = kept.pinned(run_id)

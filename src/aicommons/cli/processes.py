@@ -20,12 +20,13 @@ END_SECONDS = 10
 class Processes:
     """The processes of one demonstration; a context manager that ends them all."""
 
-    def __init__(self, passphrase: str) -> None:
+    def __init__(self, passphrase: str, **environment: str) -> None:
         self._environment = {
             **os.environ,
             app.PASSPHRASE_VARIABLE: passphrase,
             "OPENBLAS_NUM_THREADS": "1",
             "OMP_NUM_THREADS": "1",
+            **environment,
         }
         self._running: dict[str, subprocess.Popen[str]] = {}
         self._calls: dict[str, tuple[pathlib.Path, tuple[str, ...]]] = {}

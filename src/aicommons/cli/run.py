@@ -228,7 +228,7 @@ def show(run_text: str) -> None:
     run_id = naming.resolve_run(run_text, view)
     current = view.runs[run_id]
     names = naming.Names(opened, view)
-    found = own.report(opened.home, run_id)
+    found = own.report(opened, run_id)
     lines = telling.lines(run_id, current, names)
     if current.roster is not None:
         lines.append(f"  roster     {naming.fingerprint(current.roster.roster)}")

@@ -5,12 +5,13 @@ is public. It is stored here durably, then in the store, then signed and announc
 sent again and never a second header for one session (secure-aggregation section 4, step 1).
 """
 
+import collections
 import dataclasses
 import functools
 
 import numpy as np
 
-from aicommons.domain import encoding, messages
+from aicommons.domain import encoding, errors, messages
 from aicommons.learning.secagg import epoch, masking, quantise, suite
 from aicommons.node import agent as agents
 from aicommons.node import frames
@@ -41,6 +42,7 @@ def submit(agent: agents.Agent, duty: duties.Duty, current: views.RunView) -> No
     """Send this site's masked vector for one session; returns early while the child is at work."""
     attempt = agents.attempt_of(agent, duty.run_id, current, (duty.round_index, duty.attempt))
     sid = attempt.session.sid
+    _check_agreement(attempt)
     built = agent.journal.built(sid)
     if built is None:
         built = _build(agent, attempt, current.enrolled[agent.member_id].dataset_id)
@@ -54,6 +56,18 @@ def submit(agent: agents.Agent, duty: duties.Duty, current: views.RunView) -> No
 
 def _load(agent: agents.Agent, digest: bytes, limit: int) -> bytes:
     return agent.held.get(digest) or agent.own.get(digest, limit)
+
+
+def _check_agreement(attempt: agents.Attempt) -> None:
+    """Check that this node has not come to another state than everybody else.
+
+    Raises:
+        errors.AggregationRefused: ``state-differs``: a quorum submits on another state.
+    """
+    votes = collections.Counter(sent.sid for sent in attempt.seen.submits.values())
+    sid, count = max(votes.items(), key=lambda item: item[1], default=(attempt.session.sid, 0))
+    if count >= attempt.session.layout.quorum and sid != attempt.session.sid:
+        raise errors.AggregationRefused("this node's state is not the one that was agreed", reason="state-differs")
 
 
 def _build(agent: agents.Agent, attempt: agents.Attempt, dataset_id: int) -> tuple[bytes, bytes] | None:

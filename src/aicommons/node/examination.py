@@ -151,7 +151,9 @@ def naming(record: str) -> Iterator[None]:
         raise
     except errors.AggregationRefused as err:
         member = f"member {err.member}" if err.member is not None else ""
-        which = ", ".join(place for place in (record, member, err.which) if place and not record.endswith(f" of {place}"))
+        which = ", ".join(
+            place for place in (record, member, err.which) if place and not record.endswith(f" of {place}")
+        )
         raise errors.VerificationFailed(f"{err.message} ({err.reason})", which=which) from err
     except errors.PermanentError as err:
         which = record if err.which is None else f"{record}, {err.which}"

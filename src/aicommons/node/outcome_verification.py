@@ -217,7 +217,9 @@ def _check_card(case: examination.Case, model: events.ModelRegistered, members: 
     with examination.naming("model card"):
         raw = case.blobs.get("model card", model.card, agents.MOST_DOCUMENT)
         if raw is None:  # only the registry names this digest: a changed one cannot be told from a lost card
-            raise errors.BlobNotFound("the store does not have the card that the registry names", expected=model.card.hex())
+            raise errors.BlobNotFound(
+                "the store does not have the card that the registry names", expected=model.card.hex()
+            )
         card = documents.ModelCard.decode(raw)
     right: dict[str, object] = {
         "run": ids.format_id(case.run_id),

@@ -35,7 +35,9 @@ def check_documents(
             if raw is None:
                 continue
             if terms is None or not is_sized:
-                scene.case.findings.gap("what the mask-sum documents say: terms or headers are gone that tell their length")
+                scene.case.findings.gap(
+                    "what the mask-sum documents say: terms or headers are gone that tell their length"
+                )
                 continue
             claim = reveal.Claim(scene.seen.commits[member].masks, sent.salt, sent.mine, sent.document)
             documents[member] = reveal.check_reveal(
