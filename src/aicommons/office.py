@@ -6,7 +6,7 @@ and returns the id that the ledger then knows. The command line, the demo and ``
 
 import dataclasses
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Protocol, TypeVar
 
 from aicommons.domain import documents, encoding, errors, events, ids, messages, run
@@ -80,19 +80,19 @@ class Desk:
         """Put a problem on the ledger; ``deadline`` is a block time in seconds. Returns its id."""
         digest = ids.Digest(self._store.put(problem.encode()))
         self._registry.transact("Problems", "state", digest, deadline)
-        return self._newest(lambda view: view.problems, events.ProblemStated, "document", digest).problem_id
+        return self._newest(events.ProblemStated, owner=self.member_id(), document=digest).problem_id
 
     def publish_dataset(self, card: documents.DatasetCard) -> int:
         """List a dataset by its card; the data itself goes nowhere. Returns its id."""
         digest = ids.Digest(self._store.put(card.encode()))
         policy = encoding.keccak(b"default deny; see consents")
         self._registry.transact("DataRegistry", "list", digest, policy, True, 0)
-        return self._newest(lambda view: view.datasets, events.DatasetListed, "card", digest).dataset_id
+        return self._newest(events.DatasetListed, owner=self.member_id(), card=digest).dataset_id
 
     def give_consent(self, terms: events.ConsentTerms) -> bytes:
         """Permit a use of a dataset of one's own. Returns the consent's id."""
         self._registry.transact("DataRegistry", "give", dataclasses.astuple(terms))
-        return self._newest(lambda view: view.consents, events.ConsentGiven, "terms", terms).consent_id
+        return self._newest(events.ConsentGiven, holder=self.member_id(), terms=terms).consent_id
 
     def revoke_consent(self, consent_id: bytes) -> None:
         """Take a permission back, at once."""
@@ -170,11 +170,11 @@ class Desk:
             raise errors.InputError("no such run", which=ids.format_id(run_id), next_step="see `commons run list`")
         return found
 
-    def _newest(self, table: Callable[[views.LedgerView], object], kind: type[E], field: str, value: object) -> E:
-        known = table(self.view())
-        listed = list(known.values()) if isinstance(known, dict) else []
+    def _newest(self, kind: type[E], **wanted: object) -> E:
+        view = self.view()
+        listed: list[events.Event] = [*view.problems.values(), *view.datasets.values(), *view.consents.values()]
         for event in reversed(listed):
-            if isinstance(event, kind) and getattr(event, field) == value:
+            if isinstance(event, kind) and all(getattr(event, name) == value for name, value in wanted.items()):
                 return event
         raise errors.LedgerMismatch("the ledger recorded a call but does not show it", which=kind.__name__)
 

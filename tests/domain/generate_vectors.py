@@ -45,7 +45,7 @@ def spec(**changed: object) -> run.RunSpec:
 
 def run_ids() -> list[Json]:
     """Return run ids of ordinary, smallest and largest terms."""
-    smallest = {name: 0 for name in ("solver", "rounds", "min_participants", "max_participants", "layout", "suite")}
+    smallest = dict.fromkeys(("solver", "rounds", "min_participants", "max_participants", "layout", "suite"), 0)
     largest = {
         "solver": 2**256 - 1, "rounds": 2**32 - 1, "min_participants": 2**16 - 1, "max_participants": 2**16 - 1,
         "layout": 255, "suite": 255, "max_attempts": 2**16 - 1, "enrol_until": 2**64 - 1,

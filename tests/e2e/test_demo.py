@@ -74,11 +74,14 @@ def _write(path: pathlib.Path, rows: list[list[object]], encoding: str = "utf-8"
         csv.writer(file, delimiter=separator).writerows(rows)
 
 
+def _row(site: str, index: int) -> list[object]:
+    return [site, index % 17 + 0.5 * (index % 3), 20 + (index * 7) % 50, ["no", "yes"][(index * 5) % 17 > 8]]
+
+
 def _rows(sites: dict[str, int]) -> list[list[object]]:
     rows: list[list[object]] = [["place", "size", "age", "ill"]]
     for site, count in sites.items():
-        for index in range(count):
-            rows.append([site, index % 17 + 0.5 * (index % 3), 20 + (index * 7) % 50, ["no", "yes"][(index * 5) % 17 > 8]])
+        rows.extend(_row(site, index) for index in range(count))
     return rows
 
 

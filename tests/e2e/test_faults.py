@@ -7,10 +7,10 @@ import threading
 import urllib.parse
 
 import pytest
+from tests.e2e import conftest
 
 from aicommons.cli import demonstration, scripts
 from aicommons.domain import errors, run
-from tests.e2e import conftest
 
 KILLS = 20
 
@@ -72,7 +72,8 @@ def test_node_that_never_returns_ends_the_run_at_its_last_agreed_state(tmp_path:
         current = stage.view()
         assert current.state is run.RunState.ENDED
         assert current.reason is run.Reason.PATIENCE_OVER
-        assert current.agreed is not None and current.agreed.rounds_done >= 2
+        assert current.agreed is not None
+        assert current.agreed.rounds_done >= 2
         assert sum(current.shares.values()) == 1_000_000
         for site in stage.sites[1:]:
             kept = site.journal()

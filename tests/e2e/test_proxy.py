@@ -12,11 +12,11 @@ from collections.abc import Iterator
 import pytest
 import trustme
 import urllib3
+from tests.e2e import conftest
 
 from aicommons import app
 from aicommons.cli import scripts
 from aicommons.domain import run
-from tests.e2e import conftest
 
 HOSTS = ("ledger.commons.test", "store.commons.test")
 HOP_BY_HOP = {"host", "connection", "transfer-encoding", "content-length"}

@@ -42,8 +42,8 @@ def fill(journal: journals.Journal) -> None:
     journal.keep_local(RUN, 1, b"local")
     journal.keep_built(RUN, SID, b"\x41" * 32, b"\x42" * 32)
     journal.keep_reveal(RUN, SID, REVEAL)
-    journal.keep_stored(RUN, b"\x51" * 32)
-    journal.keep_sent(RUN, b"\x51" * 32, 100)
+    journal.keep_stored(RUN, [b"\x51" * 32])
+    journal.keep_sent(RUN, 100)
     journal.keep_report(RUN, b"{}")
     journal.keep_refusal(RUN, (3, 1), 7, "box-does-not-open")
 

@@ -426,3 +426,20 @@ def test_words_have_one_width(three: Trained) -> None:
     spec = dataclasses.replace(three.current.spec, suite=9)
     changed = dataclasses.replace(three.with_run(spec=spec), run_id=encoding.run_id(spec))
     assert changed.verify().problem == "RunSpec, suite: there is no such suite (expected 1 to 4, got 9)"
+
+
+def test_a_quorum_that_names_another_state_is_named(three: Trained) -> None:
+    """Submits that are still coming in name the state too: a reader sees when a quorum's is not the one of the sums."""
+    last = (2, 0)
+    attempts = {at: seen for at, seen in three.current.attempts.items() if at <= last}
+    sid = b"\x07" * 32
+    submits = {member: three.signed(sent, sid=sid) for member, sent in attempts[last].submits.items()}
+    empty = {name: {} for name in ("commits", "reveals", "results")}
+    attempts[last] = dataclasses.replace(attempts[last], phase=run.Phase.OPEN, submits=submits, **empty)
+    agreed = dataclasses.replace(three.current.agreed, rounds_done=2, sid=sid, state_digest=bytes(32))
+    waiting = three.with_run(attempts=attempts, agreed=agreed, model=None, shares={}, state=run.RunState.RUNNING)
+    assert waiting.verify().verified
+    expected = (
+        "agreed state after 2 rounds: the session that a quorum named starts from another state (expected 07070707"
+    )
+    assert waiting.verify(three.reader()).problem.startswith(expected)

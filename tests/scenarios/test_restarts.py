@@ -68,23 +68,13 @@ class MortalLedger:
 class MortalStore:
     """A store as seen by a node that dies around every blob that it puts or erases."""
 
-    def __init__(self, inner: Any, deaths: Deaths, kind: str) -> None:
+    def __init__(self, inner: Any, deaths: Deaths) -> None:
         self._inner = inner
         self._deaths = deaths
-        self._kind = kind
 
     def put(self, data: bytes) -> bytes:
         """Die before and after the blob is kept."""
-        count = sum(1 for name in self._deaths.met if isinstance(name, tuple) and name[0] == self._kind)
-        # fresh randomness gives other bytes after a restart: the place in the sequence counts, not the bytes
-        name = (self._kind, ids.digest(data)) if self._kind == "put" else (self._kind, count // 1, len(data))
-        if self._kind == "own" and self._deaths.met.get(("own-total",), 0) >= 12:
-            return self._inner.put(data)
-        if self._kind == "own":
-            self._deaths.met[("own-total",)] = self._deaths.met.get(("own-total",), 0) + 1
-            self._deaths.met[name] = 0
-            raise Killed(name)
-        return self._deaths.around(name, lambda: self._inner.put(data))
+        return self._deaths.around(("put", ids.digest(data)), lambda: self._inner.put(data))
 
     def get(self, digest: bytes, limit: int) -> bytes:
         """As the store's."""
@@ -96,7 +86,7 @@ class MortalStore:
 
     def erase(self, digest: bytes) -> None:
         """Die before and after the blob is erased."""
-        self._deaths.around(("erase", self._kind, digest), lambda: self._inner.erase(digest))
+        self._deaths.around(("erase", digest), lambda: self._inner.erase(digest))
 
 
 class MortalJournal(journal.Journal):
@@ -159,7 +149,7 @@ class Mortal:
         self.agent = dataclasses.replace(
             fresh,
             ledger=MortalLedger(fresh.ledger, self.deaths),
-            store=MortalStore(commons.store, self.deaths, "put"),
+            store=MortalStore(commons.store, self.deaths),
         )
         return reconciler.Reconciler(self.agent)
 
@@ -241,11 +231,16 @@ def test_a_rolled_back_journal_destroys_its_key(stage, caplog: pytest.LogCapture
             agent = scene.nodes[scene.roster[1]].agent
             scene.nodes[scene.roster[1]] = reconciler.Reconciler(scene.restarted(restored(agent)))
 
+        def note(scene) -> None:
+            paused.append(scene.nodes[scene.roster[1]].agent.signing.is_retired(scene.run_id, agents.EPOCH))
+
+        paused: list[bool] = []
         current = scene.play(
-            stage.move(lambda view: view.round_index == 1 and view.current.phase >= run.Phase.FIXED, roll_back)
+            stage.move(lambda view: view.round_index == 1 and view.current.phase >= run.Phase.FIXED, roll_back),
+            stage.move(lambda view: view.state is run.RunState.PAUSED, note),
         )
         agent = scene.nodes[scene.roster[1]].agent
-        assert agent.signing.is_retired(scene.run_id, agents.EPOCH)
+        assert paused == [True]
         assert "rolled back" in caplog.text
         assert (current.state, current.reason) == (run.RunState.ENDED, run.Reason.PATIENCE_OVER)
         assert scene.roster[1] not in current.attempts[(1, 0)].reveals

@@ -61,22 +61,27 @@ class Client:
                 raise errors.LedgerMismatch("other code than deployed stands at this address", which=name)
 
     def poll(self) -> Sequence[events.Event]:
-        """Return the events since the last call, in ledger order; raises ``errors.LedgerUnreachable``."""
+        """Return the events since the last call, in ledger order.
+
+        Raises:
+            errors.LedgerUnreachable: nobody answered.
+            errors.LedgerMismatch: the answer is no list of logs.
+            errors.DecodeError: a log is not what its contract emits.
+        """
         query = {
             "fromBlock": hex(self._next_block),
             "toBlock": "latest",
             "address": [ids.format_id(address) for address in self._addresses],
         }
         head, found = self._batch([("eth_blockNumber", []), ("eth_getLogs", [query])])
-        decoded = []
-        for log in found:
-            name = self._addresses.get(ids.parse_address(log["address"]))
-            event = logs.decode(name, log) if name is not None else None
-            if event is not None:
-                decoded.append(event)
-        last = max([int(head, 16), *(int(log["blockNumber"], 16) for log in found)])
+        try:
+            names = [self._addresses.get(ids.parse_address(log["address"])) for log in found]
+            last = max([int(head, 16), *(int(log["blockNumber"], 16) for log in found)])
+        except (KeyError, TypeError, ValueError, AttributeError, errors.DecodeError) as err:
+            raise errors.LedgerMismatch("the ledger's answer is no list of logs") from err
+        told = [logs.decode(name, log) for name, log in zip(names, found, strict=True) if name is not None]
         self._next_block = max(self._next_block, last + 1)
-        return decoded
+        return [event for event in told if event is not None]
 
     def post(self, key: encoding.AttemptKey, message: messages.Message, signed: bytes) -> None:
         """Send a signed message of a run; see the port."""

@@ -18,8 +18,15 @@ def decode(contract: str, log: Mapping[str, Any]) -> events.Event | None:
     """Return the record of a JSON-RPC log of ``contract``, or ``None`` for an event that nobody reads.
 
     Raises:
-        errors.DecodeError: the log does not fit the contract's ABI.
+        errors.DecodeError: the log has not the form of one, or does not fit the contract's ABI.
     """
+    try:
+        return _decode(contract, log)
+    except (ValueError, KeyError, TypeError, StopIteration) as err:
+        raise errors.DecodeError("a log is malformed", which=contract, next_step="do not use this ledger") from err
+
+
+def _decode(contract: str, log: Mapping[str, Any]) -> events.Event | None:
     topics = [bytes.fromhex(topic[2:]) for topic in log["topics"]]
     entry = contracts.load(contract).events.get(topics[0]) if topics else None
     make = RECORDS.get((contract, entry.name)) if entry is not None else None

@@ -120,11 +120,11 @@ def batch_results(rpc: Rpc, calls: Sequence[tuple[str, Sequence[object]]]) -> li
     ]
     try:
         answers = json.loads(rpc.exchange(json.dumps(requests).encode()))
-    except ValueError as err:
+    except (ValueError, RecursionError) as err:
         raise errors.LedgerMismatch("the ledger's answer is not JSON") from err
     if not isinstance(answers, list) or len(answers) != len(requests):
         raise errors.LedgerMismatch("the ledger did not answer every call", expected=len(requests))
-    by_id = {answer.get("id"): answer for answer in answers if isinstance(answer, dict)}
+    by_id = {answer["id"]: answer for answer in answers if isinstance(answer, dict) and type(answer.get("id")) is int}
     return [_result(by_id.get(index)) for index in range(len(requests))]
 
 

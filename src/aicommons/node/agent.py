@@ -5,7 +5,7 @@ held against the operator's pin, Acks are checked, documents are fetched once, a
 """
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from aicommons.domain import documents, encoding, errors, events, ids, messages, run, signature
@@ -291,14 +291,13 @@ def first_state(run_id: ids.RunId, made: recipes.Recipe) -> journal.StateRecord:
     return journal.StateRecord(0, digest, data, is_finished=False)
 
 
-def send(agent: Agent, run_id: ids.RunId, digest: bytes, load: Callable[[], bytes]) -> None:
-    """Put a blob into the store, remember it for erasure, and count it if its bytes were sent.
+def send(agent: Agent, run_id: ids.RunId, blobs: Mapping[bytes, Callable[[], bytes]]) -> None:
+    """Put blobs (digest -> what loads it) into the store, remember them for erasure, and count what was sent.
 
     Bytes that are there already are claimed and not sent again: a blob stays until its last owner erases it.
     """
-    agent.journal.keep_stored(run_id, digest)
-    data = load()
-    if not agent.store.has(digest):
-        agent.journal.keep_sent(run_id, digest, len(data))
-    agent.store.put(data)
-
+    agent.journal.keep_stored(run_id, list(blobs))
+    before = agent.store.sent_bytes
+    for load in blobs.values():
+        agent.store.put(load())
+    agent.journal.keep_sent(run_id, agent.store.sent_bytes - before)

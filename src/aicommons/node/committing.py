@@ -221,12 +221,11 @@ def open_masks(agent: agents.Agent, duty: duties.Duty, current: views.RunView) -
         raise errors.JournalConflict("no masks of these inputs are in the journal", which=attempt.session.sid.hex()[:16])
     job = MaskSums(agent, attempt, inputs, epoch_key(agent, attempt))
     limit = attempt.session.blob_bytes + boxes.TAG_BYTES
-    for name in record.objects:
-        if name not in agent.held and not agent.own.has(name) and not agent.store.has(name):
-            for column in job.sums():
-                job.keep(column)
-        agents.send(agent, duty.run_id, name, functools.partial(fetch, agent, attempt, name, limit))
+    if any(name not in agent.held and not agent.own.has(name) for name in record.objects):
+        for column in job.sums():
+            job.keep(column)
     document = ids.digest(record.document)
-    agents.send(agent, duty.run_id, document, lambda: record.document)
+    blobs = {name: functools.partial(fetch, agent, attempt, name, limit) for name in record.objects}
+    agents.send(agent, duty.run_id, {**blobs, document: lambda: record.document})
     message = messages.Reveal(attempt.session.sid, agent.member_id, record.salt, record.mine, document)
     agent.ledger.post(attempt.key, message, agent.signing.sign(message))

@@ -48,8 +48,9 @@ def submit(agent: agents.Agent, duty: duties.Duty, current: views.RunView) -> No
         built = _build(agent, attempt, current.enrolled[agent.member_id].dataset_id)
         if built is None:
             return
-    for digest, limit in ((built[0], MOST_HEADER), (built[1], attempt.session.blob_bytes)):
-        agents.send(agent, duty.run_id, digest, functools.partial(_load, agent, digest, limit))
+    limits = (MOST_HEADER, attempt.session.blob_bytes)
+    blobs = {digest: functools.partial(_load, agent, digest, limit) for digest, limit in zip(built, limits, strict=True)}
+    agents.send(agent, duty.run_id, blobs)
     message = messages.Submit(sid, agent.member_id, built[0])
     agent.ledger.post(attempt.key, message, agent.signing.sign(message))
 

@@ -8,6 +8,7 @@ the duty handlers call it; the command line writes pins into it.
 import dataclasses
 import pathlib
 import sqlite3
+from collections.abc import Sequence
 
 from aicommons.domain import errors, ids
 
@@ -21,7 +22,8 @@ CREATE TABLE IF NOT EXISTS built(sid BLOB PRIMARY KEY, run BLOB NOT NULL, header
 CREATE TABLE IF NOT EXISTS local(run BLOB, position INTEGER, data BLOB NOT NULL, PRIMARY KEY(run, position));
 CREATE TABLE IF NOT EXISTS reveal(sid BLOB PRIMARY KEY, run BLOB NOT NULL, inputs BLOB NOT NULL, salt BLOB NOT NULL,
   mine BLOB NOT NULL, document BLOB NOT NULL, objects BLOB NOT NULL);
-CREATE TABLE IF NOT EXISTS stored(run BLOB, digest BLOB, sent INTEGER NOT NULL, PRIMARY KEY(run, digest));
+CREATE TABLE IF NOT EXISTS stored(run BLOB, digest BLOB, PRIMARY KEY(run, digest));
+CREATE TABLE IF NOT EXISTS sent(run BLOB PRIMARY KEY, bytes INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS report(run BLOB PRIMARY KEY, data BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS refusal(run BLOB, round INTEGER, attempt INTEGER, member INTEGER, reason TEXT NOT NULL,
   PRIMARY KEY(run, round, attempt));
@@ -234,18 +236,21 @@ class Journal:
         names = tuple(objects[at : at + 32] for at in range(0, len(objects), 32))
         return RevealRecord(input_digest, salt, mine, document, names)
 
-    def keep_stored(self, run_id: ids.RunId, digest: bytes) -> None:
-        """Record that this node leaves ``digest`` in the store; called before it is sent."""
-        self._write("INSERT OR IGNORE INTO stored VALUES(?, ?, 0)", (run_id, digest))
+    def keep_stored(self, run_id: ids.RunId, digests: Sequence[bytes]) -> None:
+        """Record that this node leaves ``digests`` in the store; called before they are sent."""
+        values = ", ".join(["(?, ?)"] * len(digests))
+        named = [part for digest in digests for part in (run_id, digest)]
+        self._write(f"INSERT OR IGNORE INTO stored VALUES {values}", tuple(named))
 
-    def keep_sent(self, run_id: ids.RunId, digest: bytes, size: int) -> None:
-        """Count the bytes of a blob that was sent, once."""
-        self._write("UPDATE stored SET sent = ? WHERE run = ? AND digest = ?", (size, run_id, digest))
+    def keep_sent(self, run_id: ids.RunId, count: int) -> None:
+        """Count bytes that were sent to the store."""
+        statement = "INSERT INTO sent VALUES(?, ?) ON CONFLICT(run) DO UPDATE SET bytes = bytes + excluded.bytes"
+        self._write(statement, (run_id, count))
 
     def bytes_sent(self, run_id: ids.RunId) -> int:
         """Return how many bytes of blobs this node sent to the store in a run."""
-        query = "SELECT coalesce(sum(sent), 0) FROM stored WHERE run = ?"
-        return int(self._db.execute(query, (run_id,)).fetchone()[0])
+        row = self._db.execute("SELECT bytes FROM sent WHERE run = ?", (run_id,)).fetchone()
+        return int(row[0]) if row is not None else 0
 
     def stored(self, run_id: ids.RunId) -> list[bytes]:
         """Return what this node left in the store for a run."""

@@ -49,6 +49,9 @@ class Signer(Protocol):
 class Store(Protocol):
     """Where bytes are kept by content; never trusted."""
 
+    sent_bytes: int
+    """Bytes of blobs that this process had to send, not counting what was there already."""
+
     def put(self, data: bytes | memoryview) -> bytes:
         """Keep ``data`` and return its SHA-256; raises ``errors.StoreRefused`` or ``errors.StoreUnreachable``."""
 

@@ -42,6 +42,7 @@ class DiskStore:
         self._max_bytes = max_bytes
         self._lock = threading.Lock()
         self._reserved = 0
+        self.sent_bytes = 0
         with _disk_errors(root):
             self._incoming.mkdir(mode=0o700, parents=True, exist_ok=True)
             if not self._blobs.is_dir():
@@ -58,6 +59,7 @@ class DiskStore:
         digest = ids.digest(data)
         if self.size(digest) == len(data):
             return digest
+        self.sent_bytes += len(data)
         with self.writer(len(data)) as writer:
             writer.write(data, hashed=False)
             writer.keep_as(digest)

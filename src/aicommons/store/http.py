@@ -44,6 +44,7 @@ class HttpStore:
             errors.InputError: not a URL, or a bad audience.
         """
         signing.check_audience(audience)
+        self.sent_bytes = 0
         self._audience = audience
         self._signer = signer
         self._clock = clock
@@ -61,6 +62,7 @@ class HttpStore:
         if len(data) >= ASK_FIRST and self._keeps_already(digest, headers):
             return digest
         headers["content-type"] = "application/octet-stream"
+        self.sent_bytes += len(data)
         reply = self._send("PUT", digest, headers=headers, body=data)
         if reply.status not in (200, 201):
             raise self._refusal(reply, digest)

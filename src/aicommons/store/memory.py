@@ -12,12 +12,15 @@ class MemoryStore:
 
     def __init__(self) -> None:
         self._blobs: dict[bytes, bytes] = {}
+        self.sent_bytes = 0
 
     def put(self, data: bytes | memoryview) -> ids.Digest:
         """Keep ``data`` and return its digest."""
         kept = bytes(data)
         digest = ids.digest(kept)
-        self._blobs[digest] = kept
+        if digest not in self._blobs:
+            self._blobs[digest] = kept
+            self.sent_bytes += len(kept)
         return digest
 
     def get(self, digest: bytes, limit: int) -> bytes:

@@ -1,0 +1,240 @@
+"""A ledger that lies to one node: the node refuses by name and reveals nothing; the others are not harmed."""
+
+import dataclasses
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import pytest
+
+from aicommons.domain import encoding, errors, events, ids, messages, run
+from aicommons.ledger import client
+from aicommons.node import reconciler
+
+VICTIM = 3
+"""Place on the roster of four."""
+Lie = Callable[[Any, events.Event], Iterable[events.Event]]
+"""The events that the node is shown in place of one."""
+
+
+class LyingLedger(client.Client):
+    """A ledger that shows a node other events than there are, and may keep its messages to itself."""
+
+    def __init__(self, scene: Any, signer: Any, lie: Lie, *, is_deaf: bool = False) -> None:
+        commons = scene.simulation.commons
+        super().__init__(commons._connection, commons.deployment, signer)
+        self.scene = scene
+        self.posted: list[messages.Message] = []
+        self.refused: list[str] = []
+        self._lie = lie
+        self._is_deaf = is_deaf
+        self._queue: list[events.Event] = []
+
+    def poll(self) -> Sequence[events.Event]:
+        """Show the lies."""
+        told = [*super().poll(), *self._queue]
+        self._queue = []
+        return [shown for event in told for shown in self._lie(self, event)]
+
+    def post(self, key: encoding.AttemptKey, message: messages.Message, signed: bytes) -> None:
+        """Record what the node says; a deaf ledger shows the node's Commit to the node alone."""
+        self.posted.append(message)
+        if not self._is_deaf or not isinstance(message, messages.Commit | messages.Reveal):
+            super().post(key, message, signed)
+        elif isinstance(message, messages.Commit):
+            rest = (message.set_digest, message.input_digest, message.masks, signed)
+            place = (key.run_id, message.member_id, key.round_index, key.attempt, message.sid)
+            self._queue.append(events.Committed(events.Position(10**6, 0, 0), *place, *rest))
+
+    def refuse(self, key: encoding.AttemptKey, member_id: ids.MemberId, accused: ids.MemberId, reason: str) -> None:
+        """Keep refusals to itself too: the others are to go on."""
+        self.refused.append(reason)
+
+
+def other_key(_: LyingLedger, event: events.Event) -> list[events.Event]:
+    """Show a roster with a key of the liar's own."""
+    if isinstance(event, events.RosterFixed):
+        return [dataclasses.replace(event, node_keys=(ids.Address(b"\x66" * 20), *event.node_keys[1:]))]
+    return [event]
+
+
+def fewer_members(_: LyingLedger, event: events.Event) -> list[events.Event]:
+    """Show a roster without its first member."""
+    if isinstance(event, events.RosterFixed):
+        return [dataclasses.replace(event, member_ids=event.member_ids[1:], node_keys=event.node_keys[1:])]
+    return [event]
+
+
+def set_without_the_first(ledger: LyingLedger, event: events.Event) -> list[events.Event]:
+    """Show from round 1 on a participant set without the first member."""
+    if isinstance(event, events.PhaseEntered) and event.round_index >= 1 and event.phase >= run.Phase.SUBMITTED:
+        return [dataclasses.replace(event, set_bits=event.set_bits & ~1)]
+    return [event]
+
+
+def set_of_two(_: LyingLedger, event: events.Event) -> list[events.Event]:
+    """Show a participant set of two."""
+    if isinstance(event, events.PhaseEntered) and event.phase >= run.Phase.SUBMITTED:
+        return [dataclasses.replace(event, set_bits=0b1001)]
+    return [event]
+
+
+def forged_exit(ledger: LyingLedger, event: events.Event) -> list[events.Event]:
+    """Show from round 1 on that the first member left, which it never signed, and a set without it."""
+    if isinstance(event, events.PhaseEntered) and event.round_index == 1 and event.phase is run.Phase.SUBMITTED:
+        first = ids.MemberId(ledger.scene.roster[0])
+        left = events.Exited(event.at, event.run_id, first, messages.ANY_ROUND, b"")
+        return [left, dataclasses.replace(event, set_bits=event.set_bits & ~1)]
+    return set_without_the_first(ledger, event)
+
+
+def other_header(_: LyingLedger, event: events.Event) -> list[events.Event]:
+    """Show another header digest in a Submit than its member signed."""
+    if isinstance(event, events.Submitted) and event.member_id != 5:
+        return [dataclasses.replace(event, header_digest=ids.Digest(b"\x66" * 32))]
+    return [event]
+
+
+def other_session(_: LyingLedger, event: events.Event) -> list[events.Event]:
+    """Show a Submit under another session."""
+    if isinstance(event, events.Submitted):
+        return [dataclasses.replace(event, sid=b"\x66" * 32)]
+    return [event]
+
+
+def other_point(_: LyingLedger, event: events.Event) -> list[events.Event]:
+    """Show another epoch point in an Ack than its member signed."""
+    return [dataclasses.replace(event, point=b"\x66" * 32)] if isinstance(event, events.Acked) else [event]
+
+
+def hidden_submit(ledger: LyingLedger, event: events.Event) -> list[events.Event]:
+    """Hide the first member's Submit."""
+    is_first = isinstance(event, events.Submitted) and event.member_id == ledger.scene.roster[0]
+    return [] if is_first else [event]
+
+
+def dropped_commits(ledger: LyingLedger, event: events.Event) -> list[events.Event]:
+    """Show the round as certified but hide the first two members' Commits."""
+    is_dropped = isinstance(event, events.Committed) and event.member_id in ledger.scene.roster[:2]
+    return [] if is_dropped else [event]
+
+
+def forged_commits(ledger: LyingLedger, event: events.Event) -> list[events.Event]:
+    """Hide the others' Commits and show unsigned ones in their place."""
+    if isinstance(event, events.Committed) and event.member_id != ledger.scene.roster[VICTIM]:
+        return [dataclasses.replace(event, signature=b"\x01" * 64 + b"\x1b")]
+    return [event]
+
+
+def second_set(ledger: LyingLedger, event: events.Event) -> list[events.Event]:
+    """A fork: show this node the set without the first member, its own Commit to it, and the others' bent to fit."""
+    if isinstance(event, events.PhaseEntered) and event.phase >= run.Phase.SUBMITTED:
+        return [dataclasses.replace(event, set_bits=event.set_bits & ~1)]
+    if isinstance(event, events.Committed) and event.member_id != ledger.scene.roster[VICTIM]:
+        own = [message for message in ledger.posted if isinstance(message, messages.Commit)]
+        if not own:
+            ledger._queue.append(event)
+            return []
+        bent = dataclasses.replace(event, set_digest=own[-1].set_digest, input_digest=own[-1].input_digest)
+        return [bent]
+    return [event]
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """A lie and what the node says to it."""
+
+    lie: Lie
+    """What is shown."""
+    said: str
+    """Words in the node's log, or the reason of its refusal."""
+    is_deaf: bool = False
+    """Whether the node's Commits and Reveals reach nobody."""
+    commits: bool = False
+    """Whether the node commits before it notices."""
+
+
+ROWS: dict[str, Row] = {
+    "another key in the roster": Row(other_key, "another roster than the operator confirmed"),
+    "a member missing from the roster": Row(fewer_members, "another roster than the operator confirmed"),
+    "another epoch point": Row(other_point, "an Ack is not signed"),
+    "a Submit nobody signed": Row(other_header, "submit-signature"),
+    "a Submit of another session": Row(other_session, "submit-session"),
+    "a Submit hidden": Row(hidden_submit, "submit-missing"),
+    "a set of two": Row(set_of_two, "set-too-small"),
+    "a second participant set": Row(set_without_the_first, "set-changed", commits=True),
+    "an exit that nobody signed": Row(forged_exit, "set-changed", commits=True),
+    "Commits dropped": Row(dropped_commits, "no certificate", commits=True),
+    "Commits that nobody signed": Row(forged_commits, "no certificate", commits=True),
+    "a fork with a second set": Row(second_set, "no certificate", is_deaf=True, commits=True),
+}
+
+
+@pytest.mark.parametrize("row", ROWS.values(), ids=ROWS.keys())
+def test_a_lie_reveals_nothing(stage, row: Row, caplog: pytest.LogCaptureFixture) -> None:
+    """The node names what is wrong and, in a round in which it was lied to, opens no masks."""
+    caplog.set_level("INFO", logger="aicommons.node")
+    with stage.scene(4) as scene:
+        victim = scene.roster[VICTIM]
+        agent = scene.nodes[victim].agent
+        ledger = LyingLedger(scene, agent.signing._signer, row.lie, is_deaf=row.is_deaf)
+        scene.nodes[victim] = reconciler.Reconciler(dataclasses.replace(agent, ledger=ledger))
+        scene.play(passes=60, must_end=False)  # the node waits for what never comes
+        reasons = {reason for _, reason in agent.journal.refusals(scene.run_id).values()}
+        assert row.said in reasons or row.said in caplog.text.replace("are no certificate", "no certificate")
+        lied_to = 1 if row.said == "set-changed" else 0
+        current = scene.simulation.view()
+        for place, attempt in current.attempts.items():
+            if place[0] >= lied_to:
+                assert victim not in attempt.reveals
+        honest = {message.sid for message in ledger.posted if isinstance(message, messages.Reveal)}
+        assert len(honest) <= lied_to
+        assert any(isinstance(message, messages.Commit) for message in ledger.posted) == row.commits
+        assert any(isinstance(m, messages.Ack) for m in ledger.posted) == (row.said != ROWS["another key in the roster"].said)
+
+
+def test_other_inputs_in_one_session(stage) -> None:
+    """A node that fixed masks of some inputs never opens them when the ledger shows other inputs in the same session."""
+    with stage.scene(4) as scene:
+        victim = scene.roster[VICTIM]
+
+        def change(scene) -> None:
+            """Forget the Commit, as if it was never sent, and show a smaller set."""
+            agent = scene.nodes[victim].agent
+            agent.signing._db.execute("DELETE FROM signed WHERE kind IN ('Commit', 'set')")
+
+            def lie(ledger: LyingLedger, event: events.Event) -> list[events.Event]:
+                if isinstance(event, events.Committed) and event.member_id == victim:
+                    return []
+                if isinstance(event, events.PhaseEntered) and event.phase >= run.Phase.SUBMITTED:
+                    return [dataclasses.replace(event, phase=run.Phase.SUBMITTED, set_bits=event.set_bits & ~1)]
+                return [event]
+
+            ledger = LyingLedger(scene, agent.signing._signer, lie, is_deaf=True)
+            scene.nodes[victim] = reconciler.Reconciler(dataclasses.replace(scene.restarted(agent), ledger=ledger))
+
+        when = stage.move(
+            lambda view: (0, 0) in view.attempts
+            and victim in view.attempts[(0, 0)].commits
+            and victim not in view.attempts[(0, 0)].reveals,
+            change,
+        )
+        scene.play(when, passes=40, must_end=False)
+        node = scene.nodes[victim]
+        assert {reason for _, reason in node.agent.journal.refusals(scene.run_id).values()} == {"inputs-changed"}
+        assert not any(isinstance(message, messages.Commit | messages.Reveal) for message in node.agent.ledger.posted)
+
+
+def test_an_unconfirmed_run_is_not_touched(stage) -> None:
+    """Without its operator's confirmation a node does nothing in a run."""
+    with stage.scene(3) as scene:
+        agent = scene.nodes[scene.roster[0]].agent
+        agent.journal._db.execute("DELETE FROM pin")
+        current = scene.play()
+        assert (current.state, current.reason) == (run.RunState.ABORTED, run.Reason.ACK_MISSING)
+        assert scene.roster[0] not in current.acks
+
+
+def test_a_second_pin_is_refused(stage) -> None:
+    """An operator cannot confirm another roster for a run that is confirmed."""
+    with stage.scene(3) as scene, pytest.raises(errors.JournalConflict):
+        scene.nodes[scene.roster[0]].agent.journal.pin(scene.run_id, b"\x66" * 32)

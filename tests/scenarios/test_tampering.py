@@ -1,0 +1,385 @@
+"""Participants that cheat: the attempt stops with the named reason, nothing is revealed in it, and the run goes on or ends."""
+
+import dataclasses
+import hashlib
+import os
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from aicommons.domain import encoding, errors, events, ids, messages, run, signature
+from aicommons.learning.secagg import group, header, masking, session, suite
+from aicommons.ledger import client
+from aicommons.node import agent as agents
+from aicommons.node import contributing, frames, reconciler, running
+
+Sent = tuple[bytes, bytes]
+"""Header and masked vector."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """What a cheat has at hand."""
+
+    agent: agents.Agent
+    """The cheat."""
+    attempt: agents.Attempt
+    """The attempt."""
+    honest: Sent
+    """What it would have sent."""
+
+
+class CheatingRunner(running.InlineRunner):
+    """Replaces what a contribution job returns, as long as it cheats."""
+
+    def __init__(self, change: Callable[[Case], Sent], rounds: range, attempts: range) -> None:
+        super().__init__()
+        self._change = change
+        self._rounds = rounds
+        self._attempts = attempts
+
+    def start(self, name: str, job: Callable[[], bytes], *, is_short: bool = False) -> None:
+        """Do the job and change what it sends."""
+        work = getattr(job, "__self__", None)
+        if isinstance(work, contributing.Contribution):
+            key = work.attempt.key
+            if key.round_index in self._rounds and key.attempt in self._attempts:
+                super().start(name, lambda: self._cheat(work, job()), is_short=is_short)
+                return
+        super().start(name, job, is_short=is_short)
+
+    def _cheat(self, work: contributing.Contribution, result: bytes) -> bytes:
+        head, masked, local = frames.split(result)
+        return frames.join([*self._change(Case(work.agent, work.attempt, (head, masked))), local])
+
+
+def flipped(data: bytes, place: int) -> bytes:
+    """Return ``data`` with one bit turned."""
+    changed = bytearray(data)
+    changed[place] ^= 1
+    return bytes(changed)
+
+
+def forged(
+    case: Case,
+    *,
+    commit: Callable[[header.Commitment, masking.Masked], header.Commitment] = lambda commitment, _: commitment,
+    in_session: Callable[[session.Session], session.Session] = lambda made: made,
+    send: Callable[[bytes], bytes] = lambda masked: masked,
+) -> Sent:
+    """Return a submission that is right but for one thing, with a proof that holds."""
+    made = in_session(case.attempt.session)
+    member = case.agent.member_id
+    vector = np.arange(made.words, dtype=made.suite.dtype)
+    seeds = tuple(os.urandom(32) for _ in made.layout.columns)
+    secret = group.reduce_wide(os.urandom(64))
+    masked = masking.mask(made, member, vector, seeds)
+    bytes_sent = send(bytes(suite.byte_view(masked.words)))
+    located = hashlib.sha256(bytes_sent).digest()
+    honest = header.Commitment(group.multiply_base(secret), masked.blob_root, located, masked.column_roots)
+    public = header.public_part(made, member, commit(honest, masked))
+    nonce = group.reduce_wide(os.urandom(64))
+    return header.build(made, member, public, secret=secret, nonce=nonce, seeds=seeds), bytes_sent
+
+
+def copied(case: Case) -> Sent:
+    """Return what another participant sent in this attempt."""
+    other = next(iter(case.attempt.seen.submits.values()))
+    head = case.agent.store.get(other.header_digest, 2**20)
+    parsed = header.parse(head, case.attempt.session, other.member_id)
+    return head, case.agent.store.get(parsed.commitment.blob_digest, 2**20)
+
+
+def wrong_root(commitment: header.Commitment, _: masking.Masked) -> header.Commitment:
+    """Commit to another key in the first column."""
+    return dataclasses.replace(commitment, column_roots=(b"\x01" * 32, *commitment.column_roots[1:]))
+
+
+def wrong_blob_root(commitment: header.Commitment, _: masking.Masked) -> header.Commitment:
+    """Commit to another vector than the one that is stored."""
+    return dataclasses.replace(commitment, blob_root=b"\x01" * 32)
+
+
+def small_order(commitment: header.Commitment, _: masking.Masked) -> header.Commitment:
+    """Name a one-time key of small order."""
+    return dataclasses.replace(
+        commitment, ephemeral=bytes.fromhex("c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a")
+    )
+
+
+FIRST, LAST = 0, -1
+CHEATS: dict[str, tuple[int, Callable[[Case], Sent], str]] = {
+    "a box that does not open": (
+        FIRST, lambda case: (flipped(case.honest[0], -1), case.honest[1]), "box-does-not-open",
+    ),
+    "a seed that is not the committed one": (FIRST, lambda case: forged(case, commit=wrong_root), "root-mismatch"),
+    "another vector than committed": (
+        FIRST, lambda case: forged(case, commit=wrong_blob_root), "blob-root-mismatch",
+    ),
+    "a vector changed after masking": (
+        FIRST, lambda case: forged(case, send=lambda masked: flipped(masked, 5)), "blob-root-mismatch",
+    ),
+    "a vector cut short": (FIRST, lambda case: forged(case, send=lambda masked: masked[:-4]), "blob-wrong-length"),
+    "an empty vector": (FIRST, lambda case: forged(case, send=lambda _: b""), "blob-wrong-length"),
+    "a proof that proves nothing": (
+        FIRST, lambda case: (flipped(case.honest[0], 16 + 32 * (4 + 3) + 40), case.honest[1]), "proof-invalid",
+    ),
+    "a one-time key of small order": (FIRST, lambda case: forged(case, commit=small_order), "point-invalid"),
+    "another participant's header": (LAST, copied, "header-wrong-context"),
+    "a header for another session": (
+        FIRST,
+        lambda case: forged(case, in_session=lambda made: dataclasses.replace(made, sid=b"\x01" * 32)),
+        "header-wrong-context",
+    ),
+    "a header of another version": (
+        FIRST, lambda case: (flipped(case.honest[0], 0), case.honest[1]), "header-wrong-version",
+    ),
+    "a header with other word counts": (
+        FIRST, lambda case: (flipped(case.honest[0], 8), case.honest[1]), "header-wrong-words",
+    ),
+    "a header cut short": (FIRST, lambda case: (case.honest[0][:-1], case.honest[1]), "header-wrong-length"),
+    "an empty header": (FIRST, lambda case: (b"", case.honest[1]), "header-wrong-length"),
+}  # fmt: skip
+
+
+def cheat(scene: Any, index: int, change: Callable[[Case], Sent], *, rounds: range, attempts: range) -> int:
+    """Let the node at this place cheat; return its member id."""
+    member = scene.roster[index]
+    scene.change(scene.roster.index(member), runner=CheatingRunner(change, rounds, attempts))
+    agent = scene.nodes[member].agent
+    brazen = BrazenLedger(agent.ledger, agent.signing._signer)
+    scene.nodes[member] = reconciler.Reconciler(dataclasses.replace(agent, ledger=brazen))
+    return member
+
+
+class BrazenLedger(client.Client):
+    """A client of a cheat, which does not tell on itself."""
+
+    def __init__(self, honest: client.Client, signer: Any) -> None:
+        super().__init__(honest._rpc, honest._deployment, signer)
+
+    def refuse(self, key: encoding.AttemptKey, member_id: ids.MemberId, accused: ids.MemberId, reason: str) -> None:
+        """Say nothing."""
+
+
+def check_stopped(current: Any, place: tuple[int, int], reason: str, accused: int) -> None:
+    """Check that an attempt was stopped by name and that nothing was revealed in it."""
+    attempt = current.attempts[place]
+    assert attempt.stopped is not None
+    assert attempt.stopped.reason.rstrip(b"\0").decode() == reason
+    assert attempt.stopped.accused_id == accused
+    assert attempt.stopped.member_id != accused
+    assert not attempt.reveals
+
+
+@pytest.mark.parametrize(("index", "change", "reason"), CHEATS.values(), ids=CHEATS.keys())
+def test_a_cheat_is_named(stage, index: int, change: Callable[[Case], Sent], reason: str) -> None:
+    """The attempt stops with the reason and the cheat's name, nothing is revealed, and an honest retry completes."""
+    with stage.scene(3) as scene:
+        member = cheat(scene, index, change, rounds=range(1), attempts=range(1))
+        current = scene.play()
+        check_stopped(current, (0, 0), reason, member)
+        assert current.state is run.RunState.COMPLETED
+        assert (0, 1) in current.attempts
+        assert len({tuple(digests) for digests in scene.states().values()}) == 1
+        refused = [node.agent.journal.refusals(scene.run_id) for node in scene.nodes.values()]
+        assert {(0, 0): (member, reason)} in refused
+
+
+@pytest.mark.parametrize(
+    ("rounds", "state", "agreed"),
+    [(range(1), run.RunState.ABORTED, 0), (range(1, 2), run.RunState.ENDED, 1), (range(2, 3), run.RunState.ENDED, 2)],
+    ids=["in the first round", "in the second", "in the last"],
+)
+def test_who_never_stops_cheating_ends_the_run(
+    stage, rounds: range, state: run.RunState, agreed: int
+) -> None:
+    """After as many attempts as the terms allow the run ends at its last agreed state; no attempt revealed anything."""
+    with stage.scene(3) as scene:
+        _, change, reason = CHEATS["a box that does not open"]
+        member = cheat(scene, 0, change, rounds=rounds, attempts=range(9))
+        current = scene.play()
+        assert (current.state, current.reason) == (state, run.Reason.TOO_MANY_ATTEMPTS)
+        for attempt in range(2):
+            check_stopped(current, (rounds[0], attempt), reason, member)
+        assert (current.model is None) == (agreed == 0)
+        assert current.agreed.rounds_done == agreed
+
+
+def test_a_withheld_vector_is_waited_for(stage) -> None:
+    """A vector that nobody can fetch stops nothing by name; the attempts time out and nothing is revealed."""
+    with stage.scene(3) as scene:
+        cheat(
+            scene, 0, lambda case: (case.honest[0], flipped(case.honest[1], 0)), rounds=range(1), attempts=range(9)
+        )
+        current = scene.play()
+        assert current.state is run.RunState.ABORTED
+        assert current.reason is run.Reason.TOO_MANY_ATTEMPTS
+        assert not any(attempt.commits or attempt.reveals for attempt in current.attempts.values())
+
+
+def test_a_stopped_attempt_leaves_nothing_behind(stage) -> None:
+    """When the retention time is over, nothing of a stopped attempt is left in the store or at the nodes."""
+    with stage.scene(3) as scene:
+        _, change, _ = CHEATS["a box that does not open"]
+        cheat(scene, 0, change, rounds=range(1), attempts=range(1))
+        current = scene.play()
+        commons = scene.simulation.commons
+        headers = [sent.header_digest for each in current.attempts.values() for sent in each.submits.values()]
+        assert len(headers) == 12
+        assert all(commons.store.has(digest) for digest in headers)
+        assert any(node.agent.own._blobs for node in scene.nodes.values())
+        commons.clock.advance(1_000)
+        scene.play()
+        assert not any(commons.store.has(digest) for digest in headers)
+        assert [node.agent.own._blobs for node in scene.nodes.values()] == [{}, {}, {}]
+
+
+class Forger:
+    """Speaks with a member's node key what its node would never say."""
+
+    def __init__(self, scene: Any, index: int) -> None:
+        self.agent = scene.nodes[scene.roster[index]].agent
+        self.member = ids.MemberId(scene.roster[index])
+        self.client = scene.simulation.commons.connect(self.agent.signing._signer)
+        self.run_id = scene.run_id
+
+    def say(self, key: tuple[int, int], message: messages.Message) -> None:
+        """Sign and post a message."""
+        digest = encoding.message_digest(self.client.place, message)
+        self.client.post(
+            encoding.AttemptKey(self.run_id, *key), message, self.agent.signing._signer.sign_digest(digest)
+        )
+
+
+def sent(view: Any, kind: str, member: int, place: tuple[int, int] = (0, 0)) -> Any:
+    """Return a message of a member as the ledger recorded it."""
+    return getattr(view.attempts[place], kind)[member]
+
+
+def replay(forger: Forger, view: Any, kind: str, key: tuple[int, int]) -> None:
+    """Post a recorded message again, under another round or attempt."""
+    event = sent(view, kind, forger.member)
+    made = {
+        "submits": lambda: messages.Submit(event.sid, forger.member, event.header_digest),
+        "commits": lambda: messages.Commit(
+            event.sid, forger.member, event.set_digest, event.input_digest, event.masks
+        ),
+        "reveals": lambda: messages.Reveal(event.sid, forger.member, event.salt, event.mine, event.document),
+    }[kind]()
+    forger.client.post(encoding.AttemptKey(forger.run_id, *key), made, event.signature)
+
+
+REFUSED: dict[str, tuple[Callable[[Forger, Any], None], str]] = {
+    "a stale Submit": (lambda forger, view: replay(forger, view, "submits", (0, 0)), "TrainingRunsWrongPhase"),
+    "a stale Commit": (lambda forger, view: replay(forger, view, "commits", (0, 0)), "TrainingRunsWrongPhase"),
+    "a Commit replayed into this round": (
+        lambda forger, view: replay(forger, view, "commits", (1, 0)), "TrainingRunsDigestMismatch",
+    ),
+    "a Reveal replayed into this round": (
+        lambda forger, view: replay(forger, view, "reveals", (1, 0)), "TrainingRuns",
+    ),
+    "a Submit of a later round": (
+        lambda forger, view: replay(forger, view, "submits", (2, 0)), "TrainingRunsWrongPhase",
+    ),
+    "a Submit after the phase is over": (
+        lambda forger, view: replay(forger, view, "submits", (1, 0)), "TrainingRunsWrongPhase",
+    ),
+    "a Commit to another set": (
+        lambda forger, view: forger.say(
+            (1, 0),
+            messages.Commit(sent(view, "submits", forger.member, (1, 0)).sid, forger.member, bytes(32), bytes(32), bytes(32)),
+        ),
+        "TrainingRunsDigestMismatch",
+    ),
+    "a Result before its time": (
+        lambda forger, view: forger.say(
+            (1, 0), messages.Result(sent(view, "submits", forger.member, (1, 0)).sid, forger.member, bytes(32), bytes(32))
+        ),
+        "TrainingRunsWrongPhase",
+    ),
+    "another member's Commit": (
+        lambda forger, view: forger.say(
+            (1, 0), messages.Commit(bytes(32), ids.MemberId(forger.member + 1), bytes(32), bytes(32), bytes(32))
+        ),
+        "TrainingRuns",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("act", "error"), REFUSED.values(), ids=REFUSED.keys())
+def test_stale_and_forged_messages_are_refused(stage, act: Callable[[Forger, Any], None], error: str) -> None:
+    """The ledger refuses a message out of its session by the contract's error, and the run completes untouched."""
+    with stage.scene(3) as scene:
+        caught: list[errors.LedgerRefused] = []
+
+        def speak(scene) -> None:
+            with pytest.raises(errors.LedgerRefused) as refused:
+                act(Forger(scene, 0), scene.simulation.view())
+            caught.append(refused.value)
+
+        when = stage.move(
+            lambda view: view.round_index == 1 and view.current.phase is run.Phase.SUBMITTED, speak
+        )
+        current = scene.play(when)
+        assert caught[0].error.startswith(error)
+        assert current.state is run.RunState.COMPLETED
+        assert len({tuple(digests) for digests in scene.states().values()}) == 1
+
+
+def test_a_replayed_vote_does_not_shut_its_member_out(stage) -> None:
+    """A member's old Submit posted by a stranger in a new round is voided, and the member's own still counts."""
+    with stage.scene(5) as scene:
+        victim = scene.roster[4]
+
+        def repeat(scene) -> None:
+            old = sent(scene.simulation.view(), "submits", victim)
+            stranger = scene.simulation.commons.registrar._registry
+            message = messages.Submit(old.sid, ids.MemberId(victim), old.header_digest)
+            stranger.post(encoding.AttemptKey(scene.run_id, 1, 0), message, old.signature)
+
+        current = scene.play(
+            stage.move(lambda view: view.unmasked(0) is not None, repeat)
+        )
+        assert current.state is run.RunState.COMPLETED
+        assert victim in current.members_of(current.attempts[(1, 0)].set_bits)
+        assert len({tuple(digests) for digests in scene.states().values()}) == 1
+
+
+def test_a_node_with_another_state_does_not_speak(stage, caplog: pytest.LogCaptureFixture) -> None:
+    """A node whose state differs from the agreed one sends nothing: its masked vector would be in no set."""
+    with stage.scene(5) as scene:
+        odd = scene.roster[4]
+
+        def derail(scene) -> None:
+            kept = scene.nodes[odd].agent.journal
+            kept._db.execute("UPDATE state SET digest = ? WHERE position = 1", (b"\x66" * 32,))
+            scene.change(4)
+            scene.leave(4)
+
+        def rejoin(scene) -> None:
+            scene.come_back(4)
+
+        current = scene.play(
+            stage.move(lambda view: scene.nodes[odd].agent.journal.state_index(scene.run_id) == (1, False), derail),
+            stage.move(lambda view: view.state is run.RunState.PAUSED, rejoin),
+        )
+        assert "is not the one that was agreed" in caplog.text
+        assert odd not in current.attempts[(1, 0)].submits
+        assert (current.state, current.agreed.rounds_done) == (run.RunState.ENDED, 1)
+
+
+def test_votes_are_on_the_ledger_with_their_signatures(stage) -> None:
+    """Every message of a run can be held against the roster from the ledger's events alone."""
+    with stage.scene(3) as scene:
+        current = scene.play()
+        keys = dict(zip(current.roster.member_ids, current.roster.node_keys, strict=True))
+        place = scene.simulation.commons.registrar._registry.place
+        for attempt in current.attempts.values():
+            for event in attempt.submits.values():
+                assert isinstance(event, events.Submitted)
+                message = messages.Submit(event.sid, event.member_id, event.header_digest)
+                digest = encoding.message_digest(place, message)
+                assert signature.is_signed_by(digest, event.signature, keys[event.member_id])
