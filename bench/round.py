@@ -201,7 +201,9 @@ def show(rows: list[dict[str, object]], *, as_json: bool) -> None:
         for each in rows:
             print(json.dumps(each))
         return
-    print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}; median seconds per round\n")
+    print(
+        f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}; median seconds per round\n"
+    )
     floor = {each["nodes"]: each["s_per_round"] for each in rows if each["peer"] == "plain"}
     print("| what | mode | nodes | s/round | to plain NumPy | wall s | MB | accuracy | masked |")
     print("|---|---|---|---|---|---|---|---|---|")

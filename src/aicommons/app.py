@@ -116,6 +116,10 @@ class Home:
             return {}
         return {int(key): value for key, value in json.loads(self.datasets_file.read_text()).items()}
 
+    def dataset_paths(self) -> dict[int, pathlib.Path]:
+        """Return dataset id -> its file."""
+        return {dataset_id: pathlib.Path(known["path"]) for dataset_id, known in self.datasets().items()}
+
     def keep_dataset(self, dataset_id: int, path: pathlib.Path, title: str) -> None:
         """Remember which file a dataset is."""
         known = {str(key): value for key, value in self.datasets().items()}
@@ -266,9 +270,7 @@ def _transport(url: str, settings: Settings) -> Any:
     from aicommons.store import transport
 
     ca_file = pathlib.Path(settings.ca_file) if settings.ca_file is not None else None
-    return transport.Transport(
-        url, settings=transport.Settings(ca_file=ca_file), unreachable=errors.LedgerUnreachable
-    )
+    return transport.Transport(url, settings=transport.Settings(ca_file=ca_file), unreachable=errors.LedgerUnreachable)
 
 
 class StoreSigner:
@@ -322,7 +324,7 @@ def reader_secret(signer: Any) -> bytes:
 
 def build_agent(home: Home, signer: Any, member_id: ids.MemberId) -> Any:
     """Return the home's node with its real adapters; opens the journal, so only one process may do it at a time."""
-    from aicommons.node import agent, journal, running, signing
+    from aicommons.node import agent, journal, running, signing, tables
     from aicommons.store import disk
 
     ledger = connect(home, signer)
@@ -332,7 +334,7 @@ def build_agent(home: Home, signer: Any, member_id: ids.MemberId) -> Any:
         ledger=ledger,
         store=open_store(home, signer),
         own=disk.DiskStore(folder / "blobs"),
-        data=TableData(home),
+        data=tables.OwnerTables(home.dataset_paths, folder / "prepared"),
         runner=running.ProcessRunner(folder / "work"),
         clock=SystemClock(),
         draw=os.urandom,
@@ -349,103 +351,3 @@ def configure_logging(level: str, path: pathlib.Path | None = None) -> None:
         filename=None if path is None else str(path),
         force=True,
     )
-
-
-class TableData:
-    """The owner's tables by dataset id, prepared once per run and mapped into memory. Implements the node's data port."""
-
-    def __init__(self, home: Home) -> None:
-        self._home = home
-
-    def rows(self, dataset_id: int, terms: Any) -> Any:
-        """Return training and held-out rows as a plan wants them.
-
-        Raises:
-            errors.InputError: this home does not know the dataset.
-            errors.TableError: the table does not fit the plan.
-        """
-        from aicommons.data import prepared, reading
-
-        known = self._home.datasets().get(dataset_id)
-        if known is None:
-            raise errors.InputError(
-                "this home does not know the dataset's file",
-                which=f"dataset {dataset_id}",
-                next_step="publish it from this home (`commons dataset publish`)",
-            )
-        specs = column_specs(terms.recipe.schema, terms.plan.group)
-        checks = reading.Checks(min_rows=terms.terms.minimum_cohort)
-        folder = self._home.path / "node" / "prepared" / str(dataset_id)
-        return split_rows(prepared.prepare(pathlib.Path(known["path"]), specs, folder, checks=checks), terms.plan)
-
-    def forget(self, run_id: ids.RunId) -> None:
-        """Erase all prepared tables; a run under way prepares its own again."""
-        from aicommons.data import prepared
-
-        del run_id
-        prepared.erase(self._home.path / "node" / "prepared")
-
-
-def column_specs(plan_schema: Any, group: str | None) -> tuple[Any, ...]:
-    """Return what a plan's schema expects of a table's columns, in the order of its features, target last."""
-    from aicommons.data import columns
-    from aicommons.learning import schema
-
-    specs = [
-        columns.ColumnSpec(feature.name, columns.Kind.CATEGORY, levels=feature.levels or ())
-        if feature.kind is schema.Kind.CATEGORY
-        else columns.ColumnSpec(feature.name, columns.Kind.NUMERIC, lo=feature.lo, hi=feature.hi)
-        for feature in plan_schema.features
-    ]
-    target = plan_schema.target
-    role = columns.Role.TARGET
-    if target.task is schema.Task.GAUSSIAN:
-        specs.append(columns.ColumnSpec(target.name, columns.Kind.NUMERIC, lo=target.lo, hi=target.hi, role=role))
-    else:
-        specs.append(columns.ColumnSpec(target.name, columns.Kind.CATEGORY, levels=target.classes, role=role))
-    if group is not None:
-        specs.append(columns.ColumnSpec(group, columns.Kind.CATEGORY, role=columns.Role.GROUP))
-    return tuple(specs)
-
-
-def plan_schema(specs: Any) -> Any:
-    """Return the schema that asks for the columns of ``specs``; the reverse of ``column_specs``."""
-    from aicommons.data import columns
-    from aicommons.learning import schema
-
-    features = []
-    target = None
-    for spec in specs:
-        if spec.role is columns.Role.TARGET:
-            target = _target(spec)
-        elif spec.role is columns.Role.FEATURE and spec.kind is columns.Kind.CATEGORY:
-            features.append(schema.category(spec.name, spec.levels))
-        elif spec.role is columns.Role.FEATURE:
-            features.append(schema.numeric(spec.name, spec.lo, spec.hi))
-    if target is None:
-        raise errors.InputError("no column is the target", which="target")
-    return schema.Schema(tuple(features), target)
-
-
-def _target(spec: Any) -> Any:
-    from aicommons.data import columns
-    from aicommons.learning import schema
-
-    if spec.kind is columns.Kind.NUMERIC:
-        return schema.Target(schema.Task.GAUSSIAN, spec.name, lo=spec.lo, hi=spec.hi)
-    task = schema.Task.BINOMIAL if len(spec.levels) == 2 else schema.Task.MULTINOMIAL
-    return schema.Target(task, spec.name, classes=spec.levels)
-
-
-def split_rows(table: Any, plan: Any) -> Any:
-    """Return a site's training and held-out rows by the plan's split: whole groups where it names a group column."""
-    from aicommons.learning import recipe, schema, splitting
-
-    share = plan.held_out_percent / 100
-    if table.groups is not None:
-        held = splitting.by_groups(table.groups, seed=plan.split_seed, share=share)
-    else:
-        classes = None if plan.recipe["schema"]["target"]["task"] == "gaussian" else table.target
-        held = splitting.by_rows(classes, len(table.target), seed=plan.split_seed, share=share)
-    train = schema.Table(table.features[~held], table.target[~held])
-    return recipe.Rows(train, schema.Table(table.features[held], table.target[held]))

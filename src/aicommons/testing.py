@@ -132,7 +132,12 @@ class Commons:
         owner, node_key = wallet.Wallet(os.urandom(32)), wallet.Wallet(os.urandom(32))
         registry = self.connect(owner)
         desk = office.Desk(registry, self.store)
-        desk.apply(node_key.address, encoding.keccak(name.encode()), encoding.keccak(os.urandom(8)), encoding.keccak(b"profile"))
+        desk.apply(
+            node_key.address,
+            encoding.keccak(name.encode()),
+            encoding.keccak(os.urandom(8)),
+            encoding.keccak(b"profile"),
+        )
         member_id = self.registrar.admit(owner.address)
         if member_id is None:
             raise errors.LedgerRefused("the member was not admitted", which=name)
@@ -141,9 +146,7 @@ class Commons:
         self.members.append(member)
         return member
 
-    def _agent(
-        self, name: str, node_key: wallet.Wallet, member_id: ids.MemberId, data: agents.Data
-    ) -> agents.Agent:
+    def _agent(self, name: str, node_key: wallet.Wallet, member_id: ids.MemberId, data: agents.Data) -> agents.Agent:
         ledger = self.connect(node_key)
         folder = self.folder / name
         return agents.Agent(
@@ -272,9 +275,7 @@ def _prepare(commons: Commons, sites: Sequence[recipes.Rows], plan: recipes.Reci
     return Simulation(commons, run_id, plan, nodes)
 
 
-def _enrol(
-    owner: Member, run_id: ids.RunId, rows: recipes.Rows, *, until: int, absence: run.Absence
-) -> None:
+def _enrol(owner: Member, run_id: ids.RunId, rows: recipes.Rows, *, until: int, absence: run.Absence) -> None:
     card = documents.DatasetCard("A table", "a site", 10, {}, "LicenseRef-private", 10, "none")
     dataset_id = owner.desk.publish_dataset(card)
     owner.data.tables[dataset_id] = rows

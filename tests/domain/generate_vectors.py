@@ -94,9 +94,7 @@ def digest_row(
     headers = [word(f"header {member}") for member in members]
     roster = encoding.roster_digest(ids.RunId(run_id), members, [ids.Address(key) for key in keys])
     committee = encoding.committee_digest(roster, 0, layout, points)
-    sid = encoding.session_id(
-        PLACE, encoding.AttemptKey(ids.RunId(run_id), round_index, attempt), state, committee
-    )
+    sid = encoding.session_id(PLACE, encoding.AttemptKey(ids.RunId(run_id), round_index, attempt), state, committee)
     return {
         "name": name,
         "chain_id": PLACE.chain_id,

@@ -52,9 +52,7 @@ def test_twenty_kills_change_nothing_but_the_time(tmp_path: pathlib.Path) -> Non
         headers = [sent for attempt in current.attempts.values() for sent in attempt.submits.values()]
         assert len({(sent.sid, sent.member_id) for sent in headers}) == len(headers)
         assert len({sent.header_digest for sent in headers}) == len(headers)
-        verdict = stage.processes.call(
-            stage.problem_owner.home.path, "run", "verify", "0x" + stage.run_id.hex()
-        )
+        verdict = stage.processes.call(stage.problem_owner.home.path, "run", "verify", "0x" + stage.run_id.hex())
         assert verdict["verified"], verdict["problem"]
 
 
@@ -81,4 +79,3 @@ def test_node_that_never_returns_ends_the_run_at_its_last_agreed_state(tmp_path:
             state = kept.state(stage.run_id, current.agreed.rounds_done)
             assert state is not None
             kept.close()
-

@@ -20,7 +20,7 @@ SID, OTHER_SID = b"\x05" * 32, b"\x06" * 32
 SECRET = b"\x5a\xa5" * 16
 
 
-class Dying(Exception):  # noqa: N818
+class Dying(Exception):
     """The process is killed."""
 
 

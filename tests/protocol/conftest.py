@@ -43,7 +43,9 @@ def _spec(**changed: object) -> run.RunSpec:
 def run_of() -> Callable[..., views.RunView]:
     """Make a run of members 2, 4, 6 whose deadline lies far ahead, with parts of it changed."""
 
-    def make(*, attempts: dict[views.AttemptPlace, views.AttemptView] | None = None, **changed: object) -> views.RunView:
+    def make(
+        *, attempts: dict[views.AttemptPlace, views.AttemptView] | None = None, **changed: object
+    ) -> views.RunView:
         at = events.Position(1, 0, 10)
         roster = events.RosterFixed(at, RUN, b"\x09" * 32, (2, 4, 6), (ids.Address(bytes(20)),) * 3, 1, 1, 3)
         usual = views.RunView(_spec(), at, state=run.RunState.RUNNING, roster=roster, deadline=2_000, changed_at=10)

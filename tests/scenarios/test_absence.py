@@ -1,11 +1,14 @@
 """Silent nodes: who is left out, when a run pauses, and at which state it ends; nobody's work is lost."""
 
 import dataclasses
+import itertools
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from aicommons.domain import documents, run
+from aicommons.node import agent as agents
 from aicommons.protocol import view as views
 
 Phase, State, Reason, Absence = run.Phase, run.RunState, run.Reason, run.Absence
@@ -27,6 +30,23 @@ def in_state(state: State) -> When:
     return lambda view: view.state is state
 
 
+def columns(scene: Any) -> tuple[tuple[int, ...], ...]:
+    """Return the places on the roster that hold each column."""
+    agent = scene.nodes[scene.roster[0]].agent
+    return agents.attempt_of(agent, scene.run_id, scene.simulation.view(), (0, 0)).session.layout.columns
+
+
+def one_of_two_pairs(scene: Any) -> tuple[int, ...]:
+    """Return a holder of each of two columns."""
+    first, second, *_ = columns(scene)
+    return first[0], second[1]
+
+
+def a_whole_pair(scene: Any) -> tuple[int, ...]:
+    """Return both holders of a column."""
+    return columns(scene)[0]
+
+
 def commits(count: int) -> When:
     """Return whether round 1 has that many Commits."""
     return lambda view: len(view.attempts.get((1, 0), views.AttemptView()).commits) >= count
@@ -38,8 +58,8 @@ class Row:
 
     members: int
     """Size of the roster."""
-    gone: tuple[int, ...]
-    """Places on the roster of the nodes that go silent."""
+    gone: tuple[int, ...] | Callable[[Any], tuple[int, ...]]
+    """Places on the roster of the nodes that go silent, or how they follow from who holds which column."""
     when: When
     """When they go."""
     back: When | None = None
@@ -68,7 +88,10 @@ ROWS: dict[str, Row] = {
     # before the first Commit the set may still change
     "one of five never submits": Row(5, (4,), OPEN_0, participants=4),
     "the first of five never submits": Row(5, (0,), OPEN_0, participants=4),
-    "two of eight never submit": Row(8, (1, 6), OPEN_0, participants=6),
+    "two of eight never submit": Row(8, one_of_two_pairs, OPEN_0, participants=6),
+    "a pair of eight never submits: nobody holds its column": Row(
+        8, a_whole_pair, OPEN_0, states=FAILED, reason=Reason.PATIENCE_OVER, rounds=None
+    ),
     "one of three never submits": Row(3, (2,), OPEN_0, states=FAILED, reason=Reason.PATIENCE_OVER, rounds=None),
     "two of five never submit": Row(5, (3, 4), OPEN_0, states=FAILED, reason=Reason.PATIENCE_OVER, rounds=None),
     "one of three submits late": Row(3, (2,), OPEN_0, in_state(State.PAUSED), states=RESUMED),
@@ -122,10 +145,16 @@ ROWS: dict[str, Row] = {
 def played(stage, row: Row):
     """Yield the scene after the row was played, with the run as it ended."""
     with stage.scene(row.members, absence=row.policies) as scene:
-        moves = [stage.move(row.when, lambda scene: scene.leave(*row.gone))]
+        gone: list[int] = []
+
+        def go(scene: Any) -> None:
+            gone.extend(row.gone(scene) if callable(row.gone) else row.gone)
+            scene.leave(*gone)
+
+        moves = [stage.move(row.when, go)]
         if row.back is not None:
             moves.append(
-                stage.move(lambda view: bool(scene.gone) and row.back(view), lambda scene: scene.come_back(*row.gone))
+                stage.move(lambda view: bool(scene.gone) and row.back(view), lambda scene: scene.come_back(*gone))
             )
         yield scene, scene.play(*moves)
 
@@ -159,14 +188,14 @@ def check_record(scene, current: views.RunView, row: Row) -> None:
 def check_sets(scene, current: views.RunView, row: Row) -> None:
     """Participants never come back into a set, and no two sets of a run differ but by exits."""
     revealed = [attempt.set_bits for place, attempt in sorted(current.attempts.items()) if attempt.reveals]
-    for before, after in zip(revealed, revealed[1:], strict=False):
+    for before, after in itertools.pairwise(revealed):
         left = set(current.members_of(before & ~after))
         assert before & after == after
         assert left <= set(current.exits)
     if row.participants is not None:
         assert len(current.members_of(revealed[-1])) == row.participants
         assert len(current.model.sources) == row.participants
-        assert not {scene.roster[index] for index in row.gone} & set(current.members_of(revealed[-1]))
+        assert not set(scene.gone) & set(current.members_of(revealed[-1]))
     elif revealed:
         assert len(current.members_of(revealed[-1])) == row.members
 
@@ -219,9 +248,7 @@ def test_revoked_before_the_first_commit(stage) -> None:
         def revoke(scene) -> None:
             site = scene.member(2)
             (consent,) = [
-                each.consent_id
-                for each in site.desk.view().consents.values()
-                if each.holder == site.member_id
+                each.consent_id for each in site.desk.view().consents.values() if each.holder == site.member_id
             ]
             site.desk.revoke_consent(consent)
 

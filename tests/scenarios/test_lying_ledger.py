@@ -189,7 +189,9 @@ def test_a_lie_reveals_nothing(stage, row: Row, caplog: pytest.LogCaptureFixture
         honest = {message.sid for message in ledger.posted if isinstance(message, messages.Reveal)}
         assert len(honest) <= lied_to
         assert any(isinstance(message, messages.Commit) for message in ledger.posted) == row.commits
-        assert any(isinstance(m, messages.Ack) for m in ledger.posted) == (row.said != ROWS["another key in the roster"].said)
+        assert any(isinstance(m, messages.Ack) for m in ledger.posted) == (
+            row.said != ROWS["another key in the roster"].said
+        )
 
 
 def test_other_inputs_in_one_session(stage) -> None:
@@ -213,9 +215,11 @@ def test_other_inputs_in_one_session(stage) -> None:
             scene.nodes[victim] = reconciler.Reconciler(dataclasses.replace(scene.restarted(agent), ledger=ledger))
 
         when = stage.move(
-            lambda view: (0, 0) in view.attempts
-            and victim in view.attempts[(0, 0)].commits
-            and victim not in view.attempts[(0, 0)].reveals,
+            lambda view: (
+                (0, 0) in view.attempts
+                and victim in view.attempts[(0, 0)].commits
+                and victim not in view.attempts[(0, 0)].reveals
+            ),
             change,
         )
         scene.play(when, passes=40, must_end=False)

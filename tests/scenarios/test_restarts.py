@@ -72,6 +72,11 @@ class MortalStore:
         self._inner = inner
         self._deaths = deaths
 
+    @property
+    def sent_bytes(self) -> int:
+        """As the store's."""
+        return self._inner.sent_bytes
+
     def put(self, data: bytes) -> bytes:
         """Die before and after the blob is kept."""
         return self._deaths.around(("put", ids.digest(data)), lambda: self._inner.put(data))
@@ -94,8 +99,8 @@ class MortalJournal(journal.Journal):
 
     deaths: Deaths
 
-    def _write(self, statement: str, values: tuple[object, ...]) -> None:
-        named = (statement, tuple(value for value in values[:2] if not isinstance(value, memoryview)))
+    def _write(self, statement: str, values: tuple[object, ...] | dict[str, object]) -> None:
+        named = (statement, tuple(values.values() if isinstance(values, dict) else values[:2]))
         self.deaths.around(named, lambda: journal.Journal._write(self, statement, values))
 
 

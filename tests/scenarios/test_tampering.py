@@ -193,9 +193,7 @@ def test_a_cheat_is_named(stage, index: int, change: Callable[[Case], Sent], rea
     [(range(1), run.RunState.ABORTED, 0), (range(1, 2), run.RunState.ENDED, 1), (range(2, 3), run.RunState.ENDED, 2)],
     ids=["in the first round", "in the second", "in the last"],
 )
-def test_who_never_stops_cheating_ends_the_run(
-    stage, rounds: range, state: run.RunState, agreed: int
-) -> None:
+def test_who_never_stops_cheating_ends_the_run(stage, rounds: range, state: run.RunState, agreed: int) -> None:
     """After as many attempts as the terms allow the run ends at its last agreed state; no attempt revealed anything."""
     with stage.scene(3) as scene:
         _, change, reason = CHEATS["a box that does not open"]
@@ -211,9 +209,7 @@ def test_who_never_stops_cheating_ends_the_run(
 def test_a_withheld_vector_is_waited_for(stage) -> None:
     """A vector that nobody can fetch stops nothing by name; the attempts time out and nothing is revealed."""
     with stage.scene(3) as scene:
-        cheat(
-            scene, 0, lambda case: (case.honest[0], flipped(case.honest[1], 0)), rounds=range(1), attempts=range(9)
-        )
+        cheat(scene, 0, lambda case: (case.honest[0], flipped(case.honest[1], 0)), rounds=range(1), attempts=range(9))
         current = scene.play()
         assert current.state is run.RunState.ABORTED
         assert current.reason is run.Reason.TOO_MANY_ATTEMPTS
@@ -264,9 +260,7 @@ def replay(forger: Forger, view: Any, kind: str, key: tuple[int, int]) -> None:
     event = sent(view, kind, forger.member)
     made = {
         "submits": lambda: messages.Submit(event.sid, forger.member, event.header_digest),
-        "commits": lambda: messages.Commit(
-            event.sid, forger.member, event.set_digest, event.input_digest, event.masks
-        ),
+        "commits": lambda: messages.Commit(event.sid, forger.member, event.set_digest, event.input_digest, event.masks),
         "reveals": lambda: messages.Reveal(event.sid, forger.member, event.salt, event.mine, event.document),
     }[kind]()
     forger.client.post(encoding.AttemptKey(forger.run_id, *key), made, event.signature)
@@ -320,9 +314,7 @@ def test_stale_and_forged_messages_are_refused(stage, act: Callable[[Forger, Any
                 act(Forger(scene, 0), scene.simulation.view())
             caught.append(refused.value)
 
-        when = stage.move(
-            lambda view: view.round_index == 1 and view.current.phase is run.Phase.SUBMITTED, speak
-        )
+        when = stage.move(lambda view: view.round_index == 1 and view.current.phase is run.Phase.SUBMITTED, speak)
         current = scene.play(when)
         assert caught[0].error.startswith(error)
         assert current.state is run.RunState.COMPLETED
@@ -340,9 +332,7 @@ def test_a_replayed_vote_does_not_shut_its_member_out(stage) -> None:
             message = messages.Submit(old.sid, ids.MemberId(victim), old.header_digest)
             stranger.post(encoding.AttemptKey(scene.run_id, 1, 0), message, old.signature)
 
-        current = scene.play(
-            stage.move(lambda view: view.unmasked(0) is not None, repeat)
-        )
+        current = scene.play(stage.move(lambda view: view.unmasked(0) is not None, repeat))
         assert current.state is run.RunState.COMPLETED
         assert victim in current.members_of(current.attempts[(1, 0)].set_bits)
         assert len({tuple(digests) for digests in scene.states().values()}) == 1

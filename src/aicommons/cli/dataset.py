@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from aicommons import app
 from aicommons.cli import desk, given, naming, output
 from aicommons.domain import errors, events, ids
 
@@ -96,11 +95,14 @@ def _drafted(
 def _declared(schema: pathlib.Path | None) -> "tuple[tuple[columns.ColumnSpec, ...], list[str]]":
     if schema is None:
         raise click.UsageError("--schema is missing")
-    return app.column_specs(given.columns(schema), None), []
+    from aicommons.node import tables
+
+    return tables.column_specs(given.columns(schema), None), []
 
 
 def _count(file: pathlib.Path, specs: "tuple[columns.ColumnSpec, ...]", min_cohort: int, notices: list[str]) -> int:
     """Return the number of complete rows; raises ``errors.TableError`` when the table does not fit or is too small."""
+
     from aicommons.data import reading
 
     table = reading.read_table(file, specs, checks=reading.Checks(min_rows=min_cohort))
@@ -113,12 +115,13 @@ def _card(
 ) -> "documents.DatasetCard":
     from aicommons.domain import documents
     from aicommons.learning import schema
+    from aicommons.node import tables
 
     return documents.DatasetCard(
         title=about.title,
         site=about.site or opened.home.settings().name,
         rows=rows // 10 * 10,
-        schema=schema.to_document(app.plan_schema(specs)),
+        schema=schema.to_document(tables.plan_schema(specs)),
         licence=about.licence,
         minimum_cohort=about.min_cohort,
         known_gaps=about.known_gaps,

@@ -18,7 +18,7 @@ from aicommons.domain import documents, encoding, errors, events, ids
 from aicommons.learning import recipe as recipes
 from aicommons.learning.secagg import group
 from aicommons.ledger import wallet
-from aicommons.node import journal
+from aicommons.node import journal, tables
 from aicommons.protocol import view as views
 
 LEAST_SITES = 3
@@ -65,7 +65,9 @@ class Stage:
         return self.solver.desk.run(self.run_id)
 
 
-def read_sites(script: scripts.Script, plan: documents.Plan) -> tuple[dict[str, recipes.Rows], dict[str, str]]:
+def read_sites(
+    script: scripts.Script, plan: documents.Plan, made: recipes.Recipe
+) -> tuple[dict[str, recipes.Rows], dict[str, str]]:
     """Return the rows of every usable site, and why others are left out.
 
     Raises:
@@ -79,7 +81,7 @@ def read_sites(script: scripts.Script, plan: documents.Plan) -> tuple[dict[str, 
         if table.rows < MINIMUM_COHORT:
             left_out[name] = f"{table.rows} complete rows, the minimum cohort is {MINIMUM_COHORT}"
             continue
-        usable[name] = app.split_rows(table, plan)
+        usable[name] = tables.split_rows(table, plan, made.schema)
     if len(usable) < LEAST_SITES:
         raise errors.InputError(
             "too few sites to train together",
@@ -112,8 +114,10 @@ def set_stage(
 ) -> Stage:
     """Start the servers, admit everybody, state the problem, collect consents, publish the plan and start the nodes."""
     made = recipes.from_plan({**script.recipe, "schema": _schema_document(script.specs)})
-    plan = documents.Plan(script.title, recipes.to_plan(made), leaves_site_in_words(made), 30, script.seed, script.group)
-    rows, left_out = read_sites(script, plan)
+    plan = documents.Plan(
+        script.title, recipes.to_plan(made), leaves_site_in_words(made), 30, script.seed, script.group
+    )
+    rows, left_out = read_sites(script, plan, made)
     operator = make_home(root / "commons", "The commons' operator", passphrase, app.Settings("operator"))
     ledger = running.start("ledger", operator.path, "ledger", "start", "--port", "0")
     settings = dataclasses.replace(operator.settings(), rpc=ledger["url"])
@@ -136,7 +140,7 @@ def set_stage(
 def _schema_document(specs: Sequence[columns.ColumnSpec]) -> dict[str, object]:
     from aicommons.learning import schema
 
-    return schema.to_document(app.plan_schema(specs))
+    return schema.to_document(tables.plan_schema(specs))
 
 
 def leaves_site_in_words(made: recipes.Recipe) -> str:

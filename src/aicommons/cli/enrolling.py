@@ -9,7 +9,6 @@ import pathlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from aicommons import app
 from aicommons.cli import dataset as datasets
 from aicommons.cli import desk
 from aicommons.domain import errors, events
@@ -29,6 +28,7 @@ def check_table(opened: desk.Opened, current: "views.RunView", entry: events.Dat
     """
     from aicommons.data import reading
     from aicommons.node import agent as agents
+    from aicommons.node import tables
 
     known = opened.home.datasets().get(entry.dataset_id)
     if known is None:
@@ -40,7 +40,7 @@ def check_table(opened: desk.Opened, current: "views.RunView", entry: events.Dat
     terms = agents.read_terms(opened.store, current)
     card = datasets.read_card(opened, entry)
     least = max(terms.terms.minimum_cohort, card.minimum_cohort if card is not None else 1)
-    specs = app.column_specs(terms.recipe.schema, terms.plan.group)
+    specs = tables.column_specs(terms.recipe.schema, terms.plan.group)
     return reading.read_table(pathlib.Path(known["path"]), specs, checks=reading.Checks(min_rows=least))
 
 

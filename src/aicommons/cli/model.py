@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from aicommons import app
 from aicommons.cli import desk, naming, output, own
 from aicommons.domain import errors, ids
 
@@ -179,9 +178,10 @@ def predict(source: str, table: pathlib.Path, out: pathlib.Path | None) -> None:
     The table is read, checked and scaled in the same way as for training; its target column may be missing.
     """
     from aicommons.data import reading
+    from aicommons.node import tables
 
     model = _load(source)
-    inputs = reading.read_inputs(table, app.column_specs(model.recipe.schema, None))
+    inputs = reading.read_inputs(table, tables.column_specs(model.recipe.schema, None))
     heads, rows = _predictions(model, inputs)
     for notice in inputs.notices:
         output.note(notice)

@@ -20,9 +20,7 @@ from aicommons.protocol import view as views
 
 POLL_SECONDS = 0.1
 LONGEST_RUN = 1800
-HONEST = (
-    "Only a demo can make this comparison: it holds every site's data in one place. In the commons nobody does."
-)
+HONEST = "Only a demo can make this comparison: it holds every site's data in one place. In the commons nobody does."
 
 
 class Teller:
@@ -58,7 +56,9 @@ class Teller:
         verified = "holds" if outcome["verified"] else f"DOES NOT HOLD: {outcome['verify']['problem']}"
         say(f"\nVerified in a fresh process from ledger and store alone: {verified}")
         say(f"  {outcome['verify'].get('meaning', '')}")
-        say(f"  command: commons --home HOME run verify {outcome['run_id'][:18]}   (with --keep, from any home of the demo)")
+        say(
+            f"  command: commons --home HOME run verify {outcome['run_id'][:18]}   (with --keep, from any home of the demo)"
+        )
         per_round = outcome["seconds_per_round"]
         say(f"\n{outcome['rounds']} rounds, {per_round:.2f} s each; {outcome['wall_seconds']:.1f} s in all")
 
@@ -116,13 +116,21 @@ def _comparison(outcome: dict[str, Any]) -> rich.table.Table:
 
 def _sites(outcome: dict[str, Any]) -> rich.table.Table:
     table = rich.table.Table(title="What left each site (masked: looks like noise)", title_justify="left")
-    for name, justify in (("site", "left"), ("rows", "right"), ("kB sent", "right"), ("together", "right"), ("alone", "right")):
+    for name, justify in (
+        ("site", "left"),
+        ("rows", "right"),
+        ("kB sent", "right"),
+        ("together", "right"),
+        ("alone", "right"),
+    ):
         table.add_column(name, justify=justify)  # type: ignore[arg-type]
     sent = outcome["bytes_sent_per_node"]
     for site in outcome["per_site"]:
         shown = site["federated"].get("accuracy", site["federated"].get("r2"))
         alone = site["local"].get("accuracy", site["local"].get("r2"))
-        table.add_row(site["site"], str(site["rows"]), f"{sent[site['site']] / 1000:.0f}", _number(shown), _number(alone))
+        table.add_row(
+            site["site"], str(site["rows"]), f"{sent[site['site']] / 1000:.0f}", _number(shown), _number(alone)
+        )
     return table
 
 
@@ -163,7 +171,9 @@ def _terms(stage: demonstration.Stage) -> agent.Terms:
     return agent.read_terms(app.open_store(stage.solver.home, None), stage.view())
 
 
-def outcome(stage: demonstration.Stage, seconds: list[float], verdict: dict[str, Any], *, wall: float) -> dict[str, Any]:
+def outcome(
+    stage: demonstration.Stage, seconds: list[float], verdict: dict[str, Any], *, wall: float
+) -> dict[str, Any]:
     """Return everything that a run of the demo showed, as one JSON object."""
     current = stage.view()
     if current.agreed is None:
@@ -256,4 +266,3 @@ def _record(stage: demonstration.Stage) -> list[str]:
         f"{messages} signed messages in {len(sent)} rounds; no data, no model, no sum: digests only",
         f"run {current.state.name.lower()}; model and {len(current.shares)} owners written down",
     ]
-

@@ -96,6 +96,7 @@ class Place:
     """Where signatures are valid: one contract on one chain."""
 
     chain_id: int
+    """EIP-155 number of the chain."""
     contract: ids.Address
     """Address of TrainingRuns."""
 
@@ -105,6 +106,7 @@ class AttemptKey:
     """Which attempt at which round of which run."""
 
     run_id: ids.RunId
+    """The run."""
     round_index: int
     """From 0."""
     attempt: int

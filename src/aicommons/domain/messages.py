@@ -21,9 +21,7 @@ class Message:
 class Ack(Message):
     """I take part in this epoch with this key: one per roster and epoch."""
 
-    TYPE: ClassVar[str] = (
-        "Ack(bytes32 roster,uint32 epoch,uint256 memberId,bytes32 point,bytes32 pokR,bytes32 pokZ)"
-    )
+    TYPE: ClassVar[str] = "Ack(bytes32 roster,uint32 epoch,uint256 memberId,bytes32 point,bytes32 pokR,bytes32 pokZ)"
     roster: bytes
     epoch: int
     member_id: ids.MemberId
@@ -46,9 +44,7 @@ class Submit(Message):
 class Commit(Message):
     """I hold all inputs, my boxes open, my masks are fixed."""
 
-    TYPE: ClassVar[str] = (
-        "Commit(bytes32 sid,uint256 memberId,bytes32 setDigest,bytes32 inputDigest,bytes32 masks)"
-    )
+    TYPE: ClassVar[str] = "Commit(bytes32 sid,uint256 memberId,bytes32 setDigest,bytes32 inputDigest,bytes32 masks)"
     sid: bytes
     member_id: ids.MemberId
     set_digest: bytes

@@ -49,7 +49,9 @@ def recover(digest: bytes, signature: bytes) -> ids.Address:
     """
     if len(signature) != LENGTH or signature[64] not in (27, 28):
         raise errors.SignatureInvalid(
-            "not a signature", expected="65 bytes with v 27 or 28", got=f"{len(signature)} bytes, v {signature[64:65].hex()}"
+            "not a signature",
+            expected="65 bytes with v 27 or 28",
+            got=f"{len(signature)} bytes, v {signature[64:65].hex()}",
         )
     if int.from_bytes(signature[32:64], "big") > HALF_ORDER:
         raise errors.SignatureInvalid("the signature is malleable", expected="low s", got="high s")

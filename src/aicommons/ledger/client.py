@@ -53,9 +53,7 @@ class Client:
         calls = [("eth_getCode", [ids.format_id(address), "latest"]) for address in self._addresses]
         chain, *codes = rpc.batch(self._rpc, [("eth_chainId", []), *calls])
         if int(chain, 16) != self._deployment.chain_id:
-            raise errors.LedgerMismatch(
-                "this is another chain", expected=self._deployment.chain_id, got=int(chain, 16)
-            )
+            raise errors.LedgerMismatch("this is another chain", expected=self._deployment.chain_id, got=int(chain, 16))
         for name, code in zip(self._addresses.values(), codes, strict=True):
             if encoding.keccak(bytes.fromhex(code[2:])) != self._deployment.code_hashes[name]:
                 raise errors.LedgerMismatch("other code than deployed stands at this address", which=name)
@@ -163,9 +161,7 @@ class Client:
             raise _refusal("the ledger", failure) from failure
 
     def _send_at(self, nonce: int, to: ids.Address | None, data: bytes) -> dict[str, str]:
-        signed = transactions.sign(
-            transactions.Transaction(self._deployment.chain_id, nonce, to, data), self._signer
-        )
+        signed = transactions.sign(transactions.Transaction(self._deployment.chain_id, nonce, to, data), self._signer)
         name = ids.format_id(signed.digest)
         try:
             sent, receipt = rpc.batch_results(

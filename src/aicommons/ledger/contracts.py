@@ -56,7 +56,9 @@ def load(name: str) -> Artifact:
     resource = importlib.resources.files("aicommons.ledger").joinpath("artifacts", f"{name}.json")
     document = json.loads(resource.read_text())
     entries = [(item["type"], _entry(item)) for item in document["abi"] if item["type"] in _KEY_LENGTH]
-    constructor: Mapping[str, Any] = next((item for item in document["abi"] if item["type"] == "constructor"), {"inputs": []})
+    constructor: Mapping[str, Any] = next(
+        (item for item in document["abi"] if item["type"] == "constructor"), {"inputs": []}
+    )
     return Artifact(
         name=name,
         bytecode=bytes.fromhex(document["bytecode"].removeprefix("0x")),

@@ -53,7 +53,7 @@ class Deployment:
             addresses = {name: ids.parse_address(listed[name]["address"]) for name in contracts.NAMES}
             hashes = {name: ids.parse_bytes32(listed[name]["code_hash"]) for name in contracts.NAMES}
             return cls(int(body["chain_id"]), int(body["first_block"]), addresses, hashes)
-        except (ValueError, KeyError, TypeError, errors.DecodeError) as err:
+        except (ValueError, KeyError, TypeError, AttributeError, errors.DecodeError) as err:
             raise errors.InputError(
                 "not a deployment file", next_step="ask whoever runs the ledger for deployments/<chain id>.json"
             ) from err

@@ -250,9 +250,7 @@ def attempt_of(agent: Agent, run_id: ids.RunId, current: views.RunView, place: v
     return Attempt(**fields, seen=current.attempts.get(place, views.AttemptView()))
 
 
-def _prepare(
-    agent: Agent, current: views.RunView, key: encoding.AttemptKey, roster: events.RosterFixed
-) -> Prepared:
+def _prepare(agent: Agent, current: views.RunView, key: encoding.AttemptKey, roster: events.RosterFixed) -> Prepared:
     terms = terms_of(agent, key.run_id, current)
     points = agent.acked.get(key.run_id)
     if points is None:

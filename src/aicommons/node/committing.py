@@ -30,9 +30,7 @@ def commit(agent: agents.Agent, duty: duties.Duty, current: views.RunView) -> No
         return
     _bind_set(agent, attempt.key.run_id, before, inputs)
     committed = masks.salted_commitment(attempt.session, agent.member_id, salt=record.salt, mine=record.mine)
-    message = messages.Commit(
-        attempt.session.sid, agent.member_id, inputs.set_digest, inputs.input_digest, committed
-    )
+    message = messages.Commit(attempt.session.sid, agent.member_id, inputs.set_digest, inputs.input_digest, committed)
     agent.ledger.post(attempt.key, message, agent.signing.sign(message))
 
 
@@ -96,7 +94,9 @@ def _record(agent: agents.Agent, attempt: agents.Attempt, inputs: evidence.Input
     return record
 
 
-def _check_and_mask(agent: agents.Agent, attempt: agents.Attempt, inputs: evidence.Inputs) -> journal.RevealRecord | None:
+def _check_and_mask(
+    agent: agents.Agent, attempt: agents.Attempt, inputs: evidence.Inputs
+) -> journal.RevealRecord | None:
     name = f"check-{attempt.session.sid.hex()[:24]}"
     result = agent.runner.take(name)
     if result is None:
@@ -218,7 +218,9 @@ def open_masks(agent: agents.Agent, duty: duties.Duty, current: views.RunView) -
     evidence.certified(signed, inputs)
     record = agent.journal.reveal(attempt.session.sid)
     if record is None or record.input_digest != inputs.input_digest:
-        raise errors.JournalConflict("no masks of these inputs are in the journal", which=attempt.session.sid.hex()[:16])
+        raise errors.JournalConflict(
+            "no masks of these inputs are in the journal", which=attempt.session.sid.hex()[:16]
+        )
     job = MaskSums(agent, attempt, inputs, epoch_key(agent, attempt))
     limit = attempt.session.blob_bytes + boxes.TAG_BYTES
     if any(name not in agent.held and not agent.own.has(name) for name in record.objects):

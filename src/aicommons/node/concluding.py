@@ -71,9 +71,7 @@ def federated_metrics(
     return None
 
 
-def round_metrics(
-    terms: agents.Terms, before: bytes, words: bytes, *, members: int
-) -> evaluation.Metrics | None:
+def round_metrics(terms: agents.Terms, before: bytes, words: bytes, *, members: int) -> evaluation.Metrics | None:
     """Return the figures in a round's sum, which judge the state that the round started from.
 
     Args:
@@ -94,11 +92,7 @@ def in_words(figures: evaluation.Metrics | None) -> dict[str, object]:
     """Return figures as texts with 6 digits; documents hold no floating-point numbers."""
     if figures is None:
         return {}
-    return {
-        name: f"{value:.6f}"
-        for name, value in _named(figures)
-        if value is not None
-    }
+    return {name: f"{value:.6f}" for name, value in _named(figures) if value is not None}
 
 
 def _named(figures: evaluation.Metrics) -> list[tuple[str, float | None]]:
@@ -163,4 +157,3 @@ def erase(agent: agents.Agent, duty: duties.Duty, current: views.RunView) -> Non
         agent.store.erase(digest)
         agent.own.erase(digest)
         agent.journal.forget_stored(duty.run_id, digest)
-

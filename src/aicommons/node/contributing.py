@@ -49,7 +49,9 @@ def submit(agent: agents.Agent, duty: duties.Duty, current: views.RunView) -> No
         if built is None:
             return
     limits = (MOST_HEADER, attempt.session.blob_bytes)
-    blobs = {digest: functools.partial(_load, agent, digest, limit) for digest, limit in zip(built, limits, strict=True)}
+    blobs = {
+        digest: functools.partial(_load, agent, digest, limit) for digest, limit in zip(built, limits, strict=True)
+    }
     agents.send(agent, duty.run_id, blobs)
     message = messages.Submit(sid, agent.member_id, built[0])
     agent.ledger.post(attempt.key, message, agent.signing.sign(message))
@@ -111,9 +113,7 @@ class Contribution:
         made = attempt.terms.recipe
         rows = self.agent.data.rows(self.dataset_id, attempt.terms)
         draws = np.random.default_rng([made.seed, self.agent.member_id, attempt.key.round_index])
-        contribution, local_state = made.contribute(
-            attempt.before, rows, local_state=self.local_state, rng=draws
-        )
+        contribution, local_state = made.contribute(attempt.before, rows, local_state=self.local_state, rng=draws)
         vector = quantise.encode(
             attempt.blocks,
             contribution,
@@ -122,4 +122,3 @@ class Contribution:
         )
         sent = masking.shield(attempt.session, self.agent.member_id, vector, self.agent.draw)
         return frames.join([sent.header, bytes(suite.byte_view(sent.masked)), local_state or b""])
-

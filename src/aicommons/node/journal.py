@@ -114,7 +114,7 @@ class Journal:
         """Close the file."""
         self._db.close()
 
-    def _write(self, statement: str, values: tuple[object, ...]) -> None:
+    def _write(self, statement: str, values: tuple[object, ...] | dict[str, object]) -> None:
         try:
             self._db.execute(statement, values)
         except sqlite3.OperationalError as err:
@@ -238,9 +238,11 @@ class Journal:
 
     def keep_stored(self, run_id: ids.RunId, digests: Sequence[bytes]) -> None:
         """Record that this node leaves ``digests`` in the store; called before they are sent."""
-        values = ", ".join(["(?, ?)"] * len(digests))
-        named = [part for digest in digests for part in (run_id, digest)]
-        self._write(f"INSERT OR IGNORE INTO stored VALUES {values}", tuple(named))
+        listed = b"".join(digests)
+        statement = """
+            WITH RECURSIVE each(at) AS (SELECT 0 UNION ALL SELECT at + 1 FROM each WHERE at + 1 < :count)
+            INSERT OR IGNORE INTO stored SELECT :run, substr(:listed, 32 * at + 1, 32) FROM each WHERE at < :count"""
+        self._write(statement, {"run": run_id, "listed": listed, "count": len(digests)})
 
     def keep_sent(self, run_id: ids.RunId, count: int) -> None:
         """Count bytes that were sent to the store."""

@@ -21,15 +21,21 @@ class AttemptView:
     """One attempt at one round: its phase and the messages sent in it."""
 
     phase: run.Phase = run.Phase.OPEN
+    """Where it stands."""
     set_bits: int = 0
     """Bitmap over the roster of the participant set; 0 until Submitted."""
     deadline: int = 0
     """Block time in seconds at which somebody may call ``advance``."""
     submits: Mapping[int, events.Submitted] = dataclasses.field(default_factory=dict)
+    """Member -> its Submit, voided ones left out."""
     commits: Mapping[int, events.Committed] = dataclasses.field(default_factory=dict)
+    """Member -> its Commit."""
     reveals: Mapping[int, events.Revealed] = dataclasses.field(default_factory=dict)
+    """Member -> its Reveal."""
     results: Mapping[int, events.Resulted] = dataclasses.field(default_factory=dict)
+    """Member -> its Result."""
     stopped: events.AttemptStopped | None = None
+    """Who refused it and why, if somebody did."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -37,15 +43,25 @@ class RunView:
     """One run: its terms, its roster and everything that happened in it."""
 
     spec: run.RunSpec
+    """Its terms."""
     opened: events.Position
+    """Where it was opened."""
     state: run.RunState = run.RunState.ENROLLING
+    """Where it stands as a whole."""
     reason: run.Reason = run.Reason.NONE
+    """Why it is over."""
     enrolled: Mapping[int, events.Enrolled] = dataclasses.field(default_factory=dict)
+    """Member -> what it brings."""
     roster: events.RosterFixed | None = None
+    """Who takes part, once nobody joins any more."""
     acks: Mapping[int, events.Acked] = dataclasses.field(default_factory=dict)
+    """Member -> its epoch key."""
     round_index: int = 0
+    """The round under way."""
     attempt: int = 0
+    """The attempt at it."""
     attempts: Mapping[AttemptPlace, AttemptView] = dataclasses.field(default_factory=dict)
+    """All attempts so far."""
     agreed: events.StateAgreed | None = None
     """The newest state that a quorum named."""
     missing: int = 0
@@ -53,9 +69,11 @@ class RunView:
     deadline: int = 0
     """Block time at which the run as a whole may be moved on."""
     exits: Mapping[int, events.Exited] = dataclasses.field(default_factory=dict)
+    """Member -> its exit, if it left."""
     changed_at: int = 0
     """Block time of the last change of ``state``."""
     model: events.ModelRegistered | None = None
+    """The model with its lineage, once somebody wrote it down."""
     shares: Mapping[int, int] = dataclasses.field(default_factory=dict)
     """Member -> its part of the model, of 1,000,000."""
 
@@ -83,15 +101,23 @@ class LedgerView:
     """Everything the ledger says, at one block."""
 
     block: int = 0
+    """Number of the block of the last event."""
     time: int = 0
     """Largest block time seen, in seconds."""
     applied: Mapping[bytes, events.MemberApplied] = dataclasses.field(default_factory=dict)
+    """Wallet address -> its application."""
     members: Mapping[int, events.MemberAdmitted] = dataclasses.field(default_factory=dict)
+    """Member id -> its admission."""
     datasets: Mapping[int, events.DatasetListed] = dataclasses.field(default_factory=dict)
+    """Dataset id -> its listing."""
     consents: Mapping[bytes, events.ConsentGiven] = dataclasses.field(default_factory=dict)
+    """Consent id -> what it permits, revoked ones too."""
     revoked: frozenset[bytes] = frozenset()
+    """Ids of the consents that were taken back."""
     problems: Mapping[bytes, events.ProblemStated] = dataclasses.field(default_factory=dict)
+    """Problem id -> its statement."""
     runs: Mapping[ids.RunId, RunView] = dataclasses.field(default_factory=dict)
+    """Run id -> the run, in opening order."""
 
     def member_of_account(self, account: bytes) -> ids.MemberId | None:
         """Return the member that ``account`` was admitted as."""
@@ -174,9 +200,7 @@ def _apply_attempt(current: RunView, event: events.Event) -> RunView:
     match event:
         case events.PhaseEntered():
             before = current.attempts.get((event.round_index, event.attempt), AttemptView())
-            after = dataclasses.replace(
-                before, phase=event.phase, set_bits=event.set_bits, deadline=event.deadline
-            )
+            after = dataclasses.replace(before, phase=event.phase, set_bits=event.set_bits, deadline=event.deadline)
             moved = dataclasses.replace(current, round_index=event.round_index, attempt=event.attempt)
             return _with_attempt(moved, event.round_index, event.attempt, after)
         case events.AttemptStopped():

@@ -1,0 +1,105 @@
+"""JSON-RPC: answers are matched by id, errors stay with their call, and foreign bytes are bounded."""
+
+import dataclasses
+import json
+from collections.abc import Mapping
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aicommons.domain import errors
+from aicommons.ledger import rpc
+
+
+@dataclasses.dataclass
+class Reply:
+    """What a transport returns."""
+
+    status: int = 200
+    body: bytes = b"[]"
+    complete: bool = True
+
+
+class Transport:
+    """A transport that gives one reply and remembers what it was asked."""
+
+    origin = "http://ledger"
+
+    def __init__(self, reply: Reply) -> None:
+        self.reply = reply
+        self.asked: list[tuple[str, str, int, Mapping[str, str], bytes]] = []
+
+    def request(self, method: str, path: str, *, limit: int, headers: Mapping[str, str], body: bytes) -> Reply:
+        """Give the reply."""
+        self.asked.append((method, path, limit, headers, body))
+        return self.reply
+
+
+def answering(*answers: object) -> rpc.LocalRpc:
+    """Return a ledger that gives these answers."""
+    return rpc.LocalRpc(lambda _: json.dumps(answers).encode())
+
+
+def test_answers_are_matched_by_id() -> None:
+    """Answers in another order still belong to their calls."""
+    ledger = answering({"id": 1, "result": "second"}, {"id": 0, "result": "first"})
+    assert rpc.batch(ledger, [("a", []), ("b", [])]) == ["first", "second"]
+
+
+def test_an_error_stays_with_its_call() -> None:
+    """One call's error leaves the other's result; ``batch`` raises it, ``batch_results`` returns it."""
+    ledger = answering(
+        {"id": 0, "error": {"code": 3, "message": "reverted", "data": "0x12"}}, {"id": 1, "result": "ok"}
+    )
+    failure, result = rpc.batch_results(ledger, [("a", []), ("b", [])])
+    assert (failure.code, failure.message, failure.data, result) == (3, "reverted", "0x12", "ok")
+    with pytest.raises(rpc.RpcFailure, match="reverted"):
+        rpc.batch(ledger, [("a", []), ("b", [])])
+
+
+def test_a_null_result_is_a_result() -> None:
+    """A call may answer null, such as a receipt that is not there."""
+    assert rpc.call(answering({"id": 0, "result": None}), "eth_getTransactionReceipt", ["0x"]) is None
+
+
+def test_an_error_without_a_code_is_still_one() -> None:
+    """Codes that are no numbers become 0."""
+    (failure,) = rpc.batch_results(answering({"id": 0, "error": {"code": "x", "message": None}}), [("a", [])])
+    assert (failure.code, failure.message, failure.data) == (0, "None", None)
+
+
+@given(
+    st.binary(max_size=100)
+    | st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(),
+        lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(["id", "result", "error", "x"]), inner),
+    ).map(lambda value: json.dumps(value).encode())
+)
+def test_batches_are_total(answer: bytes) -> None:
+    """Any answer gives one result per call or LedgerMismatch."""
+    try:
+        results = rpc.batch_results(rpc.LocalRpc(lambda _: answer), [("a", []), ("b", [])])
+    except errors.LedgerMismatch:
+        return
+    assert len(results) == 2
+
+
+def test_http_sends_json_and_limits_the_answer() -> None:
+    """A request is a POST of JSON whose answer is bounded."""
+    transport = Transport(Reply(body=b'[{"id":0,"result":1}]'))
+    assert rpc.call(rpc.HttpRpc(transport), "eth_chainId", []) == 1
+    ((method, _, limit, headers, body),) = transport.asked
+    assert (method, limit, headers["Content-Type"]) == ("POST", rpc.MAX_ANSWER, "application/json")
+    assert json.loads(body) == [{"jsonrpc": "2.0", "id": 0, "method": "eth_chainId", "params": []}]
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [Reply(status=500), Reply(status=404), Reply(status=302), Reply(complete=False)],
+    ids=["500", "404", "a redirect", "an oversized answer"],
+)
+def test_http_faults_are_temporary(reply: Reply) -> None:
+    """Another status than 200, or too long an answer, is LedgerUnreachable and names the ledger."""
+    with pytest.raises(errors.LedgerUnreachable, match="http://ledger"):
+        rpc.call(rpc.HttpRpc(Transport(reply)), "eth_chainId", [])
