@@ -41,8 +41,10 @@ demo: $(VENV)/.base
 test: $(VENV)/.dev contracts-test
 	$(BIN)/python -m pytest
 
-contracts-test: contracts/node_modules/.installed
+contracts-test: $(VENV)/.dev contracts/node_modules/.installed
 	$(FORGE) fmt --check
+	$(FORGE) lint
+	$(BIN)/python contracts/build.py --check
 	$(FORGE) test
 
 contracts: $(VENV)/.dev contracts/node_modules/.installed
@@ -54,7 +56,6 @@ check: $(VENV)/.dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/deptry src
-	$(BIN)/python contracts/build.py --check --cheap
 	$(BIN)/cog --check -r README.md docs/reference/*.md
 	$(BIN)/uv lock --check --quiet
 

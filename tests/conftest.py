@@ -1,8 +1,14 @@
 """Rules for the whole suite: in CI a skipped test is a failure unless its reason is on the short list."""
 
 import os
+import sys
 
 import pytest
+
+RECURSION_LIMIT = sys.getrecursionlimit()
+import eth_account  # noqa: E402, F401  it loads py-evm where that is installed, which raises the recursion limit
+
+sys.setrecursionlimit(RECURSION_LIMIT)  # decoders of nested bytes are tested as they run in a node, which has neither
 
 ALLOWED_SKIPS = (
     "the shared data folder is not beside the checkout",

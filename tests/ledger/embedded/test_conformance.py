@@ -5,10 +5,12 @@ programs look for those that nobody thought of.
 """
 
 import dataclasses
+import json
 import pathlib
 import random
 import re
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -17,7 +19,7 @@ import pytest
 from eth_account.signers.local import LocalAccount
 from eth_hash.auto import keccak
 
-from aicommons.ledger.embedded import blocks, chain, engine
+from aicommons.ledger.embedded import blocks, chain, engine, selection
 
 # py-evm warns of an opcode that the suite uses on purpose.
 pytestmark = pytest.mark.filterwarnings("ignore:SELFDESTRUCT:DeprecationWarning")
@@ -436,3 +438,12 @@ def test_suite_covers_the_ways_to_end(suite: list[str], open_ledger: Callable[..
     assert sum(len(receipt["logs"]) for receipt in receipts) > 50
     assert sum(receipt["contractAddress"] is not None for receipt in receipts) > 40
     assert {receipt["type"] for receipt in receipts} == {"0x0", "0x1", "0x2"}
+
+
+def test_choosing_py_evm_leaves_the_recursion_limit_alone() -> None:
+    """A process that loaded py-evm still refuses deeply nested JSON instead of dying of it."""
+    before = sys.getrecursionlimit()
+    selection.make_engine("py-evm", chain_id=1)
+    assert sys.getrecursionlimit() == before
+    with pytest.raises(RecursionError):
+        json.loads("[" * 100_000)

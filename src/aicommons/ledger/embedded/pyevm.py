@@ -4,7 +4,10 @@ Why: "Python and nothing else" must hold on every platform (spec embedded-ledger
 ``selection``. Left out: py-evm's blocks, chains, tries and validation; only its Cancun state transition is used.
 """
 
+import contextlib
 import dataclasses
+import sys
+from collections.abc import Iterator
 from typing import Any, Final, cast
 
 from eth import constants, exceptions
@@ -14,6 +17,9 @@ from eth.vm.forks.cancun import state as cancun
 from eth_typing import Address, BlockNumber, Hash32
 
 from aicommons.ledger.embedded import engine, overlay, transactions
+
+DEEPEST: Final = 102_400
+"""Python frames that py-evm itself asks for when it is imported."""
 
 
 class _FreeState(cancun.CancunState):
@@ -99,6 +105,17 @@ class PyEvmEngine:
         return _FreeState(cast(Any, self._world), context, constants.BLANK_ROOT_HASH)
 
 
+@contextlib.contextmanager
+def _deep_calls() -> Iterator[None]:
+    """Let 1,024 nested contract calls fit Python's stack, and nothing else be that deep afterwards."""
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(max(before, DEEPEST))
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(before)
+
+
 def _execute(state: cancun.CancunState, message: engine.Message) -> engine.Execution:
     intrinsic_gas = transactions.intrinsic_gas(message.data, is_creation=message.to is None)
     if message.to is None:
@@ -114,7 +131,8 @@ def _execute(state: cancun.CancunState, message: engine.Message) -> engine.Execu
     )
     # The executor's own steps, without its validation: ours has already run and knows that fees are zero.
     executor = cancun.CancunTransactionExecutor(state)
-    computation = executor.build_computation(executor.build_evm_message(transaction), transaction)
+    with _deep_calls():
+        computation = executor.build_computation(executor.build_evm_message(transaction), transaction)
     spent = message.gas_limit - computation.get_gas_remaining()
     gas_used = spent - executor.calculate_gas_refund(computation, spent)
     executor.finalize_computation(transaction, computation)

@@ -5,6 +5,7 @@ Why: one place decides, and imports an engine only when it is used (py-evm alone
 """
 
 import importlib.util
+import sys
 from typing import Final
 
 from aicommons.domain import errors
@@ -40,6 +41,10 @@ def _build(name: str, chain_id: int) -> engine.Engine:
         from aicommons.ledger.embedded import revm
 
         return revm.PyrevmEngine(chain_id)
+    # py-evm raises Python's recursion limit when it is imported, so far that deeply nested JSON would end any process
+    # that parses some; the engine raises it only while it executes.
+    limit = sys.getrecursionlimit()
     from aicommons.ledger.embedded import pyevm
 
+    sys.setrecursionlimit(limit)
     return pyevm.PyEvmEngine(chain_id)
