@@ -5,6 +5,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 FORGE := contracts/forge
 export OPENBLAS_NUM_THREADS ?= 1
+# Trust what the machine trusts: hospitals and ministries have authorities of their own.
+export UV_SYSTEM_CERTS ?= 1
+export UV_NATIVE_TLS ?= 1
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check format contracts contracts-test bench docs clean
