@@ -35,7 +35,7 @@ $(VENV)/.dev: pyproject.toml uv.lock | $(BIN)/uv
 
 contracts/node_modules/.installed: contracts/package.json contracts/package-lock.json
 	@command -v npm >/dev/null || { echo "the contract tests need Node 20 or newer (npm)"; exit 1; }
-	@npm ci --silent --prefix contracts
+	@cd contracts && npm install --no-save --ignore-scripts --no-audit --no-fund --silent
 	@touch $@
 
 demo: $(VENV)/.base

@@ -19,7 +19,7 @@ import rfc8785
 CONTRACTS = ("Membership", "Problems", "DataRegistry", "TrainingRuns", "ModelRegistry")
 ROOT = pathlib.Path(__file__).resolve().parent
 ARTIFACTS = ROOT.parent / "src" / "aicommons" / "ledger" / "artifacts"
-INSTALL_HINT = "run 'npm ci --prefix contracts' first"
+INSTALL_HINT = "run 'make contracts-test' first: it installs Foundry"
 
 
 def source_files(root: pathlib.Path = ROOT) -> list[pathlib.Path]:
