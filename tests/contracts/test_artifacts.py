@@ -54,7 +54,9 @@ def test_contract_fits_a_chain(name: str) -> None:
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.skipif(not (CONTRACTS / "node_modules").is_dir(), reason="Foundry is not installed: run make contracts-test")
+@pytest.mark.skipif(
+    not (CONTRACTS / "node_modules").is_dir(), reason="Foundry is not installed: run make contracts-test"
+)
 def test_sources_compile_to_the_artifacts() -> None:
     """Compiling the sources again gives the same ABI and bytecode."""
     build.compile_contracts()
