@@ -1,5 +1,6 @@
 """A node behind an HTTPS proxy is as good as any: it only dials out, through CONNECT, to TLS servers."""
 
+import contextlib
 import dataclasses
 import http.server
 import pathlib
@@ -28,7 +29,7 @@ class Front(http.server.ThreadingHTTPServer):
     def __init__(self, target: str, context: ssl.SSLContext) -> None:
         super().__init__(("127.0.0.1", 0), Forwarder)
         self.target = target
-        self.pool = urllib3.PoolManager(maxsize=8)
+        self.pool = urllib3.PoolManager(maxsize=8, retries=False)
         self.socket = context.wrap_socket(self.socket, server_side=True)
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
@@ -42,7 +43,11 @@ class Forwarder(http.server.BaseHTTPRequestHandler):
     def _forward(self) -> None:
         body = self.rfile.read(int(self.headers.get("content-length", 0)))
         headers = {name: value for name, value in self.headers.items() if name.lower() not in HOP_BY_HOP}
-        answer = self.server.pool.request(self.command, self.server.target + self.path, body=body, headers=headers)
+        try:
+            answer = self.server.pool.request(self.command, self.server.target + self.path, body=body, headers=headers)
+        except urllib3.exceptions.HTTPError:
+            self.send_error(502)
+            return
         self.send_response(answer.status)
         for name, value in answer.headers.items():
             if name.lower() not in HOP_BY_HOP:
@@ -78,17 +83,21 @@ class ConnectProxy:
             threading.Thread(target=self._tunnel, args=(client,), daemon=True).start()
 
     def _tunnel(self, client: socket.socket) -> None:
-        request = b""
-        while b"\r\n\r\n" not in request:
-            request += client.recv(4096)
-        host = request.split()[1].decode().partition(":")[0]
-        self.seen.add(host)
-        with socket.create_connection(("127.0.0.1", self.ports[host])) as target, client:
-            client.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
-            back = threading.Thread(target=_pump, args=(target, client), daemon=True)
-            back.start()
-            _pump(client, target)
-            back.join()
+        with client, contextlib.suppress(OSError):  # either side may end while the processes are ended
+            request = b""
+            while b"\r\n\r\n" not in request:
+                part = client.recv(4096)
+                if not part:
+                    return
+                request += part
+            host = request.split()[1].decode().partition(":")[0]
+            self.seen.add(host)
+            with socket.create_connection(("127.0.0.1", self.ports[host])) as target:
+                client.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+                back = threading.Thread(target=_pump, args=(target, client), daemon=True)
+                back.start()
+                _pump(client, target)
+                back.join()
 
     def close(self) -> None:
         """Listen no more."""
