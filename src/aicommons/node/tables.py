@@ -29,7 +29,9 @@ class OwnerTables:
         """
         self._paths = paths
         self._folder = folder
-        np.random.default_rng(0)  # NumPy loads its generators at the first use: here, and not in every job's child
+        # NumPy loads these parts at their first use: here, and not again in the child of every job.
+        np.random.default_rng(0)
+        np.unique(np.zeros(1))
 
     def rows(self, dataset_id: int, terms: agent.Terms) -> recipes.Rows:
         """Return training and held-out rows as a plan wants them.
