@@ -30,7 +30,7 @@ class SigningJournal:
         try:
             self._db = sqlite3.connect(path, isolation_level=None, timeout=10)
             path.chmod(0o600)
-            self._db.execute("PRAGMA journal_mode=DELETE")  # an erased key must not linger in a write-ahead log
+            self._db.execute("PRAGMA journal_mode=TRUNCATE")  # an erased key must not linger in a write-ahead log
             self._db.execute("PRAGMA synchronous=FULL")
             self._db.execute("PRAGMA secure_delete=ON")
             self._db.executescript(SCHEMA)
