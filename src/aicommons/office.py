@@ -168,6 +168,10 @@ class Desk:
         found = self.view().runs.get(run_id)
         if found is None:
             raise errors.InputError("no such run", which=ids.format_id(run_id), next_step="see `commons run list`")
+        if encoding.run_id(found.spec) != run_id:
+            raise errors.LedgerMismatch(
+                "the ledger shows other terms than the run's id stands for", which=ids.format_id(run_id)
+            )
         return found
 
     def _newest(self, kind: type[E], **wanted: object) -> E:

@@ -84,6 +84,12 @@ def roster_of(agent: Agent, run_id: ids.RunId, current: views.RunView) -> events
     roster = current.roster
     if roster is not None and agent.rosters.get(run_id) == roster:
         return roster
+    if encoding.run_id(current.spec) != run_id:
+        raise errors.LedgerMismatch(
+            "the ledger shows other terms than the run's id stands for",
+            which=ids.format_id(run_id),
+            next_step="do not take part; the ledger is lying about plan, terms or readers",
+        )
     pinned = agent.journal.pinned(run_id)
     if roster is None or pinned is None:
         raise errors.LedgerMismatch("no roster was confirmed for this run", which=ids.format_id(run_id))

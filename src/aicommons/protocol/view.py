@@ -138,6 +138,8 @@ def apply(view: LedgerView, event: events.Event) -> LedgerView:
     """Return ``view`` after one event; events of runs that were never opened here are left out."""
     view = dataclasses.replace(view, block=event.at.block, time=max(view.time, event.at.time))
     if isinstance(event, events.RunOpened):
+        if event.run_id in view.runs:  # its terms are what its id stands for; a second telling changes nothing
+            return view
         return dataclasses.replace(view, runs={**view.runs, event.run_id: RunView(event.spec, event.at)})
     run_id = getattr(event, "run_id", None)
     if run_id is None:
