@@ -111,7 +111,9 @@ def _play(write: Callable[[pathlib.Path], "scripts.Script"], *, keep: bool) -> N
             output.note(f"{site} is left out: {reason}. The run goes on without it.")
         teller = story.Teller(stage, quiet=output.session().as_json)
         seconds = story.follow(stage, teller)
-        verdict = running.call(stage.problem_owner.home.path, "run", "verify", "0x" + stage.run_id.hex())
+        verdict = running.call(
+            stage.problem_owner.home.path, "run", "verify", "0x" + stage.run_id.hex(), "--from-home", "reader"
+        )
         outcome = story.outcome(stage, seconds, verdict, wall=time.monotonic() - begun)
         if output.session().as_json:
             click.echo(json.dumps(outcome, sort_keys=True))

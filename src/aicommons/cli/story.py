@@ -56,6 +56,8 @@ class Teller:
         verified = "holds" if outcome["verified"] else f"DOES NOT HOLD: {outcome['verify']['problem']}"
         say(f"\nVerified in a fresh process from ledger and store alone: {verified}")
         say(f"  {outcome['verify'].get('meaning', '')}")
+        for part in outcome["verify"].get("unchecked", ()):
+            say(f"  not checked: {part}")
         say(
             f"  command: commons --home HOME run verify {outcome['run_id'][:18]}   (with --keep, from any home of the demo)"
         )
