@@ -173,10 +173,7 @@ def test_structure(rule: Callable[[Module], list[str]], sources: list[Module]) -
     assert [found for module in sources for found in rule(module)] == []
 
 
-WAITING: dict[str, str] = {
-    "src/aicommons/cli/": "a command waits for a person, a process or a ledger, and its loop has nothing else to do",
-    "src/aicommons/app.py": "a node's outermost loop paces itself",
-}
+WAITING: dict[str, str] = {}
 """Where waiting in real time is right, and why."""
 
 

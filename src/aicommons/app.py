@@ -19,7 +19,6 @@ from aicommons.domain import errors, ids
 DEFAULT_RPC = "http://127.0.0.1:8545"
 DEFAULT_STORE = "http://127.0.0.1:8546"
 DEFAULT_AUDIENCE = "commons"
-HOME_VARIABLE = "COMMONS_HOME"
 PASSPHRASE_VARIABLE = "COMMONS_PASSPHRASE"  # noqa: S105  a name, not a secret
 READER_TAG = b"AI Commons reader key, version 1"
 

@@ -20,7 +20,6 @@ DEFAULT_PURPOSE = "DUO:0000007"
 """Disease-specific research."""
 ORGANISATION = 1
 """Membership kind of an organisation; 0 is a person."""
-TOTAL_SHARES = 1_000_000
 
 
 class Registry(Protocol):

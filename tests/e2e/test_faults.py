@@ -9,10 +9,13 @@ import urllib.parse
 import pytest
 from tests.e2e import conftest
 
+from aicommons import app
 from aicommons.cli import demonstration, scripts
 from aicommons.domain import errors, run
 
 KILLS = 20
+ONE_TIME_KEY = slice(48, 80)
+"""Where a header holds E_i (secure-aggregation section 2)."""
 
 
 def _is_over(stage: demonstration.Stage) -> bool:
@@ -50,8 +53,10 @@ def test_twenty_kills_change_nothing_but_the_time(tmp_path: pathlib.Path) -> Non
         commits = [sent for attempt in current.attempts.values() for sent in attempt.commits.values()]
         assert len({sent.set_digest for sent in commits}) == 1
         headers = [sent for attempt in current.attempts.values() for sent in attempt.submits.values()]
-        assert len({(sent.sid, sent.member_id) for sent in headers}) == len(headers)
         assert len({sent.header_digest for sent in headers}) == len(headers)
+        store = app.open_store(stage.solver.home, None)
+        one_time_keys = {store.get(sent.header_digest, 2**16)[ONE_TIME_KEY] for sent in headers}
+        assert len(one_time_keys) == len(headers)
         verdict = stage.processes.call(stage.problem_owner.home.path, "run", "verify", "0x" + stage.run_id.hex())
         assert verdict["verified"], verdict["problem"]
 

@@ -200,9 +200,9 @@ def _agree(
     until = int(time.time()) + DAYS
     problem = documents.Problem(
         title=script.title,
-        affected="patients of the participating sites; asked through their hospitals' patient councils",
+        affected="the people behind the records; nobody was asked, because this is a demonstration",
         decision=script.why,
-        why_ai="a simple score from routine measurements; the model only advises",
+        why_ai="not answered: this is a demonstration; the model only advises",
         sdg_targets=(script.sdg,),
         metric="accuracy",
         baseline="each site's own model",

@@ -101,10 +101,6 @@ class Processes:
         home, before = self._calls[name]
         return self.start(name, home, *(arguments or before))
 
-    def is_alive(self, name: str) -> bool:
-        """Return whether a process is running."""
-        return name in self._running and self._running[name].poll() is None
-
     def end(self) -> None:
         """Ask all processes to end, then make them."""
         for process in reversed(self._running.values()):

@@ -1,8 +1,10 @@
 """The signing journal: epoch keys and what was signed with the node's key, in one file that backups exclude.
 
 A node signs one message per type and scope, ever (secure-aggregation section 2, "Who signs what"): the same message may
-be signed again, another one is refused. The file counts its own writes; the ordinary journal remembers the count, so a
-rolled-back file is noticed. A node restored from a backup has no epoch key and waits for the next run.
+be signed again, another one is refused. A node restored from a backup has no epoch key and waits for the next run: the folder
+carries a CACHEDIR.TAG, which backup programs honour. A rolled-back file is noticed at start, when the ledger shows a
+Commit that it does not know (``reconciler``). An erased key is gone from the file; what a disk or file system keeps of
+old blocks is beyond it.
 """
 
 import dataclasses
@@ -18,6 +20,9 @@ CREATE TABLE IF NOT EXISTS signed(kind TEXT, scope BLOB, digest BLOB NOT NULL, P
 CREATE TABLE IF NOT EXISTS payload(kind TEXT, scope BLOB, data BLOB NOT NULL, PRIMARY KEY(kind, scope));
 """
 
+CACHE_TAG = "Signature: 8a477f597d28d172789f06886806bc55\n# Epoch keys must not come back from a backup.\n"
+"""What makes backup programs leave a folder out (Cache Directory Tagging Specification)."""
+
 
 class SigningJournal:
     """Signs at most once per scope; holds the epoch keys. One per node, opened once per process."""
@@ -25,6 +30,9 @@ class SigningJournal:
     def __init__(self, path: pathlib.Path, signer: ports.Signer, place: encoding.Place) -> None:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._path = path
+        tag = path.parent / "CACHEDIR.TAG"
+        if not tag.exists():
+            tag.write_text(CACHE_TAG)
         self._signer = signer
         self._place = place
         try:
