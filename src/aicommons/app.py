@@ -12,9 +12,13 @@ import os
 import pathlib
 import time
 from collections.abc import Callable
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from aicommons.domain import errors, ids
+
+if TYPE_CHECKING:
+    from aicommons.domain import documents
+    from aicommons.node import tables
 
 DEFAULT_RPC = "http://127.0.0.1:8545"
 DEFAULT_STORE = "http://127.0.0.1:8546"
@@ -115,14 +119,14 @@ class Home:
             return {}
         return {int(key): value for key, value in json.loads(self.datasets_file.read_text()).items()}
 
-    def dataset_paths(self) -> dict[int, pathlib.Path]:
-        """Return dataset id -> its file."""
-        return {dataset_id: pathlib.Path(known["path"]) for dataset_id, known in self.datasets().items()}
-
-    def keep_dataset(self, dataset_id: int, path: pathlib.Path, title: str) -> None:
-        """Remember which file a dataset is."""
+    def keep_dataset(self, dataset_id: int, path: pathlib.Path, card: "documents.DatasetCard") -> None:
+        """Remember which file a dataset is, and how many rows its owner wants at least in any training."""
         known = {str(key): value for key, value in self.datasets().items()}
-        known[str(dataset_id)] = {"path": str(path.resolve()), "title": title}
+        known[str(dataset_id)] = {
+            "path": str(path.resolve()),
+            "title": card.title,
+            "minimum_cohort": card.minimum_cohort,
+        }
         write_private(self.datasets_file, json.dumps(known, indent=2, sort_keys=True) + "\n")
 
 
@@ -321,10 +325,20 @@ def reader_secret(signer: Any) -> bytes:
     return group.reduce_wide(hashing.tagged_wide("aic/readerkey", proof))
 
 
+def own_tables(home: Home) -> "dict[int, tables.OwnTable]":
+    """Return dataset id -> its file and the fewest rows its owner agreed to."""
+    from aicommons.node import tables
+
+    return {
+        dataset_id: tables.OwnTable(pathlib.Path(known["path"]), int(known["minimum_cohort"]))
+        for dataset_id, known in home.datasets().items()
+    }
+
+
 def build_agent(home: Home, signer: Any, member_id: ids.MemberId) -> Any:
     """Return the home's node with its real adapters; opens the journal, so only one process may do it at a time."""
     from aicommons.node import agent, journal, running, signing, tables
-    from aicommons.store import disk
+    from aicommons.store import disk, inputs
 
     ledger = connect(home, signer)
     folder = home.path / "node"
@@ -333,7 +347,8 @@ def build_agent(home: Home, signer: Any, member_id: ids.MemberId) -> Any:
         ledger=ledger,
         store=open_store(home, signer),
         own=disk.DiskStore(folder / "blobs"),
-        data=tables.OwnerTables(home.dataset_paths, folder / "prepared"),
+        inputs=inputs.FolderInputs(folder / "inputs"),
+        data=tables.OwnerTables(lambda: own_tables(home), folder / "prepared"),
         runner=running.ProcessRunner(folder / "work"),
         clock=SystemClock(),
         draw=os.urandom,

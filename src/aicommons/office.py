@@ -11,6 +11,7 @@ from typing import Protocol, TypeVar
 
 from aicommons.domain import documents, encoding, errors, events, ids, messages, run
 from aicommons.learning import recipe as recipes
+from aicommons.node import journal
 from aicommons.protocol import ports
 from aicommons.protocol import view as views
 
@@ -172,6 +173,31 @@ class Desk:
                 "the ledger shows other terms than the run's id stands for", which=ids.format_id(run_id)
             )
         return found
+
+    def pin(self, run_id: ids.RunId, *, may_overlap: bool = False) -> journal.Pin:
+        """Return what there is to confirm of a run: its roster, and what this member brings to it.
+
+        Raises:
+            errors.InputError: there is no roster yet, or this member has no seat on it.
+        """
+        current, member_id = self.run(run_id), self.member_id()
+        seat, roster = current.enrolled.get(member_id), current.roster
+        if roster is None:
+            raise errors.InputError(
+                "the roster is not fixed yet", which=ids.format_id(run_id), next_step="wait until the solver closes it"
+            )
+        if seat is None or member_id not in roster.member_ids:
+            raise errors.InputError(
+                "this member has no seat in the run", which=ids.format_id(run_id), next_step="see `commons run show`"
+            )
+        return journal.Pin(
+            roster=roster.roster,
+            problem=current.spec.problem,
+            dataset_id=seat.dataset_id,
+            version=seat.version,
+            consent_id=seat.consent_id,
+            may_overlap=may_overlap,
+        )
 
     def _newest(self, kind: type[E], **wanted: object) -> E:
         view = self.view()

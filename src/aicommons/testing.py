@@ -121,7 +121,11 @@ class Commons:
         self.deployment = deployments.deploy(deployer, nowhere.chain_id, [self.operator.address], 1)
         self.registrar = office.Desk(self.connect(self.operator), self.store)
         self.members: list[Member] = []
-        self.nodes: list[reconciler.Reconciler] = []
+
+    @property
+    def solver(self) -> Member:
+        """The first member: it states the problem and opens the runs."""
+        return self.members[0]
 
     def connect(self, signer: wallet.Wallet) -> client.Client:
         """Return a ledger client for ``signer``."""
@@ -154,6 +158,7 @@ class Commons:
             ledger=ledger,
             store=self.store,
             own=memory.MemoryStore(),
+            inputs=memory.MemoryInputs(),
             data=data,
             runner=running.InlineRunner(),
             clock=self.clock,
@@ -183,6 +188,12 @@ class Simulation:
     def step(self) -> int:
         """Let every node do one pass; return how many duties there were."""
         return sum(node.step() for node in list(self.nodes.values()))
+
+    def again(self, members: Sequence[int], plan: recipes.Recipe | None = None) -> "Simulation":
+        """Open another run on the same problem in which some of the same members take part, with the same nodes."""
+        problem = self.view().spec.problem
+        nodes = {member: self.nodes[member] for member in members}
+        return _open(self.commons, problem, plan or self.recipe, nodes=nodes, terms=Terms())
 
     def view(self) -> views.RunView:
         """Return the ledger's view of the run."""
@@ -247,39 +258,49 @@ def simulate(
 
 
 def _prepare(commons: Commons, sites: Sequence[recipes.Rows], plan: recipes.Recipe, terms: Terms) -> Simulation:
-    solver = commons.admit("solver")
+    commons.admit("solver")
     owners = [commons.admit(f"site-{index}") for index in range(len(sites))]
     until = int(commons.clock.now()) + 86400
     problem = documents.Problem("A problem", "who", "decision", "why", ("3.4",), "accuracy", "none")
-    problem_id = solver.desk.state_problem(problem, until)
-    document = documents.Plan("A plan", recipes.to_plan(plan), "sums", 30, 0, None)
-    digest = solver.desk.publish_plan(document)
-    agreed = documents.RunTerms(PURPOSE, (), terms.retention_seconds, 10, "no DP")
-    offer = office.Offer(
-        problem=problem_id,
-        plan=digest,
-        terms=agreed,
-        enrol_until=until,
-        phase_seconds=terms.phase_seconds,
-        patience_seconds=terms.patience_seconds,
-        max_attempts=terms.max_attempts,
-        most_rounds=terms.most_rounds,
-    )
-    run_id = solver.desk.open_run(offer)
-    for index, (owner, rows) in enumerate(zip(owners, sites, strict=True)):
-        _enrol(owner, run_id, rows, until=until, absence=terms.absence.get(index, run.Absence.WAIT))
-    roster = solver.desk.close_roster(run_id)
-    for owner in owners:
-        owner.node.journal.pin(run_id, roster.roster)
+    problem_id = commons.solver.desk.state_problem(problem, until)
+    for owner, rows in zip(owners, sites, strict=True):
+        _publish(owner, rows, until)
     nodes = {int(owner.member_id): reconciler.Reconciler(owner.node) for owner in owners}
-    return Simulation(commons, run_id, plan, nodes)
+    return _open(commons, problem_id, plan, nodes=nodes, terms=terms)
 
 
-def _enrol(owner: Member, run_id: ids.RunId, rows: recipes.Rows, *, until: int, absence: run.Absence) -> None:
+def _publish(owner: Member, rows: recipes.Rows, until: int) -> None:
     card = documents.DatasetCard("A table", "a site", 10, {}, "LicenseRef-private", 10, "none")
     dataset_id = owner.desk.publish_dataset(card)
     owner.data.tables[dataset_id] = rows
     purpose = encoding.purpose_code(PURPOSE)
     wanted = events.ConsentTerms(dataset_id, purpose, ids.MemberId(0), bytes(32), until, 100, bytes(32))
-    consent_id = owner.desk.give_consent(wanted)
-    owner.desk.enrol(run_id, office.Entry(dataset_id, consent_id, absence), owner.node.signing)
+    owner.desk.give_consent(wanted)
+
+
+def _open(
+    commons: Commons, problem_id: bytes, plan: recipes.Recipe, *, nodes: dict[int, reconciler.Reconciler], terms: Terms
+) -> Simulation:
+    """Open a run in which the members of ``nodes`` take part and whose roster all have confirmed."""
+    desk = commons.solver.desk
+    offer = office.Offer(
+        problem=problem_id,
+        plan=desk.publish_plan(documents.Plan("A plan", recipes.to_plan(plan), "sums", 30, 0, None)),
+        terms=documents.RunTerms(PURPOSE, (), terms.retention_seconds, 10, "no DP"),
+        enrol_until=int(commons.clock.now()) + 86400,
+        phase_seconds=terms.phase_seconds,
+        patience_seconds=terms.patience_seconds,
+        max_attempts=terms.max_attempts,
+        most_rounds=terms.most_rounds,
+    )
+    run_id = desk.open_run(offer)
+    owners = [member for member in commons.members if member.member_id in nodes]
+    consents = {given.holder: given for given in desk.view().consents.values()}
+    for index, owner in enumerate(owners):
+        given = consents[owner.member_id]
+        absence = terms.absence.get(index, run.Absence.WAIT)
+        owner.desk.enrol(run_id, office.Entry(given.terms.dataset_id, given.consent_id, absence), owner.node.signing)
+    desk.close_roster(run_id)
+    for owner in owners:
+        owner.node.journal.pin(run_id, owner.desk.pin(run_id))
+    return Simulation(commons, run_id, plan, nodes)

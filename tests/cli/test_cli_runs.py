@@ -1,6 +1,8 @@
 """One run from offer to prediction, carried by three node processes; and what a run refuses."""
 
+import contextlib
 import csv
+import dataclasses
 import os
 import pathlib
 import subprocess
@@ -10,7 +12,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from aicommons.cli import node, processes
+from aicommons import app
+from aicommons.cli import confirming, node, own, processes
+from aicommons.domain import errors, ids
+from aicommons.node import journal
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Place, Said
@@ -202,6 +207,30 @@ def test_confirm_needs_the_right_fingerprint(founded: "Place", trained: str) -> 
     right = founded.done("north", "run", "show", trained)["fingerprint"]
     spelled = " ".join(right[at : at + 4] for at in range(0, 64, 4))
     assert founded.done("north", "run", "confirm", trained, "--fingerprint", spelled)["confirmed"] is True
+
+
+def test_confirm_shows_what_is_agreed_to(founded: "Place", trained: str, offered: dict[str, str]) -> None:
+    """Whoever confirms sees the participants, who else reads the sums, and which table of this site is used."""
+    said = founded.call("north", "run", "confirm", trained, "--yes")
+    assert said.code == 0
+    assert "its sums are read by them and Solver (member 1)" in said.err
+    assert f"this site brings dataset {offered['north']} (Table north, version 1)" in said.err
+    assert "north.csv" in said.err
+
+
+def test_a_roster_too_near_to_an_earlier_one(founded: "Place", trained: str, offered: dict[str, str]) -> None:
+    """After a run of three sites, one with a fourth beside them on the same problem needs the operator's word."""
+    place = founded.root / "north"
+    run_id = ids.RunId(bytes.fromhex(trained.removeprefix("0x")))
+    with contextlib.closing(journal.Journal(own.journal_file(app.Home(place)))) as kept:
+        pin, released = kept.pinned(run_id), kept.released(bytes.fromhex(offered["problem"].removeprefix("0x")))
+        assert pin is not None
+        assert [(each.run_id, each.members) for each in released] == [(run_id, (2, 3, 4))]
+        later, members = ids.RunId(bytes(32)), (2, 3, 4, 6)
+        with pytest.raises(errors.InputError, match="the same sites but for member 6"):
+            confirming.check_overlap(kept, later, pin, members=members, preferred=1)
+        accepted = dataclasses.replace(pin, may_overlap=True)
+        confirming.check_overlap(kept, later, accepted, members=members, preferred=1)
 
 
 def test_exit_in_advance_is_signed_by_the_node(founded: "Place", offered: dict[str, str]) -> None:

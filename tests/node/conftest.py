@@ -219,9 +219,9 @@ def owned_run(folder: pathlib.Path) -> Iterator[testing.Simulation]:
         run_id = solver.desk.open_run(office.Offer(stated, solver.desk.publish_plan(plan), terms, until))
         for holder, site in zip(holders, make_sites(3), strict=True):
             enrol(holder, run_id, site, until)
-        roster = solver.desk.close_roster(run_id)
+        solver.desk.close_roster(run_id)
         for holder in holders:
-            holder.node.journal.pin(run_id, roster.roster)
+            holder.node.journal.pin(run_id, holder.desk.pin(run_id))
         nodes = {int(holder.member_id): reconciler.Reconciler(holder.node) for holder in holders}
         yield testing.Simulation(commons, run_id, PLAN, nodes)
     finally:

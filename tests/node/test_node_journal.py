@@ -16,6 +16,7 @@ SID = b"\x05" * 32
 STATE = journals.StateRecord(1, b"\x11" * 32, b"state one", is_finished=False)
 LAST = journals.StateRecord(2, b"\x12" * 32, b"state two", is_finished=True)
 SUM = journals.SumRecord(SID, b"\x21" * 32, b"\x22" * 32, b"words")
+PIN = journals.Pin(b"\x09" * 32, b"\x0a" * 32, 4, 1, b"\x0b" * 32)
 REVEAL = journals.RevealRecord(b"\x30" * 32, b"\x31" * 32, b"\x32" * 32, b"document", (b"\x33" * 32, b"\x34" * 32))
 
 
@@ -35,7 +36,7 @@ def journal(path: pathlib.Path) -> Iterator[journals.Journal]:
 
 def fill(journal: journals.Journal) -> None:
     """Keep one of everything."""
-    journal.pin(RUN, b"\x09" * 32)
+    journal.pin(RUN, PIN)
     journal.keep_state(RUN, STATE)
     journal.keep_state(RUN, LAST)
     journal.keep_sum(RUN, 0, SUM)
@@ -74,7 +75,7 @@ def test_everything_comes_back(journal: journals.Journal) -> None:
         is_pinned=True, state_index=2, is_finished=True, has_stored=True, refused=frozenset({(3, 1)})
     )
     assert contents(journal, RUN) == [
-        b"\x09" * 32, STATE, LAST, LAST, (2, True), SUM, b"local", [b"\x51" * 32], True, 100, b"{}",
+        PIN, STATE, LAST, LAST, (2, True), SUM, b"local", [b"\x51" * 32], True, 100, b"{}",
         {(3, 1): (7, "box-does-not-open")}, facts,
     ]  # fmt: skip
     assert journal.built(SID) == (b"\x41" * 32, b"\x42" * 32)
@@ -99,7 +100,9 @@ def test_runs_are_apart(journal: journals.Journal) -> None:
 
 
 CONFLICTS: dict[str, Callable[[journals.Journal], None]] = {
-    "another roster": lambda journal: journal.pin(RUN, b"\x08" * 32),
+    "another roster": lambda journal: journal.pin(RUN, dataclasses.replace(PIN, roster=b"\x08" * 32)),
+    "another dataset": lambda journal: journal.pin(RUN, dataclasses.replace(PIN, dataset_id=5)),
+    "another consent": lambda journal: journal.pin(RUN, dataclasses.replace(PIN, consent_id=b"\x08" * 32)),
     "another state": lambda journal: journal.keep_state(RUN, dataclasses.replace(STATE, digest=b"\x99" * 32)),
     "another sum": lambda journal: journal.keep_sum(RUN, 0, dataclasses.replace(SUM, digest=b"\x99" * 32)),
     "another header": lambda journal: journal.keep_built(RUN, SID, b"\x99" * 32, b"\x42" * 32),

@@ -64,6 +64,16 @@ def fewer_members(_: LyingLedger, event: events.Event) -> list[events.Event]:
     return [event]
 
 
+def other_dataset(_: LyingLedger, event: events.Event) -> list[events.Event]:
+    """Show that the node's own seat brings another dataset."""
+    return [dataclasses.replace(event, dataset_id=1)] if isinstance(event, events.Enrolled) else [event]
+
+
+def other_consent(_: LyingLedger, event: events.Event) -> list[events.Event]:
+    """Show that the node's own seat came under another consent."""
+    return [dataclasses.replace(event, consent_id=b"\x66" * 32)] if isinstance(event, events.Enrolled) else [event]
+
+
 def set_without_the_first(ledger: LyingLedger, event: events.Event) -> list[events.Event]:
     """Show from round 1 on a participant set without the first member."""
     if isinstance(event, events.PhaseEntered) and event.round_index >= 1 and event.phase >= run.Phase.SUBMITTED:
@@ -156,6 +166,8 @@ class Row:
 ROWS: dict[str, Row] = {
     "another key in the roster": Row(other_key, "another roster than the operator confirmed"),
     "a member missing from the roster": Row(fewer_members, "another roster than the operator confirmed"),
+    "another dataset of the node's own": Row(other_dataset, "another problem, dataset or consent"),
+    "another consent": Row(other_consent, "another problem, dataset or consent"),
     "another epoch point": Row(other_point, "an Ack is not signed"),
     "a Submit nobody signed": Row(other_header, "submit-signature"),
     "a Submit of another session": Row(other_session, "submit-session"),
@@ -189,9 +201,8 @@ def test_a_lie_reveals_nothing(stage, row: Row, caplog: pytest.LogCaptureFixture
         honest = {message.sid for message in ledger.posted if isinstance(message, messages.Reveal)}
         assert len(honest) <= lied_to
         assert any(isinstance(message, messages.Commit) for message in ledger.posted) == row.commits
-        assert any(isinstance(m, messages.Ack) for m in ledger.posted) == (
-            row.said != ROWS["another key in the roster"].said
-        )
+        before_all = {ROWS[name].said for name in ("another key in the roster", "another consent")}
+        assert any(isinstance(m, messages.Ack) for m in ledger.posted) == (row.said not in before_all)
 
 
 def test_other_inputs_in_one_session(stage) -> None:
@@ -240,5 +251,8 @@ def test_an_unconfirmed_run_is_not_touched(stage) -> None:
 
 def test_a_second_pin_is_refused(stage) -> None:
     """An operator cannot confirm another roster for a run that is confirmed."""
-    with stage.scene(3) as scene, pytest.raises(errors.JournalConflict):
-        scene.nodes[scene.roster[0]].agent.journal.pin(scene.run_id, b"\x66" * 32)
+    with stage.scene(3) as scene:
+        kept = scene.nodes[scene.roster[0]].agent.journal
+        pin = kept.pinned(scene.run_id)
+        with pytest.raises(errors.JournalConflict):
+            kept.pin(scene.run_id, dataclasses.replace(pin, roster=b"\x66" * 32))

@@ -216,6 +216,27 @@ def test_a_withheld_vector_is_waited_for(stage) -> None:
         assert not any(attempt.commits or attempt.reveals for attempt in current.attempts.values())
 
 
+def test_what_was_committed_to_cannot_be_taken_away(stage) -> None:
+    """A participant that erases its vector after the Commits stops nobody, not even nodes that were killed since."""
+    with stage.scene(4) as scene:
+        cheat = scene.member(0)
+
+        def erase(scene) -> None:
+            """Erase all that the cheat has stored, silence it, and kill all others."""
+            for digest in cheat.node.journal.stored(scene.run_id):
+                scene.simulation.commons.store.erase(digest)
+            for index in range(1, 4):
+                scene.change(index)
+
+        when = stage.move(
+            lambda view: (0, 0) in view.attempts and len(view.attempts[(0, 0)].commits) == 4,
+            erase,
+        )
+        current = scene.play(when)
+        assert current.state is run.RunState.COMPLETED
+        assert [node.agent.inputs._runs for node in scene.nodes.values()] == [{}] * 4
+
+
 def test_a_stopped_attempt_leaves_nothing_behind(stage) -> None:
     """When the retention time is over, nothing of a stopped attempt is left in the store or at the nodes."""
     with stage.scene(3) as scene:

@@ -5,6 +5,7 @@ who compare the fingerprint notice (secure-aggregation, pinned roster). What is 
 """
 
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -13,6 +14,7 @@ from aicommons.cli import desk, naming, output
 from aicommons.domain import errors, events, ids
 
 if TYPE_CHECKING:
+    from aicommons.node import journal
     from aicommons.protocol import view as views
 
 
@@ -47,6 +49,69 @@ def own_roster(opened: desk.Opened, view: "views.LedgerView", run_id: ids.RunId)
             next_step="do not confirm; restore the node's key with `commons key restore --node`",
         )
     return roster
+
+
+def readers(opened: desk.Opened, current: "views.RunView") -> list[int]:
+    """Return the members beside the participants that may read the run's sums, as its terms name them.
+
+    Raises:
+        errors.BlobNotFound: the terms are not in the store.
+        errors.DecodeError: they cannot be read.
+    """
+    from aicommons.node import agent as agents
+
+    return [int(reader.member_id) for reader in agents.read_terms(opened.store, current).terms.readers]
+
+
+def own_part(opened: desk.Opened, pin: "journal.Pin") -> str:
+    """Return in words what this home brings.
+
+    Raises:
+        errors.InputError: the ledger says that it brings a dataset which this home does not have.
+    """
+    known = opened.home.datasets().get(pin.dataset_id)
+    if known is None:
+        raise errors.InputError(
+            "the ledger says that this site brings a dataset that is not in this home",
+            which=f"dataset {pin.dataset_id}",
+            next_step="do not confirm unless another home of yours enrolled it",
+        )
+    consent = naming.short(pin.consent_id)
+    return (
+        f"dataset {pin.dataset_id} ({known['title']}, version {pin.version}), {known['path']}, under consent {consent}"
+    )
+
+
+def check_overlap(
+    kept: "journal.Journal", run_id: ids.RunId, pin: "journal.Pin", *, members: Sequence[int], preferred: int
+) -> None:
+    """Check a roster against the sets that this node trained with before on the same problem.
+
+    Args:
+        kept: the node's journal.
+        run_id: the run to confirm.
+        pin: what is about to be confirmed.
+        members: its roster, ascending.
+        preferred: layout that its terms prefer.
+
+    Raises:
+        errors.InputError: it comes too near to one of them; nothing was confirmed.
+    """
+    from aicommons.learning.secagg import layout
+    from aicommons.node import agent as agents
+    from aicommons.node import overlap
+
+    number = agents.layout_number(preferred, len(members))
+    faults = layout.make_layout(members, bytes(32), number).faults
+    near = overlap.find(kept, run_id, pin, members=members, faults=faults)
+    if near is not None:
+        apart = ", ".join(map(str, near.apart))
+        raise errors.InputError(
+            f"an earlier run on this problem had the same sites but for member {apart}; from both sums together "
+            "the numbers of single sites could be computed",
+            which=f"run {naming.short(near.run_id)}",
+            next_step="train with the same sites as then, or with more others; or accept it with --allow-overlap",
+        )
 
 
 def agree(roster: bytes, fingerprint: str | None, *, yes: bool) -> None:

@@ -68,7 +68,7 @@ def publish(
     opened = desk.act_as_member()
     card = _card(opened, about, specs, rows)
     dataset_id = opened.desk.publish_dataset(card)
-    opened.home.keep_dataset(dataset_id, file, about.title)
+    opened.home.keep_dataset(dataset_id, file, card)
     for notice in notices:
         output.note(notice)
     output.emit(

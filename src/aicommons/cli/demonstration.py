@@ -243,7 +243,7 @@ def _bring_data(script: scripts.Script, site: Party, run_id: ids.RunId, *, probl
         known_gaps="rows with missing values are left out",
     )
     dataset_id = site.desk.publish_dataset(card)
-    site.home.keep_dataset(dataset_id, table, card.title)
+    site.home.keep_dataset(dataset_id, table, card)
     purpose = encoding.purpose_code(office.DEFAULT_PURPOSE)
     wanted = events.ConsentTerms(dataset_id, purpose, ids.MemberId(0), problem_id, until, 1, bytes(32))
     consent_id = site.desk.give_consent(wanted)
@@ -255,7 +255,7 @@ def _confirm(site: Party, run_id: ids.RunId, roster: events.RosterFixed) -> None
     if seen is None or seen.roster != roster.roster:
         raise errors.LedgerMismatch("a site sees another roster", which=site.name)
     kept = site.journal()
-    kept.pin(run_id, seen.roster)
+    kept.pin(run_id, site.desk.pin(run_id))
     kept.close()
 
 

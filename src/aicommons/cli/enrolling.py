@@ -9,9 +9,8 @@ import pathlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from aicommons.cli import dataset as datasets
 from aicommons.cli import desk
-from aicommons.domain import errors, events
+from aicommons.domain import errors
 
 if TYPE_CHECKING:
     from aicommons.data import columns
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
     from aicommons.protocol import view as views
 
 
-def check_table(opened: desk.Opened, current: "views.RunView", entry: events.DatasetListed) -> "columns.Columns":
+def check_table(opened: desk.Opened, current: "views.RunView", dataset_id: int) -> "columns.Columns":
     """Return the table behind a dataset as a run's plan wants it.
 
     Raises:
@@ -30,16 +29,15 @@ def check_table(opened: desk.Opened, current: "views.RunView", entry: events.Dat
     from aicommons.node import agent as agents
     from aicommons.node import tables
 
-    known = opened.home.datasets().get(entry.dataset_id)
+    known = opened.home.datasets().get(dataset_id)
     if known is None:
         raise errors.InputError(
             "this home does not know the dataset's file",
-            which=f"dataset {entry.dataset_id}",
+            which=f"dataset {dataset_id}",
             next_step="publish it from this home: `commons dataset publish`",
         )
     terms = agents.read_terms(opened.store, current)
-    card = datasets.read_card(opened, entry)
-    least = max(terms.terms.minimum_cohort, card.minimum_cohort if card is not None else 1)
+    least = max(terms.terms.minimum_cohort, int(known["minimum_cohort"]))
     specs = tables.column_specs(terms.recipe.schema, terms.plan.group)
     return reading.read_table(pathlib.Path(known["path"]), specs, checks=reading.Checks(min_rows=least))
 

@@ -140,7 +140,7 @@ def enrol(run_text: str, dataset_id: int, consent: str, absence: str) -> None:
             expected=f"dataset {dataset_id}",
             got=f"dataset {view.consents[consent_id].dataset_id}",
         )
-    checked = enrolling.check_table(opened, view.runs[run_id], datasets.find(view, dataset_id))
+    checked = enrolling.check_table(opened, view.runs[run_id], datasets.find(view, dataset_id).dataset_id)
     for notice in checked.notices:
         output.note(notice)
     entry = office.Entry(dataset_id, consent_id, ABSENCES[absence])
@@ -173,12 +173,18 @@ def close(run_text: str) -> None:
 @click.argument("run_text", metavar="RUN")
 @click.option("--fingerprint", help="Confirm only if the roster's fingerprint is this one.")
 @click.option("--yes", is_flag=True, help="Confirm without asking.")
+@click.option(
+    "--allow-overlap", is_flag=True, help="Accept sites that nearly equal those of an earlier run on the problem."
+)
 @output.json_option
-def confirm(run_text: str, fingerprint: str | None, yes: bool) -> None:
-    """Confirm, for this home's node, who takes part in RUN.
+def confirm(run_text: str, fingerprint: str | None, yes: bool, allow_overlap: bool) -> None:
+    """Confirm, for this home's node, who takes part in RUN, who reads its sums and what this site brings.
 
     Compare the fingerprint with the other members by telephone or in person: a lying ledger could show each site other
-    participants. The node takes part only with the roster that was confirmed here.
+    participants. The node takes part only with the roster and the dataset that were confirmed here.
+
+    Where an earlier run on the same problem had nearly the same sites, the difference of the two sums would tell about
+    the few that differ; such a run is refused unless you accept that with --allow-overlap.
     """
     from aicommons.node import journal
 
@@ -190,15 +196,23 @@ def confirm(run_text: str, fingerprint: str | None, yes: bool) -> None:
     output.note(f"Run {ids.format_id(run_id)}: {len(roster.member_ids)} sites take part.")
     for member, key in zip(roster.member_ids, roster.node_keys, strict=True):
         output.note(f"  {names(member)}   node key {ids.format_id(key)}")
+    pin = opened.desk.pin(run_id, may_overlap=allow_overlap)
+    readers = confirming.readers(opened, view.runs[run_id])
+    output.note(f"  its sums are read by them{''.join(f' and {names(reader)}' for reader in readers)}")
+    output.note(f"  this site brings {confirming.own_part(opened, pin)}")
     output.note(f"  fingerprint {naming.fingerprint(roster.roster)}")
-    confirming.agree(roster.roster, fingerprint, yes=yes)
     with contextlib.closing(journal.Journal(own.journal_file(opened.home))) as kept:
-        kept.pin(run_id, roster.roster)
+        preferred = view.runs[run_id].spec.layout
+        confirming.check_overlap(kept, run_id, pin, members=roster.member_ids, preferred=preferred)
+        confirming.agree(roster.roster, fingerprint, yes=yes)
+        kept.pin(run_id, pin)
     output.emit(
         {
             "run_id": ids.format_id(run_id),
             "fingerprint": roster.roster.hex(),
             "roster": list(roster.member_ids),
+            "readers": readers,
+            "dataset": pin.dataset_id,
             "confirmed": True,
         },
         "Confirmed. Next: `commons node start`, if it is not running.",

@@ -54,7 +54,9 @@ class Agent:
     ledger: ports.Ledger
     store: ports.Store
     own: ports.Store
-    """Blobs kept at this node: what it built, and what it fetched for a round under way."""
+    """Blobs kept durably at this node: what it built, for as long as it may have to send it again."""
+    inputs: ports.Inputs
+    """What others sent for a round under way: a Commit says that this node holds it, whoever erases it elsewhere."""
     data: Data
     runner: ports.Runner
     clock: ports.Clock
@@ -69,10 +71,6 @@ class Agent:
     """The newest attempt's session, by run."""
     rosters: dict[ids.RunId, events.RosterFixed] = dataclasses.field(default_factory=dict)
     """Rosters that were held against the operator's pin, by run."""
-    verified: dict[events.Event, bool] = dataclasses.field(default_factory=dict)
-    """Whether a message's signature holds against the pinned roster."""
-    held: dict[bytes, bytes] = dataclasses.field(default_factory=dict)
-    """Blobs of the round under way by SHA-256, verified when they were fetched or made here."""
 
 
 def roster_of(agent: Agent, run_id: ids.RunId, current: views.RunView) -> events.RosterFixed:
@@ -90,20 +88,51 @@ def roster_of(agent: Agent, run_id: ids.RunId, current: views.RunView) -> events
             which=ids.format_id(run_id),
             next_step="do not take part; the ledger is lying about plan, terms or readers",
         )
-    pinned = agent.journal.pinned(run_id)
-    if roster is None or pinned is None:
-        raise errors.LedgerMismatch("no roster was confirmed for this run", which=ids.format_id(run_id))
+    pin = pin_of(agent, run_id)
+    if roster is None:
+        raise errors.LedgerMismatch("the ledger shows no roster any more", which=ids.format_id(run_id))
     shown = encoding.roster_digest(run_id, roster.member_ids, roster.node_keys)
-    if shown != pinned:
+    if shown != pin.roster:
         raise errors.LedgerMismatch(
             "the ledger shows another roster than the operator confirmed",
             which=ids.format_id(run_id),
-            expected=pinned.hex()[:16],
+            expected=pin.roster.hex()[:16],
             got=shown.hex()[:16],
             next_step="ask the other members for the fingerprint they see; the ledger may be lying",
         )
+    _check_seat(agent, run_id, current, pin)
     agent.rosters[run_id] = roster
     return roster
+
+
+def _check_seat(agent: Agent, run_id: ids.RunId, current: views.RunView, pin: journal.Pin) -> None:
+    """Check that the ledger still says about this site's own part what its operator confirmed.
+
+    Raises:
+        errors.LedgerMismatch: another problem, dataset, version or consent.
+    """
+    seat = current.enrolled.get(agent.member_id)
+    shown = None if seat is None else (seat.dataset_id, seat.version, seat.consent_id)
+    if current.spec.problem != pin.problem or shown != (pin.dataset_id, pin.version, pin.consent_id):
+        raise errors.LedgerMismatch(
+            "the ledger shows another problem, dataset or consent than the operator confirmed",
+            which=ids.format_id(run_id),
+            expected=f"dataset {pin.dataset_id}, version {pin.version}",
+            got="no seat" if seat is None else f"dataset {seat.dataset_id}, version {seat.version}",
+            next_step="do not take part; the ledger is lying about what this site brings",
+        )
+
+
+def pin_of(agent: Agent, run_id: ids.RunId) -> journal.Pin:
+    """Return what the operator confirmed.
+
+    Raises:
+        errors.LedgerMismatch: nothing was confirmed for this run.
+    """
+    pin = agent.journal.pinned(run_id)
+    if pin is None:
+        raise errors.LedgerMismatch("no roster was confirmed for this run", which=ids.format_id(run_id))
+    return pin
 
 
 def terms_of(agent: Agent, run_id: ids.RunId, current: views.RunView) -> Terms:
@@ -214,6 +243,10 @@ class Prepared:
     """The state that the round starts from."""
     blocks: tuple[blocks.Block, ...]
     readers: tuple[reveal.Reader, ...]
+    held: dict[bytes, bytes] = dataclasses.field(repr=False)
+    """Blobs of a short round by SHA-256, verified when they were fetched or made here."""
+    verified: dict[events.Event, bool] = dataclasses.field(repr=False)
+    """Whether a message's signature holds against the roster."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -236,7 +269,7 @@ class Attempt(Prepared):
     def evidence(self, agent: Agent) -> evidence.Evidence:
         """Return its signed part."""
         sid, layout = self.session.sid, self.session.layout
-        return evidence.Evidence(agent.ledger.place, self.roster, layout, sid, self.seen, agent.verified)
+        return evidence.Evidence(agent.ledger.place, self.roster, layout, sid, self.seen, self.verified)
 
 
 def attempt_of(agent: Agent, run_id: ids.RunId, current: views.RunView, place: views.AttemptPlace) -> Attempt:
@@ -269,7 +302,8 @@ def _prepare(agent: Agent, current: views.RunView, key: encoding.AttemptKey, ros
     sid = encoding.session_id(agent.ledger.place, key, before.digest, committee.digest)
     made = committee.session(sid, blocks.words(declared))
     others = {int(reader.member_id): reader.point for reader in terms.terms.readers}
-    return Prepared(key, made, roster, terms, decoded, declared, reveal.make_readers(made, others))
+    readers = reveal.make_readers(made, others)
+    return Prepared(key, made, roster, terms, decoded, declared, readers, held={}, verified={})
 
 
 def state_at(agent: Agent, run_id: ids.RunId, terms: Terms, position: int) -> journal.StateRecord:

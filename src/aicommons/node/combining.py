@@ -40,8 +40,9 @@ def combine(agent: agents.Agent, duty: duties.Duty, current: views.RunView) -> N
 
 
 def _forget_inputs(agent: agents.Agent, attempt: agents.Attempt) -> None:
-    agent.held.clear()
-    agent.verified.clear()
+    attempt.held.clear()
+    attempt.verified.clear()
+    agent.inputs.forget(attempt.key.run_id)
     built = agent.journal.built(attempt.session.sid)
     record = agent.journal.reveal(attempt.session.sid)
     for name in (*(built or ()), *(record.objects if record is not None else ())):
@@ -95,12 +96,12 @@ class Reading:
         return vectors
 
 
-def advance_state(attempt: agents.Attempt, words: suite.Words) -> state.State:
+def advance_state(attempt: agents.Prepared, words: suite.Words) -> state.State:
     """Return the state after a round whose ring sum is ``words``."""
     return attempt.terms.recipe.combine(attempt.before, sums_of(attempt, words))
 
 
-def sums_of(attempt: agents.Attempt, words: suite.Words) -> dict[str, recipes.Vector]:
+def sums_of(attempt: agents.Prepared, words: suite.Words) -> dict[str, recipes.Vector]:
     """Return the decoded sums of a round by block name."""
     return quantise.decode(
         attempt.blocks,

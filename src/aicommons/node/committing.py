@@ -1,19 +1,26 @@
 """Duties COMMIT and REVEAL: check every byte of every input, fix the masks, and open them only under a certificate.
 
-Checking and summing run beside the loop; seeds never leave that job. What a Reveal will open is recorded before the
-Commit is signed. Nothing is revealed without a quorum of Commits over one participant set, each signed by a key of the
+Checking and summing of long vectors run beside the loop, in a child with which the seeds end; for short ones a fork costs
+more than the work, so it is done at once and the seeds of this member's columns pass through the node's own memory.
+What a Reveal will open is recorded before the Commit is signed. Nothing is revealed without a quorum of Commits over one participant set, each signed by a key of the
 roster that the operator pinned (secure-aggregation section 4, steps 2 to 4): this is where a lying ledger fails.
 """
 
 import dataclasses
 import functools
+import logging
 
 from aicommons.domain import encoding, errors, ids, messages
 from aicommons.learning.secagg import boxes, checking, group, header, masks, reveal
 from aicommons.node import agent as agents
-from aicommons.node import evidence, frames, journal
+from aicommons.node import evidence, frames, journal, overlap
 from aicommons.protocol import duties
 from aicommons.protocol import view as views
+
+log = logging.getLogger("aicommons.node")
+
+MASKS = "masks"
+"""Kind of the word that a node gives on a round's set before it uploads masks of it."""
 
 
 def commit(agent: agents.Agent, duty: duties.Duty, current: views.RunView) -> None:
@@ -22,12 +29,14 @@ def commit(agent: agents.Agent, duty: duties.Duty, current: views.RunView) -> No
     try:
         inputs = evidence.inputs_of(attempt.evidence(agent))
         before = _check_set(agent, attempt, current, inputs)
+        _check_releases(agent, attempt, inputs)
         record = _record(agent, attempt, inputs)
     except errors.AggregationRefused as err:
         _refuse(agent, attempt, err)
         return
     if record is None:
         return
+    agent.journal.keep_released(attempt.key.run_id, list(inputs.headers))
     _bind_set(agent, attempt.key.run_id, before, inputs)
     committed = masks.salted_commitment(attempt.session, agent.member_id, salt=record.salt, mine=record.mine)
     message = messages.Commit(attempt.session.sid, agent.member_id, inputs.set_digest, inputs.input_digest, committed)
@@ -40,6 +49,7 @@ def _refuse(agent: agents.Agent, attempt: agents.Attempt, err: errors.Aggregatio
     What the ledger cannot be told now is told on a later pass: the refusal counts as given only once it was answered.
     """
     place = (attempt.key.round_index, attempt.key.attempt)
+    log.warning("run %s round %d: refused: %s (%s)", ids.format_id(attempt.key.run_id)[:12], place[0], err, err.reason)
     try:
         if err.member is not None:
             agent.ledger.refuse(attempt.key, agent.member_id, ids.MemberId(err.member), err.reason)
@@ -62,12 +72,46 @@ def _check_set(
     if before is not None and before != inputs.set_digest:
         kept = agent.signing.payload("set", before) or b""
         members = [int.from_bytes(kept[at : at + 32], "big") for at in range(0, len(kept), 32)]
-        left = {member for member in members if evidence.has_left(current, run_id, member, agent.ledger.place)}
+        left = {member for member in members if _left_before(agent, current, attempt.key, member)}
         if encoding.set_digest([member for member in members if member not in left]) != inputs.set_digest:
             raise errors.AggregationRefused(
                 "another participant set was committed to before in this run", reason="set-changed"
             )
     return before
+
+
+def _left_before(agent: agents.Agent, current: views.RunView, key: encoding.AttemptKey, member: int) -> bool:
+    """Return whether ``member`` signed that it left before the round, on demand or in advance at enrolment."""
+    if not evidence.has_left(current, key.run_id, member, agent.ledger.place):
+        return False
+    last = current.exits[member].last_round
+    return last == messages.ANY_ROUND or last < key.round_index
+
+
+def _check_releases(agent: agents.Agent, attempt: agents.Attempt, inputs: evidence.Inputs) -> None:
+    """Check that no sum released before, in this round or on this problem, makes this one tell about single sites.
+
+    Raises:
+        errors.AggregationRefused: ``set-changed`` or ``set-too-near``; nobody is to blame.
+    """
+    run_id, members = attempt.key.run_id, list(inputs.headers)
+    uploaded = agent.signing.word(MASKS, _round_scope(attempt.key))
+    if uploaded is not None and uploaded != inputs.set_digest:
+        raise errors.AggregationRefused(
+            "masks of another participant set were uploaded before in this round", reason="set-changed"
+        )
+    pin, faults = agents.pin_of(agent, run_id), attempt.session.layout.faults
+    near = overlap.find(agent.journal, run_id, pin, members=members, faults=faults)
+    if near is not None:
+        raise errors.AggregationRefused(
+            f"its participants differ only in {', '.join(map(str, near.apart))} from those of run "
+            f"{ids.format_id(near.run_id)[:12]} on the same problem",
+            reason="set-too-near",
+        )
+
+
+def _round_scope(key: encoding.AttemptKey) -> bytes:
+    return key.run_id + key.round_index.to_bytes(4, "big")
 
 
 def _bind_set(agent: agents.Agent, run_id: ids.RunId, before: bytes | None, inputs: evidence.Inputs) -> None:
@@ -164,7 +208,7 @@ class MaskSums:
         if not self.attempt.is_short:
             return self.agent.own.put(sealed)
         name = ids.digest(sealed)
-        self.agent.held[name] = sealed
+        self.attempt.held[name] = sealed
         return name
 
     def sums(self) -> list[masks.ColumnSum]:
@@ -192,19 +236,31 @@ def fetch_input(agent: agents.Agent, attempt: agents.Attempt, member: int, diges
         errors.AggregationRefused: the header cannot be parsed.
         errors.BlobNotFound: they are not in the store (yet).
     """
-    head = fetch(agent, attempt, digest, header.header_bytes(attempt.session))
+    head = _hold(agent, attempt, digest, header.header_bytes(attempt.session))
     located = header.parse(head, attempt.session, member).commitment.blob_digest
-    return head, fetch(agent, attempt, located, attempt.session.blob_bytes)
+    return head, _hold(agent, attempt, located, attempt.session.blob_bytes)
+
+
+def _hold(agent: agents.Agent, attempt: agents.Attempt, digest: bytes, limit: int) -> bytes:
+    """Return an input and keep it here until the round is over: its sender may erase it everywhere else."""
+    run_id = attempt.key.run_id
+    kept = attempt.held.get(digest) or agent.inputs.get(run_id, digest)
+    if kept is not None:
+        return kept
+    data = fetch(agent, attempt, digest, limit)
+    if not agent.own.has(digest):
+        agent.inputs.put(run_id, data)
+    return data
 
 
 def fetch(agent: agents.Agent, attempt: agents.Attempt, digest: bytes, limit: int) -> bytes:
     """Return a blob from here, else from the store; a short round's blobs are held until it is combined."""
-    held = agent.held.get(digest)
+    held = attempt.held.get(digest)
     if held is not None:
         return held
     data = agent.own.get(digest, limit) if agent.own.has(digest) else agent.store.get(digest, limit)
     if attempt.is_short:
-        agent.held[digest] = data
+        attempt.held[digest] = data
     return data
 
 
@@ -221,9 +277,11 @@ def open_masks(agent: agents.Agent, duty: duties.Duty, current: views.RunView) -
         raise errors.JournalConflict(
             "no masks of these inputs are in the journal", which=attempt.session.sid.hex()[:16]
         )
+    # Before any mask leaves: whatever the ledger says later, this round's sum is over this set and no other.
+    agent.signing.bind(MASKS, _round_scope(attempt.key), inputs.set_digest)
     job = MaskSums(agent, attempt, inputs, epoch_key(agent, attempt))
     limit = attempt.session.blob_bytes + boxes.TAG_BYTES
-    if any(name not in agent.held and not agent.own.has(name) for name in record.objects):
+    if any(name not in attempt.held and not agent.own.has(name) for name in record.objects):
         for column in job.sums():
             job.keep(column)
     document = ids.digest(record.document)

@@ -102,12 +102,12 @@ def _named(figures: evaluation.Metrics) -> list[tuple[str, float | None]]:
 
 def retire(agent: agents.Agent, duty: duties.Duty, current: views.RunView) -> None:
     """Judge the last state on the site's own rows, for the site, then erase the epoch key and prepared rows."""
-    if agent.journal.report(duty.run_id) is None and agent.member_id in current.enrolled:
+    if agent.journal.report(duty.run_id) is None:
         name = f"report-{duty.run_id.hex()[:24]}"
         found = agent.runner.take(name)
         if found is None:
             terms = agents.terms_of(agent, duty.run_id, current)
-            dataset_id = current.enrolled[agent.member_id].dataset_id
+            dataset_id = agents.pin_of(agent, duty.run_id).dataset_id
             job = OwnReport(agent.data, terms, agent.journal.state(duty.run_id), dataset_id)
             agent.runner.start(name, job.work)
             found = agent.runner.take(name)
@@ -116,6 +116,7 @@ def retire(agent: agents.Agent, duty: duties.Duty, current: views.RunView) -> No
         agent.journal.keep_report(duty.run_id, found)
     agent.signing.erase_epoch_key(duty.run_id, agents.EPOCH)
     agent.data.forget(duty.run_id)
+    agent.inputs.forget(duty.run_id)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -45,20 +45,21 @@ def submit(agent: agents.Agent, duty: duties.Duty, current: views.RunView) -> No
     _check_agreement(attempt)
     built = agent.journal.built(sid)
     if built is None:
-        built = _build(agent, attempt, current.enrolled[agent.member_id].dataset_id)
+        built = _build(agent, attempt)
         if built is None:
             return
     limits = (MOST_HEADER, attempt.session.blob_bytes)
     blobs = {
-        digest: functools.partial(_load, agent, digest, limit) for digest, limit in zip(built, limits, strict=True)
+        digest: functools.partial(_load, agent, attempt, digest, limit=limit)
+        for digest, limit in zip(built, limits, strict=True)
     }
     agents.send(agent, duty.run_id, blobs)
     message = messages.Submit(sid, agent.member_id, built[0])
     agent.ledger.post(attempt.key, message, agent.signing.sign(message))
 
 
-def _load(agent: agents.Agent, digest: bytes, limit: int) -> bytes:
-    return agent.held.get(digest) or agent.own.get(digest, limit)
+def _load(agent: agents.Agent, attempt: agents.Attempt, digest: bytes, *, limit: int) -> bytes:
+    return attempt.held.get(digest) or agent.own.get(digest, limit)
 
 
 def _check_agreement(attempt: agents.Attempt) -> None:
@@ -73,12 +74,12 @@ def _check_agreement(attempt: agents.Attempt) -> None:
         raise errors.AggregationRefused("this node's state is not the one that was agreed", reason="state-differs")
 
 
-def _build(agent: agents.Agent, attempt: agents.Attempt, dataset_id: int) -> tuple[bytes, bytes] | None:
+def _build(agent: agents.Agent, attempt: agents.Attempt) -> tuple[bytes, bytes] | None:
     name = f"contribute-{attempt.session.sid.hex()[:24]}"
     result = agent.runner.take(name)
     if result is None:
         local = agent.journal.local(attempt.key.run_id, attempt.key.round_index)
-        job = Contribution(agent, attempt, dataset_id, local)
+        job = Contribution(agent, attempt, agents.pin_of(agent, attempt.key.run_id).dataset_id, local)
         agent.runner.start(name, job.work)
         result = agent.runner.take(name)
     if result is None:
@@ -86,7 +87,7 @@ def _build(agent: agents.Agent, attempt: agents.Attempt, dataset_id: int) -> tup
     built, masked, local_state = frames.split(result)
     digests = agent.own.put(built), agent.own.put(masked)
     if attempt.is_short:
-        agent.held.update(zip(digests, (built, masked), strict=True))
+        attempt.held.update(zip(digests, (built, masked), strict=True))
     if local_state:
         agent.journal.keep_local(attempt.key.run_id, attempt.key.round_index + 1, local_state)
     agent.journal.keep_built(attempt.key.run_id, attempt.session.sid, *digests)

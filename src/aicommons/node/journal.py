@@ -13,7 +13,9 @@ from collections.abc import Sequence
 from aicommons.domain import errors, ids
 
 SCHEMA = """
-CREATE TABLE IF NOT EXISTS pin(run BLOB PRIMARY KEY, roster BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS pin(run BLOB PRIMARY KEY, roster BLOB NOT NULL, problem BLOB NOT NULL,
+  dataset INTEGER NOT NULL, version INTEGER NOT NULL, consent BLOB NOT NULL, overlap INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS released(run BLOB, members BLOB, PRIMARY KEY(run, members));
 CREATE TABLE IF NOT EXISTS state(run BLOB, position INTEGER, digest BLOB NOT NULL, data BLOB NOT NULL,
   finished INTEGER NOT NULL, PRIMARY KEY(run, position));
 CREATE TABLE IF NOT EXISTS sum(run BLOB, round INTEGER, sid BLOB NOT NULL, salt BLOB NOT NULL, digest BLOB NOT NULL,
@@ -28,6 +30,33 @@ CREATE TABLE IF NOT EXISTS report(run BLOB PRIMARY KEY, data BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS refusal(run BLOB, round INTEGER, attempt INTEGER, member INTEGER, reason TEXT NOT NULL,
   PRIMARY KEY(run, round, attempt));
 """
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Pin:
+    """What the operator confirmed of a run; nothing that the ledger shows later replaces it."""
+
+    roster: bytes
+    """Digest of run id, members and node keys, 32 bytes."""
+    problem: bytes
+    """The problem that the run works on, 32 bytes."""
+    dataset_id: int
+    """What this site brings."""
+    version: int
+    """Its version at enrolment."""
+    consent_id: bytes
+    """The consent that it is brought under, 32 bytes."""
+    may_overlap: bool = False
+    """The operator accepts a set that nearly equals one released before on the same problem."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Released:
+    """A participant set that this node committed to: its sum may be known to the run's readers."""
+
+    run_id: ids.RunId
+    members: tuple[int, ...]
+    """Ascending."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -127,17 +156,36 @@ class Journal:
         if row is not None and row[0] != value:
             raise errors.JournalConflict("the journal holds another record", which=str(self._path))
 
-    def pin(self, run_id: ids.RunId, roster: bytes) -> None:
-        """Record that the operator confirmed ``roster``; a second, different one is refused."""
-        known = self.pinned(run_id)
-        if known is not None and known != roster:
-            raise errors.JournalConflict("another roster was confirmed for this run", which=ids.format_id(run_id))
-        self._write("INSERT OR IGNORE INTO pin VALUES(?, ?)", (run_id, roster))
+    def pin(self, run_id: ids.RunId, pin: Pin) -> None:
+        """Record what the operator confirmed; something else for the same run is refused.
 
-    def pinned(self, run_id: ids.RunId) -> bytes | None:
-        """Return the roster digest that the operator confirmed."""
-        row = self._db.execute("SELECT roster FROM pin WHERE run = ?", (run_id,)).fetchone()
-        return row[0] if row else None
+        Raises:
+            errors.JournalConflict: another roster, dataset or consent was confirmed before.
+        """
+        known = self.pinned(run_id)
+        if known is not None and dataclasses.replace(known, may_overlap=pin.may_overlap) != pin:
+            raise errors.JournalConflict(
+                "another roster or dataset was confirmed for this run", which=ids.format_id(run_id)
+            )
+        self._write("INSERT OR REPLACE INTO pin VALUES(?, ?, ?, ?, ?, ?, ?)", (run_id, *dataclasses.astuple(pin)))
+
+    def pinned(self, run_id: ids.RunId) -> Pin | None:
+        """Return what the operator confirmed."""
+        query = "SELECT roster, problem, dataset, version, consent, overlap FROM pin WHERE run = ?"
+        row = self._db.execute(query, (run_id,)).fetchone()
+        if row is None:
+            return None
+        roster, problem, dataset_id, version, consent_id, overlap = row
+        return Pin(roster, problem, dataset_id, version, consent_id, may_overlap=bool(overlap))
+
+    def keep_released(self, run_id: ids.RunId, members: Sequence[int]) -> None:
+        """Record, before the first Commit to it is signed, that the sum over ``members`` may be released."""
+        self._write("INSERT OR IGNORE INTO released VALUES(?, ?)", (run_id, _join_members(members)))
+
+    def released(self, problem: bytes) -> list[Released]:
+        """Return all participant sets that this node ever committed to on ``problem``."""
+        query = "SELECT run, members FROM released JOIN pin USING(run) WHERE problem = ?"
+        return [Released(ids.RunId(run), _split_members(listed)) for run, listed in self._db.execute(query, (problem,))]
 
     def keep_state(self, run_id: ids.RunId, state: StateRecord) -> None:
         """Record a state; the same one again is no error.
@@ -283,3 +331,11 @@ class Journal:
         """Return (round, attempt) -> (accused member, reason)."""
         query = "SELECT round, attempt, member, reason FROM refusal WHERE run = ?"
         return {(row[0], row[1]): (row[2], row[3]) for row in self._db.execute(query, (run_id,))}
+
+
+def _join_members(members: Sequence[int]) -> bytes:
+    return b"".join(member.to_bytes(32, "big") for member in sorted(members))
+
+
+def _split_members(listed: bytes) -> tuple[int, ...]:
+    return tuple(int.from_bytes(listed[at : at + 32], "big") for at in range(0, len(listed), 32))

@@ -135,9 +135,11 @@ def read(
     got = reading.read(made, [masked], columns)
     key = encoding.AttemptKey(scene.case.run_id, *scene.at)
     declared = terms.recipe.blocks(before.value)
-    attempt = agents.Attempt(key, made, scene.case.roster, terms, before.value, declared, readers, scene.seen)
-    sums = combining.sums_of(attempt, got.words)
-    after = combining.advance_state(attempt, got.words)
+    prepared = agents.Prepared(
+        key, made, scene.case.roster, terms, before.value, declared, readers, held={}, verified={}
+    )
+    sums = combining.sums_of(prepared, got.words)
+    after = combining.advance_state(prepared, got.words)
     scene.case.findings.passed("sum")
     digest = reading.state_digest(made.sid, got.salt, state.encode(after))
     return RoundSum(got.sum_digest, examination.KnownState(digest, after), terms.recipe.metrics(before.value, sums))

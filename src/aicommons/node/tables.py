@@ -5,6 +5,7 @@ and the command line uses its functions to check a table before anything is sent
 not its business.
 """
 
+import dataclasses
 import pathlib
 from collections.abc import Callable, Mapping, Sequence
 
@@ -17,17 +18,27 @@ from aicommons.learning import schema, splitting
 from aicommons.node import agent
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class OwnTable:
+    """A dataset at its owner's."""
+
+    path: pathlib.Path
+    """Its file."""
+    minimum_cohort: int
+    """Fewest complete rows that its owner lets take part, whatever a run's terms say."""
+
+
 class OwnerTables:
     """Tables by dataset id, prepared once and mapped into memory; implements ``agent.Data``."""
 
-    def __init__(self, paths: Callable[[], Mapping[int, pathlib.Path]], folder: pathlib.Path) -> None:
+    def __init__(self, own: Callable[[], Mapping[int, OwnTable]], folder: pathlib.Path) -> None:
         """Keep in mind where things are; nothing is read yet.
 
         Args:
-            paths: says which file each dataset is; asked anew each time, one may be published while the node runs.
+            own: says which file each dataset is; asked anew each time, one may be published while the node runs.
             folder: where prepared arrays may be kept, private to the owner.
         """
-        self._paths = paths
+        self._own = own
         self._folder = folder
         # NumPy loads these parts at their first use: here, and not again in the child of every job.
         np.random.default_rng(0)
@@ -40,16 +51,16 @@ class OwnerTables:
             errors.InputError: this home does not know the dataset.
             errors.TableError: the table does not fit the plan.
         """
-        path = self._paths().get(dataset_id)
-        if path is None:
+        own = self._own().get(dataset_id)
+        if own is None:
             raise errors.InputError(
                 "this home does not know the dataset's file",
                 which=f"dataset {dataset_id}",
                 next_step="publish it from this home (`commons dataset publish`)",
             )
         specs = column_specs(terms.recipe.schema, terms.plan.group)
-        checks = reading.Checks(min_rows=terms.terms.minimum_cohort)
-        found = prepared.prepare(path, specs, self._folder / str(dataset_id), checks=checks)
+        checks = reading.Checks(min_rows=max(own.minimum_cohort, terms.terms.minimum_cohort))
+        found = prepared.prepare(own.path, specs, self._folder / str(dataset_id), checks=checks)
         return split_rows(found, terms.plan, terms.recipe.schema)
 
     def forget(self, run_id: ids.RunId) -> None:

@@ -68,6 +68,22 @@ class Store(Protocol):
         """Forget what this node stored; forgetting what is not there is no error."""
 
 
+class Inputs(Protocol):
+    """Others' blobs of rounds under way, kept at this node so that nobody can take them away after a Commit.
+
+    They outlive the process, but not the round; what a power cut takes is fetched again.
+    """
+
+    def put(self, run_id: ids.RunId, data: bytes) -> None:
+        """Keep ``data`` for a run; raises ``errors.StorageFull``."""
+
+    def get(self, run_id: ids.RunId, digest: bytes) -> bytes | None:
+        """Return the bytes of ``digest``, verified, or ``None`` when they are not here whole."""
+
+    def forget(self, run_id: ids.RunId) -> None:
+        """Erase all that is kept for a run."""
+
+
 class Runner(Protocol):
     """Runs work that may be long, away from the loop."""
 

@@ -44,3 +44,22 @@ class MemoryStore:
     def erase(self, digest: bytes) -> None:
         """Forget the bytes behind ``digest``; erasing what is not here is no error."""
         self._blobs.pop(digest, None)
+
+
+class MemoryInputs:
+    """What others sent for rounds under way, in dictionaries; implements ``ports.Inputs``."""
+
+    def __init__(self) -> None:
+        self._runs: dict[ids.RunId, dict[bytes, bytes]] = {}
+
+    def put(self, run_id: ids.RunId, data: bytes) -> None:
+        """Keep ``data`` for a run."""
+        self._runs.setdefault(run_id, {})[ids.digest(data)] = data
+
+    def get(self, run_id: ids.RunId, digest: bytes) -> bytes | None:
+        """Return the bytes of ``digest``, or ``None`` when they are not here."""
+        return self._runs.get(run_id, {}).get(digest)
+
+    def forget(self, run_id: ids.RunId) -> None:
+        """Erase all that is kept for a run."""
+        self._runs.pop(run_id, None)
