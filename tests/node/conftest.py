@@ -171,7 +171,7 @@ def step(simulation: testing.Simulation, secrets: dict[int, bytes]) -> int:
     """Do one pass, and remember the epoch keys before they are erased."""
     due = simulation.step()
     for member, node in simulation.nodes.items():
-        secret = node.agent.signing.epoch_key(simulation.run_id, agents.EPOCH)
+        secret = node.agent.signing.keys.get(simulation.run_id, agents.EPOCH)
         if secret is not None:
             secrets[member] = secret
     simulation.commons.clock.advance(0.05 if due else 5)

@@ -1,4 +1,4 @@
-"""The signing journal: one word per scope for ever, and an erased key never comes back."""
+"""The signing journal: one word per scope for ever."""
 
 import pathlib
 import stat
@@ -85,12 +85,14 @@ def test_one_word_per_scope(
 
 def test_scopes_do_not_hinder_each_other(journal: signing.SigningJournal) -> None:
     """Other sessions, other types and other epochs are scopes of their own."""
-    journal.sign(messages.Submit(SID, ME, ONE))
-    journal.sign(messages.Submit(OTHER_SID, ME, TWO))
-    journal.sign(messages.Result(SID, ME, ONE, ONE))
-    journal.sign(messages.Ack(SID, 0, ME, ONE, ONE, ONE))
-    journal.sign(messages.Ack(SID, 1, ME, TWO, ONE, ONE))
-    assert journal.count() == 5
+    said = [
+        messages.Submit(SID, ME, ONE),
+        messages.Submit(OTHER_SID, ME, TWO),
+        messages.Result(SID, ME, ONE, ONE),
+        messages.Ack(SID, 0, ME, ONE, ONE, ONE),
+        messages.Ack(SID, 1, ME, TWO, ONE, ONE),
+    ]
+    assert len({journal.sign(message) for message in said}) == 5
 
 
 def test_killed_between_record_and_signature(path: pathlib.Path) -> None:
@@ -104,40 +106,6 @@ def test_killed_between_record_and_signature(path: pathlib.Path) -> None:
     assert back.sign(messages.Commit(SID, ME, ONE, ONE, ONE))
     back.close()
     dying.close()
-
-
-def test_erased_key_never_comes_back(path: pathlib.Path, journal: signing.SigningJournal) -> None:
-    """After erasure there is no key, none can be made for that epoch, and its bytes are not in the file."""
-    assert journal.make_epoch_key(RUN, 0, SECRET) == SECRET
-    assert SECRET in path.read_bytes()
-    journal.erase_epoch_key(RUN, 0)
-    assert journal.epoch_key(RUN, 0) is None
-    assert not journal.has_epoch_key(RUN, 0)
-    assert journal.is_retired(RUN, 0)
-    with pytest.raises(errors.JournalConflict):
-        journal.make_epoch_key(RUN, 0, b"\x11" * 32)
-    for file in path.parent.iterdir():
-        assert SECRET not in file.read_bytes()
-    reopened = signing.SigningJournal(path, KEY, PLACE)
-    with pytest.raises(errors.JournalConflict):
-        reopened.make_epoch_key(RUN, 0, SECRET)
-    reopened.close()
-
-
-def test_a_key_that_never_was_can_be_erased(journal: signing.SigningJournal) -> None:
-    """Erasing in advance also keeps a key from ever being made."""
-    assert not journal.is_retired(RUN, 0)
-    journal.erase_epoch_key(RUN, 0)
-    with pytest.raises(errors.JournalConflict):
-        journal.make_epoch_key(RUN, 0, SECRET)
-
-
-def test_the_first_key_counts(journal: signing.SigningJournal) -> None:
-    """Making a key twice gives the first one; another epoch or run has its own."""
-    journal.make_epoch_key(RUN, 0, SECRET)
-    assert journal.make_epoch_key(RUN, 0, b"\x11" * 32) == SECRET
-    assert journal.make_epoch_key(RUN, 1, b"\x12" * 32) == b"\x12" * 32
-    assert journal.make_epoch_key(ids.RunId(b"\x02" * 32), 0, b"\x13" * 32) == b"\x13" * 32
 
 
 def test_payloads_are_kept_once(path: pathlib.Path, journal: signing.SigningJournal) -> None:
@@ -158,8 +126,8 @@ def test_a_set_may_only_be_replaced_on_purpose(journal: signing.SigningJournal) 
 
 
 def test_only_the_owner_may_read_the_file(path: pathlib.Path, journal: signing.SigningJournal) -> None:
-    """The file with the keys is readable by its owner alone, and the object shows no key."""
-    journal.make_epoch_key(RUN, 0, SECRET)
+    """The file is readable by its owner alone, and the object shows no key."""
+    journal.keys.make(RUN, 0, SECRET)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert SECRET.hex() not in repr(journal)
     assert repr(SECRET) not in repr(journal)

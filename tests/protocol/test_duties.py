@@ -173,6 +173,11 @@ ROWS: dict[str, Row] = {
     "aborted before any state": Row(
         [(Kind.RETIRE, 0, 0)], Phase.OPEN, run=OVER | {"state": State.ABORTED}, known={"has_model": True}, agreed=0
     ),
+    "ended, but nobody signed that": Row(
+        [(Kind.REGISTER, 0, 0)],
+        Phase.OPEN, (2, 0), run=OVER | {"state": State.ENDED}, agreed=2,
+        known=HOLDS | {"state_index": 2, "may_retire": False},
+    ),
     "aborted before any agreement": Row([(Kind.RETIRE, 0, 0)], run=OVER | {"state": State.ABORTED}),
     # strangers
     "not on the roster": Row([], Phase.OPEN, member=5),
@@ -252,6 +257,7 @@ rows = st.builds(
             "is_finished": st.booleans(),
             "has_model": st.booleans(),
             "has_key": st.booleans(),
+            "may_retire": st.booleans(),
             "retention": st.none() | st.integers(0, 2_000),
             "refused": st.frozensets(st.tuples(st.integers(0, 4), st.integers(0, 2)), max_size=3),
         }

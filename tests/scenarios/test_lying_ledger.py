@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from aicommons.domain import encoding, errors, events, ids, messages, run
-from aicommons.ledger import client
+from aicommons.ledger import client, wallet
+from aicommons.node import agent as agents
 from aicommons.node import reconciler
 
 VICTIM = 3
@@ -237,6 +238,62 @@ def test_other_inputs_in_one_session(stage) -> None:
         node = scene.nodes[victim]
         assert {reason for _, reason in node.agent.journal.refusals(scene.run_id).values()} == {"inputs-changed"}
         assert not any(isinstance(message, messages.Commit | messages.Reveal) for message in node.agent.ledger.posted)
+
+
+def run_over(ledger: LyingLedger, event: events.Event) -> list[events.Event]:
+    """Show the run as cancelled as soon as its rounds begin."""
+    if isinstance(event, events.PhaseEntered):
+        over = events.RunStateChanged(event.at, event.run_id, run.RunState.ENDED, 0, run.Reason.CANCELLED, 0, 0)
+        return [event, over]
+    return [event]
+
+
+def own_commit_under_another_key(ledger: LyingLedger, event: events.Event) -> list[events.Event]:
+    """Show a roster with the liar's key in the node's seat, and a Commit that this key signed."""
+    victim = ledger.scene.roster[VICTIM]
+    if isinstance(event, events.RosterFixed):
+        return [dataclasses.replace(event, node_keys=(*event.node_keys[:-1], LIAR.address))]
+    if isinstance(event, events.PhaseEntered) and event.phase is run.Phase.OPEN:
+        message = messages.Commit(bytes(32), ids.MemberId(victim), bytes(32), bytes(32), bytes(32))
+        signed = LIAR.sign_digest(encoding.message_digest(ledger.place, message))
+        place = (event.run_id, ids.MemberId(victim), event.round_index, event.attempt)
+        return [event, events.Committed(event.at, *place, bytes(32), bytes(32), bytes(32), bytes(32), signed)]
+    return [event]
+
+
+LIAR = wallet.Wallet(b"\x66" * 32)
+
+
+def lied_to(scene: Any, lie: Lie) -> agents.Agent:
+    """Let the victim acknowledge, then start it again with a ledger that lies."""
+    victim = scene.roster[VICTIM]
+    for node in scene.nodes.values():
+        node.step()
+    agent = scene.restarted(scene.nodes[victim].agent)
+    assert agent.signing.keys.get(scene.run_id, agents.EPOCH) is not None
+    ledger = LyingLedger(scene, agent.signing._signer, lie)
+    scene.nodes[victim] = reconciler.Reconciler(dataclasses.replace(agent, ledger=ledger))
+    return scene.nodes[victim].agent
+
+
+def test_a_run_said_to_be_over_keeps_its_key_for_a_while(stage) -> None:
+    """Where nobody signed the end of a run, the epoch key stays until the ledger has said so for ten minutes."""
+    with stage.scene(4) as scene:
+        agent = lied_to(scene, run_over)
+        node = scene.nodes[scene.roster[VICTIM]]
+        for seconds, is_there in ((0, True), (599, True), (2, False)):
+            scene.simulation.commons.clock.advance(seconds)
+            node.step()
+            assert (agent.signing.keys.get(scene.run_id, agents.EPOCH) is not None) == is_there
+
+
+def test_a_false_roster_destroys_no_key(stage, caplog: pytest.LogCaptureFixture) -> None:
+    """A Commit that another key signed for this seat is no sign of a rolled-back journal."""
+    with stage.scene(4) as scene:
+        agent = lied_to(scene, own_commit_under_another_key)
+        scene.nodes[scene.roster[VICTIM]].step()
+        assert agent.signing.keys.get(scene.run_id, agents.EPOCH) is not None
+        assert "rolled back" not in caplog.text
 
 
 def test_an_unconfirmed_run_is_not_touched(stage) -> None:

@@ -162,7 +162,7 @@ def epoch_key(agent: agents.Agent, attempt: agents.Attempt) -> bytes:
     Raises:
         errors.JournalConflict: it was erased.
     """
-    secret = agent.signing.epoch_key(attempt.key.run_id, agents.EPOCH)
+    secret = agent.signing.keys.get(attempt.key.run_id, agents.EPOCH)
     if secret is None:
         raise errors.JournalConflict("this epoch's key was erased", which=ids.format_id(attempt.key.run_id))
     return secret

@@ -4,6 +4,7 @@ A Result is this node's word on the last state; the first roster member to come 
 site's own figures are computed for its eyes only; then the epoch key goes, and after the retention time the blobs.
 """
 
+import collections
 import dataclasses
 import json
 
@@ -12,11 +13,14 @@ import numpy as np
 from aicommons.domain import documents, errors, ids, messages
 from aicommons.learning import evaluation, state
 from aicommons.learning import recipe as recipes
-from aicommons.learning.secagg import quantise, suite
+from aicommons.learning.secagg import layout, quantise, suite
 from aicommons.node import agent as agents
-from aicommons.node import journal
+from aicommons.node import evidence, journal
 from aicommons.protocol import duties
 from aicommons.protocol import view as views
+
+GRACE_SECONDS = 600
+"""How long a run must have been over, where nobody signed its end, before keys are erased: longer than a proxy's hiccup."""
 
 
 def result(agent: agents.Agent, duty: duties.Duty, current: views.RunView) -> None:
@@ -100,6 +104,24 @@ def _named(figures: evaluation.Metrics) -> list[tuple[str, float | None]]:
     return [*plain, ("r2", figures.r_squared)]
 
 
+def is_end_signed(agent: agents.Agent, run_id: ids.RunId, current: views.RunView) -> bool:
+    """Return whether a quorum of the confirmed roster signed equal Results of one round."""
+    try:
+        roster = agents.roster_of(agent, run_id, current)
+    except errors.LedgerMismatch:
+        return False
+    number = agents.layout_number(current.spec.layout, len(roster.member_ids))
+    quorum = layout.make_layout(roster.member_ids, bytes(32), number).quorum
+    for attempt in current.attempts.values():
+        named: collections.Counter[tuple[bytes, bytes, bytes]] = collections.Counter()
+        for member, sent in attempt.results.items():
+            signed = evidence.is_signed(agent.ledger.place, roster, evidence.signed_part(sent), sent.signature)
+            named[(sent.sid, sent.sum_digest, sent.state_digest)] += signed and sent.member_id == member
+        if named and max(named.values()) >= quorum:
+            return True
+    return False
+
+
 def retire(agent: agents.Agent, duty: duties.Duty, current: views.RunView) -> None:
     """Judge the last state on the site's own rows, for the site, then erase the epoch key and prepared rows."""
     if agent.journal.report(duty.run_id) is None:
@@ -114,7 +136,7 @@ def retire(agent: agents.Agent, duty: duties.Duty, current: views.RunView) -> No
         if found is None:
             return
         agent.journal.keep_report(duty.run_id, found)
-    agent.signing.erase_epoch_key(duty.run_id, agents.EPOCH)
+    agent.signing.keys.erase(duty.run_id, agents.EPOCH)
     agent.data.forget(duty.run_id)
     agent.inputs.forget(duty.run_id)
 

@@ -27,7 +27,7 @@ def acknowledge(agent: agents.Agent, duty: duties.Duty, current: views.RunView) 
     roster = agents.roster_of(agent, duty.run_id, current)
     digest = encoding.roster_digest(duty.run_id, roster.member_ids, roster.node_keys)
     drawn = epoch.draw_secret(agent.draw)
-    secret = agent.signing.make_epoch_key(duty.run_id, agents.EPOCH, drawn)
+    secret = agent.signing.keys.make(duty.run_id, agents.EPOCH, drawn)
     key = encoding.AttemptKey(duty.run_id, 0, 0)
     kept = agent.signing.payload("Ack", digest)
     if kept is None:

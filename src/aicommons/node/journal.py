@@ -27,6 +27,7 @@ CREATE TABLE IF NOT EXISTS reveal(sid BLOB PRIMARY KEY, run BLOB NOT NULL, input
 CREATE TABLE IF NOT EXISTS stored(run BLOB, digest BLOB, PRIMARY KEY(run, digest));
 CREATE TABLE IF NOT EXISTS sent(run BLOB PRIMARY KEY, bytes INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS report(run BLOB PRIMARY KEY, data BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS over(run BLOB PRIMARY KEY, at REAL NOT NULL);
 CREATE TABLE IF NOT EXISTS refusal(run BLOB, round INTEGER, attempt INTEGER, member INTEGER, reason TEXT NOT NULL,
   PRIMARY KEY(run, round, attempt));
 """
@@ -313,6 +314,13 @@ class Journal:
     def forget_stored(self, run_id: ids.RunId, digest: bytes) -> None:
         """Record that ``digest`` was erased from the store."""
         self._write("DELETE FROM stored WHERE run = ? AND digest = ?", (run_id, digest))
+
+    def first_seen_over(self, run_id: ids.RunId, now: float) -> float:
+        """Return when this node first saw the run over, by its own clock in seconds since 1970; ``now`` if just now."""
+        row = self._db.execute("SELECT at FROM over WHERE run = ?", (run_id,)).fetchone()
+        if row is None:
+            self._write("INSERT INTO over VALUES(?, ?)", (run_id, now))
+        return float(row[0]) if row is not None else now
 
     def keep_report(self, run_id: ids.RunId, data: bytes) -> None:
         """Record this site's own figures of a run (JSON text)."""

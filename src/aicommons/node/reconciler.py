@@ -74,7 +74,7 @@ class Reconciler:
         if not self._witnessed:
             self._check_own_commits()
         now = self.agent.clock.now()
-        owed = duties.due(self.view, self.agent.member_id, self._remembered(), now)
+        owed = duties.due(self.view, self.agent.member_id, self._remembered(now), now)
         self._trouble = {duty: trouble for duty, trouble in self._trouble.items() if duty in owed}
         for duty in owed:
             trouble = self._trouble.get(duty)
@@ -109,30 +109,36 @@ class Reconciler:
             )
         self._trouble[duty] = Trouble(str(err), tries, now + delay)
 
-    def _remembered(self) -> dict[ids.RunId, duties.Remembered]:
+    def _remembered(self, now: float) -> dict[ids.RunId, duties.Remembered]:
         known = {}
         for run_id, current in self.view.runs.items():
             if self.agent.member_id not in current.enrolled:
                 continue
-            known[run_id] = self._remember(run_id, current)
+            known[run_id] = self._remember(run_id, current, now)
         return known
 
-    def _remember(self, run_id: ids.RunId, current: views.RunView) -> duties.Remembered:
+    def _remember(self, run_id: ids.RunId, current: views.RunView, now: float) -> duties.Remembered:
         facts = self.agent.journal.facts(run_id)
         retention = None
         if current.state.is_over and facts.has_stored:
             retention = self._retention(run_id, current)
         acked = self.agent.member_id in current.acks
-        has_key = self.agent.signing.has_epoch_key(run_id, agents.EPOCH)
+        has_key = self.agent.signing.keys.get(run_id, agents.EPOCH) is not None
         return duties.Remembered(
             is_pinned=facts.is_pinned,
             state_index=facts.state_index,
             is_finished=facts.is_finished,
             has_model=current.state.is_over and current.model is None and self._has_model(run_id, current),
             has_key=has_key or not (acked or current.state.is_over),
+            may_retire=has_key and current.state.is_over and self._is_surely_over(run_id, current, now),
             retention=retention,
             refused=facts.refused,
         )
+
+    def _is_surely_over(self, run_id: ids.RunId, current: views.RunView, now: float) -> bool:
+        """Return whether a run's end is signed for, or so old that a ledger lying for a moment cannot have made it up."""
+        since = self.agent.journal.first_seen_over(run_id, now)
+        return now - since >= concluding.GRACE_SECONDS or concluding.is_end_signed(self.agent, run_id, current)
 
     def _has_model(self, run_id: ids.RunId, current: views.RunView) -> bool:
         kept = self.agent.journal.state(run_id, current.agreed.rounds_done) if current.agreed is not None else None
@@ -158,8 +164,8 @@ class Reconciler:
         """
         self._witnessed = True
         for run_id, current in self.view.runs.items():
-            key = self._own_key(current)
-            if key is None or self.agent.signing.epoch_key(run_id, agents.EPOCH) is None:
+            key = self._own_key(run_id, current)
+            if key is None or self.agent.signing.keys.get(run_id, agents.EPOCH) is None:
                 continue
             for attempt in current.attempts.values():
                 sent = attempt.commits.get(self.agent.member_id)
@@ -171,7 +177,7 @@ class Reconciler:
                 digest = encoding.message_digest(self.agent.ledger.place, message)
                 is_ours = signature.is_signed_by(digest, sent.signature, key)
                 if is_ours and self.agent.signing.word("Commit", sent.sid) != digest:
-                    self.agent.signing.erase_epoch_key(run_id, agents.EPOCH)
+                    self.agent.signing.keys.erase(run_id, agents.EPOCH)
                     log.error(
                         "run %s: the ledger shows a Commit that this journal does not know; "
                         "the journal was rolled back, so the epoch key is destroyed and this node waits for a new run",
@@ -179,7 +185,10 @@ class Reconciler:
                     )
                     break
 
-    def _own_key(self, current: views.RunView) -> ids.Address | None:
-        if current.roster is None or self.agent.member_id not in current.roster.member_ids:
+    def _own_key(self, run_id: ids.RunId, current: views.RunView) -> ids.Address | None:
+        """Return this node's key on the confirmed roster; a roster that was not confirmed proves nothing about it."""
+        try:
+            roster = agents.roster_of(self.agent, run_id, current)
+        except errors.LedgerMismatch:
             return None
-        return current.roster.node_keys[current.roster.member_ids.index(self.agent.member_id)]
+        return roster.node_keys[roster.member_ids.index(self.agent.member_id)]

@@ -1,21 +1,20 @@
-"""The signing journal: epoch keys and what was signed with the node's key, in one file that backups exclude.
+"""The signing journal: what was signed with the node's key, and beside it the epoch keys; backups exclude both.
 
 A node signs one message per type and scope, ever (secure-aggregation section 2, "Who signs what"): the same message may
 be signed again, another one is refused. A node restored from a backup has no epoch key and waits for the next run: the folder
 carries a CACHEDIR.TAG, which backup programs honour. A rolled-back file is noticed at start, when the ledger shows a
-Commit that it does not know (``reconciler``). An erased key is gone from the file; what a disk or file system keeps of
-old blocks is beyond it.
+Commit that it does not know (``reconciler``).
 """
 
 import dataclasses
 import pathlib
 import sqlite3
 
-from aicommons.domain import encoding, errors, ids, messages
+from aicommons.domain import encoding, errors, messages
+from aicommons.node import epoch_keys
 from aicommons.protocol import ports
 
 SCHEMA = """
-CREATE TABLE IF NOT EXISTS epoch(run BLOB, epoch INTEGER, secret BLOB, PRIMARY KEY(run, epoch));
 CREATE TABLE IF NOT EXISTS signed(kind TEXT, scope BLOB, digest BLOB NOT NULL, PRIMARY KEY(kind, scope));
 CREATE TABLE IF NOT EXISTS payload(kind TEXT, scope BLOB, data BLOB NOT NULL, PRIMARY KEY(kind, scope));
 """
@@ -25,7 +24,7 @@ CACHE_TAG = "Signature: 8a477f597d28d172789f06886806bc55\n# Epoch keys must not 
 
 
 class SigningJournal:
-    """Signs at most once per scope; holds the epoch keys. One per node, opened once per process."""
+    """Signs at most once per scope. One per node, opened once per process."""
 
     def __init__(self, path: pathlib.Path, signer: ports.Signer, place: encoding.Place) -> None:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -33,14 +32,14 @@ class SigningJournal:
         tag = path.parent / "CACHEDIR.TAG"
         if not tag.exists():
             tag.write_text(CACHE_TAG)
+        self.keys = epoch_keys.EpochKeys(path.parent / "epochs")
         self._signer = signer
         self._place = place
         try:
             self._db = sqlite3.connect(path, isolation_level=None, timeout=10)
             path.chmod(0o600)
-            self._db.execute("PRAGMA journal_mode=TRUNCATE")  # an erased key must not linger in a write-ahead log
+            self._db.execute("PRAGMA journal_mode=TRUNCATE")
             self._db.execute("PRAGMA synchronous=FULL")
-            self._db.execute("PRAGMA secure_delete=ON")
             self._db.executescript(SCHEMA)
         except sqlite3.DatabaseError as err:
             raise errors.InputError(
@@ -55,10 +54,6 @@ class SigningJournal:
     def close(self) -> None:
         """Close the file."""
         self._db.close()
-
-    def count(self) -> int:
-        """Return how many different things were ever signed: a number that only grows."""
-        return int(self._db.execute("SELECT count(*) FROM signed").fetchone()[0])
 
     def sign(self, message: messages.Message) -> bytes:
         """Return the signature of ``message``, recorded before it is made.
@@ -104,39 +99,6 @@ class SigningJournal:
         """Return the bytes kept for ``kind`` and ``scope``."""
         row = self._db.execute("SELECT data FROM payload WHERE kind = ? AND scope = ?", (kind, scope)).fetchone()
         return row[0] if row else None
-
-    def make_epoch_key(self, run_id: ids.RunId, epoch: int, secret: bytes) -> bytes:
-        """Keep ``secret`` (32 bytes) as the epoch's key unless there is one, and return the one that counts.
-
-        Raises:
-            errors.JournalConflict: the key was erased; it never comes back.
-        """
-        self._db.execute("INSERT OR IGNORE INTO epoch VALUES(?, ?, ?)", (run_id, epoch, secret))
-        kept = self.epoch_key(run_id, epoch)
-        if kept is None:
-            raise errors.JournalConflict("this epoch's key was erased", which=ids.format_id(run_id))
-        return kept
-
-    def epoch_key(self, run_id: ids.RunId, epoch: int) -> bytes | None:
-        """Return the epoch's secret scalar, or ``None`` when it was never made or is erased."""
-        query = "SELECT secret FROM epoch WHERE run = ? AND epoch = ?"
-        row = self._db.execute(query, (run_id, epoch)).fetchone()
-        return row[0] if row else None
-
-    def has_epoch_key(self, run_id: ids.RunId, epoch: int) -> bool:
-        """Return whether the epoch's key is there, without reading it."""
-        query = "SELECT 1 FROM epoch WHERE run = ? AND epoch = ? AND secret IS NOT NULL"
-        return self._db.execute(query, (run_id, epoch)).fetchone() is not None
-
-    def is_retired(self, run_id: ids.RunId, epoch: int) -> bool:
-        """Return whether the epoch's key existed and was erased."""
-        query = "SELECT secret IS NULL FROM epoch WHERE run = ? AND epoch = ?"
-        row = self._db.execute(query, (run_id, epoch)).fetchone()
-        return bool(row and row[0])
-
-    def erase_epoch_key(self, run_id: ids.RunId, epoch: int) -> None:
-        """Erase the epoch's key for good; SQLite overwrites its pages with zeros."""
-        self._db.execute("INSERT OR REPLACE INTO epoch VALUES(?, ?, NULL)", (run_id, epoch))
 
 
 def scope_of(message: messages.Message) -> bytes:

@@ -54,6 +54,8 @@ class Remembered:
     """Its newest state can predict: there is something to write down once the run is over."""
     has_key: bool
     """Its epoch key still exists."""
+    may_retire: bool = True
+    """Its keys may go, should the run be over: signed Results say so, or the ledger has said so for a while."""
     retention: int | None = None
     """Seconds that its blobs stay in the store after the end; ``None`` when it has none there."""
     refused: frozenset[views.AttemptPlace] = frozenset()
@@ -169,7 +171,7 @@ def _after_end(case: _Case) -> Iterator[Duty]:
         return
     if _may_register(case) and case.now > current.changed_at + 4 * STAGGER * case.place_on_roster:
         yield case.duty(DutyKind.REGISTER)
-    if known.has_key:
+    if known.has_key and known.may_retire:
         yield case.duty(DutyKind.RETIRE)
     if is_expired:
         yield case.duty(DutyKind.ERASE)

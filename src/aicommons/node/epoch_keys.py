@@ -1,0 +1,80 @@
+"""A node's epoch keys: one small file each, so that erasing one overwrites the very bytes it was kept in.
+
+A database would leave copies in old pages and journals. An erased key's file stays behind, all zeros, as the mark that
+this epoch had its key: a second one is never made (secure-aggregation section 4, Epoch keys). Used by ``signing``. What a
+disk or a copying file system keeps of old blocks is beyond this.
+"""
+
+import os
+import pathlib
+
+from aicommons.domain import errors, ids
+
+KEY_BYTES = 32
+_ERASED = bytes(KEY_BYTES)
+
+
+class EpochKeys:
+    """Keys in a private folder of their own."""
+
+    def __init__(self, folder: pathlib.Path) -> None:
+        self._folder = folder
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+    def __repr__(self) -> str:
+        return f"EpochKeys({str(self._folder)!r})"
+
+    def make(self, run_id: ids.RunId, epoch: int, secret: bytes) -> bytes:
+        """Keep ``secret`` (32 bytes, not all zero) unless the epoch has its key, and return the one that counts.
+
+        Raises:
+            errors.JournalConflict: the key was erased; it never comes back.
+            errors.StorageFull: it cannot be written.
+        """
+        kept = self._read(run_id, epoch)
+        if kept == _ERASED:
+            raise errors.JournalConflict("this epoch's key was erased", which=ids.format_id(run_id))
+        if kept is None:
+            self._write(run_id, epoch, secret)
+            kept = secret
+        return kept
+
+    def get(self, run_id: ids.RunId, epoch: int) -> bytes | None:
+        """Return the key, or ``None`` when it was never made or is erased."""
+        kept = self._read(run_id, epoch)
+        return None if kept == _ERASED else kept
+
+    def is_erased(self, run_id: ids.RunId, epoch: int) -> bool:
+        """Return whether there was a key, or there was never to be one, and it is gone for good."""
+        return self._read(run_id, epoch) == _ERASED
+
+    def erase(self, run_id: ids.RunId, epoch: int) -> None:
+        """Overwrite the key in place; a key that was never made can then never be made."""
+        self._write(run_id, epoch, _ERASED)
+
+    def _file(self, run_id: ids.RunId, epoch: int) -> pathlib.Path:
+        return self._folder / f"{run_id.hex()}-{epoch}"
+
+    def _read(self, run_id: ids.RunId, epoch: int) -> bytes | None:
+        try:
+            kept = self._file(run_id, epoch).read_bytes()
+        except FileNotFoundError:
+            return None
+        return kept if len(kept) == KEY_BYTES else None  # cut short: killed while it was made, so nobody has its point
+
+    def _write(self, run_id: ids.RunId, epoch: int, data: bytes) -> None:
+        file = self._file(run_id, epoch)
+        try:
+            descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
+            try:
+                os.pwrite(descriptor, data, 0)
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+            folder = os.open(self._folder, os.O_RDONLY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
+        except OSError as err:
+            raise errors.StorageFull("the epoch key cannot be written", which=str(file), got=err.strerror) from err

@@ -1,0 +1,74 @@
+"""Epoch keys: one per run and epoch, and an erased one never comes back."""
+
+import pathlib
+import stat
+
+import pytest
+
+from aicommons.domain import errors, ids
+from aicommons.node import epoch_keys
+
+RUN, OTHER = ids.RunId(b"\x01" * 32), ids.RunId(b"\x02" * 32)
+SECRET, SECOND = b"\x5a\xa5" * 16, b"\x11" * 32
+
+
+@pytest.fixture
+def keys(tmp_path: pathlib.Path) -> epoch_keys.EpochKeys:
+    """No keys yet."""
+    return epoch_keys.EpochKeys(tmp_path / "epochs")
+
+
+def test_erased_key_never_comes_back(tmp_path: pathlib.Path, keys: epoch_keys.EpochKeys) -> None:
+    """After erasure there is no key, none can be made for that epoch, and the file's own block was overwritten."""
+    assert keys.make(RUN, 0, SECRET) == SECRET
+    (file,) = (tmp_path / "epochs").iterdir()
+    assert SECRET in file.read_bytes()
+    before = file.stat().st_ino
+    keys.erase(RUN, 0)
+    assert (keys.get(RUN, 0), keys.is_erased(RUN, 0)) == (None, True)
+    with pytest.raises(errors.JournalConflict):
+        keys.make(RUN, 0, SECOND)
+    with pytest.raises(errors.JournalConflict):
+        epoch_keys.EpochKeys(tmp_path / "epochs").make(RUN, 0, SECRET)
+    assert (file.stat().st_ino, file.read_bytes()) == (before, bytes(32))
+
+
+def test_a_key_that_never_was_can_be_erased(keys: epoch_keys.EpochKeys) -> None:
+    """Erasing in advance also keeps a key from ever being made."""
+    assert not keys.is_erased(RUN, 0)
+    keys.erase(RUN, 0)
+    with pytest.raises(errors.JournalConflict):
+        keys.make(RUN, 0, SECRET)
+
+
+def test_the_first_key_counts(keys: epoch_keys.EpochKeys) -> None:
+    """Making a key twice gives the first one; another epoch or run has its own."""
+    keys.make(RUN, 0, SECRET)
+    assert keys.make(RUN, 0, SECOND) == SECRET
+    assert keys.make(RUN, 1, SECOND) == SECOND
+    assert keys.get(OTHER, 0) is None
+    assert keys.make(OTHER, 0, SECOND) == SECOND
+
+
+def test_killed_while_a_key_is_made(tmp_path: pathlib.Path, keys: epoch_keys.EpochKeys) -> None:
+    """A file that was cut short is no key: its point was never announced, so another one may be made."""
+    (tmp_path / "epochs" / f"{RUN.hex()}-0").write_bytes(SECRET[:7])
+    assert keys.get(RUN, 0) is None
+    assert keys.make(RUN, 0, SECOND) == SECOND
+    assert keys.get(RUN, 0) == SECOND
+
+
+def test_only_the_owner_may_read(tmp_path: pathlib.Path, keys: epoch_keys.EpochKeys) -> None:
+    """File and folder are their owner's alone, and the object shows no key."""
+    keys.make(RUN, 0, SECRET)
+    (file,) = (tmp_path / "epochs").iterdir()
+    assert (stat.S_IMODE(file.stat().st_mode), stat.S_IMODE(file.parent.stat().st_mode)) == (0o600, 0o700)
+    assert SECRET.hex() not in repr(keys)
+
+
+def test_no_room(tmp_path: pathlib.Path, keys: epoch_keys.EpochKeys) -> None:
+    """Where a key cannot be written the error says so, and there is no key."""
+    (tmp_path / "epochs" / f"{RUN.hex()}-0").mkdir()
+    (tmp_path / "epochs").rename(tmp_path / "elsewhere")
+    with pytest.raises(errors.StorageFull):
+        keys.make(RUN, 0, SECRET)
