@@ -3,6 +3,8 @@
 import os
 import pathlib
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 
@@ -10,6 +12,7 @@ import pytest
 
 from aicommons.domain import errors
 from aicommons.node import frames, running
+from aicommons.protocol import ports
 
 PATIENCE = 20.0
 
@@ -81,6 +84,15 @@ def test_the_child_shares_nothing_back(runner: running.ProcessRunner) -> None:
     assert seen == []
 
 
+def test_a_long_fit_holds_up_no_round(runner: running.ProcessRunner) -> None:
+    """While every place for fits is taken, checks and sums go on; a third fit waits for a place."""
+    for name in ("fit one", "fit two", "fit three"):
+        runner.start(name, sleep_long, ports.Lane.FIT)
+    runner.start("check", lambda: b"checked", ports.Lane.ROUND)
+    assert wait(runner, "check") == b"checked"
+    assert sorted(runner._children) == ["fit one", "fit two"]
+
+
 def test_starting_again_is_left_alone(runner: running.ProcessRunner) -> None:
     """A name under way or done is not started twice."""
     runner.start("job", lambda: b"first")
@@ -102,7 +114,7 @@ def test_only_so_many_at_a_time(runner: running.ProcessRunner) -> None:
 
 def test_short_work_is_done_at_once(runner: running.ProcessRunner) -> None:
     """A short job runs in this process and its result waits to be taken."""
-    runner.start("short", lambda: str(os.getpid()).encode(), is_short=True)
+    runner.start("short", lambda: str(os.getpid()).encode(), ports.Lane.AT_ONCE)
     assert runner.take("short") == str(os.getpid()).encode()
     assert runner.take("short") is None
 
@@ -174,14 +186,14 @@ def test_a_result_that_cannot_be_written(
 
 def test_close_ends_the_children(folder: pathlib.Path) -> None:
     """Closing kills what is under way and removes the files."""
-    runner = running.ProcessRunner(folder, limit=2)
+    runner = running.ProcessRunner(folder, {ports.Lane.ROUND: 2})
     runner.start("one", sleep_long)
     runner.start("two", sleep_long)
     children = list(runner._children.values())
     runner.close()
     for child in children:
         with pytest.raises(ProcessLookupError):
-            os.kill(child, 0)
+            os.kill(child.pid, 0)
     assert not folder.exists()
     assert not runner.is_busy()
 
@@ -201,7 +213,7 @@ def test_inline_runner_keeps_the_port(tmp_path: pathlib.Path) -> None:
     """The runner of simulations gives each result once and leaves a waiting one alone."""
     runner = running.InlineRunner()
     runner.start("job", lambda: b"first")
-    runner.start("job", lambda: b"second", is_short=True)
+    runner.start("job", lambda: b"second", ports.Lane.AT_ONCE)
     assert runner.take("job") == b"first"
     assert runner.take("job") is None
     with pytest.raises(errors.TableError):
@@ -212,3 +224,24 @@ def test_inline_runner_keeps_the_port(tmp_path: pathlib.Path) -> None:
 def test_frames_come_back(parts: list[bytes]) -> None:
     """Joined parts are split into the same parts, empty ones included."""
     assert frames.split(frames.join(parts)) == parts
+
+
+NODE = """
+import pathlib, sys, time
+from aicommons.node import running
+runner = running.ProcessRunner(pathlib.Path(sys.argv[1]))
+runner.start("job", lambda: time.sleep(600))
+print(*(child.pid for child in runner._children.values()), flush=True)
+time.sleep(600)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a child with its parent")
+def test_a_killed_node_leaves_no_child(folder: pathlib.Path) -> None:
+    """When a node is killed, its job ends with it."""
+    with subprocess.Popen([sys.executable, "-c", NODE, str(folder)], stdout=subprocess.PIPE, text=True) as node:
+        assert node.stdout is not None
+        child = int(node.stdout.readline())
+        os.kill(child, 0)
+        node.kill()
+        assert node.stdout.read() == ""  # comes only when the last process that holds it open has ended

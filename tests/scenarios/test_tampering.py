@@ -14,6 +14,7 @@ from aicommons.learning.secagg import group, header, masking, session, suite
 from aicommons.ledger import client
 from aicommons.node import agent as agents
 from aicommons.node import contributing, frames, reconciler, running
+from aicommons.protocol import ports
 
 Sent = tuple[bytes, bytes]
 """Header and masked vector."""
@@ -40,15 +41,15 @@ class CheatingRunner(running.InlineRunner):
         self._rounds = rounds
         self._attempts = attempts
 
-    def start(self, name: str, job: Callable[[], bytes], *, is_short: bool = False) -> None:
+    def start(self, name: str, job: Callable[[], bytes], lane: ports.Lane = ports.Lane.ROUND) -> None:
         """Do the job and change what it sends."""
         work = getattr(job, "__self__", None)
         if isinstance(work, contributing.Contribution):
             key = work.attempt.key
             if key.round_index in self._rounds and key.attempt in self._attempts:
-                super().start(name, lambda: self._cheat(work, job()), is_short=is_short)
+                super().start(name, lambda: self._cheat(work, job()), lane)
                 return
-        super().start(name, job, is_short=is_short)
+        super().start(name, job, lane)
 
     def _cheat(self, work: contributing.Contribution, result: bytes) -> bytes:
         head, masked, local = frames.split(result)

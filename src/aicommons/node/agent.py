@@ -266,6 +266,11 @@ class Attempt(Prepared):
         """Whether its vectors together are small enough to be held and summed at once, in this process."""
         return self.session.blob_bytes * len(self.session.member_ids) < SHORT_WORK
 
+    @property
+    def lane(self) -> ports.Lane:
+        """Where its checks and sums are done."""
+        return ports.Lane.AT_ONCE if self.is_short else ports.Lane.ROUND
+
     def evidence(self, agent: Agent) -> evidence.Evidence:
         """Return its signed part."""
         sid, layout = self.session.sid, self.session.layout

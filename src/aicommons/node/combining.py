@@ -26,7 +26,7 @@ def combine(agent: agents.Agent, duty: duties.Duty, current: views.RunView) -> N
     result = agent.runner.take(name)
     if result is None:
         job = Reading(agent, attempt, committing.epoch_key(agent, attempt), agent.journal.reveal(attempt.session.sid))
-        agent.runner.start(name, job.work, is_short=attempt.is_short)
+        agent.runner.start(name, job.work, attempt.lane)
         result = agent.runner.take(name)
     if result is None:
         return

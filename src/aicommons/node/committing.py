@@ -146,7 +146,7 @@ def _check_and_mask(
     if result is None:
         secret = epoch_key(agent, attempt)
         job = MaskSums(agent, attempt, inputs, secret)
-        agent.runner.start(name, job.work, is_short=attempt.is_short)
+        agent.runner.start(name, job.work, attempt.lane)
         result = agent.runner.take(name)
     if result is None:
         return None

@@ -15,7 +15,7 @@ from aicommons.domain import encoding, errors, messages
 from aicommons.learning.secagg import epoch, masking, quantise, suite
 from aicommons.node import agent as agents
 from aicommons.node import frames
-from aicommons.protocol import duties
+from aicommons.protocol import duties, ports
 from aicommons.protocol import view as views
 
 MOST_HEADER = 2**16
@@ -80,7 +80,7 @@ def _build(agent: agents.Agent, attempt: agents.Attempt) -> tuple[bytes, bytes] 
     if result is None:
         local = agent.journal.local(attempt.key.run_id, attempt.key.round_index)
         job = Contribution(agent, attempt, agents.pin_of(agent, attempt.key.run_id).dataset_id, local)
-        agent.runner.start(name, job.work)
+        agent.runner.start(name, job.work, ports.Lane.FIT)
         result = agent.runner.take(name)
     if result is None:
         return None

@@ -5,19 +5,36 @@ that may be sent come back. Called by the reconciler through the ``Runner`` port
 once, for simulations. No threads, and nothing is serialised but bytes.
 """
 
+import ctypes
+import dataclasses
 import gc
 import json
 import os
 import pathlib
 import shutil
+import signal
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from aicommons.domain import errors
+from aicommons.protocol import ports
 
+_PR_SET_PDEATHSIG = 1
 EXPECTED_FAILURE = 3
 """Exit status of a child whose job raised a CommonsError."""
+
+
+PLACES: Mapping[ports.Lane, int] = {ports.Lane.ROUND: 1, ports.Lane.FIT: 2}
+"""Children at a time. Two fits, so that one long run lets a second one go on; each holds a table in memory."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Child:
+    """A process at work."""
+
+    pid: int
+    lane: ports.Lane
 
 
 class InlineRunner:
@@ -26,9 +43,9 @@ class InlineRunner:
     def __init__(self) -> None:
         self._done: dict[str, bytes] = {}
 
-    def start(self, name: str, job: Callable[[], bytes], *, is_short: bool = False) -> None:
-        """Do ``job`` now, short or not, unless its result waits to be taken."""
-        del is_short
+    def start(self, name: str, job: Callable[[], bytes], lane: ports.Lane = ports.Lane.ROUND) -> None:
+        """Do ``job`` now, in whichever lane, unless its result waits to be taken."""
+        del lane
         if name not in self._done:
             self._done[name] = job()
 
@@ -38,24 +55,25 @@ class InlineRunner:
 
 
 class ProcessRunner:
-    """Forks a child per job; at most ``limit`` at a time, the rest wait for the next call."""
+    """Forks a child per job; each lane has so many places, and whoever finds none asks again on a later pass."""
 
-    def __init__(self, folder: pathlib.Path, limit: int = 1) -> None:
+    def __init__(self, folder: pathlib.Path, places: Mapping[ports.Lane, int] = PLACES) -> None:
         shutil.rmtree(folder, ignore_errors=True)  # left by a killed node: unfinished work starts again
         folder.mkdir(parents=True, mode=0o700)
         self._folder = folder
-        self._limit = limit
-        self._children: dict[str, int] = {}
+        self._places = places
+        self._children: dict[str, Child] = {}
         self._over: dict[str, int] = {}
         self._short: dict[str, bytes] = {}
 
-    def start(self, name: str, job: Callable[[], bytes], *, is_short: bool = False) -> None:
-        """Fork a child for ``job`` unless one is under way, done, or no place is free; a short job is done at once."""
+    def start(self, name: str, job: Callable[[], bytes], lane: ports.Lane = ports.Lane.ROUND) -> None:
+        """Fork a child for ``job`` unless one is under way, done, or its lane has no place free."""
         self._collect()
-        if is_short:
+        if lane is ports.Lane.AT_ONCE:
             self._short[name] = job()
             return
-        if name in self._children or name in self._over or len(self._children) >= self._limit:
+        taken = sum(child.lane is lane for child in self._children.values())
+        if name in self._children or name in self._over or taken >= self._places[lane]:
             return
         sys.stdout.flush()
         sys.stderr.flush()
@@ -64,11 +82,12 @@ class ProcessRunner:
         if child == 0:
             status = 1
             try:
+                _die_with_parent()
                 gc.disable()
                 status = self._work(name, job)
             finally:
                 os._exit(status)  # whatever happened: a child must never return into the node's loop
-        self._children[name] = child
+        self._children[name] = Child(child, lane)
 
     def take(self, name: str) -> bytes | None:
         """Return the result once; re-raises what the job raised.
@@ -102,14 +121,14 @@ class ProcessRunner:
     def close(self) -> None:
         """End the children and remove their files."""
         for child in self._children.values():
-            os.kill(child, 9)
-            os.waitpid(child, 0)
+            os.kill(child.pid, 9)
+            os.waitpid(child.pid, 0)
         self._children.clear()
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _collect(self) -> None:
         for name, child in list(self._children.items()):
-            ended, status = os.waitpid(child, os.WNOHANG)
+            ended, status = os.waitpid(child.pid, os.WNOHANG)
             if ended:
                 del self._children[name]
                 self._over[name] = os.waitstatus_to_exitcode(status)
@@ -135,6 +154,12 @@ class ProcessRunner:
             traceback.print_exc()
             return 1
         return status
+
+
+def _die_with_parent() -> None:
+    """End this child when its node is killed, where the system can do that (Linux): its result would be nobody's."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _preserve(err: errors.CommonsError) -> dict[str, object]:

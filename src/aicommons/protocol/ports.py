@@ -3,6 +3,7 @@
 ``node/`` sees only these. Each method says which errors are expected; anything else is a bug.
 """
 
+import enum
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
@@ -84,14 +85,22 @@ class Inputs(Protocol):
         """Erase all that is kept for a run."""
 
 
+class Lane(enum.Enum):
+    """Where a job queues, so that a fit of hours in one run holds up no check or sum of another."""
+
+    AT_ONCE = "at once"
+    """Well under a second: may be done in the node's own process."""
+    ROUND = "round"
+    """Checks, sums and figures."""
+    FIT = "fit"
+    """From the owner's records to a contribution."""
+
+
 class Runner(Protocol):
     """Runs work that may be long, away from the loop."""
 
-    def start(self, name: str, job: Callable[[], bytes], *, is_short: bool = False) -> None:
-        """Begin ``job`` under ``name``; a name that is under way or done is left alone.
-
-        A short one (well under a second) may be done at once, in this process.
-        """
+    def start(self, name: str, job: Callable[[], bytes], lane: Lane = Lane.ROUND) -> None:
+        """Begin ``job`` under ``name`` once its lane has a place; a name that is under way or done is left alone."""
 
     def take(self, name: str) -> bytes | None:
         """Return the result once, or ``None`` while it is under way; re-raises the job's CommonsError."""
