@@ -114,7 +114,7 @@ class Desk:
         view = self.view()
         if offer.problem not in view.problems:
             raise errors.InputError("no such problem", which=ids.format_id(offer.problem))
-        plan = documents.Plan.decode(self._store.get(offer.plan, documents.MAX_DOCUMENT))
+        plan = documents.Plan.decode(self._store.get(offer.plan, encoding.MAX_DOCUMENT))
         made = recipes.from_plan(dict(plan.recipe))
         terms = ids.Digest(self._store.put(offer.terms.encode()))
         spec = offer.spec(self.member_id(), terms, made)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from aicommons.cli import desk, given, naming, output
+from aicommons.cli import desk, given, naming, output, published
 from aicommons.domain import errors, events, ids
 
 if TYPE_CHECKING:
@@ -160,11 +160,7 @@ def read_card(opened: desk.Opened, entry: events.DatasetListed) -> "documents.Da
     """Return a dataset's card, ``None`` when the store does not give it now or it is no card."""
     from aicommons.domain import documents
 
-    data = naming.fetch(opened.store, ids.Digest(entry.card))
-    try:
-        return None if data is None else documents.DatasetCard.decode(data)
-    except errors.DecodeError:
-        return None
+    return published.find(opened.store, documents.DatasetCard, entry.card)
 
 
 def find(view: "views.LedgerView", dataset_id: int) -> events.DatasetListed:
@@ -190,8 +186,7 @@ def show(dataset: int) -> None:
     opened = desk.look()
     view = opened.desk.view()
     entry = find(view, dataset)
-    data = opened.store.get(ids.Digest(entry.card), documents.MAX_DOCUMENT)
-    card = documents.DatasetCard.decode(data)
+    card = published.read(opened.store, documents.DatasetCard, entry.card)
     known = opened.home.datasets().get(dataset)
     output.emit(
         {

@@ -31,15 +31,15 @@ def read_json(path: pathlib.Path) -> dict[str, Any]:
     Raises:
         errors.InputError: no such file, too long, not JSON, or not an object.
     """
-    from aicommons.domain import documents
+    from aicommons.domain import encoding
 
     try:
         with path.open("rb") as file:
-            data = file.read(documents.MAX_DOCUMENT + 1)
+            data = file.read(encoding.MAX_DOCUMENT + 1)
     except OSError as err:
         raise errors.InputError("the file cannot be read", which=str(path), got=err.strerror) from err
-    if len(data) > documents.MAX_DOCUMENT:
-        raise errors.InputError("the file is too long", which=path.name, expected=f"{documents.MAX_DOCUMENT} bytes")
+    if len(data) > encoding.MAX_DOCUMENT:
+        raise errors.InputError("the file is too long", which=path.name, expected=f"{encoding.MAX_DOCUMENT} bytes")
     try:
         body = json.loads(data.decode("utf-8-sig"))
     except json.JSONDecodeError as err:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from aicommons.cli import desk, naming, output, own
+from aicommons.cli import desk, naming, output, own, published
 from aicommons.domain import errors, ids
 
 if TYPE_CHECKING:
@@ -87,11 +87,8 @@ def _card(opened: desk.Opened, current: "views.RunView") -> dict[str, Any] | Non
 
     if current.model is None:
         return None
-    data = naming.fetch(opened.store, ids.Digest(current.model.card))
-    try:
-        return None if data is None else dataclasses.asdict(documents.ModelCard.decode(data))
-    except errors.DecodeError:
-        return None
+    card = published.find(opened.store, documents.ModelCard, current.model.card)
+    return None if card is None else dataclasses.asdict(card)
 
 
 def _figures(metrics: Mapping[str, object]) -> str:

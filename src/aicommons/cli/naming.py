@@ -8,12 +8,11 @@ import datetime as dt
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from aicommons.cli import desk
+from aicommons.cli import desk, published
 from aicommons.domain import errors, ids
 
 if TYPE_CHECKING:
     from aicommons.protocol import view as views
-    from aicommons.store import http
 
 LEAST_DIGITS = 8
 """Hexadecimal digits of a short id, at least: fewer are too easily confused."""
@@ -120,24 +119,8 @@ class Names:
             return None
         from aicommons.domain import documents
 
-        document = fetch(self._store, ids.Digest(applied.profile))
-        if document is None:
-            return None
-        try:
-            title = documents.Profile.decode(document).title
-        except errors.DecodeError:
-            return None
-        return plain(title) or None
-
-
-def fetch(store: "http.HttpStore", digest: ids.Digest) -> bytes | None:
-    """Return a document of the store, ``None`` when it cannot be had now: lists are shown without it."""
-    from aicommons.domain import documents
-
-    try:
-        return store.get(digest, documents.MAX_DOCUMENT)
-    except (errors.BlobNotFound, errors.StoreUnreachable, errors.StoreRefused, errors.DigestMismatch):
-        return None
+        profile = published.find(self._store, documents.Profile, applied.profile)
+        return None if profile is None else plain(profile.title) or None
 
 
 def members(bits: Iterable[int], names: Names) -> str:

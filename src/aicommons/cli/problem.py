@@ -3,15 +3,11 @@
 import dataclasses
 import pathlib
 import time
-from typing import TYPE_CHECKING
 
 import click
 
-from aicommons.cli import desk, given, naming, output
-from aicommons.domain import errors, events, ids
-
-if TYPE_CHECKING:
-    from aicommons.domain import documents
+from aicommons.cli import desk, given, naming, output, published
+from aicommons.domain import ids
 
 DAY = 86400
 
@@ -52,12 +48,14 @@ def state(file: pathlib.Path, days: int) -> None:
 @output.json_option
 def list_problems() -> None:
     """List all problems of the commons."""
+    from aicommons.domain import documents
+
     opened = desk.look()
     view = opened.desk.view()
     names = naming.Names(opened, view)
     listed, rows = [], []
     for problem_id, entry in view.problems.items():
-        document = _read(opened, entry)
+        document = published.find(opened.store, documents.Problem, entry.document)
         title = None if document is None else naming.plain(document.title)
         listed.append(
             {"problem": ids.format_id(problem_id), "title": title, "owner": entry.owner, "deadline": entry.deadline}
@@ -77,7 +75,7 @@ def show(problem: str) -> None:
     view = opened.desk.view()
     problem_id = naming.resolve(problem, view.problems, "problem")
     entry = view.problems[problem_id]
-    document = documents.Problem.decode(opened.store.get(ids.Digest(entry.document), documents.MAX_DOCUMENT))
+    document = published.read(opened.store, documents.Problem, entry.document)
     runs = [ids.format_id(run_id) for run_id, current in view.runs.items() if current.spec.problem == problem_id]
     body = dataclasses.asdict(document) | {"sdg_targets": list(document.sdg_targets)}
     output.emit(
@@ -97,13 +95,3 @@ def show(problem: str) -> None:
 
 def _text(value: object) -> str:
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-
-
-def _read(opened: desk.Opened, entry: events.ProblemStated) -> "documents.Problem | None":
-    from aicommons.domain import documents
-
-    data = naming.fetch(opened.store, ids.Digest(entry.document))
-    try:
-        return None if data is None else documents.Problem.decode(data)
-    except errors.DecodeError:
-        return None

@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from aicommons.domain import errors
-from aicommons.learning import blocks, describe, evaluation, fields, learner, schema, state
+from aicommons.domain import errors, fields
+from aicommons.learning import blocks, describe, evaluation, learner, schema, state
 from aicommons.learning.learners import glm, mlp
 
 # A method called ``blocks`` hides the module inside its class.
@@ -209,7 +209,7 @@ def from_plan(document: object) -> Recipe:
     Raises:
         errors.InputError: naming the field that is missing, unknown or wrong.
     """
-    reader = fields.Fields(document, "plan")
+    reader = fields.Fields(document, "recipe")
     name = reader.text("recipe")
     if name not in LEARNERS:
         raise reader.refusal("recipe", f"one of {sorted(LEARNERS)}", name)

@@ -17,8 +17,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from aicommons.domain import errors
-from aicommons.learning import blocks, fields
+from aicommons.domain import errors, fields
+from aicommons.learning import blocks
 
 MOST_FEATURES = 10_000
 """More belong into a sparse or hashed representation, which these learners do not have."""
@@ -253,7 +253,7 @@ def from_document(document: object) -> Schema:
     """
     reader = fields.Fields(document, "schema")
     features = tuple(
-        _feature_from(item, f"schema: feature {index}")
+        _feature_from(item, f"schema.features[{index}]")
         for index, item in enumerate(reader.items("features", most=MOST_FEATURES))
     )
     target = _target_from(reader.value("target"))
@@ -316,7 +316,7 @@ def _feature_from(document: object, which: str) -> Feature:
 
 def _target_from(document: object) -> Target:
     """Return the target from its document."""
-    reader = fields.Fields(document, "schema: target")
+    reader = fields.Fields(document, "schema.target")
     name = reader.text("name", most=LONGEST_NAME)
     task = {task.value: task for task in Task}.get(reader.text("task"))
     if task is None:
@@ -341,7 +341,7 @@ def _without_none(record: Feature | Target, enums: Mapping[str, str]) -> dict[st
 
 def _check_name(name: str, what: str) -> None:
     """Check a column's name."""
-    if not fields.is_label(name, LONGEST_NAME) or name != name.strip():
+    if not fields.is_text(name, 1, LONGEST_NAME) or name != name.strip():
         raise errors.InputError(
             "a column has a bad name",
             which=f"{what} name",
@@ -366,6 +366,6 @@ def _check_labels(labels: tuple[str, ...] | None, which: str, *, least: int) -> 
             expected=f"{least} to {MOST_LEVELS} different labels",
             got=f"{len(known)} labels, {len(set(known))} different",
         )
-    if not all(fields.is_label(label, LONGEST_NAME) for label in known):
+    if not all(fields.is_text(label, 1, LONGEST_NAME) for label in known):
         raise errors.InputError("a label is empty or too long", which=which, expected=f"1 to {LONGEST_NAME} characters")
     return known

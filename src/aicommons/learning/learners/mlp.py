@@ -12,8 +12,8 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from aicommons.domain import errors
-from aicommons.learning import blocks, combine, fields, schema, state
+from aicommons.domain import errors, fields
+from aicommons.learning import blocks, combine, schema, state
 
 # A method called ``blocks`` hides the module inside its class.
 Block = blocks.Block
