@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from aicommons.domain import errors
-from aicommons.learning import combine, evaluation, learner, recipe, schema, state
+from aicommons.domain import errors, schema
+from aicommons.learning import combine, evaluation, learner, recipe, records, state
 
 Federate = Callable[..., Any]
 
@@ -126,7 +126,7 @@ def _rows(seed: int, *, train: int = 30, held_out: int = 20) -> recipe.Rows:
         age = rng.uniform(0, 120, count)
         kinds = np.eye(3)[rng.integers(0, 3, count)]
         target = (age + 30 * kinds[:, 0] + rng.normal(0, 20, count) > 70).astype(np.float64)
-        tables.append(schema.Table(np.hstack([age[:, None], kinds]), target))
+        tables.append(records.Table(np.hstack([age[:, None], kinds]), target))
     return recipe.Rows(*tables)
 
 
@@ -197,7 +197,7 @@ def test_rows_that_do_not_fit_the_schema_are_refused(name: str, part: str) -> No
     features, target, which = BAD_ROWS[name]
     plan = recipe.from_plan(PLAN)
     good = _rows(0)
-    bad = schema.Table(features, np.array(target))
+    bad = records.Table(features, np.array(target))
     rows = recipe.Rows(bad, good.held_out) if part == "train" else recipe.Rows(good.train, bad)
     with pytest.raises(errors.ContributionRefused) as caught:
         plan.contribute(plan.initial(), rows, rng=np.random.default_rng(0))

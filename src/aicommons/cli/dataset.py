@@ -14,8 +14,7 @@ from aicommons.cli import desk, given, naming, output, published
 from aicommons.domain import errors, events, ids
 
 if TYPE_CHECKING:
-    from aicommons.data import columns
-    from aicommons.domain import documents
+    from aicommons.domain import documents, schema
     from aicommons.protocol import view as views
 
 
@@ -63,10 +62,10 @@ def publish(
     if (schema is None) == (target is None):
         raise click.UsageError("give either --schema or --target")
     about = Description(**said)
-    specs, notices = _drafted(file, target, drop) if target is not None else _declared(schema)
-    rows = _count(file, specs, about.min_cohort, notices)
+    declared, notices = _drafted(file, target, drop) if target is not None else _declared(schema)
+    rows = _count(file, declared, about.min_cohort, notices)
     opened = desk.act_as_member()
-    card = _card(opened, about, specs, rows)
+    card = _card(opened, about, declared, rows)
     dataset_id = opened.desk.publish_dataset(card)
     opened.home.keep_dataset(dataset_id, file, about.title)
     for notice in notices:
@@ -78,50 +77,42 @@ def publish(
             "rows": card.rows,
             "notices": notices,
         },
-        f"Dataset {dataset_id} is listed: about {card.rows} rows, {len(specs) - 1} columns to learn from.",
+        f"Dataset {dataset_id} is listed: about {card.rows} rows, {len(declared.features)} columns to learn from.",
         f"Next: `commons consent give {dataset_id} --purpose CODE`. Nothing may be used before.",
     )
 
 
-def _drafted(
-    file: pathlib.Path, target: str, drop: tuple[str, ...]
-) -> "tuple[tuple[columns.ColumnSpec, ...], list[str]]":
+def _drafted(file: pathlib.Path, target: str, drop: tuple[str, ...]) -> "tuple[schema.Schema, list[str]]":
     from aicommons.data import infer
 
     drafted = infer.infer_columns([file], target, drop=drop)
-    return drafted.columns, list(drafted.notices)
+    return drafted.schema, list(drafted.notices)
 
 
-def _declared(schema: pathlib.Path | None) -> "tuple[tuple[columns.ColumnSpec, ...], list[str]]":
-    if schema is None:
+def _declared(file: pathlib.Path | None) -> "tuple[schema.Schema, list[str]]":
+    if file is None:
         raise click.UsageError("--schema is missing")
-    from aicommons.node import tables
-
-    return tables.column_specs(given.columns(schema), None), []
+    return given.columns(file), []
 
 
-def _count(file: pathlib.Path, specs: "tuple[columns.ColumnSpec, ...]", min_cohort: int, notices: list[str]) -> int:
+def _count(file: pathlib.Path, declared: "schema.Schema", min_cohort: int, notices: list[str]) -> int:
     """Return the number of complete rows; raises ``errors.TableError`` when the table does not fit or is too small."""
 
     from aicommons.data import reading
 
-    table = reading.read_table(file, specs, checks=reading.Checks(min_rows=min_cohort))
+    table = reading.read_table(file, declared, checks=reading.Checks(min_rows=min_cohort))
     notices.extend(notice for notice in table.notices if notice not in notices)
     return table.rows
 
 
-def _card(
-    opened: desk.Opened, about: Description, specs: "tuple[columns.ColumnSpec, ...]", rows: int
-) -> "documents.DatasetCard":
-    from aicommons.domain import documents
-    from aicommons.learning import schema
-    from aicommons.node import tables
+def _card(opened: desk.Opened, about: Description, declared: "schema.Schema", rows: int) -> "documents.DatasetCard":
+    from aicommons.domain import documents, schema
 
     return documents.DatasetCard(
         title=about.title,
         site=about.site or opened.home.settings().name,
         rows=rows // 10 * 10,
-        schema=schema.to_document(tables.plan_schema(specs)),
+        schema=schema.to_document(declared),
         licence=about.licence,
         minimum_cohort=about.min_cohort,
         known_gaps=about.known_gaps,
@@ -207,17 +198,15 @@ def show(dataset: int) -> None:
 
 
 def _columns_in_words(card: "documents.DatasetCard") -> list[str]:
-    from aicommons.learning import schema
+    from aicommons.domain import schema
 
     try:
         read = schema.from_document(card.schema)
     except errors.InputError as err:
         return [f"    the card's schema cannot be read: {err}"]
-    target = read.target
-    lines = [_column(each.name, each.levels, each.lo, each.hi) for each in read.features]
-    return [*lines, _column(target.name, target.classes, target.lo, target.hi) + "  (target)"]
+    return [*(_column(each) for each in read.features), _column(read.target) + "  (target)"]
 
 
-def _column(name: str, labels: tuple[str, ...] | None, lo: float | None, hi: float | None) -> str:
-    words = f"{lo:g} to {hi:g}" if labels is None else ", ".join(labels)
-    return f"    {naming.plain(name)}: {naming.plain(words, 100)}"
+def _column(declared: "schema.Feature | schema.Target") -> str:
+    words = f"{declared.lo:g} to {declared.hi:g}" if declared.labels is None else ", ".join(declared.labels)
+    return f"    {naming.plain(declared.name)}: {naming.plain(words, 100)}"

@@ -13,8 +13,8 @@ from typing import Any
 
 from aicommons import app, office
 from aicommons.cli import processes, scripts
-from aicommons.data import columns, reading
-from aicommons.domain import documents, encoding, errors, events, ids
+from aicommons.data import reading
+from aicommons.domain import documents, encoding, errors, events, ids, schema
 from aicommons.learning import recipe as recipes
 from aicommons.learning.secagg import group
 from aicommons.ledger import wallet
@@ -77,7 +77,7 @@ def read_sites(
     usable: dict[str, recipes.Rows] = {}
     left_out: dict[str, str] = {}
     for name, path in script.tables.items():
-        table = reading.read_table(path, script.specs)
+        table = reading.read_table(path, script.schema, group=script.group)
         if table.rows < MINIMUM_COHORT:
             left_out[name] = f"{table.rows} complete rows, the minimum cohort is {MINIMUM_COHORT}"
             continue
@@ -94,8 +94,8 @@ def read_sites(
 
 
 def _check_classes(script: scripts.Script, usable: Mapping[str, recipes.Rows]) -> None:
-    target = next(spec for spec in script.specs if spec.role is columns.Role.TARGET)
-    if target.kind is not columns.Kind.CATEGORY:
+    target = script.schema.target
+    if target.classes is None:
         return
     seen = {float(value) for rows in usable.values() for value in rows.train.target}
     if len(seen) < 2:
@@ -113,7 +113,7 @@ def set_stage(
     say: Callable[[str], None],
 ) -> Stage:
     """Start the servers, admit everybody, state the problem, collect consents, publish the plan and start the nodes."""
-    made = recipes.from_plan({**script.recipe, "schema": _schema_document(script.specs)})
+    made = recipes.from_plan({**script.recipe, "schema": schema.to_document(script.schema)})
     plan = documents.Plan(
         script.title, recipes.to_plan(made), leaves_site_in_words(made), 30, script.seed, script.group
     )
@@ -135,12 +135,6 @@ def set_stage(
     _start_nodes(running, sites)
     say(f"{len(sites)} nodes started: one process per site, each sees only its own folder")
     return Stage(root, running, problem_owner, solver, sites, left_out, run_id, plan, made, rows)
-
-
-def _schema_document(specs: Sequence[columns.ColumnSpec]) -> dict[str, object]:
-    from aicommons.learning import schema
-
-    return schema.to_document(tables.plan_schema(specs))
 
 
 def leaves_site_in_words(made: recipes.Recipe) -> str:
@@ -237,7 +231,7 @@ def _bring_data(script: scripts.Script, site: Party, run_id: ids.RunId, *, probl
         title=f"{script.title}: {site.name}",
         site=site.name,
         rows=count // 10 * 10,
-        schema=_schema_document(script.specs),
+        schema=schema.to_document(script.schema),
         licence="LicenseRef-private",
         minimum_cohort=MINIMUM_COHORT,
         known_gaps="rows with missing values are left out",

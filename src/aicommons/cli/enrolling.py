@@ -28,7 +28,6 @@ def check_table(opened: desk.Opened, current: "views.RunView", entry: events.Dat
     """
     from aicommons.data import reading
     from aicommons.node import agent as agents
-    from aicommons.node import tables
 
     known = opened.home.datasets().get(entry.dataset_id)
     if known is None:
@@ -40,8 +39,8 @@ def check_table(opened: desk.Opened, current: "views.RunView", entry: events.Dat
     terms = agents.read_terms(opened.store, current)
     card = datasets.read_card(opened, entry)
     least = max(terms.terms.minimum_cohort, card.minimum_cohort if card is not None else 1)
-    specs = tables.column_specs(terms.recipe.schema, terms.plan.group)
-    return reading.read_table(pathlib.Path(known["path"]), specs, checks=reading.Checks(min_rows=least))
+    checks = reading.Checks(min_rows=least)
+    return reading.read_table(pathlib.Path(known["path"]), terms.recipe.schema, group=terms.plan.group, checks=checks)
 
 
 @contextlib.contextmanager

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any
 from aicommons.domain import errors
 
 if TYPE_CHECKING:
-    from aicommons.domain import documents
-    from aicommons.learning import schema
+    from aicommons.domain import documents, schema
 
 METRICS = ("accuracy", "auc", "r2")
 PLAN_DEFAULTS: Mapping[str, object] = {
@@ -89,7 +88,7 @@ def columns(path: pathlib.Path) -> "schema.Schema":
     Raises:
         errors.InputError: naming the field that is missing, unknown or wrong.
     """
-    from aicommons.learning import schema
+    from aicommons.domain import schema
 
     with naming(path):
         body: Any = read_json(path)

@@ -175,10 +175,9 @@ def predict(source: str, table: pathlib.Path, out: pathlib.Path | None) -> None:
     The table is read, checked and scaled in the same way as for training; its target column may be missing.
     """
     from aicommons.data import reading
-    from aicommons.node import tables
 
     model = _load(source)
-    inputs = reading.read_inputs(table, tables.column_specs(model.recipe.schema, None))
+    inputs = reading.read_inputs(table, model.recipe.schema)
     heads, rows = _predictions(model, inputs)
     for notice in inputs.notices:
         output.note(notice)

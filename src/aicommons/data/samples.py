@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from aicommons.data import columns, sources
-from aicommons.domain import errors
+from aicommons.domain import errors, schema
 
 HEART_FILES = {
     "cleveland": "processed.cleveland.data",
@@ -52,17 +52,15 @@ FEWEST_SITES = 3
 """Secure sums over fewer sites would show one of them to the others."""
 
 
-def heart_columns() -> tuple[columns.ColumnSpec, ...]:
-    """Return the specs of the tables that ``heart`` writes: 13 features (first level of a category left out), target."""
-    specs = []
+def heart_schema() -> schema.Schema:
+    """Return the columns of the tables that ``heart`` writes: 13 features (first level of a category left out), target."""
+    features: list[schema.Feature] = []
     for name in HEART_FIELDS:
         if name in HEART_LEVELS:
-            specs += [_binary(f"{name}_{level}") for level in HEART_LEVELS[name][1:]]
+            features += [schema.numeric(f"{name}_{level}", 0.0, 1.0) for level in HEART_LEVELS[name][1:]]
         else:
-            low, high = HEART_NUMBERS[name]
-            specs.append(columns.ColumnSpec(name, columns.Kind.NUMERIC, lo=low, hi=high))
-    target = columns.ColumnSpec(HEART_TARGET, columns.Kind.CATEGORY, levels=("no", "yes"), role=columns.Role.TARGET)
-    return (*specs, target)
+            features.append(schema.numeric(name, *HEART_NUMBERS[name]))
+    return schema.Schema(tuple(features), schema.Target(schema.Task.BINOMIAL, HEART_TARGET, classes=("no", "yes")))
 
 
 def heart(data: pathlib.Path, out: pathlib.Path) -> dict[str, pathlib.Path]:
@@ -78,7 +76,8 @@ def heart(data: pathlib.Path, out: pathlib.Path) -> dict[str, pathlib.Path]:
     Raises:
         errors.TableError: a file is missing, or a line is not as UCI publishes it.
     """
-    header = [spec.name for spec in heart_columns()]
+    declared = heart_schema()
+    header = [*(feature.name for feature in declared.features), declared.target.name]
     return {site: _write(out / f"{site}.csv", header, _heart_rows(data / name)) for site, name in HEART_FILES.items()}
 
 
@@ -145,10 +144,6 @@ def _site_count(path: pathlib.Path, column: str, got: str) -> errors.TableError:
         got=f"{got} sites",
         next_step="Choose the column that says where a record comes from; at least three sites train together.",
     )
-
-
-def _binary(name: str) -> columns.ColumnSpec:
-    return columns.ColumnSpec(name, columns.Kind.NUMERIC, lo=0.0, hi=1.0)
 
 
 def _heart_rows(path: pathlib.Path) -> Iterable[list[str]]:

@@ -16,8 +16,8 @@ import rfc8785
 import safetensors
 import safetensors.numpy
 
-from aicommons.domain import errors, fields
-from aicommons.learning import recipe, schema, state
+from aicommons.domain import errors, fields, schema
+from aicommons.learning import recipe, state
 
 Array = state.Array
 METADATA_KEY = "aicommons"

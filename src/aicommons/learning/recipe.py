@@ -11,15 +11,15 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from aicommons.domain import errors, fields
-from aicommons.learning import blocks, describe, evaluation, learner, schema, state
+from aicommons.domain import errors, fields, schema
+from aicommons.learning import blocks, describe, evaluation, learner, records, state
 from aicommons.learning.learners import glm, mlp
 
 # A method called ``blocks`` hides the module inside its class.
 Block = blocks.Block
 Contribution = blocks.Contribution
 Vector = blocks.Vector
-Table = schema.Table
+Table = records.Table
 
 DEFAULT_SEED = 1
 LARGEST_SEED = 2**53 - 1
@@ -89,8 +89,8 @@ class Recipe:
             errors.ContributionRefused: rows that do not fit the schema, numbers that are not finite, or a finished
                 state.
         """
-        schema.check_table(self.schema, rows.train)
-        schema.check_table(self.schema, rows.held_out)
+        records.check_table(self.schema, rows.train)
+        records.check_table(self.schema, rows.held_out)
         if value.stage is state.Stage.FINISHED:
             raise errors.ContributionRefused("the run is finished; nothing is due", which="state")
         if value.stage is state.Stage.DESCRIBE:

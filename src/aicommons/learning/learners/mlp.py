@@ -12,8 +12,8 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from aicommons.domain import errors, fields
-from aicommons.learning import blocks, combine, schema, state
+from aicommons.domain import errors, fields, schema
+from aicommons.learning import blocks, combine, records, state
 
 # A method called ``blocks`` hides the module inside its class.
 Block = blocks.Block
@@ -89,7 +89,7 @@ class Mlp:
         return (Block("delta", length, self.clip, Encoding.CLIPPED),)
 
     def train(
-        self, value: state.State, local_state: bytes | None, table: schema.Table, rng: np.random.Generator
+        self, value: state.State, local_state: bytes | None, table: records.Table, rng: np.random.Generator
     ) -> tuple[Contribution, bytes | None]:
         """Return the weighted delta after ``local_epochs`` passes in an order drawn from ``rng``; no local state."""
         before = self._layers(value)
