@@ -91,6 +91,21 @@ class Home:
         """Which file each dataset is; never leaves this home."""
         return self.path / "datasets.json"
 
+    @property
+    def node_folder(self) -> pathlib.Path:
+        """What the node keeps: journal, blobs, prepared tables, log."""
+        return self.path / "node"
+
+    @property
+    def journal_file(self) -> pathlib.Path:
+        """The node's journal."""
+        return self.node_folder / "journal.db"
+
+    @property
+    def signing_file(self) -> pathlib.Path:
+        """What the node's key has signed, and epoch keys; backups leave it out."""
+        return self.path / "secret" / "signing.db"
+
     def deployment_file(self, chain_id: int) -> pathlib.Path:
         """Where the contracts stand."""
         return self.path / "deployments" / f"{chain_id}.json"
@@ -127,16 +142,21 @@ class Home:
 
 
 def write_private(path: pathlib.Path, text: str) -> None:
-    """Write a file for its owner only, whole or not at all.
+    """Write a file for its owner only, whole or not at all; makes its folder, raises ``errors.StorageFull``."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    write_whole(path, text.encode(), mode=0o600)
+
+
+def write_whole(path: pathlib.Path, data: bytes, *, mode: int = 0o666) -> None:
+    """Write a file whole or not at all, with the permissions ``mode`` less the process's umask.
 
     Raises:
         errors.StorageFull: no room; the old file is unchanged.
     """
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     part = path.with_name(path.name + ".part")
     try:
-        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-            file.write(text)
+        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "wb") as file:
+            file.write(data)
             file.flush()
             os.fsync(file.fileno())
         part.replace(path)
@@ -321,24 +341,30 @@ def reader_secret(signer: Any) -> bytes:
     return group.reduce_wide(hashing.tagged_wide("aic/readerkey", proof))
 
 
+def reader_point(signer: Any) -> bytes:
+    """Return the public point of the home's reader key, 32 bytes; memberships and terms of runs name it."""
+    from aicommons.learning.secagg import group
+
+    return group.multiply_base(reader_secret(signer))
+
+
 def build_agent(home: Home, signer: Any, member_id: ids.MemberId) -> Any:
     """Return the home's node with its real adapters; opens the journal, so only one process may do it at a time."""
     from aicommons.node import agent, journal, running, signing, tables
     from aicommons.store import disk
 
     ledger = connect(home, signer)
-    folder = home.path / "node"
     return agent.Agent(
         member_id=member_id,
         ledger=ledger,
         store=open_store(home, signer),
-        own=disk.DiskStore(folder / "blobs"),
-        data=tables.OwnerTables(home.dataset_paths, folder / "prepared"),
-        runner=running.ProcessRunner(folder / "work"),
+        own=disk.DiskStore(home.node_folder / "blobs"),
+        data=tables.OwnerTables(home.dataset_paths, home.node_folder / "prepared"),
+        runner=running.ProcessRunner(home.node_folder / "work"),
         clock=SystemClock(),
         draw=os.urandom,
-        journal=journal.Journal(folder / "journal.db"),
-        signing=signing.SigningJournal(home.path / "secret" / "signing.db", signer, ledger.place),
+        journal=journal.Journal(home.journal_file),
+        signing=signing.SigningJournal(home.signing_file, signer, ledger.place),
     )
 
 

@@ -140,11 +140,12 @@ class Desk:
         """
         current = self.run(run_id)
         if current.state is run.RunState.ENROLLING:
-            if len(current.enrolled) < max(3, current.spec.min_participants):
+            needed = max(run.FEWEST_PARTICIPANTS, current.spec.min_participants)
+            if len(current.enrolled) < needed:
                 raise errors.InputError(
                     "too few sites have enrolled",
                     which=ids.format_id(run_id),
-                    expected=f"at least {max(3, current.spec.min_participants)}",
+                    expected=f"at least {needed}",
                     got=len(current.enrolled),
                     next_step="wait for more members to enrol; fewer than three can always be told apart",
                 )
@@ -208,8 +209,8 @@ class Offer:
     terms: documents.RunTerms
     enrol_until: int
     """Block time in seconds after which anybody may close the roster."""
-    min_participants: int = 3
-    max_participants: int = 48
+    min_participants: int = run.FEWEST_PARTICIPANTS
+    max_participants: int = run.MOST_PARTICIPANTS
     max_attempts: int = 3
     phase_seconds: int = 60
     patience_seconds: int = 3600

@@ -1,14 +1,11 @@
 """``commons consent``: give, take back and list permissions to use a dataset of one's own."""
 
-import time
 from typing import Any
 
 import click
 
 from aicommons.cli import dataset, desk, naming, output
 from aicommons.domain import errors, events, ids
-
-DAY = 86400
 
 
 @click.group()
@@ -39,7 +36,7 @@ def give(dataset_id: int, purpose: str, *, grantee: int | None, problem: str | N
     if grantee is not None and grantee not in view.members:
         raise errors.InputError("no such member", which=f"--grantee {grantee}", next_step="see `commons member list`")
     about = bytes(32) if problem is None else naming.resolve(problem, view.problems, "problem")
-    expiry = max(int(time.time()), view.time) + days * DAY
+    expiry = naming.from_now(view, days * naming.DAY)
     code = encoding.purpose_code(purpose)
     terms = events.ConsentTerms(dataset_id, code, ids.MemberId(grantee or 0), about, expiry, uses, bytes(32))
     consent_id = opened.desk.give_consent(terms)
@@ -92,7 +89,7 @@ def list_consents(mine: bool) -> None:
             "expiry": given.terms.expiry,
             "max_uses": given.terms.max_uses,
             "uses": used.count(consent_id),
-            "state": _state(given, revoked=consent_id in view.revoked, now=max(view.time, int(time.time()))),
+            "state": _state(given, revoked=consent_id in view.revoked, now=naming.from_now(view, 0)),
         }
         for consent_id, given in view.consents.items()
         if not mine or given.holder == member

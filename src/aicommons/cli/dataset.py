@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from aicommons.cli import desk, given, naming, output, published
-from aicommons.domain import errors, events, ids
+from aicommons.domain import errors, events, ids, run
 
 if TYPE_CHECKING:
     from aicommons.domain import documents, schema
@@ -49,7 +49,7 @@ class Description:
 @click.option(
     "--min-cohort",
     type=click.IntRange(1),
-    default=10,
+    default=run.MINIMUM_COHORT,
     show_default=True,
     help="Fewest rows that take part in anything.",
 )

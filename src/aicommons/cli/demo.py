@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from aicommons.cli import output
+from aicommons.domain import run
 
 if TYPE_CHECKING:
     from aicommons.cli import scripts
@@ -24,7 +25,11 @@ def common_options(function: output.F) -> output.F:
     """Add the options that all demos share."""
     for option in (
         click.option("--recipe", type=click.Choice(["glm", "mlp"]), default="glm", show_default=True),
-        click.option("--nodes", type=click.IntRange(3, 48), help="Use only the first N sites."),
+        click.option(
+            "--nodes",
+            type=click.IntRange(run.FEWEST_PARTICIPANTS, run.MOST_PARTICIPANTS),
+            help="Use only the first N sites.",
+        ),
         click.option("--rounds", type=click.IntRange(3, 1000), help="End after so many rounds at most."),
         click.option("--seed", type=click.IntRange(0, 2**31), default=0, show_default=True),
         click.option("--keep", is_flag=True, help="Keep the demo's folders and say where they are."),

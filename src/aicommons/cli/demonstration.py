@@ -14,17 +14,13 @@ from typing import Any
 from aicommons import app, office
 from aicommons.cli import processes, scripts
 from aicommons.data import reading
-from aicommons.domain import documents, encoding, errors, events, ids, schema
+from aicommons.domain import documents, encoding, errors, events, ids, run, schema
 from aicommons.learning import recipe as recipes
-from aicommons.learning.secagg import group
 from aicommons.ledger import wallet
 from aicommons.node import journal, tables
 from aicommons.protocol import view as views
 
-LEAST_SITES = 3
-DAYS = 86400
-MINIMUM_COHORT = 10
-"""Fewest complete rows with which a site takes part."""
+DAY = 86400
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -40,7 +36,7 @@ class Party:
 
     def journal(self) -> journal.Journal:
         """Open its node's journal: only the demo can, because it plays everybody."""
-        return journal.Journal(self.home.path / "node" / "journal.db")
+        return journal.Journal(self.home.journal_file)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -78,14 +74,14 @@ def read_sites(
     left_out: dict[str, str] = {}
     for name, path in script.tables.items():
         table = reading.read_table(path, script.schema, group=script.group)
-        if table.rows < MINIMUM_COHORT:
-            left_out[name] = f"{table.rows} complete rows, the minimum cohort is {MINIMUM_COHORT}"
+        if table.rows < run.MINIMUM_COHORT:
+            left_out[name] = f"{table.rows} complete rows, the minimum cohort is {run.MINIMUM_COHORT}"
             continue
         usable[name] = tables.split_rows(table, plan, made.schema)
-    if len(usable) < LEAST_SITES:
+    if len(usable) < run.FEWEST_PARTICIPANTS:
         raise errors.InputError(
             "too few sites to train together",
-            expected=f"at least {LEAST_SITES} sites with {MINIMUM_COHORT} complete rows",
+            expected=f"at least {run.FEWEST_PARTICIPANTS} sites with {run.MINIMUM_COHORT} complete rows",
             got=len(usable),
             next_step="with fewer than three, each could compute the other's numbers from the sum",
         )
@@ -174,7 +170,7 @@ class Joining:
         owner = _wallet(home, self.passphrase)
         desk = office.Desk(app.connect(home, owner), app.open_store(home, owner))
         profile = documents.Profile(name, "organisation").encode()
-        point = group.multiply_base(app.reader_secret(owner))
+        point = app.reader_point(owner)
         desk.apply(node_key.address, point, encoding.keccak(owner.address), ids.digest(profile))
         member_id = self.registrar.admit(owner.address)
         if member_id is None:
@@ -191,7 +187,7 @@ def _agree(
     solver: Party,
     sites: Sequence[Party],
 ) -> ids.RunId:
-    until = int(time.time()) + DAYS
+    until = int(time.time()) + DAY
     problem = documents.Problem(
         title=script.title,
         affected="the people behind the records; nobody was asked, because this is a demonstration",
@@ -203,14 +199,14 @@ def _agree(
     )
     problem_id = problem_owner.desk.state_problem(problem, until)
     digest = solver.desk.publish_plan(plan)
-    reader = documents.Reader(problem_owner.member_id, group.multiply_base(app.reader_secret(problem_owner.owner)))
-    terms = documents.RunTerms(office.DEFAULT_PURPOSE, (reader,), 7 * DAYS, MINIMUM_COHORT, "no DP")
+    reader = documents.Reader(problem_owner.member_id, app.reader_point(problem_owner.owner))
+    terms = documents.RunTerms(office.DEFAULT_PURPOSE, (reader,), 7 * DAY, run.MINIMUM_COHORT, "no DP")
     offer = office.Offer(
         problem=problem_id,
         plan=digest,
         terms=terms,
         enrol_until=until,
-        min_participants=LEAST_SITES,
+        min_participants=run.FEWEST_PARTICIPANTS,
         phase_seconds=script.phase_seconds,
         patience_seconds=script.patience_seconds,
     )
@@ -233,7 +229,7 @@ def _bring_data(script: scripts.Script, site: Party, run_id: ids.RunId, *, probl
         rows=count // 10 * 10,
         schema=schema.to_document(script.schema),
         licence="LicenseRef-private",
-        minimum_cohort=MINIMUM_COHORT,
+        minimum_cohort=run.MINIMUM_COHORT,
         known_gaps="rows with missing values are left out",
     )
     dataset_id = site.desk.publish_dataset(card)

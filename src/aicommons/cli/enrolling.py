@@ -52,6 +52,6 @@ def node_signer(opened: desk.Opened, *, needed: bool) -> "Iterator[signing.Signi
         yield None
         return
     node_key = desk.unlock(opened.home.node_file)
-    kept = signing.SigningJournal(opened.home.path / "secret" / "signing.db", node_key, opened.registry.place)
+    kept = signing.SigningJournal(opened.home.signing_file, node_key, opened.registry.place)
     with contextlib.closing(kept):
         yield kept

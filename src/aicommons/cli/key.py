@@ -45,8 +45,8 @@ def backup(out: pathlib.Path | None, node: bool) -> None:
     from aicommons.ledger import wallet
 
     file = _file(desk.home(), node=node)
-    if out is not None and out.exists():
-        raise errors.InputError("the file is there already and is never overwritten", which=str(out))
+    if out is not None:
+        output.check_new(out)
     text = wallet.backup(file, desk.passphrase())
     address = ids.format_id(wallet.address(file))
     if out is None:
@@ -68,8 +68,7 @@ def restore(file: pathlib.Path, node: bool) -> None:
 
     home = desk.home()
     place = _file(home, node=node)
-    if place.exists():
-        raise errors.InputError("a keystore is there already and is never overwritten", which=str(place))
+    output.check_new(place)
     try:
         with file.open("rb") as opened:
             text = opened.read(LONGEST_BACKUP).decode("utf-8-sig")

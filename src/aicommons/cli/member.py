@@ -25,7 +25,6 @@ def command() -> None:
 def apply(title: str | None, credential: str | None) -> None:
     """Ask to be admitted, with this home's wallet and node key."""
     from aicommons.domain import documents, encoding
-    from aicommons.learning.secagg import group
     from aicommons.ledger import wallet
 
     opened = desk.act()
@@ -35,7 +34,7 @@ def apply(title: str | None, credential: str | None) -> None:
         raise errors.InputError("this wallet is a member already", which=ids.format_id(account))
     profile = documents.Profile(opened.home.settings().name if title is None else title, "organisation").encode()
     proof = encoding.keccak(account) if credential is None else naming.parse_digest(credential)
-    point = group.multiply_base(app.reader_secret(opened.signer))
+    point = app.reader_point(opened.signer)
     app.write_private(opened.home.path / "profile.json", profile.decode())
     opened.desk.apply(node_key, point, proof, ids.digest(profile))
     shown = ids.format_id(account)

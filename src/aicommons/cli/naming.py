@@ -4,7 +4,9 @@ Called by the nouns. A short id is a unique beginning of at least eight hexadeci
 profiles, so they say who somebody claims to be and never replace a fingerprint.
 """
 
+import dataclasses
 import datetime as dt
+import time
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
@@ -14,6 +16,7 @@ from aicommons.domain import errors, ids
 if TYPE_CHECKING:
     from aicommons.protocol import view as views
 
+DAY = 86400
 LEAST_DIGITS = 8
 """Hexadecimal digits of a short id, at least: fewer are too easily confused."""
 
@@ -39,9 +42,20 @@ def resolve(text: str, known: Iterable[bytes], kind: str) -> bytes:
     )
 
 
-def resolve_run(text: str, view: "views.LedgerView") -> ids.RunId:
+@dataclasses.dataclass(frozen=True, slots=True)
+class Chosen:
+    """The run that a command is about, as the ledger shows it now."""
+
+    view: "views.LedgerView"
+    run_id: ids.RunId
+    run: "views.RunView"
+
+
+def choose_run(opened: desk.Opened, text: str) -> Chosen:
     """Return the run that ``text`` names; raises like ``resolve``."""
-    return ids.RunId(resolve(text, view.runs, "run"))
+    view = opened.desk.view()
+    run_id = ids.RunId(resolve(text, view.runs, "run"))
+    return Chosen(view, run_id, view.runs[run_id])
 
 
 def parse_digest(text: str) -> ids.Digest:
@@ -90,6 +104,11 @@ def when(seconds: int) -> str:
     return f"{moment:%Y-%m-%d %H:%M} UTC"
 
 
+def from_now(view: "views.LedgerView", seconds: int) -> int:
+    """Return a block time ``seconds`` from now: a ledger's clock may be ahead of this machine's."""
+    return max(int(time.time()), view.time) + seconds
+
+
 class Names:
     """What members call themselves, fetched once each."""
 
@@ -126,6 +145,11 @@ class Names:
 def members(bits: Iterable[int], names: Names) -> str:
     """Return members in words."""
     return ", ".join(names(member) for member in bits) or "nobody"
+
+
+def owners(parts: Mapping[int, int], names: Names) -> list[str]:
+    """Return a model's owners in words."""
+    return [f"{names(member)}: {part / 10_000:.2f} %" for member, part in sorted(parts.items())]
 
 
 def shares(parts: Mapping[int, int]) -> dict[str, int]:

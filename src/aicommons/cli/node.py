@@ -58,7 +58,7 @@ def start(once: bool, poll_ms: int, log_level: str) -> None:
     home = desk.home()
     app.deployment_of(home)
     node_key = desk.unlock(home.node_file)
-    folder = home.path / "node"
+    folder = home.node_folder
     folder.mkdir(mode=0o700, exist_ok=True)
     with _only_one(folder / "lock"), Bell() as bell:
         app.configure_logging(log_level, folder / "node.log")
@@ -221,5 +221,5 @@ def _say_ready(home: app.Home, node_key: "wallet.Wallet", member_id: ids.MemberI
     log.info("node of member %d started; ledger %s, store %s", member_id, settings.rpc, settings.store)
     output.ready(
         {"member": member_id, "node_key": ids.format_id(node_key.address), "pid": os.getpid()},
-        f"Node of {settings.name} (member {member_id}) is at work. Its log: {home.path / 'node' / 'node.log'}",
+        f"Node of {settings.name} (member {member_id}) is at work. Its log: {home.node_folder / 'node.log'}",
     )

@@ -81,6 +81,16 @@ def note(line: str) -> None:
         click.echo(line, err=True)
 
 
+def check_new(file: pathlib.Path) -> None:
+    """Check that a command does not write over a file.
+
+    Raises:
+        errors.InputError: the file is there.
+    """
+    if file.exists():
+        raise errors.InputError("the file is there already and is never overwritten", which=str(file))
+
+
 def run(command: click.Command, arguments: list[str] | None = None) -> int:
     """Run ``command`` and return the exit code."""
     argv = sys.argv[1:] if arguments is None else arguments

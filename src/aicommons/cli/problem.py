@@ -2,14 +2,11 @@
 
 import dataclasses
 import pathlib
-import time
 
 import click
 
 from aicommons.cli import desk, given, naming, output, published
 from aicommons.domain import ids
-
-DAY = 86400
 
 
 @click.group()
@@ -31,7 +28,7 @@ def state(file: pathlib.Path, days: int) -> None:
     """
     read = given.problem(file)
     opened = desk.act_as_member()
-    deadline = max(int(time.time()), opened.desk.view().time) + days * DAY
+    deadline = naming.from_now(opened.desk.view(), days * naming.DAY)
     problem_id = opened.desk.state_problem(read, deadline)
     output.emit(
         {

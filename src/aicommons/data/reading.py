@@ -9,7 +9,7 @@ import dataclasses
 import itertools
 import math
 import pathlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -80,10 +80,8 @@ def read_table(
     parts: list[Numbers] = []
     groups: list[str] = []
     seen = 0
-    rows = sources.rows(source)
-    while chunk := list(itertools.islice(rows, CHUNK_ROWS)):
+    for chunk, numbers in _chunks(source, fields):
         seen += len(chunk)
-        numbers = np.stack([_numbers(source, field, chunk) for field in fields], axis=1)
         complete = ~np.isnan(numbers).any(axis=1)
         if group_place is not None:
             texts = [row.cells[group_place].strip() for row in chunk]
@@ -119,9 +117,8 @@ def read_inputs(path: pathlib.Path, plan: schema.Schema) -> Inputs:
     fields = [_field(source, feature) for feature in plan.features]
     parts: list[Numbers] = []
     lines: list[int] = []
-    rows = sources.rows(source)
-    while chunk := list(itertools.islice(rows, CHUNK_ROWS)):
-        parts.append(np.stack([_numbers(source, field, chunk) for field in fields], axis=1))
+    for chunk, numbers in _chunks(source, fields):
+        parts.append(numbers)
         lines.extend(row.line for row in chunk)
     if not parts:
         raise errors.TableError("the file has a header only", which=source.path.name, expected="rows", got="0 rows")
@@ -145,6 +142,13 @@ def _field(source: sources.Source, declared: schema.Feature | schema.Target) -> 
             got=f"{len(codes)} values for {len(labels)} labels",
         )
     return _Field(declared, place, codes)
+
+
+def _chunks(source: sources.Source, fields: Sequence[_Field]) -> Iterator[tuple[Sequence[sources.Row], Numbers]]:
+    """Yield the rows part by part, each with float64[rows, fields], NaN where a value is missing."""
+    rows = sources.rows(source)
+    while chunk := list(itertools.islice(rows, CHUNK_ROWS)):
+        yield chunk, np.stack([_numbers(source, field, chunk) for field in fields], axis=1)
 
 
 def _numbers(source: sources.Source, field: _Field, chunk: Sequence[sources.Row]) -> Numbers:

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from aicommons.data import columns, sources
-from aicommons.domain import errors, schema
+from aicommons.domain import errors, run, schema
 
 HEART_FILES = {
     "cleveland": "processed.cleveland.data",
@@ -48,8 +48,6 @@ HOSPITAL_SKEW = 0.8
 """Weight of the tumour's size against chance in who goes where: each hospital sees another mix of patients."""
 
 MOST_SITES = 256
-FEWEST_SITES = 3
-"""Secure sums over fewer sites would show one of them to the others."""
 
 
 def heart_schema() -> schema.Schema:
@@ -127,7 +125,7 @@ def by_site(path: pathlib.Path, column: str, out: pathlib.Path) -> dict[str, pat
         parts.setdefault(site, []).append([cell for index, cell in enumerate(row.cells) if index != place])
         if len(parts) > MOST_SITES:
             raise _site_count(path, column, "more")
-    if len(parts) < FEWEST_SITES:
+    if len(parts) < run.FEWEST_PARTICIPANTS:
         raise _site_count(path, column, str(len(parts)))
     names = _file_names(sorted(parts))
     return {
@@ -140,7 +138,7 @@ def _site_count(path: pathlib.Path, column: str, got: str) -> errors.TableError:
     return errors.TableError(
         "the column does not name the sites",
         which=sources.where(path, column=column),
-        expected=f"{FEWEST_SITES} to {MOST_SITES} different sites",
+        expected=f"{run.FEWEST_PARTICIPANTS} to {MOST_SITES} different sites",
         got=f"{got} sites",
         next_step="Choose the column that says where a record comes from; at least three sites train together.",
     )

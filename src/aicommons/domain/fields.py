@@ -4,10 +4,14 @@ Called by ``documents``, by ``schema`` and by the recipes and options in ``learn
 somebody else. It reads already parsed JSON; it leaves out parsing, digests and the documents' meaning.
 """
 
+import enum
 import math
 from collections.abc import Mapping
+from typing import TypeVar
 
 from aicommons.domain import errors
+
+E = TypeVar("E", bound=enum.Enum)
 
 LARGEST_WHOLE = 2**53
 """Whole numbers above it are not exact in JSON readers that use float64."""
@@ -66,19 +70,31 @@ class Fields:
             raise self.refusal(name, "a finite number", value)
         return float(value)
 
-    def number_within(self, name: str, least: float, most: float) -> float:
-        """Return a number of at least ``least`` and at most ``most``; raises for anything else."""
+    def number_within(self, name: str, least: float, most: float, *, default: float | None = None) -> float:
+        """Return a number from ``least`` to ``most``, or ``default`` when there is no field; raises for anything else."""
+        if default is not None and not self.has(name):
+            return default
         value = self.number(name)
         if not least <= value <= most:
             raise self.refusal(name, f"a number from {least:g} to {most:g}", value)
         return value
 
-    def whole_within(self, name: str, least: int, most: int) -> int:
-        """Return a whole number of at least ``least`` and at most ``most``; raises for anything else."""
+    def whole_within(self, name: str, least: int, most: int, *, default: int | None = None) -> int:
+        """Return a whole number from ``least`` to ``most``, or ``default`` when there is no field; raises otherwise."""
+        if default is not None and not self.has(name):
+            return default
         value = self.value(name)
         if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
             raise self.refusal(name, f"a whole number from {least} to {most}", value)
         return value
+
+    def one_of(self, name: str, kind: type[E]) -> E:
+        """Return the member of ``kind`` whose value is this text; raises for anything else."""
+        known = {each.value: each for each in kind}
+        value = self.value(name)
+        if not isinstance(value, str) or value not in known:
+            raise self.refusal(name, f"one of {', '.join(known)}", value)
+        return known[value]
 
     def mapping(self, name: str) -> dict[str, object]:
         """Return a JSON object, whatever is in it; raises for anything else."""

@@ -240,13 +240,10 @@ def _feature_from(document: object, which: str) -> Feature:
     """Return one feature from its document."""
     reader = fields.Fields(document, which)
     name = reader.text("name", most=LONGEST_NAME)
-    kind = reader.text("kind")
-    if kind == Kind.NUMERIC.value:
+    if reader.one_of("kind", Kind) is Kind.NUMERIC:
         feature = numeric(name, reader.number("lo"), reader.number("hi"))
-    elif kind == Kind.CATEGORY.value:
-        feature = category(name, reader.texts("levels", most=MOST_LEVELS))
     else:
-        raise reader.refusal("kind", "numeric or category", kind)
+        feature = category(name, reader.texts("levels", most=MOST_LEVELS))
     reader.close()
     return feature
 
@@ -255,9 +252,7 @@ def _target_from(document: object) -> Target:
     """Return the target from its document."""
     reader = fields.Fields(document, "schema.target")
     name = reader.text("name", most=LONGEST_NAME)
-    task = {task.value: task for task in Task}.get(reader.text("task"))
-    if task is None:
-        raise reader.refusal("task", "binomial, gaussian or multinomial", reader.text("task"))
+    task = reader.one_of("task", Task)
     if task is Task.GAUSSIAN:
         target = Target(task, name, lo=reader.number("lo"), hi=reader.number("hi"))
     else:

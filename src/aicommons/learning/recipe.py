@@ -214,7 +214,7 @@ def from_plan(document: object) -> Recipe:
     if name not in LEARNERS:
         raise reader.refusal("recipe", f"one of {sorted(LEARNERS)}", name)
     columns = schema.from_document(reader.value("schema"))
-    seed = reader.whole_within("seed", 0, LARGEST_SEED) if reader.has("seed") else DEFAULT_SEED
+    seed = reader.whole_within("seed", 0, LARGEST_SEED, default=DEFAULT_SEED)
     chosen = LEARNERS[name](columns.target.task, reader)
     reader.close()
     chosen.check_size(columns)

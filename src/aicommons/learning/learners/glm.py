@@ -196,8 +196,8 @@ def from_options(task: schema.Task, reader: fields.Fields) -> Glm:
     default = Glm(task)
     return Glm(
         task,
-        ridge=reader.number_within("ridge", 0.0, 1e9) if reader.has("ridge") else default.ridge,
-        max_steps=reader.whole_within("max_steps", 1, 1_000) if reader.has("max_steps") else default.max_steps,
+        ridge=reader.number_within("ridge", 0.0, 1e9, default=default.ridge),
+        max_steps=reader.whole_within("max_steps", 1, 1_000, default=default.max_steps),
     )
 
 
