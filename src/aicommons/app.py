@@ -5,16 +5,23 @@ journal, and the paths of its datasets. The command line, ``testing`` and server
 agent. Nothing here decides anything about a run.
 """
 
+import contextlib
 import dataclasses
 import json
 import logging
 import os
 import pathlib
 import time
-from collections.abc import Callable
-from typing import Any, Self
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Self, TypedDict
 
 from aicommons.domain import errors, ids
+
+if TYPE_CHECKING:
+    from aicommons.ledger import client, deployments, wallet
+    from aicommons.node import agent, running
+    from aicommons.protocol import ports
+    from aicommons.store import http, server, transport
 
 DEFAULT_RPC = "http://127.0.0.1:8545"
 DEFAULT_STORE = "http://127.0.0.1:8546"
@@ -63,6 +70,14 @@ class Settings:
             ):
                 raise errors.InputError("a setting has another type", which=f"{which}: {field.name}", got=repr(value))
         return settings
+
+
+class KnownDataset(TypedDict):
+    """What a home remembers of a dataset of its own."""
+
+    path: str
+    """Where its table is."""
+    title: str
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -124,7 +139,7 @@ class Home:
             )
         return Settings.from_json(self.settings_file.read_text(), str(self.settings_file))
 
-    def datasets(self) -> dict[int, dict[str, Any]]:
+    def datasets(self) -> dict[int, KnownDataset]:
         """Return dataset id -> what is known of it here (path, title)."""
         if not self.datasets_file.exists():
             return {}
@@ -179,7 +194,7 @@ def passphrase() -> str:
     return value
 
 
-def deployment_of(home: Home) -> Any:
+def deployment_of(home: Home) -> "deployments.Deployment":
     """Return where the contracts stand.
 
     Raises:
@@ -213,7 +228,7 @@ class Bystander:
         raise errors.KeyRefused("this command signs nothing", which=ids.format_id(self.address))
 
 
-def found_ledger(home: Home, unlock: Callable[[], Any], *, engine: str | None = None) -> pathlib.Path:
+def found_ledger(home: Home, unlock: "Callable[[], wallet.Wallet]", *, engine: str | None = None) -> pathlib.Path:
     """See to it that the contracts stand on the home's own ledger; return the file that says where.
 
     A new ledger gets them all in one commit, with the home's wallet as the only registrar. An old one is held against
@@ -258,7 +273,7 @@ def found_ledger(home: Home, unlock: Callable[[], Any], *, engine: str | None = 
     return kept
 
 
-def store_gate(home: Home) -> Any:
+def store_gate(home: Home) -> "server.Gate":
     """Return who may upload to the home's store: active members, by account or node key, asked of the ledger."""
     from aicommons.domain import encoding, signature
     from aicommons.store import server
@@ -266,7 +281,7 @@ def store_gate(home: Home) -> Any:
     registry = connect(home, Bystander(ids.Address(bytes(20))))
 
     def is_member(address: ids.Address) -> bool:
-        if registry.call("Membership", "memberOfNodeKey", address)[0]:
+        if member_of_node_key(registry, address) is not None:
             return True
         member = registry.call("Membership", "memberOf", address)[0]
         return bool(member and registry.call("Membership", "isActive", member)[0])
@@ -277,7 +292,7 @@ def store_gate(home: Home) -> Any:
     return server.Gate(recover, is_member)
 
 
-def connect(home: Home, signer: Any) -> Any:
+def connect(home: Home, signer: "ports.Signer") -> "client.Client":
     """Return a ledger client that acts with ``signer``; nothing is sent yet."""
     from aicommons.ledger import client, rpc
 
@@ -285,7 +300,13 @@ def connect(home: Home, signer: Any) -> Any:
     return client.Client(rpc.HttpRpc(_transport(settings.rpc, settings)), deployment_of(home), signer)
 
 
-def _transport(url: str, settings: Settings) -> Any:
+def member_of_node_key(registry: "client.Client", node_key: ids.Address) -> ids.MemberId | None:
+    """Return the active member whose node key this is now, if there is one."""
+    found = registry.call("Membership", "memberOfNodeKey", node_key)[0]
+    return ids.MemberId(found) if isinstance(found, int) and found else None
+
+
+def _transport(url: str, settings: Settings) -> "transport.Transport":
     from aicommons.store import transport
 
     ca_file = pathlib.Path(settings.ca_file) if settings.ca_file is not None else None
@@ -295,7 +316,7 @@ def _transport(url: str, settings: Settings) -> Any:
 class StoreSigner:
     """Signs uploads with a key of the home."""
 
-    def __init__(self, signer: Any) -> None:
+    def __init__(self, signer: "ports.Signer") -> None:
         self._signer = signer
         self.address: ids.Address = signer.address
 
@@ -306,7 +327,7 @@ class StoreSigner:
         return bytes(self._signer.sign_digest(encoding.keccak(message)))
 
 
-def open_store(home: Home, signer: Any | None) -> Any:
+def open_store(home: Home, signer: "ports.Signer | None") -> "http.HttpStore":
     """Return the store that the home is set to; without ``signer`` for reading only."""
     from aicommons.store import http, transport
 
@@ -329,7 +350,7 @@ class SystemClock:
         return time.time()
 
 
-def reader_secret(signer: Any) -> bytes:
+def reader_secret(signer: "ports.Signer") -> bytes:
     """Return the home's reader key: a scalar derived from a signature of its wallet, so that a restored wallet reads.
 
     RFC 6979 signatures are deterministic; nobody without the wallet's key can make this one.
@@ -341,31 +362,41 @@ def reader_secret(signer: Any) -> bytes:
     return group.reduce_wide(hashing.tagged_wide("aic/readerkey", proof))
 
 
-def reader_point(signer: Any) -> bytes:
+def reader_point(signer: "ports.Signer") -> bytes:
     """Return the public point of the home's reader key, 32 bytes; memberships and terms of runs name it."""
     from aicommons.learning.secagg import group
 
     return group.multiply_base(reader_secret(signer))
 
 
-def build_agent(home: Home, signer: Any, member_id: ids.MemberId) -> Any:
-    """Return the home's node with its real adapters; opens the journal, so only one process may do it at a time."""
+@contextlib.contextmanager
+def open_node(
+    home: Home, signer: "ports.Signer", member_id: ids.MemberId
+) -> Iterator[tuple["agent.Agent", "running.ProcessRunner"]]:
+    """Give the home's node with its real adapters, and what its child processes run in; only one process may at a time."""
     from aicommons.node import agent, journal, running, signing, tables
     from aicommons.store import disk
 
     ledger = connect(home, signer)
-    return agent.Agent(
-        member_id=member_id,
-        ledger=ledger,
-        store=open_store(home, signer),
-        own=disk.DiskStore(home.node_folder / "blobs"),
-        data=tables.OwnerTables(home.dataset_paths, home.node_folder / "prepared"),
-        runner=running.ProcessRunner(home.node_folder / "work"),
-        clock=SystemClock(),
-        draw=os.urandom,
-        journal=journal.Journal(home.journal_file),
-        signing=signing.SigningJournal(home.signing_file, signer, ledger.place),
-    )
+    runner = running.ProcessRunner(home.node_folder / "work")
+    with (
+        contextlib.closing(runner),
+        contextlib.closing(journal.Journal(home.journal_file)) as kept,
+        contextlib.closing(signing.SigningJournal(home.signing_file, signer, ledger.place)) as signed,
+    ):
+        made = agent.Agent(
+            member_id=member_id,
+            ledger=ledger,
+            store=open_store(home, signer),
+            own=disk.DiskStore(home.node_folder / "blobs"),
+            data=tables.OwnerTables(home.dataset_paths, home.node_folder / "prepared"),
+            runner=runner,
+            clock=SystemClock(),
+            draw=os.urandom,
+            journal=kept,
+            signing=signed,
+        )
+        yield made, runner
 
 
 def configure_logging(level: str, path: pathlib.Path | None = None) -> None:

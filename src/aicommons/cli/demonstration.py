@@ -9,7 +9,6 @@ import pathlib
 import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 from aicommons import app, office
 from aicommons.cli import processes, scripts
@@ -250,9 +249,7 @@ def _confirm(site: Party, run_id: ids.RunId, roster: events.RosterFixed) -> None
 
 
 def _start_nodes(running: processes.Processes, sites: Sequence[Party]) -> None:
-    started: list[tuple[str, Any]] = [
-        (site.name, running.launch(f"node {site.name}", site.home.path, "node", "start")) for site in sites
-    ]
+    started = [(site.name, running.launch(f"node {site.name}", site.home.path, "node", "start")) for site in sites]
     for name, process in started:
         running.ready(f"node {name}", process)
 

@@ -14,7 +14,7 @@ import pathlib
 import select
 import signal
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 import click
 
@@ -24,7 +24,8 @@ from aicommons.domain import errors, ids, run
 
 if TYPE_CHECKING:
     from aicommons.ledger import wallet
-    from aicommons.node import reconciler
+    from aicommons.node import agent as agents
+    from aicommons.node import reconciler, running
 
 LONGEST_IDLE = 1.0
 """Seconds between looks at the ledger while nothing is under way."""
@@ -66,17 +67,13 @@ def start(once: bool, poll_ms: int, log_level: str) -> None:
         if member_id is None:
             return
         _introduce(home, node_key)
-        agent = app.build_agent(home, node_key, member_id)
-        try:
+        with app.open_node(home, node_key, member_id) as (agent, runner):
             _say_ready(home, node_key, member_id)
-            Loop(agent, bell, poll_ms / 1000).work(once=once)
-        except errors.CommonsError as err:
-            log.error("node ends: %s: %s", type(err).__name__, err)  # noqa: TRY400  expected, so no traceback
-            raise
-        finally:
-            agent.runner.close()
-            agent.journal.close()
-            agent.signing.close()
+            try:
+                Loop(agent, runner, bell, shortest=poll_ms / 1000).work(once=once)
+            except errors.CommonsError as err:
+                log.error("node ends: %s: %s", type(err).__name__, err)  # noqa: TRY400  expected, so no traceback
+                raise
     log.info("node ended")
 
 
@@ -116,7 +113,8 @@ class Bell:
 class Loop:
     """The node's passes and the waits between them."""
 
-    agent: Any
+    agent: "agents.Agent"
+    runner: "running.ProcessRunner"
     bell: Bell
     shortest: float
     """Seconds between passes while something is under way."""
@@ -130,7 +128,7 @@ class Loop:
         node = reconciler.Reconciler(self.agent)
         while not self.bell.is_rung:
             wait = self._pass(node)
-            if once and not self.agent.runner.is_busy():
+            if once and not self.runner.is_busy():
                 return
             self.bell.wait(wait)
 
@@ -147,7 +145,7 @@ class Loop:
         if self.outage:
             log.info("the ledger answers again")
             self.outage = 0.0
-        if owed or self.agent.runner.is_busy() or self._is_under_way(node):
+        if owed or self.runner.is_busy() or self._is_under_way(node):
             self.idle = self.shortest
         else:
             self.idle = min(LONGEST_IDLE, max(self.shortest, 1.5 * self.idle))
@@ -190,7 +188,7 @@ def _member_id(home: app.Home, node_key: "wallet.Wallet", bell: Bell) -> ids.Mem
     while not bell.is_rung:
         try:
             registry.check()
-            found = registry.call("Membership", "memberOfNodeKey", node_key.address)[0]
+            found = app.member_of_node_key(registry, node_key.address)
         except errors.LedgerUnreachable as err:
             if wait == 0.1:
                 log.warning("%s; trying again", err)
@@ -198,13 +196,13 @@ def _member_id(home: app.Home, node_key: "wallet.Wallet", bell: Bell) -> ids.Mem
             bell.wait(wait)
             wait = min(LONGEST_OUTAGE, 2 * wait)
             continue
-        if not found:
+        if found is None:
             raise errors.InputError(
                 "no active member has this node key",
                 which=ids.format_id(node_key.address),
                 next_step="run `commons member apply`, then ask a registrar to run `commons member admit`",
             )
-        return ids.MemberId(found)
+        return found
     return None
 
 
