@@ -121,15 +121,15 @@ class Desk:
         self._registry.transact("TrainingRuns", "open", encoding.spec_values(spec))
         return encoding.run_id(spec)
 
-    def enrol(self, run_id: ids.RunId, entry: "Entry", node: "NodeSigner | None" = None) -> None:
+    def enrol(self, run_id: ids.RunId, seat: "Seat", node: "NodeSigner | None" = None) -> None:
         """Bring a dataset to a run; ``Absence.EXIT`` needs the node's key for the exit signed in advance."""
         signed = b""
-        if entry.absence is run.Absence.EXIT:
+        if seat.absence is run.Absence.EXIT:
             if node is None:
                 raise errors.InputError("an exit in advance needs the node's key", which="--absence exit")
             signed = node.sign(messages.Exit(run_id, self.member_id(), messages.ANY_ROUND))
         self._registry.transact(
-            "TrainingRuns", "enrol", run_id, entry.dataset_id, entry.consent_id, int(entry.absence), signed
+            "TrainingRuns", "enrol", run_id, seat.dataset_id, seat.consent_id, int(seat.absence), signed
         )
 
     def close_roster(self, run_id: ids.RunId) -> events.RosterFixed:
@@ -191,7 +191,7 @@ class NodeSigner(Protocol):
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Entry:
+class Seat:
     """What a member brings to a run."""
 
     dataset_id: int

@@ -282,4 +282,4 @@ def _enrol(owner: Member, run_id: ids.RunId, rows: recipes.Rows, *, until: int, 
     purpose = encoding.purpose_code(PURPOSE)
     wanted = events.ConsentTerms(dataset_id, purpose, ids.MemberId(0), bytes(32), until, 100, bytes(32))
     consent_id = owner.desk.give_consent(wanted)
-    owner.desk.enrol(run_id, office.Entry(dataset_id, consent_id, absence), owner.node.signing)
+    owner.desk.enrol(run_id, office.Seat(dataset_id, consent_id, absence), owner.node.signing)

@@ -235,7 +235,7 @@ def enrol(holder: testing.Member, run_id: ids.RunId, site: recipe.Rows, until: i
     holder.data.tables[dataset] = site
     purpose = encoding.purpose_code(testing.PURPOSE)
     wanted = events.ConsentTerms(dataset, purpose, ids.MemberId(0), bytes(32), until, 100, bytes(32))
-    holder.desk.enrol(run_id, office.Entry(dataset, holder.desk.give_consent(wanted)))
+    holder.desk.enrol(run_id, office.Seat(dataset, holder.desk.give_consent(wanted)))
 
 
 @pytest.fixture(scope="session")

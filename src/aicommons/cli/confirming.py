@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from aicommons.cli import desk, naming, output
+from aicommons.cli import homes, naming, output
 from aicommons.domain import errors, events, ids
 
 if TYPE_CHECKING:
     from aicommons.protocol import view as views
 
 
-def own_roster(opened: desk.Opened, view: "views.LedgerView", run_id: ids.RunId) -> events.RosterFixed:
+def own_roster(opened: homes.Opened, view: "views.LedgerView", run_id: ids.RunId) -> events.RosterFixed:
     """Return the run's roster after checking that it is whole and that this home has a seat with its own key.
 
     Raises:
@@ -68,7 +68,7 @@ def agree(roster: bytes, fingerprint: str | None, *, yes: bool) -> None:
         return
     if yes:
         return
-    if output.session().as_json or not sys.stdin.isatty():
+    if output.call().as_json or not sys.stdin.isatty():
         raise errors.InputError(
             "nobody confirmed the roster",
             which="run confirm",

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from aicommons.cli import dataset, desk, naming, output
+from aicommons.cli import dataset, homes, naming, output
 from aicommons.domain import errors, events, ids
 
 
@@ -28,7 +28,7 @@ def give(dataset_id: int, purpose: str, *, grantee: int | None, problem: str | N
     """Permit DATASET, one of yours, to be trained on."""
     from aicommons.domain import encoding
 
-    opened = desk.act_as_member()
+    opened = homes.act_as_member()
     view = opened.desk.view()
     entry = dataset.find(view, dataset_id)
     if entry.owner != opened.desk.member_id():
@@ -61,7 +61,7 @@ def give(dataset_id: int, purpose: str, *, grantee: int | None, problem: str | N
 @output.json_option
 def revoke(consent: str) -> None:
     """Take CONSENT back, at once: no round that has not begun may use the data."""
-    opened = desk.act()
+    opened = homes.act()
     consent_id = naming.resolve(consent, opened.desk.view().consents, "consent")
     opened.desk.revoke_consent(consent_id)
     output.emit(
@@ -74,7 +74,7 @@ def revoke(consent: str) -> None:
 @output.json_option
 def list_consents(mine: bool) -> None:
     """List consents with what is left of them."""
-    opened = desk.look()
+    opened = homes.look()
     view = opened.desk.view()
     member = view.member_of_account(opened.registry.address)
     used = [seat.consent_id for current in view.runs.values() for seat in current.enrolled.values()]

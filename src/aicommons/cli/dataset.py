@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from aicommons.cli import desk, given, naming, output, published
+from aicommons.cli import given, homes, naming, output, published
 from aicommons.domain import errors, events, ids, run
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def publish(
     about = Description(**said)
     declared, notices = _drafted(file, target, drop) if target is not None else _declared(schema)
     rows = _count(file, declared, about.min_cohort, notices)
-    opened = desk.act_as_member()
+    opened = homes.act_as_member()
     card = _card(opened, about, declared, rows)
     dataset_id = opened.desk.publish_dataset(card)
     opened.home.keep_dataset(dataset_id, file, about.title)
@@ -105,7 +105,7 @@ def _count(file: pathlib.Path, declared: "schema.Schema", min_cohort: int, notic
     return table.rows
 
 
-def _card(opened: desk.Opened, about: Description, declared: "schema.Schema", rows: int) -> "documents.DatasetCard":
+def _card(opened: homes.Opened, about: Description, declared: "schema.Schema", rows: int) -> "documents.DatasetCard":
     from aicommons.domain import documents, schema
 
     return documents.DatasetCard(
@@ -123,7 +123,7 @@ def _card(opened: desk.Opened, about: Description, declared: "schema.Schema", ro
 @output.json_option
 def list_datasets() -> None:
     """List all datasets of the commons."""
-    opened = desk.look()
+    opened = homes.look()
     view = opened.desk.view()
     names = naming.Names(opened, view)
     here = opened.home.datasets()
@@ -135,7 +135,7 @@ def list_datasets() -> None:
     output.emit({"datasets": listed}, *output.aligned(["dataset", "title", "rows", "owner", ""], rows))
 
 
-def _listed(opened: desk.Opened, entry: events.DatasetListed, *, here: bool) -> dict[str, Any]:
+def _listed(opened: homes.Opened, entry: events.DatasetListed, *, here: bool) -> dict[str, Any]:
     card = read_card(opened, entry)
     return {
         "dataset": entry.dataset_id,
@@ -147,7 +147,7 @@ def _listed(opened: desk.Opened, entry: events.DatasetListed, *, here: bool) -> 
     }
 
 
-def read_card(opened: desk.Opened, entry: events.DatasetListed) -> "documents.DatasetCard | None":
+def read_card(opened: homes.Opened, entry: events.DatasetListed) -> "documents.DatasetCard | None":
     """Return a dataset's card, ``None`` when the store does not give it now or it is no card."""
     from aicommons.domain import documents
 
@@ -174,7 +174,7 @@ def show(dataset: int) -> None:
     """Show a dataset's card, with the columns that a plan may use."""
     from aicommons.domain import documents
 
-    opened = desk.look()
+    opened = homes.look()
     view = opened.desk.view()
     entry = find(view, dataset)
     card = published.read(opened.store, documents.DatasetCard, entry.card)

@@ -114,13 +114,13 @@ def _play(write: Callable[[pathlib.Path], "scripts.Script"], *, keep: bool) -> N
         stage = demonstration.set_stage(script, root, running, passphrase=passphrase, say=output.note)
         for site, reason in stage.left_out.items():
             output.note(f"{site} is left out: {reason}. The run goes on without it.")
-        teller = story.Teller(stage, quiet=output.session().as_json)
+        teller = story.Teller(stage, quiet=output.call().as_json)
         seconds = story.follow(stage, teller)
         verdict = running.call(
             stage.problem_owner.home.path, "run", "verify", "0x" + stage.run_id.hex(), "--from-home", "reader"
         )
         outcome = story.outcome(stage, seconds, verdict, wall=time.monotonic() - begun)
-        if output.session().as_json:
+        if output.call().as_json:
             click.echo(json.dumps(outcome, sort_keys=True))
         else:
             teller.tell(outcome)

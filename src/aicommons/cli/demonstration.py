@@ -236,7 +236,7 @@ def _bring_data(script: scripts.Script, site: Party, run_id: ids.RunId, *, probl
     purpose = encoding.purpose_code(office.DEFAULT_PURPOSE)
     wanted = events.ConsentTerms(dataset_id, purpose, ids.MemberId(0), problem_id, until, 1, bytes(32))
     consent_id = site.desk.give_consent(wanted)
-    site.desk.enrol(run_id, office.Entry(dataset_id, consent_id))
+    site.desk.enrol(run_id, office.Seat(dataset_id, consent_id))
 
 
 def _confirm(site: Party, run_id: ids.RunId, roster: events.RosterFixed) -> None:

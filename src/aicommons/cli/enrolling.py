@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from aicommons.cli import dataset as datasets
-from aicommons.cli import desk
+from aicommons.cli import homes
 from aicommons.domain import errors, events
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from aicommons.protocol import view as views
 
 
-def check_table(opened: desk.Opened, current: "views.RunView", entry: events.DatasetListed) -> "columns.Columns":
+def check_table(opened: homes.Opened, current: "views.RunView", entry: events.DatasetListed) -> "columns.Columns":
     """Return the table behind a dataset as a run's plan wants it.
 
     Raises:
@@ -44,14 +44,14 @@ def check_table(opened: desk.Opened, current: "views.RunView", entry: events.Dat
 
 
 @contextlib.contextmanager
-def node_signer(opened: desk.Opened, *, needed: bool) -> "Iterator[signing.SigningJournal | None]":
+def node_signer(opened: homes.Opened, *, needed: bool) -> "Iterator[signing.SigningJournal | None]":
     """Give the node's signing journal where an exit is signed in advance, else ``None``."""
     from aicommons.node import signing
 
     if not needed:
         yield None
         return
-    node_key = desk.unlock(opened.home.node_file)
+    node_key = homes.unlock(opened.home.node_file)
     kept = signing.SigningJournal(opened.home.signing_file, node_key, opened.registry.place)
     with contextlib.closing(kept):
         yield kept

@@ -9,7 +9,7 @@ import pathlib
 import click
 
 from aicommons import app
-from aicommons.cli import desk, output
+from aicommons.cli import homes, output
 from aicommons.domain import errors, ids
 
 LONGEST_BACKUP = 64 * 1024
@@ -26,7 +26,7 @@ def show() -> None:
     """Show the addresses of this home's keys; no passphrase is needed."""
     from aicommons.ledger import wallet
 
-    home = desk.home()
+    home = homes.home()
     files = {"wallet": home.wallet_file, "node": home.node_file}
     found = {kind: ids.format_id(wallet.address(file)) for kind, file in files.items() if file.exists()}
     if not found:
@@ -44,10 +44,10 @@ def backup(out: pathlib.Path | None, node: bool) -> None:
     """Write a key as text for paper or a safe; it can be used only together with the passphrase."""
     from aicommons.ledger import wallet
 
-    file = _file(desk.home(), node=node)
+    file = _file(homes.home(), node=node)
     if out is not None:
         output.check_new(out)
-    text = wallet.backup(file, desk.passphrase())
+    text = wallet.backup(file, homes.passphrase())
     address = ids.format_id(wallet.address(file))
     if out is None:
         output.emit({"address": address, "backup": text}, text.rstrip())
@@ -66,7 +66,7 @@ def restore(file: pathlib.Path, node: bool) -> None:
     """Bring back a key from a backup or another wallet's keystore; a key that is there is never overwritten."""
     from aicommons.ledger import wallet
 
-    home = desk.home()
+    home = homes.home()
     place = _file(home, node=node)
     output.check_new(place)
     try:
@@ -77,7 +77,7 @@ def restore(file: pathlib.Path, node: bool) -> None:
     except UnicodeDecodeError as err:
         raise errors.KeyRefused("not a backup", which=file.name, expected="text") from err
     home.path.mkdir(parents=True, exist_ok=True, mode=0o700)
-    restored = wallet.restore(text, place, desk.passphrase())
+    restored = wallet.restore(text, place, homes.passphrase())
     address = ids.format_id(restored.address)
     lines = [f"{place} holds the key of {address}."]
     if not home.settings_file.exists():

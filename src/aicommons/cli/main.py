@@ -71,7 +71,7 @@ def commons(ctx: click.Context, home: pathlib.Path, as_json: bool) -> None:
 
     Start with `commons demo`. To take part: `commons init`, then the nouns below in their order.
     """
-    ctx.obj = output.Session(home=home, as_json=as_json)
+    ctx.obj = output.Call(home=home, as_json=as_json)
 
 
 def main() -> None:

@@ -1,7 +1,7 @@
 """``commons member``: apply for membership, admit members, list them.
 
 A membership holds the node's key and the reader's point; the profile document follows into the store once the member
-may upload (``desk.introduce``).
+may upload (``homes.introduce``).
 """
 
 from typing import Any
@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from aicommons import app
-from aicommons.cli import desk, naming, output
+from aicommons.cli import homes, naming, output
 from aicommons.domain import errors, ids
 
 
@@ -27,7 +27,7 @@ def apply(title: str | None, credential: str | None) -> None:
     from aicommons.domain import documents, encoding
     from aicommons.ledger import wallet
 
-    opened = desk.act()
+    opened = homes.act()
     node_key = wallet.address(opened.home.node_file)
     account = opened.registry.address
     if opened.desk.view().member_of_account(account) is not None:
@@ -51,7 +51,7 @@ def apply(title: str | None, credential: str | None) -> None:
 def admit(address: str) -> None:
     """Agree, as a registrar, to the application of ADDRESS."""
     applicant = naming.parse_address(address)
-    opened = desk.act()
+    opened = homes.act()
     member_id = opened.desk.admit(applicant)
     shown = ids.format_id(applicant)
     said = f"{shown} is member {member_id}." if member_id else f"Agreed to {shown}; more registrars must agree."
@@ -62,7 +62,7 @@ def admit(address: str) -> None:
 @output.json_option
 def list_members() -> None:
     """List members, and applications that wait for a registrar."""
-    opened = desk.look()
+    opened = homes.look()
     view = opened.desk.view()
     names = naming.Names(opened, view)
     members: list[dict[str, Any]] = [

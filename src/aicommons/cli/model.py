@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from aicommons import app
-from aicommons.cli import desk, naming, output, own, published
+from aicommons.cli import homes, naming, output, own, published
 from aicommons.domain import errors, ids
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def command() -> None:
 @output.json_option
 def list_models() -> None:
     """List all models of the commons."""
-    opened = desk.look()
+    opened = homes.look()
     view = opened.desk.view()
     listed, rows = [], []
     for run_id, current in view.runs.items():
@@ -52,7 +52,7 @@ def list_models() -> None:
 @output.json_option
 def show(run_text: str) -> None:
     """Show the card, lineage and owners of RUN's model."""
-    opened = desk.look()
+    opened = homes.look()
     chosen = naming.choose_run(opened, run_text)
     run_id, current = chosen.run_id, chosen.run
     if current.model is None:
@@ -82,7 +82,7 @@ def show(run_text: str) -> None:
     )
 
 
-def _card(opened: desk.Opened, current: "views.RunView") -> dict[str, Any] | None:
+def _card(opened: homes.Opened, current: "views.RunView") -> dict[str, Any] | None:
     from aicommons.domain import documents
 
     if current.model is None:
@@ -120,7 +120,7 @@ def download(run_text: str, out: pathlib.Path) -> None:
     from aicommons.learning import model as models
 
     output.check_new(out)
-    opened = desk.look()
+    opened = homes.look()
     data = models.encode(agreed_model(opened, naming.choose_run(opened, run_text).run_id))
     app.write_whole(out, data)
     digest = ids.format_digest(ids.digest(data))
@@ -131,7 +131,7 @@ def download(run_text: str, out: pathlib.Path) -> None:
     )
 
 
-def agreed_model(opened: desk.Opened, run_id: ids.RunId) -> "models.Model":
+def agreed_model(opened: homes.Opened, run_id: ids.RunId) -> "models.Model":
     """Return the model of the state that a run agreed on last.
 
     Raises:
@@ -201,7 +201,7 @@ def _load(source: str) -> "models.Model":
             raise errors.InputError(
                 "there is no such file", which=source, expected="a safetensors file or the id of a run"
             )
-        opened = desk.look()
+        opened = homes.look()
         return agreed_model(opened, naming.choose_run(opened, source).run_id)
     try:
         if file.stat().st_size > models.MOST_BYTES:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from aicommons.cli import desk, published
+from aicommons.cli import homes, published
 from aicommons.domain import errors, ids
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class Chosen:
     run: "views.RunView"
 
 
-def choose_run(opened: desk.Opened, text: str) -> Chosen:
+def choose_run(opened: homes.Opened, text: str) -> Chosen:
     """Return the run that ``text`` names; raises like ``resolve``."""
     view = opened.desk.view()
     run_id = ids.RunId(resolve(text, view.runs, "run"))
@@ -112,7 +112,7 @@ def from_now(view: "views.LedgerView", seconds: int) -> int:
 class Names:
     """What members call themselves, fetched once each."""
 
-    def __init__(self, opened: desk.Opened, view: "views.LedgerView") -> None:
+    def __init__(self, opened: homes.Opened, view: "views.LedgerView") -> None:
         self._store = opened.store
         self._view = view
         self._titles: dict[int, str | None] = {}

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Self
 import click
 
 from aicommons import app
-from aicommons.cli import desk, output
+from aicommons.cli import homes, output
 from aicommons.domain import errors, ids, run
 
 if TYPE_CHECKING:
@@ -56,9 +56,9 @@ def start(once: bool, poll_ms: int, log_level: str) -> None:
     It takes part only in runs that this member enrolled in and whose roster was confirmed (`commons run confirm`). It
     may be killed anywhere and started again; its log is in <home>/node/node.log.
     """
-    home = desk.home()
+    home = homes.home()
     app.deployment_of(home)
-    node_key = desk.unlock(home.node_file)
+    node_key = homes.unlock(home.node_file)
     folder = home.node_folder
     folder.mkdir(mode=0o700, exist_ok=True)
     with _only_one(folder / "lock"), Bell() as bell:
@@ -209,7 +209,7 @@ def _member_id(home: app.Home, node_key: "wallet.Wallet", bell: Bell) -> ids.Mem
 def _introduce(home: app.Home, node_key: "wallet.Wallet") -> None:
     """Put the member's profile into the store; without a store now, the next start or command does it."""
     try:
-        desk.introduce(home, app.open_store(home, node_key))
+        homes.introduce(home, app.open_store(home, node_key))
     except (errors.StoreUnreachable, errors.StoreRefused) as err:
         log.warning("the profile is not in the store yet: %s", err)
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from aicommons import app
-from aicommons.cli import desk
+from aicommons.cli import homes
 from aicommons.domain import ids
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def opened(home: app.Home) -> Iterator["journal.Journal | None"]:
         yield kept
 
 
-def report(at: desk.Opened, run_id: ids.RunId) -> dict[str, Any]:
+def report(at: homes.Opened, run_id: ids.RunId) -> dict[str, Any]:
     """Return this site's own part in a run: whether confirmed, its figures, what it sent and refused; else nothing."""
     view = at.desk.view()
     if view.member_of_account(at.registry.address) not in view.runs[run_id].enrolled:

@@ -5,7 +5,7 @@ import pathlib
 
 import click
 
-from aicommons.cli import desk, given, naming, output, published
+from aicommons.cli import given, homes, naming, output, published
 from aicommons.domain import ids
 
 
@@ -27,7 +27,7 @@ def state(file: pathlib.Path, days: int) -> None:
     r2) and baseline.
     """
     read = given.problem(file)
-    opened = desk.act_as_member()
+    opened = homes.act_as_member()
     deadline = naming.from_now(opened.desk.view(), days * naming.DAY)
     problem_id = opened.desk.state_problem(read, deadline)
     output.emit(
@@ -47,7 +47,7 @@ def list_problems() -> None:
     """List all problems of the commons."""
     from aicommons.domain import documents
 
-    opened = desk.look()
+    opened = homes.look()
     view = opened.desk.view()
     names = naming.Names(opened, view)
     listed, rows = [], []
@@ -68,7 +68,7 @@ def show(problem: str) -> None:
     """Show a problem's statement and the runs on it."""
     from aicommons.domain import documents
 
-    opened = desk.look()
+    opened = homes.look()
     view = opened.desk.view()
     problem_id = naming.resolve(problem, view.problems, "problem")
     entry = view.problems[problem_id]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from aicommons.cli import confirming, desk, enrolling, naming, output, own, telling
+from aicommons.cli import confirming, enrolling, homes, naming, output, own, telling
 from aicommons.cli import dataset as datasets
 from aicommons.domain import errors, ids, run
 
@@ -62,7 +62,7 @@ def open_run(problem: str, plan: str, purpose: str, **terms: Any) -> None:
         raise click.UsageError("--owner-shares and --solver-shares are more than the whole")
     if terms["least"] > terms["most"]:
         raise click.UsageError("--min is more than --max")
-    opened = desk.act_as_member()
+    opened = homes.act_as_member()
     view = opened.desk.view()
     problem_id = naming.resolve(problem, view.problems, "problem")
     offer = office.Offer(
@@ -93,7 +93,9 @@ def open_run(problem: str, plan: str, purpose: str, **terms: Any) -> None:
     )
 
 
-def _document(opened: desk.Opened, owner: ids.MemberId, purpose: str, terms: Mapping[str, Any]) -> "documents.RunTerms":
+def _document(
+    opened: homes.Opened, owner: ids.MemberId, purpose: str, terms: Mapping[str, Any]
+) -> "documents.RunTerms":
     from aicommons.domain import documents
 
     return documents.RunTerms(
@@ -105,7 +107,7 @@ def _document(opened: desk.Opened, owner: ids.MemberId, purpose: str, terms: Map
     )
 
 
-def _readers(opened: desk.Opened, owner: ids.MemberId) -> "tuple[documents.Reader, ...]":
+def _readers(opened: homes.Opened, owner: ids.MemberId) -> "tuple[documents.Reader, ...]":
     """Return the problem owner as a reader of the sums, unless its membership names no point."""
     from aicommons.domain import documents
     from aicommons.learning.secagg import group
@@ -128,7 +130,7 @@ def enrol(run_text: str, dataset_id: int, consent: str, absence: str) -> None:
     """Bring a dataset of yours to RUN. The table is checked first; if it does not fit, nothing is sent."""
     from aicommons import office
 
-    opened = desk.act_as_member()
+    opened = homes.act_as_member()
     chosen = naming.choose_run(opened, run_text)
     run_id, view = chosen.run_id, chosen.view
     consent_id = naming.resolve(consent, view.consents, "consent")
@@ -142,9 +144,9 @@ def enrol(run_text: str, dataset_id: int, consent: str, absence: str) -> None:
     checked = enrolling.check_table(opened, chosen.run, datasets.find(view, dataset_id))
     for notice in checked.notices:
         output.note(notice)
-    entry = office.Entry(dataset_id, consent_id, ABSENCES[absence])
-    with enrolling.node_signer(opened, needed=entry.absence is run.Absence.EXIT) as signer:
-        opened.desk.enrol(run_id, entry, signer)
+    seat = office.Seat(dataset_id, consent_id, ABSENCES[absence])
+    with enrolling.node_signer(opened, needed=seat.absence is run.Absence.EXIT) as signer:
+        opened.desk.enrol(run_id, seat, signer)
     output.emit(
         {"run_id": ids.format_id(run_id), "dataset": dataset_id, "rows": checked.rows, "absence": absence},
         f"Dataset {dataset_id} takes part in run {naming.short(run_id)}: {checked.rows} complete rows fit the plan.",
@@ -157,7 +159,7 @@ def enrol(run_text: str, dataset_id: int, consent: str, absence: str) -> None:
 @output.json_option
 def close(run_text: str) -> None:
     """Fix who takes part in RUN, as its solver (or as anybody once enrolment is over)."""
-    opened = desk.act()
+    opened = homes.act()
     run_id = naming.choose_run(opened, run_text).run_id
     roster = opened.desk.close_roster(run_id)
     output.emit(
@@ -181,7 +183,7 @@ def confirm(run_text: str, fingerprint: str | None, yes: bool) -> None:
     """
     from aicommons.node import journal
 
-    opened = desk.look()
+    opened = homes.look()
     chosen = naming.choose_run(opened, run_text)
     run_id, view = chosen.run_id, chosen.view
     roster = confirming.own_roster(opened, view, run_id)
@@ -208,7 +210,7 @@ def confirm(run_text: str, fingerprint: str | None, yes: bool) -> None:
 @output.json_option
 def list_runs() -> None:
     """List all runs of the commons."""
-    view = desk.look().desk.view()
+    view = homes.look().desk.view()
     listed = [telling.as_json(run_id, current) for run_id, current in view.runs.items()]
     rows = [
         [naming.short(run_id), len(current.enrolled), telling.rounds_done(current), telling.state_in_words(current)]
@@ -222,7 +224,7 @@ def list_runs() -> None:
 @output.json_option
 def show(run_text: str) -> None:
     """Show where RUN stands, what it waits for, and this site's own figures."""
-    opened = desk.look()
+    opened = homes.look()
     chosen = naming.choose_run(opened, run_text)
     run_id, current = chosen.run_id, chosen.run
     names = naming.Names(opened, chosen.view)
@@ -241,7 +243,7 @@ def watch(run_text: str) -> None:
     """Follow RUN to its end: a line per round, or with --json an object per round and one for the end."""
     from aicommons.cli import following
 
-    opened = desk.look()
+    opened = homes.look()
     following.watch(opened, naming.choose_run(opened, run_text).run_id)
 
 
@@ -250,7 +252,7 @@ def watch(run_text: str) -> None:
 @output.json_option
 def cancel(run_text: str) -> None:
     """End RUN as its solver; the last agreed state is kept."""
-    opened = desk.act()
+    opened = homes.act()
     run_id = naming.choose_run(opened, run_text).run_id
     opened.desk.cancel(run_id)
     current = opened.desk.run(run_id)
@@ -270,7 +272,7 @@ def verify(ctx: click.Context, run_text: str, from_home: str | None) -> None:
     from aicommons.cli import verifying
     from aicommons.node import concluding
 
-    opened = desk.look()
+    opened = homes.look()
     run_id = naming.choose_run(opened, run_text).run_id
     report = verifying.verify(opened, run_id, as_reader=from_home == "reader")
     result = {

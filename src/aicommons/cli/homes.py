@@ -37,7 +37,7 @@ class Opened:
 
 def home() -> app.Home:
     """Return the home that the command line names."""
-    return app.Home(output.session().home)
+    return app.Home(output.call().home)
 
 
 def passphrase(*, is_new: bool = False) -> str:
