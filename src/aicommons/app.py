@@ -306,6 +306,11 @@ def member_of_node_key(registry: "client.Client", node_key: ids.Address) -> ids.
     return ids.MemberId(found) if isinstance(found, int) and found else None
 
 
+def node_key_of(registry: "client.Client", member: int) -> ids.Address:
+    """Return a member's present node key; seats that were taken before a change keep the one they were taken with."""
+    return ids.parse_address(str(registry.call("Membership", "nodeKeyOf", member)[0]))
+
+
 def _transport(url: str, settings: Settings) -> "transport.Transport":
     from aicommons.store import transport
 

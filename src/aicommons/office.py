@@ -75,6 +75,10 @@ class Desk:
         self._registry.transact("Membership", "admit", applicant)
         return self.view().member_of_account(applicant)
 
+    def set_node_key(self, node_key: ids.Address) -> None:
+        """Let another key sign for this member's node from now on; seats that were taken keep theirs."""
+        self._registry.transact("Membership", "setNodeKey", node_key)
+
     def state_problem(self, problem: documents.Problem, deadline: int) -> bytes:
         """Put a problem on the ledger; ``deadline`` is a block time in seconds. Returns its id."""
         digest = ids.Digest(self._store.put(problem.encode()))

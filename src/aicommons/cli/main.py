@@ -27,7 +27,7 @@ COMMANDS = {
     "run": "Open, enrol in, watch and verify trainings.",
     "node": "Run your organisation's node.",
     "model": "Show, download and use models.",
-    "key": "Back up and restore keys.",
+    "key": "Back up, restore and change keys.",
     "demo": "See the whole commons work on real data, on this machine.",
 }
 """Noun -> its line in ``commons --help``."""

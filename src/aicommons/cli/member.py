@@ -70,7 +70,7 @@ def list_members() -> None:
             "member": member,
             "title": names.title(member),
             "account": ids.format_id(admitted.account),
-            "node_key": ids.format_id(admitted.node_key),
+            "node_key": ids.format_id(app.node_key_of(opened.registry, member)),
             "since": admitted.at.time,
         }
         for member, admitted in sorted(view.members.items())

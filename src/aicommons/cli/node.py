@@ -5,15 +5,11 @@ only dials out. What a node does in a pass is ``node/reconciler``'s business; no
 eth_account is ever loaded here.
 """
 
-import contextlib
 import dataclasses
-import fcntl
 import logging
 import os
-import pathlib
 import select
 import signal
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Self
 
 import click
@@ -59,10 +55,8 @@ def start(once: bool, poll_ms: int, log_level: str) -> None:
     home = homes.home()
     app.deployment_of(home)
     node_key = homes.unlock(home.node_file)
-    folder = home.node_folder
-    folder.mkdir(mode=0o700, exist_ok=True)
-    with _only_one(folder / "lock"), Bell() as bell:
-        app.configure_logging(log_level, folder / "node.log")
+    with homes.alone(home), Bell() as bell:
+        app.configure_logging(log_level, home.node_folder / "node.log")
         member_id = _member_id(home, node_key, bell)
         if member_id is None:
             return
@@ -157,23 +151,6 @@ class Loop:
             current.state in UNDER_WAY and member in current.enrolled and self.agent.journal.pinned(run_id) is not None
             for run_id, current in node.view.runs.items()
         )
-
-
-@contextlib.contextmanager
-def _only_one(file: pathlib.Path) -> Iterator[None]:
-    """Hold the home's lock: two nodes with one key would contradict each other.
-
-    Raises:
-        errors.InputError: another node runs with this home.
-    """
-    with file.open("w") as held:
-        try:
-            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as err:
-            raise errors.InputError(
-                "a node runs with this home already", which=str(file.parent), next_step="end it first"
-            ) from err
-        yield
 
 
 def _member_id(home: app.Home, node_key: "wallet.Wallet", bell: Bell) -> ids.MemberId | None:
