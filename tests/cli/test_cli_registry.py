@@ -153,7 +153,9 @@ def test_card_says_what_a_plan_needs_and_no_more(founded: "Place", offered: dict
     assert "north.csv" not in str(other)
 
 
-def test_schema_is_drafted_from_a_table(founded: "Place", make_table: "MakeTable", tmp_path: pathlib.Path) -> None:
+def test_schema_is_drafted_from_a_table(
+    founded: "Place", offered: dict[str, str], make_table: "MakeTable", tmp_path: pathlib.Path
+) -> None:
     """``--target`` drafts the schema; a dropped column is not in it."""
     file = tmp_path / "drafted.csv"
     file.write_text(make_table(47, 5))
