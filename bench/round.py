@@ -21,8 +21,8 @@ import psutil
 
 from aicommons import __version__, testing
 from aicommons.cli import demonstration, processes, scripts
-from aicommons.data import columns
-from aicommons.learning import recipe, schema
+from aicommons.domain import schema
+from aicommons.learning import recipe, records
 
 FEATURES = 30
 TRAIN_ROWS = 455
@@ -74,11 +74,11 @@ def simulated(nodes: int, rounds: int) -> dict[str, object]:
     """Return the row of everybody in one process."""
     features, target = load()
     plan = make_plan(rounds)
-    held = schema.Table(features[TRAIN_ROWS:], target[TRAIN_ROWS:])
-    none = schema.Table(features[:0], target[:0])
+    held = records.Table(features[TRAIN_ROWS:], target[TRAIN_ROWS:])
+    none = records.Table(features[:0], target[:0])
     sites = [
         recipe.Rows(
-            schema.Table(features[:TRAIN_ROWS][index::nodes], target[:TRAIN_ROWS][index::nodes]),
+            records.Table(features[:TRAIN_ROWS][index::nodes], target[:TRAIN_ROWS][index::nodes]),
             held if index == 0 else none,
         )
         for index in range(nodes)
@@ -106,8 +106,6 @@ def in_processes(nodes: int, rounds: int) -> dict[str, object]:
     plan = make_plan(rounds)
     options = {name: value for name, value in recipe.to_plan(plan).items() if name != "schema"}
     names = [f"x{index}" for index in range(FEATURES)]
-    specs = [columns.ColumnSpec(name, columns.Kind.NUMERIC, lo=-20.0, hi=20.0) for name in names]
-    specs.append(columns.ColumnSpec("y", columns.Kind.CATEGORY, levels=("no", "yes"), role=columns.Role.TARGET))
     begun = time.perf_counter()
     memory = Memory()
     memory.start()
@@ -121,7 +119,7 @@ def in_processes(nodes: int, rounds: int) -> dict[str, object]:
             lines += [",".join([*map(repr, map(float, values)), "yes" if label else "no"]) for values, label in part]
             path.write_text("\n".join(lines) + "\n")
             tables[f"site-{index}"] = path
-        script = scripts.Script("bench", "none", "3.4", tables, specs, options, seed=0)
+        script = scripts.Script("bench", "none", "3.4", tables, plan.schema, options, seed=0)
         passphrase = demonstration.new_passphrase()
         with processes.Processes(passphrase) as running:
             stage = demonstration.set_stage(script, root / "homes", running, passphrase=passphrase, say=lambda _: None)

@@ -21,7 +21,7 @@ from aicommons.domain import documents, errors, messages, run
 
 WIDTH = 100
 """Columns of help texts."""
-NO_DOCUMENTS = frozenset({"Fields"})
+NO_DOCUMENTS = frozenset({"Document"})
 """Records of domain/documents.py that are no documents."""
 
 

@@ -1,42 +1,84 @@
-"""Rules for the whole suite: in CI a skipped test is a failure unless its reason is on the short list."""
+"""Rules for the whole suite in CI: no skip and no slow unit test that nobody answers for."""
 
 import os
 import sys
+from collections.abc import Iterator
 
+import hypothesis
 import pytest
+from hypothesis import strategies
 
 RECURSION_LIMIT = sys.getrecursionlimit()
 import eth_account  # noqa: E402, F401  it loads py-evm where that is installed, which raises the recursion limit
 
 sys.setrecursionlimit(RECURSION_LIMIT)  # decoders of nested bytes are tested as they run in a node, which has neither
 
-ALLOWED_SKIPS = (
-    "the shared data folder is not beside the checkout",
-    "shared data set",
-    "the peers' job is not there",
-    "the UCI files are not beside this repository",
-)
-"""Beginnings of the reasons that are accepted in CI."""
+SKIPS = {
+    "shared": (
+        "the shared data folder is not beside the checkout",
+        "shared data set",
+        "the peers' job is not there",
+        "the UCI files are not beside this repository",
+    ),
+}
+"""What a CI machine may lack -> beginnings of the reasons of the tests that need it."""
+MAY_LACK = "CI_MAY_LACK"
+"""Environment variable: names of ``SKIPS``, separated by commas, that are missing here on purpose."""
+UNIT_SECONDS = 2.0
+"""Most seconds of CPU, children included, that a unit test takes; waiting is forbidden anyway (test_structure)."""
+SLOW_FOLDERS = ("e2e", "scenarios", "ledger/embedded")
+"""Folders of ``tests/`` whose tests run processes, whole commons, or every transaction on several engines."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the rule when the suite runs in CI."""
+    """Register the rules when the suite runs in CI."""
     if os.environ.get("CI"):
-        config.pluginmanager.register(SkipRule(), "skip-rule")
+        lacking = [name for name in os.environ.get(MAY_LACK, "").split(",") if name]
+        if not set(lacking) <= set(SKIPS):
+            raise pytest.UsageError(f"{MAY_LACK} names one of {', '.join(SKIPS)}, not {', '.join(lacking)}")
+        config.pluginmanager.register(SkipRule(lacking), "skip-rule")
+        config.pluginmanager.register(TimeRule(), "time-rule")
+
+
+def cpu_seconds() -> float:
+    """Return the CPU time of this process and its ended children; a busy machine does not change it."""
+    used = os.times()
+    return used.user + used.system + used.children_user + used.children_system
+
+
+class TimeRule:
+    """Fails a unit test that computes for too long and has no ``slow`` mark with a reason."""
+
+    def pytest_collection_finish(self) -> None:
+        """Draw one text: the first one on a machine makes Hypothesis' table of characters, which takes two seconds."""
+        hypothesis.settings(max_examples=1, database=None)(hypothesis.given(strategies.text())(lambda _: None))()
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> Iterator[None]:
+        """Run the test and look at the clock."""
+        before = cpu_seconds()
+        result = yield
+        seconds = cpu_seconds() - before
+        place = item.path.relative_to(item.config.rootpath / "tests").as_posix()
+        is_unit = not place.startswith(SLOW_FOLDERS) and item.get_closest_marker("e2e") is None
+        if is_unit and seconds > UNIT_SECONDS and item.get_closest_marker("slow") is None:
+            pytest.fail(f"a unit test took {seconds:.1f} s of CPU, at most {UNIT_SECONDS:g} are allowed", pytrace=False)
+        return result
 
 
 class SkipRule:
-    """Collects unlisted skips and fails the session for them."""
+    """Collects skips that were not announced and fails the session for them."""
 
-    def __init__(self) -> None:
+    def __init__(self, lacking: list[str]) -> None:
         self.unlisted: list[str] = []
+        self.allowed = tuple(reason for name in lacking for reason in SKIPS[name])
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Note a skip whose reason is not listed."""
+        """Note a skip whose reason was not announced."""
         if not report.skipped or hasattr(report, "wasxfail"):
             return
         reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
-        if not reason.removeprefix("Skipped: ").startswith(ALLOWED_SKIPS):
+        if not reason.removeprefix("Skipped: ").startswith(self.allowed):
             self.unlisted.append(f"{report.nodeid}: {reason}")
 
     @pytest.hookimpl(trylast=True)
@@ -46,6 +88,10 @@ class SkipRule:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """Say which."""
+        """Say which, and how to announce them."""
         for line in self.unlisted:
-            terminalreporter.write_line(f"a skip that is not listed: {line}", red=True)
+            terminalreporter.write_line(f"a skip that nobody announced: {line}", red=True)
+        if self.unlisted:
+            terminalreporter.write_line(
+                f"what is missing on purpose is named in {MAY_LACK}: {', '.join(SKIPS)}", red=True
+            )

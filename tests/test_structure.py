@@ -187,7 +187,7 @@ MUTABLE: dict[str, str] = {
     "src/aicommons/testing.py: Simulation": "its nodes are taken out by the test",
     "src/aicommons/node/reconciler.py: Trouble": "counts tries of a duty",
     "src/aicommons/cli/node.py: Loop": "a process's outermost loop",
-    "src/aicommons/cli/output.py: Session": "what a command has printed so far",
+    "src/aicommons/cli/output.py: Call": "what a command has printed so far",
     "src/aicommons/cli/following.py: Follower": "how far a watcher has read",
     "src/aicommons/data/infer.py: _Summary": "a column's running figures",
     "src/aicommons/ledger/embedded/methods.py: _Filter": "a client's place in the logs",

@@ -5,20 +5,24 @@ journal, and the paths of its datasets. The command line, ``testing`` and server
 agent. Nothing here decides anything about a run.
 """
 
+import contextlib
 import dataclasses
 import json
 import logging
 import os
 import pathlib
 import time
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Self
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Self, TypedDict
 
 from aicommons.domain import errors, ids
 
 if TYPE_CHECKING:
     from aicommons.domain import documents
-    from aicommons.node import tables
+    from aicommons.ledger import client, deployments, wallet
+    from aicommons.node import agent, running, tables
+    from aicommons.protocol import ports
+    from aicommons.store import http, server, transport
 
 DEFAULT_RPC = "http://127.0.0.1:8545"
 DEFAULT_STORE = "http://127.0.0.1:8546"
@@ -69,6 +73,16 @@ class Settings:
         return settings
 
 
+class KnownDataset(TypedDict):
+    """What a home remembers of a dataset of its own."""
+
+    path: str
+    """Where its table is."""
+    title: str
+    minimum_cohort: int
+    """Fewest rows that its owner lets take part in anything."""
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Home:
     """An organisation's folder and where things are in it."""
@@ -95,6 +109,21 @@ class Home:
         """Which file each dataset is; never leaves this home."""
         return self.path / "datasets.json"
 
+    @property
+    def node_folder(self) -> pathlib.Path:
+        """What the node keeps: journal, blobs, prepared tables, log."""
+        return self.path / "node"
+
+    @property
+    def journal_file(self) -> pathlib.Path:
+        """The node's journal."""
+        return self.node_folder / "journal.db"
+
+    @property
+    def signing_file(self) -> pathlib.Path:
+        """What the node's key has signed, and epoch keys; backups leave it out."""
+        return self.path / "secret" / "signing.db"
+
     def deployment_file(self, chain_id: int) -> pathlib.Path:
         """Where the contracts stand."""
         return self.path / "deployments" / f"{chain_id}.json"
@@ -113,7 +142,7 @@ class Home:
             )
         return Settings.from_json(self.settings_file.read_text(), str(self.settings_file))
 
-    def datasets(self) -> dict[int, dict[str, Any]]:
+    def datasets(self) -> dict[int, KnownDataset]:
         """Return dataset id -> what is known of it here (path, title)."""
         if not self.datasets_file.exists():
             return {}
@@ -131,16 +160,21 @@ class Home:
 
 
 def write_private(path: pathlib.Path, text: str) -> None:
-    """Write a file for its owner only, whole or not at all.
+    """Write a file for its owner only, whole or not at all; makes its folder, raises ``errors.StorageFull``."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    write_whole(path, text.encode(), mode=0o600)
+
+
+def write_whole(path: pathlib.Path, data: bytes, *, mode: int = 0o666) -> None:
+    """Write a file whole or not at all, with the permissions ``mode`` less the process's umask.
 
     Raises:
         errors.StorageFull: no room; the old file is unchanged.
     """
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     part = path.with_name(path.name + ".part")
     try:
-        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-            file.write(text)
+        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "wb") as file:
+            file.write(data)
             file.flush()
             os.fsync(file.fileno())
         part.replace(path)
@@ -163,7 +197,7 @@ def passphrase() -> str:
     return value
 
 
-def deployment_of(home: Home) -> Any:
+def deployment_of(home: Home) -> "deployments.Deployment":
     """Return where the contracts stand.
 
     Raises:
@@ -197,7 +231,7 @@ class Bystander:
         raise errors.KeyRefused("this command signs nothing", which=ids.format_id(self.address))
 
 
-def found_ledger(home: Home, unlock: Callable[[], Any], *, engine: str | None = None) -> pathlib.Path:
+def found_ledger(home: Home, unlock: "Callable[[], wallet.Wallet]", *, engine: str | None = None) -> pathlib.Path:
     """See to it that the contracts stand on the home's own ledger; return the file that says where.
 
     A new ledger gets them all in one commit, with the home's wallet as the only registrar. An old one is held against
@@ -242,7 +276,7 @@ def found_ledger(home: Home, unlock: Callable[[], Any], *, engine: str | None = 
     return kept
 
 
-def store_gate(home: Home) -> Any:
+def store_gate(home: Home) -> "server.Gate":
     """Return who may upload to the home's store: active members, by account or node key, asked of the ledger."""
     from aicommons.domain import encoding, signature
     from aicommons.store import server
@@ -250,7 +284,7 @@ def store_gate(home: Home) -> Any:
     registry = connect(home, Bystander(ids.Address(bytes(20))))
 
     def is_member(address: ids.Address) -> bool:
-        if registry.call("Membership", "memberOfNodeKey", address)[0]:
+        if member_of_node_key(registry, address) is not None:
             return True
         member = registry.call("Membership", "memberOf", address)[0]
         return bool(member and registry.call("Membership", "isActive", member)[0])
@@ -261,7 +295,7 @@ def store_gate(home: Home) -> Any:
     return server.Gate(recover, is_member)
 
 
-def connect(home: Home, signer: Any) -> Any:
+def connect(home: Home, signer: "ports.Signer") -> "client.Client":
     """Return a ledger client that acts with ``signer``; nothing is sent yet."""
     from aicommons.ledger import client, rpc
 
@@ -269,7 +303,18 @@ def connect(home: Home, signer: Any) -> Any:
     return client.Client(rpc.HttpRpc(_transport(settings.rpc, settings)), deployment_of(home), signer)
 
 
-def _transport(url: str, settings: Settings) -> Any:
+def member_of_node_key(registry: "client.Client", node_key: ids.Address) -> ids.MemberId | None:
+    """Return the active member whose node key this is now, if there is one."""
+    found = registry.call("Membership", "memberOfNodeKey", node_key)[0]
+    return ids.MemberId(found) if isinstance(found, int) and found else None
+
+
+def node_key_of(registry: "client.Client", member: int) -> ids.Address:
+    """Return a member's present node key; seats that were taken before a change keep the one they were taken with."""
+    return ids.parse_address(str(registry.call("Membership", "nodeKeyOf", member)[0]))
+
+
+def _transport(url: str, settings: Settings) -> "transport.Transport":
     from aicommons.store import transport
 
     ca_file = pathlib.Path(settings.ca_file) if settings.ca_file is not None else None
@@ -279,7 +324,7 @@ def _transport(url: str, settings: Settings) -> Any:
 class StoreSigner:
     """Signs uploads with a key of the home."""
 
-    def __init__(self, signer: Any) -> None:
+    def __init__(self, signer: "ports.Signer") -> None:
         self._signer = signer
         self.address: ids.Address = signer.address
 
@@ -290,7 +335,7 @@ class StoreSigner:
         return bytes(self._signer.sign_digest(encoding.keccak(message)))
 
 
-def open_store(home: Home, signer: Any | None) -> Any:
+def open_store(home: Home, signer: "ports.Signer | None") -> "http.HttpStore":
     """Return the store that the home is set to; without ``signer`` for reading only."""
     from aicommons.store import http, transport
 
@@ -313,7 +358,7 @@ class SystemClock:
         return time.time()
 
 
-def reader_secret(signer: Any) -> bytes:
+def reader_secret(signer: "ports.Signer") -> bytes:
     """Return the home's reader key: a scalar derived from a signature of its wallet, so that a restored wallet reads.
 
     RFC 6979 signatures are deterministic; nobody without the wallet's key can make this one.
@@ -330,31 +375,47 @@ def own_tables(home: Home) -> "dict[int, tables.OwnTable]":
     from aicommons.node import tables
 
     return {
-        dataset_id: tables.OwnTable(pathlib.Path(known["path"]), int(known["minimum_cohort"]))
+        dataset_id: tables.OwnTable(pathlib.Path(known["path"]), known["minimum_cohort"])
         for dataset_id, known in home.datasets().items()
     }
 
 
-def build_agent(home: Home, signer: Any, member_id: ids.MemberId) -> Any:
-    """Return the home's node with its real adapters; opens the journal, so only one process may do it at a time."""
+def reader_point(signer: "ports.Signer") -> bytes:
+    """Return the public point of the home's reader key, 32 bytes; memberships and terms of runs name it."""
+    from aicommons.learning.secagg import group
+
+    return group.multiply_base(reader_secret(signer))
+
+
+@contextlib.contextmanager
+def open_node(
+    home: Home, signer: "ports.Signer", member_id: ids.MemberId
+) -> Iterator[tuple["agent.Agent", "running.ProcessRunner"]]:
+    """Give the home's node with its real adapters, and what its child processes run in; only one process may at a time."""
     from aicommons.node import agent, journal, running, signing, tables
     from aicommons.store import disk, inputs
 
     ledger = connect(home, signer)
-    folder = home.path / "node"
-    return agent.Agent(
-        member_id=member_id,
-        ledger=ledger,
-        store=open_store(home, signer),
-        own=disk.DiskStore(folder / "blobs"),
-        inputs=inputs.FolderInputs(folder / "inputs"),
-        data=tables.OwnerTables(lambda: own_tables(home), folder / "prepared"),
-        runner=running.ProcessRunner(folder / "work"),
-        clock=SystemClock(),
-        draw=os.urandom,
-        journal=journal.Journal(folder / "journal.db"),
-        signing=signing.SigningJournal(home.path / "secret" / "signing.db", signer, ledger.place),
-    )
+    runner = running.ProcessRunner(home.node_folder / "work")
+    with (
+        contextlib.closing(runner),
+        contextlib.closing(journal.Journal(home.journal_file)) as kept,
+        contextlib.closing(signing.SigningJournal(home.signing_file, signer, ledger.place)) as signed,
+    ):
+        made = agent.Agent(
+            member_id=member_id,
+            ledger=ledger,
+            store=open_store(home, signer),
+            own=disk.DiskStore(home.node_folder / "blobs"),
+            inputs=inputs.FolderInputs(home.node_folder / "inputs"),
+            data=tables.OwnerTables(lambda: own_tables(home), home.node_folder / "prepared"),
+            runner=runner,
+            clock=SystemClock(),
+            draw=os.urandom,
+            journal=kept,
+            signing=signed,
+        )
+        yield made, runner
 
 
 def configure_logging(level: str, path: pathlib.Path | None = None) -> None:

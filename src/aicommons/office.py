@@ -76,6 +76,10 @@ class Desk:
         self._registry.transact("Membership", "admit", applicant)
         return self.view().member_of_account(applicant)
 
+    def set_node_key(self, node_key: ids.Address) -> None:
+        """Let another key sign for this member's node from now on; seats that were taken keep theirs."""
+        self._registry.transact("Membership", "setNodeKey", node_key)
+
     def state_problem(self, problem: documents.Problem, deadline: int) -> bytes:
         """Put a problem on the ledger; ``deadline`` is a block time in seconds. Returns its id."""
         digest = ids.Digest(self._store.put(problem.encode()))
@@ -115,22 +119,22 @@ class Desk:
         view = self.view()
         if offer.problem not in view.problems:
             raise errors.InputError("no such problem", which=ids.format_id(offer.problem))
-        plan = documents.Plan.decode(self._store.get(offer.plan, documents.MAX_DOCUMENT))
+        plan = documents.Plan.decode(self._store.get(offer.plan, encoding.MAX_DOCUMENT))
         made = recipes.from_plan(dict(plan.recipe))
         terms = ids.Digest(self._store.put(offer.terms.encode()))
         spec = offer.spec(self.member_id(), terms, made)
         self._registry.transact("TrainingRuns", "open", encoding.spec_values(spec))
         return encoding.run_id(spec)
 
-    def enrol(self, run_id: ids.RunId, entry: "Entry", node: "NodeSigner | None" = None) -> None:
+    def enrol(self, run_id: ids.RunId, seat: "Seat", node: "NodeSigner | None" = None) -> None:
         """Bring a dataset to a run; ``Absence.EXIT`` needs the node's key for the exit signed in advance."""
         signed = b""
-        if entry.absence is run.Absence.EXIT:
+        if seat.absence is run.Absence.EXIT:
             if node is None:
                 raise errors.InputError("an exit in advance needs the node's key", which="--absence exit")
             signed = node.sign(messages.Exit(run_id, self.member_id(), messages.ANY_ROUND))
         self._registry.transact(
-            "TrainingRuns", "enrol", run_id, entry.dataset_id, entry.consent_id, int(entry.absence), signed
+            "TrainingRuns", "enrol", run_id, seat.dataset_id, seat.consent_id, int(seat.absence), signed
         )
 
     def close_roster(self, run_id: ids.RunId) -> events.RosterFixed:
@@ -141,11 +145,12 @@ class Desk:
         """
         current = self.run(run_id)
         if current.state is run.RunState.ENROLLING:
-            if len(current.enrolled) < max(3, current.spec.min_participants):
+            needed = max(run.FEWEST_PARTICIPANTS, current.spec.min_participants)
+            if len(current.enrolled) < needed:
                 raise errors.InputError(
                     "too few sites have enrolled",
                     which=ids.format_id(run_id),
-                    expected=f"at least {max(3, current.spec.min_participants)}",
+                    expected=f"at least {needed}",
                     got=len(current.enrolled),
                     next_step="wait for more members to enrol; fewer than three can always be told apart",
                 )
@@ -216,7 +221,7 @@ class NodeSigner(Protocol):
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Entry:
+class Seat:
     """What a member brings to a run."""
 
     dataset_id: int
@@ -234,8 +239,8 @@ class Offer:
     terms: documents.RunTerms
     enrol_until: int
     """Block time in seconds after which anybody may close the roster."""
-    min_participants: int = 3
-    max_participants: int = 48
+    min_participants: int = run.FEWEST_PARTICIPANTS
+    max_participants: int = run.MOST_PARTICIPANTS
     max_attempts: int = 3
     phase_seconds: int = 60
     patience_seconds: int = 3600

@@ -299,7 +299,7 @@ def _open(
     for index, owner in enumerate(owners):
         given = consents[owner.member_id]
         absence = terms.absence.get(index, run.Absence.WAIT)
-        owner.desk.enrol(run_id, office.Entry(given.terms.dataset_id, given.consent_id, absence), owner.node.signing)
+        owner.desk.enrol(run_id, office.Seat(given.terms.dataset_id, given.consent_id, absence), owner.node.signing)
     desk.close_roster(run_id)
     for owner in owners:
         owner.node.journal.pin(run_id, owner.desk.pin(run_id))

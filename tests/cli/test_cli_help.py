@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
     Call = Callable[..., Said]
 
-HEAVY = ("numpy", "eth_abi", "urllib3", "nacl", "rich", "uvicorn", "sklearn", "coincurve", "sqlite3")
+HEAVY = (
+    "numpy", "cryptography", "pyrevm", "eth", "eth_abi", "eth_keys", "pydantic", "blake3", "safetensors",
+    "urllib3", "nacl", "rich", "uvicorn", "sklearn", "coincurve", "sqlite3",
+)  # fmt: skip
 
 
 def _paths(command: click.Command, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:

@@ -1,10 +1,16 @@
 """Members, datasets, consents, problems and plans on a real ledger and store; bad input changes nothing."""
 
+import json
+import os
 import pathlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pytest
+
+from aicommons import app
+from aicommons.cli import homes
+from aicommons.ledger import wallet
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Place, Said
@@ -62,6 +68,42 @@ def test_refused(founded: "Place", offered: dict[str, str], row: str) -> None:
     assert offered
 
 
+def test_a_node_gets_a_new_key(founded: "Place") -> None:
+    """The ledger and the home change together, the old keystore stays, and a rotation that was cut off is ended."""
+    keys = founded.root / "solver" / "keys"
+    before = founded.done("solver", "key", "show")
+    first = founded.done("solver", "key", "rotate")
+    assert (first["old"], before["wallet"]) == (before["node"], founded.done("solver", "key", "show")["wallet"])
+    assert json.loads(pathlib.Path(first["kept"]).read_text())["address"] == first["old"].removeprefix("0x")
+    wallet.create(keys / "node-next.json", os.environ[app.PASSPHRASE_VARIABLE])
+    waiting = json.loads((keys / "node-next.json").read_text())["address"]
+    second = founded.done("solver", "key", "rotate")
+    assert (second["old"], second["new"]) == (first["new"], "0x" + waiting)
+    assert founded.done("solver", "key", "show")["node"] == second["new"]
+    listed = founded.done("operator", "member", "list")["members"]
+    assert [each["node_key"] for each in listed if each["member"] == 1] == [second["new"]]
+    assert not (keys / "node-next.json").exists()
+    ready = founded.running.call(founded.root / "solver", "node", "start", "--once")
+    assert ready["node_key"] == second["new"]
+    with homes.alone(app.Home(founded.root / "solver")):
+        said = founded.call("solver", "key", "rotate")
+    assert (said.code, "a node runs with this home" in said.err) == (1, True)
+
+
+def test_no_key_is_changed_during_a_run(founded: "Place", offered: dict[str, str]) -> None:
+    """A seat knows the node by the key that it was taken with: until the run is over, nothing is changed."""
+    run_id = founded.open_run(offered)
+    given = founded.done("north", "consent", "give", offered["north"], "--purpose", "DUO:0000007")["consent"]
+    founded.done("north", "run", "enrol", run_id, "--dataset", offered["north"], "--consent", given)
+    before = founded.done("north", "key", "show")
+    said = founded.call("north", "key", "rotate")
+    assert said.code == 1
+    assert run_id[:14] in said.err
+    assert founded.done("north", "key", "show") == before
+    assert not (founded.root / "north" / "keys" / "node-next.json").exists()
+    founded.done("solver", "run", "cancel", run_id)
+
+
 BAD_TABLES: dict[str, tuple[str, str]] = {
     "no such file": ("", "cannot be read"),
     "an empty file": ("\n", "empty"),
@@ -111,7 +153,9 @@ def test_card_says_what_a_plan_needs_and_no_more(founded: "Place", offered: dict
     assert "north.csv" not in str(other)
 
 
-def test_schema_is_drafted_from_a_table(founded: "Place", make_table: "MakeTable", tmp_path: pathlib.Path) -> None:
+def test_schema_is_drafted_from_a_table(
+    founded: "Place", offered: dict[str, str], make_table: "MakeTable", tmp_path: pathlib.Path
+) -> None:
     """``--target`` drafts the schema; a dropped column is not in it."""
     file = tmp_path / "drafted.csv"
     file.write_text(make_table(47, 5))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from aicommons import app
-from aicommons.cli import confirming, node, own, processes
+from aicommons.cli import confirming, node, processes
 from aicommons.domain import errors, ids
 from aicommons.node import journal
 
@@ -222,7 +222,7 @@ def test_a_roster_too_near_to_an_earlier_one(founded: "Place", trained: str, off
     """After a run of three sites, one with a fourth beside them on the same problem needs the operator's word."""
     place = founded.root / "north"
     run_id = ids.RunId(bytes.fromhex(trained.removeprefix("0x")))
-    with contextlib.closing(journal.Journal(own.journal_file(app.Home(place)))) as kept:
+    with contextlib.closing(journal.Journal(app.Home(place).journal_file)) as kept:
         pin, released = kept.pinned(run_id), kept.released(bytes.fromhex(offered["problem"].removeprefix("0x")))
         assert pin is not None
         assert [(each.run_id, each.members) for each in released] == [(run_id, (2, 3, 4))]

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aicommons.data import columns, infer, reading
-from aicommons.domain import errors
+from aicommons.data import infer, reading
+from aicommons.domain import errors, schema
 
 
 def written(folder: pathlib.Path, rows: list[str], name: str = "table.csv") -> pathlib.Path:
@@ -32,21 +32,21 @@ def test_types_ranges_and_levels(tmp_path: pathlib.Path) -> None:
     """Numbers get ranges rounded outward, texts their sorted levels, a text target its classes."""
     sex = ["f", "m", "f", "m"] * 10
     drafted = infer.infer_columns([written(tmp_path, table(CLASSES, age=FORTY, sex=sex))], "y")
-    age, sexes, target = drafted.columns
-    assert (age.kind, age.lo, age.hi) == (columns.Kind.NUMERIC, 20.0, 83.0)
-    assert (sexes.kind, sexes.levels) == (columns.Kind.CATEGORY, ("f", "m"))
-    assert (target.role, target.levels) == (columns.Role.TARGET, ("ill", "well"))
-    assert (drafted.task, drafted.rows) == (infer.Task.CLASSIFICATION, 40)
+    age, sexes = drafted.schema.features
+    assert (age.kind, age.lo, age.hi) == (schema.Kind.NUMERIC, 20.0, 83.0)
+    assert (sexes.kind, sexes.levels) == (schema.Kind.CATEGORY, ("f", "m"))
+    assert drafted.schema.target.classes == ("ill", "well")
+    assert (drafted.schema.target.task, drafted.rows) == (schema.Task.BINOMIAL, 40)
     assert "y is read as 2 classes (classification)." in drafted.notices
 
 
 TARGETS = {
-    "two texts": (CLASSES, infer.Task.CLASSIFICATION, ("ill", "well")),
-    "0 and 1": (["0", "1"] * 20, infer.Task.CLASSIFICATION, ("0", "1")),
-    "0.0 and 1": (["0.0", "1"] * 20, infer.Task.CLASSIFICATION, ("0", "1")),
-    "numbered classes in order": (["10", "9", "2", "1"] * 10, infer.Task.CLASSIFICATION, ("1", "2", "9", "10")),
-    "decimals": (["0.5", "1.5"] * 20, infer.Task.REGRESSION, ()),
-    "many whole numbers": ([str(row) for row in range(40)], infer.Task.REGRESSION, ()),
+    "two texts": (CLASSES, schema.Task.BINOMIAL, ("ill", "well")),
+    "0 and 1": (["0", "1"] * 20, schema.Task.BINOMIAL, ("0", "1")),
+    "0.0 and 1": (["0.0", "1"] * 20, schema.Task.BINOMIAL, ("0", "1")),
+    "numbered classes in order": (["10", "9", "2", "1"] * 10, schema.Task.MULTINOMIAL, ("1", "2", "9", "10")),
+    "decimals": (["0.5", "1.5"] * 20, schema.Task.GAUSSIAN, None),
+    "many whole numbers": ([str(row) for row in range(40)], schema.Task.GAUSSIAN, None),
 }
 
 
@@ -55,13 +55,14 @@ def test_classification_or_regression(name: str, tmp_path: pathlib.Path) -> None
     """Texts and few whole numbers are classes, in order of value; other numbers are regression."""
     values, task, levels = TARGETS[name]
     drafted = infer.infer_columns([written(tmp_path, table(values, age=FORTY))], "y")
-    assert (drafted.task, drafted.columns[-1].levels) == (task, levels)
+    assert (drafted.schema.target.task, drafted.schema.target.classes) == (task, levels)
 
 
 LEFT_OUT = {
     "row numbers": ([str(row) for row in range(40)], "numbers the rows"),
     "free text": ([f"note {row}" for row in range(40)], "different values"),
     "one value": (["7"] * 40, "one value only"),
+    "one value in two spellings": (["7.5", "7.50"] * 20, "one value only"),
     "nothing": (["?"] * 40, "no values"),
     "mostly gaps": (["1", "2", *[""] * 38], "most of its values are missing"),
 }
@@ -73,13 +74,14 @@ def test_useless_columns_are_left_out_and_told(name: str, tmp_path: pathlib.Path
     values, reason = LEFT_OUT[name]
     path = written(tmp_path, table(CLASSES, age=FORTY, other=values, site=FORTY))
     drafted = infer.infer_columns([path], "y", drop=["site"])
-    assert [spec.name for spec in drafted.columns] == ["age", "y"]
+    assert [feature.name for feature in drafted.schema.features] == ["age"]
     assert any("other is left out" in notice and reason in notice for notice in drafted.notices)
 
 
 BAD = {
     "missing target": ([*table(CLASSES, age=FORTY)[:1], "1,x"], "z", "column is missing"),
     "one class only": (table(["ill"] * 40, age=FORTY), "y", "one class only"),
+    "one number in two spellings": (table(["0.5", "0.50"] * 20, age=FORTY), "y", "one class only"),
     "empty target": (table(["?"] * 40, age=FORTY), "y", "target column is empty"),
     "target of names": (table([f"name {row}" for row in range(40)], age=FORTY), "y", "too many different"),
     "header only": (["age,y"], "y", "header only"),
@@ -106,8 +108,8 @@ def test_several_files_are_one_table(tmp_path: pathlib.Path) -> None:
     first = written(tmp_path, table(["a", "b"] * 20, age=["20", "30"] * 20), "one.csv")
     second = written(tmp_path, ["y,age", *["c,90", "a,91"] * 20], "two.csv")
     drafted = infer.infer_columns([first, second], "y")
-    assert (drafted.columns[0].lo, drafted.columns[0].hi) == (20.0, 91.0)
-    assert drafted.columns[1].levels == ("a", "b", "c")
+    assert (drafted.schema.features[0].lo, drafted.schema.features[0].hi) == (20.0, 91.0)
+    assert drafted.schema.target.classes == ("a", "b", "c")
     with pytest.raises(errors.TableError, match=r"three.csv, column age"):
         infer.infer_columns([first, written(tmp_path, ["y,size", "a,1"], "three.csv")], "y")
 
@@ -115,7 +117,7 @@ def test_several_files_are_one_table(tmp_path: pathlib.Path) -> None:
 def test_a_drafted_table_is_read_whole(tmp_path: pathlib.Path) -> None:
     """What was drafted from a file accepts every row of that file."""
     path = written(tmp_path, table(CLASSES, age=FORTY, sex=["f", "m"] * 20))
-    assert reading.read_table(path, infer.infer_columns([path], "y").columns).rows == 40
+    assert reading.read_table(path, infer.infer_columns([path], "y").schema).rows == 40
 
 
 @given(value=st.floats(allow_nan=False, allow_infinity=False))

@@ -2,7 +2,6 @@
 
 import csv
 import io
-import math
 import pathlib
 
 import numpy as np
@@ -10,14 +9,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from aicommons.data import columns, reading, sources
-from aicommons.domain import errors
+from aicommons.data import reading, sources
+from aicommons.domain import errors, schema
 
-Kind, Role, Spec = columns.Kind, columns.Role, columns.ColumnSpec
-AGE = Spec("age", Kind.NUMERIC, lo=0.0, hi=120.0)
-PAIN = Spec("pain", Kind.CATEGORY, levels=("1", "2", "none"))
-SICK = Spec("sick", Kind.CATEGORY, levels=("no", "yes"), role=Role.TARGET)
-SPECS = (AGE, PAIN, SICK)
+AGE = schema.numeric("age", 0.0, 120.0)
+PAIN = schema.category("pain", ("1", "2", "none"))
+SICK = schema.Target(schema.Task.BINOMIAL, "sick", classes=("no", "yes"))
+PLAN = schema.Schema((AGE, PAIN), SICK)
 GOOD = "age,pain,sick\n63,1,yes\n41.5,2,no\n70,none,yes\n"
 
 
@@ -30,8 +28,8 @@ def written(folder: pathlib.Path, content: str | bytes, name: str = "table.csv")
 
 def test_a_good_table(tmp_path: pathlib.Path) -> None:
     """Numbers stay, categories become one column per level, the target its class index."""
-    table = reading.read_table(written(tmp_path, GOOD), SPECS)
-    assert table.names == ("age", "pain=1", "pain=2", "pain=none")
+    table = reading.read_table(written(tmp_path, GOOD), PLAN)
+    assert [column.name for column in PLAN.columns] == ["age", "pain=1", "pain=2", "pain=none"]
     assert table.features.tolist() == [[63, 1, 0, 0], [41.5, 0, 1, 0], [70, 0, 0, 1]]
     assert table.target.tolist() == [1, 0, 1]
     assert (table.groups, table.dropped, table.notices, table.rows) == (None, 0, (), 3)
@@ -64,7 +62,7 @@ SPELLINGS = {
 @pytest.mark.parametrize("name", SPELLINGS)
 def test_one_table_in_many_spellings(name: str, tmp_path: pathlib.Path) -> None:
     """Encodings, separators, line ends and decimal marks make no difference."""
-    table = reading.read_table(written(tmp_path, SPELLINGS[name]), SPECS)
+    table = reading.read_table(written(tmp_path, SPELLINGS[name]), PLAN)
     assert table.features.tolist() == [[63, 1, 0, 0], [41.5, 0, 1, 0], [70, 0, 0, 1]]
     assert table.target.tolist() == [1, 0, 1]
 
@@ -73,8 +71,8 @@ def test_one_table_in_many_spellings(name: str, tmp_path: pathlib.Path) -> None:
 def test_other_encodings_are_read_with_a_notice(encoding: str, byte: bytes, tmp_path: pathlib.Path) -> None:
     """A file that is not UTF-8 is read as Windows text, or Latin-1 where that fails, and its owner is told."""
     content = b"\xe2ge;note;sick\n63;" + byte + b";yes\n41;x;no\n"
-    specs = (Spec("âge", Kind.NUMERIC, lo=0, hi=120), SICK)
-    table = reading.read_table(written(tmp_path, content), specs)
+    plan = schema.Schema((schema.numeric("âge", 0, 120),), SICK)
+    table = reading.read_table(written(tmp_path, content), plan)
     assert table.features[:, 0].tolist() == [63, 41]
     assert any(encoding in notice for notice in table.notices)
 
@@ -121,7 +119,7 @@ def test_bad_tables_are_refused(name: str, tmp_path: pathlib.Path) -> None:
     """Each bad table is refused with what is wrong and where, and without showing a value."""
     content, message, place = BAD_TABLES[name]
     with pytest.raises(errors.TableError) as caught:
-        reading.read_table(written(tmp_path, content), SPECS)
+        reading.read_table(written(tmp_path, content), PLAN)
     assert message in caught.value.message
     assert place in str(caught.value.which)
     assert "table.csv" in str(caught.value.which)
@@ -133,13 +131,13 @@ def test_a_file_that_is_not_there(tmp_path: pathlib.Path) -> None:
     """A missing file and a folder are refused as such."""
     for path in (tmp_path / "nowhere.csv", tmp_path):
         with pytest.raises(errors.TableError, match="cannot be read"):
-            reading.read_table(path, SPECS)
+            reading.read_table(path, PLAN)
 
 
 def test_a_table_without_a_header_is_told_so(tmp_path: pathlib.Path) -> None:
     """When the first line holds numbers only, the next step says to add a header."""
     with pytest.raises(errors.TableError) as caught:
-        reading.read_table(written(tmp_path, "63,1,5\n64,1,5\n"), SPECS)
+        reading.read_table(written(tmp_path, "63,1,5\n64,1,5\n"), PLAN)
     assert "looks like data" in str(caught.value.next_step)
 
 
@@ -147,14 +145,14 @@ def test_the_line_is_that_of_the_file_also_after_quoted_line_ends(tmp_path: path
     """Line numbers count lines of the file, not records."""
     content = 'age,note,pain,sick\n63,"two\nlines",1,yes\n63,x,1,yes\n999,y,1,no\n'
     with pytest.raises(errors.TableError, match="line 5"):
-        reading.read_table(written(tmp_path, content), SPECS)
+        reading.read_table(written(tmp_path, content), PLAN)
 
 
 @pytest.mark.parametrize("gap", ["", " ", "?", "NA", "n/a", "NaN", "nan", "NULL", "."])
 def test_rows_with_gaps_are_dropped_and_counted(gap: str, tmp_path: pathlib.Path) -> None:
     """A missing value in any used column drops its row; the number of dropped rows is told."""
     content = f"age,pain,sick,other\n63,1,yes,{gap}\n{gap},1,yes,x\n64,{gap},no,x\n65,2,{gap},x\n66,none,no,x\n"
-    table = reading.read_table(written(tmp_path, content), SPECS)
+    table = reading.read_table(written(tmp_path, content), PLAN)
     assert table.features[:, 0].tolist() == [63, 66]
     assert table.dropped == 3
     assert "3 of 5 rows have a gap" in table.notices[0]
@@ -162,16 +160,15 @@ def test_rows_with_gaps_are_dropped_and_counted(gap: str, tmp_path: pathlib.Path
 
 def test_a_declared_level_is_no_gap(tmp_path: pathlib.Path) -> None:
     """A category that declares NA as a level has it as a value."""
-    specs = (AGE, Spec("pain", Kind.CATEGORY, levels=("NA", "1")), SICK)
-    table = reading.read_table(written(tmp_path, "age,pain,sick\n63,NA,yes\n64,1,no\n"), specs)
+    plan = schema.Schema((AGE, schema.category("pain", ("NA", "1"))), SICK)
+    table = reading.read_table(written(tmp_path, "age,pain,sick\n63,NA,yes\n64,1,no\n"), plan)
     assert (table.rows, table.features[0, 1]) == (2, 1)
 
 
 def test_groups_follow_their_rows(tmp_path: pathlib.Path) -> None:
     """The group column gives one text per kept row; a row without a group is dropped."""
     content = "age,pain,sick,person\n63,1,yes,a\n?,1,yes,b\n64,1,no,c\n65,1,no,\n66,2,no,a\n"
-    specs = (*SPECS, Spec("person", Kind.CATEGORY, role=Role.GROUP))
-    table = reading.read_table(written(tmp_path, content), specs)
+    table = reading.read_table(written(tmp_path, content), PLAN, group="person")
     assert table.groups == ("a", "c", "a")
     assert table.features[:, 0].tolist() == [63, 64, 66]
 
@@ -179,39 +176,32 @@ def test_groups_follow_their_rows(tmp_path: pathlib.Path) -> None:
 def test_the_minimum_cohort(tmp_path: pathlib.Path) -> None:
     """Fewer complete rows than the minimum are refused with the advice that the run goes on without this site."""
     path = written(tmp_path, GOOD + "?,1,yes\n")
-    assert reading.read_table(path, SPECS, checks=reading.Checks(min_rows=3)).rows == 3
+    assert reading.read_table(path, PLAN, checks=reading.Checks(min_rows=3)).rows == 3
     with pytest.raises(errors.TableError, match=r"expected at least 4 rows, got 3 rows") as caught:
-        reading.read_table(path, SPECS, checks=reading.Checks(min_rows=4))
+        reading.read_table(path, PLAN, checks=reading.Checks(min_rows=4))
     assert "goes on without it" in str(caught.value.next_step)
 
 
 def test_one_class_only(tmp_path: pathlib.Path) -> None:
     """A table with one class is told so, and refused where several classes are asked for."""
     path = written(tmp_path, "age,pain,sick\n63,1,yes\n64,2,yes\n")
-    assert "one class only" in reading.read_table(path, SPECS).notices[0]
+    assert "one class only" in reading.read_table(path, PLAN).notices[0]
     with pytest.raises(errors.TableError, match="one class only"):
-        reading.read_table(path, SPECS, checks=reading.Checks(several_classes=True))
+        reading.read_table(path, PLAN, checks=reading.Checks(several_classes=True))
 
 
-BAD_SPECS = {
-    "no target": (AGE, PAIN),
-    "two targets": (AGE, SICK, Spec("x", Kind.NUMERIC, lo=0, hi=1, role=Role.TARGET)),
-    "no feature": (SICK,),
-    "two groups": (*SPECS, Spec("a", Kind.CATEGORY, role=Role.GROUP), Spec("b", Kind.CATEGORY, role=Role.GROUP)),
-    "a name twice": (AGE, AGE, SICK),
-    "no bounds": (Spec("age", Kind.NUMERIC), SICK),
-    "infinite bounds": (Spec("age", Kind.NUMERIC, lo=0, hi=math.inf), SICK),
-    "bounds turned round": (Spec("age", Kind.NUMERIC, lo=1, hi=0), SICK),
-    "no levels": (AGE, Spec("pain", Kind.CATEGORY), SICK),
-    "levels that coincide": (AGE, Spec("pain", Kind.CATEGORY, levels=("1", "1.0")), SICK),
-}
+def test_a_column_has_one_use(tmp_path: pathlib.Path) -> None:
+    """The group may be neither a feature nor the target."""
+    for group in ("age", "sick"):
+        with pytest.raises(errors.InputError, match="expected twice"):
+            reading.read_table(written(tmp_path, GOOD), PLAN, group=group)
 
 
-@pytest.mark.parametrize("name", BAD_SPECS)
-def test_bad_specs_are_refused(name: str, tmp_path: pathlib.Path) -> None:
-    """Specs that make no sense together are an input error before the file is opened."""
-    with pytest.raises(errors.InputError) as caught:
-        reading.read_table(tmp_path / "nowhere.csv", BAD_SPECS[name])
+def test_levels_that_coincide_are_refused(tmp_path: pathlib.Path) -> None:
+    """Two levels that are one value in a table are a fault of the plan, not of the table."""
+    plan = schema.Schema((AGE, schema.category("pain", ("1", "1.0"))), SICK)
+    with pytest.raises(errors.InputError, match="column pain") as caught:
+        reading.read_table(written(tmp_path, GOOD), plan)
     assert not isinstance(caught.value, errors.TableError)
 
 
@@ -237,8 +227,8 @@ def test_what_csv_writes_is_read_back(
     writer.writerow(["value", "level", "note", "sick"])
     writer.writerows([repr(number), level, note, "yes"] for number, level, note in rows)
     levels = ("a", "b,c", 'd"e', "f;g")
-    specs = (Spec("value", Kind.NUMERIC, lo=-1e15, hi=1e15), Spec("level", Kind.CATEGORY, levels=levels), SICK)
-    table = reading.read_table(written(tmp_path, text.getvalue().encode(encoding)), specs)
+    plan = schema.Schema((schema.numeric("value", -1e15, 1e15), schema.category("level", levels)), SICK)
+    table = reading.read_table(written(tmp_path, text.getvalue().encode(encoding)), plan)
     assert table.features[:, 0].tolist() == [number for number, _, _ in rows]
     assert [levels[int(place)] for place in table.features[:, 1:].argmax(axis=1)] == [level for _, level, _ in rows]
 
@@ -260,8 +250,8 @@ def test_many_rows_are_read_in_chunks(tmp_path: pathlib.Path) -> None:
     count = 3 * reading.CHUNK_ROWS + 5
     lines = [f"{row % 120},{1 + row % 2},{'yes' if row % 3 else 'no'}" for row in range(count)]
     path = written(tmp_path, "age,pain,sick\n" + "\n".join(lines))
-    table = reading.read_table(path, SPECS)
+    table = reading.read_table(path, PLAN)
     assert np.array_equal(table.features[:, 0], np.arange(count) % 120)
     lines[count - 2] = "200,1,yes"
     with pytest.raises(errors.TableError, match=f"line {count}"):
-        reading.read_table(written(tmp_path, "age,pain,sick\n" + "\n".join(lines)), SPECS)
+        reading.read_table(written(tmp_path, "age,pain,sick\n" + "\n".join(lines)), PLAN)

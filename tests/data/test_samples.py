@@ -5,8 +5,8 @@ import pathlib
 
 import pytest
 
-from aicommons.data import columns, infer, reading, samples
-from aicommons.domain import errors
+from aicommons.data import infer, reading, samples
+from aicommons.domain import errors, schema
 
 HEART = pathlib.Path(__file__).resolve().parents[3] / "shared" / "data" / "heart_disease"
 
@@ -15,7 +15,7 @@ HEART = pathlib.Path(__file__).resolve().parents[3] / "shared" / "data" / "heart
 def test_heart_follows_the_recipe(tmp_path: pathlib.Path) -> None:
     """The four files give 303, 261, 46 and 130 complete rows of 13 features and 51.8 % disease."""
     tables = {
-        site: reading.read_table(path, samples.heart_columns()) for site, path in samples.heart(HEART, tmp_path).items()
+        site: reading.read_table(path, samples.heart_schema()) for site, path in samples.heart(HEART, tmp_path).items()
     }
     assert {site: table.rows for site, table in tables.items()} == {
         "cleveland": 303,
@@ -59,15 +59,15 @@ def test_heart_without_its_files(tmp_path: pathlib.Path) -> None:
 def test_hospitals_are_skewed_and_complete(seed: int, tmp_path: pathlib.Path) -> None:
     """For every seed: 569 patients in five hospitals of different size, both outcomes in each, rates that differ."""
     paths = samples.hospitals(tmp_path, seed=seed)
-    specs = infer.infer_columns(list(paths.values()), "diagnosis").columns
-    tables = [reading.read_table(path, specs) for path in paths.values()]
+    drafted = infer.infer_columns(list(paths.values()), "diagnosis").schema
+    tables = [reading.read_table(path, drafted) for path in paths.values()]
     sizes = [table.rows for table in tables]
     assert sum(sizes) == 569
     assert sizes == sorted(sizes, reverse=True)
     assert all(samples.HOSPITAL_FLOOR <= table.target.sum() <= table.rows - samples.HOSPITAL_FLOOR for table in tables)
     rates = [table.target.mean() for table in tables]
     assert max(rates) - min(rates) > 0.15
-    assert specs[-1].levels == ("benign", "malignant")
+    assert drafted.target.classes == ("benign", "malignant")
 
 
 def test_hospitals_depend_on_the_seed_alone(tmp_path: pathlib.Path) -> None:
@@ -92,11 +92,9 @@ def test_by_site_splits_any_table(tmp_path: pathlib.Path) -> None:
     parts = samples.by_site(path, "Ort", tmp_path / "parts")
     assert list(parts) == ["A.B", "A/B", "Çelik"]
     assert len({part.name for part in parts.values()}) == 3
-    specs = (
-        columns.ColumnSpec("Größe", columns.Kind.NUMERIC, lo=0, hi=10),
-        columns.ColumnSpec("krank", columns.Kind.CATEGORY, levels=("ja", "nein"), role=columns.Role.TARGET),
-    )
-    assert reading.read_table(parts["A/B"], specs).features[:, 0].tolist() == [1.5, 5.5]
+    sick = schema.Target(schema.Task.BINOMIAL, "krank", classes=("ja", "nein"))
+    plan = schema.Schema((schema.numeric("Größe", 0, 10),), sick)
+    assert reading.read_table(parts["A/B"], plan).features[:, 0].tolist() == [1.5, 5.5]
 
 
 BAD_SITES = {

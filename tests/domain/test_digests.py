@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aicommons import office, testing
-from aicommons.domain import documents, encoding, errors, ids, run
-from aicommons.learning import recipe, schema
+from aicommons.domain import documents, encoding, errors, ids, run, schema
+from aicommons.learning import recipe
 from aicommons.learning.learners import glm
 from aicommons.learning.secagg import group
 

@@ -14,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from aicommons.learning import blocks, evaluation, recipe, schema, state
+from aicommons.domain import schema
+from aicommons.learning import blocks, evaluation, recipe, state
 
 SHARED_DATA = pathlib.Path(__file__).parents[3] / "shared" / "data"
 Array = npt.NDArray[np.float64]

@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from aicommons.learning import combine, describe, recipe, schema, state
+from aicommons.domain import schema
+from aicommons.learning import combine, describe, recipe, state
 from aicommons.learning.learners import glm, mlp
 
 Array = npt.NDArray[np.float64]

@@ -9,8 +9,8 @@ import numpy.typing as npt
 import pytest
 from hypothesis import strategies
 
-from aicommons.domain import errors
-from aicommons.learning import describe, recipe, schema, state
+from aicommons.domain import errors, schema
+from aicommons.learning import describe, recipe, records, state
 from aicommons.learning.learners import glm
 
 Array = npt.NDArray[np.float64]
@@ -25,8 +25,8 @@ def _plan(target: schema.Target, *bounds: tuple[float, float]) -> schema.Schema:
     return schema.Schema(tuple(schema.numeric(f"x{i}", lo, hi) for i, (lo, hi) in enumerate(bounds)), target)
 
 
-def _described(plan: recipe.Recipe, tables: list[schema.Table], summed: Summed, *, word_bits: int) -> Any:
-    empty = schema.Table(np.zeros((0, plan.width)), np.zeros(0))
+def _described(plan: recipe.Recipe, tables: list[records.Table], summed: Summed, *, word_bits: int) -> Any:
+    empty = records.Table(np.zeros((0, plan.width)), np.zeros(0))
     parts = [describe.contribution(plan, table, empty) for table in tables]
     return describe.combine(plan, summed(describe.description_blocks(plan), parts, word_bits))
 
@@ -50,7 +50,7 @@ def test_moments_are_the_pooled_ones(word_bits: int, sites: int, summed: Summed)
     for _ in range(sites):
         n = int(rng.integers(5, 60))
         columns = [rng.random(n), rng.normal(400_000, 1000, n), rng.uniform(1e5, 1e5 + 10, n)]
-        tables.append(schema.Table(np.stack(columns, axis=1), (rng.random(n) < 0.5).astype(np.float64)))
+        tables.append(records.Table(np.stack(columns, axis=1), (rng.random(n) < 0.5).astype(np.float64)))
     arrays = _described(plan, tables, summed, word_bits=word_bits)
     pooled = np.concatenate([table.features for table in tables])
     assert arrays["rows"][0] == len(pooled)
@@ -63,7 +63,7 @@ def test_moments_are_the_pooled_ones(word_bits: int, sites: int, summed: Summed)
 def test_constant_column_is_scaled_by_its_range(summed: Summed) -> None:
     """A column without variance becomes zeros instead of a division by zero."""
     plan = _plan(CLASSES, (0, 10))
-    tables = [schema.Table(np.full((4, 1), 3.3), np.array([0.0, 1.0, 0.0, 1.0]))] * 3
+    tables = [records.Table(np.full((4, 1), 3.3), np.array([0.0, 1.0, 0.0, 1.0]))] * 3
     arrays = _described(plan, tables, summed, word_bits=64)
     assert arrays["scale"].tolist() == [10.0]
     assert np.abs(describe.standardise(arrays, tables[0].features)).max() < 1e-9
@@ -81,7 +81,7 @@ def test_data_without_a_model_ends_the_run_with_a_named_reason(name: str, federa
     """Every node finishes with the same reason after round 0, and there is nothing to predict with."""
     target, values, reason = ENDS[name]
     plan = recipe.Recipe("glm", _plan(target, (0, 1)), glm.Glm(target.task))
-    table = schema.Table(np.zeros((len(values), 1)), np.array(values, dtype=np.float64))
+    table = records.Table(np.zeros((len(values), 1)), np.array(values, dtype=np.float64))
     outcome = federate(plan, [recipe.Rows(table, table)] * 3)
     assert (outcome.state.stage, outcome.state.reason) == (state.Stage.FINISHED, reason)
     assert outcome.metrics == (None,)
@@ -93,6 +93,6 @@ def test_too_many_rows_are_refused() -> None:
     """More rows than four limbs are guaranteed to carry."""
     plan = _plan(CLASSES, (0, 1))
     rows = describe.MOST_ROWS + 1
-    table = schema.Table(np.broadcast_to(np.zeros(1), (rows, 1)), np.broadcast_to(np.zeros(()), (rows,)))
+    table = records.Table(np.broadcast_to(np.zeros(1), (rows, 1)), np.broadcast_to(np.zeros(()), (rows,)))
     with pytest.raises(errors.ContributionRefused, match="too many rows"):
         describe.contribution(plan, table, table)

@@ -7,7 +7,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from aicommons.learning import blocks, describe, recipe, schema, state
+from aicommons.domain import schema
+from aicommons.learning import blocks, describe, recipe, records, state
 from aicommons.learning.learners import glm
 
 Array = npt.NDArray[np.float64]
@@ -26,7 +27,7 @@ def _plan(task: schema.Task, width: int = 3, **options: Any) -> recipe.Recipe:
     return recipe.Recipe("glm", schema.Schema(features, TARGETS[task]), glm.Glm(task, **options))
 
 
-def _table(task: schema.Task, rows: int, seed: int, width: int = 3) -> schema.Table:
+def _table(task: schema.Task, rows: int, seed: int, width: int = 3) -> records.Table:
     rng = np.random.default_rng(seed)
     features = rng.normal(size=(rows, width))
     signal = features.sum(axis=1) + rng.normal(size=rows)
@@ -35,11 +36,11 @@ def _table(task: schema.Task, rows: int, seed: int, width: int = 3) -> schema.Ta
         schema.Task.GAUSSIAN: signal,
         schema.Task.MULTINOMIAL: np.digitize(signal, [-1.0, 1.0]).astype(np.float64),
     }[task]
-    return schema.Table(features, target)
+    return records.Table(features, target)
 
 
-def _after_describe(plan: recipe.Recipe, tables: list[schema.Table], summed: Summed) -> state.State:
-    empty = schema.Table(np.zeros((0, plan.schema.width)), np.zeros(0))
+def _after_describe(plan: recipe.Recipe, tables: list[records.Table], summed: Summed) -> state.State:
+    empty = records.Table(np.zeros((0, plan.schema.width)), np.zeros(0))
     value = plan.initial()
     rng = np.random.default_rng(0)
     parts = [plan.contribute(value, recipe.Rows(table, empty), rng=rng)[0] for table in tables]
@@ -54,7 +55,7 @@ def test_partial_sums_add_up(task: schema.Task, summed: Summed) -> None:
     value = _after_describe(plan, [table], summed)
     value = glm._with(value, np.random.default_rng(2).normal(size=(plan.schema.outputs, 4)))
     cuts = [slice(0, 11), slice(11, 12), slice(12, 60)]
-    parts = [plan.learner.partial(value, schema.Table(table.features[cut], table.target[cut])) for cut in cuts]
+    parts = [plan.learner.partial(value, records.Table(table.features[cut], table.target[cut])) for cut in cuts]
     whole = plan.learner.partial(value, table)
     for name, vector in whole.items():
         assert np.allclose(np.sum([part[name] for part in parts], axis=0), vector, rtol=1e-10, atol=1e-10)
@@ -88,7 +89,7 @@ def test_caps_hold_for_one_site_with_all_rows(task: schema.Task, scale: float, s
     plan = _plan(task)
     rng = np.random.default_rng(5)
     features = np.clip(rng.standard_t(1.5, size=(200, 3)), -50, 50)
-    table = schema.Table(features, _table(task, 200, 6).target)
+    table = records.Table(features, _table(task, 200, 6).target)
     value = _after_describe(plan, [table], summed)
     value = glm._with(value, scale * rng.normal(size=(plan.schema.outputs, 4)))
     part = plan.learner.partial(value, plan._standardised(value, table))
@@ -111,7 +112,7 @@ def test_a_step_that_raises_the_loss_is_halved(summed: Summed) -> None:
     assert np.allclose(far.arrays["coefficients"], near.arrays["coefficients"], rtol=1e-6)
 
 
-def _fitted(plan: recipe.Recipe, value: state.State, table: schema.Table) -> tuple[state.State, int]:
+def _fitted(plan: recipe.Recipe, value: state.State, table: records.Table) -> tuple[state.State, int]:
     halvings = 0
     while value.stage is state.Stage.FIT:
         value = plan.learner.combine(value, plan.learner.partial(value, plan._standardised(value, table)))
@@ -138,7 +139,7 @@ def test_redundant_columns_without_ridge_end_with_a_named_reason(federate: Feder
     rng = np.random.default_rng(9)
     column = rng.normal(size=(90, 1))
     target = (column[:, 0] + rng.normal(size=90) > 0).astype(np.float64)
-    tables = [schema.Table(np.repeat(column[i::3], 3, axis=1), target[i::3].copy()) for i in range(3)]
+    tables = [records.Table(np.repeat(column[i::3], 3, axis=1), target[i::3].copy()) for i in range(3)]
     outcome = federate(_plan(schema.Task.BINOMIAL, ridge=0.0), [recipe.Rows(table, table) for table in tables])
     assert outcome.state.reason is state.Reason.NOT_POSITIVE_DEFINITE
     assert outcome.metrics[-1].rows == 90
@@ -147,8 +148,8 @@ def test_redundant_columns_without_ridge_end_with_a_named_reason(federate: Feder
 def test_separable_classes_converge_with_ridge(federate: Federate) -> None:
     """Perfect separation has no finite maximum-likelihood estimate, but a ridge estimate."""
     features = np.linspace(-1, 1, 60)[:, None]
-    table = schema.Table(features, (features[:, 0] > 0).astype(np.float64))
-    parts = [schema.Table(table.features[i::3].copy(), table.target[i::3].copy()) for i in range(3)]
+    table = records.Table(features, (features[:, 0] > 0).astype(np.float64))
+    parts = [records.Table(table.features[i::3].copy(), table.target[i::3].copy()) for i in range(3)]
     outcome = federate(_plan(schema.Task.BINOMIAL, width=1), [recipe.Rows(part, part) for part in parts])
     assert outcome.state.reason is state.Reason.CONVERGED
     assert outcome.metrics[-1].accuracy == 1.0
@@ -168,7 +169,7 @@ def test_steps_end_where_the_plan_says(federate: Federate) -> None:
 def test_a_site_without_rows_changes_nothing(federate: Federate) -> None:
     """An empty table is a contribution of zeros."""
     tables = [_table(schema.Task.MULTINOMIAL, 40, seed) for seed in range(3)]
-    empty = schema.Table(np.zeros((0, 3)), np.zeros(0))
+    empty = records.Table(np.zeros((0, 3)), np.zeros(0))
     plan = _plan(schema.Task.MULTINOMIAL)
     rows = [recipe.Rows(table, table) for table in tables]
     with_empty = federate(plan, [*rows, recipe.Rows(empty, empty)]).state

@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from aicommons.learning import evaluation, recipe, schema, splitting, state
+from aicommons.domain import schema
+from aicommons.learning import evaluation, recipe, records, splitting, state
 from aicommons.learning.learners import glm, mlp
 
 Array = npt.NDArray[np.float64]
@@ -47,7 +48,7 @@ def _rows(sites: Sites, seed: int) -> list[recipe.Rows]:
             held_out = splitting.by_groups(sites.groups[index], seed=seed)
         else:
             held_out = splitting.by_rows(target, len(target), seed=seed)
-        parts = [schema.Table(features[mask], target[mask]) for mask in (~held_out, held_out)]
+        parts = [records.Table(features[mask], target[mask]) for mask in (~held_out, held_out)]
         rows.append(recipe.Rows(*parts))
     return rows
 
@@ -149,7 +150,7 @@ def test_gaussian_glm_equals_pooled_ridge(seed: int, federate: Federate, columns
     parts = []
     for part, truth in zip(features, target, strict=True):
         held_out = splitting.by_rows(None, len(truth), seed=seed)
-        parts.append(recipe.Rows(*(schema.Table(part[mask], truth[mask]) for mask in (~held_out, held_out))))
+        parts.append(recipe.Rows(*(records.Table(part[mask], truth[mask]) for mask in (~held_out, held_out))))
     plan = recipe.Recipe(
         "glm",
         schema.Schema(columns_of(features), TARGETS[schema.Task.GAUSSIAN]),

@@ -7,8 +7,8 @@ import types
 import numpy as np
 import pytest
 
-from aicommons.domain import errors
-from aicommons.learning import recipe, schema, state
+from aicommons.domain import errors, schema
+from aicommons.learning import recipe, records, state
 from aicommons.learning.learners import mlp
 
 PEERS_WORK = pathlib.Path(__file__).parents[3] / "shared" / "peers" / "work.py"
@@ -52,7 +52,7 @@ def test_local_training_is_the_peers(work: types.ModuleType) -> None:
     before = [part for layer in learner._layers(start) for part in layer]
     after = work.train(before, features, target, seed=0)
     expected = (work.flatten(after) - work.flatten(before)) * (91 / 455)
-    table = schema.Table(features, target)
+    table = records.Table(features, target)
     part, local_state = learner.train(start, None, table, np.random.default_rng(0))
     assert np.abs(part["delta"] - expected).max() < 1e-12
     assert local_state is None
@@ -71,7 +71,7 @@ def test_combining_is_the_mean_weighted_by_rows(task: schema.Task) -> None:
     rng = np.random.default_rng(1)
     sizes = [10, 25, 65]
     start = _with_rows(learner.initial(_schema(5, target), 7), sum(sizes))
-    tables = [schema.Table(rng.normal(size=(n, 5)), rng.integers(0, 2, n).astype(np.float64)) for n in sizes]
+    tables = [records.Table(rng.normal(size=(n, 5)), rng.integers(0, 2, n).astype(np.float64)) for n in sizes]
     deltas = [learner.train(start, None, table, np.random.default_rng(2))[0]["delta"] for table in tables]
     after = learner.combine(start, {"delta": np.sum(deltas, axis=0)})
     models = [delta / (n / sum(sizes)) for delta, n in zip(deltas, sizes, strict=True)]
@@ -124,14 +124,14 @@ def test_diverged_training_is_refused() -> None:
         "mlp", _schema(3), mlp.Mlp(schema.Task.BINOMIAL, hidden=(4,), learning_rate=1e3, local_epochs=900)
     )
     rng = np.random.default_rng(5)
-    table = schema.Table(rng.normal(size=(40, 3)) * 10, rng.integers(0, 2, 40).astype(np.float64))
+    table = records.Table(rng.normal(size=(40, 3)) * 10, rng.integers(0, 2, 40).astype(np.float64))
     value = plan.initial()
     part, _ = plan.contribute(value, recipe.Rows(table, table), rng=rng)
     value = plan.combine(value, part)
     huge = {name: array * 1e200 if "weights" in name else array for name, array in value.arrays.items()}
     value = state.State(value.stage, value.step, huge)
     with pytest.raises(errors.ContributionRefused, match="not finite"), np.errstate(all="ignore"):
-        plan.contribute(value, recipe.Rows(table, schema.Table(np.zeros((0, 3)), np.zeros(0))), rng=rng)
+        plan.contribute(value, recipe.Rows(table, records.Table(np.zeros((0, 3)), np.zeros(0))), rng=rng)
 
 
 def test_no_hidden_layer_is_logistic_regression_by_gradient_descent() -> None:

@@ -10,8 +10,8 @@ import pytest
 import safetensors.numpy
 from hypothesis import strategies
 
-from aicommons.domain import errors
-from aicommons.learning import model, recipe, schema, state
+from aicommons.domain import errors, schema
+from aicommons.learning import model, recipe, records, state
 from aicommons.learning.learners import glm, mlp
 
 Change = Callable[[dict[str, Any]], None]
@@ -33,7 +33,7 @@ def _fitted(federate: Federate, task: schema.Task, learner: recipe.AnyLearner, n
         x = rng.normal(size=(30, 3))
         signal = x.sum(axis=1) + rng.normal(size=30)
         target = signal if task is schema.Task.GAUSSIAN else np.digitize(signal, [0.0] if task is schema.Task.BINOMIAL else [-1.0, 1.0]).astype(np.float64)  # fmt: skip
-        table = schema.Table(x, target)
+        table = records.Table(x, target)
         rows.append(recipe.Rows(table, table))
     return model.Model(plan, federate(plan, rows).state)
 

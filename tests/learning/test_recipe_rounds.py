@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from aicommons.domain import errors
-from aicommons.learning import combine, evaluation, learner, recipe, schema, state
+from aicommons.domain import errors, schema
+from aicommons.learning import combine, evaluation, learner, recipe, records, state
 
 Federate = Callable[..., Any]
 
@@ -41,45 +41,45 @@ def _changed(path: list[Any], value: Any, base: dict[str, Any] | None = None) ->
 
 
 BAD_PLANS = {
-    "not an object": ([], "plan"),
-    "unknown recipe": (_changed(["recipe"], "forest"), "field recipe"),
-    "no recipe": (_changed(["recipe"], ...), "field recipe"),
-    "unknown option": (_changed(["rigde"], 2.0), "field rigde"),
-    "option of the other recipe": (_changed(["hidden"], [3]), "field hidden"),
-    "ridge as text": (_changed(["ridge"], "1"), "field ridge"),
-    "ridge is true": (_changed(["ridge"], True), "field ridge"),
-    "ridge negative": (_changed(["ridge"], -1.0), "field ridge"),
-    "ridge infinite": (_changed(["ridge"], float("inf")), "field ridge"),
-    "bound that JSON readers round": (_changed(["schema", "features", 0, "hi"], 2**60 + 1), "feature 0: field hi"),
-    "bound that no float64 holds": (_changed(["schema", "features", 0, "hi"], 10**400), "feature 0: field hi"),
-    "steps zero": (_changed(["max_steps"], 0), "field max_steps"),
-    "steps not whole": (_changed(["max_steps"], 2.5), "field max_steps"),
-    "seed negative": (_changed(["seed"], -1), "field seed"),
-    "no schema": (_changed(["schema"], ...), "field schema"),
+    "not an object": ([], "recipe"),
+    "unknown recipe": (_changed(["recipe"], "forest"), "recipe.recipe"),
+    "no recipe": (_changed(["recipe"], ...), "recipe.recipe"),
+    "unknown option": (_changed(["rigde"], 2.0), "recipe.rigde"),
+    "option of the other recipe": (_changed(["hidden"], [3]), "recipe.hidden"),
+    "ridge as text": (_changed(["ridge"], "1"), "recipe.ridge"),
+    "ridge is true": (_changed(["ridge"], True), "recipe.ridge"),
+    "ridge negative": (_changed(["ridge"], -1.0), "recipe.ridge"),
+    "ridge infinite": (_changed(["ridge"], float("inf")), "recipe.ridge"),
+    "bound that JSON readers round": (_changed(["schema", "features", 0, "hi"], 2**60 + 1), "schema.features[0].hi"),
+    "bound that no float64 holds": (_changed(["schema", "features", 0, "hi"], 10**400), "schema.features[0].hi"),
+    "steps zero": (_changed(["max_steps"], 0), "recipe.max_steps"),
+    "steps not whole": (_changed(["max_steps"], 2.5), "recipe.max_steps"),
+    "seed negative": (_changed(["seed"], -1), "recipe.seed"),
+    "no schema": (_changed(["schema"], ...), "recipe.schema"),
     "no features": (_changed(["schema", "features"], []), "schema"),
-    "features not a list": (_changed(["schema", "features"], {}), "field features"),
-    "unknown kind": (_changed(["schema", "features", 0, "kind"], "text"), "feature 0: field kind"),
+    "features not a list": (_changed(["schema", "features"], {}), "schema.features"),
+    "unknown kind": (_changed(["schema", "features", 0, "kind"], "text"), "schema.features[0].kind"),
     "range upside down": (_changed(["schema", "features", 0, "hi"], -1), "feature age"),
     "range empty": (_changed(["schema", "features", 0, "hi"], 0), "feature age"),
     "range too wide": (_changed(["schema", "features", 0], {"name": "a", "kind": "numeric", "lo": -1.7e308, "hi": 1.7e308}), "feature a"),
-    "range missing": (_changed(["schema", "features", 0, "lo"], ...), "feature 0: field lo"),
-    "levels on a number": (_changed(["schema", "features", 0, "levels"], ["a"]), "feature 0: field levels"),
+    "range missing": (_changed(["schema", "features", 0, "lo"], ...), "schema.features[0].lo"),
+    "levels on a number": (_changed(["schema", "features", 0, "levels"], ["a"]), "schema.features[0].levels"),
     "level twice": (_changed(["schema", "features", 1, "levels"], ["p", "p"]), "feature kind"),
-    "level not text": (_changed(["schema", "features", 1, "levels"], ["p", 3]), "feature 1: field levels"),
+    "level not text": (_changed(["schema", "features", 1, "levels"], ["p", 3]), "schema.features[1].levels"),
     "level empty": (_changed(["schema", "features", 1, "levels"], [""]), "feature kind"),
     "name twice": (_changed(["schema", "features", 1, "name"], "age"), "feature age"),
     "name of the target": (_changed(["schema", "features", 1, "name"], "y"), "feature y"),
     "name with spaces": (_changed(["schema", "features", 1, "name"], " kind"), "feature name"),
-    "name that UTF-8 cannot carry": (_changed(["schema", "features", 1, "name"], "\ud800"), "feature 1: field name"),
-    "unknown task": (_changed(["schema", "target", "task"], "poisson"), "field task"),
+    "name that UTF-8 cannot carry": (_changed(["schema", "features", 1, "name"], "\ud800"), "schema.features[1].name"),
+    "unknown task": (_changed(["schema", "target", "task"], "poisson"), "schema.target.task"),
     "three binomial classes": (_changed(["schema", "target", "classes"], ["a", "b", "c"]), "target y"),
     "one class": (_changed(["schema", "target", "classes"], ["a"]), "target y"),
-    "classes on a number": (_changed(["schema", "target", "task"], "gaussian"), "target: field lo"),
-    "hidden not whole": (_changed(["hidden"], [2.5], MLP), "field hidden"),
-    "hidden not a list": (_changed(["hidden"], 3, MLP), "field hidden"),
+    "classes on a number": (_changed(["schema", "target", "task"], "gaussian"), "schema.target.lo"),
+    "hidden not whole": (_changed(["hidden"], [2.5], MLP), "recipe.hidden"),
+    "hidden not a list": (_changed(["hidden"], 3, MLP), "recipe.hidden"),
     "hidden too large": (_changed(["hidden"], [65_536, 65_536], MLP), "recipe mlp"),
-    "clip not a power of two": (_changed(["clip"], 3.0, MLP), "field clip"),
-    "batch zero": (_changed(["batch"], 0, MLP), "field batch"),
+    "clip not a power of two": (_changed(["clip"], 3.0, MLP), "recipe.clip"),
+    "batch zero": (_changed(["batch"], 0, MLP), "recipe.batch"),
 }  # fmt: skip
 
 
@@ -126,7 +126,7 @@ def _rows(seed: int, *, train: int = 30, held_out: int = 20) -> recipe.Rows:
         age = rng.uniform(0, 120, count)
         kinds = np.eye(3)[rng.integers(0, 3, count)]
         target = (age + 30 * kinds[:, 0] + rng.normal(0, 20, count) > 70).astype(np.float64)
-        tables.append(schema.Table(np.hstack([age[:, None], kinds]), target))
+        tables.append(records.Table(np.hstack([age[:, None], kinds]), target))
     return recipe.Rows(*tables)
 
 
@@ -197,7 +197,7 @@ def test_rows_that_do_not_fit_the_schema_are_refused(name: str, part: str) -> No
     features, target, which = BAD_ROWS[name]
     plan = recipe.from_plan(PLAN)
     good = _rows(0)
-    bad = schema.Table(features, np.array(target))
+    bad = records.Table(features, np.array(target))
     rows = recipe.Rows(bad, good.held_out) if part == "train" else recipe.Rows(good.train, bad)
     with pytest.raises(errors.ContributionRefused) as caught:
         plan.contribute(plan.initial(), rows, rng=np.random.default_rng(0))

@@ -7,8 +7,8 @@ import pytest
 import rfc8785
 from hypothesis import strategies
 
-from aicommons.domain import errors
-from aicommons.learning import schema
+from aicommons.domain import errors, schema
+from aicommons.learning import records
 
 Array = npt.NDArray[np.float64]
 
@@ -66,4 +66,4 @@ def test_categories_fill_one_column_per_level() -> None:
 def test_tables_are_matching_float64(features: Array, target: Array) -> None:
     """A table is float64[rows, width] beside float64[rows]."""
     with pytest.raises(errors.InputError, match="wrong shape"):
-        schema.Table(features, target)
+        records.Table(features, target)

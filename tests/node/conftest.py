@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from aicommons import office, testing
-from aicommons.domain import documents, encoding, errors, events, ids, messages
-from aicommons.learning import recipe, schema
+from aicommons.domain import documents, encoding, errors, events, ids, messages, schema
+from aicommons.learning import recipe, records
 from aicommons.learning.secagg import group, session
 from aicommons.node import agent as agents
 from aicommons.node import evidence, reconciler, verification
@@ -155,10 +155,10 @@ class Trained:
         return self.with_attempt(at, commits=commits)
 
 
-def rows(rng: np.random.Generator, count: int) -> schema.Table:
+def rows(rng: np.random.Generator, count: int) -> records.Table:
     """Return a site's table."""
     features = rng.normal(size=(count, FEATURES)).clip(-9, 9)
-    return schema.Table(features, (features.sum(axis=1) + rng.logistic(size=count) > 0).astype(float))
+    return records.Table(features, (features.sum(axis=1) + rng.logistic(size=count) > 0).astype(float))
 
 
 def make_sites(count: int) -> list[recipe.Rows]:
@@ -235,7 +235,7 @@ def enrol(holder: testing.Member, run_id: ids.RunId, site: recipe.Rows, until: i
     holder.data.tables[dataset] = site
     purpose = encoding.purpose_code(testing.PURPOSE)
     wanted = events.ConsentTerms(dataset, purpose, ids.MemberId(0), bytes(32), until, 100, bytes(32))
-    holder.desk.enrol(run_id, office.Entry(dataset, holder.desk.give_consent(wanted)))
+    holder.desk.enrol(run_id, office.Seat(dataset, holder.desk.give_consent(wanted)))
 
 
 @pytest.fixture(scope="session")

@@ -4,8 +4,8 @@ import pathlib
 
 import pytest
 
-from aicommons.domain import documents, errors
-from aicommons.learning import recipe, schema
+from aicommons.domain import documents, errors, schema
+from aicommons.learning import recipe
 from aicommons.learning.learners import glm
 from aicommons.node import agent, tables
 

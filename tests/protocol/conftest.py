@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from aicommons import testing
-from aicommons.domain import events, ids, run
-from aicommons.learning import recipe, schema
+from aicommons.domain import events, ids, run, schema
+from aicommons.learning import recipe, records
 from aicommons.learning.learners import glm
 from aicommons.protocol import view as views
 
@@ -22,7 +22,7 @@ def told() -> Sequence[events.Event]:
     columns = schema.Schema((schema.numeric("a", -9, 9),), schema.Target(schema.Task.BINOMIAL, "y", ("no", "yes")))
     plan = recipe.Recipe("glm", columns, glm.Glm(schema.Task.BINOMIAL, max_steps=1))
     rows = np.random.default_rng(1).normal(size=(3, 12, 1))
-    tables = [schema.Table(each, (each[:, 0] + 0.3 > 0).astype(np.float64)) for each in rows]
+    tables = [records.Table(each, (each[:, 0] + 0.3 > 0).astype(np.float64)) for each in rows]
     with testing.simulate([recipe.Rows(table, table) for table in tables], plan) as simulation:
         simulation.run()
         return simulation.commons.connect(simulation.commons.operator).poll()

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from aicommons import testing
-from aicommons.domain import events, ids, run
-from aicommons.learning import recipe, schema, state
+from aicommons.domain import events, ids, run, schema
+from aicommons.learning import recipe, records, state
 from aicommons.learning.learners import glm
 from aicommons.learning.secagg import quantise
 from aicommons.node import agent as agents
@@ -150,7 +150,7 @@ class Stage:
             random = np.random.default_rng([7, index])
             features = random.normal(size=(18, 2))
             target = (features[:, 0] + 0.5 * random.normal(size=18) > 0).astype(np.float64)
-            train, held = schema.Table(features[:12], target[:12]), schema.Table(features[12:], target[12:])
+            train, held = records.Table(features[:12], target[:12]), records.Table(features[12:], target[12:])
             tables.append(recipe.Rows(train, held))
         return tables
 

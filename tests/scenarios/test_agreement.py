@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from aicommons.domain import documents, run
-from aicommons.learning import recipe, schema, state
+from aicommons.domain import documents, run, schema
+from aicommons.learning import recipe, records, state
 from aicommons.learning.learners import mlp
 from aicommons.node import agent as agents
 from aicommons.node import evidence
@@ -81,7 +81,7 @@ def test_numeric_targets_report_r2(stage) -> None:
     sites = []
     for index in range(3):
         features = np.random.default_rng([9, index]).normal(size=(12, 1))
-        table = schema.Table(features, 2 * features[:, 0] + 1)
+        table = records.Table(features, 2 * features[:, 0] + 1)
         sites.append(recipe.Rows(table, table))
     with stage.scene(sites, plan=plan) as scene:
         current = scene.play()

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from aicommons.domain import run
-from aicommons.learning import recipe, schema, state
+from aicommons.learning import recipe, records, state
 
 Rows = recipe.Rows
 
@@ -15,7 +15,7 @@ Rows = recipe.Rows
 def changed(rows: Rows, change: Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]) -> Rows:
     """Return rows whose training part was changed."""
     features, target = change(rows.train.features.copy(), rows.train.target.copy())
-    return dataclasses.replace(rows, train=schema.Table(features, target))
+    return dataclasses.replace(rows, train=records.Table(features, target))
 
 
 def put(value: float) -> Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from aicommons import testing
-from aicommons.domain import errors
-from aicommons.learning import recipe, schema
+from aicommons.domain import errors, schema
+from aicommons.learning import recipe, records
 from aicommons.node import agent
 
 
@@ -23,8 +23,8 @@ def test_node_refuses_terms_that_do_not_hash_to_the_run() -> None:
             ),
         }
     )
-    train = schema.Table(np.array([[-0.5], [0.5], [0.1], [-0.2]]), np.array([0.0, 1.0, 1.0, 0.0]))
-    rows = recipe.Rows(train, schema.Table(np.array([[0.3]]), np.array([1.0])))
+    train = records.Table(np.array([[-0.5], [0.5], [0.1], [-0.2]]), np.array([0.0, 1.0, 1.0, 0.0]))
+    rows = recipe.Rows(train, records.Table(np.array([[0.3]]), np.array([1.0])))
     with testing.simulate([rows] * 3, plan) as simulation:
         node = next(iter(simulation.nodes.values()))
         current = simulation.view()

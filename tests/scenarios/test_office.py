@@ -101,7 +101,7 @@ REFUSED: dict[str, tuple[Callable[[office.Desk], object], type[errors.CommonsErr
         "no such problem",
     ),
     "an exit in advance without the node's key": (
-        lambda desk: desk.enrol(ids.RunId(b"\x01" * 32), office.Entry(1, b"\x01" * 32, office.run.Absence.EXIT)),
+        lambda desk: desk.enrol(ids.RunId(b"\x01" * 32), office.Seat(1, b"\x01" * 32, office.run.Absence.EXIT)),
         errors.InputError,
         "node's key",
     ),

@@ -422,6 +422,7 @@ class Killable:
             return self.process.wait(20)
 
 
+@pytest.mark.e2e
 def test_killed_servers_lose_nothing_and_charge_once(start: Start, tmp_path: pathlib.Path) -> None:
     """Three SIGKILLs during uploads: every answered blob is there, the quota holds exactly, and SIGTERM ends with 0."""
     alice = start(root=tmp_path / "other").member("alice")

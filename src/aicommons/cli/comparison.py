@@ -10,8 +10,9 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
+from aicommons.domain import schema
 from aicommons.learning import recipe as recipes
-from aicommons.learning import schema, state
+from aicommons.learning import records, state
 
 Floats = npt.NDArray[np.float64]
 
@@ -77,7 +78,7 @@ def alone(made: recipes.Recipe, sites: Mapping[str, recipes.Rows]) -> tuple[Figu
     return Judged(scores, truth).figures(task), {name: each.figures(task) for name, each in judged.items()}
 
 
-def fit(made: recipes.Recipe, train: schema.Table, wanted: Floats) -> Floats:
+def fit(made: recipes.Recipe, train: records.Table, wanted: Floats) -> Floats:
     """Train on one table and return the predictions for ``wanted``: probabilities, or numbers."""
     classes = np.unique(train.target)
     task = made.schema.target.task
@@ -97,9 +98,9 @@ def _constant(made: recipes.Recipe, index: int, rows: int) -> Floats:
     return predicted
 
 
-def fold(made: recipes.Recipe, train: schema.Table) -> state.State:
+def fold(made: recipes.Recipe, train: records.Table) -> state.State:
     """Return the last state of a recipe on one table, without masking: the pooled reference."""
-    rows = recipes.Rows(train, schema.Table(train.features[:0], train.target[:0]))
+    rows = recipes.Rows(train, records.Table(train.features[:0], train.target[:0]))
     value, local = made.initial(), None
     for position in range(made.most_rounds):
         if made.is_finished(value) or value.stage is state.Stage.EVALUATE:
@@ -110,7 +111,7 @@ def fold(made: recipes.Recipe, train: schema.Table) -> state.State:
     return value
 
 
-def _fit_sklearn(made: recipes.Recipe, train: schema.Table, wanted: Floats) -> Floats:
+def _fit_sklearn(made: recipes.Recipe, train: records.Table, wanted: Floats) -> Floats:
     from sklearn import linear_model, pipeline, preprocessing
 
     scale = preprocessing.StandardScaler()
@@ -125,7 +126,7 @@ def _fit_sklearn(made: recipes.Recipe, train: schema.Table, wanted: Floats) -> F
     return predicted[:, 1] if made.schema.target.task is schema.Task.BINOMIAL else predicted
 
 
-def _joined(tables: list[schema.Table]) -> schema.Table:
-    return schema.Table(
+def _joined(tables: list[records.Table]) -> records.Table:
+    return records.Table(
         np.concatenate([table.features for table in tables]), np.concatenate([table.target for table in tables])
     )

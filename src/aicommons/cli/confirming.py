@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from aicommons.cli import desk, naming, output
+from aicommons.cli import homes, naming, output
 from aicommons.domain import errors, events, ids
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from aicommons.protocol import view as views
 
 
-def own_roster(opened: desk.Opened, view: "views.LedgerView", run_id: ids.RunId) -> events.RosterFixed:
+def own_roster(opened: homes.Opened, view: "views.LedgerView", run_id: ids.RunId) -> events.RosterFixed:
     """Return the run's roster after checking that it is whole and that this home has a seat with its own key.
 
     Raises:
@@ -51,7 +51,7 @@ def own_roster(opened: desk.Opened, view: "views.LedgerView", run_id: ids.RunId)
     return roster
 
 
-def readers(opened: desk.Opened, current: "views.RunView") -> list[int]:
+def readers(opened: homes.Opened, current: "views.RunView") -> list[int]:
     """Return the members beside the participants that may read the run's sums, as its terms name them.
 
     Raises:
@@ -63,7 +63,7 @@ def readers(opened: desk.Opened, current: "views.RunView") -> list[int]:
     return [int(reader.member_id) for reader in agents.read_terms(opened.store, current).terms.readers]
 
 
-def own_part(opened: desk.Opened, pin: "journal.Pin") -> str:
+def own_part(opened: homes.Opened, pin: "journal.Pin") -> str:
     """Return in words what this home brings.
 
     Raises:
@@ -133,7 +133,7 @@ def agree(roster: bytes, fingerprint: str | None, *, yes: bool) -> None:
         return
     if yes:
         return
-    if output.session().as_json or not sys.stdin.isatty():
+    if output.call().as_json or not sys.stdin.isatty():
         raise errors.InputError(
             "nobody confirmed the roster",
             which="run confirm",

@@ -1,14 +1,11 @@
 """``commons consent``: give, take back and list permissions to use a dataset of one's own."""
 
-import time
 from typing import Any
 
 import click
 
-from aicommons.cli import dataset, desk, naming, output
+from aicommons.cli import dataset, homes, naming, output
 from aicommons.domain import errors, events, ids
-
-DAY = 86400
 
 
 @click.group()
@@ -31,7 +28,7 @@ def give(dataset_id: int, purpose: str, *, grantee: int | None, problem: str | N
     """Permit DATASET, one of yours, to be trained on."""
     from aicommons.domain import encoding
 
-    opened = desk.act_as_member()
+    opened = homes.act_as_member()
     view = opened.desk.view()
     entry = dataset.find(view, dataset_id)
     if entry.owner != opened.desk.member_id():
@@ -39,7 +36,7 @@ def give(dataset_id: int, purpose: str, *, grantee: int | None, problem: str | N
     if grantee is not None and grantee not in view.members:
         raise errors.InputError("no such member", which=f"--grantee {grantee}", next_step="see `commons member list`")
     about = bytes(32) if problem is None else naming.resolve(problem, view.problems, "problem")
-    expiry = max(int(time.time()), view.time) + days * DAY
+    expiry = naming.from_now(view, days * naming.DAY)
     code = encoding.purpose_code(purpose)
     terms = events.ConsentTerms(dataset_id, code, ids.MemberId(grantee or 0), about, expiry, uses, bytes(32))
     consent_id = opened.desk.give_consent(terms)
@@ -64,7 +61,7 @@ def give(dataset_id: int, purpose: str, *, grantee: int | None, problem: str | N
 @output.json_option
 def revoke(consent: str) -> None:
     """Take CONSENT back, at once: no round that has not begun may use the data."""
-    opened = desk.act()
+    opened = homes.act()
     consent_id = naming.resolve(consent, opened.desk.view().consents, "consent")
     opened.desk.revoke_consent(consent_id)
     output.emit(
@@ -77,7 +74,7 @@ def revoke(consent: str) -> None:
 @output.json_option
 def list_consents(mine: bool) -> None:
     """List consents with what is left of them."""
-    opened = desk.look()
+    opened = homes.look()
     view = opened.desk.view()
     member = view.member_of_account(opened.registry.address)
     used = [seat.consent_id for current in view.runs.values() for seat in current.enrolled.values()]
@@ -92,7 +89,7 @@ def list_consents(mine: bool) -> None:
             "expiry": given.terms.expiry,
             "max_uses": given.terms.max_uses,
             "uses": used.count(consent_id),
-            "state": _state(given, revoked=consent_id in view.revoked, now=max(view.time, int(time.time()))),
+            "state": _state(given, revoked=consent_id in view.revoked, now=naming.from_now(view, 0)),
         }
         for consent_id, given in view.consents.items()
         if not mine or given.holder == member

@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from aicommons.cli import desk, given, naming, output
-from aicommons.domain import errors, events, ids
+from aicommons.cli import given, homes, naming, output, published
+from aicommons.domain import errors, events, ids, run
 
 if TYPE_CHECKING:
-    from aicommons.data import columns
-    from aicommons.domain import documents
+    from aicommons.domain import documents, schema
     from aicommons.protocol import view as views
 
 
@@ -50,7 +49,7 @@ class Description:
 @click.option(
     "--min-cohort",
     type=click.IntRange(1),
-    default=10,
+    default=run.MINIMUM_COHORT,
     show_default=True,
     help="Fewest rows that take part in anything.",
 )
@@ -63,10 +62,10 @@ def publish(
     if (schema is None) == (target is None):
         raise click.UsageError("give either --schema or --target")
     about = Description(**said)
-    specs, notices = _drafted(file, target, drop) if target is not None else _declared(schema)
-    rows = _count(file, specs, about.min_cohort, notices)
-    opened = desk.act_as_member()
-    card = _card(opened, about, specs, rows)
+    declared, notices = _drafted(file, target, drop) if target is not None else _declared(schema)
+    rows = _count(file, declared, about.min_cohort, notices)
+    opened = homes.act_as_member()
+    card = _card(opened, about, declared, rows)
     dataset_id = opened.desk.publish_dataset(card)
     opened.home.keep_dataset(dataset_id, file, card)
     for notice in notices:
@@ -78,50 +77,42 @@ def publish(
             "rows": card.rows,
             "notices": notices,
         },
-        f"Dataset {dataset_id} is listed: about {card.rows} rows, {len(specs) - 1} columns to learn from.",
+        f"Dataset {dataset_id} is listed: about {card.rows} rows, {len(declared.features)} columns to learn from.",
         f"Next: `commons consent give {dataset_id} --purpose CODE`. Nothing may be used before.",
     )
 
 
-def _drafted(
-    file: pathlib.Path, target: str, drop: tuple[str, ...]
-) -> "tuple[tuple[columns.ColumnSpec, ...], list[str]]":
+def _drafted(file: pathlib.Path, target: str, drop: tuple[str, ...]) -> "tuple[schema.Schema, list[str]]":
     from aicommons.data import infer
 
     drafted = infer.infer_columns([file], target, drop=drop)
-    return drafted.columns, list(drafted.notices)
+    return drafted.schema, list(drafted.notices)
 
 
-def _declared(schema: pathlib.Path | None) -> "tuple[tuple[columns.ColumnSpec, ...], list[str]]":
-    if schema is None:
+def _declared(file: pathlib.Path | None) -> "tuple[schema.Schema, list[str]]":
+    if file is None:
         raise click.UsageError("--schema is missing")
-    from aicommons.node import tables
-
-    return tables.column_specs(given.columns(schema), None), []
+    return given.columns(file), []
 
 
-def _count(file: pathlib.Path, specs: "tuple[columns.ColumnSpec, ...]", min_cohort: int, notices: list[str]) -> int:
+def _count(file: pathlib.Path, declared: "schema.Schema", min_cohort: int, notices: list[str]) -> int:
     """Return the number of complete rows; raises ``errors.TableError`` when the table does not fit or is too small."""
 
     from aicommons.data import reading
 
-    table = reading.read_table(file, specs, checks=reading.Checks(min_rows=min_cohort))
+    table = reading.read_table(file, declared, checks=reading.Checks(min_rows=min_cohort))
     notices.extend(notice for notice in table.notices if notice not in notices)
     return table.rows
 
 
-def _card(
-    opened: desk.Opened, about: Description, specs: "tuple[columns.ColumnSpec, ...]", rows: int
-) -> "documents.DatasetCard":
-    from aicommons.domain import documents
-    from aicommons.learning import schema
-    from aicommons.node import tables
+def _card(opened: homes.Opened, about: Description, declared: "schema.Schema", rows: int) -> "documents.DatasetCard":
+    from aicommons.domain import documents, schema
 
     return documents.DatasetCard(
         title=about.title,
         site=about.site or opened.home.settings().name,
         rows=rows // 10 * 10,
-        schema=schema.to_document(tables.plan_schema(specs)),
+        schema=schema.to_document(declared),
         licence=about.licence,
         minimum_cohort=about.min_cohort,
         known_gaps=about.known_gaps,
@@ -132,7 +123,7 @@ def _card(
 @output.json_option
 def list_datasets() -> None:
     """List all datasets of the commons."""
-    opened = desk.look()
+    opened = homes.look()
     view = opened.desk.view()
     names = naming.Names(opened, view)
     here = opened.home.datasets()
@@ -144,7 +135,7 @@ def list_datasets() -> None:
     output.emit({"datasets": listed}, *output.aligned(["dataset", "title", "rows", "owner", ""], rows))
 
 
-def _listed(opened: desk.Opened, entry: events.DatasetListed, *, here: bool) -> dict[str, Any]:
+def _listed(opened: homes.Opened, entry: events.DatasetListed, *, here: bool) -> dict[str, Any]:
     card = read_card(opened, entry)
     return {
         "dataset": entry.dataset_id,
@@ -156,15 +147,11 @@ def _listed(opened: desk.Opened, entry: events.DatasetListed, *, here: bool) -> 
     }
 
 
-def read_card(opened: desk.Opened, entry: events.DatasetListed) -> "documents.DatasetCard | None":
+def read_card(opened: homes.Opened, entry: events.DatasetListed) -> "documents.DatasetCard | None":
     """Return a dataset's card, ``None`` when the store does not give it now or it is no card."""
     from aicommons.domain import documents
 
-    data = naming.fetch(opened.store, ids.Digest(entry.card))
-    try:
-        return None if data is None else documents.DatasetCard.decode(data)
-    except errors.DecodeError:
-        return None
+    return published.find(opened.store, documents.DatasetCard, entry.card)
 
 
 def find(view: "views.LedgerView", dataset_id: int) -> events.DatasetListed:
@@ -187,11 +174,10 @@ def show(dataset: int) -> None:
     """Show a dataset's card, with the columns that a plan may use."""
     from aicommons.domain import documents
 
-    opened = desk.look()
+    opened = homes.look()
     view = opened.desk.view()
     entry = find(view, dataset)
-    data = opened.store.get(ids.Digest(entry.card), documents.MAX_DOCUMENT)
-    card = documents.DatasetCard.decode(data)
+    card = published.read(opened.store, documents.DatasetCard, entry.card)
     known = opened.home.datasets().get(dataset)
     output.emit(
         {
@@ -212,17 +198,15 @@ def show(dataset: int) -> None:
 
 
 def _columns_in_words(card: "documents.DatasetCard") -> list[str]:
-    from aicommons.learning import schema
+    from aicommons.domain import schema
 
     try:
         read = schema.from_document(card.schema)
     except errors.InputError as err:
         return [f"    the card's schema cannot be read: {err}"]
-    target = read.target
-    lines = [_column(each.name, each.levels, each.lo, each.hi) for each in read.features]
-    return [*lines, _column(target.name, target.classes, target.lo, target.hi) + "  (target)"]
+    return [*(_column(each) for each in read.features), _column(read.target) + "  (target)"]
 
 
-def _column(name: str, labels: tuple[str, ...] | None, lo: float | None, hi: float | None) -> str:
-    words = f"{lo:g} to {hi:g}" if labels is None else ", ".join(labels)
-    return f"    {naming.plain(name)}: {naming.plain(words, 100)}"
+def _column(declared: "schema.Feature | schema.Target") -> str:
+    words = f"{declared.lo:g} to {declared.hi:g}" if declared.labels is None else ", ".join(declared.labels)
+    return f"    {naming.plain(declared.name)}: {naming.plain(words, 100)}"

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from aicommons.cli import output
+from aicommons.domain import run
 
 if TYPE_CHECKING:
     from aicommons.cli import scripts
@@ -24,7 +25,11 @@ def common_options(function: output.F) -> output.F:
     """Add the options that all demos share."""
     for option in (
         click.option("--recipe", type=click.Choice(["glm", "mlp"]), default="glm", show_default=True),
-        click.option("--nodes", type=click.IntRange(3, 48), help="Use only the first N sites."),
+        click.option(
+            "--nodes",
+            type=click.IntRange(run.FEWEST_PARTICIPANTS, run.MOST_PARTICIPANTS),
+            help="Use only the first N sites.",
+        ),
         click.option("--rounds", type=click.IntRange(3, 1000), help="End after so many rounds at most."),
         click.option("--seed", type=click.IntRange(0, 2**31), default=0, show_default=True),
         click.option("--keep", is_flag=True, help="Keep the demo's folders and say where they are."),
@@ -109,13 +114,13 @@ def _play(write: Callable[[pathlib.Path], "scripts.Script"], *, keep: bool) -> N
         stage = demonstration.set_stage(script, root, running, passphrase=passphrase, say=output.note)
         for site, reason in stage.left_out.items():
             output.note(f"{site} is left out: {reason}. The run goes on without it.")
-        teller = story.Teller(stage, quiet=output.session().as_json)
+        teller = story.Teller(stage, quiet=output.call().as_json)
         seconds = story.follow(stage, teller)
         verdict = running.call(
             stage.problem_owner.home.path, "run", "verify", "0x" + stage.run_id.hex(), "--from-home", "reader"
         )
         outcome = story.outcome(stage, seconds, verdict, wall=time.monotonic() - begun)
-        if output.session().as_json:
+        if output.call().as_json:
             click.echo(json.dumps(outcome, sort_keys=True))
         else:
             teller.tell(outcome)

@@ -9,22 +9,17 @@ import pathlib
 import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 from aicommons import app, office
 from aicommons.cli import processes, scripts
-from aicommons.data import columns, reading
-from aicommons.domain import documents, encoding, errors, events, ids
+from aicommons.data import reading
+from aicommons.domain import documents, encoding, errors, events, ids, run, schema
 from aicommons.learning import recipe as recipes
-from aicommons.learning.secagg import group
 from aicommons.ledger import wallet
 from aicommons.node import journal, tables
 from aicommons.protocol import view as views
 
-LEAST_SITES = 3
-DAYS = 86400
-MINIMUM_COHORT = 10
-"""Fewest complete rows with which a site takes part."""
+DAY = 86400
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -40,7 +35,7 @@ class Party:
 
     def journal(self) -> journal.Journal:
         """Open its node's journal: only the demo can, because it plays everybody."""
-        return journal.Journal(self.home.path / "node" / "journal.db")
+        return journal.Journal(self.home.journal_file)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -77,15 +72,15 @@ def read_sites(
     usable: dict[str, recipes.Rows] = {}
     left_out: dict[str, str] = {}
     for name, path in script.tables.items():
-        table = reading.read_table(path, script.specs)
-        if table.rows < MINIMUM_COHORT:
-            left_out[name] = f"{table.rows} complete rows, the minimum cohort is {MINIMUM_COHORT}"
+        table = reading.read_table(path, script.schema, group=script.group)
+        if table.rows < run.MINIMUM_COHORT:
+            left_out[name] = f"{table.rows} complete rows, the minimum cohort is {run.MINIMUM_COHORT}"
             continue
         usable[name] = tables.split_rows(table, plan, made.schema)
-    if len(usable) < LEAST_SITES:
+    if len(usable) < run.FEWEST_PARTICIPANTS:
         raise errors.InputError(
             "too few sites to train together",
-            expected=f"at least {LEAST_SITES} sites with {MINIMUM_COHORT} complete rows",
+            expected=f"at least {run.FEWEST_PARTICIPANTS} sites with {run.MINIMUM_COHORT} complete rows",
             got=len(usable),
             next_step="with fewer than three, each could compute the other's numbers from the sum",
         )
@@ -94,8 +89,8 @@ def read_sites(
 
 
 def _check_classes(script: scripts.Script, usable: Mapping[str, recipes.Rows]) -> None:
-    target = next(spec for spec in script.specs if spec.role is columns.Role.TARGET)
-    if target.kind is not columns.Kind.CATEGORY:
+    target = script.schema.target
+    if target.classes is None:
         return
     seen = {float(value) for rows in usable.values() for value in rows.train.target}
     if len(seen) < 2:
@@ -113,7 +108,7 @@ def set_stage(
     say: Callable[[str], None],
 ) -> Stage:
     """Start the servers, admit everybody, state the problem, collect consents, publish the plan and start the nodes."""
-    made = recipes.from_plan({**script.recipe, "schema": _schema_document(script.specs)})
+    made = recipes.from_plan({**script.recipe, "schema": schema.to_document(script.schema)})
     plan = documents.Plan(
         script.title, recipes.to_plan(made), leaves_site_in_words(made), 30, script.seed, script.group
     )
@@ -135,12 +130,6 @@ def set_stage(
     _start_nodes(running, sites)
     say(f"{len(sites)} nodes started: one process per site, each sees only its own folder")
     return Stage(root, running, problem_owner, solver, sites, left_out, run_id, plan, made, rows)
-
-
-def _schema_document(specs: Sequence[columns.ColumnSpec]) -> dict[str, object]:
-    from aicommons.learning import schema
-
-    return schema.to_document(tables.plan_schema(specs))
 
 
 def leaves_site_in_words(made: recipes.Recipe) -> str:
@@ -180,7 +169,7 @@ class Joining:
         owner = _wallet(home, self.passphrase)
         desk = office.Desk(app.connect(home, owner), app.open_store(home, owner))
         profile = documents.Profile(name, "organisation").encode()
-        point = group.multiply_base(app.reader_secret(owner))
+        point = app.reader_point(owner)
         desk.apply(node_key.address, point, encoding.keccak(owner.address), ids.digest(profile))
         member_id = self.registrar.admit(owner.address)
         if member_id is None:
@@ -197,7 +186,7 @@ def _agree(
     solver: Party,
     sites: Sequence[Party],
 ) -> ids.RunId:
-    until = int(time.time()) + DAYS
+    until = int(time.time()) + DAY
     problem = documents.Problem(
         title=script.title,
         affected="the people behind the records; nobody was asked, because this is a demonstration",
@@ -209,14 +198,14 @@ def _agree(
     )
     problem_id = problem_owner.desk.state_problem(problem, until)
     digest = solver.desk.publish_plan(plan)
-    reader = documents.Reader(problem_owner.member_id, group.multiply_base(app.reader_secret(problem_owner.owner)))
-    terms = documents.RunTerms(office.DEFAULT_PURPOSE, (reader,), 7 * DAYS, MINIMUM_COHORT, "no DP")
+    reader = documents.Reader(problem_owner.member_id, app.reader_point(problem_owner.owner))
+    terms = documents.RunTerms(office.DEFAULT_PURPOSE, (reader,), 7 * DAY, run.MINIMUM_COHORT, "no DP")
     offer = office.Offer(
         problem=problem_id,
         plan=digest,
         terms=terms,
         enrol_until=until,
-        min_participants=LEAST_SITES,
+        min_participants=run.FEWEST_PARTICIPANTS,
         phase_seconds=script.phase_seconds,
         patience_seconds=script.patience_seconds,
     )
@@ -237,9 +226,9 @@ def _bring_data(script: scripts.Script, site: Party, run_id: ids.RunId, *, probl
         title=f"{script.title}: {site.name}",
         site=site.name,
         rows=count // 10 * 10,
-        schema=_schema_document(script.specs),
+        schema=schema.to_document(script.schema),
         licence="LicenseRef-private",
-        minimum_cohort=MINIMUM_COHORT,
+        minimum_cohort=run.MINIMUM_COHORT,
         known_gaps="rows with missing values are left out",
     )
     dataset_id = site.desk.publish_dataset(card)
@@ -247,7 +236,7 @@ def _bring_data(script: scripts.Script, site: Party, run_id: ids.RunId, *, probl
     purpose = encoding.purpose_code(office.DEFAULT_PURPOSE)
     wanted = events.ConsentTerms(dataset_id, purpose, ids.MemberId(0), problem_id, until, 1, bytes(32))
     consent_id = site.desk.give_consent(wanted)
-    site.desk.enrol(run_id, office.Entry(dataset_id, consent_id))
+    site.desk.enrol(run_id, office.Seat(dataset_id, consent_id))
 
 
 def _confirm(site: Party, run_id: ids.RunId, roster: events.RosterFixed) -> None:
@@ -260,9 +249,7 @@ def _confirm(site: Party, run_id: ids.RunId, roster: events.RosterFixed) -> None
 
 
 def _start_nodes(running: processes.Processes, sites: Sequence[Party]) -> None:
-    started: list[tuple[str, Any]] = [
-        (site.name, running.launch(f"node {site.name}", site.home.path, "node", "start")) for site in sites
-    ]
+    started = [(site.name, running.launch(f"node {site.name}", site.home.path, "node", "start")) for site in sites]
     for name, process in started:
         running.ready(f"node {name}", process)
 

@@ -9,7 +9,7 @@ import pathlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from aicommons.cli import desk
+from aicommons.cli import homes
 from aicommons.domain import errors
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from aicommons.protocol import view as views
 
 
-def check_table(opened: desk.Opened, current: "views.RunView", dataset_id: int) -> "columns.Columns":
+def check_table(opened: homes.Opened, current: "views.RunView", dataset_id: int) -> "columns.Columns":
     """Return the table behind a dataset as a run's plan wants it.
 
     Raises:
@@ -27,7 +27,6 @@ def check_table(opened: desk.Opened, current: "views.RunView", dataset_id: int) 
     """
     from aicommons.data import reading
     from aicommons.node import agent as agents
-    from aicommons.node import tables
 
     known = opened.home.datasets().get(dataset_id)
     if known is None:
@@ -37,20 +36,19 @@ def check_table(opened: desk.Opened, current: "views.RunView", dataset_id: int) 
             next_step="publish it from this home: `commons dataset publish`",
         )
     terms = agents.read_terms(opened.store, current)
-    least = max(terms.terms.minimum_cohort, int(known["minimum_cohort"]))
-    specs = tables.column_specs(terms.recipe.schema, terms.plan.group)
-    return reading.read_table(pathlib.Path(known["path"]), specs, checks=reading.Checks(min_rows=least))
+    checks = reading.Checks(min_rows=max(terms.terms.minimum_cohort, known["minimum_cohort"]))
+    return reading.read_table(pathlib.Path(known["path"]), terms.recipe.schema, group=terms.plan.group, checks=checks)
 
 
 @contextlib.contextmanager
-def node_signer(opened: desk.Opened, *, needed: bool) -> "Iterator[signing.SigningJournal | None]":
+def node_signer(opened: homes.Opened, *, needed: bool) -> "Iterator[signing.SigningJournal | None]":
     """Give the node's signing journal where an exit is signed in advance, else ``None``."""
     from aicommons.node import signing
 
     if not needed:
         yield None
         return
-    node_key = desk.unlock(opened.home.node_file)
-    kept = signing.SigningJournal(opened.home.path / "secret" / "signing.db", node_key, opened.registry.place)
+    node_key = homes.unlock(opened.home.node_file)
+    kept = signing.SigningJournal(opened.home.signing_file, node_key, opened.registry.place)
     with contextlib.closing(kept):
         yield kept

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from aicommons.cli import desk, naming, output, own, telling
+from aicommons.cli import homes, naming, output, own, telling
 from aicommons.domain import errors, ids
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ FIGURES_SECONDS = 3.0
 class Follower:
     """One run being followed."""
 
-    opened: desk.Opened
+    opened: homes.Opened
     run_id: ids.RunId
     kept: "journal.Journal | None"
     terms: "agents.Terms | None" = None
@@ -102,7 +102,7 @@ class Follower:
         return {name: float(str(value)) for name, value in concluding.in_words(figures).items()}
 
 
-def watch(opened: desk.Opened, run_id: ids.RunId) -> None:
+def watch(opened: homes.Opened, run_id: ids.RunId) -> None:
     """Tell the run to its end: lines with a live status on a terminal, one JSON object per line with ``--json``."""
     with own.opened(opened.home) as kept, _speaking() as (tell, status):
         current = Follower(opened, run_id, kept).follow(tell, status)
@@ -117,7 +117,7 @@ def _speaking() -> Iterator[tuple[Callable[[dict[str, Any]], None], Callable[[st
     """Give two functions: one tells a round, the other says what is awaited (on a terminal only)."""
     import rich.console
 
-    if output.session().as_json:
+    if output.call().as_json:
         yield lambda said: click.echo(json.dumps(said, sort_keys=True)), lambda _: None
         return
     console = rich.console.Console(highlight=False, markup=False)

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any
 from aicommons.domain import errors
 
 if TYPE_CHECKING:
-    from aicommons.domain import documents
-    from aicommons.learning import schema
+    from aicommons.domain import documents, schema
 
 METRICS = ("accuracy", "auc", "r2")
 PLAN_DEFAULTS: Mapping[str, object] = {
@@ -31,15 +30,15 @@ def read_json(path: pathlib.Path) -> dict[str, Any]:
     Raises:
         errors.InputError: no such file, too long, not JSON, or not an object.
     """
-    from aicommons.domain import documents
+    from aicommons.domain import encoding
 
     try:
         with path.open("rb") as file:
-            data = file.read(documents.MAX_DOCUMENT + 1)
+            data = file.read(encoding.MAX_DOCUMENT + 1)
     except OSError as err:
         raise errors.InputError("the file cannot be read", which=str(path), got=err.strerror) from err
-    if len(data) > documents.MAX_DOCUMENT:
-        raise errors.InputError("the file is too long", which=path.name, expected=f"{documents.MAX_DOCUMENT} bytes")
+    if len(data) > encoding.MAX_DOCUMENT:
+        raise errors.InputError("the file is too long", which=path.name, expected=f"{encoding.MAX_DOCUMENT} bytes")
     try:
         body = json.loads(data.decode("utf-8-sig"))
     except json.JSONDecodeError as err:
@@ -89,7 +88,7 @@ def columns(path: pathlib.Path) -> "schema.Schema":
     Raises:
         errors.InputError: naming the field that is missing, unknown or wrong.
     """
-    from aicommons.learning import schema
+    from aicommons.domain import schema
 
     with naming(path):
         body: Any = read_json(path)

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from aicommons import app
-from aicommons.cli import desk, output
+from aicommons.cli import homes, output
 from aicommons.domain import errors, ids
 
 
@@ -32,7 +32,7 @@ def command(chain_id: int | None, deployment: pathlib.Path | None, **given: Any)
 
     The passphrase comes from COMMONS_PASSPHRASE, else it is asked. Whoever has it and the folder acts for you.
     """
-    home = desk.home()
+    home = homes.home()
     if home.settings_file.exists():
         raise errors.InputError(
             "this is a home already and is never overwritten",
@@ -42,7 +42,7 @@ def command(chain_id: int | None, deployment: pathlib.Path | None, **given: Any)
     copied, number = _deployment(deployment, chain_id)
     settings = dataclasses.replace(app.Settings(**given), chain_id=number)
     _check(settings)
-    passphrase = desk.passphrase(is_new=True)
+    passphrase = homes.passphrase(is_new=True)
     addresses = _make(home, passphrase)
     if copied is not None:
         app.write_private(home.deployment_file(number), copied)

@@ -1,23 +1,28 @@
-"""``commons key``: show, back up and restore this home's keys.
+"""``commons key``: show, back up, restore and rotate this home's keys.
 
-A backup is still encrypted with the passphrase. Epoch keys of runs under way are never backed up: a node restored from
+A seat in a run keeps the node key that it was taken with, and the store takes uploads from the present one only, so a key
+is changed between runs and never during one. A backup is still encrypted with the passphrase. Epoch keys of runs under way are never backed up: a node restored from
 a backup waits for its next run.
 """
 
 import pathlib
+from typing import TYPE_CHECKING
 
 import click
 
 from aicommons import app
-from aicommons.cli import desk, output
+from aicommons.cli import homes, naming, output
 from aicommons.domain import errors, ids
+
+if TYPE_CHECKING:
+    from aicommons.protocol import view as views
 
 LONGEST_BACKUP = 64 * 1024
 
 
 @click.group()
 def command() -> None:
-    """Back up and restore keys."""
+    """Back up, restore and change keys."""
 
 
 @command.command("show")
@@ -26,7 +31,7 @@ def show() -> None:
     """Show the addresses of this home's keys; no passphrase is needed."""
     from aicommons.ledger import wallet
 
-    home = desk.home()
+    home = homes.home()
     files = {"wallet": home.wallet_file, "node": home.node_file}
     found = {kind: ids.format_id(wallet.address(file)) for kind, file in files.items() if file.exists()}
     if not found:
@@ -44,10 +49,10 @@ def backup(out: pathlib.Path | None, node: bool) -> None:
     """Write a key as text for paper or a safe; it can be used only together with the passphrase."""
     from aicommons.ledger import wallet
 
-    file = _file(desk.home(), node=node)
-    if out is not None and out.exists():
-        raise errors.InputError("the file is there already and is never overwritten", which=str(out))
-    text = wallet.backup(file, desk.passphrase())
+    file = _file(homes.home(), node=node)
+    if out is not None:
+        output.check_new(out)
+    text = wallet.backup(file, homes.passphrase())
     address = ids.format_id(wallet.address(file))
     if out is None:
         output.emit({"address": address, "backup": text}, text.rstrip())
@@ -66,10 +71,9 @@ def restore(file: pathlib.Path, node: bool) -> None:
     """Bring back a key from a backup or another wallet's keystore; a key that is there is never overwritten."""
     from aicommons.ledger import wallet
 
-    home = desk.home()
+    home = homes.home()
     place = _file(home, node=node)
-    if place.exists():
-        raise errors.InputError("a keystore is there already and is never overwritten", which=str(place))
+    output.check_new(place)
     try:
         with file.open("rb") as opened:
             text = opened.read(LONGEST_BACKUP).decode("utf-8-sig")
@@ -78,12 +82,72 @@ def restore(file: pathlib.Path, node: bool) -> None:
     except UnicodeDecodeError as err:
         raise errors.KeyRefused("not a backup", which=file.name, expected="text") from err
     home.path.mkdir(parents=True, exist_ok=True, mode=0o700)
-    restored = wallet.restore(text, place, desk.passphrase())
+    restored = wallet.restore(text, place, homes.passphrase())
     address = ids.format_id(restored.address)
     lines = [f"{place} holds the key of {address}."]
     if not home.settings_file.exists():
         lines.append(f"Next: `commons --home {home.path} init --name NAME` makes the rest of the home around it.")
     output.emit({"address": address, "file": str(place)}, *lines)
+
+
+@command.command("rotate")
+@output.json_option
+def rotate() -> None:
+    """Give this home's node a new key, on the ledger and here; the wallet stays.
+
+    A seat in a run keeps the key that it was taken with, so this waits for the end of your runs: while one is under way
+    nothing is changed. The old keystore is kept under its address. End the node first and start it again afterwards.
+    """
+    from aicommons.ledger import wallet
+
+    opened = homes.act_as_member()
+    home = opened.home
+    old = wallet.address(home.node_file)
+    _check_no_seat(opened.desk.view(), opened.desk.member_id())
+    with homes.alone(home):
+        new = _next_node_key(home)
+        opened.desk.set_node_key(new)
+        kept = home.node_file.with_name(f"node-{old.hex()[:12]}.json")
+        if not kept.exists():
+            kept.hardlink_to(home.node_file)
+        _next_file(home).replace(home.node_file)
+    output.emit(
+        {"old": ids.format_id(old), "new": ids.format_id(new), "kept": str(kept)},
+        f"The node's key is {ids.format_id(new)} from now on.",
+        f"  {kept} holds the old one, {ids.format_id(old)}: no run needs it any more, signatures of past runs stay valid.",
+        "Next: `commons key backup --node --out FILE`, then `commons node start`.",
+    )
+
+
+def _check_no_seat(view: "views.LedgerView", member: ids.MemberId) -> None:
+    """Check that no run under way knows this member's node by its present key; raises ``errors.InputError``."""
+    held = [
+        naming.short(run_id)
+        for run_id, current in view.runs.items()
+        if not current.state.is_over and member in current.enrolled and member not in current.exits
+    ]
+    if held:
+        raise errors.InputError(
+            "runs under way know your node by its present key",
+            which=", ".join(held),
+            expected="no seat in a run that is not over",
+            got=f"{len(held)} seats",
+            next_step="wait for their end (`commons run show RUN`), or ask the solver to cancel; nothing was changed",
+        )
+
+
+def _next_node_key(home: app.Home) -> ids.Address:
+    """Return the address of a new key beside the present one: the one of a rotation that was cut off, or a fresh one."""
+    from aicommons.ledger import wallet
+
+    file = _next_file(home)
+    passphrase = homes.passphrase()
+    made = wallet.unlock(file, passphrase) if file.exists() else wallet.create(file, passphrase)
+    return made.address
+
+
+def _next_file(home: app.Home) -> pathlib.Path:
+    return home.node_file.with_name("node-next.json")
 
 
 def _file(home: app.Home, *, node: bool) -> pathlib.Path:

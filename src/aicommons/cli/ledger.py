@@ -8,7 +8,7 @@ import urllib.parse
 import click
 
 from aicommons import app
-from aicommons.cli import desk, output
+from aicommons.cli import homes, output
 from aicommons.domain import errors
 
 ENGINES = ("pyrevm", "py-evm")
@@ -36,14 +36,14 @@ def start(port: int | None, chain_id: int | None, engine: str | None) -> None:
     """
     from aicommons.ledger.embedded import server
 
-    home = desk.home()
+    home = homes.home()
     settings = home.settings()
     if chain_id not in (None, settings.chain_id):
         raise errors.InputError(
             "this home belongs to another chain", which="--chain-id", expected=settings.chain_id, got=chain_id
         )
     app.configure_logging("warning")
-    deployment = app.found_ledger(home, lambda: desk.unlock(home.wallet_file), engine=engine)
+    deployment = app.found_ledger(home, lambda: homes.unlock(home.wallet_file), engine=engine)
 
     def ready(url: str) -> None:
         if url.rstrip("/") != settings.rpc.rstrip("/"):
@@ -74,7 +74,7 @@ def verify(ctx: click.Context, engine: str | None) -> None:
     """Run all transactions of this home's ledger again and compare everything; it must not be running."""
     from aicommons.ledger.embedded import replay
 
-    report = replay.replay(desk.home().path / "ledger", engine)
+    report = replay.replay(homes.home().path / "ledger", engine)
     result = {
         "identical": report.is_identical,
         "blocks": report.blocks,

@@ -27,7 +27,7 @@ COMMANDS = {
     "run": "Open, enrol in, watch and verify trainings.",
     "node": "Run your organisation's node.",
     "model": "Show, download and use models.",
-    "key": "Back up and restore keys.",
+    "key": "Back up, restore and change keys.",
     "demo": "See the whole commons work on real data, on this machine.",
 }
 """Noun -> its line in ``commons --help``."""
@@ -71,7 +71,7 @@ def commons(ctx: click.Context, home: pathlib.Path, as_json: bool) -> None:
 
     Start with `commons demo`. To take part: `commons init`, then the nouns below in their order.
     """
-    ctx.obj = output.Session(home=home, as_json=as_json)
+    ctx.obj = output.Call(home=home, as_json=as_json)
 
 
 def main() -> None:

@@ -1,7 +1,7 @@
 """``commons member``: apply for membership, admit members, list them.
 
 A membership holds the node's key and the reader's point; the profile document follows into the store once the member
-may upload (``desk.introduce``).
+may upload (``homes.introduce``).
 """
 
 from typing import Any
@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from aicommons import app
-from aicommons.cli import desk, naming, output
+from aicommons.cli import homes, naming, output
 from aicommons.domain import errors, ids
 
 
@@ -25,17 +25,16 @@ def command() -> None:
 def apply(title: str | None, credential: str | None) -> None:
     """Ask to be admitted, with this home's wallet and node key."""
     from aicommons.domain import documents, encoding
-    from aicommons.learning.secagg import group
     from aicommons.ledger import wallet
 
-    opened = desk.act()
+    opened = homes.act()
     node_key = wallet.address(opened.home.node_file)
     account = opened.registry.address
     if opened.desk.view().member_of_account(account) is not None:
         raise errors.InputError("this wallet is a member already", which=ids.format_id(account))
     profile = documents.Profile(opened.home.settings().name if title is None else title, "organisation").encode()
     proof = encoding.keccak(account) if credential is None else naming.parse_digest(credential)
-    point = group.multiply_base(app.reader_secret(opened.signer))
+    point = app.reader_point(opened.signer)
     app.write_private(opened.home.path / "profile.json", profile.decode())
     opened.desk.apply(node_key, point, proof, ids.digest(profile))
     shown = ids.format_id(account)
@@ -52,7 +51,7 @@ def apply(title: str | None, credential: str | None) -> None:
 def admit(address: str) -> None:
     """Agree, as a registrar, to the application of ADDRESS."""
     applicant = naming.parse_address(address)
-    opened = desk.act()
+    opened = homes.act()
     member_id = opened.desk.admit(applicant)
     shown = ids.format_id(applicant)
     said = f"{shown} is member {member_id}." if member_id else f"Agreed to {shown}; more registrars must agree."
@@ -63,7 +62,7 @@ def admit(address: str) -> None:
 @output.json_option
 def list_members() -> None:
     """List members, and applications that wait for a registrar."""
-    opened = desk.look()
+    opened = homes.look()
     view = opened.desk.view()
     names = naming.Names(opened, view)
     members: list[dict[str, Any]] = [
@@ -71,7 +70,7 @@ def list_members() -> None:
             "member": member,
             "title": names.title(member),
             "account": ids.format_id(admitted.account),
-            "node_key": ids.format_id(admitted.node_key),
+            "node_key": ids.format_id(app.node_key_of(opened.registry, member)),
             "since": admitted.at.time,
         }
         for member, admitted in sorted(view.members.items())

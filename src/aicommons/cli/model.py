@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from aicommons.cli import desk, naming, output, own
+from aicommons import app
+from aicommons.cli import homes, naming, output, own, published
 from aicommons.domain import errors, ids
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def command() -> None:
 @output.json_option
 def list_models() -> None:
     """List all models of the commons."""
-    opened = desk.look()
+    opened = homes.look()
     view = opened.desk.view()
     listed, rows = [], []
     for run_id, current in view.runs.items():
@@ -51,13 +52,12 @@ def list_models() -> None:
 @output.json_option
 def show(run_text: str) -> None:
     """Show the card, lineage and owners of RUN's model."""
-    opened = desk.look()
-    view = opened.desk.view()
-    run_id = naming.resolve_run(run_text, view)
-    current = view.runs[run_id]
+    opened = homes.look()
+    chosen = naming.choose_run(opened, run_text)
+    run_id, current = chosen.run_id, chosen.run
     if current.model is None:
         raise _no_model(run_id, current)
-    names = naming.Names(opened, view)
+    names = naming.Names(opened, chosen.view)
     card = _card(opened, current) or {}
     sources = [
         {"member": source.member_id, "dataset": source.dataset_id, "consent": ids.format_id(source.consent_id)}
@@ -78,20 +78,17 @@ def show(run_text: str) -> None:
         f"  not for   {naming.plain(str(card.get('not_for', '-')), 200)}",
         f"  privacy   {naming.plain(str(card.get('privacy', '-')), 200)}",
         *(f"  learned   from dataset {each['dataset']} of {names(int(str(each['member'])))}" for each in sources),
-        *(f"  owner     {names(member)}: {part / 10_000:.2f} %" for member, part in sorted(current.shares.items())),
+        *(f"  owner     {each}" for each in naming.owners(current.shares, names)),
     )
 
 
-def _card(opened: desk.Opened, current: "views.RunView") -> dict[str, Any] | None:
+def _card(opened: homes.Opened, current: "views.RunView") -> dict[str, Any] | None:
     from aicommons.domain import documents
 
     if current.model is None:
         return None
-    data = naming.fetch(opened.store, ids.Digest(current.model.card))
-    try:
-        return None if data is None else dataclasses.asdict(documents.ModelCard.decode(data))
-    except errors.DecodeError:
-        return None
+    card = published.find(opened.store, documents.ModelCard, current.model.card)
+    return None if card is None else dataclasses.asdict(card)
 
 
 def _figures(metrics: Mapping[str, object]) -> str:
@@ -122,11 +119,10 @@ def download(run_text: str, out: pathlib.Path) -> None:
     """Write RUN's model, with its preprocessing, to a safetensors file that anybody's tools read."""
     from aicommons.learning import model as models
 
-    if out.exists():
-        raise errors.InputError("the file is there already and is never overwritten", which=str(out))
-    opened = desk.look()
-    data = models.encode(agreed_model(opened, naming.resolve_run(run_text, opened.desk.view())))
-    _write(out, data)
+    output.check_new(out)
+    opened = homes.look()
+    data = models.encode(agreed_model(opened, naming.choose_run(opened, run_text).run_id))
+    app.write_whole(out, data)
     digest = ids.format_digest(ids.digest(data))
     output.emit(
         {"file": str(out), "bytes": len(data), "digest": digest},
@@ -135,7 +131,7 @@ def download(run_text: str, out: pathlib.Path) -> None:
     )
 
 
-def agreed_model(opened: desk.Opened, run_id: ids.RunId) -> "models.Model":
+def agreed_model(opened: homes.Opened, run_id: ids.RunId) -> "models.Model":
     """Return the model of the state that a run agreed on last.
 
     Raises:
@@ -178,10 +174,9 @@ def predict(source: str, table: pathlib.Path, out: pathlib.Path | None) -> None:
     The table is read, checked and scaled in the same way as for training; its target column may be missing.
     """
     from aicommons.data import reading
-    from aicommons.node import tables
 
     model = _load(source)
-    inputs = reading.read_inputs(table, tables.column_specs(model.recipe.schema, None))
+    inputs = reading.read_inputs(table, model.recipe.schema)
     heads, rows = _predictions(model, inputs)
     for notice in inputs.notices:
         output.note(notice)
@@ -193,7 +188,7 @@ def predict(source: str, table: pathlib.Path, out: pathlib.Path | None) -> None:
         result["predictions"] = [dict(zip(heads, row, strict=True)) for row in rows]
         output.emit(result, text.rstrip("\n"))
         return
-    _write(out, text.encode())
+    app.write_whole(out, text.encode())
     output.emit({**result, "file": str(out)}, f"{out}: {len(rows)} predictions.")
 
 
@@ -206,8 +201,8 @@ def _load(source: str) -> "models.Model":
             raise errors.InputError(
                 "there is no such file", which=source, expected="a safetensors file or the id of a run"
             )
-        opened = desk.look()
-        return agreed_model(opened, naming.resolve_run(source, opened.desk.view()))
+        opened = homes.look()
+        return agreed_model(opened, naming.choose_run(opened, source).run_id)
     try:
         if file.stat().st_size > models.MOST_BYTES:
             raise errors.InputError(
@@ -244,14 +239,3 @@ def _as_csv(heads: list[str], rows: list[list[object]]) -> str:
     writer.writerow(heads)
     writer.writerows(rows)
     return text.getvalue()
-
-
-def _write(file: pathlib.Path, data: bytes) -> None:
-    """Write a file whole or not at all; raises ``errors.StorageFull``."""
-    part = file.with_name(file.name + ".part")
-    try:
-        part.write_bytes(data)
-        part.replace(file)
-    except OSError as err:
-        part.unlink(missing_ok=True)
-        raise errors.StorageFull("the file cannot be written", which=str(file), got=err.strerror) from err

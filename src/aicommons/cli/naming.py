@@ -4,17 +4,19 @@ Called by the nouns. A short id is a unique beginning of at least eight hexadeci
 profiles, so they say who somebody claims to be and never replace a fingerprint.
 """
 
+import dataclasses
 import datetime as dt
+import time
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from aicommons.cli import desk
+from aicommons.cli import homes, published
 from aicommons.domain import errors, ids
 
 if TYPE_CHECKING:
     from aicommons.protocol import view as views
-    from aicommons.store import http
 
+DAY = 86400
 LEAST_DIGITS = 8
 """Hexadecimal digits of a short id, at least: fewer are too easily confused."""
 
@@ -40,9 +42,20 @@ def resolve(text: str, known: Iterable[bytes], kind: str) -> bytes:
     )
 
 
-def resolve_run(text: str, view: "views.LedgerView") -> ids.RunId:
+@dataclasses.dataclass(frozen=True, slots=True)
+class Chosen:
+    """The run that a command is about, as the ledger shows it now."""
+
+    view: "views.LedgerView"
+    run_id: ids.RunId
+    run: "views.RunView"
+
+
+def choose_run(opened: homes.Opened, text: str) -> Chosen:
     """Return the run that ``text`` names; raises like ``resolve``."""
-    return ids.RunId(resolve(text, view.runs, "run"))
+    view = opened.desk.view()
+    run_id = ids.RunId(resolve(text, view.runs, "run"))
+    return Chosen(view, run_id, view.runs[run_id])
 
 
 def parse_digest(text: str) -> ids.Digest:
@@ -91,10 +104,15 @@ def when(seconds: int) -> str:
     return f"{moment:%Y-%m-%d %H:%M} UTC"
 
 
+def from_now(view: "views.LedgerView", seconds: int) -> int:
+    """Return a block time ``seconds`` from now: a ledger's clock may be ahead of this machine's."""
+    return max(int(time.time()), view.time) + seconds
+
+
 class Names:
     """What members call themselves, fetched once each."""
 
-    def __init__(self, opened: desk.Opened, view: "views.LedgerView") -> None:
+    def __init__(self, opened: homes.Opened, view: "views.LedgerView") -> None:
         self._store = opened.store
         self._view = view
         self._titles: dict[int, str | None] = {}
@@ -120,29 +138,18 @@ class Names:
             return None
         from aicommons.domain import documents
 
-        document = fetch(self._store, ids.Digest(applied.profile))
-        if document is None:
-            return None
-        try:
-            title = documents.Profile.decode(document).title
-        except errors.DecodeError:
-            return None
-        return plain(title) or None
-
-
-def fetch(store: "http.HttpStore", digest: ids.Digest) -> bytes | None:
-    """Return a document of the store, ``None`` when it cannot be had now: lists are shown without it."""
-    from aicommons.domain import documents
-
-    try:
-        return store.get(digest, documents.MAX_DOCUMENT)
-    except (errors.BlobNotFound, errors.StoreUnreachable, errors.StoreRefused, errors.DigestMismatch):
-        return None
+        profile = published.find(self._store, documents.Profile, applied.profile)
+        return None if profile is None else plain(profile.title) or None
 
 
 def members(bits: Iterable[int], names: Names) -> str:
     """Return members in words."""
     return ", ".join(names(member) for member in bits) or "nobody"
+
+
+def owners(parts: Mapping[int, int], names: Names) -> list[str]:
+    """Return a model's owners in words."""
+    return [f"{names(member)}: {part / 10_000:.2f} %" for member, part in sorted(parts.items())]
 
 
 def shares(parts: Mapping[int, int]) -> dict[str, int]:

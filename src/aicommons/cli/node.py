@@ -5,26 +5,23 @@ only dials out. What a node does in a pass is ``node/reconciler``'s business; no
 eth_account is ever loaded here.
 """
 
-import contextlib
 import dataclasses
-import fcntl
 import logging
 import os
-import pathlib
 import select
 import signal
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 import click
 
 from aicommons import app
-from aicommons.cli import desk, output
+from aicommons.cli import homes, output
 from aicommons.domain import errors, ids, run
 
 if TYPE_CHECKING:
     from aicommons.ledger import wallet
-    from aicommons.node import reconciler
+    from aicommons.node import agent as agents
+    from aicommons.node import reconciler, running
 
 LONGEST_IDLE = 1.0
 """Seconds between looks at the ledger while nothing is under way."""
@@ -55,28 +52,22 @@ def start(once: bool, poll_ms: int, log_level: str) -> None:
     It takes part only in runs that this member enrolled in and whose roster was confirmed (`commons run confirm`). It
     may be killed anywhere and started again; its log is in <home>/node/node.log.
     """
-    home = desk.home()
+    home = homes.home()
     app.deployment_of(home)
-    node_key = desk.unlock(home.node_file)
-    folder = home.path / "node"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    with _only_one(folder / "lock"), Bell() as bell:
-        app.configure_logging(log_level, folder / "node.log")
+    node_key = homes.unlock(home.node_file)
+    with homes.alone(home), Bell() as bell:
+        app.configure_logging(log_level, home.node_folder / "node.log")
         member_id = _member_id(home, node_key, bell)
         if member_id is None:
             return
         _introduce(home, node_key)
-        agent = app.build_agent(home, node_key, member_id)
-        try:
+        with app.open_node(home, node_key, member_id) as (agent, runner):
             _say_ready(home, node_key, member_id)
-            Loop(agent, bell, poll_ms / 1000).work(once=once)
-        except errors.CommonsError as err:
-            log.error("node ends: %s: %s", type(err).__name__, err)  # noqa: TRY400  expected, so no traceback
-            raise
-        finally:
-            agent.runner.close()
-            agent.journal.close()
-            agent.signing.close()
+            try:
+                Loop(agent, runner, bell, shortest=poll_ms / 1000).work(once=once)
+            except errors.CommonsError as err:
+                log.error("node ends: %s: %s", type(err).__name__, err)  # noqa: TRY400  expected, so no traceback
+                raise
     log.info("node ended")
 
 
@@ -116,7 +107,8 @@ class Bell:
 class Loop:
     """The node's passes and the waits between them."""
 
-    agent: Any
+    agent: "agents.Agent"
+    runner: "running.ProcessRunner"
     bell: Bell
     shortest: float
     """Seconds between passes while something is under way."""
@@ -130,7 +122,7 @@ class Loop:
         node = reconciler.Reconciler(self.agent)
         while not self.bell.is_rung:
             wait = self._pass(node)
-            if once and not self.agent.runner.is_busy():
+            if once and not self.runner.is_busy():
                 return
             self.bell.wait(wait)
 
@@ -147,7 +139,7 @@ class Loop:
         if self.outage:
             log.info("the ledger answers again")
             self.outage = 0.0
-        if owed or self.agent.runner.is_busy() or self._is_under_way(node):
+        if owed or self.runner.is_busy() or self._is_under_way(node):
             self.idle = self.shortest
         else:
             self.idle = min(LONGEST_IDLE, max(self.shortest, 1.5 * self.idle))
@@ -159,23 +151,6 @@ class Loop:
             current.state in UNDER_WAY and member in current.enrolled and self.agent.journal.pinned(run_id) is not None
             for run_id, current in node.view.runs.items()
         )
-
-
-@contextlib.contextmanager
-def _only_one(file: pathlib.Path) -> Iterator[None]:
-    """Hold the home's lock: two nodes with one key would contradict each other.
-
-    Raises:
-        errors.InputError: another node runs with this home.
-    """
-    with file.open("w") as held:
-        try:
-            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as err:
-            raise errors.InputError(
-                "a node runs with this home already", which=str(file.parent), next_step="end it first"
-            ) from err
-        yield
 
 
 def _member_id(home: app.Home, node_key: "wallet.Wallet", bell: Bell) -> ids.MemberId | None:
@@ -190,7 +165,7 @@ def _member_id(home: app.Home, node_key: "wallet.Wallet", bell: Bell) -> ids.Mem
     while not bell.is_rung:
         try:
             registry.check()
-            found = registry.call("Membership", "memberOfNodeKey", node_key.address)[0]
+            found = app.member_of_node_key(registry, node_key.address)
         except errors.LedgerUnreachable as err:
             if wait == 0.1:
                 log.warning("%s; trying again", err)
@@ -198,20 +173,20 @@ def _member_id(home: app.Home, node_key: "wallet.Wallet", bell: Bell) -> ids.Mem
             bell.wait(wait)
             wait = min(LONGEST_OUTAGE, 2 * wait)
             continue
-        if not found:
+        if found is None:
             raise errors.InputError(
                 "no active member has this node key",
                 which=ids.format_id(node_key.address),
                 next_step="run `commons member apply`, then ask a registrar to run `commons member admit`",
             )
-        return ids.MemberId(found)
+        return found
     return None
 
 
 def _introduce(home: app.Home, node_key: "wallet.Wallet") -> None:
     """Put the member's profile into the store; without a store now, the next start or command does it."""
     try:
-        desk.introduce(home, app.open_store(home, node_key))
+        homes.introduce(home, app.open_store(home, node_key))
     except (errors.StoreUnreachable, errors.StoreRefused) as err:
         log.warning("the profile is not in the store yet: %s", err)
 
@@ -221,5 +196,5 @@ def _say_ready(home: app.Home, node_key: "wallet.Wallet", member_id: ids.MemberI
     log.info("node of member %d started; ledger %s, store %s", member_id, settings.rpc, settings.store)
     output.ready(
         {"member": member_id, "node_key": ids.format_id(node_key.address), "pid": os.getpid()},
-        f"Node of {settings.name} (member {member_id}) is at work. Its log: {home.path / 'node' / 'node.log'}",
+        f"Node of {settings.name} (member {member_id}) is at work. Its log: {home.node_folder / 'node.log'}",
     )

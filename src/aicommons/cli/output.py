@@ -26,8 +26,8 @@ DONE, FAILED, USAGE, BUG = 0, 1, 2, 70
 
 
 @dataclasses.dataclass(slots=True)
-class Session:
-    """What all commands of one call share."""
+class Call:
+    """What a command was called with, whatever its noun."""
 
     home: pathlib.Path
     as_json: bool
@@ -45,17 +45,17 @@ def json_option(function: F) -> F:
     )(function)
 
 
-def session() -> Session:
-    """Return the current call's session."""
+def call() -> Call:
+    """Return how the current command was called."""
     found = click.get_current_context().find_root().obj
-    if not isinstance(found, Session):
+    if not isinstance(found, Call):
         raise click.UsageError("call this through `commons`")
     return found
 
 
 def emit(result: Mapping[str, object], *lines: str) -> None:
     """Print a command's result: ``result`` as JSON, or ``lines`` for people."""
-    if session().as_json:
+    if call().as_json:
         click.echo(json.dumps(result, sort_keys=True))
         return
     for line in lines:
@@ -64,7 +64,7 @@ def emit(result: Mapping[str, object], *lines: str) -> None:
 
 def ready(result: Mapping[str, object], line: str) -> None:
     """Say that a server or node answers from now on: one line, at once, whoever waits for it."""
-    click.echo(json.dumps(result, sort_keys=True) if session().as_json else line)
+    click.echo(json.dumps(result, sort_keys=True) if call().as_json else line)
     sys.stdout.flush()
 
 
@@ -77,8 +77,18 @@ def aligned(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> list[str]
 
 def note(line: str) -> None:
     """Say something on the way, on standard error, unless JSON was asked for."""
-    if not session().as_json:
+    if not call().as_json:
         click.echo(line, err=True)
+
+
+def check_new(file: pathlib.Path) -> None:
+    """Check that a command does not write over a file.
+
+    Raises:
+        errors.InputError: the file is there.
+    """
+    if file.exists():
+        raise errors.InputError("the file is there already and is never overwritten", which=str(file))
 
 
 def run(command: click.Command, arguments: list[str] | None = None) -> int:

@@ -5,12 +5,11 @@ A journal is never made here: a home whose node has not run has nothing to tell.
 
 import contextlib
 import json
-import pathlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from aicommons import app
-from aicommons.cli import desk
+from aicommons.cli import homes
 from aicommons.domain import ids
 
 if TYPE_CHECKING:
@@ -20,24 +19,19 @@ if TYPE_CHECKING:
     from aicommons.protocol import view as views
 
 
-def journal_file(home: app.Home) -> pathlib.Path:
-    """Return where the node's journal is."""
-    return home.path / "node" / "journal.db"
-
-
 @contextlib.contextmanager
 def opened(home: app.Home) -> Iterator["journal.Journal | None"]:
     """Open the node's journal beside the running node, or give ``None`` when there is none."""
     from aicommons.node import journal
 
-    if not journal_file(home).exists():
+    if not home.journal_file.exists():
         yield None
         return
-    with contextlib.closing(journal.Journal(journal_file(home))) as kept:
+    with contextlib.closing(journal.Journal(home.journal_file)) as kept:
         yield kept
 
 
-def report(at: desk.Opened, run_id: ids.RunId) -> dict[str, Any]:
+def report(at: homes.Opened, run_id: ids.RunId) -> dict[str, Any]:
     """Return this site's own part in a run: whether confirmed, its figures, what it sent and refused; else nothing."""
     view = at.desk.view()
     if view.member_of_account(at.registry.address) not in view.runs[run_id].enrolled:

@@ -5,7 +5,7 @@ import pathlib
 
 import click
 
-from aicommons.cli import desk, given, naming, output
+from aicommons.cli import given, homes, naming, output, published
 from aicommons.domain import ids
 
 
@@ -25,7 +25,7 @@ def publish(file: pathlib.Path) -> None:
     --json` gives a schema.
     """
     read = given.plan(file)
-    opened = desk.act_as_member()
+    opened = homes.act_as_member()
     digest = opened.desk.publish_plan(read)
     shown = ids.format_digest(digest)
     output.emit(
@@ -45,7 +45,7 @@ def show(plan: str) -> None:
     from aicommons.learning import recipe
 
     digest = naming.parse_digest(plan)
-    document = documents.Plan.decode(desk.look().store.get(digest, documents.MAX_DOCUMENT))
+    document = published.read(homes.look().store, documents.Plan, digest)
     made = recipe.from_plan(dict(document.recipe))
     options = {name: value for name, value in document.recipe.items() if name not in ("recipe", "schema")}
     output.emit(

@@ -2,18 +2,11 @@
 
 import dataclasses
 import pathlib
-import time
-from typing import TYPE_CHECKING
 
 import click
 
-from aicommons.cli import desk, given, naming, output
-from aicommons.domain import errors, events, ids
-
-if TYPE_CHECKING:
-    from aicommons.domain import documents
-
-DAY = 86400
+from aicommons.cli import given, homes, naming, output, published
+from aicommons.domain import ids
 
 
 @click.group()
@@ -34,8 +27,8 @@ def state(file: pathlib.Path, days: int) -> None:
     r2) and baseline.
     """
     read = given.problem(file)
-    opened = desk.act_as_member()
-    deadline = max(int(time.time()), opened.desk.view().time) + days * DAY
+    opened = homes.act_as_member()
+    deadline = naming.from_now(opened.desk.view(), days * naming.DAY)
     problem_id = opened.desk.state_problem(read, deadline)
     output.emit(
         {
@@ -52,12 +45,14 @@ def state(file: pathlib.Path, days: int) -> None:
 @output.json_option
 def list_problems() -> None:
     """List all problems of the commons."""
-    opened = desk.look()
+    from aicommons.domain import documents
+
+    opened = homes.look()
     view = opened.desk.view()
     names = naming.Names(opened, view)
     listed, rows = [], []
     for problem_id, entry in view.problems.items():
-        document = _read(opened, entry)
+        document = published.find(opened.store, documents.Problem, entry.document)
         title = None if document is None else naming.plain(document.title)
         listed.append(
             {"problem": ids.format_id(problem_id), "title": title, "owner": entry.owner, "deadline": entry.deadline}
@@ -73,11 +68,11 @@ def show(problem: str) -> None:
     """Show a problem's statement and the runs on it."""
     from aicommons.domain import documents
 
-    opened = desk.look()
+    opened = homes.look()
     view = opened.desk.view()
     problem_id = naming.resolve(problem, view.problems, "problem")
     entry = view.problems[problem_id]
-    document = documents.Problem.decode(opened.store.get(ids.Digest(entry.document), documents.MAX_DOCUMENT))
+    document = published.read(opened.store, documents.Problem, entry.document)
     runs = [ids.format_id(run_id) for run_id, current in view.runs.items() if current.spec.problem == problem_id]
     body = dataclasses.asdict(document) | {"sdg_targets": list(document.sdg_targets)}
     output.emit(
@@ -97,13 +92,3 @@ def show(problem: str) -> None:
 
 def _text(value: object) -> str:
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-
-
-def _read(opened: desk.Opened, entry: events.ProblemStated) -> "documents.Problem | None":
-    from aicommons.domain import documents
-
-    data = naming.fetch(opened.store, ids.Digest(entry.document))
-    try:
-        return None if data is None else documents.Problem.decode(data)
-    except errors.DecodeError:
-        return None

@@ -5,21 +5,20 @@ the contract's business; how it is told is in ``telling`` and ``following``.
 """
 
 import contextlib
-import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from aicommons.cli import confirming, desk, enrolling, naming, output, own, telling
+from aicommons.cli import confirming, enrolling, homes, naming, output, own, telling
 from aicommons.cli import dataset as datasets
 from aicommons.domain import errors, ids, run
 
 if TYPE_CHECKING:
     from aicommons.domain import documents
 
-DAY = 86400
 MILLION = 1_000_000
+SITES = click.IntRange(run.FEWEST_PARTICIPANTS, run.MOST_PARTICIPANTS)
 ABSENCES = {"wait": run.Absence.WAIT, "exit": run.Absence.EXIT}
 
 
@@ -29,8 +28,8 @@ def command() -> None:
 
 
 TERMS = (
-    click.option("--min", "least", type=click.IntRange(3, 48), default=3, show_default=True, help="Fewest sites."),
-    click.option("--max", "most", type=click.IntRange(3, 48), default=48, show_default=True, help="Most sites."),
+    click.option("--min", "least", type=SITES, default=run.FEWEST_PARTICIPANTS, show_default=True, help="Fewest sites."),
+    click.option("--max", "most", type=SITES, default=run.MOST_PARTICIPANTS, show_default=True, help="Most sites."),
     click.option("--rounds", type=click.IntRange(1, 10_000), help="Most rounds. [default: what the plan needs at most]"),
     click.option("--enrol-minutes", type=click.IntRange(1, 525_600), default=1440, show_default=True, help="After it anybody may close the roster."),
     click.option("--phase-seconds", type=click.IntRange(1, 86_400), default=60, show_default=True, help="How long a step waits for a silent site."),
@@ -38,7 +37,7 @@ TERMS = (
     click.option("--owner-shares", type=click.IntRange(0, MILLION), default=100_000, show_default=True, help="Problem owner's part of the model, of 1,000,000."),
     click.option("--solver-shares", type=click.IntRange(0, MILLION), default=100_000, show_default=True, help="Solver's part; the sites share the rest equally."),
     click.option("--retention-days", type=click.IntRange(0, 3650), default=7, show_default=True, help="How long masked vectors stay in the store."),
-    click.option("--min-cohort", type=click.IntRange(1), default=10, show_default=True, help="Fewest rows that a site may bring."),
+    click.option("--min-cohort", type=click.IntRange(1), default=run.MINIMUM_COHORT, show_default=True, help="Fewest rows that a site may bring."),
 )  # fmt: skip
 
 
@@ -63,14 +62,14 @@ def open_run(problem: str, plan: str, purpose: str, **terms: Any) -> None:
         raise click.UsageError("--owner-shares and --solver-shares are more than the whole")
     if terms["least"] > terms["most"]:
         raise click.UsageError("--min is more than --max")
-    opened = desk.act_as_member()
+    opened = homes.act_as_member()
     view = opened.desk.view()
     problem_id = naming.resolve(problem, view.problems, "problem")
     offer = office.Offer(
         problem=problem_id,
         plan=naming.parse_digest(plan),
         terms=_document(opened, view.problems[problem_id].owner, purpose, terms),
-        enrol_until=max(int(time.time()), view.time) + 60 * terms["enrol_minutes"],
+        enrol_until=naming.from_now(view, 60 * terms["enrol_minutes"]),
         min_participants=terms["least"],
         max_participants=terms["most"],
         phase_seconds=terms["phase_seconds"],
@@ -94,19 +93,21 @@ def open_run(problem: str, plan: str, purpose: str, **terms: Any) -> None:
     )
 
 
-def _document(opened: desk.Opened, owner: ids.MemberId, purpose: str, terms: Mapping[str, Any]) -> "documents.RunTerms":
+def _document(
+    opened: homes.Opened, owner: ids.MemberId, purpose: str, terms: Mapping[str, Any]
+) -> "documents.RunTerms":
     from aicommons.domain import documents
 
     return documents.RunTerms(
         purpose=purpose,
         readers=_readers(opened, owner),
-        retention_seconds=terms["retention_days"] * DAY,
+        retention_seconds=terms["retention_days"] * naming.DAY,
         minimum_cohort=terms["min_cohort"],
         privacy="no DP",
     )
 
 
-def _readers(opened: desk.Opened, owner: ids.MemberId) -> "tuple[documents.Reader, ...]":
+def _readers(opened: homes.Opened, owner: ids.MemberId) -> "tuple[documents.Reader, ...]":
     """Return the problem owner as a reader of the sums, unless its membership names no point."""
     from aicommons.domain import documents
     from aicommons.learning.secagg import group
@@ -129,9 +130,9 @@ def enrol(run_text: str, dataset_id: int, consent: str, absence: str) -> None:
     """Bring a dataset of yours to RUN. The table is checked first; if it does not fit, nothing is sent."""
     from aicommons import office
 
-    opened = desk.act_as_member()
-    view = opened.desk.view()
-    run_id = naming.resolve_run(run_text, view)
+    opened = homes.act_as_member()
+    chosen = naming.choose_run(opened, run_text)
+    run_id, view = chosen.run_id, chosen.view
     consent_id = naming.resolve(consent, view.consents, "consent")
     if view.consents[consent_id].dataset_id != dataset_id:
         raise errors.InputError(
@@ -140,12 +141,12 @@ def enrol(run_text: str, dataset_id: int, consent: str, absence: str) -> None:
             expected=f"dataset {dataset_id}",
             got=f"dataset {view.consents[consent_id].dataset_id}",
         )
-    checked = enrolling.check_table(opened, view.runs[run_id], datasets.find(view, dataset_id).dataset_id)
+    checked = enrolling.check_table(opened, chosen.run, datasets.find(view, dataset_id).dataset_id)
     for notice in checked.notices:
         output.note(notice)
-    entry = office.Entry(dataset_id, consent_id, ABSENCES[absence])
-    with enrolling.node_signer(opened, needed=entry.absence is run.Absence.EXIT) as signer:
-        opened.desk.enrol(run_id, entry, signer)
+    seat = office.Seat(dataset_id, consent_id, ABSENCES[absence])
+    with enrolling.node_signer(opened, needed=seat.absence is run.Absence.EXIT) as signer:
+        opened.desk.enrol(run_id, seat, signer)
     output.emit(
         {"run_id": ids.format_id(run_id), "dataset": dataset_id, "rows": checked.rows, "absence": absence},
         f"Dataset {dataset_id} takes part in run {naming.short(run_id)}: {checked.rows} complete rows fit the plan.",
@@ -158,8 +159,8 @@ def enrol(run_text: str, dataset_id: int, consent: str, absence: str) -> None:
 @output.json_option
 def close(run_text: str) -> None:
     """Fix who takes part in RUN, as its solver (or as anybody once enrolment is over)."""
-    opened = desk.act()
-    run_id = naming.resolve_run(run_text, opened.desk.view())
+    opened = homes.act()
+    run_id = naming.choose_run(opened, run_text).run_id
     roster = opened.desk.close_roster(run_id)
     output.emit(
         {"run_id": ids.format_id(run_id), "roster": list(roster.member_ids), "fingerprint": roster.roster.hex()},
@@ -188,9 +189,9 @@ def confirm(run_text: str, fingerprint: str | None, yes: bool, allow_overlap: bo
     """
     from aicommons.node import journal
 
-    opened = desk.look()
-    view = opened.desk.view()
-    run_id = naming.resolve_run(run_text, view)
+    opened = homes.look()
+    chosen = naming.choose_run(opened, run_text)
+    run_id, view = chosen.run_id, chosen.view
     roster = confirming.own_roster(opened, view, run_id)
     names = naming.Names(opened, view)
     output.note(f"Run {ids.format_id(run_id)}: {len(roster.member_ids)} sites take part.")
@@ -201,7 +202,7 @@ def confirm(run_text: str, fingerprint: str | None, yes: bool, allow_overlap: bo
     output.note(f"  its sums are read by them{''.join(f' and {names(reader)}' for reader in readers)}")
     output.note(f"  this site brings {confirming.own_part(opened, pin)}")
     output.note(f"  fingerprint {naming.fingerprint(roster.roster)}")
-    with contextlib.closing(journal.Journal(own.journal_file(opened.home))) as kept:
+    with contextlib.closing(journal.Journal(opened.home.journal_file)) as kept:
         preferred = view.runs[run_id].spec.layout
         confirming.check_overlap(kept, run_id, pin, members=roster.member_ids, preferred=preferred)
         confirming.agree(roster.roster, fingerprint, yes=yes)
@@ -223,7 +224,7 @@ def confirm(run_text: str, fingerprint: str | None, yes: bool, allow_overlap: bo
 @output.json_option
 def list_runs() -> None:
     """List all runs of the commons."""
-    view = desk.look().desk.view()
+    view = homes.look().desk.view()
     listed = [telling.as_json(run_id, current) for run_id, current in view.runs.items()]
     rows = [
         [naming.short(run_id), len(current.enrolled), telling.rounds_done(current), telling.state_in_words(current)]
@@ -237,18 +238,15 @@ def list_runs() -> None:
 @output.json_option
 def show(run_text: str) -> None:
     """Show where RUN stands, what it waits for, and this site's own figures."""
-    opened = desk.look()
-    view = opened.desk.view()
-    run_id = naming.resolve_run(run_text, view)
-    current = view.runs[run_id]
-    names = naming.Names(opened, view)
+    opened = homes.look()
+    chosen = naming.choose_run(opened, run_text)
+    run_id, current = chosen.run_id, chosen.run
+    names = naming.Names(opened, chosen.view)
     found = own.report(opened, run_id)
     lines = telling.lines(run_id, current, names)
     if current.roster is not None:
         lines.append(f"  roster     {naming.fingerprint(current.roster.roster)}")
-    lines.extend(
-        f"  share      {names(member)}: {part / 10_000:.2f} %" for member, part in sorted(current.shares.items())
-    )
+    lines.extend(f"  share      {each}" for each in naming.owners(current.shares, names))
     output.emit({**telling.as_json(run_id, current), "own": found}, *lines, *own.report_in_words(found))
 
 
@@ -259,8 +257,8 @@ def watch(run_text: str) -> None:
     """Follow RUN to its end: a line per round, or with --json an object per round and one for the end."""
     from aicommons.cli import following
 
-    opened = desk.look()
-    following.watch(opened, naming.resolve_run(run_text, opened.desk.view()))
+    opened = homes.look()
+    following.watch(opened, naming.choose_run(opened, run_text).run_id)
 
 
 @command.command("cancel")
@@ -268,8 +266,8 @@ def watch(run_text: str) -> None:
 @output.json_option
 def cancel(run_text: str) -> None:
     """End RUN as its solver; the last agreed state is kept."""
-    opened = desk.act()
-    run_id = naming.resolve_run(run_text, opened.desk.view())
+    opened = homes.act()
+    run_id = naming.choose_run(opened, run_text).run_id
     opened.desk.cancel(run_id)
     current = opened.desk.run(run_id)
     output.emit(telling.as_json(run_id, current), f"Run {naming.short(run_id)}: {telling.state_in_words(current)}.")
@@ -288,8 +286,8 @@ def verify(ctx: click.Context, run_text: str, from_home: str | None) -> None:
     from aicommons.cli import verifying
     from aicommons.node import concluding
 
-    opened = desk.look()
-    run_id = naming.resolve_run(run_text, opened.desk.view())
+    opened = homes.look()
+    run_id = naming.choose_run(opened, run_text).run_id
     report = verifying.verify(opened, run_id, as_reader=from_home == "reader")
     result = {
         "run_id": ids.format_id(run_id),

@@ -5,9 +5,10 @@ Each function writes one table per site and returns the script that ``demonstrat
 
 import dataclasses
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
-from aicommons.data import columns, infer, samples
+from aicommons.data import infer, samples
+from aicommons.domain import schema
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -22,7 +23,7 @@ class Script:
     """UN target."""
     tables: Mapping[str, pathlib.Path]
     """Site -> its table."""
-    specs: Sequence[columns.ColumnSpec]
+    schema: schema.Schema
     """Columns of these tables."""
     recipe: Mapping[str, object]
     """The plan's recipe, without its schema."""
@@ -70,7 +71,7 @@ def hospitals(folder: pathlib.Path, choice: Choice) -> Script:
         why="who should be examined further",
         sdg="3.4",
         tables=tables,
-        specs=drafted.columns,
+        schema=drafted.schema,
         recipe=choice.document(),
         seed=choice.seed,
     )
@@ -83,7 +84,7 @@ def heart(folder: pathlib.Path, data: pathlib.Path, choice: Choice) -> Script:
         why="who should be examined further",
         sdg="3.4",
         tables=choice.first(samples.heart(data, folder)),
-        specs=samples.heart_columns(),
+        schema=samples.heart_schema(),
         recipe=choice.document(),
         seed=choice.seed,
     )
@@ -111,15 +112,12 @@ def table(folder: pathlib.Path, own: OwnTable, choice: Choice) -> tuple[Script, 
     tables = choice.first(samples.by_site(own.path, own.site, folder))
     drop = () if own.group is None else (own.group,)
     drafted = infer.infer_columns(list(tables.values()), own.target, drop=drop)
-    specs = drafted.columns
-    if own.group is not None:
-        specs = (*specs, columns.ColumnSpec(own.group, columns.Kind.CATEGORY, role=columns.Role.GROUP))
     script = Script(
         title=f"Predict {own.target}",
         why="as its owners decide",
         sdg="17.18",
         tables=tables,
-        specs=specs,
+        schema=drafted.schema,
         recipe=choice.document(),
         seed=choice.seed,
         group=own.group,

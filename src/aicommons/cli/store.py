@@ -9,7 +9,7 @@ import urllib.parse
 import click
 
 from aicommons import app
-from aicommons.cli import desk, output
+from aicommons.cli import homes, output
 
 GIGABYTE = 10**9
 
@@ -46,7 +46,7 @@ def start(
 
     if (certificate is None) != (private_key is None):
         raise click.UsageError("--certificate and --private-key belong together")
-    home = desk.home()
+    home = homes.home()
     settings = home.settings()
     app.configure_logging("warning")
     policy = server.Policy(

@@ -220,11 +220,10 @@ def _last_metrics(stage: demonstration.Stage, rounds: int) -> evaluation.Metrics
     return None
 
 
-def _as_json(figures: evaluation.Metrics | None) -> dict[str, float]:
+def _as_json(figures: evaluation.Metrics | None) -> dict[str, float | None]:
     if figures is None:
         return {}
-    shown = {"accuracy": figures.accuracy, "auc": figures.auc, "r2": figures.r_squared}
-    return {name: round(value, 6) for name, value in shown.items() if value is not None}
+    return comparison.Figures(figures.accuracy, figures.auc, figures.r_squared).to_json()
 
 
 def _site(stage: demonstration.Stage, name: str, alone: comparison.Figures) -> dict[str, Any]:

@@ -6,7 +6,7 @@ Called by ``run verify`` and by ``model download`` for readers. What is checked 
 from typing import TYPE_CHECKING
 
 from aicommons import app
-from aicommons.cli import desk
+from aicommons.cli import homes
 from aicommons.domain import errors, ids
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from aicommons.protocol import view as views
 
 
-def verify(opened: desk.Opened, run_id: ids.RunId, *, as_reader: bool = False) -> "verification.Report":
+def verify(opened: homes.Opened, run_id: ids.RunId, *, as_reader: bool = False) -> "verification.Report":
     """Return the verification's report of a run.
 
     Raises:
@@ -38,7 +38,7 @@ def verify(opened: desk.Opened, run_id: ids.RunId, *, as_reader: bool = False) -
     )
 
 
-def recompute(opened: desk.Opened, run_id: ids.RunId) -> "state.State":
+def recompute(opened: homes.Opened, run_id: ids.RunId) -> "state.State":
     """Return the state that a run agreed on, computed again from its sums with this home's reader key.
 
     Raises:
@@ -56,7 +56,7 @@ def recompute(opened: desk.Opened, run_id: ids.RunId) -> "state.State":
     return report.agreed
 
 
-def _reader(opened: desk.Opened, current: "views.RunView") -> "verification.VerifyingReader":
+def _reader(opened: homes.Opened, current: "views.RunView") -> "verification.VerifyingReader":
     from aicommons.node import agent as agents
     from aicommons.node import verification
 
@@ -70,4 +70,4 @@ def _reader(opened: desk.Opened, current: "views.RunView") -> "verification.Veri
             got=f"member {member}",
             next_step="participants read sums while the run goes on; afterwards their key for it is erased",
         )
-    return verification.VerifyingReader(member, app.reader_secret(desk.unlock(opened.home.wallet_file)))
+    return verification.VerifyingReader(member, app.reader_secret(homes.unlock(opened.home.wallet_file)))

@@ -8,13 +8,12 @@ levels of a category are listed as they are.
 import collections
 import dataclasses
 import decimal
-import enum
 import math
 import pathlib
 from collections.abc import Collection, Sequence
 
 from aicommons.data import columns, reading, sources
-from aicommons.domain import errors
+from aicommons.domain import errors, schema
 
 MOST_LEVELS = 20
 """A text column with more different values is taken for free text or an identifier."""
@@ -32,21 +31,12 @@ ABSURD = 1e12
 """Larger magnitudes are taken for mistakes: no unit that people use for a record needs them."""
 
 
-class Task(enum.Enum):
-    """What a target asks for."""
-
-    CLASSIFICATION = "classification"
-    REGRESSION = "regression"
-
-
 @dataclasses.dataclass(frozen=True, slots=True)
 class Inferred:
     """A drafted description of a table."""
 
-    columns: tuple[columns.ColumnSpec, ...]
-    """Features in the table's order, then the target."""
-    task: Task
-    """Whether the target is a class or a number."""
+    schema: schema.Schema
+    """Features in the table's order, and the target."""
     rows: int
     """Rows of all files together, complete or not."""
     notices: tuple[str, ...]
@@ -72,6 +62,10 @@ class _Summary:
     @property
     def numeric(self) -> bool:
         return self.numbers == self.present
+
+    @property
+    def single(self) -> bool:
+        return len(self.values) == 1 or (self.numeric and self.low == self.high)
 
     def add(self, text: str, place: str, number: float | None) -> None:
         self.present += 1
@@ -119,25 +113,24 @@ def infer_columns(paths: Sequence[pathlib.Path], target: str, *, drop: Collectio
         errors.TableError: a missing target, one class only, no rows, no usable feature, or files that do not fit.
     """
     summaries, rows, notices = _summarised(paths, target, {"", *drop} - {target})
-    task, target_spec = _target(paths[0], target, summaries[target])
-    told = (
-        f"{target} is read as {len(target_spec.levels)} classes (classification)."
-        if task is Task.CLASSIFICATION
-        else f"{target} is read as a number (regression)."
+    predicted = _target(paths[0], target, summaries[target])
+    notices.append(
+        f"{target} is read as a number (regression)."
+        if predicted.classes is None
+        else f"{target} is read as {len(predicted.classes)} classes (classification)."
     )
-    notices.append(told)
-    specs = []
+    features = []
     for name, summary in summaries.items():
         if name == target:
             continue
         reason = _unusable(summary, rows)
         if reason is None:
-            specs.append(_feature(name, summary))
+            features.append(_feature(name, summary))
         else:
             notices.append(f"{name} is left out: {reason}.")
-    if not specs:
+    if not features:
         raise errors.TableError("no column can serve as a feature", which=paths[0].name, expected="at least 1 feature")
-    return Inferred((*specs, target_spec), task, rows, tuple(notices))
+    return Inferred(schema.Schema(tuple(features), predicted), rows, tuple(notices))
 
 
 def _summarised(
@@ -174,13 +167,14 @@ def _add(source: sources.Source, row: sources.Row, summary: _Summary, *, name: s
     summary.add(text, sources.where(source.path, column=name, line=row.line) if suspect else "", number)
 
 
-def _target(path: pathlib.Path, name: str, summary: _Summary) -> tuple[Task, columns.ColumnSpec]:
+def _target(path: pathlib.Path, name: str, summary: _Summary) -> schema.Target:
     if summary.present == 0:
         raise errors.TableError("the target column is empty", which=sources.where(path, column=name), got="no value")
-    if len(summary.values) == 1:
+    if summary.single:
         raise reading.one_class(path, name)
     if summary.numeric and not (summary.whole and len(summary.values) <= MOST_NUMBERED_CLASSES):
-        return Task.REGRESSION, _number(name, summary, columns.Role.TARGET)
+        lo, hi = rounded_down(summary.low), rounded_up(summary.high)
+        return schema.Target(schema.Task.GAUSSIAN, name, lo=lo, hi=hi)
     if len(summary.values) > MOST_LEVELS:
         raise errors.TableError(
             "the target is text with too many different values",
@@ -188,8 +182,8 @@ def _target(path: pathlib.Path, name: str, summary: _Summary) -> tuple[Task, col
             expected=f"a number, or at most {MOST_LEVELS} classes",
             got="more classes",
         )
-    levels = tuple(sorted(summary.values, key=_order))
-    return Task.CLASSIFICATION, columns.ColumnSpec(name, columns.Kind.CATEGORY, levels=levels, role=columns.Role.TARGET)
+    task = schema.Task.BINOMIAL if len(summary.values) == 2 else schema.Task.MULTINOMIAL
+    return schema.Target(task, name, classes=tuple(sorted(summary.values, key=_order)))
 
 
 def _order(level: str) -> tuple[float, str]:
@@ -203,7 +197,7 @@ def _unusable(summary: _Summary, rows: int) -> str | None:
         return "it has no values"
     if summary.present < LEAST_PRESENT * rows:
         return "most of its values are missing, and rows with a gap are not used"
-    if len(summary.values) == 1:
+    if summary.single:
         return "it has one value only"
     if summary.numeric and summary.rising and summary.present > MOST_LEVELS:
         return "it numbers the rows"
@@ -212,16 +206,10 @@ def _unusable(summary: _Summary, rows: int) -> str | None:
     return None
 
 
-def _feature(name: str, summary: _Summary) -> columns.ColumnSpec:
+def _feature(name: str, summary: _Summary) -> schema.Feature:
     if summary.numeric:
-        return columns.ColumnSpec(name, columns.Kind.NUMERIC, lo=rounded_down(summary.low), hi=rounded_up(summary.high))
-    return columns.ColumnSpec(name, columns.Kind.CATEGORY, levels=tuple(sorted(summary.values, key=_order)))
-
-
-def _number(name: str, summary: _Summary, role: columns.Role) -> columns.ColumnSpec:
-    return columns.ColumnSpec(
-        name, columns.Kind.NUMERIC, lo=rounded_down(summary.low), hi=rounded_up(summary.high), role=role
-    )
+        return schema.numeric(name, rounded_down(summary.low), rounded_up(summary.high))
+    return schema.category(name, sorted(summary.values, key=_order))
 
 
 def rounded_up(value: float) -> float:

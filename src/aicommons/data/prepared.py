@@ -1,28 +1,27 @@
 """Prepared arrays of a table, kept on the owner's disk so that a large file is read and checked once.
 
 Called by ``node/`` before each training. One folder (mode 0700) for each table; in it one folder for each pair of file
-content and specs, so a changed file or another schema is read anew. Arrays are ``.npy`` files without pickles, mapped
+content and schema, so a changed file or another schema is read anew. Arrays are ``.npy`` files without pickles, mapped
 into memory instead of loaded. ``erase`` removes all of it: these files are as private as the table itself.
 """
 
 import contextlib
 import dataclasses
-import enum
 import hashlib
 import json
 import os
 import pathlib
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from aicommons.data import columns, reading
-from aicommons.domain import errors
+from aicommons.domain import errors, schema
 
-FORMAT = 1
+FORMAT = 2
 """Changed whenever the meaning of the files does; older ones are then read anew."""
 
 
@@ -52,30 +51,31 @@ def digest_of(path: pathlib.Path) -> SourceDigest:
 
 def prepare(
     path: pathlib.Path,
-    specs: Sequence[columns.ColumnSpec],
+    plan: schema.Schema,
     folder: pathlib.Path,
     *,
+    group: str | None = None,
     checks: reading.Checks | None = None,
 ) -> columns.Columns:
     """Return the arrays of the table at ``path``, from ``folder`` if they are there, else read and kept there.
 
-    The arrays are read-only maps of files in ``folder``. What was kept for another content or other specs is removed.
+    The arrays are read-only maps of files in ``folder``. What was kept for another content or another schema is removed.
 
     Raises:
         errors.TableError: as ``reading.read_table``; then nothing is kept.
         errors.StorageFull: no room in ``folder``; nothing is kept.
     """
-    kept = folder / _key(digest_of(path), specs, checks or reading.Checks())
-    found = _load(kept)
+    kept = folder / _key(digest_of(path), plan, group, checks=checks or reading.Checks())
+    found = _load(kept, plan.width)
     if found is not None:
         return found
-    table = reading.read_table(path, specs, checks=checks)
+    table = reading.read_table(path, plan, group=group, checks=checks)
     with _disk_errors(folder):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         folder.chmod(0o700)
         _remove_all_but(folder, kept.name)
         _save(table, kept)
-    return _load(kept) or table
+    return _load(kept, plan.width) or table
 
 
 def erase(folder: pathlib.Path) -> None:
@@ -84,21 +84,15 @@ def erase(folder: pathlib.Path) -> None:
         shutil.rmtree(folder)
 
 
-def _key(source: SourceDigest, specs: Sequence[columns.ColumnSpec], checks: reading.Checks) -> str:
+def _key(source: SourceDigest, plan: schema.Schema, group: str | None, *, checks: reading.Checks) -> str:
     document = {
         "format": FORMAT,
         "source": dataclasses.asdict(source),
-        "specs": [dataclasses.asdict(spec) for spec in specs],
+        "schema": schema.to_document(plan),
+        "group": group,
         "checks": dataclasses.asdict(checks),
     }
-    text = json.dumps(document, sort_keys=True, default=_plain)
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _plain(value: object) -> object:
-    if isinstance(value, enum.Enum):
-        return value.value
-    raise TypeError(type(value).__name__)
+    return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
 
 
 def _save(table: columns.Columns, kept: pathlib.Path) -> None:
@@ -112,7 +106,6 @@ def _save(table: columns.Columns, kept: pathlib.Path) -> None:
                 os.fsync(file.fileno())
         about = {
             "groups": table.groups,
-            "names": table.names,
             "dropped": table.dropped,
             "notices": table.notices,
         }
@@ -122,21 +115,20 @@ def _save(table: columns.Columns, kept: pathlib.Path) -> None:
         shutil.rmtree(building, ignore_errors=True)
 
 
-def _load(kept: pathlib.Path) -> columns.Columns | None:
+def _load(kept: pathlib.Path, width: int) -> columns.Columns | None:
     """Return what was kept, or ``None`` when there is nothing or not all of it."""
     try:
         about: dict[str, Any] = json.loads((kept / "about.json").read_bytes())
         features, target = (
             np.load(kept / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in ("features", "target")
         )
-        if len(features) != len(target) or features.shape[1:] != (len(about["names"]),):
+        if len(features) != len(target) or features.shape[1:] != (width,):
             return None
         groups = about["groups"]
         return columns.Columns(
             features=features,
             target=target,
             groups=None if groups is None else tuple(groups),
-            names=tuple(about["names"]),
             dropped=about["dropped"],
             notices=tuple(about["notices"]),
         )

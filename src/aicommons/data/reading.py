@@ -9,13 +9,13 @@ import dataclasses
 import itertools
 import math
 import pathlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from aicommons.data import columns, sources
-from aicommons.domain import errors
+from aicommons.domain import errors, schema
 
 CHUNK_ROWS = 4096
 Numbers = npt.NDArray[np.float64]
@@ -35,11 +35,12 @@ class Checks:
 class _Field:
     """One used column while reading."""
 
-    spec: columns.ColumnSpec
+    declared: schema.Feature | schema.Target
+    """What its cells must be."""
     place: int
     """Index in a row."""
-    codes: dict[str, float]
-    """Level -> index; empty for numbers."""
+    codes: dict[str, float] | None
+    """Level or class -> index; ``None`` for numbers."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -55,41 +56,41 @@ class _Loaded:
 
 
 def read_table(
-    path: pathlib.Path, specs: Sequence[columns.ColumnSpec], *, checks: Checks | None = None
+    path: pathlib.Path, plan: schema.Schema, *, group: str | None = None, checks: Checks | None = None
 ) -> columns.Columns:
     """Read the used columns of the table at ``path``; other columns are not looked at.
 
     Args:
         path: delimited text with a header.
-        specs: one target, features in the order of the feature matrix, at most one group.
+        plan: what its columns must be; their order gives the feature matrix's.
+        group: column whose equal values belong together, read as text; ``None`` when no column has this role.
         checks: what the whole must be.
 
     Raises:
         errors.TableError: anything in the file that does not fit (missing column, text in a number, a number that is
             infinite or out of bounds, an unknown level, ragged or too few rows, one class only).
-        errors.InputError: the specs themselves make no sense.
+        errors.InputError: the group is another column of the plan, or two labels of a column are one value.
     """
-    columns.check_specs(specs)
+    if group is not None and group in {plan.target.name, *(feature.name for feature in plan.features)}:
+        raise errors.InputError("a column is expected twice", which=group)
     wanted = checks or Checks()
     source = sources.inspect(path)
-    fields = [_field(source, spec) for spec in specs if spec.role is not columns.Role.GROUP]
-    group_places = [source.index(spec.name) for spec in specs if spec.role is columns.Role.GROUP]
+    fields = [*(_field(source, feature) for feature in plan.features), _field(source, plan.target)]
+    group_place = None if group is None else source.index(group)
     parts: list[Numbers] = []
     groups: list[str] = []
     seen = 0
-    rows = sources.rows(source)
-    while chunk := list(itertools.islice(rows, CHUNK_ROWS)):
+    for chunk, numbers in _chunks(source, fields):
         seen += len(chunk)
-        numbers = np.stack([_numbers(source, field, chunk) for field in fields], axis=1)
         complete = ~np.isnan(numbers).any(axis=1)
-        for place in group_places:
-            texts = [row.cells[place].strip() for row in chunk]
+        if group_place is not None:
+            texts = [row.cells[group_place].strip() for row in chunk]
             complete &= np.array([text.lower() not in columns.MISSING for text in texts])
             groups.extend(text for text, kept in zip(texts, complete, strict=True) if kept)
         parts.append(numbers[complete])
     numbers = np.concatenate(parts) if parts else np.empty((0, len(fields)))
     _check_rows(source, seen, len(numbers), wanted)
-    return _assembled(source, fields, _Loaded(numbers, tuple(groups) if group_places else None, seen), wanted)
+    return _assembled(source, fields, _Loaded(numbers, None if group is None else tuple(groups), seen), wanted)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -106,19 +107,18 @@ class Inputs:
     """What the reader decided and its owner should know."""
 
 
-def read_inputs(path: pathlib.Path, specs: Sequence[columns.ColumnSpec]) -> Inputs:
-    """Read the feature columns among ``specs`` in the same way as for training; the target is not looked at.
+def read_inputs(path: pathlib.Path, plan: schema.Schema) -> Inputs:
+    """Read the features of a table in the same way as for training; the target is not looked at.
 
     Raises:
         errors.TableError: as ``read_table``.
     """
     source = sources.inspect(path)
-    fields = [_field(source, spec) for spec in specs if spec.role is columns.Role.FEATURE]
+    fields = [_field(source, feature) for feature in plan.features]
     parts: list[Numbers] = []
     lines: list[int] = []
-    rows = sources.rows(source)
-    while chunk := list(itertools.islice(rows, CHUNK_ROWS)):
-        parts.append(np.stack([_numbers(source, field, chunk) for field in fields], axis=1))
+    for chunk, numbers in _chunks(source, fields):
+        parts.append(numbers)
         lines.extend(row.line for row in chunk)
     if not parts:
         raise errors.TableError("the file has a header only", which=source.path.name, expected="rows", got="0 rows")
@@ -129,16 +129,33 @@ def read_inputs(path: pathlib.Path, specs: Sequence[columns.ColumnSpec]) -> Inpu
     return Inputs(_matrix(fields, numbers[complete]), tuple(kept), tuple(gaps), source.notices)
 
 
-def _field(source: sources.Source, spec: columns.ColumnSpec) -> _Field:
-    codes = {columns.label(level): float(index) for index, level in enumerate(spec.levels)}
-    return _Field(spec, source.index(spec.name), codes)
+def _field(source: sources.Source, declared: schema.Feature | schema.Target) -> _Field:
+    place, labels = source.index(declared.name), declared.labels
+    if labels is None:
+        return _Field(declared, place, None)
+    codes = {columns.label(label): float(index) for index, label in enumerate(labels)}
+    if len(codes) != len(labels):
+        raise errors.InputError(
+            "two labels are one value",
+            which=f"column {declared.name}",
+            expected="labels that differ by more than spaces and .0",
+            got=f"{len(codes)} values for {len(labels)} labels",
+        )
+    return _Field(declared, place, codes)
+
+
+def _chunks(source: sources.Source, fields: Sequence[_Field]) -> Iterator[tuple[Sequence[sources.Row], Numbers]]:
+    """Yield the rows part by part, each with float64[rows, fields], NaN where a value is missing."""
+    rows = sources.rows(source)
+    while chunk := list(itertools.islice(rows, CHUNK_ROWS)):
+        yield chunk, np.stack([_numbers(source, field, chunk) for field in fields], axis=1)
 
 
 def _numbers(source: sources.Source, field: _Field, chunk: Sequence[sources.Row]) -> Numbers:
     """Return one column of a chunk as numbers, NaN where missing."""
     texts = [row.cells[field.place] for row in chunk]
-    if field.spec.kind is columns.Kind.CATEGORY:
-        return _checked(source, field, chunk, _levels(field, texts))
+    if field.codes is not None:
+        return _checked(source, field, chunk, _levels(field.codes, texts))
     values = None if source.decimal_comma else _plain(texts)
     if values is None:
         values = _careful(source, texts)
@@ -170,9 +187,9 @@ def _careful(source: sources.Source, texts: Sequence[str]) -> Numbers:
     return np.array([value(text) for text in texts])
 
 
-def _levels(field: _Field, texts: Sequence[str]) -> Numbers:
+def _levels(codes: Mapping[str, float], texts: Sequence[str]) -> Numbers:
     def code(text: str) -> float:
-        found = field.codes.get(columns.label(text))
+        found = codes.get(columns.label(text))
         if found is not None:
             return found
         return math.nan if text.strip().lower() in columns.MISSING else TEXT
@@ -182,13 +199,19 @@ def _levels(field: _Field, texts: Sequence[str]) -> Numbers:
 
 def _checked(source: sources.Source, field: _Field, chunk: Sequence[sources.Row], values: Numbers) -> Numbers:
     """Return ``values`` after refusing the first one that does not fit its declaration."""
-    spec = field.spec
-    if spec.kind is columns.Kind.CATEGORY:
-        _refuse(source, field, chunk, np.isneginf(values), complain=lambda _: _unknown_level(field))
+    declared = field.declared
+    if declared.labels is not None:
+        _refuse(source, field, chunk, np.isneginf(values), complain=lambda _: _unknown_label(declared.labels or ()))
         return values
-    low, high = float(spec.lo or 0.0), float(spec.hi or 0.0)
+    low, high = float(declared.lo or 0.0), float(declared.hi or 0.0)
     outside = (values < low) | (values > high)  # False for NaN; True for both infinities
-    _refuse(source, field, chunk, outside, complain=lambda text: _bad_number(source, spec, text))
+    _refuse(
+        source,
+        field,
+        chunk,
+        outside,
+        complain=lambda text: _bad_number(source, text, f"a number from {low:g} to {high:g}"),
+    )
     return values
 
 
@@ -196,19 +219,18 @@ Complaint = tuple[str, str, str]
 """Message, expected, got: never the value."""
 
 
-def _unknown_level(field: _Field) -> Complaint:
-    levels = field.spec.levels
-    shown = ", ".join(levels[:12]) + (f" and {len(levels) - 12} more" if len(levels) > 12 else "")
+def _unknown_label(labels: tuple[str, ...]) -> Complaint:
+    shown = ", ".join(labels[:12]) + (f" and {len(labels) - 12} more" if len(labels) > 12 else "")
     return "an unknown category", f"one of {shown}", "another value"
 
 
-def _bad_number(source: sources.Source, spec: columns.ColumnSpec, text: str) -> Complaint:
+def _bad_number(source: sources.Source, text: str, expected: str) -> Complaint:
     number = sources.parse_number(text, decimal_comma=source.decimal_comma)
     if number is None:
         return "text in a numeric column", "a number", "text"
     if math.isinf(number):
-        return "an infinite number", f"a number from {spec.lo:g} to {spec.hi:g}", "infinity"
-    return "a number out of its declared bounds", f"a number from {spec.lo:g} to {spec.hi:g}", "a number outside"
+        return "an infinite number", expected, "infinity"
+    return "a number out of its declared bounds", expected, "a number outside"
 
 
 def _refuse(
@@ -225,7 +247,7 @@ def _refuse(
     message, expected, got = complain(row.cells[field.place])
     raise errors.TableError(
         message,
-        which=sources.where(source.path, column=field.spec.name, line=row.line),
+        which=sources.where(source.path, column=field.declared.name, line=row.line),
         expected=expected,
         got=got,
         next_step="Correct this cell, or leave it empty if the value is not known; nothing was changed.",
@@ -256,22 +278,20 @@ def _assembled(
     checks: Checks,
 ) -> columns.Columns:
     numbers = loaded.numbers
-    place = next(index for index, field in enumerate(fields) if field.spec.role is columns.Role.TARGET)
-    target = np.ascontiguousarray(numbers[:, place])
+    *features, wanted = fields
+    target = np.ascontiguousarray(numbers[:, -1])
     notices = list(source.notices)
     dropped = loaded.seen - len(target)
     if dropped:
         notices.append(f"{source.path.name}: {dropped} of {loaded.seen} rows have a gap and are left out.")
-    if fields[place].spec.kind is columns.Kind.CATEGORY and target.min() == target.max():
+    if wanted.codes is not None and target.min() == target.max():
         if checks.several_classes:
-            raise one_class(source.path, fields[place].spec.name)
+            raise one_class(source.path, wanted.declared.name)
         notices.append(f"{source.path.name}: the target has one class only here.")
-    features = [field for field in fields if field.spec.role is columns.Role.FEATURE]
     return columns.Columns(
-        features=_matrix(fields, numbers),
+        features=_matrix(features, numbers),
         target=target,
         groups=loaded.groups,
-        names=tuple(name for field in features for name in field.spec.names),
         dropped=dropped,
         notices=tuple(notices),
     )
@@ -288,17 +308,16 @@ def one_class(path: pathlib.Path, column: str) -> errors.TableError:
     )
 
 
-def _matrix(fields: Sequence[_Field], numbers: Numbers) -> Numbers:
+def _matrix(features: Sequence[_Field], numbers: Numbers) -> Numbers:
     """Return float64[n, p]: numbers as they are, categories as one column of 0 and 1 for each level."""
-    width = sum(field.spec.width for field in fields if field.spec.role is columns.Role.FEATURE)
+    width = sum(1 if field.codes is None else len(field.codes) for field in features)
     matrix = np.zeros((len(numbers), width))
     start = 0
-    for index, field in enumerate(fields):
-        if field.spec.role is not columns.Role.FEATURE:
-            continue
-        if field.spec.kind is columns.Kind.CATEGORY:
-            matrix[np.arange(len(numbers)), start + numbers[:, index].astype(np.intp)] = 1.0
-        else:
+    for index, field in enumerate(features):
+        if field.codes is None:
             matrix[:, start] = numbers[:, index]
-        start += field.spec.width
+            start += 1
+        else:
+            matrix[np.arange(len(numbers)), start + numbers[:, index].astype(np.intp)] = 1.0
+            start += len(field.codes)
     return matrix

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from aicommons.data import columns, sources
-from aicommons.domain import errors
+from aicommons.domain import errors, run, schema
 
 HEART_FILES = {
     "cleveland": "processed.cleveland.data",
@@ -48,21 +48,17 @@ HOSPITAL_SKEW = 0.8
 """Weight of the tumour's size against chance in who goes where: each hospital sees another mix of patients."""
 
 MOST_SITES = 256
-FEWEST_SITES = 3
-"""Secure sums over fewer sites would show one of them to the others."""
 
 
-def heart_columns() -> tuple[columns.ColumnSpec, ...]:
-    """Return the specs of the tables that ``heart`` writes: 13 features (first level of a category left out), target."""
-    specs = []
+def heart_schema() -> schema.Schema:
+    """Return the columns of the tables that ``heart`` writes: 13 features (first level of a category left out), target."""
+    features: list[schema.Feature] = []
     for name in HEART_FIELDS:
         if name in HEART_LEVELS:
-            specs += [_binary(f"{name}_{level}") for level in HEART_LEVELS[name][1:]]
+            features += [schema.numeric(f"{name}_{level}", 0.0, 1.0) for level in HEART_LEVELS[name][1:]]
         else:
-            low, high = HEART_NUMBERS[name]
-            specs.append(columns.ColumnSpec(name, columns.Kind.NUMERIC, lo=low, hi=high))
-    target = columns.ColumnSpec(HEART_TARGET, columns.Kind.CATEGORY, levels=("no", "yes"), role=columns.Role.TARGET)
-    return (*specs, target)
+            features.append(schema.numeric(name, *HEART_NUMBERS[name]))
+    return schema.Schema(tuple(features), schema.Target(schema.Task.BINOMIAL, HEART_TARGET, classes=("no", "yes")))
 
 
 def heart(data: pathlib.Path, out: pathlib.Path) -> dict[str, pathlib.Path]:
@@ -78,7 +74,8 @@ def heart(data: pathlib.Path, out: pathlib.Path) -> dict[str, pathlib.Path]:
     Raises:
         errors.TableError: a file is missing, or a line is not as UCI publishes it.
     """
-    header = [spec.name for spec in heart_columns()]
+    declared = heart_schema()
+    header = [*(feature.name for feature in declared.features), declared.target.name]
     return {site: _write(out / f"{site}.csv", header, _heart_rows(data / name)) for site, name in HEART_FILES.items()}
 
 
@@ -128,7 +125,7 @@ def by_site(path: pathlib.Path, column: str, out: pathlib.Path) -> dict[str, pat
         parts.setdefault(site, []).append([cell for index, cell in enumerate(row.cells) if index != place])
         if len(parts) > MOST_SITES:
             raise _site_count(path, column, "more")
-    if len(parts) < FEWEST_SITES:
+    if len(parts) < run.FEWEST_PARTICIPANTS:
         raise _site_count(path, column, str(len(parts)))
     names = _file_names(sorted(parts))
     return {
@@ -141,14 +138,10 @@ def _site_count(path: pathlib.Path, column: str, got: str) -> errors.TableError:
     return errors.TableError(
         "the column does not name the sites",
         which=sources.where(path, column=column),
-        expected=f"{FEWEST_SITES} to {MOST_SITES} different sites",
+        expected=f"{run.FEWEST_PARTICIPANTS} to {MOST_SITES} different sites",
         got=f"{got} sites",
         next_step="Choose the column that says where a record comes from; at least three sites train together.",
     )
-
-
-def _binary(name: str) -> columns.ColumnSpec:
-    return columns.ColumnSpec(name, columns.Kind.NUMERIC, lo=0.0, hi=1.0)
 
 
 def _heart_rows(path: pathlib.Path) -> Iterable[list[str]]:

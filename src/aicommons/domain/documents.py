@@ -1,102 +1,61 @@
 """Documents: what is longer than a word, stored by content and anchored on the ledger by digest.
 
-Each record knows its JSON form: ``encode`` gives canonical bytes, ``decode_*`` reads foreign bytes and refuses anything
-it does not know. A document never holds records of data subjects. Cards, policies and receipts in full come with the
-data owners' part; here is what a run needs.
+A document is a record whose fields say how they are read: ``encode`` gives canonical bytes, ``decode`` reads foreign
+bytes and refuses anything it does not know. A document never holds records of data subjects. Cards, policies and
+receipts in full come with the data owners' part; here is what a run needs.
 """
 
 import dataclasses
-from collections.abc import Mapping
-from typing import Self, TypeVar
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, Self
 
-from aicommons.domain import encoding, errors, ids
+from aicommons.domain import encoding, errors, fields, ids
 
-MAX_DOCUMENT = encoding.MAX_DOCUMENT
-"""Largest document, in bytes."""
 MAX_TEXT = 20_000
 """Longest text field, in characters."""
-
-T = TypeVar("T")
+MAX_ITEMS = 10_000
+"""Longest list."""
+MAX_COUNT = 2**53 - 1
+"""Largest whole number that every JSON reader takes exactly."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Fields:
-    """A JSON object being read: every field is taken once, by type, and what is left over is an error."""
+class Document:
+    """One canonical JSON object: its kind as ``type``, its ``version``, and the record's fields by name."""
 
-    document: dict[str, object]
-    """Fields not yet taken."""
-    where: str
-    """Which document this is, for messages."""
+    KIND: ClassVar[str]
+
+    def encode(self) -> bytes:
+        """Return canonical bytes."""
+        return encoding.canonical_json({"type": self.KIND, "version": 1} | _body(self))
 
     @classmethod
-    def open(cls, data: bytes, kind: str) -> Self:
-        """Read canonical JSON bytes that claim to be a document of ``kind``, version 1.
+    def decode(cls, data: bytes) -> Self:
+        """Read canonical bytes.
 
         Raises:
-            errors.DecodeError: not canonical JSON, or another kind or version.
+            errors.DecodeError: not canonical JSON, another kind or version, or a field that is missing, unknown or wrong.
         """
-        parsed = encoding.parse_json(data)
-        if not isinstance(parsed, dict):
-            raise errors.DecodeError("not a document", which=kind, expected="a JSON object")
-        fields = cls(dict(parsed), kind)
-        if (got := fields.take("type", str)) != kind:
-            raise errors.DecodeError("another kind of document", which=kind, expected=kind, got=got)
-        if (version := fields.take("version", int)) != 1:
-            raise errors.DecodeError("another version", which=kind, expected=1, got=version)
-        return fields
+        reader = fields.Fields(encoding.parse_json(data), cls.KIND, refused_with=errors.DecodeError)
+        if (kind := reader.text("type")) != cls.KIND:
+            raise errors.DecodeError("another kind of document", which=cls.KIND, expected=cls.KIND, got=kind)
+        if (version := reader.whole_within("version", 0, MAX_COUNT)) != 1:
+            raise errors.DecodeError("another version", which=cls.KIND, expected=1, got=version)
+        document: Self = _read(cls, reader)
+        document.check()
+        return document
 
-    def take(self, name: str, kind: type[T]) -> T:
-        """Return field ``name``, which must be there and be a ``kind``.
+    def check(self) -> None:
+        """Check what the fields' types do not say.
 
         Raises:
-            errors.DecodeError: missing or of another type.
+            errors.DecodeError: a value out of range.
         """
-        if name not in self.document:
-            raise errors.DecodeError("a field is missing", which=f"{self.where}.{name}", expected=kind.__name__)
-        value = self.document.pop(name)
-        if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-            raise errors.DecodeError(
-                "a field has another type",
-                which=f"{self.where}.{name}",
-                expected=kind.__name__,
-                got=type(value).__name__,
-            )
-        if isinstance(value, str) and len(value) > MAX_TEXT:
-            raise errors.DecodeError(
-                "a text is too long", which=f"{self.where}.{name}", expected=f"<= {MAX_TEXT}", got=len(value)
-            )
-        return value
-
-    def take_count(self, name: str) -> int:
-        """Return field ``name``, which must be there and be a whole number from 0.
-
-        Raises:
-            errors.DecodeError: missing, of another type, or negative.
-        """
-        value = self.take(name, int)
-        if value < 0:
-            raise errors.DecodeError("out of range", which=f"{self.where}.{name}", expected="a number from 0")
-        return value
-
-    def take_optional(self, name: str, kind: type[T]) -> T | None:
-        """Return field ``name``, which must be there and be a ``kind`` or null; raises like ``take``."""
-        if name in self.document and self.document[name] is None:
-            self.document.pop(name)
-            return None
-        return self.take(name, kind)
-
-    def close(self) -> None:
-        """Check that nothing is left.
-
-        Raises:
-            errors.DecodeError: unknown fields.
-        """
-        if self.document:
-            raise errors.DecodeError("unknown fields", which=self.where, got=sorted(self.document))
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(Document):
     """A problem owner's statement."""
 
     KIND = "problem"
@@ -115,24 +74,9 @@ class Problem:
     baseline: str
     """What is done or known today, in words."""
 
-    def encode(self) -> bytes:
-        """Return canonical bytes."""
-        body = dataclasses.asdict(self) | {"sdg_targets": list(self.sdg_targets)}
-        return encoding.canonical_json({"type": self.KIND, "version": 1} | body)
-
-    @classmethod
-    def decode(cls, data: bytes) -> Self:
-        """Read canonical bytes; raises ``errors.DecodeError``."""
-        fields = Fields.open(data, cls.KIND)
-        texts = {name: fields.take(name, str) for name in ("title", "affected", "decision", "why_ai", "metric")}
-        targets = texts_of(fields.take("sdg_targets", list), "problem.sdg_targets")
-        document = cls(**texts, sdg_targets=targets, baseline=fields.take("baseline", str))
-        fields.close()
-        return document
-
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class DatasetCard:
+class DatasetCard(Document):
     """The public description of a dataset that stays at its owner."""
 
     KIND = "dataset-card"
@@ -151,30 +95,9 @@ class DatasetCard:
     known_gaps: str
     """What is missing or biased, in the owner's words."""
 
-    def encode(self) -> bytes:
-        """Return canonical bytes."""
-        body = dataclasses.asdict(self) | {"schema": dict(self.schema)}
-        return encoding.canonical_json({"type": self.KIND, "version": 1} | body)
-
-    @classmethod
-    def decode(cls, data: bytes) -> Self:
-        """Read canonical bytes; raises ``errors.DecodeError``."""
-        fields = Fields.open(data, cls.KIND)
-        document = cls(
-            title=fields.take("title", str),
-            site=fields.take("site", str),
-            rows=fields.take_count("rows"),
-            schema=fields.take("schema", dict),
-            licence=fields.take("licence", str),
-            minimum_cohort=fields.take_count("minimum_cohort"),
-            known_gaps=fields.take("known_gaps", str),
-        )
-        fields.close()
-        return document
-
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Document):
     """A solver's learner and its configuration."""
 
     KIND = "plan"
@@ -191,27 +114,10 @@ class Plan:
     group: str | None
     """Column whose equal values (one person, one farm) are never split, or ``None`` to split by row."""
 
-    def encode(self) -> bytes:
-        """Return canonical bytes."""
-        body = dataclasses.asdict(self) | {"recipe": dict(self.recipe)}
-        return encoding.canonical_json({"type": self.KIND, "version": 1} | body)
-
-    @classmethod
-    def decode(cls, data: bytes) -> Self:
-        """Read canonical bytes; raises ``errors.DecodeError``."""
-        fields = Fields.open(data, cls.KIND)
-        document = cls(
-            title=fields.take("title", str),
-            recipe=fields.take("recipe", dict),
-            leaves_site=fields.take("leaves_site", str),
-            held_out_percent=fields.take("held_out_percent", int),
-            split_seed=fields.take_count("split_seed"),
-            group=fields.take_optional("group", str),
-        )
-        if not 0 < document.held_out_percent < 100:
+    def check(self) -> None:
+        """Check that something is held out and something is left; raises ``errors.DecodeError``."""
+        if not 0 < self.held_out_percent < 100:
             raise errors.DecodeError("out of range", which="plan.held_out_percent", expected="1 to 99")
-        fields.close()
-        return document
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -225,7 +131,7 @@ class Reader:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class RunTerms:
+class RunTerms(Document):
     """The long part of a run's terms; its digest is in the RunSpec."""
 
     KIND = "run-terms"
@@ -240,32 +146,15 @@ class RunTerms:
     privacy: str
     """What protects the sums themselves, in words; without DP it says "no DP"."""
 
-    def encode(self) -> bytes:
-        """Return canonical bytes."""
-        readers = [{"member_id": reader.member_id, "point": reader.point.hex()} for reader in self.readers]
-        body = dataclasses.asdict(self) | {"readers": readers}
-        return encoding.canonical_json({"type": self.KIND, "version": 1} | body)
-
-    @classmethod
-    def decode(cls, data: bytes) -> Self:
-        """Read canonical bytes; raises ``errors.DecodeError``."""
-        fields = Fields.open(data, cls.KIND)
-        readers = tuple(_reader(entry) for entry in fields.take("readers", list))
-        if [reader.member_id for reader in readers] != sorted({reader.member_id for reader in readers}):
+    def check(self) -> None:
+        """Check that the readers have one order; raises ``errors.DecodeError``."""
+        members = [reader.member_id for reader in self.readers]
+        if members != sorted(set(members)):
             raise errors.DecodeError("readers are not ascending and distinct", which="run-terms.readers")
-        document = cls(
-            purpose=fields.take("purpose", str),
-            readers=readers,
-            retention_seconds=fields.take_count("retention_seconds"),
-            minimum_cohort=fields.take_count("minimum_cohort"),
-            privacy=fields.take("privacy", str),
-        )
-        fields.close()
-        return document
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class ModelCard:
+class ModelCard(Document):
     """What a run's model is for and how well it does; shares and lineage are on the ledger."""
 
     KIND = "model-card"
@@ -284,70 +173,70 @@ class ModelCard:
     privacy: str
     """As in the run's terms."""
 
-    def encode(self) -> bytes:
-        """Return canonical bytes."""
-        body = dataclasses.asdict(self) | {"metrics": dict(self.metrics)}
-        return encoding.canonical_json({"type": self.KIND, "version": 1} | body)
-
-    @classmethod
-    def decode(cls, data: bytes) -> Self:
-        """Read canonical bytes; raises ``errors.DecodeError``."""
-        fields = Fields.open(data, cls.KIND)
-        document = cls(
-            run=fields.take("run", str),
-            title=fields.take("title", str),
-            not_for=fields.take("not_for", str),
-            metrics=fields.take("metrics", dict),
-            rounds=fields.take_count("rounds"),
-            participants=fields.take_count("participants"),
-            privacy=fields.take("privacy", str),
-        )
-        fields.close()
-        return document
-
-
-def texts_of(values: list[object], where: str) -> tuple[str, ...]:
-    """Return ``values`` as texts.
-
-    Raises:
-        errors.DecodeError: one of them is not a text.
-    """
-    if not all(isinstance(value, str) for value in values):
-        raise errors.DecodeError("not a list of texts", which=where)
-    return tuple(str(value) for value in values)
-
-
-def _reader(entry: object) -> Reader:
-    if not isinstance(entry, dict):
-        raise errors.DecodeError("not a reader", which="run-terms.readers", expected="an object")
-    fields = Fields(dict(entry), "run-terms.readers")
-    text = fields.take("point", str)
-    reader = Reader(ids.MemberId(fields.take_count("member_id")), ids.parse_bytes32(text))
-    if reader.point.hex() != text:
-        raise errors.DecodeError("another spelling", which="run-terms.readers.point", expected="64 digits 0-9, a-f")
-    fields.close()
-    return reader
-
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Profile:
+class Profile(Document):
     """Who a member is; its digest stands in the membership."""
 
+    KIND = "profile"
     title: str
     """Name of the organisation or person."""
     kind: str
     """``organisation`` or ``person``."""
 
-    KIND = "profile"
 
-    def encode(self) -> bytes:
-        """Return canonical bytes."""
-        return encoding.canonical_json({"type": self.KIND, "version": 1} | dataclasses.asdict(self))
+def _body(record: Any) -> dict[str, object]:
+    """Return a record's fields as JSON-able values."""
+    return {each.name: _plain(getattr(record, each.name)) for each in dataclasses.fields(record)}
 
-    @classmethod
-    def decode(cls, data: bytes) -> Self:
-        """Read canonical bytes; raises ``errors.DecodeError``."""
-        fields = Fields.open(data, cls.KIND)
-        document = cls(title=fields.take("title", str), kind=fields.take("kind", str))
-        fields.close()
-        return document
+
+def _plain(value: object) -> object:
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, Mapping):
+        return dict(value)
+    return _body(value) if dataclasses.is_dataclass(value) else value
+
+
+def _read(kind: Any, reader: fields.Fields) -> Any:
+    """Return a record of ``kind``, each field read as its type says; raises ``errors.DecodeError``."""
+    values = {each.name: READ_AS[each.type](reader, each.name) for each in dataclasses.fields(kind)}
+    reader.close()
+    return kind(**values)
+
+
+def _text(reader: fields.Fields, name: str) -> str:
+    return reader.text(name, least=0, most=MAX_TEXT)
+
+
+def _count(reader: fields.Fields, name: str) -> int:
+    return reader.whole_within(name, 0, MAX_COUNT)
+
+
+def _words(reader: fields.Fields, name: str) -> bytes:
+    text = _text(reader, name)
+    if not re.fullmatch("[0-9a-f]{64}", text):
+        raise reader.refusal(name, "64 hexadecimal digits in lower case", text)
+    return bytes.fromhex(text)
+
+
+def _readers(reader: fields.Fields, name: str) -> tuple[Reader, ...]:
+    return tuple(
+        _read(Reader, fields.Fields(item, f"{reader.label(name)}[{index}]", refused_with=errors.DecodeError))
+        for index, item in enumerate(reader.items(name, most=MAX_ITEMS))
+    )
+
+
+READ_AS: Mapping[object, Callable[[fields.Fields, str], object]] = {
+    str: _text,
+    str | None: lambda reader, name: None if reader.value(name) is None else _text(reader, name),
+    int: _count,
+    ids.MemberId: _count,
+    bytes: _words,
+    tuple[str, ...]: lambda reader, name: reader.texts(name, most=MAX_ITEMS),
+    tuple[Reader, ...]: _readers,
+    Mapping[str, object]: fields.Fields.mapping,
+}
+"""Type of a field -> how it is read: counts from 0, byte strings as the hexadecimal digits of 32 bytes."""

@@ -5,6 +5,13 @@ import enum
 
 from aicommons.domain import ids
 
+FEWEST_PARTICIPANTS = 3
+"""With fewer, each could compute the other's numbers from the sum."""
+MOST_PARTICIPANTS = 48
+"""The largest committee layout."""
+MINIMUM_COHORT = 10
+"""Fewest complete rows with which a site takes part, where nobody says otherwise."""
+
 
 class RunState(enum.IntEnum):
     """Where a run stands as a whole."""

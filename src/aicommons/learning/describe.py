@@ -15,8 +15,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from aicommons.domain import errors
-from aicommons.learning import blocks, schema, state
+from aicommons.domain import errors, schema
+from aicommons.learning import blocks, records, state
 
 FRACTION_BITS = 40
 """Rounding of 2^-41 per site and sum: with 50 rows the variance of u is exact to about 1e-14."""
@@ -50,7 +50,7 @@ def description_blocks(plan: schema.Schema) -> tuple[blocks.Block, ...]:
     return (blocks.Block(BLOCK_NAME, length, 2.0**LIMB_BITS, blocks.Encoding.INTEGER),)
 
 
-def contribution(plan: schema.Schema, train: schema.Table, held_out: schema.Table) -> blocks.Contribution:
+def contribution(plan: schema.Schema, train: records.Table, held_out: records.Table) -> blocks.Contribution:
     """Return one site's counts and sums.
 
     Raises:
@@ -128,7 +128,7 @@ def _target_words(plan: schema.Schema) -> int:
     return len(plan.target.classes) if plan.target.classes is not None else 2
 
 
-def _target_sums(plan: schema.Schema, train: schema.Table) -> list[float]:
+def _target_sums(plan: schema.Schema, train: records.Table) -> list[float]:
     """Return rows per class, or the sums of u and u^2 of a numeric target."""
     if plan.target.classes is not None:
         counts = np.bincount(train.target.astype(np.int64), minlength=len(plan.target.classes))

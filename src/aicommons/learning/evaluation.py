@@ -16,8 +16,8 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
-from aicommons.domain import errors
-from aicommons.learning import blocks, caps, combine, schema
+from aicommons.domain import errors, schema
+from aicommons.learning import blocks, caps, combine
 
 BINS = 256
 BIN_CORE = 0.03

@@ -12,7 +12,8 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from aicommons.learning import blocks, schema, state
+from aicommons.domain import schema
+from aicommons.learning import blocks, records, state
 
 # A method called ``blocks`` hides the module inside its class.
 Block = blocks.Block
@@ -62,7 +63,7 @@ class Learner(Protocol):
 class Additive(Learner, Protocol):
     """A sum over records."""
 
-    def partial(self, value: state.State, table: schema.Table) -> Contribution:
+    def partial(self, value: state.State, table: records.Table) -> Contribution:
         """Return the sums over ``table``'s rows; the sum of two tables' is that of both together."""
 
 
@@ -71,6 +72,6 @@ class LocalTraining(Learner, Protocol):
     """A site trains, then sends a delta."""
 
     def train(
-        self, value: state.State, local_state: bytes | None, table: schema.Table, rng: np.random.Generator
+        self, value: state.State, local_state: bytes | None, table: records.Table, rng: np.random.Generator
     ) -> tuple[Contribution, bytes | None]:
         """Return the site's contribution and its new local state (never sent, kept once the round is agreed)."""

@@ -12,12 +12,11 @@ import json
 from collections.abc import Mapping
 
 import numpy as np
-import rfc8785
 import safetensors
 import safetensors.numpy
 
-from aicommons.domain import errors
-from aicommons.learning import fields, recipe, schema, state
+from aicommons.domain import encoding, errors, fields, schema
+from aicommons.learning import recipe, state
 
 Array = state.Array
 METADATA_KEY = "aicommons"
@@ -77,7 +76,7 @@ def encode(model: Model) -> bytes:
     for name, array in model.state.arrays.items():
         header[name] = {"dtype": "F64", "shape": list(array.shape), "data_offsets": [offset, offset + array.nbytes]}
         offset += array.nbytes
-    text = rfc8785.dumps(header)  # type: ignore[arg-type]  # its own JSON type does not take object
+    text = encoding.canonical_json(header)
     text += b" " * (-len(text) % 8)
     bodies = [array.astype("<f8", copy=False).tobytes() for array in model.state.arrays.values()]
     return b"".join([len(text).to_bytes(8, "little"), text, *bodies])
@@ -113,7 +112,7 @@ def _metadata(model: Model) -> str:
         "stage": model.state.stage.value,
         "step": model.state.step,
     }
-    return rfc8785.dumps(document).decode()  # type: ignore[arg-type]  # its own JSON type does not take object
+    return encoding.canonical_json(document).decode()
 
 
 def _read_metadata(data: bytes) -> fields.Fields:
@@ -130,10 +129,10 @@ def _assembled(reader: fields.Fields, arrays: Mapping[str, Array]) -> Model:
     """Return the model of the parsed metadata and tensors."""
     reader.text("format")
     plan = recipe.from_plan(reader.value("plan"))
-    stage = {stage.value: stage for stage in state.Stage}.get(reader.text("stage"))
-    reason = {reason.value: reason for reason in state.Reason}.get(str(reader.value("reason")))
-    if stage is None or stage is state.Stage.DESCRIBE:
-        raise reader.refusal("stage", "fit, evaluate or finished", stage)
+    stage = reader.one_of("stage", state.Stage)
+    reason = None if reader.value("reason") is None else reader.one_of("reason", state.Reason)
+    if stage is state.Stage.DESCRIBE:
+        raise reader.refusal("stage", "fit, evaluate or finished", stage.value)
     step = reader.whole_within("step", 0, state.MOST_STEPS - 1)
     reader.close()
     value = _state(stage, step, arrays, reason)

@@ -11,15 +11,15 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from aicommons.domain import errors
-from aicommons.learning import blocks, describe, evaluation, fields, learner, schema, state
+from aicommons.domain import errors, fields, schema
+from aicommons.learning import blocks, describe, evaluation, learner, records, state
 from aicommons.learning.learners import glm, mlp
 
 # A method called ``blocks`` hides the module inside its class.
 Block = blocks.Block
 Contribution = blocks.Contribution
 Vector = blocks.Vector
-Table = schema.Table
+Table = records.Table
 
 DEFAULT_SEED = 1
 LARGEST_SEED = 2**53 - 1
@@ -89,8 +89,8 @@ class Recipe:
             errors.ContributionRefused: rows that do not fit the schema, numbers that are not finite, or a finished
                 state.
         """
-        schema.check_table(self.schema, rows.train)
-        schema.check_table(self.schema, rows.held_out)
+        records.check_table(self.schema, rows.train)
+        records.check_table(self.schema, rows.held_out)
         if value.stage is state.Stage.FINISHED:
             raise errors.ContributionRefused("the run is finished; nothing is due", which="state")
         if value.stage is state.Stage.DESCRIBE:
@@ -209,12 +209,12 @@ def from_plan(document: object) -> Recipe:
     Raises:
         errors.InputError: naming the field that is missing, unknown or wrong.
     """
-    reader = fields.Fields(document, "plan")
+    reader = fields.Fields(document, "recipe")
     name = reader.text("recipe")
     if name not in LEARNERS:
         raise reader.refusal("recipe", f"one of {sorted(LEARNERS)}", name)
     columns = schema.from_document(reader.value("schema"))
-    seed = reader.whole_within("seed", 0, LARGEST_SEED) if reader.has("seed") else DEFAULT_SEED
+    seed = reader.whole_within("seed", 0, LARGEST_SEED, default=DEFAULT_SEED)
     chosen = LEARNERS[name](columns.target.task, reader)
     reader.close()
     chosen.check_size(columns)

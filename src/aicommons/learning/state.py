@@ -11,7 +11,6 @@ each array's raw little-endian float64 values in that order, row by row.
 
 import dataclasses
 import enum
-import json
 import math
 import re
 import types
@@ -19,9 +18,8 @@ from collections.abc import Mapping
 
 import numpy as np
 import numpy.typing as npt
-import rfc8785
 
-from aicommons.domain import errors
+from aicommons.domain import encoding, errors, fields
 
 Array = npt.NDArray[np.float64]
 
@@ -124,7 +122,7 @@ def decode(data: bytes) -> State:
 
 def _header(value: State) -> bytes:
     """Return the canonical JSON header."""
-    return rfc8785.dumps(
+    return encoding.canonical_json(
         {
             "arrays": [[name, list(array.shape)] for name, array in value.arrays.items()],
             "format": FORMAT,
@@ -137,26 +135,20 @@ def _header(value: State) -> bytes:
 
 def _parse_header(header: bytes) -> tuple[Stage, int, Reason | None, dict[str, tuple[int, ...]]]:
     """Return stage, step, reason and array shapes; ``decode`` compares the re-encoded header afterwards."""
-    try:
-        document = json.loads(header.decode("utf-8"))
-    except (ValueError, RecursionError) as err:
-        raise _refusal("header", "JSON", "something else") from err
-    if not isinstance(document, dict) or set(document) != {"arrays", "format", "reason", "stage", "step"}:
-        raise _refusal("header", "an object with arrays, format, reason, stage and step", "other fields")
-    stage = {stage.value: stage for stage in Stage}.get(_text(document["stage"]))
-    reason = {reason.value: reason for reason in Reason}.get(_text(document["reason"]))
-    if stage is None or (reason is None and document["reason"] is not None):
-        raise _refusal("header", "a known stage and reason", "an unknown one")
-    step = document["step"]
-    if not _is_whole(step, MOST_STEPS - 1) or document["format"] != FORMAT or not _is_whole(document["format"], FORMAT):
-        raise _refusal("header", f"format {FORMAT} and a step from 0", "other numbers")
-    return stage, step, reason, _shapes(document["arrays"])
+    reader = fields.Fields(encoding.parse_json(header), "state", refused_with=errors.DecodeError)
+    reader.whole_within("format", FORMAT, FORMAT)
+    stage = reader.one_of("stage", Stage)
+    reason = None if reader.value("reason") is None else reader.one_of("reason", Reason)
+    step = reader.whole_within("step", 0, MOST_STEPS - 1)
+    shapes = _shapes(reader.items("arrays", most=MOST_HEADER_BYTES))
+    reader.close()
+    return stage, step, reason, shapes
 
 
-def _shapes(listed: object) -> dict[str, tuple[int, ...]]:
+def _shapes(listed: list[object]) -> dict[str, tuple[int, ...]]:
     """Return array names and shapes from the header's list."""
     shapes: dict[str, tuple[int, ...]] = {}
-    for item in listed if isinstance(listed, list) else [None]:
+    for item in listed:
         if not isinstance(item, list) or len(item) != 2 or not ARRAY_NAME.fullmatch(_text(item[0])):
             raise _refusal("arrays", "a list of [name, shape]", "something else")
         name, shape = item

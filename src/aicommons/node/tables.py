@@ -7,14 +7,14 @@ not its business.
 
 import dataclasses
 import pathlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
 from aicommons.data import columns, prepared, reading
-from aicommons.domain import documents, errors, ids
+from aicommons.domain import documents, errors, ids, schema
 from aicommons.learning import recipe as recipes
-from aicommons.learning import schema, splitting
+from aicommons.learning import records, splitting
 from aicommons.node import agent
 
 
@@ -58,64 +58,15 @@ class OwnerTables:
                 which=f"dataset {dataset_id}",
                 next_step="publish it from this home (`commons dataset publish`)",
             )
-        specs = column_specs(terms.recipe.schema, terms.plan.group)
         checks = reading.Checks(min_rows=max(own.minimum_cohort, terms.terms.minimum_cohort))
-        found = prepared.prepare(own.path, specs, self._folder / str(dataset_id), checks=checks)
+        folder = self._folder / str(dataset_id)
+        found = prepared.prepare(own.path, terms.recipe.schema, folder, group=terms.plan.group, checks=checks)
         return split_rows(found, terms.plan, terms.recipe.schema)
 
     def forget(self, run_id: ids.RunId) -> None:
         """Erase all prepared tables; a run under way prepares its own again."""
         del run_id
         prepared.erase(self._folder)
-
-
-def column_specs(plan: schema.Schema, group: str | None) -> tuple[columns.ColumnSpec, ...]:
-    """Return what a plan's schema expects of a table's columns, in the order of its features, target last."""
-    specs = [
-        columns.ColumnSpec(feature.name, columns.Kind.CATEGORY, levels=feature.levels or ())
-        if feature.kind is schema.Kind.CATEGORY
-        else columns.ColumnSpec(feature.name, columns.Kind.NUMERIC, lo=feature.lo, hi=feature.hi)
-        for feature in plan.features
-    ]
-    specs.append(_target_spec(plan.target))
-    if group is not None:
-        specs.append(columns.ColumnSpec(group, columns.Kind.CATEGORY, role=columns.Role.GROUP))
-    return tuple(specs)
-
-
-def _target_spec(target: schema.Target) -> columns.ColumnSpec:
-    role = columns.Role.TARGET
-    if target.task is schema.Task.GAUSSIAN:
-        return columns.ColumnSpec(target.name, columns.Kind.NUMERIC, lo=target.lo, hi=target.hi, role=role)
-    return columns.ColumnSpec(target.name, columns.Kind.CATEGORY, levels=target.classes or (), role=role)
-
-
-def plan_schema(specs: Sequence[columns.ColumnSpec]) -> schema.Schema:
-    """Return the schema that asks for the columns of ``specs``; the reverse of ``column_specs``.
-
-    Raises:
-        errors.InputError: no target among them, or a numeric column without bounds.
-    """
-    features = tuple(_feature(spec) for spec in specs if spec.role is columns.Role.FEATURE)
-    targets = [_target(spec) for spec in specs if spec.role is columns.Role.TARGET]
-    if not targets:
-        raise errors.InputError("no column is the target", which="target")
-    return schema.Schema(features, targets[0])
-
-
-def _feature(spec: columns.ColumnSpec) -> schema.Feature:
-    if spec.kind is columns.Kind.CATEGORY:
-        return schema.category(spec.name, spec.levels)
-    if spec.lo is None or spec.hi is None:
-        raise errors.InputError("a numeric column needs bounds", which=f"column {spec.name}", expected="lo and hi")
-    return schema.numeric(spec.name, spec.lo, spec.hi)
-
-
-def _target(spec: columns.ColumnSpec) -> schema.Target:
-    if spec.kind is columns.Kind.NUMERIC:
-        return schema.Target(schema.Task.GAUSSIAN, spec.name, lo=spec.lo, hi=spec.hi)
-    task = schema.Task.BINOMIAL if len(spec.levels) == 2 else schema.Task.MULTINOMIAL
-    return schema.Target(task, spec.name, classes=spec.levels)
 
 
 def split_rows(table: columns.Columns, plan: documents.Plan, wanted: schema.Schema) -> recipes.Rows:
@@ -126,5 +77,5 @@ def split_rows(table: columns.Columns, plan: documents.Plan, wanted: schema.Sche
     else:
         classes = None if wanted.target.task is schema.Task.GAUSSIAN else table.target
         held = splitting.by_rows(classes, len(table.target), seed=plan.split_seed, share=share)
-    train = schema.Table(table.features[~held], table.target[~held])
-    return recipes.Rows(train, schema.Table(table.features[held], table.target[held]))
+    train = records.Table(table.features[~held], table.target[~held])
+    return recipes.Rows(train, records.Table(table.features[held], table.target[held]))

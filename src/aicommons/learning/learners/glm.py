@@ -14,8 +14,8 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from aicommons.domain import errors
-from aicommons.learning import blocks, caps, combine, fields, schema, state
+from aicommons.domain import errors, fields, schema
+from aicommons.learning import blocks, caps, combine, records, state
 
 # A method called ``blocks`` hides the module inside its class.
 Block = blocks.Block
@@ -97,7 +97,7 @@ class Glm:
             Block(name, length, caps.power_of_two(bound), Encoding.BOUNDED) for name, length, bound in declared
         )
 
-    def partial(self, value: state.State, table: schema.Table) -> Contribution:
+    def partial(self, value: state.State, table: records.Table) -> Contribution:
         """Return gradient, curvature and loss summed over ``table``'s rows, without the penalty."""
         theta = _theta(value)
         z = np.hstack([np.ones((table.rows, 1)), table.features])
@@ -196,8 +196,8 @@ def from_options(task: schema.Task, reader: fields.Fields) -> Glm:
     default = Glm(task)
     return Glm(
         task,
-        ridge=reader.number_within("ridge", 0.0, 1e9) if reader.has("ridge") else default.ridge,
-        max_steps=reader.whole_within("max_steps", 1, 1_000) if reader.has("max_steps") else default.max_steps,
+        ridge=reader.number_within("ridge", 0.0, 1e9, default=default.ridge),
+        max_steps=reader.whole_within("max_steps", 1, 1_000, default=default.max_steps),
     )
 
 

@@ -8,12 +8,12 @@ from round 0, so the sum of the deltas is the weighted mean.
 
 import dataclasses
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 
-from aicommons.domain import errors
-from aicommons.learning import blocks, combine, fields, schema, state
+from aicommons.domain import errors, fields, schema
+from aicommons.learning import blocks, combine, records, state
 
 # A method called ``blocks`` hides the module inside its class.
 Block = blocks.Block
@@ -89,7 +89,7 @@ class Mlp:
         return (Block("delta", length, self.clip, Encoding.CLIPPED),)
 
     def train(
-        self, value: state.State, local_state: bytes | None, table: schema.Table, rng: np.random.Generator
+        self, value: state.State, local_state: bytes | None, table: records.Table, rng: np.random.Generator
     ) -> tuple[Contribution, bytes | None]:
         """Return the weighted delta after ``local_epochs`` passes in an order drawn from ``rng``; no local state."""
         before = self._layers(value)
@@ -174,19 +174,18 @@ def from_options(task: schema.Task, reader: fields.Fields) -> Mlp:
         errors.InputError: an option of a wrong type or out of range.
     """
     default = Mlp(task)
-    clip = reader.number_within("clip", 2.0**-20, 2.0**20) if reader.has("clip") else default.clip
+    clip = reader.number_within("clip", 2.0**-20, 2.0**20, default=default.clip)
     if not np.frexp(clip)[0] == 0.5:
         raise reader.refusal("clip", "a power of two", clip)
-    wholes = dict(_whole_options(default, reader))
-    rate = reader.number_within("learning_rate", 1e-9, 1e3) if reader.has("learning_rate") else default.learning_rate
-    hidden = _hidden_from(reader) if reader.has("hidden") else default.hidden
-    return Mlp(task, hidden=hidden, learning_rate=rate, clip=clip, **wholes)
-
-
-def _whole_options(default: Mlp, reader: fields.Fields) -> Iterator[tuple[str, int]]:
-    """Yield the options that are whole numbers."""
-    for name, most in (("batch", 1_000_000), ("local_epochs", 1_000), ("rounds", 100_000)):
-        yield name, reader.whole_within(name, 1, most) if reader.has(name) else getattr(default, name)
+    return Mlp(
+        task,
+        hidden=_hidden_from(reader) if reader.has("hidden") else default.hidden,
+        learning_rate=reader.number_within("learning_rate", 1e-9, 1e3, default=default.learning_rate),
+        batch=reader.whole_within("batch", 1, 1_000_000, default=default.batch),
+        local_epochs=reader.whole_within("local_epochs", 1, 1_000, default=default.local_epochs),
+        rounds=reader.whole_within("rounds", 1, 100_000, default=default.rounds),
+        clip=clip,
+    )
 
 
 def _hidden_from(reader: fields.Fields) -> tuple[int, ...]:

@@ -4,10 +4,13 @@ Commands that only look need no passphrase (``look``); those that sign unlock th
 against the deployment file before anything is read from it. What a desk can do is ``office``'s business.
 """
 
+import contextlib
 import dataclasses
+import fcntl
 import os
 import pathlib
 import sys
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import click
@@ -37,7 +40,7 @@ class Opened:
 
 def home() -> app.Home:
     """Return the home that the command line names."""
-    return app.Home(output.session().home)
+    return app.Home(output.call().home)
 
 
 def passphrase(*, is_new: bool = False) -> str:
@@ -103,6 +106,24 @@ def act_as_member() -> Opened:
     opened.desk.member_id()
     introduce(opened.home, opened.store)
     return opened
+
+
+@contextlib.contextmanager
+def alone(found: app.Home) -> Iterator[None]:
+    """Hold the lock of a home's node: two nodes with one key would contradict each other.
+
+    Raises:
+        errors.InputError: a node runs with this home.
+    """
+    found.node_folder.mkdir(mode=0o700, exist_ok=True)
+    with (found.node_folder / "lock").open("w") as held:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as err:
+            raise errors.InputError(
+                "a node runs with this home already", which=str(found.node_folder), next_step="end it first"
+            ) from err
+        yield
 
 
 def introduce(found: app.Home, store: "http.HttpStore") -> None:

@@ -1,8 +1,8 @@
-"""The columns that a plan expects and the numeric table that a site makes from its records.
+"""The columns that a plan expects and a dataset's card declares: kinds, ranges, levels, and what is predicted.
 
 A ``Schema`` is public: it is part of the plan, and every bound in ``learning/`` that must not depend on anybody's data
-(block caps, standardisation) comes from its declared ranges. Sites read their files elsewhere (``data/``) and hand over
-a ``Table`` of float64 columns in the schema's order. Called by ``recipe`` and by everybody who builds or shows a plan.
+(block caps, standardisation) comes from its declared ranges. ``data/`` reads and drafts tables by it, ``learning/``
+computes by it, and everybody who builds or shows a plan has it. Records of data subjects are never in it.
 
 Categories become one column of 0 or 1 per level, for *all* levels: with a ridge penalty no reference level has to be
 dropped, and the coefficients do not depend on which level comes first. A reference level can still be had by declaring
@@ -14,11 +14,7 @@ import enum
 import math
 from collections.abc import Mapping, Sequence
 
-import numpy as np
-import numpy.typing as npt
-
-from aicommons.domain import errors
-from aicommons.learning import blocks, fields
+from aicommons.domain import errors, fields
 
 MOST_FEATURES = 10_000
 """More belong into a sparse or hashed representation, which these learners do not have."""
@@ -80,6 +76,11 @@ class Feature:
             if self.lo is not None or self.hi is not None:
                 raise errors.InputError("a category has no range", which=which, expected="levels")
 
+    @property
+    def labels(self) -> tuple[str, ...] | None:
+        """Its levels, or None for a number."""
+        return self.levels
+
     def columns(self) -> tuple["Column", ...]:
         """Return the table columns that this feature fills, in order."""
         if self.levels is not None:
@@ -91,7 +92,7 @@ class Feature:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Column:
-    """One float64 column of a ``Table``, as every site and reader computes it from the schema."""
+    """One float64 column of a table, as every site and reader computes it from the schema."""
 
     name: str
     """The feature's name, for a category with ``=level``."""
@@ -135,6 +136,11 @@ class Target:
         if self.lo is not None or self.hi is not None:
             raise errors.InputError("classes have no range", which=which, expected="classes")
 
+    @property
+    def labels(self) -> tuple[str, ...] | None:
+        """Its classes, or None for a number."""
+        return self.classes
+
     def column(self) -> Column:
         """Return the target as a bounded column: its range, or 0 to the last class index."""
         if self.classes is not None:
@@ -142,37 +148,6 @@ class Target:
         if self.lo is None or self.hi is None:
             raise errors.InputError("a numeric target needs lo and hi", which=f"target {self.name}")
         return Column(self.name, self.lo, self.hi)
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Table:
-    """One site's rows as numbers; the columns are the schema's, in its order. Never leaves the site."""
-
-    features: npt.NDArray[np.float64]
-    """float64[rows, width], raw units; categories as 0/1 columns."""
-    target: blocks.Vector
-    """float64[rows]: class index, or the raw value."""
-
-    def __post_init__(self) -> None:
-        """Check the shapes.
-
-        Raises:
-            errors.InputError: not a matrix and a vector of float64 with equally many rows.
-        """
-        is_float = self.features.dtype == np.float64 and self.target.dtype == np.float64
-        has_shape = (self.features.ndim, self.target.ndim) == (2, 1) and len(self.features) == len(self.target)
-        if not is_float or not has_shape:
-            raise errors.InputError(
-                "a table has a wrong shape",
-                which="table",
-                expected="float64[rows, width] and float64[rows]",
-                got=f"{list(self.features.shape)} and {list(self.target.shape)}",
-            )
-
-    @property
-    def rows(self) -> int:
-        """Number of records."""
-        return len(self.target)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -205,12 +180,12 @@ class Schema:
 
     @property
     def columns(self) -> tuple[Column, ...]:
-        """The columns of a ``Table``'s features, in order."""
+        """The columns of a table's features, in order."""
         return tuple(column for feature in self.features for column in feature.columns())
 
     @property
     def width(self) -> int:
-        """Number of columns of a ``Table``'s features: one per number, one per level of each category."""
+        """Number of columns of a table's features: one per number, one per level of each category."""
         return sum(len(feature.levels) if feature.levels is not None else 1 for feature in self.features)
 
     @property
@@ -253,7 +228,7 @@ def from_document(document: object) -> Schema:
     """
     reader = fields.Fields(document, "schema")
     features = tuple(
-        _feature_from(item, f"schema: feature {index}")
+        _feature_from(item, f"schema.features[{index}]")
         for index, item in enumerate(reader.items("features", most=MOST_FEATURES))
     )
     target = _target_from(reader.value("target"))
@@ -261,66 +236,23 @@ def from_document(document: object) -> Schema:
     return Schema(features, target)
 
 
-def check_table(schema: Schema, table: Table) -> None:
-    """Check a site's table against the schema before anything is computed from it.
-
-    Raises:
-        errors.ContributionRefused: a wrong width, a number that is not finite or not within its declared range, a
-            category column that is not 0 or 1, or a class index that does not exist. Never shows a value.
-    """
-    if table.features.shape[1] != schema.width:
-        raise errors.ContributionRefused(
-            "the table has other columns than the plan",
-            which="table",
-            expected=f"{schema.width} columns",
-            got=f"{table.features.shape[1]} columns",
-        )
-    columns = (*schema.columns, schema.target.column())
-    for values, bounds in ((table.features, columns[:-1]), (table.target[:, None], columns[-1:])):
-        lo, hi = np.array([[column.lo, column.hi] for column in bounds]).T
-        # Comparisons are false for NaN, so that NaN is refused too.
-        is_within = ((values >= lo) & (values <= hi)).all(axis=0)
-        if not is_within.all():
-            raise _out_of_range(bounds[int(is_within.argmin())])
-    if schema.target.task is not Task.GAUSSIAN and not np.array_equal(table.target, np.rint(table.target)):
-        raise errors.ContributionRefused(
-            "a class index is not whole", which=f"column {schema.target.name}", expected="whole numbers"
-        )
-
-
-def _out_of_range(column: Column) -> errors.ContributionRefused:
-    """Return the error for a column that holds a value outside its range; the value is not shown."""
-    return errors.ContributionRefused(
-        "a value is not within the declared range",
-        which=f"column {column.name}",
-        expected=f"{column.lo:g} to {column.hi:g}",
-        got="a value outside",
-        next_step="Correct the record or ask the plan's author for a wider range.",
-    )
-
-
 def _feature_from(document: object, which: str) -> Feature:
     """Return one feature from its document."""
     reader = fields.Fields(document, which)
     name = reader.text("name", most=LONGEST_NAME)
-    kind = reader.text("kind")
-    if kind == Kind.NUMERIC.value:
+    if reader.one_of("kind", Kind) is Kind.NUMERIC:
         feature = numeric(name, reader.number("lo"), reader.number("hi"))
-    elif kind == Kind.CATEGORY.value:
-        feature = category(name, reader.texts("levels", most=MOST_LEVELS))
     else:
-        raise reader.refusal("kind", "numeric or category", kind)
+        feature = category(name, reader.texts("levels", most=MOST_LEVELS))
     reader.close()
     return feature
 
 
 def _target_from(document: object) -> Target:
     """Return the target from its document."""
-    reader = fields.Fields(document, "schema: target")
+    reader = fields.Fields(document, "schema.target")
     name = reader.text("name", most=LONGEST_NAME)
-    task = {task.value: task for task in Task}.get(reader.text("task"))
-    if task is None:
-        raise reader.refusal("task", "binomial, gaussian or multinomial", reader.text("task"))
+    task = reader.one_of("task", Task)
     if task is Task.GAUSSIAN:
         target = Target(task, name, lo=reader.number("lo"), hi=reader.number("hi"))
     else:
@@ -341,7 +273,7 @@ def _without_none(record: Feature | Target, enums: Mapping[str, str]) -> dict[st
 
 def _check_name(name: str, what: str) -> None:
     """Check a column's name."""
-    if not fields.is_label(name, LONGEST_NAME) or name != name.strip():
+    if not fields.is_text(name, 1, LONGEST_NAME) or name != name.strip():
         raise errors.InputError(
             "a column has a bad name",
             which=f"{what} name",
@@ -366,6 +298,6 @@ def _check_labels(labels: tuple[str, ...] | None, which: str, *, least: int) -> 
             expected=f"{least} to {MOST_LEVELS} different labels",
             got=f"{len(known)} labels, {len(set(known))} different",
         )
-    if not all(fields.is_label(label, LONGEST_NAME) for label in known):
+    if not all(fields.is_text(label, 1, LONGEST_NAME) for label in known):
         raise errors.InputError("a label is empty or too long", which=which, expected=f"1 to {LONGEST_NAME} characters")
     return known

@@ -1,0 +1,41 @@
+"""Documents that members put into the store: problems, cards, plans and profiles, read for one command.
+
+Called by the nouns. Lists are shown without what cannot be had now (``find``); whoever asks for one document is told
+why it cannot be had (``read``). Nothing is ever stored here; that is ``office``'s business.
+"""
+
+from typing import TYPE_CHECKING, TypeVar
+
+from aicommons.domain import errors, ids
+
+if TYPE_CHECKING:
+    from aicommons.domain import documents
+    from aicommons.protocol import ports
+
+D = TypeVar("D", bound="documents.Document")
+
+
+def read(store: "ports.Store", kind: type[D], digest: bytes) -> D:
+    """Return the document of ``kind`` that ``digest`` names.
+
+    Raises:
+        errors.DecodeError: what the store has is no such document.
+        errors.CommonsError: as the store's ``get``.
+    """
+    from aicommons.domain import encoding
+
+    return kind.decode(store.get(ids.Digest(digest), encoding.MAX_DOCUMENT))
+
+
+def find(store: "ports.Store", kind: type[D], digest: bytes) -> D | None:
+    """Return the document of ``kind`` that ``digest`` names, ``None`` when it cannot be had now or is no such document."""
+    try:
+        return read(store, kind, digest)
+    except (
+        errors.BlobNotFound,
+        errors.StoreUnreachable,
+        errors.StoreRefused,
+        errors.DigestMismatch,
+        errors.DecodeError,
+    ):
+        return None
