@@ -24,6 +24,9 @@ RUN_KEYS = {
     "run_id", "state", "reason", "problem", "plan", "solver", "round", "attempt", "rounds_summed", "rounds_agreed",
     "most_rounds", "enrolled", "roster", "fingerprint", "waits_for", "exits", "model", "shares",
 }  # fmt: skip
+VERIFY_KEYS = {
+    "run_id", "holds", "level", "verified", "problem", "checked", "unchecked", "meaning", "rounds", "metrics",
+}  # fmt: skip
 FORBIDDEN = {"sklearn", "pandas", "web3", "eth_account"}
 
 
@@ -58,13 +61,14 @@ def test_run_is_shown_with_own_figures(founded: "Place", trained: str) -> None:
 def test_run_verifies_in_a_fresh_process(founded: "Place", trained: str) -> None:
     """Ledger and store alone prove the record; a reader's key opens the sums as well."""
     plain = founded.running.call(founded.root / "solver", "run", "verify", trained)
-    assert plain["verified"] is True
-    assert plain["problem"] is None
-    assert plain["unchecked"]
+    assert set(plain) == VERIFY_KEYS
+    assert (plain["holds"], plain["level"], plain["verified"], plain["problem"]) == (True, "record", False, None)
+    assert [(each["part"], each["why"]) for each in plain["unchecked"]] == [("sums", "no_reader_key")]
     assert "inputs were honest" in plain["meaning"]
     reader = founded.done("solver", "run", "verify", trained, "--from-home", "reader")
-    assert reader["verified"] is True
-    assert len(reader["checked"]) > len(plain["checked"])
+    assert (reader["holds"], reader["level"], reader["verified"]) == (True, "sums", True)
+    assert reader["unchecked"] == []
+    assert ("sums", 4) in {(each["part"], each["count"]) for each in reader["checked"]}
     said = founded.call("north", "run", "verify", trained, "--from-home", "reader")
     assert said.code == 1
     assert "not a reader" in said.err

@@ -1,8 +1,12 @@
-"""Calls ``node/verification`` with what a home has: ledger, store and, if wanted, its reader key.
+"""Calls ``node/verification`` with what a home has: ledger, store and, if wanted, its reader key; and tells its report.
 
 Called by ``run verify`` and by ``model download`` for readers. What is checked and what it proves is decided there.
 """
 
+import dataclasses
+import shutil
+import sys
+import textwrap
 from typing import TYPE_CHECKING
 
 from aicommons import app
@@ -36,6 +40,64 @@ def verify(opened: desk.Opened, run_id: ids.RunId, *, as_reader: bool = False) -
         reader=reader,
         problem_owner=problem.owner if problem is not None else None,
     )
+
+
+def as_json(run_id: ids.RunId, report: "verification.Report") -> dict[str, object]:
+    """Return a report as a JSON object."""
+    from aicommons.node import concluding
+
+    return {
+        "run_id": ids.format_id(run_id),
+        "holds": report.holds,
+        "level": report.level.value,
+        "verified": report.verified,
+        "problem": report.problem,
+        "checked": [dataclasses.asdict(each) for each in report.checked],
+        "unchecked": [{"part": each.part, "why": each.why.value, "words": each.words} for each in report.unchecked],
+        "meaning": report.meaning,
+        "rounds": report.rounds,
+        "metrics": concluding.in_words(report.metrics),
+    }
+
+
+def in_words(run_id: ids.RunId, report: "verification.Report") -> list[str]:
+    """Return a report as lines, on a terminal folded to its width."""
+    from aicommons.node import concluding
+
+    figures = [f"{name.replace('_', ' ')} {value}" for name, value in concluding.in_words(report.metrics).items()]
+    sections = {
+        "Checked" + (", before that" if report.problem is not None else ""): [each.words for each in report.checked],
+        "Not checked": [each.words for each in report.unchecked],
+        "Figures of the newest state that was judged, over all sites": figures,
+    }
+    said = [f"Run {ids.format_id(run_id)}", *_folded(verdict_in_words(report), "")]
+    for title, entries in sections.items():
+        if entries:
+            said += ["", title, *(line for entry in entries for line in _folded(entry, "  "))]
+    return [*said, "", *_folded(report.meaning, "")]
+
+
+def verdict_in_words(report: "verification.Report") -> str:
+    """Return in one sentence what came out."""
+    from aicommons.node import verdict
+
+    if report.problem is not None:
+        return f"DOES NOT HOLD: {report.problem}"
+    return {
+        verdict.Level.NONE: "Nothing to verify yet: no round was unmasked.",
+        verdict.Level.SIGNED: "What could be checked holds. Not all bytes are there, and not every sum was checked.",
+        verdict.Level.RECORD: "What could be checked holds. The sums and states were not checked.",
+        verdict.Level.SUMS: "Everything holds, down to every sum and every state.",
+    }[report.level]
+
+
+def _folded(text: str, indent: str) -> list[str]:
+    """Return ``text`` as lines that fit the terminal, following ones further in; elsewhere lines are left whole."""
+    if not sys.stdout.isatty():
+        return [indent + text]
+    width = min(shutil.get_terminal_size().columns, 120)
+    following = indent + "  " if indent else ""
+    return textwrap.wrap(text, width, initial_indent=indent, subsequent_indent=following, break_long_words=False)
 
 
 def recompute(opened: desk.Opened, run_id: ids.RunId) -> "state.State":

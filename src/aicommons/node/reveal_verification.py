@@ -12,7 +12,7 @@ from aicommons.domain import encoding, errors, run
 from aicommons.learning import evaluation, state
 from aicommons.learning.secagg import boxes, reading, reveal, session, suite
 from aicommons.node import agent as agents
-from aicommons.node import combining, evidence, examination
+from aicommons.node import combining, evidence, examination, verdict
 
 MOST_REVEAL = 2**26
 """Longest Reveal document, in bytes."""
@@ -36,14 +36,16 @@ def check_documents(
                 continue
             if terms is None or not is_sized:
                 scene.case.findings.gap(
-                    "what the mask-sum documents say: terms or headers are gone that tell their length"
+                    "mask_sum_document",
+                    verdict.Why.NOT_IN_STORE,
+                    "what the mask-sum documents say: terms or headers are gone that tell their length",
                 )
                 continue
             claim = reveal.Claim(scene.seen.commits[member].masks, sent.salt, sent.mine, sent.document)
             documents[member] = reveal.check_reveal(
                 made, member, raw, claim, readers=readers, input_digest=inputs.input_digest
             )
-    scene.case.findings.passed("document", len(documents))
+    scene.case.findings.passed("mask_sum_document", len(documents))
     _check_manifests(scene, documents)
     return documents
 
@@ -72,7 +74,7 @@ def check_objects(scene: examination.Scene, made: session.Session, documents: Ma
                     known[row.object_digest] = _check_object(scene, made, row.object_digest)
             if known[row.object_digest]:
                 there.add(row.column)
-    scene.case.findings.passed("object", sum(known.values()))
+    scene.case.findings.passed("sealed_mask_sum", sum(known.values()))
     return len(there) == len(made.layout.columns)
 
 
@@ -138,6 +140,6 @@ def read(
     attempt = agents.Attempt(key, made, scene.case.roster, terms, before.value, declared, readers, scene.seen)
     sums = combining.sums_of(attempt, got.words)
     after = combining.advance_state(attempt, got.words)
-    scene.case.findings.passed("sum")
+    scene.case.findings.passed("sums")
     digest = reading.state_digest(made.sid, got.salt, state.encode(after))
     return RoundSum(got.sum_digest, examination.KnownState(digest, after), terms.recipe.metrics(before.value, sums))

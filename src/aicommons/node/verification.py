@@ -7,69 +7,51 @@ does not match. Fetching the ledger's events is the caller's.
 """
 
 import dataclasses
-from collections.abc import Mapping
 
 from aicommons.domain import encoding, errors, events, ids, run
 from aicommons.learning import evaluation, state
 from aicommons.learning.secagg import group, suite
 from aicommons.node import agent as agents
-from aicommons.node import attempt_verification, examination, outcome_verification
+from aicommons.node import attempt_verification, examination, outcome_verification, verdict
 from aicommons.protocol import ports
 from aicommons.protocol import view as views
 
 VerifyingReader = examination.VerifyingReader
-
-MEANING = (
-    "This proves the arithmetic and the agreement: who signed what, over which inputs, and that the result follows from "
-    "them. It does not prove that inputs were honest."
-)
-
-SENTENCES: Mapping[str, str] = {
-    "terms": "the run's id is the hash of its terms, and plan and purpose are those that the terms name",
-    "roster": "the roster's digest, keys and layout, computed again: {count} members",
-    "Ack": "{count} Acks: signature and proof of the key",
-    "session of a known state": "sessions that start from exactly the state before them: {count}",
-    "session": "sessions that all participants start from the same state: {count}",
-    "Submit": "{count} Submits: signature",
-    "Commit": "{count} Commits: signature, participant set and inputs",
-    "certificate": "{count} certificates: a quorum of Commits, one in every column, before anything was revealed",
-    "header": "{count} headers: digest, exact layout and proof of the one-time key",
-    "masked vector": "{count} masked vectors: digest and the root in their header",
-    "Reveal": "{count} Reveals: signature and opened commitment",
-    "document": "{count} mask-sum documents: digest, commitment, equal among the holders of a column",
-    "object": "{count} sealed mask sums: digest and length",
-    "Result": "{count} Results: signature, one sum and one state",
-    "set": "one participant set in the whole run: {count} members, fewer only by signed exits",
-    "sum": "{count} sums opened, and the states after them computed again",
-    "agreed": "the agreed state: {count} members named it",
-    "model": "the registered model: the agreed state, the plan, and what each participant enrolled with",
-    "shares": "{count} shares, split as the run's terms say",
-    "card": "the model's card: run, rounds, participants",
-    "figures": "the card's figures: those of the sums",
-}
-"""What counted as checked -> how it is told; in the order in which it is told."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Report:
     """What came out of a verification."""
 
-    verified: bool
-    """Everything that could be checked holds, and at least one round was unmasked."""
-    checked: tuple[str, ...]
-    """In plain words with counts; up to the problem if there is one."""
-    unchecked: tuple[str, ...]
-    """What could not be checked and why, in plain words."""
+    level: verdict.Level
+    """How far everything holds."""
+    checked: tuple[verdict.Checked, ...]
+    """What holds; up to the problem if there is one."""
+    unchecked: tuple[verdict.Unchecked, ...]
+    """What could not be checked and why."""
     problem: str | None
     """The first thing that does not match: record, round, attempt, member, expected and got."""
-    meaning: str
-    """What the proof means, and what it does not."""
     rounds: int
     """Unmasked rounds that were checked."""
     metrics: evaluation.Metrics | None = None
-    """Figures of the newest judged state over all sites; ``None`` without a reader's key."""
+    """Figures of the newest judged state over all sites; ``None`` where the sums were not opened."""
     agreed: state.State | None = None
-    """The agreed state, computed again; ``None`` without a reader's key."""
+    """The agreed state, computed again; ``None`` where the sums were not opened."""
+
+    @property
+    def holds(self) -> bool:
+        """Whether everything that could be checked holds, and at least one round was unmasked."""
+        return self.level is not verdict.Level.NONE
+
+    @property
+    def verified(self) -> bool:
+        """Whether everything was checked and holds, down to every sum and every state."""
+        return self.level is verdict.Level.SUMS
+
+    @property
+    def meaning(self) -> str:
+        """What this proves, and what it does not."""
+        return verdict.meaning(self.level, self.unchecked)
 
 
 def verify(
@@ -101,16 +83,12 @@ def verify(
         _examine(_Asked(current, run_id, place, reader, problem_owner), examination.Blobs(store, findings), findings)
     except errors.VerificationFailed as err:
         problem = str(err)
-    rounds = findings.count("round")
     return Report(
-        verified=problem is None and rounds > 0,
-        checked=tuple(
-            text.format(count=findings.count(kind)) for kind, text in SENTENCES.items() if findings.count(kind)
-        ),
-        unchecked=findings.gaps(),
+        level=findings.level() if problem is None else verdict.Level.NONE,
+        checked=findings.checked(),
+        unchecked=findings.unchecked(),
         problem=problem,
-        meaning=MEANING,
-        rounds=rounds,
+        rounds=findings.rounds,
         metrics=findings.figures,
         agreed=findings.agreed,
     )
@@ -134,11 +112,11 @@ def _examine(asked: _Asked, blobs: examination.Blobs, findings: examination.Find
     terms = _check_documents(current, blobs)
     findings.passed("terms", int(terms is not None))
     if current.roster is None or not current.attempts:
-        findings.gap("no round has begun: there is nothing to verify yet")
+        findings.gap("rounds", verdict.Why.NOT_YET, "no round has begun: there is nothing to verify yet")
         return
     committee = _check_roster(asked, current.roster)
     findings.passed("roster", len(committee.member_ids))
-    findings.passed("Ack", len(committee.points))
+    findings.passed("ack", len(committee.points))
     case = examination.Case(
         asked.run_id, current, asked.place, current.roster, committee, terms, asked.reader, blobs, findings
     )
@@ -152,7 +130,7 @@ def _examine(asked: _Asked, blobs: examination.Blobs, findings: examination.Find
         findings.agreed = known[current.agreed.rounds_done].value
     outcome_verification.check_model(case, members, known, asked.problem_owner)
     if not current.state.is_over:
-        findings.gap("the run is still under way: this is its record so far")
+        findings.gap("rounds", verdict.Why.NOT_YET, "the run is still under way: this is its record so far")
 
 
 def _check_spec(asked: _Asked) -> None:
@@ -234,7 +212,11 @@ def _check_reader(case: examination.Case) -> None:
     """
     reader = case.reader
     if reader is None:
-        case.findings.gap("the sums and states: they are sealed to the run's readers; verify with a reader's key")
+        case.findings.gap(
+            "sums",
+            verdict.Why.NO_READER_KEY,
+            "the sums and states: they are sealed to the run's readers, who verify with `--from-home reader`",
+        )
         return
     if case.terms is None:
         return
@@ -278,10 +260,14 @@ def _check_rounds(
     for place in sorted(case.current.attempts):
         outcome = attempt_verification.check_attempt(case, place, known.get(place[0]))
         outcomes.append(outcome)
-        case.findings.passed("round", int(outcome.is_unmasked))
+        case.findings.rounds += int(outcome.is_unmasked)
         if outcome.after is not None:
             known[place[0] + 1] = outcome.after
         is_read = outcome.after is not None and outcome.after.value is not None
         if case.reader is not None and outcome.is_unmasked and not is_read:
-            case.findings.gap("the sums from the first round on of which the store has not every byte any more")
+            case.findings.gap(
+                "sums",
+                verdict.Why.NOT_IN_STORE,
+                "the sums from the first round on of which the store has not every byte any more",
+            )
     return outcomes, known
