@@ -69,9 +69,25 @@ def test_run_verifies_in_a_fresh_process(founded: "Place", trained: str) -> None
     assert (reader["holds"], reader["level"], reader["verified"]) == (True, "sums", True)
     assert reader["unchecked"] == []
     assert ("sums", 4) in {(each["part"], each["count"]) for each in reader["checked"]}
-    said = founded.call("north", "run", "verify", trained, "--from-home", "reader")
+    founded.init("guest", "--deployment", founded.deployment)
+    founded.done("operator", "member", "admit", founded.done("guest", "member", "apply")["applicant"])
+    said = founded.call("guest", "run", "verify", trained, "--from-home", "reader")
     assert said.code == 1
     assert "not a reader" in said.err
+
+
+def test_a_site_verifies_from_the_sums_that_its_node_kept(founded: "Place", trained: str) -> None:
+    """A site's key for the run is gone at its end: a clear error says so, and what its node kept serves instead."""
+    said = founded.call("north", "run", "verify", trained, "--from-home", "reader")
+    assert said.code == 1
+    assert "it took part" in said.err
+    assert "--from-home node" in said.err
+    report = founded.done("north", "run", "verify", trained, "--from-home", "node")
+    assert (report["holds"], report["level"], report["verified"]) == (True, "kept_sums", False)
+    assert [(each["part"], each["why"]) for each in report["unchecked"]] == [("sums", "no_reader_key")]
+    said = founded.call("solver", "run", "verify", trained, "--from-home", "node")
+    assert said.code == 1
+    assert "kept no sums" in said.err
 
 
 def test_model_is_the_same_for_participant_and_reader(founded: "Place", trained: str, tmp_path: pathlib.Path) -> None:

@@ -9,6 +9,8 @@ import pytest
 
 from aicommons import testing
 from aicommons.domain import encoding, errors, events, ids, run
+from aicommons.learning import state
+from aicommons.learning.secagg import reading, suite
 from aicommons.node import verdict, verification
 
 if TYPE_CHECKING:
@@ -81,6 +83,7 @@ class Claim:
     does_not_say: tuple[str, ...]
     change: Callable[[Trained], Trained] = lambda trained: trained
     with_key: bool = False
+    with_kept: bool = False
 
 
 CLAIMS = {
@@ -111,6 +114,24 @@ CLAIMS = {
     "with a reader's key, blobs erased": Claim(
         verdict.Level.SIGNED, ("as far as it is signed",), ("over which", "arithmetic"), erased, with_key=True
     ),
+    "from the sums that a node kept": Claim(
+        verdict.Level.KEPT_SUMS,
+        ("every state", "that this home's node kept", "that node's word", "no part of it"),
+        ("proves the arithmetic",),
+        with_kept=True,
+    ),
+    "from the sums that a node kept, blobs erased": Claim(
+        verdict.Level.KEPT_SUMS, ("every state", "no part of it"), ("over which",), erased, with_kept=True
+    ),
+    "from the sums that a node kept but for one": Claim(
+        verdict.Level.RECORD,
+        ("the agreement",),
+        ("every state",),
+        lambda trained: dataclasses.replace(
+            trained, sums={index: kept for index, kept in trained.sums.items() if index != 1}
+        ),
+        with_kept=True,
+    ),
     "nothing happened yet": Claim(
         verdict.Level.NONE,
         ("proves nothing",),
@@ -134,7 +155,7 @@ def test_a_report_claims_no_more_than_was_checked(three: Trained, row: str) -> N
     """Level, `verified` and the sentence about the proof follow from what was really checked."""
     claim = CLAIMS[row]
     changed = claim.change(three)
-    report = changed.verify(changed.reader() if claim.with_key else None)
+    report = changed.verify(changed.reader() if claim.with_key else None, changed.sums if claim.with_kept else None)
     assert report.level is claim.level
     assert report.verified is (claim.level is verdict.Level.SUMS)
     assert report.holds is (claim.level is not verdict.Level.NONE)
@@ -142,6 +163,55 @@ def test_a_report_claims_no_more_than_was_checked(three: Trained, row: str) -> N
     assert not any(part in report.meaning for part in claim.does_not_say), report.meaning
     checked = {each.part for each in report.checked}
     assert "sums" in checked or claim.level is not verdict.Level.SUMS
+
+
+def test_kept_sums_give_what_a_reader_computes(three: Trained) -> None:
+    """A site that took part computes the same states, figures and agreed model from what its node kept, blobs or not."""
+    reader, site = three.verify(three.reader()), erased(three).verify(None, three.sums)
+    assert reader.agreed is not None
+    assert state.encode(site.agreed) == state.encode(reader.agreed)
+    assert site.metrics == reader.metrics
+    assert {"kept_sums", "figures", "model"} <= {each.part for each in site.checked}
+
+
+KEPT = {
+    "another session": ({"sid": bytes(32)}, "it is of another session"),
+    "a word fewer": ({"data": b""}, "it has another length"),
+    "another word": ({"data": None}, "it is not the sum of its digest"),
+    "another salt": ({"salt": bytes(32)}, "it is not the sum of its digest"),
+}
+
+
+@pytest.mark.parametrize("row", KEPT)
+def test_a_damaged_journal_is_named_and_nobody_else(three: Trained, row: str) -> None:
+    """What the own node kept is held against itself first, so that its damage is not blamed on a member's record."""
+    fields, problem = KEPT[row]
+    kept = three.sums[1]
+    flipped = bytes([kept.data[0] ^ 1]) + kept.data[1:]
+    damaged = dataclasses.replace(kept, **{name: flipped if to is None else to for name, to in fields.items()})
+    report = three.verify(None, {**three.sums, 1: damaged})
+    assert (report.problem or "").startswith(f"round 1 attempt 0, sum that this home's node kept: {problem}")
+
+
+def test_another_sum_of_right_digest_leads_to_another_state(three: Trained) -> None:
+    """A node that kept another sum, with its digest, computes another state than the one all others start from."""
+    kept = three.sums[1]
+    data = kept.data[:6] + bytes([kept.data[6] ^ 1]) + kept.data[7:]  # the lowest of 64 bits would be rounded away
+    made = three.session((1, 0))
+    digest = reading.sum_digest(made, kept.salt, suite.as_words(data, made.suite))
+    report = three.verify(None, {**three.sums, 1: dataclasses.replace(kept, data=data, digest=digest)})
+    assert "round 2 attempt 0, Submit of member 3: it names another session" in (report.problem or "")
+
+
+def test_a_problem_owner_that_takes_part_reads_by_its_key_for_the_run(
+    own_site: Trained, owner_reader: verification.VerifyingReader
+) -> None:
+    """The point that it acknowledged takes the place of its reader point; what its node kept remains when it is erased."""
+    with pytest.raises(errors.InputError, match="the key is not that of this reader"):
+        own_site.verify(owner_reader)
+    owner = verification.VerifyingReader(owner_reader.member_id, own_site.secrets[owner_reader.member_id])
+    assert own_site.verify(owner).level is verdict.Level.SUMS
+    assert own_site.verify(None, own_site.sums).level is verdict.Level.KEPT_SUMS
 
 
 def test_each_part_is_named_for_programs(three: Trained) -> None:

@@ -4,40 +4,54 @@ Called by ``run verify`` and by ``model download`` for readers. What is checked 
 """
 
 import dataclasses
+import enum
 import shutil
 import sys
 import textwrap
 from typing import TYPE_CHECKING
 
 from aicommons import app
-from aicommons.cli import desk
+from aicommons.cli import desk, own
 from aicommons.domain import errors, ids
 
 if TYPE_CHECKING:
     from aicommons.learning import state
-    from aicommons.node import verification
+    from aicommons.node import journal, verification
     from aicommons.protocol import view as views
 
 
-def verify(opened: desk.Opened, run_id: ids.RunId, *, as_reader: bool = False) -> "verification.Report":
+class Source(enum.Enum):
+    """What of this home opens the sums."""
+
+    READER = "reader"
+    """The reader key, which comes from the wallet."""
+    NODE = "node"
+    """What its node kept of a run that it took part in."""
+
+
+def verify(opened: desk.Opened, run_id: ids.RunId, source: Source | None = None) -> "verification.Report":
     """Return the verification's report of a run.
 
     Raises:
         errors.KeyRefused: the reader's key needs the wallet's passphrase.
-        errors.InputError: this member is not a reader that the run's terms name.
+        errors.InputError: this home has not what ``source`` says.
     """
     from aicommons.node import verification
 
     current = opened.desk.run(run_id)
     view = opened.desk.view()
-    reader = _reader(opened, current) if as_reader else None
+    eyes = verification.BLIND
+    if source is Source.READER:
+        eyes = verification.Eyes(reader=_reader(opened, current))
+    elif source is Source.NODE:
+        eyes = verification.Eyes(kept=_kept(opened, run_id, current))
     problem = view.problems.get(current.spec.problem)
     return verification.verify(
         current,
         run_id,
         opened.store,
         opened.registry.place,
-        reader=reader,
+        eyes=eyes,
         problem_owner=problem.owner if problem is not None else None,
     )
 
@@ -87,6 +101,7 @@ def verdict_in_words(report: "verification.Report") -> str:
         verdict.Level.NONE: "Nothing to verify yet: no round was unmasked.",
         verdict.Level.SIGNED: "What could be checked holds. Not all bytes are there, and not every sum was checked.",
         verdict.Level.RECORD: "What could be checked holds. The sums and states were not checked.",
+        verdict.Level.KEPT_SUMS: "What could be checked holds, down to every state, from the sums that this node kept.",
         verdict.Level.SUMS: "Everything holds, down to every sum and every state.",
     }[report.level]
 
@@ -108,7 +123,7 @@ def recompute(opened: desk.Opened, run_id: ids.RunId) -> "state.State":
         errors.VerificationFailed: the run's record does not hold.
         errors.BlobNotFound: sums or vectors were erased after their retention time.
     """
-    report = verify(opened, run_id, as_reader=True)
+    report = verify(opened, run_id, Source.READER)
     if report.problem is not None:
         raise errors.VerificationFailed(report.problem, which=ids.format_id(run_id))
     if report.agreed is None:
@@ -123,6 +138,13 @@ def _reader(opened: desk.Opened, current: "views.RunView") -> "verification.Veri
     from aicommons.node import verification
 
     member = opened.desk.member_id()
+    if current.roster is not None and member in current.roster.member_ids:
+        raise errors.InputError(
+            "the sums of this run are not sealed to this member's reader key: it took part, so its key for the run, which "
+            "its node erased at the end, took that one's place",
+            which=f"member {member}",
+            next_step="verify with the sums that its node kept: `--from-home node`, on the home of that node",
+        )
     named = {reader.member_id for reader in agents.read_terms(opened.store, current).terms.readers}
     if member not in named:
         raise errors.InputError(
@@ -130,6 +152,23 @@ def _reader(opened: desk.Opened, current: "views.RunView") -> "verification.Veri
             which="reader",
             expected=f"one of the members {sorted(named)}",
             got=f"member {member}",
-            next_step="participants read sums while the run goes on; afterwards their key for it is erased",
+            next_step="verify without a key, or ask one of these members",
         )
     return verification.VerifyingReader(member, app.reader_secret(desk.unlock(opened.home.wallet_file)))
+
+
+def _kept(opened: desk.Opened, run_id: ids.RunId, current: "views.RunView") -> "dict[int, journal.SumRecord]":
+    """Return the sums that this home's node kept of a run, by round."""
+    kept: dict[int, journal.SumRecord] = {}
+    with own.opened(opened.home) as found:
+        if found is not None:
+            rounds = {place[0]: found.sum(run_id, place[0]) for place in current.attempts}
+            kept = {round_index: record for round_index, record in rounds.items() if record is not None}
+    if not kept:
+        raise errors.InputError(
+            "this home's node kept no sums of this run",
+            which=str(own.journal_file(opened.home)),
+            expected="the home of a node that took part",
+            next_step="verify without a key, or with a reader's key: `--from-home reader`",
+        )
+    return kept

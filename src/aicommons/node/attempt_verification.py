@@ -147,7 +147,7 @@ def _check_certified(
     documents = reveal_verification.check_documents(scene, made, inputs, is_sized=is_sized)
     is_readable = reveal_verification.check_objects(scene, made, documents)
     got = reveal_verification.read(scene, made, masked, documents) if is_complete and is_readable else None
-    return _check_results(scene, got)
+    return _check_results(scene, got or reveal_verification.read_kept(scene, made))
 
 
 def _check_reveals(scene: examination.Scene, made: session.Session, commits: Mapping[int, events.Committed]) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from aicommons.domain import encoding, errors, events, ids
 from aicommons.learning import evaluation, state
 from aicommons.node import agent as agents
-from aicommons.node import evidence, verdict
+from aicommons.node import evidence, journal, verdict
 from aicommons.protocol import ports
 from aicommons.protocol import view as views
 
@@ -23,6 +23,16 @@ class VerifyingReader:
     member_id: ids.MemberId
     secret: bytes = dataclasses.field(repr=False)
     """Scalar of the point in the run's terms, or the participant's epoch key; 32 bytes."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Eyes:
+    """What sees the sums of a run: a reader's key, or what one's own node kept of a run that it took part in."""
+
+    reader: VerifyingReader | None = None
+    """Opens every sum again."""
+    kept: Mapping[int, journal.SumRecord] = dataclasses.field(default_factory=dict)
+    """Round -> its sum as the node computed it; used for rounds that ``reader`` does not open."""
 
 
 class Findings:
@@ -79,6 +89,8 @@ class Findings:
             return verdict.Level.NONE
         if self._counts["sums"] == self.rounds:
             return verdict.Level.SUMS
+        if self._counts["sums"] + self._counts["kept_sums"] == self.rounds:
+            return verdict.Level.KEPT_SUMS
         return verdict.Level.SIGNED if self._absent else verdict.Level.RECORD
 
 
@@ -123,7 +135,7 @@ class Case:
     committee: agents.Committee
     terms: agents.Terms | None
     """``None`` when the store has lost plan or terms."""
-    reader: VerifyingReader | None
+    eyes: Eyes
     blobs: Blobs
     findings: Findings
 

@@ -121,7 +121,7 @@ def read(
     scene: examination.Scene, made: session.Session, masked: suite.Words, documents: Mapping[int, reveal.Document]
 ) -> RoundSum | None:
     """Return the round's sum and next state with a reader's key; ``None`` without one or without the state before."""
-    reader, terms, before = scene.case.reader, scene.case.terms, scene.before
+    reader, terms, before = scene.case.eyes.reader, scene.case.terms, scene.before
     unmasked = scene.seen.phase is run.Phase.UNMASKED
     if reader is None or terms is None or before is None or before.value is None or not unmasked:
         return None
@@ -135,11 +135,49 @@ def read(
         eyes=reading.Eyes(own, readers[own], reader.secret),
     )
     got = reading.read(made, [masked], columns)
-    key = encoding.AttemptKey(scene.case.run_id, *scene.at)
-    declared = terms.recipe.blocks(before.value)
-    attempt = agents.Attempt(key, made, scene.case.roster, terms, before.value, declared, readers, scene.seen)
-    sums = combining.sums_of(attempt, got.words)
-    after = combining.advance_state(attempt, got.words)
     scene.case.findings.passed("sums")
-    digest = reading.state_digest(made.sid, got.salt, state.encode(after))
-    return RoundSum(got.sum_digest, examination.KnownState(digest, after), terms.recipe.metrics(before.value, sums))
+    return _advance(_Start(scene, made, terms, before.value), got.words, got.salt)
+
+
+def read_kept(scene: examination.Scene, made: session.Session) -> RoundSum | None:
+    """Return the sum that one's own node kept of the round, and the state after it; ``None`` when it kept none.
+
+    Raises:
+        errors.VerificationFailed: what was kept is of another session, or not the sum of its own digest.
+    """
+    kept, terms, before = scene.case.eyes.kept.get(scene.at[0]), scene.case.terms, scene.before
+    unmasked = scene.seen.phase is run.Phase.UNMASKED
+    if kept is None or terms is None or before is None or before.value is None or not unmasked:
+        return None
+    which = f"{scene.where}, sum that this home's node kept"
+    examination.check_equal("it is of another session", which=which, expected=made.sid, got=kept.sid)
+    examination.check_equal("it has another length", which=which, expected=made.blob_bytes, got=len(kept.data))
+    words = suite.as_words(kept.data, made.suite)
+    digest = reading.sum_digest(made, kept.salt, words)
+    examination.check_equal("it is not the sum of its digest", which=which, expected=kept.digest, got=digest)
+    scene.case.findings.passed("kept_sums")
+    return _advance(_Start(scene, made, terms, before.value), words, kept.salt)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Start:
+    """What a round starts from."""
+
+    scene: examination.Scene
+    made: session.Session
+    terms: agents.Terms
+    before: state.State
+
+
+def _advance(start: _Start, words: suite.Words, salt: bytes) -> RoundSum:
+    """Return what a round's sum leads to."""
+    scene, made, terms = start.scene, start.made, start.terms
+    key = encoding.AttemptKey(scene.case.run_id, *scene.at)
+    declared = terms.recipe.blocks(start.before)
+    attempt = agents.Attempt(key, made, scene.case.roster, terms, start.before, declared, (), scene.seen)
+    after = combining.advance_state(attempt, words)
+    return RoundSum(
+        sum_digest=reading.sum_digest(made, salt, words),
+        after=examination.KnownState(reading.state_digest(made.sid, salt, state.encode(after)), after),
+        figures=terms.recipe.metrics(start.before, combining.sums_of(attempt, words)),
+    )

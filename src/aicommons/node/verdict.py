@@ -19,8 +19,10 @@ class Level(enum.Enum):
     """Rosters, signatures, phases, certificates and commitments; not all bytes behind the digests were there."""
     RECORD = "record"
     """Also every byte that a digest names: headers, masked vectors, mask-sum documents, sealed mask sums."""
+    KEPT_SUMS = "kept_sums"
+    """Like ``SIGNED``; and every state follows from sums that one's own node kept, whatever else is still there."""
     SUMS = "sums"
-    """Also every sum and every state."""
+    """Like ``RECORD``; also every sum and every state."""
 
 
 class Why(enum.Enum):
@@ -78,6 +80,7 @@ SENTENCES: Mapping[str, str] = {
     "result": "Results ({count}): signature, one sum and one state",
     "set": "participant set ({count} members): one in the whole run, smaller only by signed exits",
     "sums": "sums ({count}): opened, and the state after each computed again",
+    "kept_sums": "sums that this home's node kept ({count}): the state after each computed again",
     "agreed": "agreed state: {count} members named it",
     "model": "registered model: the agreed state, the plan, and what each participant enrolled with",
     "shares": "shares ({count:,}): split as the run's terms say",
@@ -97,6 +100,11 @@ MEANINGS: Mapping[Level, str] = {
         "This proves the agreement: who took part, what each one signed, over which masked vectors, and that a quorum "
         "had agreed before anything was revealed. It does not prove the arithmetic, that the model follows from the "
         "sums: only a reader's key opens them."
+    ),
+    Level.KEPT_SUMS: (
+        "This proves the agreement, and that every state up to the model follows from the sums that this home's node "
+        "kept when it took part. That these are the sums of the masked vectors is that node's word: only a reader's key "
+        "opens them again."
     ),
     Level.SUMS: (
         "This proves the arithmetic and the agreement: who signed what, over which inputs, and that every sum and every "

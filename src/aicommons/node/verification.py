@@ -17,6 +17,8 @@ from aicommons.protocol import ports
 from aicommons.protocol import view as views
 
 VerifyingReader = examination.VerifyingReader
+Eyes = examination.Eyes
+BLIND = Eyes()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -60,7 +62,7 @@ def verify(
     store: ports.Store,
     place: encoding.Place,
     *,
-    reader: VerifyingReader | None = None,
+    eyes: Eyes = BLIND,
     problem_owner: ids.MemberId | None = None,
 ) -> Report:
     """Return whether a run's record holds, from its first term to its model.
@@ -70,17 +72,17 @@ def verify(
         run_id: which run was asked for.
         store: where its blobs are; not trusted.
         place: chain and contract that its signatures are for.
-        reader: opens the sums; without one they stay unchecked.
+        eyes: what sees the sums; without any they stay unchecked.
         problem_owner: who stated the problem, to check its shares by name; the run's own record does not say.
 
     Raises:
-        errors.InputError: ``reader`` is not a reader of this run, or its key is another.
+        errors.InputError: the reader is not one of this run, or its key is another.
         errors.StoreUnreachable: the store does not answer.
     """
     findings = examination.Findings()
     problem = None
     try:
-        _examine(_Asked(current, run_id, place, reader, problem_owner), examination.Blobs(store, findings), findings)
+        _examine(_Asked(current, run_id, place, eyes, problem_owner), examination.Blobs(store, findings), findings)
     except errors.VerificationFailed as err:
         problem = str(err)
     return Report(
@@ -101,7 +103,7 @@ class _Asked:
     current: views.RunView
     run_id: ids.RunId
     place: encoding.Place
-    reader: VerifyingReader | None
+    eyes: Eyes
     problem_owner: ids.MemberId | None
 
 
@@ -118,7 +120,7 @@ def _examine(asked: _Asked, blobs: examination.Blobs, findings: examination.Find
     findings.passed("roster", len(committee.member_ids))
     findings.passed("ack", len(committee.points))
     case = examination.Case(
-        asked.run_id, current, asked.place, current.roster, committee, terms, asked.reader, blobs, findings
+        asked.run_id, current, asked.place, current.roster, committee, terms, asked.eyes, blobs, findings
     )
     _check_reader(case)
     _check_sequence(current)
@@ -210,13 +212,11 @@ def _check_reader(case: examination.Case) -> None:
     Raises:
         errors.InputError: it does not.
     """
-    reader = case.reader
+    reader = case.eyes.reader
     if reader is None:
-        case.findings.gap(
-            "sums",
-            verdict.Why.NO_READER_KEY,
-            "the sums and states: they are sealed to the run's readers, who verify with `--from-home reader`",
-        )
+        what = "whether the kept sums are those of the masked vectors" if case.eyes.kept else "the sums and states"
+        words = f"{what}: they are sealed to the run's readers, who verify with `--from-home reader`"
+        case.findings.gap("sums", verdict.Why.NO_READER_KEY, words)
         return
     if case.terms is None:
         return
@@ -264,7 +264,7 @@ def _check_rounds(
         if outcome.after is not None:
             known[place[0] + 1] = outcome.after
         is_read = outcome.after is not None and outcome.after.value is not None
-        if case.reader is not None and outcome.is_unmasked and not is_read:
+        if case.eyes.reader is not None and outcome.is_unmasked and not is_read:
             case.findings.gap(
                 "sums",
                 verdict.Why.NOT_IN_STORE,
