@@ -78,6 +78,7 @@ class Trained:
     """Round -> its sum, as the first node kept it."""
     readers: tuple[documents.Reader, ...] = ()
     problem_owner: ids.MemberId | None = None
+    papers: tuple[verification.Paper, ...] = ()
 
     def verify(
         self,
@@ -92,7 +93,7 @@ class Trained:
             store,
             self.place,
             eyes=verification.Eyes(reader, kept or {}),
-            problem_owner=self.problem_owner,
+            beside=verification.Beside(self.problem_owner, self.papers),
         )
 
     def reader(self) -> verification.VerifyingReader:

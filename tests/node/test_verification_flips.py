@@ -359,6 +359,31 @@ ROWS: dict[str, Row] = {
     "agreement hidden": Row(
         lambda trained: trained.with_run(agreed=None), "run state COMPLETED: the run is over without an agreed state"
     ),
+    "run ended": Row(
+        lambda trained: trained.with_run(state=run.RunState.ENDED),
+        "run state ENDED: its reason, FINISHED, is that of another end",
+    ),
+    "run reason": Row(
+        lambda trained: trained.with_run(reason=run.Reason.CANCELLED),
+        "run state COMPLETED: its reason, CANCELLED, is that of another end",
+    ),
+    "run aborted": Row(
+        lambda trained: trained.with_run(state=run.RunState.ABORTED, reason=run.Reason.CANCELLED),
+        "run state ABORTED: a state was agreed, which a run that aborts has not",
+    ),
+    "run going on": Row(
+        lambda trained: trained.with_run(state=run.RunState.RUNNING, reason=run.Reason.NONE),
+        "run state RUNNING: there is a model of a run that is not over",
+    ),
+    "enrolled absence": Row(
+        lambda trained: trained.with_run(
+            enrolled={
+                **trained.current.enrolled,
+                MEMBER: dataclasses.replace(trained.current.enrolled[MEMBER], absence=run.Absence.EXIT),
+            }
+        ),
+        "enrolment of member 4: its exit in advance is not signed by its key",
+    ),
     "model state": Row(
         event("model", "state_digest"), "registered model, state digest: it is another state than the one"
     ),

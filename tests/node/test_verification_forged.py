@@ -411,7 +411,8 @@ def test_the_agreed_state_must_be_the_computed_one(three: Trained) -> None:
     sid = attempts[(2, 0)].submits[3].sid
     agreed = dataclasses.replace(three.current.agreed, rounds_done=2, sid=sid, state_digest=bytes(32))
     model = dataclasses.replace(three.current.model, rounds_done=2)
-    ended = three.with_run(attempts=attempts, agreed=agreed, model=model, state=run.RunState.ENDED)
+    over = {"state": run.RunState.ENDED, "reason": run.Reason.PATIENCE_OVER}
+    ended = three.with_run(attempts=attempts, agreed=agreed, model=model, **over)
     expected = "registered model, state digest: the session that a quorum named starts from another state"
     assert ended.verify().problem.startswith(expected)
     assert ended.verify(three.reader()).problem.startswith("registered model, state digest: it is another state")

@@ -335,9 +335,26 @@ def test_an_exit_signed_in_advance_makes_the_set_smaller(
     enrolled = trained.current.enrolled
     unsigned = dataclasses.replace(enrolled[6], exit_signature=bytes(65))
     forged = trained.with_run(enrolled={**enrolled, 6: unsigned}).verify()
+    assert forged.problem == "enrolment of member 6: its exit in advance is not signed by its key"
+    waiting = dataclasses.replace(enrolled[6], absence=run.Absence.WAIT)
+    forged = trained.with_run(enrolled={**enrolled, 6: waiting}).verify()
     assert forged.problem == "Exit of member 6: it is not signed by its member's key"
     hidden = trained.with_run(exits={}).verify()
     assert "participant set: member 6 left without a signed Exit" in (hidden.problem or "")
+
+
+def test_papers_beside_the_run_are_held_against_the_registries(three: Trained) -> None:
+    """Problem, dataset cards and profiles: counted when they are right, named when not, and no level when lost."""
+    digest = ids.digest(b"a card")
+    paper = verification.Paper("dataset card", 4, digest)
+    with_card = dataclasses.replace(three.with_blob(digest, b"a card"), papers=(paper,))
+    assert ("papers", 1) in {(each.part, each.count) for each in with_card.verify().checked}
+    other = with_card.with_blob(digest, b"b card").verify()
+    assert other.problem is not None
+    assert other.problem.startswith("dataset card of member 4: the store has other bytes than this dataset card")
+    lost = with_card.with_blob(digest, None).verify()
+    assert lost.level is verdict.Level.RECORD
+    assert ("dataset_card", verdict.Why.NOT_IN_STORE) in {(each.part, each.why) for each in lost.unchecked}
 
 
 def test_a_key_that_is_no_readers_is_refused(three: Trained) -> None:

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from aicommons.protocol import view as views
 
 
+FIRST_VERSION = 1
+"""Version of a dataset whose card its listing names; later versions are published in events that nobody reads yet."""
+
+
 class Source(enum.Enum):
     """What of this home opens the sums."""
 
@@ -52,7 +56,7 @@ def verify(opened: desk.Opened, run_id: ids.RunId, source: Source | None = None)
         opened.store,
         opened.registry.place,
         eyes=eyes,
-        problem_owner=problem.owner if problem is not None else None,
+        beside=verification.Beside(problem.owner if problem is not None else None, _papers(view, current)),
     )
 
 
@@ -115,6 +119,27 @@ def _folded(text: str, indent: str) -> list[str]:
     return textwrap.wrap(text, width, initial_indent=indent, subsequent_indent=following, break_long_words=False)
 
 
+def _papers(view: "views.LedgerView", current: "views.RunView") -> "tuple[verification.Paper, ...]":
+    """Return the documents that the registries name: the run's problem, its datasets' cards, its members' profiles."""
+    from aicommons.node import verification
+
+    papers = []
+    problem = view.problems.get(current.spec.problem)
+    if problem is not None:
+        papers.append(verification.Paper("problem statement", problem.owner, problem.document))
+    for member, enrolled in sorted(current.enrolled.items()):
+        listed = view.datasets.get(enrolled.dataset_id)
+        if listed is not None and enrolled.version == FIRST_VERSION:
+            papers.append(verification.Paper("dataset card", member, listed.card))
+    owner = [problem.owner] if problem is not None else []
+    for member in sorted({*owner, current.spec.solver, *current.enrolled}):
+        admitted = view.members.get(member)
+        applied = view.applied.get(admitted.account) if admitted is not None else None
+        if applied is not None:
+            papers.append(verification.Paper("profile", member, applied.profile))
+    return tuple(papers)
+
+
 def recompute(opened: desk.Opened, run_id: ids.RunId) -> "state.State":
     """Return the state that a run agreed on, computed again from its sums with this home's reader key.
 
@@ -140,12 +165,15 @@ def _reader(opened: desk.Opened, current: "views.RunView") -> "verification.Veri
     member = opened.desk.member_id()
     if current.roster is not None and member in current.roster.member_ids:
         raise errors.InputError(
-            "the sums of this run are not sealed to this member's reader key: it took part, so its key for the run, which "
-            "its node erased at the end, took that one's place",
+            "it took part in this run, so the sums are sealed to its key for the run, which its node erases at the end, "
+            "and not to its reader key",
             which=f"member {member}",
             next_step="verify with the sums that its node kept: `--from-home node`, on the home of that node",
         )
-    named = {reader.member_id for reader in agents.read_terms(opened.store, current).terms.readers}
+    try:
+        named = {reader.member_id for reader in agents.read_terms(opened.store, current).terms.readers}
+    except errors.PermanentError:  # lost or changed terms are the verification's to name
+        named = {member}
     if member not in named:
         raise errors.InputError(
             "this member is not a reader that the run's terms name",
@@ -168,7 +196,6 @@ def _kept(opened: desk.Opened, run_id: ids.RunId, current: "views.RunView") -> "
         raise errors.InputError(
             "this home's node kept no sums of this run",
             which=str(own.journal_file(opened.home)),
-            expected="the home of a node that took part",
             next_step="verify without a key, or with a reader's key: `--from-home reader`",
         )
     return kept

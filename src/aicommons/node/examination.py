@@ -91,7 +91,7 @@ class Findings:
             return verdict.Level.SUMS
         if self._counts["sums"] + self._counts["kept_sums"] == self.rounds:
             return verdict.Level.KEPT_SUMS
-        return verdict.Level.SIGNED if self._absent else verdict.Level.RECORD
+        return verdict.Level.SIGNED if self._absent.keys() - verdict.PAPERS else verdict.Level.RECORD
 
 
 class Blobs:

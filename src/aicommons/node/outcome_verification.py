@@ -87,6 +87,22 @@ def check_agreed(case: examination.Case, known: Known) -> None:
     case.findings.passed("agreed", votes)
 
 
+def check_end(case: examination.Case) -> None:
+    """Check that how the run ended fits what was agreed.
+
+    Raises:
+        errors.VerificationFailed: it does not.
+    """
+    current, state = case.current, case.current.state
+    which = f"run state {state.name}"
+    if state.is_over and (state is run.RunState.COMPLETED) != (current.reason is run.Reason.FINISHED):
+        raise errors.VerificationFailed(f"its reason, {current.reason.name}, is that of another end", which=which)
+    if state is run.RunState.ABORTED and current.agreed is not None:
+        raise errors.VerificationFailed("a state was agreed, which a run that aborts has not", which=which)
+    if current.model is not None and state not in (run.RunState.COMPLETED, run.RunState.ENDED):
+        raise errors.VerificationFailed("there is a model of a run that is not over", which=which)
+
+
 def _votes(case: examination.Case, agreed: events.StateAgreed) -> int:
     """Return how many checked messages name the agreed session and state."""
     votes = 0

@@ -86,8 +86,12 @@ SENTENCES: Mapping[str, str] = {
     "shares": "shares ({count:,}): split as the run's terms say",
     "card": "model card: run, rounds, participants",
     "figures": "figures on the card: those of the sums",
+    "papers": "papers beside the run ({count}): digest of problem, dataset cards and profiles",
 }
 """Part -> how it is told; in the order in which it is told."""
+
+PAPERS = ("problem statement", "dataset card", "profile")
+"""Documents that the registries name: nothing of a run's agreement or arithmetic hangs on them."""
 
 MEANINGS: Mapping[Level, str] = {
     Level.NONE: "This proves nothing about the run as a whole.",

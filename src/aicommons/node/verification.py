@@ -8,17 +8,41 @@ does not match. Fetching the ledger's events is the caller's.
 
 import dataclasses
 
-from aicommons.domain import encoding, errors, events, ids, run
+from aicommons.domain import encoding, errors, events, ids, messages, run
 from aicommons.learning import evaluation, state
 from aicommons.learning.secagg import group, suite
 from aicommons.node import agent as agents
-from aicommons.node import attempt_verification, examination, outcome_verification, verdict
+from aicommons.node import attempt_verification, evidence, examination, outcome_verification, verdict
 from aicommons.protocol import ports
 from aicommons.protocol import view as views
 
 VerifyingReader = examination.VerifyingReader
 Eyes = examination.Eyes
 BLIND = Eyes()
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Paper:
+    """A document that a registry names and that tells what a run was for, with which data and by whom."""
+
+    kind: str
+    """One of ``verdict.PAPERS``."""
+    member_id: int
+    """Whose it is."""
+    digest: bytes
+    """SHA-256, as the registry says."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Beside:
+    """What the registries beside a run say of it."""
+
+    problem_owner: ids.MemberId | None = None
+    """Who stated the problem, to check its shares by name; the run's own record does not say."""
+    papers: tuple[Paper, ...] = ()
+
+
+NOTHING_BESIDE = Beside()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -63,7 +87,7 @@ def verify(
     place: encoding.Place,
     *,
     eyes: Eyes = BLIND,
-    problem_owner: ids.MemberId | None = None,
+    beside: Beside = NOTHING_BESIDE,
 ) -> Report:
     """Return whether a run's record holds, from its first term to its model.
 
@@ -73,7 +97,7 @@ def verify(
         store: where its blobs are; not trusted.
         place: chain and contract that its signatures are for.
         eyes: what sees the sums; without any they stay unchecked.
-        problem_owner: who stated the problem, to check its shares by name; the run's own record does not say.
+        beside: what the registries say; what they do not say stays unchecked.
 
     Raises:
         errors.InputError: the reader is not one of this run, or its key is another.
@@ -82,7 +106,7 @@ def verify(
     findings = examination.Findings()
     problem = None
     try:
-        _examine(_Asked(current, run_id, place, eyes, problem_owner), examination.Blobs(store, findings), findings)
+        _examine(_Asked(current, run_id, place, eyes, beside), examination.Blobs(store, findings), findings)
     except errors.VerificationFailed as err:
         problem = str(err)
     return Report(
@@ -104,7 +128,7 @@ class _Asked:
     run_id: ids.RunId
     place: encoding.Place
     eyes: Eyes
-    problem_owner: ids.MemberId | None
+    beside: Beside
 
 
 def _examine(asked: _Asked, blobs: examination.Blobs, findings: examination.Findings) -> None:
@@ -130,7 +154,9 @@ def _examine(asked: _Asked, blobs: examination.Blobs, findings: examination.Find
     outcome_verification.check_agreed(case, known)
     if current.agreed is not None and current.agreed.rounds_done in known:
         findings.agreed = known[current.agreed.rounds_done].value
-    outcome_verification.check_model(case, members, known, asked.problem_owner)
+    outcome_verification.check_end(case)
+    outcome_verification.check_model(case, members, known, asked.beside.problem_owner)
+    _check_papers(asked.beside.papers, blobs, findings)
     if not current.state.is_over:
         findings.gap("rounds", verdict.Why.NOT_YET, "the run is still under way: this is its record so far")
 
@@ -167,6 +193,14 @@ def _check_documents(current: views.RunView, blobs: examination.Blobs) -> agents
     return decoded
 
 
+def _check_papers(papers: tuple[Paper, ...], blobs: examination.Blobs, findings: examination.Findings) -> None:
+    """Check that the documents that the registries name are those in the store."""
+    for paper in papers:
+        with examination.naming(f"{paper.kind} of member {paper.member_id}"):
+            found = blobs.get(paper.kind, paper.digest, agents.MOST_DOCUMENT)
+        findings.passed("papers", int(found is not None))
+
+
 def _check_roster(asked: _Asked, roster: events.RosterFixed) -> agents.Committee:
     """Check the roster against enrolments, its digest and layout, and every member's Ack."""
     current, members = asked.current, roster.member_ids
@@ -188,6 +222,7 @@ def _check_roster(asked: _Asked, roster: events.RosterFixed) -> agents.Committee
             expected=bytes(current.enrolled[member].node_key),
             got=bytes(key),
         )
+        _check_absence(asked, roster, member)
     with examination.naming("Ack"):
         for member, ack in current.acks.items():
             examination.check_equal(
@@ -204,6 +239,17 @@ def _check_roster(asked: _Asked, roster: events.RosterFixed) -> agents.Committee
         got=(roster.layout, roster.faults, roster.quorum),
     )
     return committee
+
+
+def _check_absence(asked: _Asked, roster: events.RosterFixed, member: int) -> None:
+    """Check that a member which lets the run go on without it has signed that in advance."""
+    enrolled = asked.current.enrolled[member]
+    left = messages.Exit(asked.run_id, ids.MemberId(member), messages.ANY_ROUND)
+    is_signed = evidence.is_signed(asked.place, roster, left, enrolled.exit_signature)
+    if enrolled.absence is run.Absence.EXIT and not is_signed:
+        raise errors.VerificationFailed(
+            "its exit in advance is not signed by its key", which=f"enrolment of member {member}"
+        )
 
 
 def _check_reader(case: examination.Case) -> None:
