@@ -85,6 +85,17 @@ def test_exit_code(call: "Call", tmp_path: pathlib.Path, row: str) -> None:
     assert call(tmp_path / "home", *arguments).code == code
 
 
+def test_a_command_that_told_its_result_may_still_fail() -> None:
+    """The exit code that a command chose after its result is the process's: `run verify` and `ledger verify` do so."""
+
+    @click.command()
+    @click.pass_context
+    def told(ctx: click.Context) -> None:
+        ctx.exit(output.FAILED)
+
+    assert output.run(told, []) == output.FAILED
+
+
 def test_failure_says_what_and_what_next(call: "Call", tmp_path: pathlib.Path) -> None:
     """A failure names the thing and the next step: on standard error, or as one JSON object."""
     plain = call(tmp_path, "run", "list")

@@ -29,6 +29,9 @@ RUN_KEYS = {
     "run_id", "state", "reason", "problem", "plan", "solver", "round", "attempt", "rounds_summed", "rounds_agreed",
     "most_rounds", "enrolled", "roster", "fingerprint", "waits_for", "exits", "model", "shares",
 }  # fmt: skip
+VERIFY_KEYS = {
+    "run_id", "holds", "level", "verified", "problem", "checked", "unchecked", "meaning", "rounds", "metrics",
+}  # fmt: skip
 FORBIDDEN = {"sklearn", "pandas", "web3", "eth_account"}
 
 
@@ -63,16 +66,33 @@ def test_run_is_shown_with_own_figures(founded: "Place", trained: str) -> None:
 def test_run_verifies_in_a_fresh_process(founded: "Place", trained: str) -> None:
     """Ledger and store alone prove the record; a reader's key opens the sums as well."""
     plain = founded.running.call(founded.root / "solver", "run", "verify", trained)
-    assert plain["verified"] is True
-    assert plain["problem"] is None
-    assert plain["unchecked"]
+    assert set(plain) == VERIFY_KEYS
+    assert (plain["holds"], plain["level"], plain["verified"], plain["problem"]) == (True, "record", False, None)
+    assert [(each["part"], each["why"]) for each in plain["unchecked"]] == [("sums", "no_reader_key")]
     assert "inputs were honest" in plain["meaning"]
     reader = founded.done("solver", "run", "verify", trained, "--from-home", "reader")
-    assert reader["verified"] is True
-    assert len(reader["checked"]) > len(plain["checked"])
-    said = founded.call("north", "run", "verify", trained, "--from-home", "reader")
+    assert (reader["holds"], reader["level"], reader["verified"]) == (True, "sums", True)
+    assert reader["unchecked"] == []
+    assert ("sums", 4) in {(each["part"], each["count"]) for each in reader["checked"]}
+    founded.init("guest", "--deployment", founded.deployment)
+    founded.done("operator", "member", "admit", founded.done("guest", "member", "apply")["applicant"])
+    said = founded.call("guest", "run", "verify", trained, "--from-home", "reader")
     assert said.code == 1
     assert "not a reader" in said.err
+
+
+def test_a_site_verifies_from_the_sums_that_its_node_kept(founded: "Place", trained: str) -> None:
+    """A site's key for the run is gone at its end: a clear error says so, and what its node kept serves instead."""
+    said = founded.call("north", "run", "verify", trained, "--from-home", "reader")
+    assert said.code == 1
+    assert "it took part" in said.err
+    assert "--from-home node" in said.err
+    report = founded.done("north", "run", "verify", trained, "--from-home", "node")
+    assert (report["holds"], report["level"], report["verified"]) == (True, "kept_sums", False)
+    assert [(each["part"], each["why"]) for each in report["unchecked"]] == [("sums", "no_reader_key")]
+    said = founded.call("solver", "run", "verify", trained, "--from-home", "node")
+    assert said.code == 1
+    assert "kept no sums" in said.err
 
 
 def test_model_is_the_same_for_participant_and_reader(founded: "Place", trained: str, tmp_path: pathlib.Path) -> None:

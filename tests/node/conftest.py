@@ -17,7 +17,7 @@ from aicommons.domain import documents, encoding, errors, events, ids, messages,
 from aicommons.learning import recipe, records
 from aicommons.learning.secagg import group, session
 from aicommons.node import agent as agents
-from aicommons.node import evidence, reconciler, verification
+from aicommons.node import evidence, journal, reconciler, verification
 from aicommons.protocol import ports
 from aicommons.protocol import view as views
 from aicommons.store import memory
@@ -74,14 +74,26 @@ class Trained:
     """Member -> node key."""
     secrets: Mapping[int, bytes]
     """Member -> epoch key."""
+    sums: Mapping[int, journal.SumRecord] = dataclasses.field(default_factory=dict)
+    """Round -> its sum, as the first node kept it."""
     readers: tuple[documents.Reader, ...] = ()
     problem_owner: ids.MemberId | None = None
+    papers: tuple[verification.Paper, ...] = ()
 
-    def verify(self, reader: verification.VerifyingReader | None = None) -> verification.Report:
+    def verify(
+        self,
+        reader: verification.VerifyingReader | None = None,
+        kept: Mapping[int, journal.SumRecord] | None = None,
+    ) -> verification.Report:
         """Return what ``run verify`` says."""
         store = LyingStore(self.blobs)
         return verification.verify(
-            self.current, self.run_id, store, self.place, reader=reader, problem_owner=self.problem_owner
+            self.current,
+            self.run_id,
+            store,
+            self.place,
+            eyes=verification.Eyes(reader, kept or {}),
+            beside=verification.Beside(self.problem_owner, self.papers),
         )
 
     def reader(self) -> verification.VerifyingReader:
@@ -183,6 +195,8 @@ def record(simulation: testing.Simulation, secrets: Mapping[int, bytes]) -> Trai
     commons = simulation.commons
     store: memory.MemoryStore = commons.store
     members = {int(member.member_id): member.node for member in commons.members}
+    kept = next(iter(simulation.nodes.values())).agent.journal
+    rounds = {place[0] for place in simulation.view().attempts}
     return Trained(
         current=simulation.view(),
         run_id=simulation.run_id,
@@ -190,6 +204,7 @@ def record(simulation: testing.Simulation, secrets: Mapping[int, bytes]) -> Trai
         blobs=dict(store._blobs),
         signers={member: node.signing._signer for member, node in members.items()},
         secrets=dict(secrets),
+        sums={index: got for index in rounds if (got := kept.sum(simulation.run_id, index)) is not None},
     )
 
 
@@ -204,12 +219,16 @@ def finish(simulation: testing.Simulation) -> Trained:
 
 
 @contextlib.contextmanager
-def owned_run(folder: pathlib.Path) -> Iterator[testing.Simulation]:
-    """Set up a run of three sites whose problem owner is another member than its solver, and reads the sums."""
+def owned_run(folder: pathlib.Path, *, owner_takes_part: bool = False) -> Iterator[testing.Simulation]:
+    """Set up a run of three sites whose problem owner is another member than its solver, and reads the sums.
+
+    With ``owner_takes_part`` the problem owner is the first of the three sites.
+    """
     commons = testing.Commons(folder)
     try:
         solver, owner = commons.admit("solver"), commons.admit("owner")
-        holders = [commons.admit(f"site-{index}") for index in range(3)]
+        holders = [owner] if owner_takes_part else []
+        holders += [commons.admit(f"site-{index}") for index in range(3 - len(holders))]
         until = int(commons.clock.now()) + 86400
         problem = documents.Problem("A problem", "who", "decision", "why", ("3.4",), "accuracy", "none")
         plan = documents.Plan("A plan", recipe.to_plan(PLAN), "sums", 30, 0, None)
@@ -242,6 +261,13 @@ def enrol(holder: testing.Member, run_id: ids.RunId, site: recipe.Rows, until: i
 def three(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     """A run of three sites, with the problem owner as a reader; members: 1 solver, 2 problem owner, 3 to 5 sites."""
     with owned_run(tmp_path_factory.mktemp("three")) as simulation:
+        return dataclasses.replace(finish(simulation), problem_owner=ids.MemberId(2))
+
+
+@pytest.fixture(scope="session")
+def own_site(tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    """A run of three sites whose problem owner, named as a reader, is one of them; members: 1 solver, 2 to 4 sites."""
+    with owned_run(tmp_path_factory.mktemp("own-site"), owner_takes_part=True) as simulation:
         return dataclasses.replace(finish(simulation), problem_owner=ids.MemberId(2))
 
 

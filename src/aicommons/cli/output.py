@@ -96,9 +96,7 @@ def run(command: click.Command, arguments: list[str] | None = None) -> int:
     argv = sys.argv[1:] if arguments is None else arguments
     as_json = "--json" in argv
     try:
-        command.main(args=arguments, prog_name="commons", standalone_mode=False)
-    except click.exceptions.Exit as err:
-        return int(err.exit_code)
+        code = command.main(args=arguments, prog_name="commons", standalone_mode=False)
     except click.ClickException as err:
         _say(as_json, type(err).__name__, err.format_message(), "see `--help`")
         return USAGE
@@ -110,7 +108,7 @@ def run(command: click.Command, arguments: list[str] | None = None) -> int:
         message, next_step = said or (str(err), err.next_step or _advice(err))
         _say(as_json, type(err).__name__, message, next_step)
         return FAILED
-    return DONE
+    return code if isinstance(code, int) else DONE  # what ``ctx.exit`` was given; commands return nothing
 
 
 def say_bug(kind: type[BaseException], err: BaseException, trace: types.TracebackType | None) -> None:

@@ -1,41 +1,143 @@
-"""Calls ``node/verification`` with what a home has: ledger, store and, if wanted, its reader key.
+"""Calls ``node/verification`` with what a home has: ledger, store and, if wanted, its reader key; and tells its report.
 
 Called by ``run verify`` and by ``model download`` for readers. What is checked and what it proves is decided there.
 """
 
+import dataclasses
+import enum
+import shutil
+import sys
+import textwrap
 from typing import TYPE_CHECKING
 
 from aicommons import app
-from aicommons.cli import homes
+from aicommons.cli import homes, own
 from aicommons.domain import errors, ids
 
 if TYPE_CHECKING:
     from aicommons.learning import state
-    from aicommons.node import verification
+    from aicommons.node import journal, verification
     from aicommons.protocol import view as views
 
 
-def verify(opened: homes.Opened, run_id: ids.RunId, *, as_reader: bool = False) -> "verification.Report":
+FIRST_VERSION = 1
+"""Version of a dataset whose card its listing names; later versions are published in events that nobody reads yet."""
+
+
+class Source(enum.Enum):
+    """What of this home opens the sums."""
+
+    READER = "reader"
+    """The reader key, which comes from the wallet."""
+    NODE = "node"
+    """What its node kept of a run that it took part in."""
+
+
+def verify(opened: homes.Opened, run_id: ids.RunId, source: Source | None = None) -> "verification.Report":
     """Return the verification's report of a run.
 
     Raises:
         errors.KeyRefused: the reader's key needs the wallet's passphrase.
-        errors.InputError: this member is not a reader that the run's terms name.
+        errors.InputError: this home has not what ``source`` says.
     """
     from aicommons.node import verification
 
     current = opened.desk.run(run_id)
     view = opened.desk.view()
-    reader = _reader(opened, current) if as_reader else None
+    eyes = verification.BLIND
+    if source is Source.READER:
+        eyes = verification.Eyes(reader=_reader(opened, current))
+    elif source is Source.NODE:
+        eyes = verification.Eyes(kept=_kept(opened, run_id, current))
     problem = view.problems.get(current.spec.problem)
     return verification.verify(
         current,
         run_id,
         opened.store,
         opened.registry.place,
-        reader=reader,
-        problem_owner=problem.owner if problem is not None else None,
+        eyes=eyes,
+        beside=verification.Beside(problem.owner if problem is not None else None, _papers(view, current)),
     )
+
+
+def as_json(run_id: ids.RunId, report: "verification.Report") -> dict[str, object]:
+    """Return a report as a JSON object."""
+    from aicommons.node import concluding
+
+    return {
+        "run_id": ids.format_id(run_id),
+        "holds": report.holds,
+        "level": report.level.value,
+        "verified": report.verified,
+        "problem": report.problem,
+        "checked": [dataclasses.asdict(each) for each in report.checked],
+        "unchecked": [{"part": each.part, "why": each.why.value, "words": each.words} for each in report.unchecked],
+        "meaning": report.meaning,
+        "rounds": report.rounds,
+        "metrics": concluding.in_words(report.metrics),
+    }
+
+
+def in_words(run_id: ids.RunId, report: "verification.Report") -> list[str]:
+    """Return a report as lines, on a terminal folded to its width."""
+    from aicommons.node import concluding
+
+    figures = [f"{name.replace('_', ' ')} {value}" for name, value in concluding.in_words(report.metrics).items()]
+    sections = {
+        "Checked" + (", before that" if report.problem is not None else ""): [each.words for each in report.checked],
+        "Not checked": [each.words for each in report.unchecked],
+        "Figures of the newest state that was judged, over all sites": figures,
+    }
+    said = [f"Run {ids.format_id(run_id)}", *_folded(verdict_in_words(report), "")]
+    for title, entries in sections.items():
+        if entries:
+            said += ["", title, *(line for entry in entries for line in _folded(entry, "  "))]
+    return [*said, "", *_folded(report.meaning, "")]
+
+
+def verdict_in_words(report: "verification.Report") -> str:
+    """Return in one sentence what came out."""
+    from aicommons.node import verdict
+
+    if report.problem is not None:
+        return f"DOES NOT HOLD: {report.problem}"
+    return {
+        verdict.Level.NONE: "Nothing to verify yet: no round was unmasked.",
+        verdict.Level.SIGNED: "What could be checked holds. Not all bytes are there, and not every sum was checked.",
+        verdict.Level.RECORD: "What could be checked holds. The sums and states were not checked.",
+        verdict.Level.KEPT_SUMS: "What could be checked holds, down to every state, from the sums that this node kept.",
+        verdict.Level.SUMS: "Everything holds, down to every sum and every state.",
+    }[report.level]
+
+
+def _folded(text: str, indent: str) -> list[str]:
+    """Return ``text`` as lines that fit the terminal, following ones further in; elsewhere lines are left whole."""
+    if not sys.stdout.isatty():
+        return [indent + text]
+    width = min(shutil.get_terminal_size().columns, 120)
+    following = indent + "  " if indent else ""
+    return textwrap.wrap(text, width, initial_indent=indent, subsequent_indent=following, break_long_words=False)
+
+
+def _papers(view: "views.LedgerView", current: "views.RunView") -> "tuple[verification.Paper, ...]":
+    """Return the documents that the registries name: the run's problem, its datasets' cards, its members' profiles."""
+    from aicommons.node import verification
+
+    papers = []
+    problem = view.problems.get(current.spec.problem)
+    if problem is not None:
+        papers.append(verification.Paper("problem statement", problem.owner, problem.document))
+    for member, enrolled in sorted(current.enrolled.items()):
+        listed = view.datasets.get(enrolled.dataset_id)
+        if listed is not None and enrolled.version == FIRST_VERSION:
+            papers.append(verification.Paper("dataset card", member, listed.card))
+    owner = [problem.owner] if problem is not None else []
+    for member in sorted({*owner, current.spec.solver, *current.enrolled}):
+        admitted = view.members.get(member)
+        applied = view.applied.get(admitted.account) if admitted is not None else None
+        if applied is not None:
+            papers.append(verification.Paper("profile", member, applied.profile))
+    return tuple(papers)
 
 
 def recompute(opened: homes.Opened, run_id: ids.RunId) -> "state.State":
@@ -46,7 +148,7 @@ def recompute(opened: homes.Opened, run_id: ids.RunId) -> "state.State":
         errors.VerificationFailed: the run's record does not hold.
         errors.BlobNotFound: sums or vectors were erased after their retention time.
     """
-    report = verify(opened, run_id, as_reader=True)
+    report = verify(opened, run_id, Source.READER)
     if report.problem is not None:
         raise errors.VerificationFailed(report.problem, which=ids.format_id(run_id))
     if report.agreed is None:
@@ -61,13 +163,39 @@ def _reader(opened: homes.Opened, current: "views.RunView") -> "verification.Ver
     from aicommons.node import verification
 
     member = opened.desk.member_id()
-    named = {reader.member_id for reader in agents.read_terms(opened.store, current).terms.readers}
+    if current.roster is not None and member in current.roster.member_ids:
+        raise errors.InputError(
+            "it took part in this run, so the sums are sealed to its key for the run, which its node erases at the end, "
+            "and not to its reader key",
+            which=f"member {member}",
+            next_step="verify with the sums that its node kept: `--from-home node`, on the home of that node",
+        )
+    try:
+        named = {reader.member_id for reader in agents.read_terms(opened.store, current).terms.readers}
+    except errors.PermanentError:  # lost or changed terms are the verification's to name
+        named = {member}
     if member not in named:
         raise errors.InputError(
             "this member is not a reader that the run's terms name",
             which="reader",
             expected=f"one of the members {sorted(named)}",
             got=f"member {member}",
-            next_step="participants read sums while the run goes on; afterwards their key for it is erased",
+            next_step="verify without a key, or ask one of these members",
         )
     return verification.VerifyingReader(member, app.reader_secret(homes.unlock(opened.home.wallet_file)))
+
+
+def _kept(opened: homes.Opened, run_id: ids.RunId, current: "views.RunView") -> "dict[int, journal.SumRecord]":
+    """Return the sums that this home's node kept of a run, by round."""
+    kept: dict[int, journal.SumRecord] = {}
+    with own.opened(opened.home) as found:
+        if found is not None:
+            rounds = {place[0]: found.sum(run_id, place[0]) for place in current.attempts}
+            kept = {round_index: record for round_index, record in rounds.items() if record is not None}
+    if not kept:
+        raise errors.InputError(
+            "this home's node kept no sums of this run",
+            which=str(opened.home.journal_file),
+            next_step="verify without a key, or with a reader's key: `--from-home reader`",
+        )
+    return kept

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 from aicommons.domain import encoding, errors, events, run
 from aicommons.learning.secagg import masks, session
-from aicommons.node import evidence, examination, input_verification, reveal_verification
+from aicommons.node import evidence, examination, input_verification, reveal_verification, verdict
 from aicommons.protocol import view as views
 
 
@@ -92,7 +92,8 @@ def _check_given_up(scene: examination.Scene) -> None:
     if stopped is not None:
         reason = stopped.reason.rstrip(b"\0").decode("ascii", "replace")
         why = f"when member {stopped.member_id} refused the input of member {stopped.accused_id} ({reason})"
-    scene.case.findings.gap(f"{scene.where} ended {why}; nothing was revealed, its vectors were not looked at")
+    words = f"{scene.where} ended {why}; nothing was revealed, its vectors were not looked at"
+    scene.case.findings.gap("masked_vector", verdict.Why.NOT_REVEALED, words)
 
 
 def _check_submits(scene: examination.Scene) -> evidence.Inputs:
@@ -110,7 +111,7 @@ def _check_submits(scene: examination.Scene) -> evidence.Inputs:
             )
     inputs = evidence.inputs_of(scene.signed)
     examination.check_signatures(scene, scene.seen.submits)
-    scene.case.findings.passed("session of a known state" if scene.before is not None else "session")
+    scene.case.findings.passed("session_of_known_state" if scene.before is not None else "session")
     return inputs
 
 
@@ -146,7 +147,7 @@ def _check_certified(
     documents = reveal_verification.check_documents(scene, made, inputs, is_sized=is_sized)
     is_readable = reveal_verification.check_objects(scene, made, documents)
     got = reveal_verification.read(scene, made, masked, documents) if is_complete and is_readable else None
-    return _check_results(scene, got)
+    return _check_results(scene, got or reveal_verification.read_kept(scene, made))
 
 
 def _check_reveals(scene: examination.Scene, made: session.Session, commits: Mapping[int, events.Committed]) -> None:

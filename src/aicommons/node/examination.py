@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from aicommons.domain import encoding, errors, events, ids
 from aicommons.learning import evaluation, state
 from aicommons.node import agent as agents
-from aicommons.node import evidence
+from aicommons.node import evidence, journal, verdict
 from aicommons.protocol import ports
 from aicommons.protocol import view as views
 
@@ -25,38 +25,73 @@ class VerifyingReader:
     """Scalar of the point in the run's terms, or the participant's epoch key; 32 bytes."""
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Eyes:
+    """What sees the sums of a run: a reader's key, or what one's own node kept of a run that it took part in."""
+
+    reader: VerifyingReader | None = None
+    """Opens every sum again."""
+    kept: Mapping[int, journal.SumRecord] = dataclasses.field(default_factory=dict)
+    """Round -> its sum as the node computed it; used for rounds that ``reader`` does not open."""
+
+
 class Findings:
-    """What was checked and how often, and what could not be checked."""
+    """What was checked and how often, and what could not be checked; parts are named as in ``verdict.SENTENCES``."""
 
     def __init__(self) -> None:
         self._counts: collections.Counter[str] = collections.Counter()
         self._absent: dict[str, list[int | None]] = collections.defaultdict(list)
-        self._gaps: list[str] = []
+        self._gaps: list[verdict.Unchecked] = []
+        self.rounds = 0
+        """Unmasked rounds that were checked."""
         self.figures: evaluation.Metrics | None = None
         """Figures of the newest state that was judged, when the sums could be read."""
         self.agreed: state.State | None = None
         """The agreed state, when the sums could be read."""
 
-    def passed(self, kind: str, number: int = 1) -> None:
-        """Count ``number`` things of a kind that hold."""
-        self._counts[kind] += number
+    def passed(self, part: str, number: int = 1) -> None:
+        """Count ``number`` things of a part that hold."""
+        self._counts[part] += number
 
-    def count(self, kind: str) -> int:
-        """Return how many things of a kind hold."""
-        return self._counts[kind]
+    def count(self, part: str) -> int:
+        """Return how many things of a part hold."""
+        return self._counts[part]
 
     def absent(self, kind: str, round_index: int | None) -> None:
         """Note a blob that the store does not have."""
         self._absent[kind].append(round_index)
 
-    def gap(self, text: str) -> None:
-        """Note in words what could not be checked."""
-        if text not in self._gaps:
-            self._gaps.append(text)
+    def gap(self, part: str, why: verdict.Why, words: str) -> None:
+        """Note what could not be checked, once."""
+        found = verdict.Unchecked(part, why, words)
+        if found not in self._gaps:
+            self._gaps.append(found)
 
-    def gaps(self) -> tuple[str, ...]:
-        """Return what could not be checked, in words."""
-        return (*self._gaps, *(_absence(kind, rounds) for kind, rounds in self._absent.items()))
+    def checked(self) -> tuple[verdict.Checked, ...]:
+        """Return what holds, in the order in which it is told."""
+        return tuple(
+            verdict.Checked(part, self._counts[part], text.format(count=self._counts[part]))
+            for part, text in verdict.SENTENCES.items()
+            if self._counts[part]
+        )
+
+    def unchecked(self) -> tuple[verdict.Unchecked, ...]:
+        """Return what could not be checked."""
+        absent = [
+            verdict.Unchecked(part_of(kind), verdict.Why.NOT_IN_STORE, _absence(kind, rounds))
+            for kind, rounds in self._absent.items()
+        ]
+        return (*self._gaps, *absent)
+
+    def level(self) -> verdict.Level:
+        """Return how far everything holds, if nothing that was checked failed."""
+        if self.rounds == 0:
+            return verdict.Level.NONE
+        if self._counts["sums"] == self.rounds:
+            return verdict.Level.SUMS
+        if self._counts["sums"] + self._counts["kept_sums"] == self.rounds:
+            return verdict.Level.KEPT_SUMS
+        return verdict.Level.SIGNED if self._absent.keys() - verdict.PAPERS else verdict.Level.RECORD
 
 
 class Blobs:
@@ -100,7 +135,7 @@ class Case:
     committee: agents.Committee
     terms: agents.Terms | None
     """``None`` when the store has lost plan or terms."""
-    reader: VerifyingReader | None
+    eyes: Eyes
     blobs: Blobs
     findings: Findings
 
@@ -168,7 +203,7 @@ def check_signatures(scene: Scene, sent_by: Mapping[int, evidence.Message]) -> N
             raise errors.AggregationRefused(
                 f"a {record} is not signed by its member's key", reason=f"{record.lower()}-signature", member=member
             )
-        scene.case.findings.passed(record)
+        scene.case.findings.passed(part_of(record))
 
 
 def check_equal(message: str, *, which: str, expected: object, got: object) -> None:
@@ -179,6 +214,11 @@ def check_equal(message: str, *, which: str, expected: object, got: object) -> N
     """
     if expected != got:
         raise errors.VerificationFailed(message, which=which, expected=_shown(expected), got=_shown(got))
+
+
+def part_of(kind: str) -> str:
+    """Return the name of the part that is about blobs or messages of a kind."""
+    return kind.lower().replace(" ", "_").replace("-", "_")
 
 
 def order(event: events.Event) -> tuple[int, int]:

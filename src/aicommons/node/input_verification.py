@@ -59,7 +59,7 @@ def check_inputs(
             scene.case.findings.passed("header")
 
     total = reading.ring_sum(made, vectors(), ())
-    scene.case.findings.passed("masked vector", len(summed))
+    scene.case.findings.passed("masked_vector", len(summed))
     return total, len(summed) == len(headers)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from aicommons.domain import documents, encoding, errors, events, ids, run
 from aicommons.learning import evaluation
 from aicommons.node import agent as agents
-from aicommons.node import attempt_verification, concluding, evidence, examination
+from aicommons.node import attempt_verification, concluding, evidence, examination, verdict
 
 ALL_SHARES = 1_000_000
 """Ownership is counted in millionths (contracts, invariant 8)."""
@@ -87,6 +87,22 @@ def check_agreed(case: examination.Case, known: Known) -> None:
     case.findings.passed("agreed", votes)
 
 
+def check_end(case: examination.Case) -> None:
+    """Check that how the run ended fits what was agreed.
+
+    Raises:
+        errors.VerificationFailed: it does not.
+    """
+    current, state = case.current, case.current.state
+    which = f"run state {state.name}"
+    if state.is_over and (state is run.RunState.COMPLETED) != (current.reason is run.Reason.FINISHED):
+        raise errors.VerificationFailed(f"its reason, {current.reason.name}, is that of another end", which=which)
+    if state is run.RunState.ABORTED and current.agreed is not None:
+        raise errors.VerificationFailed("a state was agreed, which a run that aborts has not", which=which)
+    if current.model is not None and state not in (run.RunState.COMPLETED, run.RunState.ENDED):
+        raise errors.VerificationFailed("there is a model of a run that is not over", which=which)
+
+
 def _votes(case: examination.Case, agreed: events.StateAgreed) -> int:
     """Return how many checked messages name the agreed session and state."""
     votes = 0
@@ -136,7 +152,7 @@ def check_model(
     if model is None:
         if case.current.shares:
             raise errors.VerificationFailed("there are shares without a model", which="registered model")
-        case.findings.gap("no model is registered (yet)")
+        case.findings.gap("model", verdict.Why.NOT_YET, "no model is registered (yet)")
         return
     rounds_done = agreed.rounds_done if agreed is not None else 0
     examination.check_equal(
@@ -203,7 +219,8 @@ def _check_shares(case: examination.Case, members: frozenset[int], problem_owner
         )
     case.findings.passed("shares", ALL_SHARES)
     if problem_owner is None and spec.owner_shares:
-        case.findings.gap(f"whether member {owner}, who holds the problem owner's shares, stated the problem")
+        words = f"whether member {owner}, who holds the problem owner's shares, stated the problem"
+        case.findings.gap("shares", verdict.Why.NOT_GIVEN, words)
 
 
 def _owner(shares: Mapping[int, int], expected: Mapping[int, int]) -> int | None:
@@ -236,7 +253,7 @@ def _check_card(case: examination.Case, model: events.ModelRegistered, members: 
             got=getattr(card, field),
         )
     case.findings.passed("card")
-    is_complete = case.findings.count("sum") == case.findings.count("round")
+    is_complete = case.findings.count("sums") + case.findings.count("kept_sums") == case.findings.rounds
     if case.findings.figures is not None and is_complete:
         _check_figures(card, case.findings.figures)
         case.findings.passed("figures")

@@ -12,7 +12,7 @@ from aicommons.domain import encoding, errors, run
 from aicommons.learning import evaluation, state
 from aicommons.learning.secagg import boxes, reading, reveal, session, suite
 from aicommons.node import agent as agents
-from aicommons.node import combining, evidence, examination
+from aicommons.node import combining, evidence, examination, verdict
 
 MOST_REVEAL = 2**26
 """Longest Reveal document, in bytes."""
@@ -36,14 +36,16 @@ def check_documents(
                 continue
             if terms is None or not is_sized:
                 scene.case.findings.gap(
-                    "what the mask-sum documents say: terms or headers are gone that tell their length"
+                    "mask_sum_document",
+                    verdict.Why.NOT_IN_STORE,
+                    "what the mask-sum documents say: terms or headers are gone that tell their length",
                 )
                 continue
             claim = reveal.Claim(scene.seen.commits[member].masks, sent.salt, sent.mine, sent.document)
             documents[member] = reveal.check_reveal(
                 made, member, raw, claim, readers=readers, input_digest=inputs.input_digest
             )
-    scene.case.findings.passed("document", len(documents))
+    scene.case.findings.passed("mask_sum_document", len(documents))
     _check_manifests(scene, documents)
     return documents
 
@@ -72,7 +74,7 @@ def check_objects(scene: examination.Scene, made: session.Session, documents: Ma
                     known[row.object_digest] = _check_object(scene, made, row.object_digest)
             if known[row.object_digest]:
                 there.add(row.column)
-    scene.case.findings.passed("object", sum(known.values()))
+    scene.case.findings.passed("sealed_mask_sum", sum(known.values()))
     return len(there) == len(made.layout.columns)
 
 
@@ -119,7 +121,7 @@ def read(
     scene: examination.Scene, made: session.Session, masked: suite.Words, documents: Mapping[int, reveal.Document]
 ) -> RoundSum | None:
     """Return the round's sum and next state with a reader's key; ``None`` without one or without the state before."""
-    reader, terms, before = scene.case.reader, scene.case.terms, scene.before
+    reader, terms, before = scene.case.eyes.reader, scene.case.terms, scene.before
     unmasked = scene.seen.phase is run.Phase.UNMASKED
     if reader is None or terms is None or before is None or before.value is None or not unmasked:
         return None
@@ -133,13 +135,51 @@ def read(
         eyes=reading.Eyes(own, readers[own], reader.secret),
     )
     got = reading.read(made, [masked], columns)
+    scene.case.findings.passed("sums")
+    return _advance(_Start(scene, made, terms, before.value), got.words, got.salt)
+
+
+def read_kept(scene: examination.Scene, made: session.Session) -> RoundSum | None:
+    """Return the sum that one's own node kept of the round, and the state after it; ``None`` when it kept none.
+
+    Raises:
+        errors.VerificationFailed: what was kept is of another session, or not the sum of its own digest.
+    """
+    kept, terms, before = scene.case.eyes.kept.get(scene.at[0]), scene.case.terms, scene.before
+    unmasked = scene.seen.phase is run.Phase.UNMASKED
+    if kept is None or terms is None or before is None or before.value is None or not unmasked:
+        return None
+    which = f"{scene.where}, sum that this home's node kept"
+    examination.check_equal("it is of another session", which=which, expected=made.sid, got=kept.sid)
+    examination.check_equal("it has another length", which=which, expected=made.blob_bytes, got=len(kept.data))
+    words = suite.as_words(kept.data, made.suite)
+    digest = reading.sum_digest(made, kept.salt, words)
+    examination.check_equal("it is not the sum of its digest", which=which, expected=kept.digest, got=digest)
+    scene.case.findings.passed("kept_sums")
+    return _advance(_Start(scene, made, terms, before.value), words, kept.salt)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Start:
+    """What a round starts from."""
+
+    scene: examination.Scene
+    made: session.Session
+    terms: agents.Terms
+    before: state.State
+
+
+def _advance(start: _Start, words: suite.Words, salt: bytes) -> RoundSum:
+    """Return what a round's sum leads to."""
+    scene, made, terms = start.scene, start.made, start.terms
     key = encoding.AttemptKey(scene.case.run_id, *scene.at)
-    declared = terms.recipe.blocks(before.value)
+    declared = terms.recipe.blocks(start.before)
     prepared = agents.Prepared(
-        key, made, scene.case.roster, terms, before.value, declared, readers, held={}, verified={}
+        key, made, scene.case.roster, terms, start.before, declared, readers=(), held={}, verified={}
     )
-    sums = combining.sums_of(prepared, got.words)
-    after = combining.advance_state(prepared, got.words)
-    scene.case.findings.passed("sum")
-    digest = reading.state_digest(made.sid, got.salt, state.encode(after))
-    return RoundSum(got.sum_digest, examination.KnownState(digest, after), terms.recipe.metrics(before.value, sums))
+    after = combining.advance_state(prepared, words)
+    return RoundSum(
+        sum_digest=reading.sum_digest(made, salt, words),
+        after=examination.KnownState(reading.state_digest(made.sid, salt, state.encode(after)), after),
+        figures=terms.recipe.metrics(start.before, combining.sums_of(prepared, words)),
+    )

@@ -7,69 +7,77 @@ does not match. Fetching the ledger's events is the caller's.
 """
 
 import dataclasses
-from collections.abc import Mapping
 
-from aicommons.domain import encoding, errors, events, ids, run
+from aicommons.domain import encoding, errors, events, ids, messages, run
 from aicommons.learning import evaluation, state
 from aicommons.learning.secagg import group, suite
 from aicommons.node import agent as agents
-from aicommons.node import attempt_verification, examination, outcome_verification
+from aicommons.node import attempt_verification, evidence, examination, outcome_verification, verdict
 from aicommons.protocol import ports
 from aicommons.protocol import view as views
 
 VerifyingReader = examination.VerifyingReader
+Eyes = examination.Eyes
+BLIND = Eyes()
 
-MEANING = (
-    "This proves the arithmetic and the agreement: who signed what, over which inputs, and that the result follows from "
-    "them. It does not prove that inputs were honest."
-)
 
-SENTENCES: Mapping[str, str] = {
-    "terms": "the run's id is the hash of its terms, and plan and purpose are those that the terms name",
-    "roster": "the roster's digest, keys and layout, computed again: {count} members",
-    "Ack": "{count} Acks: signature and proof of the key",
-    "session of a known state": "sessions that start from exactly the state before them: {count}",
-    "session": "sessions that all participants start from the same state: {count}",
-    "Submit": "{count} Submits: signature",
-    "Commit": "{count} Commits: signature, participant set and inputs",
-    "certificate": "{count} certificates: a quorum of Commits, one in every column, before anything was revealed",
-    "header": "{count} headers: digest, exact layout and proof of the one-time key",
-    "masked vector": "{count} masked vectors: digest and the root in their header",
-    "Reveal": "{count} Reveals: signature and opened commitment",
-    "document": "{count} mask-sum documents: digest, commitment, equal among the holders of a column",
-    "object": "{count} sealed mask sums: digest and length",
-    "Result": "{count} Results: signature, one sum and one state",
-    "set": "one participant set in the whole run: {count} members, fewer only by signed exits",
-    "sum": "{count} sums opened, and the states after them computed again",
-    "agreed": "the agreed state: {count} members named it",
-    "model": "the registered model: the agreed state, the plan, and what each participant enrolled with",
-    "shares": "{count} shares, split as the run's terms say",
-    "card": "the model's card: run, rounds, participants",
-    "figures": "the card's figures: those of the sums",
-}
-"""What counted as checked -> how it is told; in the order in which it is told."""
+@dataclasses.dataclass(frozen=True, slots=True)
+class Paper:
+    """A document that a registry names and that tells what a run was for, with which data and by whom."""
+
+    kind: str
+    """One of ``verdict.PAPERS``."""
+    member_id: int
+    """Whose it is."""
+    digest: bytes
+    """SHA-256, as the registry says."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Beside:
+    """What the registries beside a run say of it."""
+
+    problem_owner: ids.MemberId | None = None
+    """Who stated the problem, to check its shares by name; the run's own record does not say."""
+    papers: tuple[Paper, ...] = ()
+
+
+NOTHING_BESIDE = Beside()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Report:
     """What came out of a verification."""
 
-    verified: bool
-    """Everything that could be checked holds, and at least one round was unmasked."""
-    checked: tuple[str, ...]
-    """In plain words with counts; up to the problem if there is one."""
-    unchecked: tuple[str, ...]
-    """What could not be checked and why, in plain words."""
+    level: verdict.Level
+    """How far everything holds."""
+    checked: tuple[verdict.Checked, ...]
+    """What holds; up to the problem if there is one."""
+    unchecked: tuple[verdict.Unchecked, ...]
+    """What could not be checked and why."""
     problem: str | None
     """The first thing that does not match: record, round, attempt, member, expected and got."""
-    meaning: str
-    """What the proof means, and what it does not."""
     rounds: int
     """Unmasked rounds that were checked."""
     metrics: evaluation.Metrics | None = None
-    """Figures of the newest judged state over all sites; ``None`` without a reader's key."""
+    """Figures of the newest judged state over all sites; ``None`` where the sums were not opened."""
     agreed: state.State | None = None
-    """The agreed state, computed again; ``None`` without a reader's key."""
+    """The agreed state, computed again; ``None`` where the sums were not opened."""
+
+    @property
+    def holds(self) -> bool:
+        """Whether everything that could be checked holds, and at least one round was unmasked."""
+        return self.level is not verdict.Level.NONE
+
+    @property
+    def verified(self) -> bool:
+        """Whether everything was checked and holds, down to every sum and every state."""
+        return self.level is verdict.Level.SUMS
+
+    @property
+    def meaning(self) -> str:
+        """What this proves, and what it does not."""
+        return verdict.meaning(self.level, self.unchecked)
 
 
 def verify(
@@ -78,8 +86,8 @@ def verify(
     store: ports.Store,
     place: encoding.Place,
     *,
-    reader: VerifyingReader | None = None,
-    problem_owner: ids.MemberId | None = None,
+    eyes: Eyes = BLIND,
+    beside: Beside = NOTHING_BESIDE,
 ) -> Report:
     """Return whether a run's record holds, from its first term to its model.
 
@@ -88,29 +96,25 @@ def verify(
         run_id: which run was asked for.
         store: where its blobs are; not trusted.
         place: chain and contract that its signatures are for.
-        reader: opens the sums; without one they stay unchecked.
-        problem_owner: who stated the problem, to check its shares by name; the run's own record does not say.
+        eyes: what sees the sums; without any they stay unchecked.
+        beside: what the registries say; what they do not say stays unchecked.
 
     Raises:
-        errors.InputError: ``reader`` is not a reader of this run, or its key is another.
+        errors.InputError: the reader is not one of this run, or its key is another.
         errors.StoreUnreachable: the store does not answer.
     """
     findings = examination.Findings()
     problem = None
     try:
-        _examine(_Asked(current, run_id, place, reader, problem_owner), examination.Blobs(store, findings), findings)
+        _examine(_Asked(current, run_id, place, eyes, beside), examination.Blobs(store, findings), findings)
     except errors.VerificationFailed as err:
         problem = str(err)
-    rounds = findings.count("round")
     return Report(
-        verified=problem is None and rounds > 0,
-        checked=tuple(
-            text.format(count=findings.count(kind)) for kind, text in SENTENCES.items() if findings.count(kind)
-        ),
-        unchecked=findings.gaps(),
+        level=findings.level() if problem is None else verdict.Level.NONE,
+        checked=findings.checked(),
+        unchecked=findings.unchecked(),
         problem=problem,
-        meaning=MEANING,
-        rounds=rounds,
+        rounds=findings.rounds,
         metrics=findings.figures,
         agreed=findings.agreed,
     )
@@ -123,8 +127,8 @@ class _Asked:
     current: views.RunView
     run_id: ids.RunId
     place: encoding.Place
-    reader: VerifyingReader | None
-    problem_owner: ids.MemberId | None
+    eyes: Eyes
+    beside: Beside
 
 
 def _examine(asked: _Asked, blobs: examination.Blobs, findings: examination.Findings) -> None:
@@ -134,13 +138,13 @@ def _examine(asked: _Asked, blobs: examination.Blobs, findings: examination.Find
     terms = _check_documents(current, blobs)
     findings.passed("terms", int(terms is not None))
     if current.roster is None or not current.attempts:
-        findings.gap("no round has begun: there is nothing to verify yet")
+        findings.gap("rounds", verdict.Why.NOT_YET, "no round has begun: there is nothing to verify yet")
         return
     committee = _check_roster(asked, current.roster)
     findings.passed("roster", len(committee.member_ids))
-    findings.passed("Ack", len(committee.points))
+    findings.passed("ack", len(committee.points))
     case = examination.Case(
-        asked.run_id, current, asked.place, current.roster, committee, terms, asked.reader, blobs, findings
+        asked.run_id, current, asked.place, current.roster, committee, terms, asked.eyes, blobs, findings
     )
     _check_reader(case)
     _check_sequence(current)
@@ -150,9 +154,11 @@ def _examine(asked: _Asked, blobs: examination.Blobs, findings: examination.Find
     outcome_verification.check_agreed(case, known)
     if current.agreed is not None and current.agreed.rounds_done in known:
         findings.agreed = known[current.agreed.rounds_done].value
-    outcome_verification.check_model(case, members, known, asked.problem_owner)
+    outcome_verification.check_end(case)
+    outcome_verification.check_model(case, members, known, asked.beside.problem_owner)
+    _check_papers(asked.beside.papers, blobs, findings)
     if not current.state.is_over:
-        findings.gap("the run is still under way: this is its record so far")
+        findings.gap("rounds", verdict.Why.NOT_YET, "the run is still under way: this is its record so far")
 
 
 def _check_spec(asked: _Asked) -> None:
@@ -187,6 +193,14 @@ def _check_documents(current: views.RunView, blobs: examination.Blobs) -> agents
     return decoded
 
 
+def _check_papers(papers: tuple[Paper, ...], blobs: examination.Blobs, findings: examination.Findings) -> None:
+    """Check that the documents that the registries name are those in the store."""
+    for paper in papers:
+        with examination.naming(f"{paper.kind} of member {paper.member_id}"):
+            found = blobs.get(paper.kind, paper.digest, agents.MOST_DOCUMENT)
+        findings.passed("papers", int(found is not None))
+
+
 def _check_roster(asked: _Asked, roster: events.RosterFixed) -> agents.Committee:
     """Check the roster against enrolments, its digest and layout, and every member's Ack."""
     current, members = asked.current, roster.member_ids
@@ -208,6 +222,7 @@ def _check_roster(asked: _Asked, roster: events.RosterFixed) -> agents.Committee
             expected=bytes(current.enrolled[member].node_key),
             got=bytes(key),
         )
+        _check_absence(asked, roster, member)
     with examination.naming("Ack"):
         for member, ack in current.acks.items():
             examination.check_equal(
@@ -226,15 +241,28 @@ def _check_roster(asked: _Asked, roster: events.RosterFixed) -> agents.Committee
     return committee
 
 
+def _check_absence(asked: _Asked, roster: events.RosterFixed, member: int) -> None:
+    """Check that a member which lets the run go on without it has signed that in advance."""
+    enrolled = asked.current.enrolled[member]
+    left = messages.Exit(asked.run_id, ids.MemberId(member), messages.ANY_ROUND)
+    is_signed = evidence.is_signed(asked.place, roster, left, enrolled.exit_signature)
+    if enrolled.absence is run.Absence.EXIT and not is_signed:
+        raise errors.VerificationFailed(
+            "its exit in advance is not signed by its key", which=f"enrolment of member {member}"
+        )
+
+
 def _check_reader(case: examination.Case) -> None:
     """Check that the given key belongs to a reader of the run; say what stays unchecked without one.
 
     Raises:
         errors.InputError: it does not.
     """
-    reader = case.reader
+    reader = case.eyes.reader
     if reader is None:
-        case.findings.gap("the sums and states: they are sealed to the run's readers; verify with a reader's key")
+        what = "whether the kept sums are those of the masked vectors" if case.eyes.kept else "the sums and states"
+        words = f"{what}: they are sealed to the run's readers, who verify with `--from-home reader`"
+        case.findings.gap("sums", verdict.Why.NO_READER_KEY, words)
         return
     if case.terms is None:
         return
@@ -278,10 +306,14 @@ def _check_rounds(
     for place in sorted(case.current.attempts):
         outcome = attempt_verification.check_attempt(case, place, known.get(place[0]))
         outcomes.append(outcome)
-        case.findings.passed("round", int(outcome.is_unmasked))
+        case.findings.rounds += int(outcome.is_unmasked)
         if outcome.after is not None:
             known[place[0] + 1] = outcome.after
         is_read = outcome.after is not None and outcome.after.value is not None
-        if case.reader is not None and outcome.is_unmasked and not is_read:
-            case.findings.gap("the sums from the first round on of which the store has not every byte any more")
+        if case.eyes.reader is not None and outcome.is_unmasked and not is_read:
+            case.findings.gap(
+                "sums",
+                verdict.Why.NOT_IN_STORE,
+                "the sums from the first round on of which the store has not every byte any more",
+            )
     return outcomes, known

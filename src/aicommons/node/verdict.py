@@ -1,0 +1,129 @@
+"""What a verification may claim: the parts that it checked, those that it could not, and the sentence that follows.
+
+Filled by ``examination`` and ``verification``, told by the command line. The sentence says never more than the parts: a
+record whose sums nobody opened is agreed and signed, but whether the model follows from it is open. What is checked, and
+how, is elsewhere.
+"""
+
+import dataclasses
+import enum
+from collections.abc import Mapping
+
+
+class Level(enum.Enum):
+    """How far everything holds; the value is what JSON says."""
+
+    NONE = "none"
+    """Something does not match, or nothing was unmasked yet."""
+    SIGNED = "signed"
+    """Rosters, signatures, phases, certificates and commitments; not all bytes behind the digests were there."""
+    RECORD = "record"
+    """Also every byte that a digest names: headers, masked vectors, mask-sum documents, sealed mask sums."""
+    KEPT_SUMS = "kept_sums"
+    """Like ``SIGNED``; and every state follows from sums that one's own node kept, whatever else is still there."""
+    SUMS = "sums"
+    """Like ``RECORD``; also every sum and every state."""
+
+
+class Why(enum.Enum):
+    """Why a part could not be checked; the value is what JSON says."""
+
+    NO_READER_KEY = "no_reader_key"
+    """It is sealed to the run's readers."""
+    NOT_IN_STORE = "not_in_store"
+    """The store does not have its bytes: erased after the retention time, or lost."""
+    NOT_YET = "not_yet"
+    """The run has not come so far."""
+    NOT_REVEALED = "not_revealed"
+    """The attempt ended before anything of it was opened, and nothing of it was used."""
+    NOT_GIVEN = "not_given"
+    """The caller did not say what it has to be held against."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Checked:
+    """A part that holds."""
+
+    part: str
+    """Its name: small letters and underscores."""
+    count: int
+    """How many things of its kind were checked."""
+    words: str
+    """What was checked, in plain words."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Unchecked:
+    """A part that could not be checked."""
+
+    part: str
+    """Its name: small letters and underscores."""
+    why: Why
+    words: str
+    """What was not checked and why, in plain words."""
+
+
+SENTENCES: Mapping[str, str] = {
+    "terms": "terms: the run's id is their hash, and plan and purpose are those that they name",
+    "roster": "roster ({count} members): its digest, keys and layout, computed again",
+    "ack": "Acks ({count}): signature and proof of the key",
+    "session_of_known_state": "sessions ({count}): each starts from exactly the state before it",
+    "session": "sessions ({count}): all participants name the same one, from a state that is not known here",
+    "submit": "Submits ({count}): signature",
+    "commit": "Commits ({count}): signature, participant set and inputs",
+    "certificate": "certificates ({count}): a quorum of Commits, one in every column, before anything was revealed",
+    "header": "headers ({count}): digest, exact layout and proof of the one-time key",
+    "masked_vector": "masked vectors ({count}): digest and the root in their header",
+    "reveal": "Reveals ({count}): signature and opened commitment",
+    "mask_sum_document": "mask-sum documents ({count}): digest, commitment, equal among the holders of a column",
+    "sealed_mask_sum": "sealed mask sums ({count}): digest and length",
+    "result": "Results ({count}): signature, one sum and one state",
+    "set": "participant set ({count} members): one in the whole run, smaller only by signed exits",
+    "sums": "sums ({count}): opened, and the state after each computed again",
+    "kept_sums": "sums that this home's node kept ({count}): the state after each computed again",
+    "agreed": "agreed state: {count} members named it",
+    "model": "registered model: the agreed state, the plan, and what each participant enrolled with",
+    "shares": "shares ({count:,}): split as the run's terms say",
+    "card": "model card: run, rounds, participants",
+    "figures": "figures on the card: those of the sums",
+    "papers": "papers beside the run ({count}): digest of problem, dataset cards and profiles",
+}
+"""Part -> how it is told; in the order in which it is told."""
+
+PAPERS = ("problem statement", "dataset card", "profile")
+"""Documents that the registries name: nothing of a run's agreement or arithmetic hangs on them."""
+
+MEANINGS: Mapping[Level, str] = {
+    Level.NONE: "This proves nothing about the run as a whole.",
+    Level.SIGNED: (
+        "This proves the agreement, as far as it is signed: who took part, what each one signed, and that a quorum had "
+        "agreed before anything was revealed. It does not prove that the model follows from it: not all bytes behind "
+        "the signatures were there to compute it again."
+    ),
+    Level.RECORD: (
+        "This proves the agreement: who took part, what each one signed, over which masked vectors, and that a quorum "
+        "had agreed before anything was revealed. It does not prove the arithmetic, that the model follows from the "
+        "sums: only a reader's key opens them."
+    ),
+    Level.KEPT_SUMS: (
+        "This proves the agreement, and that every state up to the model follows from the sums that this home's node "
+        "kept when it took part. That these are the sums of the masked vectors is that node's word: only a reader's key "
+        "opens them again."
+    ),
+    Level.SUMS: (
+        "This proves the arithmetic and the agreement: who signed what, over which inputs, and that every sum and every "
+        "state follows from them."
+    ),
+}
+NOT_HONESTY = "It does not prove that inputs were honest."
+EXCEPT = "What is listed as not checked is no part of it."
+
+
+def meaning(level: Level, unchecked: tuple[Unchecked, ...]) -> str:
+    """Return what a verification proves, and what it does not."""
+    said = [MEANINGS[level]]
+    if level is not Level.NONE:
+        said.append(NOT_HONESTY)
+        if unchecked:
+            said.append(EXCEPT)
+    return " ".join(said)
