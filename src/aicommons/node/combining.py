@@ -140,7 +140,7 @@ def documents_of(
         errors.AggregationRefused: a Reveal is not signed, or does not open its commitment.
     """
     checked = {}
-    limit = 2**26
+    readers = len(attempt.readers)
     for member, commit in commits.items():
         sent = attempt.seen.reveals.get(member)
         if sent is None:
@@ -150,9 +150,9 @@ def documents_of(
         checked[member] = reveal.check_reveal(
             attempt.session,
             member,
-            committing.fetch(agent, attempt, sent.document, limit),
+            committing.fetch(agent, attempt, sent.document, reveal.document_bytes(attempt.session, member, readers)),
             reveal.Claim(commit.masks, sent.salt, sent.mine, sent.document),
-            readers=len(attempt.readers),
+            readers=readers,
             input_digest=inputs.input_digest,
         )
     return checked

@@ -133,6 +133,16 @@ def build_document(
     return b"".join(parts)
 
 
+def document_bytes(session: sessions.Session, member_id: int, readers: int) -> int:
+    """Return the exact length of a member's document in bytes, for a run with so many readers.
+
+    Raises:
+        errors.AggregationRefused: ``member-unknown``.
+    """
+    columns = len(session.layout.columns_of(session.index_of(member_id)))
+    return (_row_bytes(session) + READER_BOX_BYTES * readers) * columns + _DIGEST
+
+
 def parse_document(
     session: sessions.Session, member_id: int, raw: bytes, *, readers: int, input_digest: bytes
 ) -> Document:
@@ -152,7 +162,7 @@ def parse_document(
     columns = session.layout.columns_of(session.index_of(member_id))
     row_bytes = _row_bytes(session)
     boxes_start = row_bytes * len(columns) + _DIGEST
-    expected = boxes_start + READER_BOX_BYTES * readers * len(columns)
+    expected = document_bytes(session, member_id, readers)
     if len(raw) != expected:
         raise _refused(f"document: expected {expected} bytes, got {len(raw)}", "document-wrong-length", member_id)
     heads = _split(raw[: boxes_start - _DIGEST], row_bytes)
