@@ -321,18 +321,34 @@ def test_stale_and_forged_messages_are_refused(stage, act: Callable[[Forger, Any
         assert len({tuple(digests) for digests in scene.states().values()}) == 1
 
 
-def test_a_replayed_vote_does_not_shut_its_member_out(stage) -> None:
-    """A member's old Submit posted by a stranger in a new round is voided, and the member's own still counts."""
+def test_replayed_votes_open_no_round(stage) -> None:
+    """A stranger who posts everybody's old Submits in a new round is refused each time, and the run completes untouched."""
+    with stage.scene(5) as scene:
+
+        def repeat(scene) -> None:
+            view = scene.simulation.view()
+            stranger = scene.simulation.commons.registrar._registry
+            for old in [sent(view, "submits", member) for member in scene.roster]:
+                message = messages.Submit(old.sid, old.member_id, old.header_digest)
+                with pytest.raises(errors.LedgerRefused, match="AlreadySent"):
+                    stranger.post(encoding.AttemptKey(scene.run_id, 1, 0), message, old.signature)
+
+        current = scene.play(stage.move(lambda view: view.unmasked(0) is not None, repeat))
+        assert current.state is run.RunState.COMPLETED
+        assert {attempt for _, attempt in current.attempts} == {0}
+        assert len({tuple(digests) for digests in scene.states().values()}) == 1
+
+
+def test_a_vote_that_came_too_late_once_does_not_shut_its_member_out(stage) -> None:
+    """What a stranger still can do: a Submit that never stood on the ledger is voided, and the member's own still counts."""
     with stage.scene(5) as scene:
         victim = scene.roster[4]
 
-        def repeat(scene) -> None:
-            old = sent(scene.simulation.view(), "submits", victim)
-            stranger = scene.simulation.commons.registrar._registry
-            message = messages.Submit(old.sid, ids.MemberId(victim), old.header_digest)
-            stranger.post(encoding.AttemptKey(scene.run_id, 1, 0), message, old.signature)
+        def misplace(scene) -> None:
+            unseen = messages.Submit(b"\x66" * 32, ids.MemberId(victim), ids.Digest(b"\x07" * 32))
+            Forger(scene, 4).say((1, 0), unseen)
 
-        current = scene.play(stage.move(lambda view: view.unmasked(0) is not None, repeat))
+        current = scene.play(stage.move(lambda view: view.unmasked(0) is not None, misplace))
         assert current.state is run.RunState.COMPLETED
         assert victim in current.members_of(current.attempts[(1, 0)].set_bits)
         assert len({tuple(digests) for digests in scene.states().values()}) == 1

@@ -211,7 +211,9 @@ def _apply_attempt(current: RunView, event: events.Event) -> RunView:
             return _with_attempt(current, event.round_index, event.attempt, after)
         case events.Voided():
             before = current.attempts.get((event.round_index, event.attempt), AttemptView())
-            void = current.members_of(event.seats)  # they may submit again: the vote may have been an old one replayed
+            void = current.members_of(
+                event.seats
+            )  # they may submit again: a stranger may have sent one that came too late
             left = {member: sent for member, sent in before.submits.items() if member not in void}
             after = dataclasses.replace(before, submits=left)
             return _with_attempt(current, event.round_index, event.attempt, after)
