@@ -37,6 +37,7 @@ contract TrainingRunsReplayTest is RunTest {
     // --------------------------------------------------------------------------------------------------- old messages
 
     /// @dev Not even all Submits of the round before open the next one: an old sid is never agreed on again.
+    /// forge-config: default.fuzz.runs = 32
     function test_submit_failsIfRepeatedInTheNextRound(uint256 word) public {
         uint256 n = _between(word, 3, 9);
         _toOpen(n);
@@ -49,6 +50,7 @@ contract TrainingRunsReplayTest is RunTest {
     }
 
     /// @dev Before agreement an old Submit takes no seat's place, whoever has or has not spoken yet.
+    /// forge-config: default.fuzz.runs = 32
     function test_submit_failsIfRepeatedBeforeAgreement(uint256 word) public {
         _toOpen(5);
         bytes32 old = _sid(0, 0, "initial");
@@ -66,6 +68,7 @@ contract TrainingRunsReplayTest is RunTest {
     }
 
     /// @dev After agreement an old Submit neither evicts who agreed nor shuts out who has not spoken.
+    /// forge-config: default.fuzz.runs = 32
     function test_submit_failsIfRepeatedAfterAgreement(uint256 word) public {
         uint256 late = _between(word, 1, 5);
         _toOpen(5);
@@ -107,6 +110,7 @@ contract TrainingRunsReplayTest is RunTest {
     }
 
     /// @dev A void Submit is written down too, before and after the quorum: it is no vote of the next round.
+    /// forge-config: default.fuzz.runs = 32
     function test_submit_failsIfAVoidOneIsRepeated(uint256 word) public {
         uint256 odd = _between(word, 1, 5);
         _toOpen(5);
@@ -150,6 +154,7 @@ contract TrainingRunsReplayTest is RunTest {
     // ------------------------------------------------------------------------------------------------- early messages
 
     /// @dev A vote cast before its attempt is spent: the seat is left out there, the others go on without it.
+    /// forge-config: default.fuzz.runs = 32
     function test_submit_earlyBurnsOnlyItsOwnSeat(uint256 word) public {
         uint256 cheat = _between(word, 1, 5);
         _toOpen(5);

@@ -13,7 +13,7 @@ from aicommons.domain import encoding, errors, events, ids, messages, run, signa
 from aicommons.learning.secagg import group, header, masking, session, suite
 from aicommons.ledger import client
 from aicommons.node import agent as agents
-from aicommons.node import contributing, frames, reconciler, running
+from aicommons.node import contributing, frames, reconciler, running, verification
 
 Sent = tuple[bytes, bytes]
 """Header and masked vector."""
@@ -352,6 +352,33 @@ def test_a_vote_that_came_too_late_once_does_not_shut_its_member_out(stage) -> N
         assert current.state is run.RunState.COMPLETED
         assert victim in current.members_of(current.attempts[(1, 0)].set_bits)
         assert len({tuple(digests) for digests in scene.states().values()}) == 1
+
+
+def test_one_member_cannot_keep_a_finished_run_open(stage) -> None:
+    """A member that opens a next round although the learner is finished changes nothing: the others' Results complete it."""
+    with stage.scene(5, plan=stage.plan(20)) as scene:
+
+        def has_finished(view) -> bool:
+            newest = scene.nodes[scene.roster[0]].agent.journal.state_index(scene.run_id)
+            return newest is not None and newest[1] and view.current.phase is run.Phase.UNMASKED
+
+        def open_another(scene) -> None:
+            following = scene.simulation.view().round_index + 1
+            Forger(scene, 4).say(
+                (following, 0), messages.Submit(b"\x66" * 32, ids.MemberId(scene.roster[4]), ids.Digest(b"\x07" * 32))
+            )
+            scene.leave(4)
+
+        current = scene.play(stage.move(has_finished, open_another))
+        last = current.attempts[(current.round_index, 0)]
+        assert (last.phase, set(last.submits)) == (run.Phase.OPEN, {scene.roster[4]})
+        assert (current.state, current.reason) == (run.RunState.COMPLETED, run.Reason.FINISHED)
+        assert current.agreed.rounds_done == current.round_index
+        assert current.model is not None
+        assert run.RunState.PAUSED not in scene.history
+        commons = scene.simulation.commons
+        place = commons.registrar._registry.place
+        assert verification.verify(current, scene.run_id, commons.store, place).problem is None
 
 
 def test_a_node_with_another_state_does_not_speak(stage, caplog: pytest.LogCaptureFixture) -> None:

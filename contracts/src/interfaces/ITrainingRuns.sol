@@ -224,8 +224,9 @@ interface ITrainingRuns {
         bytes calldata signature
     ) external;
 
-    /// @notice Votes for the state of the round that was unmasked last.
-    /// @param key Run, round, attempt and seat
+    /// @notice Votes for the state of the round that was unmasked last, until the next round is agreed. A quorum of equal
+    /// ones keeps that state, and completes the run if it did not pause since or if it was the last round.
+    /// @param key Run, seat, and round and attempt of the last agreed sid
     /// @param sid The agreed sid
     /// @param sumDigest Digest of the sum
     /// @param stateDigest Digest of the state after the round

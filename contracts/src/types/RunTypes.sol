@@ -117,6 +117,7 @@ struct Key {
 /// @param roundsDone Rounds behind the last agreed state
 /// @param set Seats whose vectors are (to be) summed
 /// @param exited Seats that left by a signed Exit
+/// @param interrupted Whether the run has paused since the last round was unmasked
 /// @param arrived Seats whose Ack (Acking) or Submit of this attempt has arrived; after agreement only agreeing ones
 /// @param committed Seats whose Commit to the last agreed sid has arrived
 /// @param revealed Seats whose Reveal for the last agreed sid has arrived
@@ -144,6 +145,7 @@ struct Machine {
     uint32 roundsDone;
     uint48 set;
     uint48 exited;
+    bool interrupted;
     uint48 arrived;
     uint48 committed;
     uint48 revealed;

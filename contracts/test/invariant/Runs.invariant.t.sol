@@ -24,7 +24,7 @@ abstract contract RunsInvariant is CommonsTest {
         actions[5] = RunsHandler.exit.selector;
         actions[6] = RunsHandler.attack.selector;
         actions[7] = RunsHandler.repeat.selector;
-        actions[8] = RunsHandler.early.selector;
+        actions[8] = RunsHandler.voteEarly.selector;
         targets = new FuzzSelector[](1);
         targets[0] = FuzzSelector(address(handler), actions);
     }
@@ -35,6 +35,7 @@ abstract contract RunsInvariant is CommonsTest {
     /// phases and rounds change only along the listed edges, and a run that is over never changes. An agreed state is
     /// never lost: Ended has one, Aborted has none, progress never goes back. Exits leave a quorum behind.
     /// 9: no seat's word on a sid is ever counted twice, and an agreed sid was named in its own attempt by a quorum.
+    /// A run that paused after its last sum is completed by Results only if no round can follow.
     function invariant_rulesOfARunHold() external view {
         vm.assertFalse(handler.twoSets(), "11: two sets certified");
         vm.assertFalse(handler.revealWithoutCertificate(), "11: reveal without certificate");
@@ -42,6 +43,7 @@ abstract contract RunsInvariant is CommonsTest {
         vm.assertFalse(handler.wrongEdge(), "10: edge that is not listed");
         vm.assertFalse(handler.lostState(), "agreed state lost");
         vm.assertFalse(handler.tooFewStayed(), "too few stayed");
+        vm.assertFalse(handler.completedEarly(), "completed although it went on after a pause");
         vm.assertFalse(handler.votedTwice(), "9: a message counted twice");
         vm.assertFalse(handler.agreedWithoutQuorum(), "9: agreed without a quorum of this attempt");
     }
@@ -72,7 +74,7 @@ contract RunsWalkTest is CommonsTest {
             handler.due(word);
             handler.attack(word);
             if (i % 4 == 0) handler.odd(word);
-            if (i % 5 == 0) handler.early(word);
+            if (i % 5 == 0) handler.voteEarly(word);
             handler.repeat(word);
         }
         vm.assertGe(handler.certificates(), 2, "certificates");

@@ -21,6 +21,7 @@ contract RunsHandler is RunTest {
     bool public tooFewStayed;
     bool public votedTwice;
     bool public agreedWithoutQuorum;
+    bool public completedEarly;
 
     // How often the walk got somewhere, so that the invariants are not vacuous.
     uint256 public certificates;
@@ -42,6 +43,7 @@ contract RunsHandler is RunTest {
     mapping(bytes32 attempt => uint256 seats) private _committed;
     uint256[] private _certifiedSets;
     uint256 private _exited;
+    bool private _paused;
     Machine private _last;
 
     constructor(uint256 n, uint256 quorum) {
@@ -97,7 +99,7 @@ contract RunsHandler is RunTest {
     }
 
     /// @notice A seat votes now for the sid of an attempt to come; one cheat, and rarely.
-    function early(uint256 word) external {
+    function voteEarly(uint256 word) external {
         Machine memory m = _machine();
         if (word % 3 != 0 || m.phase != Phase.Open || m.arrived & 1 != 0) return;
         bytes32 sid = word & 4 == 0
@@ -314,6 +316,9 @@ contract RunsHandler is RunTest {
     function _observe() private {
         Machine memory m = _machine();
         if (m.agreed) _checkAgreement(m);
+        if (m.phase == Phase.Unmasked && _last.phase == Phase.Fixed) _paused = false;
+        if (m.state == RunState.Paused) _paused = true;
+        if (m.state == RunState.Completed && _paused && m.roundsDone != m.rounds) completedEarly = true;
         if (!_stateEdge(_last.state, m.state)) wrongEdge = true;
         if (m.round != _last.round && (m.round != _last.round + 1 || _last.phase != Phase.Unmasked)) wrongEdge = true;
         bool sameAttempt = m.round == _last.round && m.attempt == _last.attempt;

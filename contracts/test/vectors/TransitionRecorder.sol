@@ -187,7 +187,9 @@ abstract contract TransitionRecorder is RunTest {
             _number("sidAttempt", m.sidAttempt),
             _number("roundsDone", m.roundsDone)
         );
-        string memory flags = string.concat(_flag("setFixed", m.setFixed), _flag("agreed", m.agreed));
+        string memory flags = string.concat(
+            _flag("setFixed", m.setFixed), _flag("agreed", m.agreed), _flag("interrupted", m.interrupted)
+        );
         return string.concat(table, position, flags);
     }
 

@@ -296,6 +296,35 @@ contract TransitionsTest is TransitionRecorder {
         _end();
     }
 
+    /// @dev Seat 4 opens a next round although the others are finished.
+    function test_result_with_next_round_open() public {
+        _beginOpen("result_with_next_round_open", 5, 0);
+        _wholeRound(5, 0);
+        _doResult(0, 0, 0, "1");
+        _doSubmit(4, 1, 0, "forged");
+        _doResult(1, 1, 0, "1");
+        for (uint256 seat = 1; seat < 4; ++seat) {
+            _doResult(seat, 0, 0, "1");
+        }
+        _end();
+    }
+
+    /// @dev The run goes on from a pause while its Results still come in: they keep the state and complete nothing.
+    function test_result_after_a_pause() public {
+        _beginOpen("result_after_a_pause", 5, 0);
+        _wholeRound(5, 0);
+        _later(PHASE);
+        _doResult(0, 0, 0, "1");
+        _doSubmit(4, 1, 0, "1");
+        for (uint256 seat = 1; seat < 4; ++seat) {
+            _doResult(seat, 0, 0, "1");
+        }
+        _submits(5, 1, 0, 24);
+        _doSubmit(3, 1, 0, "1");
+        _doResult(4, 0, 0, "1");
+        _end();
+    }
+
     function test_commit_missing() public {
         _beginOpen("commit_missing", 5, 0);
         _submits(5, 0, 0, 0);

@@ -82,6 +82,12 @@ class RunView:
         """The attempt under way."""
         return self.attempts.get((self.round_index, self.attempt))
 
+    @property
+    def is_round_agreed(self) -> bool:
+        """Whether a quorum of Submits agreed on the state that the round under way starts from."""
+        agreed = self.agreed
+        return agreed is not None and agreed.rounds_done == self.round_index and not any(agreed.state_digest)
+
     def unmasked(self, round_index: int) -> AttemptPlace | None:
         """Return the attempt at which ``round_index`` was unmasked."""
         for place, attempt in self.attempts.items():
