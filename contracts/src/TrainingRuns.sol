@@ -69,7 +69,7 @@ contract TrainingRuns is ITrainingRuns, EIP712 {
     /// @inheritdoc ITrainingRuns
     function open(RunSpec calldata spec) external returns (bytes32 runId) {
         _checkSpec(spec);
-        runId = keccak256(abi.encode(spec));
+        runId = Messages.runOf(spec);
         Run storage stored = _runs[runId];
         if (stored.machine.state != RunState.None) revert TrainingRunsAlreadyOpened(runId);
         stored.spec = spec;
@@ -431,8 +431,8 @@ contract TrainingRuns is ITrainingRuns, EIP712 {
             ids[filled] = stored.ids[i];
             headers[filled++] = stored.seats[stored.ids[i]].headerDigest;
         }
-        stored.setDigest = keccak256(abi.encode(ids));
-        stored.inputDigest = keccak256(abi.encode(stored.sid, ids, headers));
+        stored.setDigest = Messages.setOf(ids);
+        stored.inputDigest = Messages.inputsOf(stored.sid, ids, headers);
     }
 
     /// @dev Adds a seat to a ballot; once.
