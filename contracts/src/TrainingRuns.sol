@@ -9,6 +9,7 @@ import {Messages} from "./libraries/Messages.sol";
 import {RunLib} from "./libraries/RunLib.sol";
 import {
     Absence,
+    Ballot,
     Key,
     Machine,
     Phase,
@@ -28,7 +29,7 @@ import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 contract TrainingRuns is ITrainingRuns, EIP712 {
     using RunLib for Machine;
 
-    /// @dev Storage of one run. Seats are overwritten round by round; per round only one ballot slot is new.
+    /// @dev Storage of one run. Seats are overwritten round by round; per round only one ballot is new, of one slot.
     struct Run {
         RunSpec spec;
         Machine machine;
@@ -41,6 +42,7 @@ contract TrainingRuns is ITrainingRuns, EIP712 {
         bytes32 inputDigest;
         bytes32 finalState;
         mapping(uint256 memberId => Seat) seats;
+        mapping(bytes32 sid => Ballot) ballots;
     }
 
     /// @dev `lastRound` of an Exit that is signed in advance: whichever round turns out to be the last.
@@ -53,7 +55,7 @@ contract TrainingRuns is ITrainingRuns, EIP712 {
     IProblems private immutable _problems;
 
     mapping(bytes32 runId => Run) private _runs;
-    /// @dev Who voted for one thing; a ballot's key holds run, round and attempt or the sid, so no vote outlives them.
+    /// @dev Whose Results name one sum and state, or anything at all: the key holds the sid, so no vote outlives it.
     mapping(bytes32 ballot => uint48 seats) private _votes;
 
     constructor(IMembership membership, IDataRegistry data, IProblems problems)
@@ -67,7 +69,7 @@ contract TrainingRuns is ITrainingRuns, EIP712 {
     /// @inheritdoc ITrainingRuns
     function open(RunSpec calldata spec) external returns (bytes32 runId) {
         _checkSpec(spec);
-        runId = keccak256(abi.encode(spec));
+        runId = Messages.runOf(spec);
         Run storage stored = _runs[runId];
         if (stored.machine.state != RunState.None) revert TrainingRunsAlreadyOpened(runId);
         stored.spec = spec;
@@ -149,12 +151,15 @@ contract TrainingRuns is ITrainingRuns, EIP712 {
         m.enterSubmit(key, _bit(seat), _now());
         _checkSignature(seat.nodeKey, key.memberId, Messages.hashSubmit(sid, key.memberId, headerDigest), signature);
         if (!_data.isLive(seat.consentId)) revert TrainingRunsConsentNotLive(seat.consentId);
+        uint48 votes = _voteFor(stored, m, sid, _bit(seat), key.memberId);
         emit Submitted(key.runId, key.memberId, key.round, key.attempt, sid, headerDigest, signature);
         if (m.agreed && sid != stored.sid) {
             emit Voided(key.runId, key.round, key.attempt, _bit(seat));
         } else {
             seat.headerDigest = headerDigest;
-            _countSubmit(stored, m, key, _bit(seat), sid);
+            bool before = m.agreed;
+            uint48 voided = m.submit(_bit(seat), votes);
+            if (m.agreed && !before) _agree(stored, m, key, sid, voided);
             _tryClose(stored, m);
         }
         _store(key.runId, m);
@@ -393,15 +398,17 @@ contract TrainingRuns is ITrainingRuns, EIP712 {
         return Messages.committeeOf(stored.roster, 0, stored.layout, points);
     }
 
-    /// @dev After agreement the sid is known to be the agreed one, so its ballot need not be kept any more.
-    function _countSubmit(Run storage stored, Machine memory m, Key calldata key, uint48 seat, bytes32 sid) private {
-        bool before = m.agreed;
-        uint48 votes;
-        if (!before) {
-            votes = _vote(keccak256(abi.encode(key.runId, key.round, key.attempt, sid)), seat, key.memberId);
-        }
-        uint48 voided = m.submit(seat, votes);
-        if (before || !m.agreed) return;
+    /// @dev Takes every Submit, void ones too: what is not written down here can be sent again as a vote of a later round.
+    function _voteFor(Run storage stored, Machine memory m, bytes32 sid, uint48 seat, uint256 memberId)
+        private
+        returns (uint48 votes)
+    {
+        Ballot memory ballot = stored.ballots[sid];
+        votes = RunLib.vote(ballot, m, seat, memberId);
+        stored.ballots[sid] = ballot;
+    }
+
+    function _agree(Run storage stored, Machine memory m, Key calldata key, bytes32 sid, uint48 voided) private {
         stored.sid = sid;
         stored.finalState = 0;
         emit StateAgreed(key.runId, m.roundsDone, sid, 0);
@@ -424,8 +431,8 @@ contract TrainingRuns is ITrainingRuns, EIP712 {
             ids[filled] = stored.ids[i];
             headers[filled++] = stored.seats[stored.ids[i]].headerDigest;
         }
-        stored.setDigest = keccak256(abi.encode(ids));
-        stored.inputDigest = keccak256(abi.encode(stored.sid, ids, headers));
+        stored.setDigest = Messages.setOf(ids);
+        stored.inputDigest = Messages.inputsOf(stored.sid, ids, headers);
     }
 
     /// @dev Adds a seat to a ballot; once.

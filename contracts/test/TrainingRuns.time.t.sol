@@ -230,6 +230,32 @@ contract TrainingRunsTimeTest is RunTest {
         vm.assertEq(_machine().silent, _bitOf(5));
     }
 
+    /// @dev A certificate of seats may lack a column: then nobody reveals, and the run waits for one of its holders.
+    function test_advance_waitsForAHolderOfAMissingColumn() public {
+        _toOpen(8);
+        _submitAll(8, 0, "initial");
+        _commitAll(6, 0);
+        _assertAt(RunState.Running, Phase.Fixed, 0, 0);
+        _advanceAfter(PHASE);
+        _assertAt(RunState.Paused, Phase.Fixed, 0, 0);
+        _pass(PATIENCE - 1);
+        _commit(7, 0, 0);
+        _revealAll(7, 0);
+        _assertAt(RunState.Running, Phase.Unmasked, 0, 0);
+    }
+
+    /// @dev If none of its holders comes back, the run ends at its last agreed state.
+    function test_advance_endsWithoutAHolderOfAColumn() public {
+        _toOpen(8);
+        _round(8, 0, "initial");
+        _submitAll(8, 1, "first");
+        _commitAll(6, 1);
+        _advanceAfter(PHASE);
+        _advanceAfter(PATIENCE);
+        _assertAt(RunState.Ended, Phase.Fixed, 1, 0);
+        vm.assertTrue(runs.isAgreedState(runId, _state("first")));
+    }
+
     function test_advance_endsForAMissingReveal() public {
         _toOpen(3);
         _submitAll(3, 0, "initial");

@@ -47,12 +47,19 @@ class Row:
     """What differs in the node's memory."""
     agreed: int | None = None
     """Position of the agreed state."""
+    agreed_digest: bytes = bytes(32)
+    """Its digest, if Results agreed on it."""
+    before: tuple[int, int] | None = None
+    """Round and attempt that were unmasked before."""
+    vouched: tuple[int, ...] = ()
+    """Whose Results stand there."""
     now: float = 1_000.0
     member: int = ME
 
 
 OVER = {"state": State.COMPLETED, "changed_at": 900}
 HOLDS = {"state_index": 1, "has_model": True}
+FINISHED = {"state_index": 1, "is_finished": True}
 
 ROWS: dict[str, Row] = {
     # before the rounds
@@ -117,6 +124,40 @@ ROWS: dict[str, Row] = {
     ),
     "dropped, paused, result still due": Row(
         [(Kind.RESULT, 0, 0)], Phase.UNMASKED, bits=0b101, known={"state_index": 1}, run={"state": State.PAUSED}
+    ),
+    # another member's Submit has opened the next round
+    "next round opened by another": Row(
+        [(Kind.SUBMIT, 1, 0)], Phase.OPEN, (1, 0), submits=(6,), before=(0, 0), known={"state_index": 1}
+    ),
+    "next round opened, learner finished": Row(
+        [(Kind.RESULT, 0, 1)], Phase.OPEN, (1, 0), submits=(6,), before=(0, 1), known=FINISHED, agreed=0
+    ),
+    "next round opened, learner finished, result sent": Row(
+        [], Phase.OPEN, (1, 0), submits=(6,), before=(0, 0), vouched=(2, 4), known=FINISHED
+    ),
+    "next round opened, learner finished, dropped from the set": Row(
+        [(Kind.RESULT, 0, 0)], Phase.OPEN, (1, 0), bits=0b101, submits=(6,), before=(0, 0), known=FINISHED
+    ),
+    "next round opened, results of a quorum agree": Row(
+        [(Kind.RESULT, 0, 0)], Phase.OPEN, (1, 0), before=(0, 0), known=FINISHED, agreed=1, agreed_digest=b"\x01" * 32
+    ),
+    "next round opened and agreed, learner finished": Row(
+        [], Phase.OPEN, (1, 0), submits=(2, 6), before=(0, 0), known=FINISHED, agreed=1
+    ),
+    "next round agreed and stopped, learner finished": Row(
+        [], Phase.OPEN, (1, 1), before=(0, 0), known=FINISHED, agreed=1
+    ),
+    "next round open and paused": Row(
+        [(Kind.SUBMIT, 1, 0), (Kind.RESULT, 0, 0)],
+        Phase.OPEN, (1, 0), before=(0, 0), known={"state_index": 1}, run={"state": State.PAUSED},
+    ),
+    "next round open and paused, submitted": Row(
+        [(Kind.RESULT, 0, 0)],
+        Phase.OPEN, (1, 0), submits=(4,), before=(0, 0), known={"state_index": 1}, run={"state": State.PAUSED},
+    ),
+    "next round open, agreed and paused": Row(
+        [(Kind.SUBMIT, 1, 0)],
+        Phase.OPEN, (1, 0), before=(0, 0), known={"state_index": 1}, run={"state": State.PAUSED}, agreed=1,
     ),
     # ADVANCE, staggered by place on the roster
     "phase over": Row([(Kind.ADVANCE, 0, 0)], Phase.OPEN, submits=(4,), attempt_deadline=998),
@@ -200,8 +241,11 @@ def view_of(row: Row, run_of: Make, sent: Make) -> views.LedgerView:
             )
         }
         attempts = {row.place: views.AttemptView(row.phase, row.bits, row.attempt_deadline, **messages)}
+    if row.before is not None:
+        results = {member: sent(events.Resulted, member, row.before) for member in row.vouched}
+        attempts[row.before] = views.AttemptView(Phase.UNMASKED, 0b111, 900, results=results)
     at = events.Position(3, 0, 30)
-    agreed = events.StateAgreed(at, RUN, row.agreed, bytes(32), bytes(32)) if row.agreed is not None else None
+    agreed = events.StateAgreed(at, RUN, row.agreed, bytes(32), row.agreed_digest) if row.agreed is not None else None
     made = run_of(attempts=attempts, round_index=row.place[0], attempt=row.place[1], agreed=agreed, **row.run)
     return views.LedgerView(runs={RUN: made})
 
@@ -227,6 +271,19 @@ def test_asking_twice_gives_the_same(row: Row, run_of: Make, sent: Make) -> None
 def test_runs_unknown_here_owe_nothing(run_of: Make, sent: Make) -> None:
     """A run that the node did not enrol in is none of its business."""
     assert duties.due(view_of(Row([], Phase.OPEN), run_of, sent), ME, {}, 1_000.0) == ()
+
+
+def test_a_void_submit_is_owed_again(run_of: Make, sent: Make) -> None:
+    """A Submit that the ledger voids may be a stranger's doing, so the member still owes its own, in the same attempt."""
+    spoken = view_of(Row([], Phase.OPEN, (1, 0), submits=ALL), run_of, sent).runs[RUN]
+    void = events.Voided(events.Position(4, 0, 40), RUN, 1, 0, 0b010)
+    known = {RUN: dataclasses.replace(USUAL, state_index=1)}
+
+    def owes(current: views.RunView) -> tuple[duties.Duty, ...]:
+        return duties.due(views.LedgerView(runs={RUN: current}), ME, known, 1_000.0)
+
+    assert owes(spoken) == ()
+    assert owes(views.apply_run(spoken, void)) == (duties.Duty(RUN, Kind.SUBMIT, 1, 0),)
 
 
 members = st.sets(st.sampled_from((2, 4, 6))).map(tuple)
@@ -265,6 +322,9 @@ rows = st.builds(
     agreed=st.none() | st.integers(0, 5),
     now=st.floats(0, 3_000),
     member=st.sampled_from((2, 4, 6)),
+    agreed_digest=st.sampled_from((bytes(32), b"\x01" * 32)),
+    before=st.none() | st.tuples(st.integers(0, 4), st.integers(0, 2)),
+    vouched=members,
 )
 any_state = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=300, deadline=None)
 
@@ -298,6 +358,12 @@ def test_rules_of_every_state(row: Row, run_of: Make, sent: Make) -> None:
         if duty.kind is Kind.SUBMIT:
             assert duty.round_index <= row.known["state_index"]  # type: ignore[operator]
             assert duty.round_index < 5
+            assert row.phase is not Phase.OPEN or not row.known["is_finished"]
+        if duty.kind is Kind.RESULT:
+            there = view_of(row, run_of, sent).runs[RUN].attempts[(duty.round_index, duty.attempt)]
+            assert there.phase is Phase.UNMASKED
+            assert row.member not in there.results
+            assert duty.round_index + 1 == row.known["state_index"]
 
 
 @any_state

@@ -13,7 +13,7 @@ from aicommons.domain import encoding, errors, events, ids, messages, run, signa
 from aicommons.learning.secagg import group, header, masking, session, suite
 from aicommons.ledger import client
 from aicommons.node import agent as agents
-from aicommons.node import contributing, frames, reconciler, running
+from aicommons.node import contributing, frames, reconciler, running, verification
 from aicommons.protocol import ports
 
 Sent = tuple[bytes, bytes]
@@ -343,21 +343,64 @@ def test_stale_and_forged_messages_are_refused(stage, act: Callable[[Forger, Any
         assert len({tuple(digests) for digests in scene.states().values()}) == 1
 
 
-def test_a_replayed_vote_does_not_shut_its_member_out(stage) -> None:
-    """A member's old Submit posted by a stranger in a new round is voided, and the member's own still counts."""
+def test_replayed_votes_open_no_round(stage) -> None:
+    """A stranger who posts everybody's old Submits in a new round is refused each time, and the run completes untouched."""
     with stage.scene(5) as scene:
-        victim = scene.roster[4]
 
         def repeat(scene) -> None:
-            old = sent(scene.simulation.view(), "submits", victim)
+            view = scene.simulation.view()
             stranger = scene.simulation.commons.registrar._registry
-            message = messages.Submit(old.sid, ids.MemberId(victim), old.header_digest)
-            stranger.post(encoding.AttemptKey(scene.run_id, 1, 0), message, old.signature)
+            for old in [sent(view, "submits", member) for member in scene.roster]:
+                message = messages.Submit(old.sid, old.member_id, old.header_digest)
+                with pytest.raises(errors.LedgerRefused, match="AlreadySent"):
+                    stranger.post(encoding.AttemptKey(scene.run_id, 1, 0), message, old.signature)
 
         current = scene.play(stage.move(lambda view: view.unmasked(0) is not None, repeat))
         assert current.state is run.RunState.COMPLETED
+        assert {attempt for _, attempt in current.attempts} == {0}
+        assert len({tuple(digests) for digests in scene.states().values()}) == 1
+
+
+def test_a_vote_that_came_too_late_once_does_not_shut_its_member_out(stage) -> None:
+    """What a stranger still can do: a Submit that never stood on the ledger is voided, and the member's own still counts."""
+    with stage.scene(5) as scene:
+        victim = scene.roster[4]
+
+        def misplace(scene) -> None:
+            unseen = messages.Submit(b"\x66" * 32, ids.MemberId(victim), ids.Digest(b"\x07" * 32))
+            Forger(scene, 4).say((1, 0), unseen)
+
+        current = scene.play(stage.move(lambda view: view.unmasked(0) is not None, misplace))
+        assert current.state is run.RunState.COMPLETED
         assert victim in current.members_of(current.attempts[(1, 0)].set_bits)
         assert len({tuple(digests) for digests in scene.states().values()}) == 1
+
+
+def test_one_member_cannot_keep_a_finished_run_open(stage) -> None:
+    """A member that opens a next round although the learner is finished changes nothing: the others' Results complete it."""
+    with stage.scene(5, plan=stage.plan(20)) as scene:
+
+        def has_finished(view) -> bool:
+            newest = scene.nodes[scene.roster[0]].agent.journal.state_index(scene.run_id)
+            return newest is not None and newest[1] and view.current.phase is run.Phase.UNMASKED
+
+        def open_another(scene) -> None:
+            following = scene.simulation.view().round_index + 1
+            Forger(scene, 4).say(
+                (following, 0), messages.Submit(b"\x66" * 32, ids.MemberId(scene.roster[4]), ids.Digest(b"\x07" * 32))
+            )
+            scene.leave(4)
+
+        current = scene.play(stage.move(has_finished, open_another))
+        last = current.attempts[(current.round_index, 0)]
+        assert (last.phase, set(last.submits)) == (run.Phase.OPEN, {scene.roster[4]})
+        assert (current.state, current.reason) == (run.RunState.COMPLETED, run.Reason.FINISHED)
+        assert current.agreed.rounds_done == current.round_index
+        assert current.model is not None
+        assert run.RunState.PAUSED not in scene.history
+        commons = scene.simulation.commons
+        place = commons.registrar._registry.place
+        assert verification.verify(current, scene.run_id, commons.store, place).problem is None
 
 
 def test_a_node_with_another_state_does_not_speak(stage, caplog: pytest.LogCaptureFixture) -> None:

@@ -132,7 +132,7 @@ interface ITrainingRuns {
     error TrainingRunsNotInSet(uint256 memberId);
     /// @notice The message is not signed by the seat's node key.
     error TrainingRunsSignatureInvalid(uint256 memberId);
-    /// @notice The seat has sent this kind of message for this attempt.
+    /// @notice The seat has sent this kind of message for this attempt, or a Submit on this sid before.
     error TrainingRunsAlreadySent(uint256 memberId);
     /// @notice The seat's consent was revoked, expired or withdrawn with its dataset.
     error TrainingRunsConsentNotLive(bytes32 consentId);
@@ -183,7 +183,9 @@ interface ITrainingRuns {
         bytes calldata signature
     ) external;
 
-    /// @notice Announces a masked vector. In phase Unmasked the first Submit of the next round opens it.
+    /// @notice Announces a masked vector and votes for the state that its sid names. In phase Unmasked the first Submit of
+    /// the next round opens it. A seat's Submit on one sid is taken once in a run, void or not, and counts in the attempt
+    /// in which it came: neither an old one sent again nor one sent early is a vote of another attempt.
     /// @param key Run, round, attempt and seat
     /// @param sid The attempt as the node computes it from its own state
     /// @param headerDigest SHA-256 of the header
@@ -222,8 +224,9 @@ interface ITrainingRuns {
         bytes calldata signature
     ) external;
 
-    /// @notice Votes for the state of the round that was unmasked last.
-    /// @param key Run, round, attempt and seat
+    /// @notice Votes for the state of the round that was unmasked last, until the next round is agreed. A quorum of equal
+    /// ones keeps that state, and completes the run if it did not pause since or if it was the last round.
+    /// @param key Run, seat, and round and attempt of the last agreed sid
     /// @param sid The agreed sid
     /// @param sumDigest Digest of the sum
     /// @param stateDigest Digest of the state after the round

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {RunSpec} from "../types/RunTypes.sol";
 import {Blake2b} from "./Blake2b.sol";
 
 /// @title What nodes sign, and the digests that the ledger computes itself
@@ -61,6 +62,11 @@ library Messages {
         return keccak256(abi.encode(EXIT, runId, memberId, lastRound));
     }
 
+    /// @notice The id of a run: its terms, hashed.
+    function runOf(RunSpec calldata spec) internal pure returns (bytes32) {
+        return keccak256(abi.encode(spec));
+    }
+
     /// @notice Who takes part, with which keys; ids ascend.
     function rosterOf(bytes32 runId, uint256[] memory ids, address[] memory nodeKeys) internal pure returns (bytes32) {
         return keccak256(abi.encode(runId, ids, nodeKeys));
@@ -86,6 +92,20 @@ library Messages {
                 SID_TAG, block.chainid, address(this), runId, round, uint32(attempt), stateDigest, committeeDigest
             )
         );
+    }
+
+    /// @notice The participant set that a Commit certifies; ids ascend.
+    function setOf(uint256[] memory ids) internal pure returns (bytes32) {
+        return keccak256(abi.encode(ids));
+    }
+
+    /// @notice What a Commit certifies about the set: the header digests of its Submits, in the order of the ids.
+    function inputsOf(bytes32 sidDigest, uint256[] memory ids, bytes32[] memory headers)
+        internal
+        pure
+        returns (bytes32)
+    {
+        return keccak256(abi.encode(sidDigest, ids, headers));
     }
 
     /// @notice The salted commitment that a Commit carries as `masks` and a Reveal opens.

@@ -2,7 +2,7 @@
 pragma solidity 0.8.37;
 
 import {ITrainingRuns} from "../interfaces/ITrainingRuns.sol";
-import {Key, Machine, Phase, Reason, RunState} from "../types/RunTypes.sol";
+import {Ballot, Key, Machine, Phase, Reason, RunState} from "../types/RunTypes.sol";
 
 /// @title When a run may move on
 /// @notice Every edge of a run as a pure function over `Machine`: what came in, by which seat (a bit), at what time.
@@ -101,6 +101,21 @@ library RunLib {
         m.silent &= ~seat;
     }
 
+    /// @notice Casts a seat's only vote for a sid. The sid is not bound to the first attempt in which somebody names it:
+    /// one seat could otherwise burn the sid of an attempt to come for all the others.
+    /// @return votes Seats that voted for the sid in the present attempt, this one included
+    function vote(Ballot memory ballot, Machine memory m, uint48 seat, uint256 memberId)
+        internal
+        pure
+        returns (uint48 votes)
+    {
+        if (ballot.seats & seat != 0) revert ITrainingRuns.TrainingRunsAlreadySent(memberId);
+        bool before = ballot.round == m.round && ballot.attempt == m.attempt;
+        votes = before ? ballot.votes | seat : seat;
+        (ballot.seats, ballot.votes) = (ballot.seats | seat, votes);
+        (ballot.round, ballot.attempt) = (m.round, m.attempt);
+    }
+
     /// @notice Counts a Submit whose sid has these `votes`, its own included; a quorum makes the sid agreed and voids
     /// the others. After agreement it is called for agreeing Submits only.
     /// @return voided Seats that lost their vote now
@@ -152,27 +167,29 @@ library RunLib {
         if (m.phase != Phase.Fixed || m.revealed != m.committed) return;
         if (present(m) & ~m.silent & ~m.committed != 0) return;
         _enter(m, Phase.Unmasked, time);
+        m.interrupted = false;
     }
 
-    /// @notice Checks that a Result fits: only for the round that was unmasked last.
+    /// @notice Checks that a Result fits: only for the round that was unmasked last, until the next one is agreed. A seat
+    /// that opens a next round although the learner is finished keeps nobody from saying so.
     function checkResult(Machine memory m, Key memory key) internal pure {
         _checkGoing(m);
-        if (m.phase != Phase.Unmasked || key.round != m.round || key.attempt != m.attempt) {
-            revert ITrainingRuns.TrainingRunsWrongPhase(m.phase, m.round, m.attempt);
-        }
+        _checkLast(m, key, m.phase == Phase.Unmasked || _isNextOpen(m));
     }
 
-    /// @notice Counts the Results that are equal to the one that came.
-    /// @return agreed Whether this one completed the quorum
+    /// @notice Counts the Results that are equal to the one that came. Their quorum keeps the state; it also completes the
+    /// run if no round can follow, or if the run did not pause since: seats that see a pause vouch for the state without
+    /// meaning that the learner is finished, and when their Results come the run may have gone on.
+    /// @return agreed Whether a quorum is equal
     function result(Machine memory m, uint48 votes, uint64 time) internal pure returns (bool agreed) {
         agreed = size(votes) >= m.quorum;
         if (!agreed) return false;
-        m.roundsDone = m.round + 1;
-        if (m.state == RunState.Running || m.roundsDone == m.rounds) {
+        m.roundsDone = m.sidRound + 1;
+        if (!m.interrupted || m.roundsDone == m.rounds) {
             m.state = RunState.Completed;
             m.reason = Reason.Finished;
-        } else if (time >= m.deadline) {
-            finish(m, Reason.PatienceOver);
+        } else if (m.phase == Phase.Unmasked && time >= m.deadline) {
+            finish(m, Reason.PatienceOver); // with a next round open `advance` decides: it may let seats leave instead
         }
     }
 
@@ -284,6 +301,7 @@ library RunLib {
 
     function _pause(Machine memory m, uint64 time) private pure {
         m.state = RunState.Paused;
+        m.interrupted = true;
         m.deadline = time + m.patienceSeconds;
     }
 
@@ -296,8 +314,15 @@ library RunLib {
     /// @dev The last agreed attempt takes Commits and Reveals until it is stopped or the next round is agreed.
     function _checkUnmasking(Machine memory m, Key memory key) private pure {
         _checkGoing(m);
-        bool late = m.round == m.sidRound + 1; // once the open round is agreed, the last agreed round is itself
-        bool timely = m.phase != Phase.Open || late;
+        _checkLast(m, key, m.phase != Phase.Open || _isNextOpen(m));
+    }
+
+    /// @dev Whether the next round takes Submits that do not agree yet: once they do, the last agreed round is that one.
+    function _isNextOpen(Machine memory m) private pure returns (bool) {
+        return m.phase == Phase.Open && m.round == m.sidRound + 1;
+    }
+
+    function _checkLast(Machine memory m, Key memory key, bool timely) private pure {
         if (!timely || key.round != m.sidRound || key.attempt != m.sidAttempt) {
             revert ITrainingRuns.TrainingRunsWrongPhase(m.phase, m.round, m.attempt);
         }

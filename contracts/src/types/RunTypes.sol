@@ -117,6 +117,7 @@ struct Key {
 /// @param roundsDone Rounds behind the last agreed state
 /// @param set Seats whose vectors are (to be) summed
 /// @param exited Seats that left by a signed Exit
+/// @param interrupted Whether the run has paused since the last round was unmasked
 /// @param arrived Seats whose Ack (Acking) or Submit of this attempt has arrived; after agreement only agreeing ones
 /// @param committed Seats whose Commit to the last agreed sid has arrived
 /// @param revealed Seats whose Reveal for the last agreed sid has arrived
@@ -144,11 +145,25 @@ struct Machine {
     uint32 roundsDone;
     uint48 set;
     uint48 exited;
+    bool interrupted;
     uint48 arrived;
     uint48 committed;
     uint48 revealed;
     uint48 silent;
     uint48 willExit;
+}
+
+/// @notice Who submitted on one sid. A seat counts once for a sid, whatever round and attempt its message came in, so that
+/// a message that everybody can read on the ledger is never a second vote; and it counts in that attempt only.
+/// @param seats Seats whose Submit names the sid, in any attempt
+/// @param votes Those of them that came in the attempt below
+/// @param round Round of the last one that came
+/// @param attempt Attempt of the last one that came
+struct Ballot {
+    uint48 seats;
+    uint48 votes;
+    uint32 round;
+    uint16 attempt;
 }
 
 /// @notice One participant of one run.

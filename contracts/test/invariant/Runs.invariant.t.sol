@@ -15,7 +15,7 @@ abstract contract RunsInvariant is CommonsTest {
     }
 
     function targetSelectors() external view returns (FuzzSelector[] memory targets) {
-        bytes4[] memory actions = new bytes4[](7);
+        bytes4[] memory actions = new bytes4[](9);
         actions[0] = RunsHandler.due.selector;
         actions[1] = RunsHandler.odd.selector;
         actions[2] = RunsHandler.pass.selector;
@@ -23,6 +23,8 @@ abstract contract RunsInvariant is CommonsTest {
         actions[4] = RunsHandler.refuse.selector;
         actions[5] = RunsHandler.exit.selector;
         actions[6] = RunsHandler.attack.selector;
+        actions[7] = RunsHandler.repeat.selector;
+        actions[8] = RunsHandler.voteEarly.selector;
         targets = new FuzzSelector[](1);
         targets[0] = FuzzSelector(address(handler), actions);
     }
@@ -32,6 +34,8 @@ abstract contract RunsInvariant is CommonsTest {
     /// without the certificate and the seat's own Commit. 5: no Submit uses a consent that was revoked. 10: states,
     /// phases and rounds change only along the listed edges, and a run that is over never changes. An agreed state is
     /// never lost: Ended has one, Aborted has none, progress never goes back. Exits leave a quorum behind.
+    /// 9: no seat's word on a sid is ever counted twice, and an agreed sid was named in its own attempt by a quorum.
+    /// A run that paused after its last sum is completed by Results only if no round can follow.
     function invariant_rulesOfARunHold() external view {
         vm.assertFalse(handler.twoSets(), "11: two sets certified");
         vm.assertFalse(handler.revealWithoutCertificate(), "11: reveal without certificate");
@@ -39,6 +43,9 @@ abstract contract RunsInvariant is CommonsTest {
         vm.assertFalse(handler.wrongEdge(), "10: edge that is not listed");
         vm.assertFalse(handler.lostState(), "agreed state lost");
         vm.assertFalse(handler.tooFewStayed(), "too few stayed");
+        vm.assertFalse(handler.completedEarly(), "completed although it went on after a pause");
+        vm.assertFalse(handler.votedTwice(), "9: a message counted twice");
+        vm.assertFalse(handler.agreedWithoutQuorum(), "9: agreed without a quorum of this attempt");
     }
 }
 
@@ -67,9 +74,15 @@ contract RunsWalkTest is CommonsTest {
             handler.due(word);
             handler.attack(word);
             if (i % 4 == 0) handler.odd(word);
+            if (i % 5 == 0) handler.voteEarly(word);
+            handler.repeat(word);
         }
         vm.assertGe(handler.certificates(), 2, "certificates");
         vm.assertGe(handler.reveals(), 8, "reveals");
+        vm.assertGe(handler.repeats(), 30, "repeats");
+        vm.assertGe(handler.earlyVotes(), 1, "early votes");
         vm.assertFalse(handler.twoSets());
+        vm.assertFalse(handler.votedTwice());
+        vm.assertFalse(handler.agreedWithoutQuorum());
     }
 }

@@ -19,17 +19,31 @@ contract RunsHandler is RunTest {
     bool public wrongEdge;
     bool public lostState;
     bool public tooFewStayed;
+    bool public votedTwice;
+    bool public agreedWithoutQuorum;
+    bool public completedEarly;
 
     // How often the walk got somewhere, so that the invariants are not vacuous.
     uint256 public certificates;
     uint256 public reveals;
     uint256 public submits;
+    uint256 public repeats;
+    uint256 public earlyVotes;
+
+    struct Said {
+        uint256 id;
+        bytes32 sid;
+    }
 
     mapping(uint256 id => bool) private _revoked;
+    Said[] private _all;
+    mapping(bytes32 sid => uint256 seats) private _said;
+    mapping(bytes32 attempt => mapping(bytes32 sid => uint256 seats)) private _votes;
     mapping(bytes32 attempt => mapping(bytes32 setDigest => uint256 seats)) private _certified;
     mapping(bytes32 attempt => uint256 seats) private _committed;
     uint256[] private _certifiedSets;
     uint256 private _exited;
+    bool private _paused;
     Machine private _last;
 
     constructor(uint256 n, uint256 quorum) {
@@ -66,7 +80,32 @@ contract RunsHandler is RunTest {
         Machine memory m = _machine();
         uint256 seat = _next(m.set & ~m.arrived, word);
         if (!_going(m) || m.phase != Phase.Open || seat == NOBODY || _revoked[seat + 1]) return;
-        _submit(seat + 1, m.round, m.attempt, "other");
+        bytes32 sid = runs.sidOf(runId, m.round, m.attempt, _state("other"));
+        if (_said[sid] >> seat & 1 == 1) return;
+        _submitSid(seat + 1, m.round, m.attempt, sid);
+        _noteSubmit(seat + 1, m.round, m.attempt, sid);
+        _observe();
+    }
+
+    /// @notice Somebody sends again what stands on the ledger, as a vote of the present attempt or of the next round.
+    function repeat(uint256 word) external {
+        if (_all.length == 0) return;
+        Machine memory m = _machine();
+        (uint32 round, uint16 attempt) = m.phase == Phase.Unmasked ? (m.round + 1, 0) : (m.round, m.attempt);
+        Said memory old = _all[word % _all.length];
+        _trySid(old.id, round, attempt, old.sid);
+        ++repeats;
+        _observe();
+    }
+
+    /// @notice A seat votes now for the sid of an attempt to come; one cheat, and rarely.
+    function voteEarly(uint256 word) external {
+        Machine memory m = _machine();
+        if (word % 3 != 0 || m.phase != Phase.Open || m.arrived & 1 != 0) return;
+        bytes32 sid = word & 4 == 0
+            ? runs.sidOf(runId, m.round, m.attempt + 1, _state(vm.toString(m.round)))
+            : runs.sidOf(runId, m.round + 1, 0, _state(vm.toString(m.round + 1)));
+        if (_trySid(1, m.round, m.attempt, sid)) ++earlyVotes;
         _observe();
     }
 
@@ -151,7 +190,10 @@ contract RunsHandler is RunTest {
     function _dueSubmit(uint48 open, uint256 from, uint32 round, uint16 attempt) private {
         uint256 seat = _next(open, from);
         if (seat == NOBODY || _revoked[seat + 1]) return;
-        _submit(seat + 1, round, attempt, vm.toString(round));
+        bytes32 sid = runs.sidOf(runId, round, attempt, _state(vm.toString(round)));
+        if (_said[sid] >> seat & 1 == 1) return;
+        _submitSid(seat + 1, round, attempt, sid);
+        _noteSubmit(seat + 1, round, attempt, sid);
         ++submits;
     }
 
@@ -179,10 +221,15 @@ contract RunsHandler is RunTest {
     }
 
     function _trySubmit(uint256 id, uint32 round, uint16 attempt, string memory state) private {
-        bytes32 sid = runs.sidOf(runId, round, attempt, _state(state));
+        _trySid(id, round, attempt, runs.sidOf(runId, round, attempt, _state(state)));
+    }
+
+    function _trySid(uint256 id, uint32 round, uint16 attempt, bytes32 sid) private returns (bool accepted) {
         bytes memory signature = _submitSignature(id, sid);
         try runs.submit(_key(id, round, attempt), sid, _header(id, sid), signature) {
             if (_revoked[id]) deadConsent = true;
+            _noteSubmit(id, round, attempt, sid);
+            return true;
         } catch {}
     }
 
@@ -213,6 +260,22 @@ contract RunsHandler is RunTest {
     }
 
     // ------------------------------------------------------------------------------------------------------------ book
+
+    /// @dev A seat says a sid once, whenever.
+    function _noteSubmit(uint256 id, uint32 round, uint16 attempt, bytes32 sid) private {
+        uint256 seat = 1 << (id - 1);
+        if (_said[sid] & seat != 0) votedTwice = true;
+        _said[sid] |= seat;
+        _votes[keccak256(abi.encode(round, attempt))][sid] |= seat;
+        _all.push(Said(id, sid));
+    }
+
+    /// @dev An agreed sid was named in its own attempt by a quorum, and by all whose vectors it will sum.
+    function _checkAgreement(Machine memory m) private {
+        bytes32 sid = runs.phaseOf(runId).sid;
+        uint256 votes = _votes[keccak256(abi.encode(m.sidRound, m.sidAttempt))][sid];
+        if (_count(votes) < _quorum || m.arrived & ~votes != 0) agreedWithoutQuorum = true;
+    }
 
     /// @dev A set is certified when a quorum of distinct seats named its digest in one attempt.
     function _noteCommit(uint256 id, uint32 round, uint16 attempt, bytes32 setDigest, uint48 set) private {
@@ -252,6 +315,10 @@ contract RunsHandler is RunTest {
     /// @dev Compares with the machine as it was after the previous call.
     function _observe() private {
         Machine memory m = _machine();
+        if (m.agreed) _checkAgreement(m);
+        if (m.phase == Phase.Unmasked && _last.phase == Phase.Fixed) _paused = false;
+        if (m.state == RunState.Paused) _paused = true;
+        if (m.state == RunState.Completed && _paused && m.roundsDone != m.rounds) completedEarly = true;
         if (!_stateEdge(_last.state, m.state)) wrongEdge = true;
         if (m.round != _last.round && (m.round != _last.round + 1 || _last.phase != Phase.Unmasked)) wrongEdge = true;
         bool sameAttempt = m.round == _last.round && m.attempt == _last.attempt;

@@ -68,8 +68,12 @@ abstract contract TransitionRecorder is RunTest {
     }
 
     function _doSubmit(uint256 seat, uint32 round, uint16 attempt, string memory state) internal {
+        _doSubmitNaming(seat, round, attempt, runs.sidOf(runId, round, attempt, _state(state)));
+    }
+
+    /// @dev A Submit whose sid may be that of another attempt than the one it is sent in.
+    function _doSubmitNaming(uint256 seat, uint32 round, uint16 attempt, bytes32 sid) internal {
         uint256 id = seat + 1;
-        bytes32 sid = runs.sidOf(runId, round, attempt, _state(state));
         bytes memory call = abi.encodeCall(
             ITrainingRuns.submit, (_key(id, round, attempt), sid, _header(id, sid), _submitSignature(id, sid))
         );
@@ -183,7 +187,9 @@ abstract contract TransitionRecorder is RunTest {
             _number("sidAttempt", m.sidAttempt),
             _number("roundsDone", m.roundsDone)
         );
-        string memory flags = string.concat(_flag("setFixed", m.setFixed), _flag("agreed", m.agreed));
+        string memory flags = string.concat(
+            _flag("setFixed", m.setFixed), _flag("agreed", m.agreed), _flag("interrupted", m.interrupted)
+        );
         return string.concat(table, position, flags);
     }
 

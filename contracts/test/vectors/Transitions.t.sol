@@ -186,6 +186,41 @@ contract TransitionsTest is TransitionRecorder {
         _end();
     }
 
+    /// @dev Everybody's Submit of round 0 is sent again before, between and after the Submits of round 1.
+    function test_repeated_submits() public {
+        _beginOpen("repeated_submits", 5, 0);
+        bytes32 old = runs.sidOf(runId, 0, 0, _state("0"));
+        _wholeRound(5, 0);
+        _repeats(5, 1, old);
+        _submits(5, 1, 0, 24);
+        _repeats(5, 1, old);
+        _submits(5, 1, 0, 23);
+        _repeats(5, 1, old);
+        _submits(5, 1, 0, 15);
+        _end();
+    }
+
+    function _repeats(uint256 n, uint32 round, bytes32 old) private {
+        for (uint256 seat; seat < n; ++seat) {
+            _doSubmitNaming(seat, round, 0, old);
+        }
+    }
+
+    /// @dev Seat 0 votes in attempt 0 for the sid of attempt 1, where its vote is then missing.
+    function test_early_submit() public {
+        _beginOpen("early_submit", 5, 0);
+        bytes32 early = runs.sidOf(runId, 0, 1, _state("0"));
+        _doSubmitNaming(0, 0, 0, early);
+        _submits(5, 0, 0, 1);
+        _doSubmit(0, 0, 0, "0");
+        _doRefuse(0, 0, 0, 1);
+        _doSubmitNaming(0, 0, 1, early);
+        _doSubmit(0, 0, 1, "other");
+        _submits(5, 0, 1, 1);
+        _later(PHASE);
+        _end();
+    }
+
     function test_split_states() public {
         _beginOpen("split_states", 4, 0);
         _doSubmit(0, 0, 0, "a");
@@ -258,6 +293,35 @@ contract TransitionsTest is TransitionRecorder {
             _doResult(seat, 0, 0, "1");
         }
         _later(PATIENCE);
+        _end();
+    }
+
+    /// @dev Seat 4 opens a next round although the others are finished.
+    function test_result_with_next_round_open() public {
+        _beginOpen("result_with_next_round_open", 5, 0);
+        _wholeRound(5, 0);
+        _doResult(0, 0, 0, "1");
+        _doSubmit(4, 1, 0, "forged");
+        _doResult(1, 1, 0, "1");
+        for (uint256 seat = 1; seat < 4; ++seat) {
+            _doResult(seat, 0, 0, "1");
+        }
+        _end();
+    }
+
+    /// @dev The run goes on from a pause while its Results still come in: they keep the state and complete nothing.
+    function test_result_after_a_pause() public {
+        _beginOpen("result_after_a_pause", 5, 0);
+        _wholeRound(5, 0);
+        _later(PHASE);
+        _doResult(0, 0, 0, "1");
+        _doSubmit(4, 1, 0, "1");
+        for (uint256 seat = 1; seat < 4; ++seat) {
+            _doResult(seat, 0, 0, "1");
+        }
+        _submits(5, 1, 0, 24);
+        _doSubmit(3, 1, 0, "1");
+        _doResult(4, 0, 0, "1");
         _end();
     }
 

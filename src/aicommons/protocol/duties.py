@@ -140,27 +140,43 @@ def _in_round(case: _Case) -> Iterator[Duty]:
     if attempt is None or known.state_index < current.round_index:
         return
     place = (current.round_index, current.attempt)
-    if attempt.phase is run.Phase.OPEN and member not in attempt.submits and _may_submit(current, attempt, member):
+    if attempt.phase is run.Phase.OPEN and _owes_submit(case, attempt):
         yield case.duty(DutyKind.SUBMIT, *place)
     elif attempt.phase in COMMITTING and member not in attempt.commits and place not in known.refused:
         yield case.duty(DutyKind.COMMIT, *place)
     if attempt.phase in REVEALING and member in attempt.commits and member not in attempt.reveals:
         yield case.duty(DutyKind.REVEAL, *place)
-    if attempt.phase is run.Phase.UNMASKED and known.state_index == current.round_index + 1:
-        yield from _after_unmasking(case, attempt)
+    yield from _after_unmasking(case, attempt)
 
 
-def _may_submit(current: views.RunView, attempt: views.AttemptView, member: ids.MemberId) -> bool:
-    return attempt.set_bits == 0 or member in current.members_of(attempt.set_bits)
+def _owes_submit(case: _Case, attempt: views.AttemptView) -> bool:
+    if case.known.is_finished or case.member in attempt.submits:
+        return False
+    return attempt.set_bits == 0 or case.member in case.current.members_of(attempt.set_bits)
 
 
 def _after_unmasking(case: _Case, attempt: views.AttemptView) -> Iterator[Duty]:
-    current = case.current
-    is_last = case.known.is_finished or current.round_index + 1 >= current.spec.rounds
-    if (is_last or current.state is run.RunState.PAUSED) and case.member not in attempt.results:
-        yield case.duty(DutyKind.RESULT, current.round_index, current.attempt)
-    if not is_last and case.member in current.members_of(attempt.set_bits):
+    """Vouch for the newest state where that is asked for, and go on to the next round."""
+    current, known = case.current, case.known
+    is_last = known.is_finished or known.state_index >= current.spec.rounds
+    place = _takes_results(case)
+    if place is None:
+        return
+    if (is_last or current.state is run.RunState.PAUSED) and case.member not in current.attempts[place].results:
+        yield case.duty(DutyKind.RESULT, *place)
+    if attempt.phase is run.Phase.UNMASKED and not is_last and case.member in current.members_of(attempt.set_bits):
         yield case.duty(DutyKind.SUBMIT, current.round_index + 1, 0)
+
+
+def _takes_results(case: _Case) -> views.AttemptPlace | None:
+    """Return where the ledger takes Results on this node's newest state: until the round after it is agreed.
+
+    That round may be open already: one member's Submit opens it, also when there is nothing left to do in it.
+    """
+    current, state_index = case.current, case.known.state_index
+    is_newest = current.round_index + 1 == state_index
+    is_next_open = current.round_index == state_index and not current.is_round_agreed
+    return current.unmasked(state_index - 1) if is_newest or is_next_open else None
 
 
 def _after_end(case: _Case) -> Iterator[Duty]:

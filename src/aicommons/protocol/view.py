@@ -82,6 +82,12 @@ class RunView:
         """The attempt under way."""
         return self.attempts.get((self.round_index, self.attempt))
 
+    @property
+    def is_round_agreed(self) -> bool:
+        """Whether a quorum of Submits agreed on the state that the round under way starts from."""
+        agreed = self.agreed
+        return agreed is not None and agreed.rounds_done == self.round_index and not any(agreed.state_digest)
+
     def unmasked(self, round_index: int) -> AttemptPlace | None:
         """Return the attempt at which ``round_index`` was unmasked."""
         for place, attempt in self.attempts.items():
@@ -211,7 +217,8 @@ def _apply_attempt(current: RunView, event: events.Event) -> RunView:
             return _with_attempt(current, event.round_index, event.attempt, after)
         case events.Voided():
             before = current.attempts.get((event.round_index, event.attempt), AttemptView())
-            void = current.members_of(event.seats)  # they may submit again: the vote may have been an old one replayed
+            # They may submit again: a stranger may have sent a vote of theirs that came too late.
+            void = current.members_of(event.seats)
             left = {member: sent for member, sent in before.submits.items() if member not in void}
             after = dataclasses.replace(before, submits=left)
             return _with_attempt(current, event.round_index, event.attempt, after)
