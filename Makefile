@@ -71,10 +71,15 @@ format: $(VENV)/.dev
 docs: $(VENV)/.dev
 	$(BIN)/cog -r README.md docs/reference/*.md
 
+# Prints Markdown: the figures of bench/README.md, as its first section says. RUNS=3 for ranges.
+RUNS ?= 1
+PEERS ?= ../shared/peers
+DATA ?= ../shared/data
 bench: $(VENV)/.dev
-	$(BIN)/python bench/ledger.py
-	$(BIN)/python bench/secagg.py
-	$(BIN)/python bench/round.py
+	@$(BIN)/python bench/round.py --runs $(RUNS) $(if $(wildcard $(PEERS)/run),--peers $(PEERS))
+	@$(BIN)/python bench/accuracy.py --data $(DATA)
+	@$(BIN)/python bench/ledger.py
+	@$(BIN)/python bench/secagg.py
 
 clean:
 	rm -rf $(VENV) contracts/node_modules contracts/out contracts/cache

@@ -11,7 +11,6 @@ import dataclasses
 import json
 import os
 import pathlib
-import platform
 import statistics
 import subprocess
 import sys
@@ -24,6 +23,7 @@ import urllib3
 import web3
 from eth_account import Account
 
+import report
 from aicommons.ledger.embedded import blocks, chain
 
 SENDER = Account.from_key("0x" + "5a" * 32)
@@ -197,6 +197,14 @@ def rated(name: str, rates: list[float], target: float) -> Row:
     return Row(name, "tx/s", median, target, median / target)
 
 
+COLUMNS: report.Columns = {
+    "what": lambda row: row["name"],
+    "measured": lambda row: f"{row['median']:,.4g} {row['unit']}",
+    "target": lambda row: f"{row['target']:,g} {row['unit']}",
+    "times as good": lambda row: round(row["ratio"], 1),
+}
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -204,16 +212,11 @@ def main() -> None:
     parser.add_argument("--engine", default="", help="pyrevm or py-evm; default: the fastest installed")
     parser.add_argument("--transactions", type=int, default=10_000, help="in the ledger at the restart")
     options = parser.parse_args()
-    machine = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
-    if not options.json:
-        print(f"embedded ledger ({options.engine or 'default engine'}); {machine}")
-        print(f"{'':40} {'median':>10}  {'target':>8}  {'ratio':>6}")
+    title = f"The embedded ledger (`ledger.py`, {options.engine or 'default engine'})"
     with tempfile.TemporaryDirectory() as home:
-        for row in measure(pathlib.Path(home), options.engine, options.transactions):
-            if options.json:
-                print(json.dumps({**dataclasses.asdict(row), "machine": machine}), flush=True)
-            else:
-                print(f"{row.name:40} {row.median:10.2f}  {row.target:8g}  {row.ratio:6.2f}  {row.unit}", flush=True)
+        measured = measure(pathlib.Path(home), options.engine, options.transactions)
+        rows = ({**dataclasses.asdict(row), "machine": report.machine()} for row in measured)
+        report.show(title, rows, COLUMNS, as_json=options.json)
 
 
 if __name__ == "__main__":

@@ -11,16 +11,14 @@ and ledger are left to ``bench/round.py``.
 import argparse
 import dataclasses
 import hashlib
-import json
 import os
-import pathlib
-import platform
 import statistics
 import time
 from collections.abc import Callable
 
 import numpy as np
 
+import report
 from aicommons.learning import blocks
 from aicommons.learning.secagg import (
     checking,
@@ -163,14 +161,15 @@ def measure(members: int, words: int, repeats: int) -> list[dict[str, object]]:
     return rows
 
 
-def machine() -> str:
-    """Return the processor, its number of cores and the Python version."""
-    info = pathlib.Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    model = next(
-        (line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine()
-    )
-    return f"{model}, {os.cpu_count()} cores, Python {platform.python_version()}, NumPy {np.__version__}"
+COLUMNS: report.Columns = {
+    "role": lambda row: row["role"],
+    "nodes": lambda row: row["nodes"],
+    "words": lambda row: row["words"],
+    "columns": lambda row: row["columns"],
+    "ms": lambda row: row["ms"],
+    "x memcpy": lambda row: row["x_memcpy"],
+    "x plain sum": lambda row: row["x_plain_sum"],
+}
 
 
 def main() -> None:
@@ -181,14 +180,9 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5, help="measured calls per figure")
     options = parser.parse_args()
     lengths = [100_000, 1_000_000, *([10_000_000] if options.large else [])]
-    heading = f"{'role':12}{'nodes':>6}{'words':>10}{'columns':>9}{'ms':>10}{'x memcpy':>10}{'x plain sum':>13}"
-    if not options.json:
-        print(f"{machine()}; medians of {options.repeats}; suite AES, 32-bit words, one thread\n{heading}")
-    for words in lengths:
-        for members in (3, 5, 20):
-            for row in measure(members, words, options.repeats):
-                line = "{role:12}{nodes:>6}{words:>10}{columns:>9}{ms:>10}{x_memcpy:>10}{x_plain_sum:>13}"
-                print(json.dumps(row) if options.json else line.format(**row))
+    rows = (row for words in lengths for members in (3, 5, 20) for row in measure(members, words, options.repeats))
+    title = f"Secure aggregation (`secagg.py`): AES, 32-bit words, one thread, medians of {options.repeats}"
+    report.show(title, rows, COLUMNS, as_json=options.json)
 
 
 if __name__ == "__main__":

@@ -43,7 +43,9 @@ class Judged:
     truth: Floats
 
     def figures(self, task: schema.Task) -> Figures:
-        """Return the figures of these rows."""
+        """Return the figures of these rows; none of no rows (a site with a single group holds nothing out)."""
+        if len(self.truth) == 0:
+            return Figures(None, None)
         if task is schema.Task.GAUSSIAN:
             spread = float(((self.truth - self.truth.mean()) ** 2).sum())
             return Figures(None, None, 1 - float(((self.truth - self.scores) ** 2).sum()) / spread if spread else None)
@@ -82,6 +84,8 @@ def fit(made: recipes.Recipe, train: records.Table, wanted: Floats) -> Floats:
     """Train on one table and return the predictions for ``wanted``: probabilities, or numbers."""
     classes = np.unique(train.target)
     task = made.schema.target.task
+    if len(wanted) == 0:  # scikit-learn refuses to predict nothing
+        return np.zeros((0, len(made.schema.target.classes or ())) if task is schema.Task.MULTINOMIAL else 0)
     if task is not schema.Task.GAUSSIAN and len(classes) == 1:
         return _constant(made, int(classes[0]), len(wanted))
     if made.name == "glm":

@@ -86,6 +86,39 @@ def test_readers_are_members_and_others_by_id(make_committee: MakeCommittee) -> 
     assert [reader.point for reader in readers] == [made.points[0], point, made.points[1], made.points[2]]
 
 
+TORSION = bytes.fromhex("c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a")
+"""A point of order 8."""
+SECRET, NONCE = (5).to_bytes(32, "little"), (7).to_bytes(32, "little")
+BAD_POINTS = {
+    "the identity": lambda _: b"\x01" + bytes(31),
+    "the identity, not canonical": lambda _: (2**255 - 18).to_bytes(32, "little"),
+    "a point of order 8": lambda _: TORSION,
+    "a point of mixed order": lambda point: nacl.bindings.crypto_core_ed25519_add(point, TORSION),
+    "not on the curve": lambda _: (2).to_bytes(32, "little"),
+    "another sign": lambda point: point[:31] + bytes([point[31] ^ 128]),
+    "too short": lambda point: point[:31],
+}
+
+
+@pytest.mark.parametrize("place", ["point", "commitment", "both"])
+@pytest.mark.parametrize("name", BAD_POINTS)
+def test_proofs_over_what_is_no_point_are_false(name: str, place: str) -> None:
+    """A prover may choose R, z and even the challenged point: what is not in the group never verifies.
+
+    The response is made to fit for the challenge that results, as a prover with the secret would make it.
+    """
+    point, commitment = group.multiply_base(SECRET), group.multiply_base(NONCE)
+    bad = BAD_POINTS[name]
+    point = point if place == "commitment" else bad(point)
+    commitment = commitment if place == "point" else bad(commitment)
+    for context in (number.to_bytes(32, "little") for number in range(64)):  # one challenge in 8 is a multiple of 8
+        challenge = group.reduce_wide(hashing.tagged_wide("aic/pok", context, point, commitment))
+        product = nacl.bindings.crypto_core_ed25519_scalar_mul(challenge, SECRET)
+        for nonce in (NONCE, bytes(32)):
+            response = nacl.bindings.crypto_core_ed25519_scalar_add(nonce, product)
+            assert not group.verify(context, point, commitment + response)
+
+
 @settings(max_examples=100, deadline=None)
 @given(context=st.binary(max_size=40), point=st.binary(max_size=40), proof=st.binary(max_size=70))
 def test_verifier_answers_false_on_any_bytes(context: bytes, point: bytes, proof: bytes) -> None:

@@ -17,6 +17,8 @@ SCALAR_BYTES = 32
 POINT_BYTES = 32
 PROOF_BYTES = 64
 
+_IDENTITY = b"\x01" + bytes(31)
+
 
 def is_scalar(raw: bytes) -> bool:
     """Return whether ``raw`` is a canonical scalar: 32 bytes, little-endian, in 1 .. ORDER - 1."""
@@ -74,20 +76,22 @@ def prove(context: bytes, secret: bytes, nonce: bytes) -> bytes:
 
 
 def verify(context: bytes, point: bytes, proof: bytes) -> bool:
-    """Return whether ``proof`` shows knowledge of the secret of ``point`` for ``context``; never raises."""
+    """Return whether ``proof`` shows knowledge of the secret of ``point`` for ``context``; never raises.
+
+    Both points are checked without a multiplication of their own, which would be two fifths of the work: multiplying
+    ``point`` refuses what `is_point` does, and R is held byte for byte against zG - eP, which lies in the group.
+    """
     if not isinstance(proof, bytes) or len(proof) != PROOF_BYTES:
         return False
     commitment, response = proof[:POINT_BYTES], proof[POINT_BYTES:]
-    if not (is_scalar(response) and is_point(commitment) and is_point(point)):
+    if commitment == _IDENTITY or not is_scalar(response) or not isinstance(point, bytes) or len(point) != POINT_BYTES:
         return False
     challenge = _challenge(context, point, commitment)
     try:
-        right = nacl.bindings.crypto_core_ed25519_add(
-            commitment, nacl.bindings.crypto_scalarmult_ed25519_noclamp(challenge, point)
-        )
-        return multiply_base(response) == right
+        shifted = nacl.bindings.crypto_scalarmult_ed25519_noclamp(challenge, point)
+        return nacl.bindings.crypto_core_ed25519_sub(multiply_base(response), shifted) == commitment
     except nacl.exceptions.CryptoError:
-        # A challenge of zero or a sum at the identity: libsodium raises, a verifier answers.
+        # Not a point of the group, or a challenge of zero: libsodium raises, a verifier answers.
         return False
 
 

@@ -1,0 +1,92 @@
+"""The benches print what they measured and nothing else: no figures for what could not be run. No times are tested."""
+
+import json
+import pathlib
+import stat
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+BENCH = pathlib.Path(__file__).parents[2] / "bench"
+PEER_KEYS = {
+    *("peer", "version", "mode", "work", "nodes", "rounds", "wall_s", "s_per_round", "peak_rss_mb", "accuracy"),
+    *("secagg", "note"),
+}
+ROW = {
+    "version": "9",
+    "work": "mlp",
+    "nodes": 3,
+    "rounds": 4,
+    "wall_s": 1.0,
+    "s_per_round": 0.5,
+    "peak_rss_mb": 10,
+    "accuracy": 0.9,
+    "secagg": False,
+}
+
+PEERS: dict[str, tuple[str, float | None, str | None]] = {
+    "one that works": ("print(json.dumps(row))", 0.5, None),
+    "one that is not installed": ("sys.exit(\"no environment for 'flower': ./install it first\")", None, "./install"),
+    "one that stops early": ("print(json.dumps(row)); sys.exit('only 4 of 20 rounds were done')", 0.5, "only 4 of 20"),
+    "one that says nothing": ("pass", None, "it printed nothing"),
+    "one that dies": ("import os; os.kill(os.getpid(), 9)", None, "exit status -9"),
+}
+
+
+def _run(name: str, *options: str) -> list[dict[str, Any]]:
+    command = [sys.executable, str(BENCH / name), "--json", *options]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def _peers(folder: pathlib.Path, action: str) -> pathlib.Path:
+    """Write a folder of peers that all do ``action``, except the plain floor, which works."""
+    row = f"row = {ROW!r} | {{'peer': sys.argv[1], 'mode': sys.argv[sys.argv.index('--mode') + 1]}}"
+    for name, what in (("run", action), ("measure.py", "print(json.dumps(row))")):
+        file = folder / name
+        file.write_text(f"#!{sys.executable}\nimport json, sys\n{row}\n{what}\n")
+        file.chmod(file.stat().st_mode | stat.S_IXUSR)
+    return folder
+
+
+@pytest.mark.parametrize("name", PEERS)
+def test_a_peer_gives_its_own_figures_or_a_row_that_says_why_not(name: str, tmp_path: pathlib.Path) -> None:
+    """Rows have the peers' keys; without a measured round there is no figure, but a note."""
+    action, seconds, note = PEERS[name]
+    rows = _run("round.py", "--mode", "peers", "--nodes", "3", "--peers", str(_peers(tmp_path, action)))
+    assert {row["peer"] for row in rows} == {"plain", "flower", "nvflare", "p2pfl"}
+    for row in rows:
+        assert row.keys() >= PEER_KEYS
+        if row["peer"] == "plain":
+            assert (row["s_per_round"], row["x_plain"], row["note"]) == (0.5, 1.0, None)
+            continue
+        assert row["s_per_round"] == seconds
+        assert row["x_plain"] == (None if seconds is None else 1.0)
+        assert (row["note"] is None) == (note is None)
+        assert note is None or note in row["note"]
+
+
+def test_a_round_in_one_process_is_measured_in_a_process_of_its_own() -> None:
+    """The row has the peers' keys, and a peak of memory that a process with NumPy and all nodes needs."""
+    (row,) = _run("round.py", "--mode", "simulate", "--nodes", "3", "--rounds", "1", "--runs", "1")
+    assert row.keys() >= PEER_KEYS
+    assert (row["peer"], row["mode"], row["nodes"], row["secagg"]) == ("aicommons", "simulate", 3, True)
+    assert row["rounds"] == 3
+    assert 50 < row["peak_rss_mb"] < 1000
+
+
+def test_accuracy_is_that_of_the_pooled_model_and_missing_tables_are_named(tmp_path: pathlib.Path) -> None:
+    """Hospitals need no files; every other table is skipped with the file that is missing, without figures."""
+    hospitals, *others = _run("accuracy.py", "--data", str(tmp_path), "--seeds", "1")
+    assert hospitals["note"] is None
+    assert hospitals["largest_accuracy_gap"] <= 0.005
+    assert hospitals["largest_auc_gap"] <= 0.005
+    assert hospitals["largest_coefficient_gap"] <= 1e-3
+    assert [row["table"] for row in others] == ["heart", "maize", "sorghum", "landsat"]
+    for row in others:
+        assert row.keys() == hospitals.keys()
+        assert str(tmp_path) in row["note"]
+        assert {value for key, value in row.items() if key not in ("table", "note")} == {None}
