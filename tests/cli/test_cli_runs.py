@@ -7,6 +7,7 @@ import os
 import pathlib
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -312,3 +313,14 @@ def test_bell_ends_a_wait_at_once() -> None:
         os.kill(os.getpid(), 15)
         bell.wait(60)
         assert bell.is_rung
+
+
+def test_a_child_that_ends_wakes_the_node() -> None:
+    """The end of a child ends a wait without ringing, so its result is taken at once; then the node waits again."""
+    with node.Bell() as bell:
+        with subprocess.Popen([sys.executable, "-c", ""]):
+            bell.wait(60)
+        assert not bell.is_rung
+        begun = time.monotonic()
+        bell.wait(0.2)
+        assert time.monotonic() - begun > 0.1

@@ -72,7 +72,7 @@ def start(once: bool, poll_ms: int, log_level: str) -> None:
 
 
 class Bell:
-    """Waits that a signal ends at once: SIGTERM and Ctrl-C ring it, and it stays rung.
+    """Waits that a signal ends at once: SIGTERM and Ctrl-C ring it, and it stays rung; a child's end only wakes.
 
     A signal handler must not take locks, so this is a pipe (``signal.set_wakeup_fd``) and not a ``threading.Event``.
     """
@@ -82,9 +82,11 @@ class Bell:
 
     def __enter__(self) -> Self:
         self._read, self._write = os.pipe()
-        os.set_blocking(self._write, False)
+        for end in (self._read, self._write):
+            os.set_blocking(end, False)
         self._wakeup = signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
         self._kept = {number: signal.signal(number, self._ring) for number in (signal.SIGTERM, signal.SIGINT)}
+        self._kept[signal.SIGCHLD] = signal.signal(signal.SIGCHLD, self._wake)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -95,12 +97,17 @@ class Bell:
         os.close(self._write)
 
     def wait(self, seconds: float) -> None:
-        """Wait until the time is over or a signal comes."""
+        """Wait until the time is over, a signal comes, or a child has ended."""
         if not self.is_rung:
-            select.select([self._read], [], [], seconds)
+            ready, _, _ = select.select([self._read], [], [], seconds)
+            if ready and not self.is_rung:
+                os.read(self._read, 4096)
 
     def _ring(self, _number: int, _frame: object) -> None:
         self.is_rung = True
+
+    def _wake(self, _number: int, _frame: object) -> None:
+        """Do nothing more: that there is a handler makes the signal write into the pipe."""
 
 
 @dataclasses.dataclass(slots=True)
