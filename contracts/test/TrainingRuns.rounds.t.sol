@@ -254,7 +254,7 @@ contract TrainingRunsRoundsTest is RunTest {
             for (uint256 id = 1; id <= 3; ++id) {
                 _submit(id, 0, attempt, "initial");
             }
-            _refuse(1, 0, attempt, 2);
+            _refuse(1 + attempt, 0, attempt, attempt == 1 ? 3 : 2);
         }
         _assertAt(RunState.Aborted, Phase.Submitted, 0, 2);
         vm.assertEq(uint256(_machine().reason), uint256(Reason.TooManyAttempts));
@@ -514,6 +514,42 @@ contract TrainingRunsRoundsTest is RunTest {
         vm.prank(vm.addr(_nodeKey(2)));
         vm.expectRevert(abi.encodeWithSelector(ITrainingRuns.TrainingRunsWrongPhase.selector, Phase.Fixed, 0, 0));
         runs.refuse(_key(2, 0, 0), 1, REASON);
+    }
+
+    /// @dev One seat alone cannot use up the attempts of a round; in the next round it has its one refusal again.
+    function test_refuse_failsTheSecondTimeInARound() public {
+        _toOpen(3);
+        _submitAll(3, 0, "initial");
+        _refuse(1, 0, 0, 2);
+        for (uint256 id = 1; id <= 3; ++id) {
+            _submit(id, 0, 1, "initial");
+        }
+        vm.prank(vm.addr(_nodeKey(1)));
+        vm.expectRevert(abi.encodeWithSelector(ITrainingRuns.TrainingRunsAlreadySent.selector, 1));
+        runs.refuse(_key(1, 0, 1), 3, REASON);
+        for (uint256 id = 1; id <= 3; ++id) {
+            _commit(id, 0, 1);
+        }
+        for (uint256 id = 1; id <= 3; ++id) {
+            _reveal(id, 0, 1);
+        }
+        _submitAll(3, 1, "first");
+        _refuse(1, 1, 0, 2);
+        _assertAt(RunState.Running, Phase.Open, 1, 1);
+    }
+
+    /// @dev Who left the run has no say in it any more.
+    function test_refuse_failsAfterAnExit() public {
+        _toOpen(5);
+        bytes memory signature = _exitSignature(5, type(uint32).max);
+        vm.prank(vm.addr(_nodeKey(5)));
+        runs.exit(runId, 5, type(uint32).max, signature);
+        for (uint256 id = 1; id <= 4; ++id) {
+            _submit(id, 0, 0, "initial");
+        }
+        vm.prank(vm.addr(_nodeKey(5)));
+        vm.expectRevert(abi.encodeWithSelector(ITrainingRuns.TrainingRunsNotInSet.selector, 5));
+        runs.refuse(_key(5, 0, 0), 1, REASON);
     }
 
     function test_refuse_failsIfSentByAnotherKey() public {

@@ -155,6 +155,9 @@ def cheat(scene: Any, index: int, change: Callable[[Case], Sent], *, rounds: ran
     return member
 
 
+SEEN_BY_ALL = "a vector changed after masking"
+
+
 class BrazenLedger(client.Client):
     """A client of a cheat, which does not tell on itself."""
 
@@ -197,14 +200,29 @@ def test_a_cheat_is_named(stage, index: int, change: Callable[[Case], Sent], rea
 def test_who_never_stops_cheating_ends_the_run(stage, rounds: range, state: run.RunState, agreed: int) -> None:
     """After as many attempts as the terms allow the run ends at its last agreed state; no attempt revealed anything."""
     with stage.scene(3) as scene:
-        _, change, reason = CHEATS["a box that does not open"]
+        _, change, reason = CHEATS[SEEN_BY_ALL]
         member = cheat(scene, 0, change, rounds=rounds, attempts=range(9))
         current = scene.play()
         assert (current.state, current.reason) == (state, run.Reason.TOO_MANY_ATTEMPTS)
         for attempt in range(2):
             check_stopped(current, (rounds[0], attempt), reason, member)
+        assert current.attempts[(rounds[0], 0)].stopped.member_id != current.attempts[(rounds[0], 1)].stopped.member_id
         assert (current.model is None) == (agreed == 0)
         assert current.agreed.rounds_done == agreed
+
+
+def test_who_cheats_one_member_only_is_refused_once(stage) -> None:
+    """A member that is cheated again after its refusal stays out of the attempt; where all are needed, the run waits."""
+    with stage.scene(3) as scene:
+        _, change, reason = CHEATS["a box that does not open"]
+        member = cheat(scene, 0, change, rounds=range(1), attempts=range(9))
+        current = scene.play()
+        assert (current.state, current.reason) == (run.RunState.ABORTED, run.Reason.PATIENCE_OVER)
+        check_stopped(current, (0, 0), reason, member)
+        assert current.attempts[(0, 1)].stopped is None
+        assert not current.attempts[(0, 1)].reveals
+        refused = [node.agent.journal.refusals(scene.run_id) for node in scene.nodes.values()]
+        assert {(0, 0): (member, reason), (0, 1): (member, reason)} in refused
 
 
 def test_a_withheld_vector_is_waited_for(stage) -> None:

@@ -19,6 +19,8 @@ contract RunsHandler is RunTest {
     bool public wrongEdge;
     bool public lostState;
     bool public tooFewStayed;
+    /// @notice Who refused in which round: each seat may once.
+    mapping(uint32 round => mapping(uint256 memberId => bool)) public refusedIn;
     bool public votedTwice;
     bool public agreedWithoutQuorum;
     bool public completedEarly;
@@ -133,8 +135,11 @@ contract RunsHandler is RunTest {
     function refuse(uint256 word) external {
         Machine memory m = _machine();
         bool early = m.phase == Phase.Submitted || (m.phase == Phase.Fixed && m.revealed == 0);
-        if (word % 4 != 0 || !_going(m) || !early) return;
-        _refuse(_between(word >> 8, 1, participants), m.round, m.attempt, _next(m.set, word >> 16) + 1);
+        uint256 id = _between(word >> 8, 1, participants);
+        bool may = m.exited >> (id - 1) & 1 == 0 && !refusedIn[m.round][id];
+        if (word % 4 != 0 || !_going(m) || !early || !may) return;
+        refusedIn[m.round][id] = true;
+        _refuse(id, m.round, m.attempt, _next(m.set, word >> 16) + 1);
         _observe();
     }
 

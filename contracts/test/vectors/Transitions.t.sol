@@ -147,7 +147,8 @@ contract TransitionsTest is TransitionRecorder {
         for (uint16 attempt; attempt < 3; ++attempt) {
             _submits(3, 0, attempt, 0);
             _doCommit(1, 0, attempt);
-            _doRefuse(0, 0, attempt, 1);
+            if (attempt != 0) _doRefuse(0, 0, attempt, 1);
+            _doRefuse(attempt, 0, attempt, 1);
             _doCommit(2, 0, attempt);
         }
         _end();
