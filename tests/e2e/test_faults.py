@@ -14,6 +14,8 @@ from aicommons.cli import demonstration, scripts
 from aicommons.domain import errors, run
 
 KILLS = 20
+CONTEXT = slice(16, 48)
+"""Where a header names its session and member."""
 ONE_TIME_KEY = slice(48, 80)
 """Where a header holds E_i (secure-aggregation section 2)."""
 
@@ -28,6 +30,13 @@ def _is_over(stage: demonstration.Stage) -> bool:
 
 def _port(url: str) -> str:
     return str(urllib.parse.urlsplit(url).port)
+
+
+def _headers_sent(stage: demonstration.Stage, contexts: set[bytes]) -> int:
+    """Return how many headers of these sessions and members ever came to the store, announced or not."""
+    files = (stage.root / "commons" / "store" / "blobs").rglob("*")
+    blobs = (file.read_bytes() for file in files if file.is_file())
+    return sum(1 for blob in blobs if blob[CONTEXT] in contexts)
 
 
 @pytest.mark.e2e
@@ -55,8 +64,9 @@ def test_twenty_kills_change_nothing_but_the_time(tmp_path: pathlib.Path) -> Non
         headers = [sent for attempt in current.attempts.values() for sent in attempt.submits.values()]
         assert len({sent.header_digest for sent in headers}) == len(headers)
         store = app.open_store(stage.solver.home, None)
-        one_time_keys = {store.get(sent.header_digest, 2**16)[ONE_TIME_KEY] for sent in headers}
-        assert len(one_time_keys) == len(headers)
+        announced = [store.get(sent.header_digest, 2**16) for sent in headers]
+        assert len({header[ONE_TIME_KEY] for header in announced}) == len(headers)
+        assert _headers_sent(stage, {header[CONTEXT] for header in announced}) == len(headers)
         home = stage.problem_owner.home.path
         verdict = stage.processes.call(home, "run", "verify", "0x" + stage.run_id.hex(), "--from-home", "reader")
         assert verdict["verified"], verdict
