@@ -71,7 +71,7 @@ class MemoryData:
     def __init__(self) -> None:
         self.tables: dict[int, recipes.Rows] = {}
 
-    def rows(self, dataset_id: int, terms: agents.Terms) -> recipes.Rows:
+    def rows(self, dataset_id: int, terms: agents.RunDocuments) -> recipes.Rows:
         """Return the rows of a dataset."""
         del terms
         if dataset_id not in self.tables:

@@ -15,10 +15,10 @@ COLUMNS = schema.Schema(
 PLAN = recipe.Recipe("glm", COLUMNS, glm.Glm(schema.Task.BINOMIAL))
 
 
-def terms(minimum_cohort: int) -> agent.Terms:
+def terms(minimum_cohort: int) -> agent.RunDocuments:
     """Return a run's documents that ask for so many rows."""
     plan = documents.Plan("A plan", recipe.to_plan(PLAN), "sums", 30, 0, None)
-    return agent.Terms(PLAN, plan, documents.RunTerms("DUO:0000007", (), 60, minimum_cohort, "no DP"))
+    return agent.RunDocuments(PLAN, plan, documents.RunTerms("DUO:0000007", (), 60, minimum_cohort, "no DP"))
 
 
 @pytest.mark.parametrize(

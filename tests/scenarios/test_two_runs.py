@@ -22,7 +22,7 @@ class SlowData:
     slow: recipe.Recipe
     pipe: pathlib.Path
 
-    def rows(self, dataset_id: int, terms: agents.Terms) -> recipe.Rows:
+    def rows(self, dataset_id: int, terms: agents.RunDocuments) -> recipe.Rows:
         """Wait for the pipe if the plan is the slow one."""
         if terms.recipe == self.slow:
             self.pipe.read_bytes()

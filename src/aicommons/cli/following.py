@@ -34,7 +34,7 @@ class Follower:
     opened: homes.Opened
     run_id: ids.RunId
     kept: "journal.Journal | None"
-    terms: "agents.Terms | None" = None
+    terms: "agents.RunDocuments | None" = None
     shown: int = 0
     """Rounds told so far."""
     seen: "views.RunView | None" = None

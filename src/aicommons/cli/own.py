@@ -70,7 +70,7 @@ def report_in_words(found: dict[str, Any]) -> list[str]:
 
 
 def round_figures(
-    kept: "journal.Journal", run_id: ids.RunId, current: "views.RunView", *, terms: "agents.Terms", index: int
+    kept: "journal.Journal", run_id: ids.RunId, current: "views.RunView", *, terms: "agents.RunDocuments", index: int
 ) -> "evaluation.Metrics | None":
     """Return the figures over all sites in round ``index``'s sum, ``None`` when it shows none or is not known here."""
     from aicommons.node import concluding

@@ -177,7 +177,7 @@ def metrics_of(stage: demonstration.Stage, index: int) -> evaluation.Metrics | N
     return None
 
 
-def _terms(stage: demonstration.Stage) -> agent.Terms:
+def _terms(stage: demonstration.Stage) -> agent.RunDocuments:
     from aicommons import app
 
     return agent.read_terms(app.open_store(stage.solver.home, None), stage.view())

@@ -20,12 +20,10 @@ EPOCH = 0
 """A run is one epoch until key rotation comes."""
 SHORT_WORK = 2**25
 """Vectors of a round together below this many bytes are held in memory, above it they stay on disk."""
-MOST_DOCUMENT = 2**22
-"""Largest document fetched, in bytes."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Terms:
+class RunDocuments:
     """A run's documents, read and checked once."""
 
     recipe: recipes.Recipe
@@ -36,7 +34,7 @@ class Terms:
 class Data(Protocol):
     """The owner's records, as a plan wants them. Called inside a job, never in the loop."""
 
-    def rows(self, dataset_id: int, terms: Terms) -> recipes.Rows:
+    def rows(self, dataset_id: int, terms: RunDocuments) -> recipes.Rows:
         """Return training and held-out rows.
 
         Raises ``errors.TableError`` naming file, column and row, and ``errors.InputError`` for an unknown dataset.
@@ -63,7 +61,7 @@ class Agent:
     draw: ports.Randomness
     journal: journal.Journal
     signing: signing.SigningJournal
-    terms: dict[ids.RunId, Terms] = dataclasses.field(default_factory=dict)
+    terms: dict[ids.RunId, RunDocuments] = dataclasses.field(default_factory=dict)
     """Documents already read, by run."""
     acked: dict[ids.RunId, tuple[bytes, ...]] = dataclasses.field(default_factory=dict)
     """Points of a roster whose Acks all hold, by run."""
@@ -135,7 +133,7 @@ def pin_of(agent: Agent, run_id: ids.RunId) -> journal.Pin:
     return pin
 
 
-def terms_of(agent: Agent, run_id: ids.RunId, current: views.RunView) -> Terms:
+def terms_of(agent: Agent, run_id: ids.RunId, current: views.RunView) -> RunDocuments:
     """Return the run's documents; raises the store's errors, or ``errors.DecodeError`` for a bad document."""
     known = agent.terms.get(run_id)
     if known is None:
@@ -144,13 +142,13 @@ def terms_of(agent: Agent, run_id: ids.RunId, current: views.RunView) -> Terms:
     return known
 
 
-def read_terms(store: ports.Store, current: views.RunView) -> Terms:
+def read_terms(store: ports.Store, current: views.RunView) -> RunDocuments:
     """Fetch and check plan and terms of a run; raises like ``terms_of``."""
-    plan = store.get(current.spec.plan, MOST_DOCUMENT)
-    return decode_terms(plan, store.get(current.spec.terms, MOST_DOCUMENT), current.spec)
+    plan = store.get(current.spec.plan, encoding.MAX_DOCUMENT)
+    return decode_terms(plan, store.get(current.spec.terms, encoding.MAX_DOCUMENT), current.spec)
 
 
-def decode_terms(plan_bytes: bytes, terms_bytes: bytes, spec: run.RunSpec) -> Terms:
+def decode_terms(plan_bytes: bytes, terms_bytes: bytes, spec: run.RunSpec) -> RunDocuments:
     """Return a run's documents from their bytes.
 
     Raises:
@@ -161,7 +159,7 @@ def decode_terms(plan_bytes: bytes, terms_bytes: bytes, spec: run.RunSpec) -> Te
     terms = documents.RunTerms.decode(terms_bytes)
     if encoding.purpose_code(terms.purpose) != spec.purpose:
         raise errors.DecodeError("the terms name another purpose than the run", which="run-terms.purpose")
-    return Terms(recipes.from_plan(dict(plan.recipe)), plan, terms)
+    return RunDocuments(recipes.from_plan(dict(plan.recipe)), plan, terms)
 
 
 def points_of(
@@ -238,7 +236,7 @@ class Prepared:
     key: encoding.AttemptKey
     session: session.Session
     roster: events.RosterFixed
-    terms: Terms
+    terms: RunDocuments
     before: state.State
     """The state that the round starts from."""
     blocks: tuple[blocks.Block, ...]
@@ -311,7 +309,7 @@ def _prepare(agent: Agent, current: views.RunView, key: encoding.AttemptKey, ros
     return Prepared(key, made, roster, terms, decoded, declared, readers, held={}, verified={})
 
 
-def state_at(agent: Agent, run_id: ids.RunId, terms: Terms, position: int) -> journal.StateRecord:
+def state_at(agent: Agent, run_id: ids.RunId, terms: RunDocuments, position: int) -> journal.StateRecord:
     """Return the state that round ``position`` starts from; the first one is made here.
 
     Raises:

@@ -59,7 +59,7 @@ def register(agent: agents.Agent, duty: duties.Duty, current: views.RunView) -> 
 
 
 def federated_metrics(
-    agent: agents.Agent, run_id: ids.RunId, current: views.RunView, terms: agents.Terms
+    agent: agents.Agent, run_id: ids.RunId, current: views.RunView, terms: agents.RunDocuments
 ) -> evaluation.Metrics | None:
     """Return the newest figures over all sites that were agreed as a secure sum, or ``None``."""
     if current.roster is None:
@@ -75,7 +75,9 @@ def federated_metrics(
     return None
 
 
-def round_metrics(terms: agents.Terms, before: bytes, words: bytes, *, members: int) -> evaluation.Metrics | None:
+def round_metrics(
+    terms: agents.RunDocuments, before: bytes, words: bytes, *, members: int
+) -> evaluation.Metrics | None:
     """Return the figures in a round's sum, which judge the state that the round started from.
 
     Args:
@@ -146,7 +148,7 @@ class OwnReport:
     """The job: figures of the last state on this site's held-out rows; they stay at the site."""
 
     data: agents.Data
-    terms: agents.Terms
+    terms: agents.RunDocuments
     kept: journal.StateRecord | None
     """The newest state that this node holds."""
     dataset_id: int

@@ -135,7 +135,7 @@ class Case:
     place: encoding.Place
     roster: events.RosterFixed
     committee: agents.Committee
-    terms: agents.Terms | None
+    terms: agents.RunDocuments | None
     """``None`` when the store has lost plan or terms."""
     eyes: Eyes
     blobs: Blobs

@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 
 from aicommons.domain import documents, encoding, errors, events, ids, run
 from aicommons.learning import evaluation
-from aicommons.node import agent as agents
 from aicommons.node import attempt_verification, concluding, evidence, examination, verdict
 
 ALL_SHARES = 1_000_000
@@ -232,7 +231,7 @@ def _owner(shares: Mapping[int, int], expected: Mapping[int, int]) -> int | None
 def _check_card(case: examination.Case, model: events.ModelRegistered, members: frozenset[int]) -> None:
     """Check what the model's card says of the run; its words on use are its author's."""
     with examination.naming("model card"):
-        raw = case.blobs.get("model card", model.card, agents.MOST_DOCUMENT)
+        raw = case.blobs.get("model card", model.card, encoding.MAX_DOCUMENT)
         if raw is None:  # only the registry names this digest: a changed one cannot be told from a lost card
             raise errors.BlobNotFound(
                 "the store does not have the card that the registry names",

@@ -167,7 +167,7 @@ class _Start:
 
     scene: examination.Scene
     made: session.Session
-    terms: agents.Terms
+    terms: agents.RunDocuments
     before: state.State
 
 

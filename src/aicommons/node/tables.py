@@ -44,7 +44,7 @@ class OwnerTables:
         np.random.default_rng(0)
         np.unique(np.zeros(1))
 
-    def rows(self, dataset_id: int, terms: agent.Terms) -> recipes.Rows:
+    def rows(self, dataset_id: int, terms: agent.RunDocuments) -> recipes.Rows:
         """Return training and held-out rows as a plan wants them.
 
         Raises:

@@ -173,13 +173,13 @@ def _check_spec(asked: _Asked) -> None:
         )
 
 
-def _check_documents(current: views.RunView, blobs: examination.Blobs) -> agents.Terms | None:
+def _check_documents(current: views.RunView, blobs: examination.Blobs) -> agents.RunDocuments | None:
     """Return the plan and terms that the RunSpec names; ``None`` when one of them is gone."""
     spec = current.spec
     with examination.naming("plan document"):
-        plan = blobs.get("plan document", spec.plan, agents.MOST_DOCUMENT)
+        plan = blobs.get("plan document", spec.plan, encoding.MAX_DOCUMENT)
     with examination.naming("terms document"):
-        terms = blobs.get("terms document", spec.terms, agents.MOST_DOCUMENT)
+        terms = blobs.get("terms document", spec.terms, encoding.MAX_DOCUMENT)
     if plan is None or terms is None:
         return None
     with examination.naming("plan or terms document"):
@@ -197,7 +197,7 @@ def _check_papers(papers: tuple[Paper, ...], blobs: examination.Blobs, findings:
     """Check that the documents that the registries name are those in the store."""
     for paper in papers:
         with examination.naming(f"{paper.kind} of member {paper.member_id}"):
-            found = blobs.get(paper.kind, paper.digest, agents.MOST_DOCUMENT)
+            found = blobs.get(paper.kind, paper.digest, encoding.MAX_DOCUMENT)
         findings.passed("papers", int(found is not None))
 
 
