@@ -18,7 +18,9 @@ Kind = duties.DutyKind
 Phase = run.Phase
 State = run.RunState
 
-USUAL = duties.Remembered(is_pinned=True, state_index=0, is_finished=False, has_model=False, has_key=True)
+USUAL = duties.Remembered(
+    is_pinned=True, state_index=0, is_finished=False, has_model=False, has_key=True, has_report=True
+)
 ALL = (2, 4, 6)
 Make = Callable[..., Any]
 
@@ -214,6 +216,10 @@ ROWS: dict[str, Row] = {
     "aborted before any state": Row(
         [(Kind.RETIRE, 0, 0)], Phase.OPEN, run=OVER | {"state": State.ABORTED}, known={"has_model": True}, agreed=0
     ),
+    "over, own rows not judged yet": Row(
+        [(Kind.REGISTER, 0, 0), (Kind.REPORT, 0, 0)],
+        Phase.UNMASKED, run=OVER, known=HOLDS | {"has_report": False, "may_retire": False}, agreed=1,
+    ),
     "ended, but nobody signed that": Row(
         [(Kind.REGISTER, 0, 0)],
         Phase.OPEN, (2, 0), run=OVER | {"state": State.ENDED}, agreed=2,
@@ -314,6 +320,7 @@ rows = st.builds(
             "is_finished": st.booleans(),
             "has_model": st.booleans(),
             "has_key": st.booleans(),
+            "has_report": st.booleans(),
             "may_retire": st.booleans(),
             "retention": st.none() | st.integers(0, 2_000),
             "refused": st.frozensets(st.tuples(st.integers(0, 4), st.integers(0, 2)), max_size=3),

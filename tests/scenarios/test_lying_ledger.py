@@ -285,6 +285,7 @@ def test_a_run_said_to_be_over_keeps_its_key_for_a_while(stage) -> None:
             scene.simulation.commons.clock.advance(seconds)
             node.step()
             assert (agent.signing.keys.get(scene.run_id, agents.EPOCH) is not None) == is_there
+            assert agent.journal.report(scene.run_id) is not None
 
 
 def test_a_false_roster_destroys_no_key(stage, caplog: pytest.LogCaptureFixture) -> None:

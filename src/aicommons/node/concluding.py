@@ -1,4 +1,4 @@
-"""Duties RESULT, REGISTER, RETIRE and ERASE: how a run ends at this node.
+"""Duties RESULT, REGISTER, REPORT, RETIRE and ERASE: how a run ends at this node.
 
 A Result is this node's word on the last state; the first roster member to come writes the model down with its card; the
 site's own figures are computed for its eyes only; then the epoch key goes, and after the retention time the blobs.
@@ -124,20 +124,23 @@ def is_end_signed(agent: agents.Agent, run_id: ids.RunId, current: views.RunView
     return False
 
 
-def retire(agent: agents.Agent, duty: duties.Duty, current: views.RunView) -> None:
-    """Judge the last state on the site's own rows, for the site, then erase the epoch key and prepared rows."""
-    if agent.journal.report(duty.run_id) is None:
-        name = f"report-{duty.run_id.hex()[:24]}"
+def report(agent: agents.Agent, duty: duties.Duty, current: views.RunView) -> None:
+    """Judge the last state on the site's own rows, for the site; returns early while a child is at work."""
+    name = f"report-{duty.run_id.hex()[:24]}"
+    found = agent.runner.take(name)
+    if found is None:
+        terms = agents.terms_of(agent, duty.run_id, current)
+        dataset_id = agents.pin_of(agent, duty.run_id).dataset_id
+        job = OwnReport(agent.data, terms, agent.journal.state(duty.run_id), dataset_id)
+        agent.runner.start(name, job.work)
         found = agent.runner.take(name)
-        if found is None:
-            terms = agents.terms_of(agent, duty.run_id, current)
-            dataset_id = agents.pin_of(agent, duty.run_id).dataset_id
-            job = OwnReport(agent.data, terms, agent.journal.state(duty.run_id), dataset_id)
-            agent.runner.start(name, job.work)
-            found = agent.runner.take(name)
-        if found is None:
-            return
+    if found is not None:
         agent.journal.keep_report(duty.run_id, found)
+
+
+def retire(agent: agents.Agent, duty: duties.Duty, current: views.RunView) -> None:
+    """Erase the epoch key, prepared rows and others' inputs."""
+    del current
     agent.signing.keys.erase(duty.run_id, agents.EPOCH)
     agent.data.forget(duty.run_id)
     agent.inputs.forget(duty.run_id)

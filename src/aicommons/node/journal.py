@@ -104,6 +104,7 @@ SELECT (SELECT max(position) FROM state WHERE run = :run),
   (SELECT finished FROM state WHERE run = :run ORDER BY position DESC LIMIT 1),
   EXISTS(SELECT 1 FROM pin WHERE run = :run),
   EXISTS(SELECT 1 FROM stored WHERE run = :run),
+  EXISTS(SELECT 1 FROM report WHERE run = :run),
   (SELECT group_concat(round || '/' || attempt, ' ') FROM refusal WHERE run = :run)
 """
 
@@ -120,6 +121,8 @@ class Facts:
     """The newest state is the learner's last."""
     has_stored: bool
     """Blobs of this node are in the store."""
+    has_report: bool
+    """Its own figures are there."""
     refused: frozenset[tuple[int, int]]
     """(round, attempt) of attempts that failed its checks."""
 
@@ -217,13 +220,14 @@ class Journal:
     def facts(self, run_id: ids.RunId) -> Facts:
         """Return what duties depend on, in one look."""
         row = self._db.execute(FACTS, {"run": run_id}).fetchone()
-        newest, is_finished, is_pinned, has_stored, refused = row
+        newest, is_finished, is_pinned, has_stored, has_report, refused = row
         places = [] if refused is None else [place.split("/") for place in refused.split(" ")]
         return Facts(
             is_pinned=bool(is_pinned),
             state_index=newest or 0,
             is_finished=bool(is_finished),
             has_stored=bool(has_stored),
+            has_report=bool(has_report),
             refused=frozenset((int(round_index), int(attempt)) for round_index, attempt in places),
         )
 

@@ -36,6 +36,7 @@ HANDLERS: Mapping[duties.DutyKind, Handler] = {
     duties.DutyKind.RESULT: concluding.result,
     duties.DutyKind.REGISTER: concluding.register,
     duties.DutyKind.ADVANCE: advance,
+    duties.DutyKind.REPORT: concluding.report,
     duties.DutyKind.RETIRE: concluding.retire,
     duties.DutyKind.ERASE: concluding.erase,
 }
@@ -130,6 +131,7 @@ class Reconciler:
             is_finished=facts.is_finished,
             has_model=current.state.is_over and current.model is None and self._has_model(run_id, current),
             has_key=has_key or not (acked or current.state.is_over),
+            has_report=facts.has_report,
             may_retire=has_key and current.state.is_over and self._is_surely_over(run_id, current, now),
             retention=retention,
             refused=facts.refused,

@@ -24,6 +24,7 @@ class DutyKind(enum.Enum):
     RESULT = "result"
     ADVANCE = "advance"
     REGISTER = "register"
+    REPORT = "report"
     RETIRE = "retire"
     ERASE = "erase"
 
@@ -54,6 +55,8 @@ class Remembered:
     """Its newest state can predict: there is something to write down once the run is over."""
     has_key: bool
     """Its epoch key still exists."""
+    has_report: bool = False
+    """Its own figures of the run are there, or why there are none."""
     may_retire: bool = True
     """Its keys may go, should the run be over: signed Results say so, or the ledger has said so for a while."""
     retention: int | None = None
@@ -187,7 +190,9 @@ def _after_end(case: _Case) -> Iterator[Duty]:
         return
     if _may_register(case) and case.now > current.changed_at + 4 * STAGGER * case.place_on_roster:
         yield case.duty(DutyKind.REGISTER)
-    if known.has_key and known.may_retire:
+    if known.has_key and not known.has_report:
+        yield case.duty(DutyKind.REPORT)
+    elif known.has_key and known.may_retire:
         yield case.duty(DutyKind.RETIRE)
     if is_expired:
         yield case.duty(DutyKind.ERASE)
