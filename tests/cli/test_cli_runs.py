@@ -63,7 +63,7 @@ def test_run_verifies_in_a_fresh_process(founded: "Place", trained: str) -> None
     plain = founded.running.call(founded.root / "solver", "run", "verify", trained)
     assert set(plain) == VERIFY_KEYS
     assert (plain["holds"], plain["level"], plain["verified"], plain["problem"]) == (True, "record", False, None)
-    assert [(each["part"], each["why"]) for each in plain["unchecked"]] == [("sums", "no_reader_key")]
+    assert [(each["part"], each["reason"]) for each in plain["unchecked"]] == [("sums", "no_reader_key")]
     assert "inputs were honest" in plain["meaning"]
     reader = founded.done("solver", "run", "verify", trained, "--from-home", "reader")
     assert (reader["holds"], reader["level"], reader["verified"]) == (True, "sums", True)
@@ -84,7 +84,7 @@ def test_a_site_verifies_from_the_sums_that_its_node_kept(founded: "Place", trai
     assert "--from-home node" in said.err
     report = founded.done("north", "run", "verify", trained, "--from-home", "node")
     assert (report["holds"], report["level"], report["verified"]) == (True, "kept_sums", False)
-    assert [(each["part"], each["why"]) for each in report["unchecked"]] == [("sums", "no_reader_key")]
+    assert [(each["part"], each["reason"]) for each in report["unchecked"]] == [("sums", "no_reader_key")]
     said = founded.call("solver", "run", "verify", trained, "--from-home", "node")
     assert said.code == 1
     assert "kept no sums" in said.err

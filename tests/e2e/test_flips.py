@@ -121,7 +121,11 @@ class Served:
         if self.ledger is not None:
             self.running.kill("ledger")
         self.ledger = None
-        self.running.start("ledger", home, "ledger", "start")
+        try:
+            self.running.start("ledger", home, "ledger", "start")
+        except errors.TemporaryError:
+            self.running.kill("ledger")
+            raise
         self.ledger = home
 
 
@@ -167,7 +171,7 @@ BLOBS: Mapping[str, tuple[Callable[[Recorded], bytes], str]] = {
     "mask-sum document": (revealed, IN_ROUND.format("mask-sum document", "mask-sum document")),
     "sealed mask sum": (
         lambda recorded: recorded.blob(revealed(recorded))[8:40],
-        "sealed mask sum of column 0 of member 3: the store has other bytes than this sealed mask sum",
+        "round 1 attempt 0, sealed mask sum of column 0 of member ",  # that of its holders which revealed first
     ),
     "model card": (model_card, "model card: the store has other bytes than this model card"),
     "problem statement": (

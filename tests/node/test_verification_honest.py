@@ -222,7 +222,9 @@ def test_each_part_is_named_for_programs(three: Trained) -> None:
     assert reasons == {
         ("sums", verdict.Why.NO_READER_KEY),
         ("header", verdict.Why.NOT_IN_STORE),
+        ("masked_vector", verdict.Why.NOT_IN_STORE),
         ("mask_sum_document", verdict.Why.NOT_IN_STORE),
+        ("sealed_mask_sum", verdict.Why.NOT_IN_STORE),
     }
     counted = {each.part: each.count for each in three.verify().checked}
     assert counted["submit"] == counted["header"] == counted["masked_vector"] == 3 * three.verify().rounds
@@ -277,6 +279,7 @@ def test_one_lost_vector_ends_the_sums_there(three: Trained) -> None:
     assert (report.problem, report.level) == (None, verdict.Level.SIGNED)
     assert "sums (2): opened, and the state after each computed again" in words(report.checked)
     assert any(part.startswith("1 masked vector of round 2: not in the store") for part in words(report.unchecked))
+    assert any(part.startswith("the sums and states from round 2 on: ") for part in words(report.unchecked))
 
 
 @pytest.mark.parametrize("document", ["plan", "terms"])

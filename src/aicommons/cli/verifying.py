@@ -33,8 +33,10 @@ class Source(enum.Enum):
     """What its node kept of a run that it took part in."""
 
 
-def verify(opened: desk.Opened, run_id: ids.RunId, source: Source | None = None) -> "verification.Report":
-    """Return the verification's report of a run.
+def verify(
+    opened: desk.Opened, run_id: ids.RunId, source: Source | None = None, *, with_papers: bool = True
+) -> "verification.Report":
+    """Return the verification's report of a run, ``with_papers`` also of the documents beside it.
 
     Raises:
         errors.KeyRefused: the reader's key needs the wallet's passphrase.
@@ -56,7 +58,10 @@ def verify(opened: desk.Opened, run_id: ids.RunId, source: Source | None = None)
         opened.store,
         opened.registry.place,
         eyes=eyes,
-        beside=verification.Beside(problem.owner if problem is not None else None, _papers(view, current)),
+        beside=verification.Beside(
+            problem_owner=problem.owner if problem is not None else None,
+            papers=_papers(view, current) if with_papers else (),
+        ),
     )
 
 
@@ -71,7 +76,7 @@ def as_json(run_id: ids.RunId, report: "verification.Report") -> dict[str, objec
         "verified": report.verified,
         "problem": report.problem,
         "checked": [dataclasses.asdict(each) for each in report.checked],
-        "unchecked": [{"part": each.part, "why": each.why.value, "words": each.words} for each in report.unchecked],
+        "unchecked": [{"part": each.part, "reason": each.why.value, "words": each.words} for each in report.unchecked],
         "meaning": report.meaning,
         "rounds": report.rounds,
         "metrics": concluding.in_words(report.metrics),
@@ -84,7 +89,7 @@ def in_words(run_id: ids.RunId, report: "verification.Report") -> list[str]:
 
     figures = [f"{name.replace('_', ' ')} {value}" for name, value in concluding.in_words(report.metrics).items()]
     sections = {
-        "Checked" + (", before that" if report.problem is not None else ""): [each.words for each in report.checked],
+        "Checked" + (" before that" if report.problem is not None else ""): [each.words for each in report.checked],
         "Not checked": [each.words for each in report.unchecked],
         "Figures of the newest state that was judged, over all sites": figures,
     }
@@ -148,7 +153,7 @@ def recompute(opened: desk.Opened, run_id: ids.RunId) -> "state.State":
         errors.VerificationFailed: the run's record does not hold.
         errors.BlobNotFound: sums or vectors were erased after their retention time.
     """
-    report = verify(opened, run_id, Source.READER)
+    report = verify(opened, run_id, Source.READER, with_papers=False)  # no profile may keep a reader from its model
     if report.problem is not None:
         raise errors.VerificationFailed(report.problem, which=ids.format_id(run_id))
     if report.agreed is None:

@@ -115,11 +115,13 @@ class Blobs:
             self._findings.absent(kind, round_index)
             return None
         except errors.DigestMismatch as err:
-            raise errors.DigestMismatch(f"the store has other bytes than this {kind}", expected=digest.hex()) from err
+            raise errors.DigestMismatch(
+                f"the store has other bytes than this {kind}", expected=_shown(digest), got="another digest"
+            ) from err
         got = ids.digest(data)
         if got != digest:
             raise errors.DigestMismatch(
-                f"the store has other bytes than this {kind}", expected=digest.hex(), got=got.hex()
+                f"the store has other bytes than this {kind}", expected=_shown(digest), got=_shown(got)
             )
         return data
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from aicommons.domain import errors
 from aicommons.learning import blocks
 from aicommons.learning.secagg import checking, group, header, layout, reading, session, suite
-from aicommons.node import contributing, examination
+from aicommons.node import contributing, examination, verdict
 
 
 def fetch_header(scene: examination.Scene, member: int, digest: bytes) -> bytes | None:
@@ -46,6 +46,8 @@ def check_inputs(
     def vectors() -> Iterator[bytes]:
         for member, raw in headers.items():
             if raw is None:
+                words = "masked vectors whose header is gone: only the header names them"
+                scene.case.findings.gap("masked_vector", verdict.Why.NOT_IN_STORE, words)
                 continue
             located = header.parse(raw, made, member).commitment.blob_digest
             with examination.naming(scene.of(member, "masked vector")):

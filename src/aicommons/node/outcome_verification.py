@@ -235,7 +235,9 @@ def _check_card(case: examination.Case, model: events.ModelRegistered, members: 
         raw = case.blobs.get("model card", model.card, agents.MOST_DOCUMENT)
         if raw is None:  # only the registry names this digest: a changed one cannot be told from a lost card
             raise errors.BlobNotFound(
-                "the store does not have the card that the registry names", expected=model.card.hex()
+                "the store does not have the card that the registry names",
+                expected=model.card.hex()[:16] + "…",
+                got="nothing",
             )
         card = documents.ModelCard.decode(raw)
     right: dict[str, object] = {

@@ -33,6 +33,8 @@ def check_documents(
         with examination.naming(scene.of(member, "mask-sum document")):
             raw = scene.get("mask-sum document", sent.document, MOST_REVEAL)
             if raw is None:
+                words = "sealed mask sums whose document is gone, unless another member's names them: only documents do"
+                scene.case.findings.gap("sealed_mask_sum", verdict.Why.NOT_IN_STORE, words)
                 continue
             if terms is None or not is_sized:
                 scene.case.findings.gap(

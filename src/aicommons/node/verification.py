@@ -309,11 +309,18 @@ def _check_rounds(
         case.findings.rounds += int(outcome.is_unmasked)
         if outcome.after is not None:
             known[place[0] + 1] = outcome.after
-        is_read = outcome.after is not None and outcome.after.value is not None
-        if case.eyes.reader is not None and outcome.is_unmasked and not is_read:
-            case.findings.gap(
-                "sums",
-                verdict.Why.NOT_IN_STORE,
-                "the sums from the first round on of which the store has not every byte any more",
-            )
+    if case.eyes.reader is not None:
+        _note_unread(case, outcomes)
     return outcomes, known
+
+
+def _note_unread(case: examination.Case, outcomes: list[attempt_verification.Outcome]) -> None:
+    """Say from which round on a reader could not read: what follows starts from a state that is not known then."""
+    unread = [
+        outcome.at[0]
+        for outcome in outcomes
+        if outcome.is_unmasked and (outcome.after is None or outcome.after.value is None)
+    ]
+    if unread:
+        words = f"the sums and states from round {min(unread)} on: the store has not every byte of it any more"
+        case.findings.gap("sums", verdict.Why.NOT_IN_STORE, words)
