@@ -121,7 +121,11 @@ class Served:
         if self.ledger is not None:
             self.running.kill("ledger")
         self.ledger = None
-        self.running.start("ledger", home, "ledger", "start")
+        try:
+            self.running.start("ledger", home, "ledger", "start")
+        except errors.TemporaryError:
+            self.running.kill("ledger")
+            raise
         self.ledger = home
 
 
