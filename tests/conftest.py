@@ -26,8 +26,8 @@ MAY_LACK = "CI_MAY_LACK"
 """Environment variable: names of ``SKIPS``, separated by commas, that are missing here on purpose."""
 UNIT_SECONDS = 2.0
 """Most seconds of CPU, children included, that a unit test takes; waiting is forbidden anyway (test_structure)."""
-SLOW_FOLDERS = ("e2e", "scenarios", "ledger/embedded")
-"""Folders of ``tests/`` whose tests run processes, whole commons, or every transaction on several engines."""
+SLOW_FOLDERS = ("bench", "e2e", "scenarios", "ledger/embedded")
+"""Folders of ``tests/`` whose tests run processes, benchmarks, whole commons, or every transaction on several engines."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
