@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from aicommons.domain import encoding, errors, events, ids, messages
-from aicommons.ledger import contracts, deployments, rpc, transactions
+from aicommons.ledger import contracts, deployments, paging, rpc, transactions
 from aicommons.ledger import events as logs
 from aicommons.protocol import ports
 
@@ -59,27 +59,55 @@ class Client:
                 raise errors.LedgerMismatch("other code than deployed stands at this address", which=name)
 
     def poll(self) -> Sequence[events.Event]:
-        """Return the events since the last call, in ledger order.
+        """Return the events since the last call, in ledger order: one exchange, unless they are too many for one.
 
         Raises:
             errors.LedgerUnreachable: nobody answered.
-            errors.LedgerMismatch: the answer is no list of logs.
+            errors.LedgerRefused: the ledger does not answer for logs, or not for all those of one block.
+            errors.LedgerMismatch: the answer is no list of logs, or not of new ones in order.
             errors.DecodeError: a log is not what its contract emits.
         """
-        query = {
-            "fromBlock": hex(self._next_block),
-            "toBlock": "latest",
-            "address": [ids.format_id(address) for address in self._addresses],
-        }
-        head, found = self._batch([("eth_blockNumber", []), ("eth_getLogs", [query])])
+        try:
+            head, found = self._news()
+        except rpc.RpcFailure as failure:
+            raise _refusal("the ledger", failure) from failure
         try:
             names = [self._addresses.get(ids.parse_address(log["address"])) for log in found]
-            last = max([int(head, 16), *(int(log["blockNumber"], 16) for log in found)])
+            places = [(int(log["blockNumber"], 16), int(log["logIndex"], 16)) for log in found]
         except (KeyError, TypeError, ValueError, AttributeError, errors.DecodeError) as err:
             raise errors.LedgerMismatch("the ledger's answer is no list of logs") from err
+        _check_order(places, self._next_block)
         told = [logs.decode(name, log) for name, log in zip(names, found, strict=True) if name is not None]
+        last = max([head, *(block for block, _ in places)])
         self._next_block = max(self._next_block, last + 1)
         return [event for event in told if event is not None]
+
+    def _news(self) -> tuple[int, Sequence[Any]]:
+        """Return a block and all logs up to it, from the first block that was not read yet on."""
+        try:
+            head, found = rpc.batch(self._rpc, [("eth_blockNumber", []), self._logs_call(self._next_block, None)])
+        except (rpc.RpcFailure, rpc.AnswerTooLong) as refusal:
+            if not paging.is_too_much(refusal):
+                raise
+        else:
+            return rpc.number(head), found
+        # The head is fixed before the first page: what is recorded between two pages belongs to the next poll.
+        last = rpc.number(rpc.call(self._rpc, "eth_blockNumber", []))
+        return last, paging.read(self._logs, self._next_block, last)
+
+    def _logs(self, first: int, last: int) -> list[Any]:
+        found = rpc.call(self._rpc, *self._logs_call(first, last))
+        if not isinstance(found, list):
+            raise errors.LedgerMismatch("the ledger's answer is no list of logs")
+        return found
+
+    def _logs_call(self, first: int, last: int | None) -> tuple[str, Sequence[object]]:
+        query = {
+            "fromBlock": hex(first),
+            "toBlock": "latest" if last is None else hex(last),
+            "address": [ids.format_id(address) for address in self._addresses],
+        }
+        return "eth_getLogs", [query]
 
     def post(self, key: encoding.AttemptKey, message: messages.Message, signed: bytes) -> None:
         """Send a signed message of a run; see the port."""
@@ -200,11 +228,16 @@ class Client:
             raise _refusal(f"{contract}.{function}", failure) from failure
         raise errors.LedgerRefused("the contract refused, and would not now", which=f"{contract}.{function}")
 
-    def _batch(self, calls: Sequence[tuple[str, Sequence[object]]]) -> list[Any]:
-        try:
-            return rpc.batch(self._rpc, calls)
-        except rpc.RpcFailure as failure:
-            raise _refusal("the ledger", failure) from failure
+
+def _check_order(places: Sequence[tuple[int, int]], first: int) -> None:
+    """Check that no log comes twice, out of order, or from a block that was read before."""
+    expected = (first, -1)
+    for place in places:
+        if place <= expected:
+            raise errors.LedgerMismatch(
+                "the ledger's logs repeat or are out of order", expected=f"after {expected}", got=place
+            )
+        expected = place
 
 
 def _refusal(which: str, failure: rpc.RpcFailure) -> errors.LedgerRefused:

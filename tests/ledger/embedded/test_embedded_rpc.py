@@ -368,6 +368,23 @@ def test_installed_filters_report_once(ledger: Any, accounts: Any, sign: Callabl
     assert ledger.call("eth_uninstallFilter", log_filter) is False
 
 
+def test_too_many_logs_are_refused_and_not_lost(ledger: Any, written: tuple[str, str]) -> None:
+    """More logs than the limit are refused with the code for it; a filter keeps what it could not answer."""
+    limited = rpc.Rpc(methods.Methods(ledger.chain, version="limited", max_logs=3))
+
+    def call(method: str, *params: object) -> Any:
+        payload = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
+        return json.loads(limited.handle(json.dumps(payload).encode()))
+
+    assert len(call("eth_getLogs", {"fromBlock": "0x3", "toBlock": "0x5"})["result"]) == 3
+    refusal = call("eth_getLogs", {"fromBlock": "0x3", "toBlock": "0x6"})["error"]
+    assert (refusal["code"], "smaller range" in refusal["message"]) == (rpc.LIMIT_EXCEEDED, True)
+    installed = call("eth_newFilter", {"address": list(written)})["result"]
+    limited._methods._filters[int(installed, 16)].next_block = 0
+    for _ in range(2):
+        assert call("eth_getFilterChanges", installed)["error"]["code"] == rpc.LIMIT_EXCEEDED
+
+
 def test_filters_are_bounded(ledger: Any, refused: Any) -> None:
     """The filter that was not asked for longest makes room for a new one."""
     first = ledger.call("eth_newBlockFilter")
