@@ -117,3 +117,11 @@ def test_quantities_are_checked(answer: object) -> None:
     with pytest.raises(errors.LedgerMismatch, match="quantity"):
         rpc.number(answer)
     assert rpc.number("0x1f") == 31
+
+
+@pytest.mark.parametrize("answer", [None, 5, "", "12", "0x1", "0xzz", "0x 1", ["0x"], "0x12\n"])
+def test_data_is_checked(answer: object) -> None:
+    """Whatever is not 0x and whole bytes is LedgerMismatch."""
+    with pytest.raises(errors.LedgerMismatch, match="no data"):
+        rpc.data(answer)
+    assert (rpc.data("0x"), rpc.data("0x1F00")) == (b"", b"\x1f\x00")

@@ -14,6 +14,7 @@ from aicommons.domain import errors
 MAX_ANSWER = 64 * 2**20
 """Largest answer accepted, in bytes."""
 QUANTITY = re.compile(r"0x[0-9a-fA-F]{1,64}")
+DATA = re.compile(r"0x(?:[0-9a-fA-F]{2})*")
 
 
 class RpcFailure(Exception):
@@ -116,6 +117,17 @@ def number(result: object) -> int:
     if not isinstance(result, str) or not QUANTITY.fullmatch(result):
         raise errors.LedgerMismatch("the ledger's answer is no quantity", expected="0x and hexadecimal digits")
     return int(result, 16)
+
+
+def data(result: object) -> bytes:
+    """Return bytes of any length that a ledger answered.
+
+    Raises:
+        errors.LedgerMismatch: they are none.
+    """
+    if not isinstance(result, str) or not DATA.fullmatch(result):
+        raise errors.LedgerMismatch("the ledger's answer is no data", expected="0x and pairs of hexadecimal digits")
+    return bytes.fromhex(result[2:])
 
 
 def batch(rpc: Rpc, calls: Sequence[tuple[str, Sequence[object]]]) -> list[Any]:

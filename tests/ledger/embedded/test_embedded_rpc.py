@@ -9,7 +9,8 @@ import rlp
 from eth_account.signers.local import LocalAccount
 from eth_hash.auto import keccak
 
-from aicommons.ledger.embedded import blocks, engine, methods, rpc
+from aicommons.ledger import addresses
+from aicommons.ledger.embedded import engine, methods, rpc
 
 TO = "0x" + "22" * 20
 # CALLDATALOAD both words, SSTORE, then LOG2 with topics word 0 and word 1 over 32 bytes of memory.
@@ -357,7 +358,7 @@ def test_installed_filters_report_once(ledger: Any, accounts: Any, sign: Callabl
     """A filter reports what came since it was asked last, and nothing twice."""
     block_filter, log_filter = ledger.call("eth_newBlockFilter"), ledger.call("eth_newFilter", {"fromBlock": "latest"})
     assert ledger.call("eth_getFilterChanges", block_filter) == []
-    contract = "0x" + blocks.created_address(bytes.fromhex(accounts[1].address[2:]), 0).hex()
+    contract = "0x" + addresses.created(bytes.fromhex(accounts[1].address[2:]), 0).hex()
     ledger.call("eth_sendRawTransaction", sign(accounts[1], 0, to=None, data=_installer(WRITER), gas=200_000))
     ledger.call("eth_sendRawTransaction", sign(accounts[1], 1, to=contract, data="0x" + "03" * 64))
     assert len(ledger.call("eth_getFilterChanges", block_filter)) == 2
