@@ -5,11 +5,12 @@ import pathlib
 import threading
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
 from aicommons.domain import encoding, errors, ids, signature
-from aicommons.store import http, server, transport
+from aicommons.store import connections, http, server, transport
 
 AUDIENCE = "test store"
 
@@ -77,6 +78,11 @@ class Running:
         """Return a key: alice and bob are members, stranger is not."""
         return MEMBERS[name]
 
+    @property
+    def connections(self) -> connections.Connections:
+        """The server's connections."""
+        return self._server.connections
+
     def halt(self) -> None:
         """Stop the server; its clients stay as they are."""
         self._server.stop()
@@ -108,7 +114,7 @@ def start(tmp_path: pathlib.Path) -> Iterator[Start]:
         root: pathlib.Path | None = None,
         gate: server.Gate = GATE,
         bind: server.Bind | None = None,
-        **limits: int,
+        **limits: Any,
     ) -> Running:
         policy = server.Policy(AUDIENCE, **limits)
         running.append(Running(root or tmp_path / "store", policy, gate, bind or server.Bind()))

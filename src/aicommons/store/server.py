@@ -22,7 +22,7 @@ from typing import Any
 import uvicorn
 
 from aicommons.domain import errors, ids
-from aicommons.store import disk, quota, refusals, signing
+from aicommons.store import connections, disk, quota, refusals, signing
 
 LOG = logging.getLogger(__name__)
 BLOB_PATH = re.compile(r"/blobs/([0-9a-f]{64})")
@@ -30,10 +30,6 @@ MEMBERSHIP_SECONDS = 30.0
 """How long an address that was a member is taken for one without asking again."""
 MAX_EXPIRY_SECONDS = 3600
 """Signatures that stay valid for longer are refused: their member's clock is wrong."""
-PAUSE_SECONDS = 30.0
-"""Longest pause within the body of an upload."""
-DRAIN_BYTES = 2**20
-"""A refused body up to this length is read to its end, so that the client sees the answer; longer ones are cut off."""
 
 Scope = Mapping[str, Any]
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
@@ -62,6 +58,8 @@ class Policy:
     """Most bytes that one member may keep."""
     max_bytes: int | None = None
     """Most bytes of all blobs together, or ``None`` for as much as the disk holds."""
+    patience: connections.Patience = dataclasses.field(default_factory=connections.Patience)
+    """How long it waits for whoever connects, and for how many."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -124,6 +122,8 @@ class Application:
             await _send_refusal(scope, send, refusals.Refused(refusals.Name.INTERNAL, err.message))
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if "transfer-encoding" in _headers(scope):  # chunks have no end that could be checked beforehand
+            raise refusals.Refused(refusals.Name.LENGTH_REQUIRED, "the length of the body is missing")
         matched = BLOB_PATH.fullmatch(scope["path"])
         if matched is None:
             raise refusals.Refused(refusals.Name.BAD_ADDRESS, "there is nothing at this address")
@@ -152,7 +152,7 @@ class Application:
         request = await self._admitted(headers, signing.Action.KEEP, digest)
         self._check_announced(headers, request)
         with self._room(request), self._blobs.writer(request.length) as writer:
-            async for chunk in _body(receive):
+            async for chunk in _body(receive, self._policy.patience, request.length):
                 writer.write(chunk)
             _check_complete(writer, request)
             new = await asyncio.to_thread(self._keep, writer, request)
@@ -265,25 +265,22 @@ class Server:
         scheme = "http" if bind.certificate is None else "https"
         host = f"[{bind.host}]" if ":" in bind.host else bind.host
         self.url = f"{scheme}://{host}:{self._socket.getsockname()[1]}"
-        self._server = _Uvicorn(
-            uvicorn.Config(
-                application,
-                http="httptools",
-                loop="asyncio",
-                ws="none",
-                lifespan="off",
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                date_header=False,
-                proxy_headers=False,
-                limit_concurrency=512,
-                timeout_keep_alive=75,
-                timeout_graceful_shutdown=5,
-                ssl_certfile=bind.certificate,
-                ssl_keyfile=bind.private_key,
-            )
+        config = connections.Config(
+            application,
+            policy.patience,
+            loop="asyncio",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            date_header=False,
+            proxy_headers=False,
+            timeout_graceful_shutdown=5,
+            ssl_certfile=bind.certificate,
+            ssl_keyfile=bind.private_key,
         )
+        self.connections = config.connections
+        self._server = _Uvicorn(config)
 
     def run(self, ready: Callable[[str], None] | None = None) -> None:
         """Answer until SIGTERM, SIGINT or :meth:`stop`; calls ``ready`` with the URL once requests are answered."""
@@ -358,15 +355,17 @@ def _headers(scope: Scope) -> dict[str, str]:
     return {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
 
 
-async def _body(receive: Receive) -> AsyncIterator[bytes]:
-    """Yield the chunks of a request body; a client that goes away or pauses for too long ends it."""
+async def _body(receive: Receive, patience: connections.Patience, length: int) -> AsyncIterator[bytes]:
+    """Yield the chunks of a request body; a client that goes away, pauses for too long or is too slow ends it."""
+    now = asyncio.get_running_loop().time
+    ends = now() + patience.upload_seconds(length)
     more = True
     while more:
         try:
-            async with asyncio.timeout(PAUSE_SECONDS):
+            async with asyncio.timeout_at(min(ends, now() + patience.pause_seconds)):
                 event = await receive()
         except TimeoutError as err:
-            raise refusals.Refused(refusals.Name.TOO_SLOW, "the body stopped coming") from err
+            raise refusals.Refused(refusals.Name.TOO_SLOW, "the body stopped coming, or comes too slowly") from err
         if event["type"] == "http.disconnect":
             raise refusals.Refused(refusals.Name.LENGTH_MISMATCH, "the client went away")
         more = event.get("more_body", False)
@@ -387,9 +386,11 @@ async def _send_kept(send: Send, request: signing.Request, *, new: bool) -> None
 
 
 async def _send_refusal(scope: Scope, send: Send, refusal: refusals.Refused) -> None:
-    """Send the refusal; a long body that nobody will read is cut off with the connection."""
-    announced = _headers(scope).get("content-length", "0")
-    close = not announced.isdecimal() or len(announced) > 7 or int(announced) > DRAIN_BYTES
+    """Send the refusal; a body that nobody will read, because it is long or does not come, is cut off."""
+    headers = _headers(scope)
+    announced = headers.get("content-length", "0")
+    is_long = not announced.isdecimal() or len(announced) > 7 or int(announced) > connections.DRAIN_BYTES
+    close = is_long or "transfer-encoding" in headers or refusal.name is refusals.Name.TOO_SLOW
     await _send_json(send, refusal.name.status, refusal.body(), close=close)
 
 
