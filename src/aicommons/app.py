@@ -245,16 +245,10 @@ def store_gate(home: Home) -> Any:
 
     registry = connect(home, Bystander(ids.Address(bytes(20))))
 
-    def is_member(address: ids.Address) -> bool:
-        if registry.call("Membership", "memberOfNodeKey", address)[0]:
-            return True
-        member = registry.call("Membership", "memberOf", address)[0]
-        return bool(member and registry.call("Membership", "isActive", member)[0])
-
     def recover(message: bytes, signed: bytes) -> ids.Address:
         return signature.recover(encoding.keccak(message), signed)
 
-    return server.Gate(recover, is_member)
+    return server.Gate(recover, registry.member_of)
 
 
 def connect(home: Home, signer: Any) -> Any:

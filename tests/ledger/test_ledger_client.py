@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import pathlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -209,6 +210,28 @@ def test_refusals_of_the_ledger_itself(commons: testing.Commons, ask: Callable[[
     wire.change = refusing
     with pytest.raises(errors.LedgerRefused, match="not today"):
         ask(one)
+
+
+def test_keys_are_known_by_their_member(tmp_path: pathlib.Path) -> None:
+    """A member is found by its account and its newest node key, nobody by an old one, and no account by another's claim."""
+    commons = testing.Commons(tmp_path)
+    try:
+        one, other = commons.admit("one"), commons.admit("other")
+        ledger = connect(commons)[0]
+        account = one.registry.address
+        first_key = ids.parse_address(str(ledger.call("Membership", "nodeKeyOf", one.member_id)[0]))
+        assert ledger.member_of(account) == ledger.member_of(first_key) == one.member_id
+        new_key = ids.Address(b"\x09" * 20)
+        one.registry.transact("Membership", "setNodeKey", new_key)
+        assert (ledger.member_of(first_key), ledger.member_of(new_key)) == (None, one.member_id)
+        other.registry.transact("Membership", "setNodeKey", account)
+        assert ledger.member_of(account) == one.member_id
+        assert ledger.member_of(ids.Address(b"\x0a" * 20)) is None
+        commons.connect(commons.operator).transact("Membership", "suspend", one.member_id)
+        assert ledger.member_of(new_key) is None
+        assert ledger.member_of(account) != one.member_id
+    finally:
+        commons.close()
 
 
 def test_refusals_travel_as_short_text(commons: testing.Commons) -> None:

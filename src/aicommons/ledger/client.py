@@ -162,6 +162,20 @@ class Client:
             raise _refusal(f"{contract}.{function}", failure) from failure
         return encoding.abi_decode(entry.outputs, rpc.data(answer))
 
+    def member_of(self, address: ids.Address) -> ids.MemberId | None:
+        """Return the active member whose account or node key ``address`` is; raises like ``transact``."""
+        # The account comes first: a node key is named without proof of holding it, so another member could name this one.
+        member_id = self._member_number("memberOf", address)
+        if member_id and self.call("Membership", "isActive", member_id)[0]:
+            return ids.MemberId(member_id)
+        return ids.MemberId(self._member_number("memberOfNodeKey", address)) or None
+
+    def _member_number(self, function: str, address: ids.Address) -> int:
+        (answer,) = self.call("Membership", function, address)
+        if not isinstance(answer, int):
+            raise errors.LedgerMismatch("the ledger's answer is no member", which=function)
+        return answer
+
     def deploy(self, code: bytes) -> ids.Address:
         """Create a contract and return its address; raises like ``transact``."""
         nonce = self._take_nonce()

@@ -27,7 +27,7 @@ from aicommons.store import connections, disk, quota, refusals, signing
 LOG = logging.getLogger(__name__)
 BLOB_PATH = re.compile(r"/blobs/([0-9a-f]{64})")
 MEMBERSHIP_SECONDS = 30.0
-"""How long an address that was a member is taken for one without asking again."""
+"""How long an address that acted for a member is taken to do so without asking again."""
 MAX_EXPIRY_SECONDS = 3600
 """Signatures that stay valid for longer are refused: their member's clock is wrong."""
 
@@ -42,8 +42,8 @@ class Gate:
 
     recover: Callable[[bytes, bytes], ids.Address]
     """(message, 65-byte signature) -> address that signed keccak256(message); raises errors.SignatureInvalid."""
-    is_member: Callable[[ids.Address], bool]
-    """Whether an address is a member now; may take a moment, may raise errors.TemporaryError."""
+    member_of: Callable[[ids.Address], ids.MemberId | None]
+    """The member that an address acts for now, if it does; may take a moment, may raise errors.TemporaryError."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ class Application:
     def __init__(
         self,
         blobs: disk.DiskStore,
-        accounts: quota.Quota,
+        charges: quota.Quota,
         *,
         gate: Gate,
         policy: Policy,
@@ -90,11 +90,11 @@ class Application:
     ) -> None:
         signing.check_audience(policy.audience)
         self._blobs = blobs
-        self._accounts = accounts
+        self._charges = charges
         self._gate = gate
         self._policy = policy
         self._clock = clock
-        self._members: dict[ids.Address, float] = {}
+        self._members: dict[ids.Address, tuple[ids.MemberId, float]] = {}
         self._claims = threading.Lock()
         self._handlers = {
             "GET": self._get,
@@ -149,50 +149,50 @@ class Application:
 
     async def _put(self, digest: ids.Digest, scope: Scope, receive: Receive, send: Send) -> None:
         headers = _headers(scope)
-        request = await self._admitted(headers, signing.Action.KEEP, digest)
+        member, request = await self._admitted(headers, signing.Action.KEEP, digest)
         self._check_announced(headers, request)
-        with self._room(request), self._blobs.writer(request.length) as writer:
+        with self._room(member, request), self._blobs.writer(request.length) as writer:
             async for chunk in _body(receive, self._policy.patience, request.length):
                 writer.write(chunk)
             _check_complete(writer, request)
-            new = await asyncio.to_thread(self._keep, writer, request)
+            new = await asyncio.to_thread(self._keep, writer, member, request)
         await _send_kept(send, request, new=new)
 
     async def _claim(self, digest: ids.Digest, scope: Scope, _: Receive, send: Send) -> None:
-        request = await self._admitted(_headers(scope), signing.Action.KEEP, digest)
+        member, request = await self._admitted(_headers(scope), signing.Action.KEEP, digest)
         self._check_size(request)
         with self._claims:
             if self._blobs.size(digest) != request.length:
-                self._accounts.check(request.member, digest, request.length)
+                self._charges.check(member, digest, request.length)
                 raise refusals.Refused(refusals.Name.NOT_FOUND, "these bytes are not here; send them with PUT")
-            new = self._accounts.charge(request.member, digest, request.length)
+            new = self._charges.charge(member, digest, request.length)
         await _send_kept(send, request, new=new)
 
-    async def _erase(self, digest: ids.Digest, scope: Scope, _: Receive, send: Send) -> None:
-        request = await self._admitted(_headers(scope), signing.Action.ERASE, digest)
+    async def _erase(self, digest: ids.Digest, scope: Scope, _receive: Receive, send: Send) -> None:
+        member, _ = await self._admitted(_headers(scope), signing.Action.ERASE, digest)
         with self._claims:
-            if self._accounts.discharge(request.member, digest):
+            if self._charges.discharge(member, digest):
                 self._blobs.erase(digest)
         await send({"type": "http.response.start", "status": 204, "headers": []})
         await send({"type": "http.response.body", "body": b""})
 
-    def _keep(self, writer: disk.Writer, request: signing.Request) -> bool:
+    def _keep(self, writer: disk.Writer, member: ids.MemberId, request: signing.Request) -> bool:
         """Make the bytes durable, charge them, then make them visible: in this order a kill costs nobody anything."""
         writer.sync()
         with self._claims:
-            new = self._accounts.charge(request.member, request.digest, request.length)
+            new = self._charges.charge(member, request.digest, request.length)
             try:
                 writer.keep_as(request.digest)
             except errors.CommonsError:
                 if new:
-                    self._accounts.discharge(request.member, request.digest)
+                    self._charges.discharge(member, request.digest)
                 raise
         return new
 
     async def _admitted(
         self, headers: Mapping[str, str], action: signing.Action, digest: ids.Digest
-    ) -> signing.Request:
-        """Return the signed request after checking its expiry, its signature and that its signer is a member."""
+    ) -> tuple[ids.MemberId, signing.Request]:
+        """Return who asks, and the signed request after checking its expiry, its signature and its signer's member."""
         request, signature = signing.read(headers, action=action, audience=self._policy.audience, digest=digest)
         if not 0 <= request.expires - self._clock() <= MAX_EXPIRY_SECONDS:
             raise refusals.Refused(refusals.Name.EXPIRED, "the signature has expired, or one of the clocks is wrong")
@@ -200,22 +200,24 @@ class Application:
             signer = self._gate.recover(request.text(), signature)
         except errors.SignatureInvalid as err:
             raise refusals.Refused(refusals.Name.SIGNATURE_INVALID, err.message) from err
-        if signer != request.member:
+        if signer != request.signer:
             raise refusals.Refused(
                 refusals.Name.SIGNATURE_INVALID,
                 f"another key signed, or another text was signed (this store is called {self._policy.audience!r})",
             )
-        await self._check_member(signer)
-        return request
+        return await self._member_of(signer), request
 
-    async def _check_member(self, address: ids.Address) -> None:
+    async def _member_of(self, signer: ids.Address) -> ids.MemberId:
         now = time.monotonic()
-        if self._members.get(address, now) > now:
-            return
-        if not await asyncio.to_thread(self._gate.is_member, address):
-            self._members.pop(address, None)
-            raise refusals.Refused(refusals.Name.NOT_A_MEMBER, f"{ids.format_id(address)} is not a member")
-        self._members[address] = now + MEMBERSHIP_SECONDS
+        member, until = self._members.get(signer, (None, now))
+        if member is not None and until > now:
+            return member
+        member = await asyncio.to_thread(self._gate.member_of, signer)
+        if member is None:
+            self._members.pop(signer, None)
+            raise refusals.Refused(refusals.Name.NOT_A_MEMBER, f"{ids.format_id(signer)} is not a member")
+        self._members[signer] = (member, now + MEMBERSHIP_SECONDS)
+        return member
 
     def _check_announced(self, headers: Mapping[str, str], request: signing.Request) -> None:
         announced = headers.get("content-length")
@@ -232,16 +234,16 @@ class Application:
             raise refusals.Refused(refusals.Name.TOO_LARGE, f"a blob may have {self._policy.max_blob_bytes} bytes here")
 
     @contextlib.contextmanager
-    def _room(self, request: signing.Request) -> Iterator[None]:
-        self._accounts.reserve(request.member, request.digest, request.length)
+    def _room(self, member: ids.MemberId, request: signing.Request) -> Iterator[None]:
+        self._charges.reserve(member, request.digest, request.length)
         try:
             yield
         finally:
-            self._accounts.release(request.member, request.length)
+            self._charges.release(member, request.length)
 
 
 class Server:
-    """One running store: a folder, its accounts and a listening socket."""
+    """One running store: a folder, its quota and a listening socket."""
 
     def __init__(
         self,
@@ -259,8 +261,8 @@ class Server:
             errors.StoreRefused: another server has this folder.
         """
         blobs = disk.DiskStore(root, max_bytes=policy.max_bytes)
-        self._accounts = quota.Quota(root / "accounts.sqlite", bytes_per_member=policy.quota_bytes)
-        application = Application(blobs, self._accounts, gate=gate, policy=policy, clock=clock)
+        self._charges = quota.Quota(root / "quota.sqlite", bytes_per_member=policy.quota_bytes)
+        application = Application(blobs, self._charges, gate=gate, policy=policy, clock=clock)
         self._socket = _listen(bind)
         scheme = "http" if bind.certificate is None else "https"
         host = f"[{bind.host}]" if ":" in bind.host else bind.host
@@ -290,7 +292,7 @@ class Server:
                 self._server.run(sockets=[self._socket])
         finally:
             self._socket.close()
-            self._accounts.close()
+            self._charges.close()
 
     def stop(self) -> None:
         """Let running requests end and make :meth:`run` return; may be called from another thread."""
