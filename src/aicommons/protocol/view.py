@@ -103,7 +103,7 @@ class LedgerView:
     time: int = 0
     """Largest block time seen, in seconds."""
     applied: Mapping[bytes, events.MemberApplied] = dataclasses.field(default_factory=dict)
-    """Wallet address -> its application."""
+    """Account -> its application."""
     members: Mapping[int, events.MemberAdmitted] = dataclasses.field(default_factory=dict)
     """Member id -> its admission."""
     datasets: Mapping[int, events.DatasetListed] = dataclasses.field(default_factory=dict)
@@ -255,7 +255,7 @@ class _RunDraft:
                     changed_at=event.at.time,
                 )
             case events.SharesGiven():
-                shares = self._run.mapping("shares")  # one event per owner and role
+                shares = self._run.mapping("shares")  # one event per co-owner and role
                 shares[event.member_id] = shares.get(event.member_id, 0) + event.shares
             case events.PhaseEntered():
                 self._run.put(round_index=event.round_index, attempt=event.attempt)

@@ -115,7 +115,7 @@ class LocalLedger:
         """Queue several requests at once and return their answers in the order they came."""
         answers: queue.SimpleQueue[bytes] = queue.SimpleQueue()
         for body in bodies:
-            self.thread.submit(evm_thread.Job(body, answers.put))
+            self.thread.submit(evm_thread.Request(body, answers.put))
         return [json.loads(answers.get(timeout=20)) for _ in bodies]
 
     def post(self, payload: object) -> Any:

@@ -194,7 +194,7 @@ class Application:
             if not answer.done():
                 answer.set_result(result)
 
-        self._thread.submit(evm_thread.Job(body, lambda result: _call_soon(loop, resolve, result)))
+        self._thread.submit(evm_thread.Request(body, lambda result: _call_soon(loop, resolve, result)))
         return await answer
 
 
