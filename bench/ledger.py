@@ -24,13 +24,14 @@ import web3
 from eth_account import Account
 
 import report
-from aicommons.ledger.embedded import blocks, chain
+from aicommons.ledger import addresses
+from aicommons.ledger.embedded import chain
 
 SENDER = Account.from_key("0x" + "5a" * 32)
 # calldata: key, value. CALLDATALOAD both, SSTORE, and LOG1 with topic 0xa1 over 32 bytes of memory.
 RUNTIME = bytes.fromhex("6020356000355560a160206000a1")
 INIT = bytes.fromhex("600e600c600039600e6000f3") + RUNTIME
-CONTRACT = blocks.created_address(bytes.fromhex(SENDER.address[2:]), 0)
+CONTRACT = addresses.created(bytes.fromhex(SENDER.address[2:]), 0)
 
 SERVE = """
 import pathlib, sys

@@ -283,16 +283,10 @@ def store_gate(home: Home) -> "server.Gate":
 
     registry = connect(home, Bystander(ids.Address(bytes(20))))
 
-    def is_member(address: ids.Address) -> bool:
-        if member_of_node_key(registry, address) is not None:
-            return True
-        member = registry.call("Membership", "memberOf", address)[0]
-        return bool(member and registry.call("Membership", "isActive", member)[0])
-
     def recover(message: bytes, signed: bytes) -> ids.Address:
         return signature.recover(encoding.keccak(message), signed)
 
-    return server.Gate(recover, is_member)
+    return server.Gate(recover, registry.member_of)
 
 
 def connect(home: Home, signer: "ports.Signer") -> "client.Client":

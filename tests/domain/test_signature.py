@@ -1,9 +1,11 @@
 """Signatures: canonical ones recover their signer, anything else is refused and nothing crashes."""
 
+from collections.abc import Callable
+
 import pytest
 from eth_account import Account
 from eth_keys import keys
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aicommons.domain import errors, ids, signature
@@ -87,3 +89,46 @@ def test_bad_signatures(signed: bytes) -> None:
     with pytest.raises(errors.SignatureInvalid):
         signature.recover(b"\x09" * 32, signed)
     assert not signature.is_signed_by(b"\x09" * 32, signed, signature.address_of(b"\x07" * 32))
+
+
+@settings(max_examples=15, deadline=None)
+@given(digests, st.integers(1, ORDER - 1), st.integers(1, ORDER // 2), st.sampled_from([27, 28]))
+def test_both_libraries_recover_the_same_signer(digest: bytes, r: int, s: int, v: int) -> None:
+    """The pure-Python fallback agrees with libsecp256k1, also on signatures of no key."""
+    signed = r.to_bytes(32, "big") + s.to_bytes(32, "big") + bytes([v])
+
+    def outcome(recover: Callable[[bytes, bytes], ids.Address]) -> ids.Address | None:
+        try:
+            return recover(digest, signed)
+        except errors.SignatureInvalid:
+            return None
+
+    assert outcome(signature.with_coincurve) == outcome(signature.with_eth_keys)
+
+
+def test_both_libraries_find_a_real_signer() -> None:
+    """Each library finds the address behind a real signature."""
+    for recover in (signature.with_coincurve, signature.with_eth_keys):
+        assert recover(b"\x09" * 32, VALID) == signature.address_of(b"\x07" * 32)
+
+
+@pytest.mark.parametrize("length", [0, 31, 33, 64])
+def test_only_digests_are_signed(length: int) -> None:
+    """A text that is no digest has no signer: the libraries would treat it differently."""
+    with pytest.raises(errors.SignatureInvalid, match=f"over {length} bytes"):
+        signature.recover(bytes(length), VALID)
+
+
+RANGES = {
+    "r = 0": (bytes(32) + VALID[32:], "out of range"),
+    "s = 0": (VALID[:32] + bytes(32) + VALID[64:], "out of range"),
+    "r = n": (ORDER.to_bytes(32, "big") + VALID[32:], "out of range"),
+    "s = n": (VALID[:32] + ORDER.to_bytes(32, "big") + VALID[64:], "high s"),
+}
+
+
+@pytest.mark.parametrize(("signed", "message"), RANGES.values(), ids=RANGES.keys())
+def test_ranges_are_checked_before_any_library(signed: bytes, message: str) -> None:
+    """What is out of range is refused here, because the fallback takes s = 0 for a signature."""
+    with pytest.raises(errors.SignatureInvalid, match=message):
+        signature.recover(b"\x09" * 32, signed)

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import pathlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -168,6 +169,69 @@ def test_check_notices_other_code(commons: testing.Commons, name: str) -> None:
     other = deployments.Deployment(made.chain_id, 0, elsewhere, made.code_hashes)
     with pytest.raises(errors.LedgerMismatch, match=name):
         client.Client(commons._connection, other, wallet.Wallet(os.urandom(32))).check()
+
+
+BROKEN: dict[str, object] = {"null": None, "a number": 7, "no hexadecimal": "0xzz", "half a byte": "0x1", "a list": []}
+ASKED: dict[str, Callable[[client.Client], object]] = {
+    "check": lambda one: one.check(),
+    "code": lambda one: one.code_at(one.address),
+    "call": lambda one: one.call("Membership", "memberOf", one.address),
+    "deploy": lambda one: one.deploy(b"\x00"),
+    "send": lambda one: one.send_to(one.address, b""),
+    "transact": lambda one: one.transact("Problems", "state", b"\x01" * 32, UNTIL),
+}
+
+
+@pytest.mark.parametrize("ask", ASKED.values(), ids=ASKED.keys())
+@pytest.mark.parametrize("answer", BROKEN.values(), ids=BROKEN.keys())
+def test_values_that_are_none_are_refused(
+    commons: testing.Commons, ask: Callable[[client.Client], object], answer: object
+) -> None:
+    """Wherever a ledger answers something that is no value of its kind, the client says so in an error of the tree."""
+    one, wire = connect(commons)
+
+    def broken(told: bytes) -> bytes:
+        return json.dumps([{"id": each["id"], "result": answer} for each in json.loads(told)]).encode()
+
+    wire.change = broken
+    with pytest.raises((errors.LedgerMismatch, errors.DecodeError)):
+        ask(one)
+
+
+@pytest.mark.parametrize("ask", ASKED.values(), ids=ASKED.keys())
+def test_refusals_of_the_ledger_itself(commons: testing.Commons, ask: Callable[[client.Client], object]) -> None:
+    """Wherever a ledger answers with an error of its own, it is LedgerRefused in the ledger's words."""
+    one, wire = connect(commons)
+
+    def refusing(told: bytes) -> bytes:
+        error = {"code": -32000, "message": "not today", "data": "Reverted"}
+        return json.dumps([{"id": each["id"], "error": error} for each in json.loads(told)]).encode()
+
+    wire.change = refusing
+    with pytest.raises(errors.LedgerRefused, match="not today"):
+        ask(one)
+
+
+def test_keys_are_known_by_their_member(tmp_path: pathlib.Path) -> None:
+    """A member is found by its account and its newest node key, nobody by an old one, and no account by another's claim."""
+    commons = testing.Commons(tmp_path)
+    try:
+        one, other = commons.admit("one"), commons.admit("other")
+        ledger = connect(commons)[0]
+        account = one.registry.address
+        first_key = ids.parse_address(str(ledger.call("Membership", "nodeKeyOf", one.member_id)[0]))
+        assert ledger.member_of(account) == ledger.member_of(first_key) == one.member_id
+        new_key = ids.Address(b"\x09" * 20)
+        one.registry.transact("Membership", "setNodeKey", new_key)
+        assert (ledger.member_of(first_key), ledger.member_of(new_key)) == (None, one.member_id)
+        other.registry.transact("Membership", "setNodeKey", account)
+        assert ledger.member_of(account) == one.member_id
+        assert ledger.member_of(ids.Address(b"\x0a" * 20)) is None
+        commons.connect(commons.operator).transact("Membership", "suspend", one.member_id)
+        assert ledger.member_of(new_key) is None
+        assert ledger.member_of(account) != one.member_id
+    finally:
+        commons.close()
 
 
 def test_refusals_travel_as_short_text(commons: testing.Commons) -> None:

@@ -96,10 +96,32 @@ def test_http_sends_json_and_limits_the_answer() -> None:
 
 @pytest.mark.parametrize(
     "reply",
-    [Reply(status=500), Reply(status=404), Reply(status=302), Reply(complete=False)],
-    ids=["500", "404", "a redirect", "an oversized answer"],
+    [Reply(status=500), Reply(status=404), Reply(status=302)],
+    ids=["500", "404", "a redirect"],
 )
 def test_http_faults_are_temporary(reply: Reply) -> None:
-    """Another status than 200, or too long an answer, is LedgerUnreachable and names the ledger."""
+    """Another status than 200 is LedgerUnreachable and names the ledger."""
     with pytest.raises(errors.LedgerUnreachable, match="http://ledger"):
         rpc.call(rpc.HttpRpc(Transport(reply)), "eth_chainId", [])
+
+
+def test_an_oversized_answer_is_told_apart() -> None:
+    """An answer that is too long to read says so, because whoever asked can ask for less."""
+    with pytest.raises(rpc.AnswerTooLong, match=str(rpc.MAX_ANSWER)):
+        rpc.call(rpc.HttpRpc(Transport(Reply(complete=False))), "eth_getLogs", [])
+
+
+@pytest.mark.parametrize("answer", [None, 5, "", "0x", "5", "0xzz", "-0x1", "0x" + "1" * 65, ["0x1"], "0x1\n"])
+def test_quantities_are_checked(answer: object) -> None:
+    """Whatever is no hexadecimal quantity of at most 256 bits is LedgerMismatch."""
+    with pytest.raises(errors.LedgerMismatch, match="quantity"):
+        rpc.number(answer)
+    assert rpc.number("0x1f") == 31
+
+
+@pytest.mark.parametrize("answer", [None, 5, "", "12", "0x1", "0xzz", "0x 1", ["0x"], "0x12\n"])
+def test_data_is_checked(answer: object) -> None:
+    """Whatever is not 0x and whole bytes is LedgerMismatch."""
+    with pytest.raises(errors.LedgerMismatch, match="no data"):
+        rpc.data(answer)
+    assert (rpc.data("0x"), rpc.data("0x1F00")) == (b"", b"\x1f\x00")

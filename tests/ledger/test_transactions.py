@@ -44,14 +44,3 @@ def test_the_sender_is_recovered(secret: bytes, transaction: transactions.Transa
     signer = wallet.Wallet(secret)
     raw = transactions.sign(transaction, signer).raw
     assert Account.recover_transaction(raw).lower() == ids.format_id(signer.address)
-
-
-def test_created_addresses() -> None:
-    """The address of a created contract is the known one of Ethereum's first example (sender 0x6ac7…, nonces 0 to 2)."""
-    sender = ids.parse_address("0x6ac7ea33f8831ea9dcc53393aaa88b25a785dbf0")
-    expected = (
-        "0xcd234a471b72ba2f1ccf0a70fcaba648a5eecd8d",
-        "0x343c43a37d37dff08ae8c4a11544c718abb4fcf8",
-        "0xf778b86fa74e846c4f0a1fbd1335fe81c00a0c91",
-    )
-    assert tuple(ids.format_id(transactions.created_address(sender, nonce)) for nonce in range(3)) == expected

@@ -281,15 +281,15 @@ def test_runs_unknown_here_owe_nothing(run_of: Make, sent: Make) -> None:
 
 def test_a_void_submit_is_owed_again(run_of: Make, sent: Make) -> None:
     """A Submit that the ledger voids may be a stranger's doing, so the member still owes its own, in the same attempt."""
-    spoken = view_of(Row([], Phase.OPEN, (1, 0), submits=ALL), run_of, sent).runs[RUN]
+    spoken = view_of(Row([], Phase.OPEN, (1, 0), submits=ALL), run_of, sent)
     void = events.Voided(events.Position(4, 0, 40), RUN, 1, 0, 0b010)
     known = {RUN: dataclasses.replace(USUAL, state_index=1)}
 
-    def owes(current: views.RunView) -> tuple[duties.Duty, ...]:
-        return duties.due(views.LedgerView(runs={RUN: current}), ME, known, 1_000.0)
+    def owes(view: views.LedgerView) -> tuple[duties.Duty, ...]:
+        return duties.due(view, ME, known, 1_000.0)
 
     assert owes(spoken) == ()
-    assert owes(views.apply_run(spoken, void)) == (duties.Duty(RUN, Kind.SUBMIT, 1, 0),)
+    assert owes(views.fold(spoken, [void])) == (duties.Duty(RUN, Kind.SUBMIT, 1, 0),)
 
 
 members = st.sets(st.sampled_from((2, 4, 6))).map(tuple)

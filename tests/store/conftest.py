@@ -5,17 +5,18 @@ import pathlib
 import threading
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
 from aicommons.domain import encoding, errors, ids, signature
-from aicommons.store import http, server, transport
+from aicommons.store import connections, http, server, transport
 
 AUDIENCE = "test store"
 
 
 @dataclasses.dataclass(frozen=True)
-class Member:
+class Key:
     """A key that signs for the store."""
 
     secret: bytes
@@ -30,7 +31,11 @@ class Member:
         return signature.sign(self.secret, encoding.keccak(message))
 
 
-MEMBERS = {name: Member(bytes([number]) * 32) for number, name in enumerate(("alice", "bob", "stranger"), start=1)}
+KEYS = {
+    name: Key(bytes([number]) * 32) for number, name in enumerate(("alice", "bob", "stranger", "alice anew"), start=1)
+}
+NUMBERS = {"alice": 1, "alice anew": 1, "bob": 2}
+"""Member that each key acts for; the stranger's is of none."""
 
 
 def recover(message: bytes, signed: bytes) -> ids.Address:
@@ -38,7 +43,13 @@ def recover(message: bytes, signed: bytes) -> ids.Address:
     return signature.recover(encoding.keccak(message), signed)
 
 
-GATE = server.Gate(recover, lambda address: address in (MEMBERS["alice"].address, MEMBERS["bob"].address))
+def member_of(address: ids.Address) -> ids.MemberId | None:
+    """What the application gives the server to know members by."""
+    found = next((name for name, key in KEYS.items() if key.address == address), "stranger")
+    return ids.MemberId(NUMBERS[found]) if found in NUMBERS else None
+
+
+GATE = server.Gate(recover, member_of)
 
 
 class Running:
@@ -62,7 +73,7 @@ class Running:
         made = http.HttpStore(
             self.url,
             audience=AUDIENCE,
-            signer=None if name is None else MEMBERS[name],
+            signer=None if name is None else KEYS[name],
             clock=lambda: time.time() - late,
             settings=settings,
         )
@@ -73,9 +84,14 @@ class Running:
         """Return plain requests to the server."""
         return transport.Transport(self.url, unreachable=errors.StoreUnreachable)
 
-    def member(self, name: str) -> Member:
-        """Return a key: alice and bob are members, stranger is not."""
-        return MEMBERS[name]
+    def member(self, name: str) -> Key:
+        """Return a key: alice and bob are members, alice anew is alice with another key, stranger is none."""
+        return KEYS[name]
+
+    @property
+    def connections(self) -> connections.Connections:
+        """The server's connections."""
+        return self._server.connections
 
     def halt(self) -> None:
         """Stop the server; its clients stay as they are."""
@@ -108,7 +124,7 @@ def start(tmp_path: pathlib.Path) -> Iterator[Start]:
         root: pathlib.Path | None = None,
         gate: server.Gate = GATE,
         bind: server.Bind | None = None,
-        **limits: int,
+        **limits: Any,
     ) -> Running:
         policy = server.Policy(AUDIENCE, **limits)
         running.append(Running(root or tmp_path / "store", policy, gate, bind or server.Bind()))

@@ -21,7 +21,7 @@ from aicommons.domain import errors, ids
 from aicommons.store import http, quota, refusals, server, signing, transport
 
 AUDIENCE = "test store"
-MEMBER = ids.Address(bytes(20))
+MEMBER = ids.MemberId(7)
 Start = Callable[..., Any]
 DATA = b"masked vector" * 100
 DIGEST = ids.digest(DATA)
@@ -41,7 +41,7 @@ class Attempt:
     signed_digest: ids.Digest = DIGEST
     length: int = len(DATA)
     expires_in: int = 60
-    member: str | None = None
+    named: str | None = None
     header: Callable[[dict[str, str]], Mapping[str, str]] = dict
 
     def send(self, running: Any, to: transport.Transport) -> transport.Reply:
@@ -50,7 +50,7 @@ class Attempt:
         request = signing.Request(
             action=self.action,
             audience=self.audience,
-            member=running.member(self.member or self.signer).address,
+            signer=running.member(self.named or self.signer).address,
             digest=self.signed_digest,
             length=self.length,
             expires=int(time.time()) + self.expires_in,
@@ -78,7 +78,7 @@ def signed_headers(running: Any) -> dict[str, str]:
 
 REFUSED = {
     "not signed": (Attempt(header=without(signing.HEADER_SIGNATURE)), "unsigned", 401),
-    "no member": (Attempt(header=without(signing.HEADER_MEMBER)), "bad-headers", 400),
+    "no signer": (Attempt(header=without(signing.HEADER_SIGNER)), "bad-headers", 400),
     "no expiry": (Attempt(header=without(signing.HEADER_EXPIRES)), "bad-headers", 400),
     "length not a number": (Attempt(header=with_value(signing.HEADER_LENGTH, "1e3")), "bad-headers", 400),
     "length negative": (Attempt(header=with_value(signing.HEADER_LENGTH, "-5")), "bad-headers", 400),
@@ -86,7 +86,7 @@ REFUSED = {
     "signature not hexadecimal": (Attempt(header=with_value(signing.HEADER_SIGNATURE, "zz")), "bad-headers", 400),
     "signature too short": (Attempt(header=with_value(signing.HEADER_SIGNATURE, "00")), "signature-invalid", 401),
     "signature of zeros": (Attempt(header=with_value(signing.HEADER_SIGNATURE, "00" * 65)), "signature-invalid", 401),
-    "signed by another": (Attempt(signer="bob", member="alice"), "signature-invalid", 401),
+    "signed by another": (Attempt(signer="bob", named="alice"), "signature-invalid", 401),
     "signed for another store": (Attempt(audience="other store"), "signature-invalid", 401),
     "signed for another action": (Attempt(action=signing.Action.ERASE), "signature-invalid", 401),
     "signed for another digest": (Attempt(signed_digest=ids.digest(OTHER)), "signature-invalid", 401),
@@ -111,7 +111,7 @@ REFUSED = {
     ),
     "no digest": (Attempt(path="/blobs/"), "bad-address", 400),
     "digest in capitals": (Attempt(path=f"/blobs/{'A' * 64}"), "bad-address", 400),
-    "way out of the folder": (Attempt(path="/blobs/../accounts.sqlite", method="GET", body=None), "bad-address", 400),
+    "way out of the folder": (Attempt(path="/blobs/../quota.sqlite", method="GET", body=None), "bad-address", 400),
     "unknown method": (Attempt(method="PATCH"), "method-not-allowed", 405),
 }
 
@@ -217,6 +217,43 @@ def test_quotas_are_per_member(start: Start) -> None:
         running.store("bob").put(b"x")
 
 
+def test_a_member_with_another_key_has_no_second_quota(start: Start) -> None:
+    """Keys of one member share its quota: after a rotation the new key neither gains room nor loses what the old one put."""
+    running = start(quota_bytes=1000)
+    old, new = running.store("alice"), running.store("alice anew")
+    digest = old.put(b"a" * 700)
+    with pytest.raises(errors.StoreRefused, match="may keep 1000 bytes, and this would make 1100"):
+        new.put(b"b" * 400)
+    assert new.put(b"a" * 700) == digest
+    assert running.store("bob").put(b"b" * 400)
+    new.erase(digest)
+    assert not running.store(None).has(digest)
+    new.put(b"c" * 1000)
+    with pytest.raises(errors.StoreRefused, match="may keep"):
+        old.put(b"d")
+
+
+def test_parallel_uploads_with_two_keys_share_the_quota(start: Start) -> None:
+    """While one key's upload is under way its bytes count for the member's other key too."""
+    running = start(quota_bytes=1000)
+    data = b"a" * 600
+    alice = running.member("alice")
+    request = signing.Request(
+        signing.Action.KEEP, AUDIENCE, alice.address, ids.digest(data), len(data), int(time.time()) + 60
+    )
+    lines = [f"PUT /blobs/{ids.digest(data).hex()} HTTP/1.1", "host: x", f"content-length: {len(data)}"]
+    lines += [f"{name}: {value}" for name, value in request.headers(alice.sign(request.text())).items()]
+    with socket.create_connection(("127.0.0.1", int(running.url.rpartition(":")[2]))) as connection:
+        connection.sendall(("\r\n".join(lines) + "\r\n\r\n").encode() + data[:100])
+        deadline = time.monotonic() + 5
+        while not list((running.root / "incoming").iterdir()):
+            assert time.monotonic() < deadline
+        with pytest.raises(errors.StoreRefused, match="would make 1200"):
+            running.store("alice anew").put(b"b" * 600)
+        connection.sendall(data[100:])
+        assert connection.recv(20).startswith(b"HTTP/1.1 201")
+
+
 def test_a_blob_stays_while_anybody_keeps_it(start: Start) -> None:
     """A blob goes when its last uploader erases it; erasing twice takes nothing from the others."""
     running = start()
@@ -233,13 +270,13 @@ def test_a_blob_stays_while_anybody_keeps_it(start: Start) -> None:
 
 def test_parallel_uploads_cannot_pass_the_quota_together(tmp_path: pathlib.Path) -> None:
     """Bytes on their way count, so two uploads that fit alone are not both admitted."""
-    accounts = quota.Quota(tmp_path / "accounts.sqlite", bytes_per_member=1000)
-    accounts.reserve(MEMBER, ids.digest(b"1"), 600)
+    charges = quota.Quota(tmp_path / "quota.sqlite", bytes_per_member=1000)
+    charges.reserve(MEMBER, ids.digest(b"1"), 600)
     with pytest.raises(refusals.Refused):
-        accounts.reserve(MEMBER, ids.digest(b"2"), 600)
-    accounts.release(MEMBER, 600)
-    accounts.reserve(MEMBER, ids.digest(b"2"), 600)
-    accounts.close()
+        charges.reserve(MEMBER, ids.digest(b"2"), 600)
+    charges.release(MEMBER, 600)
+    charges.reserve(MEMBER, ids.digest(b"2"), 600)
+    charges.close()
 
 
 def test_full_store_charges_nobody(start: Start) -> None:
@@ -268,24 +305,24 @@ def test_a_blob_that_could_not_be_kept_is_not_charged(start: Start) -> None:
     assert running.store().put(other)
 
 
-def test_full_accounts_lose_nothing(tmp_path: pathlib.Path) -> None:
-    """When the accounts cannot grow, a charge fails whole: the total is still that of the charges before."""
-    accounts = quota.Quota(tmp_path / "accounts.sqlite", bytes_per_member=10**9)
-    accounts._connection.execute("PRAGMA max_page_count = 8")
+def test_a_full_quota_file_loses_nothing(tmp_path: pathlib.Path) -> None:
+    """When the file cannot grow, a charge fails whole: the total is still that of the charges before."""
+    charges = quota.Quota(tmp_path / "quota.sqlite", bytes_per_member=10**9)
+    charges._connection.execute("PRAGMA max_page_count = 8")
     charged = 0
 
     def charge_on() -> None:
         nonlocal charged
         for number in range(10_000):
-            accounts.charge(MEMBER, ids.digest(number.to_bytes(4, "big")), 7)
+            charges.charge(MEMBER, ids.digest(number.to_bytes(4, "big")), 7)
             charged += 7
 
     with pytest.raises(errors.StorageFull):
         charge_on()
-    assert accounts.kept(MEMBER) == charged > 0
-    assert accounts.discharge(MEMBER, ids.digest(bytes(4)))
-    assert accounts.kept(MEMBER) == charged - 7
-    accounts.close()
+    assert charges.kept(MEMBER) == charged > 0
+    assert charges.discharge(MEMBER, ids.digest(bytes(4)))
+    assert charges.kept(MEMBER) == charged - 7
+    charges.close()
 
 
 def test_reading_needs_no_key_and_writing_does(start: Start) -> None:
@@ -369,7 +406,7 @@ def test_many_members_at_once(start: Start) -> None:
 def test_two_servers_on_one_folder(start: Start, gate: server.Gate) -> None:
     """The second server on a folder is refused with a next step, and the first goes on."""
     running = start()
-    with pytest.raises(errors.StoreRefused, match="accounts cannot be opened"):
+    with pytest.raises(errors.StoreRefused, match="quota cannot be opened"):
         server.Server(running.root, gate=gate, policy=server.Policy(AUDIENCE), bind=server.Bind())
     assert running.store().put(b"still here")
 
@@ -390,7 +427,7 @@ SERVER = """
     import pathlib, sys
     from aicommons.domain import encoding, signature
     from aicommons.store import server
-    gate = server.Gate(lambda text, signed: signature.recover(encoding.keccak(text), signed), lambda address: True)
+    gate = server.Gate(lambda text, signed: signature.recover(encoding.keccak(text), signed), lambda address: 1)
     server.serve(
         pathlib.Path(sys.argv[1]),
         gate=gate,

@@ -1,7 +1,8 @@
 """secp256k1 signatures over 32-byte digests: 65 bytes r || s || v, low s, v = 27 or 28 (EIP-2, EIP-712).
 
-Called by whoever signs or checks a message. coincurve is used where it has wheels (950 signatures a second), else
-eth_keys. Keys are plain 32-byte values here; how they are kept is the wallet's business.
+Called by whoever signs or checks a message, and by the embedded ledger for the sender of a transaction. coincurve is
+used where it has wheels (signing 950 a second, recovery 50 us), else eth_keys (5 ms each). Keys are plain 32-byte values
+here; how they are kept is the wallet's business.
 """
 
 import hmac
@@ -10,9 +11,13 @@ import importlib.util
 from aicommons.domain import encoding, errors, ids
 
 IS_FAST = importlib.util.find_spec("coincurve") is not None
-"""Whether coincurve is here; without a wheel for the interpreter eth_keys takes about 5 ms each."""
-HALF_ORDER = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0
+"""Whether coincurve is here."""
+ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
+"""Order of the curve: secret keys, r and s are below it."""
+HALF_ORDER = ORDER // 2
+"""The larger s of the two that every signature has is refused."""
 LENGTH = 65
+DIGEST_LENGTH = 32
 
 
 def sign(secret: bytes, digest: bytes) -> bytes:
@@ -45,31 +50,44 @@ def recover(digest: bytes, signature: bytes) -> ids.Address:
     """Return the address that signed ``digest``.
 
     Raises:
-        errors.SignatureInvalid: wrong length, high s, v not 27 or 28, or no such key.
+        errors.SignatureInvalid: wrong length, r or s out of range, high s, v not 27 or 28, or no such key.
     """
-    if len(signature) != LENGTH or signature[64] not in (27, 28):
+    if len(signature) != LENGTH or signature[64] not in (27, 28) or len(digest) != DIGEST_LENGTH:
         raise errors.SignatureInvalid(
-            "not a signature",
-            expected="65 bytes with v 27 or 28",
-            got=f"{len(signature)} bytes, v {signature[64:65].hex()}",
+            "not a signature of a digest",
+            expected="65 bytes with v 27 or 28 over 32 bytes",
+            got=f"{len(signature)} bytes, v {signature[64:65].hex()} over {len(digest)} bytes",
         )
-    if int.from_bytes(signature[32:64], "big") > HALF_ORDER:
-        raise errors.SignatureInvalid("the signature is malleable", expected="low s", got="high s")
-    return ids.Address(encoding.keccak(_public_key(digest, signature))[12:])
+    r, s = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:64], "big")
+    if not 0 < r < ORDER or s == 0:
+        raise errors.SignatureInvalid("the signature is out of range", expected="0 < r, s < the curve's order")
+    if s > HALF_ORDER:
+        raise errors.SignatureInvalid("the signature is malleable", expected="low s (EIP-2)", got="high s")
+    return with_coincurve(digest, signature) if IS_FAST else with_eth_keys(digest, signature)
 
 
-def _public_key(digest: bytes, signature: bytes) -> bytes:
+def with_coincurve(digest: bytes, signature: bytes) -> ids.Address:
+    """Return the signer by libsecp256k1; ``recover`` has checked lengths and ranges and is what others call."""
+    import coincurve
+
     raw = signature[:64] + bytes([signature[64] - 27])
     try:
-        if IS_FAST:
-            import coincurve
+        key = coincurve.PublicKey.from_signature_and_message(raw, digest, hasher=None)
+    except ValueError as err:
+        raise errors.SignatureInvalid("no key made this signature") from err
+    return ids.Address(encoding.keccak(key.format(compressed=False)[1:])[12:])
 
-            public = coincurve.PublicKey.from_signature_and_message(raw, digest, hasher=None)
-            return public.format(compressed=False)[1:]
-        from eth_keys import keys
 
-        return keys.Signature(raw).recover_public_key_from_msg_hash(digest).to_bytes()
-    except Exception as err:  # both libraries raise their own kinds for "no such point"
+def with_eth_keys(digest: bytes, signature: bytes) -> ids.Address:
+    """Return the signer by pure Python, where coincurve has no wheel; see ``with_coincurve``."""
+    from eth_keys import datatypes, exceptions
+    from eth_keys.backends.native import main
+
+    raw = signature[:64] + bytes([signature[64] - 27])
+    try:
+        signed = datatypes.Signature(raw, backend=main.NativeECCBackend())
+        return ids.Address(signed.recover_public_key_from_msg_hash(digest).to_canonical_address())
+    except exceptions.BadSignature as err:
         raise errors.SignatureInvalid("no key made this signature") from err
 
 

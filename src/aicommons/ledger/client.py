@@ -5,11 +5,11 @@ not that chain or has other code there. Several endpoints, fees, reorganisations
 """
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from aicommons.domain import encoding, errors, events, ids, messages
-from aicommons.ledger import contracts, deployments, rpc, transactions
+from aicommons.ledger import addresses, contracts, deployments, paging, rpc, transactions
 from aicommons.ledger import events as logs
 from aicommons.protocol import ports
 
@@ -48,38 +48,71 @@ class Client:
         """Check that the ledger is the chain of the deployment and has its code.
 
         Raises:
-            errors.LedgerMismatch: another chain id, or no code at an address.
+            errors.LedgerMismatch: another chain id, no code at an address, or an answer that is neither.
+            errors.LedgerRefused: the ledger does not say.
         """
         calls = [("eth_getCode", [ids.format_id(address), "latest"]) for address in self._addresses]
-        chain, *codes = rpc.batch(self._rpc, [("eth_chainId", []), *calls])
-        if int(chain, 16) != self._deployment.chain_id:
-            raise errors.LedgerMismatch("this is another chain", expected=self._deployment.chain_id, got=int(chain, 16))
+        try:
+            chain, *codes = rpc.batch(self._rpc, [("eth_chainId", []), *calls])
+        except rpc.RpcFailure as failure:
+            raise _refusal("the ledger", failure) from failure
+        chain_id = rpc.number(chain)
+        if chain_id != self._deployment.chain_id:
+            raise errors.LedgerMismatch("this is another chain", expected=self._deployment.chain_id, got=chain_id)
         for name, code in zip(self._addresses.values(), codes, strict=True):
-            if encoding.keccak(bytes.fromhex(code[2:])) != self._deployment.code_hashes[name]:
+            if encoding.keccak(rpc.data(code)) != self._deployment.code_hashes[name]:
                 raise errors.LedgerMismatch("other code than deployed stands at this address", which=name)
 
     def poll(self) -> Sequence[events.Event]:
-        """Return the events since the last call, in ledger order.
+        """Return the events since the last call, in ledger order: one exchange, unless they are too many for one.
 
         Raises:
             errors.LedgerUnreachable: nobody answered.
-            errors.LedgerMismatch: the answer is no list of logs.
+            errors.LedgerRefused: the ledger does not answer for logs, or not for all those of one block.
+            errors.LedgerMismatch: the answer is no list of logs, or not of new ones in order.
             errors.DecodeError: a log is not what its contract emits.
         """
-        query = {
-            "fromBlock": hex(self._next_block),
-            "toBlock": "latest",
-            "address": [ids.format_id(address) for address in self._addresses],
-        }
-        head, found = self._batch([("eth_blockNumber", []), ("eth_getLogs", [query])])
+        try:
+            head, found = self._news()
+        except rpc.RpcFailure as failure:
+            raise _refusal("the ledger", failure) from failure
         try:
             names = [self._addresses.get(ids.parse_address(log["address"])) for log in found]
-            last = max([int(head, 16), *(int(log["blockNumber"], 16) for log in found)])
+            places = [(int(log["blockNumber"], 16), int(log["logIndex"], 16)) for log in found]
         except (KeyError, TypeError, ValueError, AttributeError, errors.DecodeError) as err:
             raise errors.LedgerMismatch("the ledger's answer is no list of logs") from err
+        _check_order(places, self._next_block)
         told = [logs.decode(name, log) for name, log in zip(names, found, strict=True) if name is not None]
+        last = max([head, *(block for block, _ in places)])
         self._next_block = max(self._next_block, last + 1)
         return [event for event in told if event is not None]
+
+    def _news(self) -> tuple[int, Sequence[Any]]:
+        """Return a block and all logs up to it, from the first block that was not read yet on."""
+        try:
+            head, found = rpc.batch(self._rpc, [("eth_blockNumber", []), self._logs_call(self._next_block, None)])
+        except (rpc.RpcFailure, rpc.AnswerTooLong) as refusal:
+            if not paging.is_too_much(refusal):
+                raise
+        else:
+            return rpc.number(head), found
+        # The head is fixed before the first page: what is recorded between two pages belongs to the next poll.
+        last = rpc.number(rpc.call(self._rpc, "eth_blockNumber", []))
+        return last, paging.read(self._logs, self._next_block, last)
+
+    def _logs(self, first: int, last: int) -> list[Any]:
+        found = rpc.call(self._rpc, *self._logs_call(first, last))
+        if not isinstance(found, list):
+            raise errors.LedgerMismatch("the ledger's answer is no list of logs")
+        return found
+
+    def _logs_call(self, first: int, last: int | None) -> tuple[str, Sequence[object]]:
+        query = {
+            "fromBlock": hex(first),
+            "toBlock": "latest" if last is None else hex(last),
+            "address": [ids.format_id(address) for address in self._addresses],
+        }
+        return "eth_getLogs", [query]
 
     def post(self, key: encoding.AttemptKey, message: messages.Message, signed: bytes) -> None:
         """Send a signed message of a run; see the port."""
@@ -116,7 +149,7 @@ class Client:
         """
         data = contracts.call_data(contract, function, values)
         receipt = self._send(self._deployment.addresses[contract], data)
-        if int(receipt["status"], 16) != 1:
+        if not _is_success(receipt):
             self._explain(contract, function, data)
 
     def call(self, contract: str, function: str, *values: object) -> tuple[object, ...]:
@@ -127,27 +160,43 @@ class Client:
             answer = rpc.call(self._rpc, "eth_call", [request, "latest"])
         except rpc.RpcFailure as failure:
             raise _refusal(f"{contract}.{function}", failure) from failure
-        return encoding.abi_decode(entry.outputs, bytes.fromhex(answer[2:]))
+        return encoding.abi_decode(entry.outputs, rpc.data(answer))
+
+    def member_of(self, address: ids.Address) -> ids.MemberId | None:
+        """Return the active member whose account or node key ``address`` is; raises like ``transact``."""
+        # The account comes first: a node key is named without proof of holding it, so another member could name this one.
+        member_id = self._member_number("memberOf", address)
+        if member_id and self.call("Membership", "isActive", member_id)[0]:
+            return ids.MemberId(member_id)
+        return ids.MemberId(self._member_number("memberOfNodeKey", address)) or None
+
+    def _member_number(self, function: str, address: ids.Address) -> int:
+        (answer,) = self.call("Membership", function, address)
+        if not isinstance(answer, int):
+            raise errors.LedgerMismatch("the ledger's answer is no member", which=function)
+        return answer
 
     def deploy(self, code: bytes) -> ids.Address:
         """Create a contract and return its address; raises like ``transact``."""
         nonce = self._take_nonce()
-        receipt = self._send_at(nonce, None, code)
-        if int(receipt["status"], 16) != 1:
+        try:
+            receipt = self._send_at(nonce, None, code)
+        except rpc.RpcFailure as failure:
+            raise _refusal("the ledger", failure) from failure
+        if not _is_success(receipt):
             raise errors.LedgerRefused("the ledger refused to create a contract")
-        return transactions.created_address(self.address, nonce)
+        return addresses.created(self.address, nonce)
 
     def code_at(self, address: ids.Address) -> bytes:
-        """Return the code at ``address``; raises ``errors.LedgerUnreachable``."""
-        answer = rpc.call(self._rpc, "eth_getCode", [ids.format_id(address), "latest"])
-        return bytes.fromhex(answer[2:])
+        """Return the code at ``address``; raises like ``transact``."""
+        return rpc.data(self._ask("eth_getCode", ids.format_id(address), "latest"))
 
     def send_to(self, address: ids.Address, data: bytes) -> None:
         """Send calldata to an address; raises like ``transact``."""
-        if int(self._send(address, data)["status"], 16) != 1:
+        if not _is_success(self._send(address, data)):
             raise errors.LedgerRefused("the contract refused", which=ids.format_id(address))
 
-    def _send(self, to: ids.Address, data: bytes) -> dict[str, str]:
+    def _send(self, to: ids.Address, data: bytes) -> dict[str, object]:
         try:
             return self._send_at(self._take_nonce(), to, data)
         except rpc.RpcFailure as failure:
@@ -160,7 +209,7 @@ class Client:
             self._nonce = None
             raise _refusal("the ledger", failure) from failure
 
-    def _send_at(self, nonce: int, to: ids.Address | None, data: bytes) -> dict[str, str]:
+    def _send_at(self, nonce: int, to: ids.Address | None, data: bytes) -> dict[str, object]:
         signed = transactions.sign(transactions.Transaction(self._deployment.chain_id, nonce, to, data), self._signer)
         name = ids.format_id(signed.digest)
         try:
@@ -181,9 +230,14 @@ class Client:
 
     def _take_nonce(self) -> int:
         if self._nonce is None:
-            answer = rpc.call(self._rpc, "eth_getTransactionCount", [ids.format_id(self.address), "latest"])
-            self._nonce = int(answer, 16)
+            self._nonce = rpc.number(self._ask("eth_getTransactionCount", ids.format_id(self.address), "latest"))
         return self._nonce
+
+    def _ask(self, method: str, *params: object) -> object:
+        try:
+            return rpc.call(self._rpc, method, params)
+        except rpc.RpcFailure as failure:
+            raise _refusal("the ledger", failure) from failure
 
     def _request(self, contract: str, data: bytes) -> dict[str, str]:
         return {
@@ -200,20 +254,27 @@ class Client:
             raise _refusal(f"{contract}.{function}", failure) from failure
         raise errors.LedgerRefused("the contract refused, and would not now", which=f"{contract}.{function}")
 
-    def _batch(self, calls: Sequence[tuple[str, Sequence[object]]]) -> list[Any]:
-        try:
-            return rpc.batch(self._rpc, calls)
-        except rpc.RpcFailure as failure:
-            raise _refusal("the ledger", failure) from failure
+
+def _check_order(places: Sequence[tuple[int, int]], first: int) -> None:
+    """Check that no log comes twice, out of order, or from a block that was read before."""
+    expected = (first, -1)
+    for place in places:
+        if place <= expected:
+            raise errors.LedgerMismatch(
+                "the ledger's logs repeat or are out of order", expected=f"after {expected}", got=place
+            )
+        expected = place
+
+
+def _is_success(receipt: Mapping[str, object]) -> bool:
+    return rpc.number(receipt.get("status")) == 1
 
 
 def _refusal(which: str, failure: rpc.RpcFailure) -> errors.LedgerRefused:
-    data = failure.data if isinstance(failure.data, str) else ""
     try:
-        raw = bytes.fromhex(data.removeprefix("0x"))
-    except ValueError:
-        raw = b""
-    named = contracts.decode_failure(raw)
+        named = contracts.decode_failure(rpc.data(failure.data))
+    except errors.LedgerMismatch:  # not every ledger sends revert data
+        named = None
     if named is None:
         return errors.LedgerRefused(failure.message, which=which)
     error, arguments = named

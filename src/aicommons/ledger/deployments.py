@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol, Self
 
 from aicommons.domain import encoding, errors, ids
-from aicommons.ledger import contracts, transactions
+from aicommons.ledger import addresses, contracts
 
 FOUNDING_NONCES = {"Membership": 0, "Problems": 1, "DataRegistry": 2, "TrainingRuns": 3, "ModelRegistry": 5}
 """Transaction of ``deploy`` that creates each contract; number 4 binds two of them."""
@@ -104,7 +104,7 @@ def find(deployer: Deployer, chain_id: int, founder: ids.Address) -> Deployment:
     Raises:
         errors.LedgerMismatch: they are not all there.
     """
-    places = {name: transactions.created_address(founder, nonce) for name, nonce in FOUNDING_NONCES.items()}
+    places = {name: addresses.created(founder, nonce) for name, nonce in FOUNDING_NONCES.items()}
     codes = {name: deployer.code_at(address) for name, address in places.items()}
     for name, code in codes.items():
         if not code:

@@ -5,6 +5,7 @@ and checked for shape here; what they mean is the client's business. No retries:
 """
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
@@ -12,6 +13,8 @@ from aicommons.domain import errors
 
 MAX_ANSWER = 64 * 2**20
 """Largest answer accepted, in bytes."""
+QUANTITY = re.compile(r"0x[0-9a-fA-F]{1,64}")
+DATA = re.compile(r"0x(?:[0-9a-fA-F]{2})*")
 
 
 class RpcFailure(Exception):
@@ -22,6 +25,10 @@ class RpcFailure(Exception):
         self.code = code
         self.message = message
         self.data = data
+
+
+class AnswerTooLong(errors.LedgerUnreachable):
+    """Ask for less at once: the answer was longer than ``MAX_ANSWER`` and was not read."""
 
 
 class Rpc(Protocol):
@@ -77,11 +84,14 @@ class HttpRpc:
         """Return the server's answer.
 
         Raises:
-            errors.LedgerUnreachable: no connection, a time-out, another status than 200, or an oversized answer.
+            errors.LedgerUnreachable: no connection, a time-out, or another status than 200.
+            AnswerTooLong: an oversized answer.
         """
         headers = {"Content-Type": "application/json"}
         reply = self._transport.request("POST", "", limit=MAX_ANSWER, headers=headers, body=payload)
-        if reply.status != 200 or not reply.complete:
+        if reply.status == 200 and not reply.complete:
+            raise AnswerTooLong(f"the ledger's answer is longer than {MAX_ANSWER} bytes", which=self._transport.origin)
+        if reply.status != 200:
             raise errors.LedgerUnreachable(
                 f"the ledger answered with status {reply.status}", which=self._transport.origin
             )
@@ -96,6 +106,28 @@ def call(rpc: Rpc, method: str, params: Sequence[object]) -> Any:
         errors.LedgerMismatch: the answer is not JSON-RPC.
     """
     return batch(rpc, [(method, params)])[0]
+
+
+def number(result: object) -> int:
+    """Return a quantity that a ledger answered.
+
+    Raises:
+        errors.LedgerMismatch: it is none.
+    """
+    if not isinstance(result, str) or not QUANTITY.fullmatch(result):
+        raise errors.LedgerMismatch("the ledger's answer is no quantity", expected="0x and hexadecimal digits")
+    return int(result, 16)
+
+
+def data(result: object) -> bytes:
+    """Return bytes of any length that a ledger answered.
+
+    Raises:
+        errors.LedgerMismatch: they are none.
+    """
+    if not isinstance(result, str) or not DATA.fullmatch(result):
+        raise errors.LedgerMismatch("the ledger's answer is no data", expected="0x and pairs of hexadecimal digits")
+    return bytes.fromhex(result[2:])
 
 
 def batch(rpc: Rpc, calls: Sequence[tuple[str, Sequence[object]]]) -> list[Any]:

@@ -52,8 +52,3 @@ def sign(transaction: Transaction, signer: ports.Signer) -> Signed:
     proof = [signed[64] - 27, int.from_bytes(signed[:32], "big"), int.from_bytes(signed[32:64], "big")]
     raw = TYPE_FEE_MARKET + rlp.encode([*fields, *proof])
     return Signed(raw, encoding.keccak(raw))
-
-
-def created_address(sender: ids.Address, nonce: int) -> ids.Address:
-    """Return the address of the contract that ``sender`` creates at ``nonce``."""
-    return ids.Address(encoding.keccak(rlp.encode([sender, nonce]))[12:])

@@ -37,7 +37,6 @@ MAX_FILE = 64 * 1024
 """A keystore or a backup is about 1 kB; anything longer than this is something else."""
 SMALL = range(1, 257)
 """Values of scrypt's r and p that are taken seriously."""
-CURVE_ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 ARMOUR_FIRST = "-----BEGIN AI COMMONS KEY BACKUP-----"
 ARMOUR_LAST = "-----END AI COMMONS KEY BACKUP-----"
 
@@ -103,7 +102,7 @@ def create(path: pathlib.Path, passphrase: str) -> Wallet:
         errors.InputError: ``path`` exists already (a key is never overwritten), or the passphrase is too short.
         errors.StorageFull: no room on the disk; nothing was written.
     """
-    secret = (secrets.randbelow(CURVE_ORDER - 1) + 1).to_bytes(32, "big")
+    secret = (secrets.randbelow(signature.ORDER - 1) + 1).to_bytes(32, "big")
     _write_keystore(path, secret, passphrase)
     return Wallet(secret)
 
@@ -225,7 +224,7 @@ def _open(data: bytes, passphrase: str, *, which: str, limit: int) -> bytes:
     if not hmac.compare_digest(encoding.keccak(derived[16:32] + sealed.ciphertext), sealed.mac):
         raise errors.KeyRefused("the passphrase does not open this keystore", which=which)
     secret = _aes_counter(derived[:16], sealed.counter, sealed.ciphertext)
-    if not 0 < int.from_bytes(secret, "big") < CURVE_ORDER:
+    if not 0 < int.from_bytes(secret, "big") < signature.ORDER:
         raise errors.KeyRefused("the keystore does not hold a key of this kind", which=which)
     if sealed.address is not None and sealed.address != signature.address_of(secret):
         raise errors.KeyRefused("the keystore's address is not that of its key", which=which)

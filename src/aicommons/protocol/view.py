@@ -6,14 +6,14 @@ events say; signatures and digests are checked by those who act on them. No I/O,
 
 import dataclasses
 from collections.abc import Iterable, Mapping
-from typing import TypeVar
+from typing import Any, Generic, TypeVar
 
 from aicommons.domain import events, ids, run
 
 AttemptPlace = tuple[int, int]
 """Round index and attempt."""
 
-E = TypeVar("E", bound=events.Event)
+R = TypeVar("R", bound="AttemptView | RunView | LedgerView")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -97,9 +97,7 @@ class RunView:
 
     def members_of(self, bits: int) -> tuple[int, ...]:
         """Return the member ids of a bitmap over the roster, ascending."""
-        if self.roster is None:
-            return ()
-        return tuple(member for index, member in enumerate(self.roster.member_ids) if bits >> index & 1)
+        return _members_of(self.roster, bits)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -111,7 +109,7 @@ class LedgerView:
     time: int = 0
     """Largest block time seen, in seconds."""
     applied: Mapping[bytes, events.MemberApplied] = dataclasses.field(default_factory=dict)
-    """Wallet address -> its application."""
+    """Account -> its application."""
     members: Mapping[int, events.MemberAdmitted] = dataclasses.field(default_factory=dict)
     """Member id -> its admission."""
     datasets: Mapping[int, events.DatasetListed] = dataclasses.field(default_factory=dict)
@@ -133,115 +131,165 @@ class LedgerView:
         return None
 
 
+KEPT: Mapping[type[events.Event], tuple[str, str]] = {
+    events.MemberApplied: ("applied", "applicant"),
+    events.MemberAdmitted: ("members", "member_id"),
+    events.DatasetListed: ("datasets", "dataset_id"),
+    events.ConsentGiven: ("consents", "consent_id"),
+    events.ProblemStated: ("problems", "problem_id"),
+    events.Enrolled: ("enrolled", "member_id"),
+    events.Acked: ("acks", "member_id"),
+    events.Exited: ("exits", "member_id"),
+    events.Submitted: ("submits", "member_id"),
+    events.Committed: ("commits", "member_id"),
+    events.Revealed: ("reveals", "member_id"),
+    events.Resulted: ("results", "member_id"),
+}
+"""Events that are kept as they are: in which mapping, and by which of their fields."""
+NEWEST: Mapping[type[events.Event], str] = {
+    events.RosterFixed: "roster",
+    events.StateAgreed: "agreed",
+    events.ModelRegistered: "model",
+    events.AttemptStopped: "stopped",
+}
+"""Events of which only the last counts: in which field."""
+
+
 def fold(view: LedgerView, new: Iterable[events.Event]) -> LedgerView:
-    """Return ``view`` after ``new`` events, which must come in ledger order."""
+    """Return ``view`` after ``new`` events, which must come in ledger order.
+
+    Events of runs that were never opened here are left out. It costs as much as there are new events, and one copy of
+    each mapping that they touch.
+    """
+    ledger = _LedgerDraft(view)
     for event in new:
-        view = apply(view, event)
-    return view
+        ledger.tell(event)
+    return ledger.frozen()
 
 
-def apply(view: LedgerView, event: events.Event) -> LedgerView:
-    """Return ``view`` after one event; events of runs that were never opened here are left out."""
-    view = dataclasses.replace(view, block=event.at.block, time=max(view.time, event.at.time))
-    if isinstance(event, events.RunOpened):
-        if event.run_id in view.runs:  # its terms are what its id stands for; a second telling changes nothing
-            return view
-        return dataclasses.replace(view, runs={**view.runs, event.run_id: RunView(event.spec, event.at)})
-    run_id = getattr(event, "run_id", None)
-    if run_id is None:
-        return _apply_registry(view, event)
-    if run_id not in view.runs:
-        return view
-    return dataclasses.replace(view, runs={**view.runs, run_id: apply_run(view.runs[run_id], event)})
+class _Draft(Generic[R]):
+    """A frozen record while it is folded: its mappings are copied when they are first written to, not at each event."""
+
+    def __init__(self, kept: R) -> None:
+        self._kept = kept
+        self._changed: dict[str, Any] = {}
+
+    def get(self, name: str) -> Any:
+        """Return a field as it is now."""
+        return self._changed[name] if name in self._changed else getattr(self._kept, name)
+
+    def put(self, **values: object) -> None:
+        """Replace fields."""
+        self._changed.update(values)
+
+    def mapping(self, name: str) -> dict[Any, Any]:
+        """Return a mapping to write to."""
+        if name not in self._changed:
+            self._changed[name] = dict(getattr(self._kept, name))
+        made: dict[Any, Any] = self._changed[name]
+        return made
+
+    def keep(self, event: events.Event) -> None:
+        """Keep an event where the tables say; one that is in none of them changes nothing."""
+        kind = type(event)
+        if kind in KEPT:
+            name, key = KEPT[kind]
+            self.mapping(name)[getattr(event, key)] = event
+        elif kind in NEWEST:
+            self.put(**{NEWEST[kind]: event})
+
+    def frozen(self) -> R:
+        """Return the record; the draft is not written to afterwards."""
+        return dataclasses.replace(self._kept, **self._changed) if self._changed else self._kept
 
 
-def _apply_registry(view: LedgerView, event: events.Event) -> LedgerView:
-    match event:
-        case events.MemberApplied():
-            return dataclasses.replace(view, applied={**view.applied, event.applicant: event})
-        case events.MemberAdmitted():
-            return dataclasses.replace(view, members={**view.members, event.member_id: event})
-        case events.DatasetListed():
-            return dataclasses.replace(view, datasets={**view.datasets, event.dataset_id: event})
-        case events.ConsentGiven():
-            return dataclasses.replace(view, consents={**view.consents, event.consent_id: event})
-        case events.ConsentRevoked():
-            return dataclasses.replace(view, revoked=view.revoked | {event.consent_id})
-        case events.ProblemStated():
-            return dataclasses.replace(view, problems={**view.problems, event.problem_id: event})
-        case _:
-            return view
+class _LedgerDraft:
+    """The view while it is folded, with the runs that were touched."""
+
+    def __init__(self, view: LedgerView) -> None:
+        self._view = _Draft(view)
+        self._runs: dict[ids.RunId, _RunDraft] = {}
+        self._revoked: set[bytes] = set()
+
+    def tell(self, event: events.Event) -> None:
+        self._view.put(block=event.at.block, time=max(self._view.get("time"), event.at.time))
+        run_id = getattr(event, "run_id", None)
+        if isinstance(event, events.RunOpened):
+            self._open(event)
+        elif run_id is not None:
+            self._tell_run(run_id, event)
+        elif isinstance(event, events.ConsentRevoked):
+            self._revoked.add(event.consent_id)
+        else:
+            self._view.keep(event)
+
+    def _open(self, event: events.RunOpened) -> None:
+        if event.run_id not in self._view.get("runs"):  # its terms are what its id stands for: a second telling is none
+            self._view.mapping("runs")[event.run_id] = RunView(event.spec, event.at)
+
+    def _tell_run(self, run_id: ids.RunId, event: events.Event) -> None:
+        known = self._view.get("runs").get(run_id)
+        if known is None:
+            return
+        if run_id not in self._runs:
+            self._runs[run_id] = _RunDraft(known)
+        self._runs[run_id].tell(event)
+
+    def frozen(self) -> LedgerView:
+        if self._runs:
+            self._view.mapping("runs").update({run_id: told.frozen() for run_id, told in self._runs.items()})
+        if self._revoked:
+            self._view.put(revoked=self._view.get("revoked") | self._revoked)
+        return self._view.frozen()
 
 
-def apply_run(current: RunView, event: events.Event) -> RunView:
-    """Return a run after one of its events."""
-    match event:
-        case events.Enrolled():
-            return dataclasses.replace(current, enrolled={**current.enrolled, event.member_id: event})
-        case events.RosterFixed():
-            return dataclasses.replace(current, roster=event)
-        case events.Acked():
-            return dataclasses.replace(current, acks={**current.acks, event.member_id: event})
-        case events.RunStateChanged():
-            return dataclasses.replace(
-                current,
-                state=event.state,
-                reason=event.reason,
-                missing=event.missing,
-                deadline=event.deadline,
-                changed_at=event.at.time,
-            )
-        case events.StateAgreed():
-            return dataclasses.replace(current, agreed=event)
-        case events.Exited():
-            return dataclasses.replace(current, exits={**current.exits, event.member_id: event})
-        case events.ModelRegistered():
-            return dataclasses.replace(current, model=event)
-        case events.SharesGiven():
-            total = current.shares.get(event.member_id, 0) + event.shares  # one event per owner and role
-            return dataclasses.replace(current, shares={**current.shares, event.member_id: total})
-        case _:
-            return _apply_attempt(current, event)
+class _RunDraft:
+    """A run while it is folded, with the attempts that were touched."""
+
+    def __init__(self, current: RunView) -> None:
+        self._run = _Draft(current)
+        self._attempts: dict[AttemptPlace, _Draft[AttemptView]] = {}
+
+    def tell(self, event: events.Event) -> None:
+        match event:
+            case events.RunStateChanged():
+                self._run.put(
+                    state=event.state,
+                    reason=event.reason,
+                    missing=event.missing,
+                    deadline=event.deadline,
+                    changed_at=event.at.time,
+                )
+            case events.SharesGiven():
+                shares = self._run.mapping("shares")  # one event per co-owner and role
+                shares[event.member_id] = shares.get(event.member_id, 0) + event.shares
+            case events.PhaseEntered():
+                self._run.put(round_index=event.round_index, attempt=event.attempt)
+                attempt = self._attempt(event.round_index, event.attempt)
+                attempt.put(phase=event.phase, set_bits=event.set_bits, deadline=event.deadline)
+            case events.Voided():
+                submits = self._attempt(event.round_index, event.attempt).mapping("submits")
+                for member_id in _members_of(self._run.get("roster"), event.seats):
+                    submits.pop(member_id, None)  # it may submit again: a stranger may have sent one too late
+            case events.Attempted() | events.AttemptStopped():
+                self._attempt(event.round_index, event.attempt).keep(event)
+            case _:
+                self._run.keep(event)
+
+    def _attempt(self, round_index: int, attempt: int) -> _Draft[AttemptView]:
+        place = (round_index, attempt)
+        if place not in self._attempts:
+            self._attempts[place] = _Draft(self._run.get("attempts").get(place, AttemptView()))
+        return self._attempts[place]
+
+    def frozen(self) -> RunView:
+        if self._attempts:
+            done = {place: attempt.frozen() for place, attempt in self._attempts.items()}
+            self._run.mapping("attempts").update(done)
+        return self._run.frozen()
 
 
-def _apply_attempt(current: RunView, event: events.Event) -> RunView:
-    match event:
-        case events.PhaseEntered():
-            before = current.attempts.get((event.round_index, event.attempt), AttemptView())
-            after = dataclasses.replace(before, phase=event.phase, set_bits=event.set_bits, deadline=event.deadline)
-            moved = dataclasses.replace(current, round_index=event.round_index, attempt=event.attempt)
-            return _with_attempt(moved, event.round_index, event.attempt, after)
-        case events.AttemptStopped():
-            before = current.attempts.get((event.round_index, event.attempt), AttemptView())
-            after = dataclasses.replace(before, stopped=event)
-            return _with_attempt(current, event.round_index, event.attempt, after)
-        case events.Voided():
-            before = current.attempts.get((event.round_index, event.attempt), AttemptView())
-            # They may submit again: a stranger may have sent a vote of theirs that came too late.
-            void = current.members_of(event.seats)
-            left = {member: sent for member, sent in before.submits.items() if member not in void}
-            after = dataclasses.replace(before, submits=left)
-            return _with_attempt(current, event.round_index, event.attempt, after)
-        case events.Attempted():
-            before = current.attempts.get((event.round_index, event.attempt), AttemptView())
-            return _with_attempt(current, event.round_index, event.attempt, _with_message(before, event))
-        case _:
-            return current
-
-
-def _with_attempt(current: RunView, round_index: int, attempt: int, after: AttemptView) -> RunView:
-    return dataclasses.replace(current, attempts={**current.attempts, (round_index, attempt): after})
-
-
-def _with_message(before: AttemptView, event: events.Attempted) -> AttemptView:
-    match event:
-        case events.Submitted():
-            return dataclasses.replace(before, submits={**before.submits, event.member_id: event})
-        case events.Committed():
-            return dataclasses.replace(before, commits={**before.commits, event.member_id: event})
-        case events.Revealed():
-            return dataclasses.replace(before, reveals={**before.reveals, event.member_id: event})
-        case events.Resulted():
-            return dataclasses.replace(before, results={**before.results, event.member_id: event})
-        case _:
-            return before
+def _members_of(roster: events.RosterFixed | None, bits: int) -> tuple[int, ...]:
+    if roster is None:
+        return ()
+    return tuple(member for index, member in enumerate(roster.member_ids) if bits >> index & 1)

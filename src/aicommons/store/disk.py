@@ -105,7 +105,7 @@ class DiskStore:
             try:
                 file = io.FileIO(path)
             except FileNotFoundError as err:
-                raise errors.BlobNotFound("no such blob", which=ids.format_digest(ids.Digest(digest))) from err
+                raise refusals.missing(digest) from err
             return file, os.fstat(file.fileno()).st_size
 
     def size(self, digest: bytes) -> int | None:

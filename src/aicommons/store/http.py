@@ -132,7 +132,7 @@ class HttpStore:
         request = signing.Request(
             action=action,
             audience=self._audience,
-            member=self._signer.address,
+            signer=self._signer.address,
             digest=ids.Digest(digest),
             length=length,
             expires=math.floor(self._clock()) + SIGNATURE_SECONDS,

@@ -3,7 +3,7 @@
 Used by ``testing.simulate``. What is left out: limits of members, and anything that survives the process.
 """
 
-from aicommons.domain import errors, ids
+from aicommons.domain import ids
 from aicommons.store import refusals
 
 
@@ -32,7 +32,7 @@ class MemoryStore:
         """
         data = self._blobs.get(digest)
         if data is None:
-            raise errors.BlobNotFound("no such blob", which=ids.format_digest(ids.Digest(digest)))
+            raise refusals.missing(digest)
         if len(data) > limit:
             raise refusals.too_long(digest, limit, len(data))
         return data

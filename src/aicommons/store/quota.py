@@ -1,6 +1,7 @@
 """Which member keeps which blob, and how many bytes that makes: a SQLite table beside the blobs.
 
-Used by the store server alone. A member pays once for each blob it asked to keep, whoever else keeps it; the blob goes
+Used by the store server alone. Members are charged by their number, which stays when keys rotate: with a quota for each
+key a member could multiply its own. A member pays once for each blob it asked to keep, whoever else keeps it; the blob goes
 when nobody keeps it any more. A charge is committed before the blob becomes visible, so a kill in between leaves a
 member charged for a blob that its next attempt completes, never a blob that nobody pays for.
 """
@@ -16,24 +17,24 @@ from aicommons.store import refusals
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS keeping (
-    digest BLOB NOT NULL, member BLOB NOT NULL, bytes INTEGER NOT NULL, PRIMARY KEY (digest, member)
+    digest BLOB NOT NULL, member INTEGER NOT NULL, bytes INTEGER NOT NULL, PRIMARY KEY (digest, member)
 ) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS total (member BLOB PRIMARY KEY, bytes INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS total (member INTEGER PRIMARY KEY, bytes INTEGER NOT NULL) WITHOUT ROWID;
 """
 
 
 class Quota:
-    """The accounts of one store; safe to call from several threads of one process."""
+    """The charges of one store; safe to call from several threads of one process."""
 
     def __init__(self, path: pathlib.Path, *, bytes_per_member: int) -> None:
-        """Open or make the accounts at ``path``; every member may keep ``bytes_per_member``.
+        """Open or make the file at ``path``; every member may keep ``bytes_per_member``.
 
         Raises:
-            errors.StoreRefused: another process has these accounts open, or the file is damaged.
+            errors.StoreRefused: another process has this file open, or it is damaged.
         """
         self._limit = bytes_per_member
         self._lock = threading.Lock()
-        self._on_the_way: dict[ids.Address, int] = {}
+        self._on_the_way: dict[ids.MemberId, int] = {}
         try:
             self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=0)
             # Exclusive, because sums in memory must be true; NORMAL, because a charge lost with the power is harmless.
@@ -42,22 +43,22 @@ class Quota:
             self._connection.executescript(SCHEMA)
         except sqlite3.Error as err:
             raise errors.StoreRefused(
-                "the store's accounts cannot be opened",
+                "the store's quota cannot be opened",
                 which=str(path),
                 got=str(err),
                 next_step="Check whether another store server runs on this folder.",
             ) from err
 
     def close(self) -> None:
-        """Close the accounts."""
+        """Close the file."""
         self._connection.close()
 
-    def kept(self, member: ids.Address) -> int:
+    def kept(self, member: ids.MemberId) -> int:
         """Return the bytes that ``member`` keeps."""
         with self._lock:
             return self._total(member)
 
-    def check(self, member: ids.Address, digest: ids.Digest, length: int) -> None:
+    def check(self, member: ids.MemberId, digest: ids.Digest, length: int) -> None:
         """Check that ``member`` could keep ``length`` bytes more.
 
         Raises:
@@ -66,7 +67,7 @@ class Quota:
         with self._lock:
             self._check(member, digest, length)
 
-    def reserve(self, member: ids.Address, digest: ids.Digest, length: int) -> None:
+    def reserve(self, member: ids.MemberId, digest: ids.Digest, length: int) -> None:
         """Count ``length`` bytes as on their way from ``member``, so that parallel uploads cannot pass together.
 
         Raises:
@@ -77,14 +78,14 @@ class Quota:
             self._check(member, digest, on_the_way + length)
             self._on_the_way[member] = on_the_way + length
 
-    def release(self, member: ids.Address, length: int) -> None:
+    def release(self, member: ids.MemberId, length: int) -> None:
         """End a reservation, whatever became of it."""
         with self._lock:
             rest = self._on_the_way.pop(member, 0) - length
             if rest > 0:
                 self._on_the_way[member] = rest
 
-    def charge(self, member: ids.Address, digest: ids.Digest, length: int) -> bool:
+    def charge(self, member: ids.MemberId, digest: ids.Digest, length: int) -> bool:
         """Write down that ``member`` keeps the blob; return whether this is new.
 
         Raises:
@@ -102,7 +103,7 @@ class Quota:
                 )
             return True
 
-    def discharge(self, member: ids.Address, digest: ids.Digest) -> bool:
+    def discharge(self, member: ids.MemberId, digest: ids.Digest) -> bool:
         """Write down that ``member`` keeps the blob no longer; return whether nobody keeps it now.
 
         Raises:
@@ -119,15 +120,15 @@ class Quota:
                 self._connection.execute("UPDATE total SET bytes = bytes - ? WHERE member = ?", (row[0], member))
             return self._connection.execute("SELECT 1 FROM keeping WHERE digest = ?", (digest,)).fetchone() is None
 
-    def _keeps(self, member: ids.Address, digest: ids.Digest) -> bool:
+    def _keeps(self, member: ids.MemberId, digest: ids.Digest) -> bool:
         found = self._connection.execute("SELECT 1 FROM keeping WHERE digest = ? AND member = ?", (digest, member))
         return found.fetchone() is not None
 
-    def _total(self, member: ids.Address) -> int:
+    def _total(self, member: ids.MemberId) -> int:
         row = self._connection.execute("SELECT bytes FROM total WHERE member = ?", (member,)).fetchone()
         return 0 if row is None else int(row[0])
 
-    def _check(self, member: ids.Address, digest: ids.Digest, more: int) -> None:
+    def _check(self, member: ids.MemberId, digest: ids.Digest, more: int) -> None:
         total = self._total(member) + more
         if total > self._limit and not self._keeps(member, digest):
             raise refusals.Refused(
@@ -142,7 +143,7 @@ class Quota:
             yield
             self._connection.execute("COMMIT")
         except sqlite3.OperationalError as err:
-            raise errors.StorageFull("the store's accounts cannot be written", got=str(err)) from err
+            raise errors.StorageFull("the store's quota cannot be written", got=str(err)) from err
         finally:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")

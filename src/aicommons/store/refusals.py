@@ -1,6 +1,6 @@
 """What a store refuses, and how a refusal travels over HTTP: one JSON shape, one status for each name.
 
-The server raises :class:`Refused`; the client turns the JSON back into the error tree. Every store uses the two
+The server raises :class:`Refused`; the client turns the JSON back into the error tree. Every store uses the
 constructors at the end, so that the same mistake reads the same everywhere.
 """
 
@@ -87,6 +87,11 @@ def _foreign(status: int, which: str) -> errors.CommonsError:
     return errors.StoreRefused(
         "the answer is not that of a store", which=which, got=f"HTTP {status}", next_step=next_step
     )
+
+
+def missing(digest: bytes) -> errors.BlobNotFound:
+    """Return the error for bytes that are not here."""
+    return errors.BlobNotFound("no such blob", which=ids.format_digest(ids.Digest(digest)))
 
 
 def too_long(digest: bytes, limit: int, length: int | None) -> errors.StoreRefused:

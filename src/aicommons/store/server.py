@@ -22,18 +22,14 @@ from typing import Any
 import uvicorn
 
 from aicommons.domain import errors, ids
-from aicommons.store import disk, quota, refusals, signing
+from aicommons.store import connections, disk, quota, refusals, signing
 
 LOG = logging.getLogger(__name__)
 BLOB_PATH = re.compile(r"/blobs/([0-9a-f]{64})")
 MEMBERSHIP_SECONDS = 30.0
-"""How long an address that was a member is taken for one without asking again."""
+"""How long an address that acted for a member is taken to do so without asking again."""
 MAX_EXPIRY_SECONDS = 3600
 """Signatures that stay valid for longer are refused: their member's clock is wrong."""
-PAUSE_SECONDS = 30.0
-"""Longest pause within the body of an upload."""
-DRAIN_BYTES = 2**20
-"""A refused body up to this length is read to its end, so that the client sees the answer; longer ones are cut off."""
 
 Scope = Mapping[str, Any]
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
@@ -46,8 +42,8 @@ class Gate:
 
     recover: Callable[[bytes, bytes], ids.Address]
     """(message, 65-byte signature) -> address that signed keccak256(message); raises errors.SignatureInvalid."""
-    is_member: Callable[[ids.Address], bool]
-    """Whether an address is a member now; may take a moment, may raise errors.TemporaryError."""
+    member_of: Callable[[ids.Address], ids.MemberId | None]
+    """The member that an address acts for now, if it does; may take a moment, may raise errors.TemporaryError."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -62,6 +58,8 @@ class Policy:
     """Most bytes that one member may keep."""
     max_bytes: int | None = None
     """Most bytes of all blobs together, or ``None`` for as much as the disk holds."""
+    patience: connections.Patience = dataclasses.field(default_factory=connections.Patience)
+    """How long it waits for whoever connects, and for how many."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -84,7 +82,7 @@ class Application:
     def __init__(
         self,
         blobs: disk.DiskStore,
-        accounts: quota.Quota,
+        charges: quota.Quota,
         *,
         gate: Gate,
         policy: Policy,
@@ -92,11 +90,11 @@ class Application:
     ) -> None:
         signing.check_audience(policy.audience)
         self._blobs = blobs
-        self._accounts = accounts
+        self._charges = charges
         self._gate = gate
         self._policy = policy
         self._clock = clock
-        self._members: dict[ids.Address, float] = {}
+        self._members: dict[ids.Address, tuple[ids.MemberId, float]] = {}
         self._claims = threading.Lock()
         self._handlers = {
             "GET": self._get,
@@ -124,6 +122,8 @@ class Application:
             await _send_refusal(scope, send, refusals.Refused(refusals.Name.INTERNAL, err.message))
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if "transfer-encoding" in _headers(scope):  # chunks have no end that could be checked beforehand
+            raise refusals.Refused(refusals.Name.LENGTH_REQUIRED, "the length of the body is missing")
         matched = BLOB_PATH.fullmatch(scope["path"])
         if matched is None:
             raise refusals.Refused(refusals.Name.BAD_ADDRESS, "there is nothing at this address")
@@ -149,50 +149,50 @@ class Application:
 
     async def _put(self, digest: ids.Digest, scope: Scope, receive: Receive, send: Send) -> None:
         headers = _headers(scope)
-        request = await self._admitted(headers, signing.Action.KEEP, digest)
+        member, request = await self._admitted(headers, signing.Action.KEEP, digest)
         self._check_announced(headers, request)
-        with self._room(request), self._blobs.writer(request.length) as writer:
-            async for chunk in _body(receive):
+        with self._room(member, request), self._blobs.writer(request.length) as writer:
+            async for chunk in _body(receive, self._policy.patience, request.length):
                 writer.write(chunk)
             _check_complete(writer, request)
-            new = await asyncio.to_thread(self._keep, writer, request)
+            new = await asyncio.to_thread(self._keep, writer, member, request)
         await _send_kept(send, request, new=new)
 
     async def _claim(self, digest: ids.Digest, scope: Scope, _: Receive, send: Send) -> None:
-        request = await self._admitted(_headers(scope), signing.Action.KEEP, digest)
+        member, request = await self._admitted(_headers(scope), signing.Action.KEEP, digest)
         self._check_size(request)
         with self._claims:
             if self._blobs.size(digest) != request.length:
-                self._accounts.check(request.member, digest, request.length)
+                self._charges.check(member, digest, request.length)
                 raise refusals.Refused(refusals.Name.NOT_FOUND, "these bytes are not here; send them with PUT")
-            new = self._accounts.charge(request.member, digest, request.length)
+            new = self._charges.charge(member, digest, request.length)
         await _send_kept(send, request, new=new)
 
-    async def _erase(self, digest: ids.Digest, scope: Scope, _: Receive, send: Send) -> None:
-        request = await self._admitted(_headers(scope), signing.Action.ERASE, digest)
+    async def _erase(self, digest: ids.Digest, scope: Scope, _receive: Receive, send: Send) -> None:
+        member, _ = await self._admitted(_headers(scope), signing.Action.ERASE, digest)
         with self._claims:
-            if self._accounts.discharge(request.member, digest):
+            if self._charges.discharge(member, digest):
                 self._blobs.erase(digest)
         await send({"type": "http.response.start", "status": 204, "headers": []})
         await send({"type": "http.response.body", "body": b""})
 
-    def _keep(self, writer: disk.Writer, request: signing.Request) -> bool:
+    def _keep(self, writer: disk.Writer, member: ids.MemberId, request: signing.Request) -> bool:
         """Make the bytes durable, charge them, then make them visible: in this order a kill costs nobody anything."""
         writer.sync()
         with self._claims:
-            new = self._accounts.charge(request.member, request.digest, request.length)
+            new = self._charges.charge(member, request.digest, request.length)
             try:
                 writer.keep_as(request.digest)
             except errors.CommonsError:
                 if new:
-                    self._accounts.discharge(request.member, request.digest)
+                    self._charges.discharge(member, request.digest)
                 raise
         return new
 
     async def _admitted(
         self, headers: Mapping[str, str], action: signing.Action, digest: ids.Digest
-    ) -> signing.Request:
-        """Return the signed request after checking its expiry, its signature and that its signer is a member."""
+    ) -> tuple[ids.MemberId, signing.Request]:
+        """Return who asks, and the signed request after checking its expiry, its signature and its signer's member."""
         request, signature = signing.read(headers, action=action, audience=self._policy.audience, digest=digest)
         if not 0 <= request.expires - self._clock() <= MAX_EXPIRY_SECONDS:
             raise refusals.Refused(refusals.Name.EXPIRED, "the signature has expired, or one of the clocks is wrong")
@@ -200,22 +200,24 @@ class Application:
             signer = self._gate.recover(request.text(), signature)
         except errors.SignatureInvalid as err:
             raise refusals.Refused(refusals.Name.SIGNATURE_INVALID, err.message) from err
-        if signer != request.member:
+        if signer != request.signer:
             raise refusals.Refused(
                 refusals.Name.SIGNATURE_INVALID,
                 f"another key signed, or another text was signed (this store is called {self._policy.audience!r})",
             )
-        await self._check_member(signer)
-        return request
+        return await self._member_of(signer), request
 
-    async def _check_member(self, address: ids.Address) -> None:
+    async def _member_of(self, signer: ids.Address) -> ids.MemberId:
         now = time.monotonic()
-        if self._members.get(address, now) > now:
-            return
-        if not await asyncio.to_thread(self._gate.is_member, address):
-            self._members.pop(address, None)
-            raise refusals.Refused(refusals.Name.NOT_A_MEMBER, f"{ids.format_id(address)} is not a member")
-        self._members[address] = now + MEMBERSHIP_SECONDS
+        member, until = self._members.get(signer, (None, now))
+        if member is not None and until > now:
+            return member
+        member = await asyncio.to_thread(self._gate.member_of, signer)
+        if member is None:
+            self._members.pop(signer, None)
+            raise refusals.Refused(refusals.Name.NOT_A_MEMBER, f"{ids.format_id(signer)} is not a member")
+        self._members[signer] = (member, now + MEMBERSHIP_SECONDS)
+        return member
 
     def _check_announced(self, headers: Mapping[str, str], request: signing.Request) -> None:
         announced = headers.get("content-length")
@@ -232,16 +234,16 @@ class Application:
             raise refusals.Refused(refusals.Name.TOO_LARGE, f"a blob may have {self._policy.max_blob_bytes} bytes here")
 
     @contextlib.contextmanager
-    def _room(self, request: signing.Request) -> Iterator[None]:
-        self._accounts.reserve(request.member, request.digest, request.length)
+    def _room(self, member: ids.MemberId, request: signing.Request) -> Iterator[None]:
+        self._charges.reserve(member, request.digest, request.length)
         try:
             yield
         finally:
-            self._accounts.release(request.member, request.length)
+            self._charges.release(member, request.length)
 
 
 class Server:
-    """One running store: a folder, its accounts and a listening socket."""
+    """One running store: a folder, its quota and a listening socket."""
 
     def __init__(
         self,
@@ -259,31 +261,28 @@ class Server:
             errors.StoreRefused: another server has this folder.
         """
         blobs = disk.DiskStore(root, max_bytes=policy.max_bytes)
-        self._accounts = quota.Quota(root / "accounts.sqlite", bytes_per_member=policy.quota_bytes)
-        application = Application(blobs, self._accounts, gate=gate, policy=policy, clock=clock)
+        self._charges = quota.Quota(root / "quota.sqlite", bytes_per_member=policy.quota_bytes)
+        application = Application(blobs, self._charges, gate=gate, policy=policy, clock=clock)
         self._socket = _listen(bind)
         scheme = "http" if bind.certificate is None else "https"
         host = f"[{bind.host}]" if ":" in bind.host else bind.host
         self.url = f"{scheme}://{host}:{self._socket.getsockname()[1]}"
-        self._server = _Uvicorn(
-            uvicorn.Config(
-                application,
-                http="httptools",
-                loop="asyncio",
-                ws="none",
-                lifespan="off",
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                date_header=False,
-                proxy_headers=False,
-                limit_concurrency=512,
-                timeout_keep_alive=75,
-                timeout_graceful_shutdown=5,
-                ssl_certfile=bind.certificate,
-                ssl_keyfile=bind.private_key,
-            )
+        config = connections.Config(
+            application,
+            policy.patience,
+            loop="asyncio",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            date_header=False,
+            proxy_headers=False,
+            timeout_graceful_shutdown=5,
+            ssl_certfile=bind.certificate,
+            ssl_keyfile=bind.private_key,
         )
+        self.connections = config.connections
+        self._server = _Uvicorn(config)
 
     def run(self, ready: Callable[[str], None] | None = None) -> None:
         """Answer until SIGTERM, SIGINT or :meth:`stop`; calls ``ready`` with the URL once requests are answered."""
@@ -293,7 +292,7 @@ class Server:
                 self._server.run(sockets=[self._socket])
         finally:
             self._socket.close()
-            self._accounts.close()
+            self._charges.close()
 
     def stop(self) -> None:
         """Let running requests end and make :meth:`run` return; may be called from another thread."""
@@ -358,15 +357,17 @@ def _headers(scope: Scope) -> dict[str, str]:
     return {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
 
 
-async def _body(receive: Receive) -> AsyncIterator[bytes]:
-    """Yield the chunks of a request body; a client that goes away or pauses for too long ends it."""
+async def _body(receive: Receive, patience: connections.Patience, length: int) -> AsyncIterator[bytes]:
+    """Yield the chunks of a request body; a client that goes away, pauses for too long or is too slow ends it."""
+    now = asyncio.get_running_loop().time
+    ends = now() + patience.upload_seconds(length)
     more = True
     while more:
         try:
-            async with asyncio.timeout(PAUSE_SECONDS):
+            async with asyncio.timeout_at(min(ends, now() + patience.pause_seconds)):
                 event = await receive()
         except TimeoutError as err:
-            raise refusals.Refused(refusals.Name.TOO_SLOW, "the body stopped coming") from err
+            raise refusals.Refused(refusals.Name.TOO_SLOW, "the body stopped coming, or comes too slowly") from err
         if event["type"] == "http.disconnect":
             raise refusals.Refused(refusals.Name.LENGTH_MISMATCH, "the client went away")
         more = event.get("more_body", False)
@@ -387,9 +388,11 @@ async def _send_kept(send: Send, request: signing.Request, *, new: bool) -> None
 
 
 async def _send_refusal(scope: Scope, send: Send, refusal: refusals.Refused) -> None:
-    """Send the refusal; a long body that nobody will read is cut off with the connection."""
-    announced = _headers(scope).get("content-length", "0")
-    close = not announced.isdecimal() or len(announced) > 7 or int(announced) > DRAIN_BYTES
+    """Send the refusal; a body that nobody will read, because it is long or does not come, is cut off."""
+    headers = _headers(scope)
+    announced = headers.get("content-length", "0")
+    is_long = not announced.isdecimal() or len(announced) > 7 or int(announced) > connections.DRAIN_BYTES
+    close = is_long or "transfer-encoding" in headers or refusal.name is refusals.Name.TOO_SLOW
     await _send_json(send, refusal.name.status, refusal.body(), close=close)
 
 

@@ -13,7 +13,7 @@ from typing import Protocol
 from aicommons.domain import errors, ids
 from aicommons.store import refusals
 
-HEADER_MEMBER = "aic-member"
+HEADER_SIGNER = "aic-signer"
 HEADER_EXPIRES = "aic-expires"
 HEADER_LENGTH = "aic-length"
 HEADER_SIGNATURE = "aic-signature"
@@ -50,8 +50,8 @@ class Request:
     """What is asked for."""
     audience: str
     """Which store is asked: a name that its operator and its members agree on."""
-    member: ids.Address
-    """Who asks."""
+    signer: ids.Address
+    """Address of the key that signs: an account or a node key of the member that asks."""
     digest: ids.Digest
     """Which bytes."""
     length: int
@@ -65,7 +65,7 @@ class Request:
             "AI Commons store request",
             f"action: {self.action.value}",
             f"store: {self.audience}",
-            f"member: {ids.format_id(self.member)}",
+            f"signer: {ids.format_id(self.signer)}",
             f"digest: {ids.format_digest(self.digest)}",
             f"length: {self.length}",
             f"expires: {self.expires}",
@@ -75,7 +75,7 @@ class Request:
     def headers(self, signature: bytes) -> dict[str, str]:
         """Return the headers that carry what the address and the method do not say."""
         return {
-            HEADER_MEMBER: ids.format_id(self.member),
+            HEADER_SIGNER: ids.format_id(self.signer),
             HEADER_LENGTH: str(self.length),
             HEADER_EXPIRES: str(self.expires),
             HEADER_SIGNATURE: signature.hex(),
@@ -101,14 +101,14 @@ def read(headers: Mapping[str, str], *, action: Action, audience: str, digest: i
     if HEADER_SIGNATURE not in headers:
         raise refusals.Refused(refusals.Name.UNSIGNED, "the request is not signed")
     try:
-        member = ids.parse_address(headers[HEADER_MEMBER])
+        signer = ids.parse_address(headers[HEADER_SIGNER])
         signature = bytes.fromhex(headers[HEADER_SIGNATURE])
         length, expires = _number(headers[HEADER_LENGTH]), _number(headers[HEADER_EXPIRES])
     except (KeyError, ValueError, errors.DecodeError) as err:
         raise refusals.Refused(refusals.Name.BAD_HEADERS, "the headers of the signed request are incomplete") from err
     if len(signature) != SIGNATURE_BYTES:
         raise refusals.Refused(refusals.Name.SIGNATURE_INVALID, "the signature is not 65 bytes long")
-    request = Request(action=action, audience=audience, member=member, digest=digest, length=length, expires=expires)
+    request = Request(action=action, audience=audience, signer=signer, digest=digest, length=length, expires=expires)
     return request, signature
 
 

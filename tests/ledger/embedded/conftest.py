@@ -35,9 +35,10 @@ KEYS = (
 _SERVE = """
 import pathlib, sys
 from aicommons.ledger.embedded import server
-home, engine = pathlib.Path(sys.argv[1]), sys.argv[2] or None
-balances = {bytes.fromhex(address): 10_000 * 10**18 for address in sys.argv[3:]}
-server.serve(home, 0, engine=engine, ready=lambda url: print(url, flush=True), balances=balances)
+home, engine, max_logs = pathlib.Path(sys.argv[1]), sys.argv[2] or None, int(sys.argv[3])
+balances = {bytes.fromhex(address): 10_000 * 10**18 for address in sys.argv[4:]}
+ready = lambda url: print(url, flush=True)
+server.serve(home, 0, engine=engine, ready=ready, balances=balances, max_logs=max_logs)
 """
 
 
@@ -114,7 +115,7 @@ class LocalLedger:
         """Queue several requests at once and return their answers in the order they came."""
         answers: queue.SimpleQueue[bytes] = queue.SimpleQueue()
         for body in bodies:
-            self.thread.submit(evm_thread.Job(body, answers.put))
+            self.thread.submit(evm_thread.Request(body, answers.put))
         return [json.loads(answers.get(timeout=20)) for _ in bodies]
 
     def post(self, payload: object) -> Any:
@@ -147,10 +148,10 @@ class LedgerProcess:
         return self.process.wait(timeout=20)
 
 
-def start_process(home: pathlib.Path, engine: str = "") -> LedgerProcess:
+def start_process(home: pathlib.Path, engine: str, max_logs: int) -> LedgerProcess:
     """Start a server on a free port and wait until it listens."""
     addresses = [Account.from_key(key).address[2:] for key in KEYS]
-    command = [sys.executable, "-c", _SERVE, str(home), engine, *addresses]
+    command = [sys.executable, "-c", _SERVE, str(home), engine, str(max_logs), *addresses]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdout is not None
     url = process.stdout.readline().strip()
@@ -165,8 +166,8 @@ def start_ledger(tmp_path: pathlib.Path) -> Iterator[Callable[..., LedgerProcess
     """Start server processes that do not outlive the test."""
     started: list[LedgerProcess] = []
 
-    def start(home: pathlib.Path | None = None, engine: str = "") -> LedgerProcess:
-        started.append(start_process(home or tmp_path / "ledger", engine))
+    def start(home: pathlib.Path | None = None, engine: str = "", max_logs: int = methods.MAX_LOGS) -> LedgerProcess:
+        started.append(start_process(home or tmp_path / "ledger", engine, max_logs))
         return started[-1]
 
     yield start

@@ -19,7 +19,8 @@ import pytest
 from eth_account.signers.local import LocalAccount
 from eth_hash.auto import keccak
 
-from aicommons.ledger.embedded import blocks, chain, engine, selection
+from aicommons.ledger import addresses
+from aicommons.ledger.embedded import chain, engine, selection
 
 # py-evm warns of an opcode that the suite uses on purpose.
 pytestmark = pytest.mark.filterwarnings("ignore:SELFDESTRUCT:DeprecationWarning")
@@ -280,7 +281,7 @@ def _places(accounts: tuple[LocalAccount, ...]) -> dict[str, bytes]:
     """Return where each program will be installed."""
     senders = [bytes.fromhex(account.address[2:]) for account in accounts]
     return {
-        name: blocks.created_address(senders[index % len(senders)], index // len(senders))
+        name: addresses.created(senders[index % len(senders)], index // len(senders))
         for index, name in enumerate(_PROGRAMS)
     }
 

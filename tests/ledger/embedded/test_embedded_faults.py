@@ -229,7 +229,7 @@ def test_unrecoverable_failure_stops_the_ledger(
     """A ledger that cannot go back to its last block says so and stops, instead of going on with a wrong memory."""
     ledger = open_ledger("lost", evm=UnreloadableEngine())
     ledger.call("eth_sendRawTransaction", sign(accounts[0], 0, to=TO, value=1))
-    ledger.thread.submit(evm_thread.Job(_send(sign(accounts[0], 1, to=TO, data=b"break")), lambda _answer: None))
+    ledger.thread.submit(evm_thread.Request(_send(sign(accounts[0], 1, to=TO, data=b"break")), lambda _answer: None))
     assert ledger.failed.wait(timeout=5)
     assert ledger.thread.has_failed
     ledger.close()

@@ -9,7 +9,8 @@ import rlp
 from eth_account.signers.local import LocalAccount
 from eth_hash.auto import keccak
 
-from aicommons.ledger.embedded import blocks, engine, methods, rpc
+from aicommons.ledger import addresses
+from aicommons.ledger.embedded import engine, methods, rpc
 
 TO = "0x" + "22" * 20
 # CALLDATALOAD both words, SSTORE, then LOG2 with topics word 0 and word 1 over 32 bytes of memory.
@@ -357,7 +358,7 @@ def test_installed_filters_report_once(ledger: Any, accounts: Any, sign: Callabl
     """A filter reports what came since it was asked last, and nothing twice."""
     block_filter, log_filter = ledger.call("eth_newBlockFilter"), ledger.call("eth_newFilter", {"fromBlock": "latest"})
     assert ledger.call("eth_getFilterChanges", block_filter) == []
-    contract = "0x" + blocks.created_address(bytes.fromhex(accounts[1].address[2:]), 0).hex()
+    contract = "0x" + addresses.created(bytes.fromhex(accounts[1].address[2:]), 0).hex()
     ledger.call("eth_sendRawTransaction", sign(accounts[1], 0, to=None, data=_installer(WRITER), gas=200_000))
     ledger.call("eth_sendRawTransaction", sign(accounts[1], 1, to=contract, data="0x" + "03" * 64))
     assert len(ledger.call("eth_getFilterChanges", block_filter)) == 2
@@ -366,6 +367,23 @@ def test_installed_filters_report_once(ledger: Any, accounts: Any, sign: Callabl
     assert ledger.call("eth_getFilterChanges", block_filter) == []
     assert ledger.call("eth_uninstallFilter", log_filter) is True
     assert ledger.call("eth_uninstallFilter", log_filter) is False
+
+
+def test_too_many_logs_are_refused_and_not_lost(ledger: Any, written: tuple[str, str]) -> None:
+    """More logs than the limit are refused with the code for it; a filter keeps what it could not answer."""
+    limited = rpc.Rpc(methods.Methods(ledger.chain, version="limited", max_logs=3))
+
+    def call(method: str, *params: object) -> Any:
+        payload = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
+        return json.loads(limited.handle(json.dumps(payload).encode()))
+
+    assert len(call("eth_getLogs", {"fromBlock": "0x3", "toBlock": "0x5"})["result"]) == 3
+    refusal = call("eth_getLogs", {"fromBlock": "0x3", "toBlock": "0x6"})["error"]
+    assert (refusal["code"], "smaller range" in refusal["message"]) == (rpc.LIMIT_EXCEEDED, True)
+    installed = call("eth_newFilter", {"address": list(written)})["result"]
+    limited._methods._filters[int(installed, 16)].next_block = 0
+    for _ in range(2):
+        assert call("eth_getFilterChanges", installed)["error"]["code"] == rpc.LIMIT_EXCEEDED
 
 
 def test_filters_are_bounded(ledger: Any, refused: Any) -> None:

@@ -190,3 +190,15 @@ def test_state_is_back_after_a_restart(
     assert second.client.call("eth_getBalance", "0x" + "22" * 20) == "0x3"
     second.client.call("eth_sendRawTransaction", sign(accounts[0], 1, to="0x" + "22" * 20, value=3))
     assert second.client.call("eth_blockNumber") == "0x2"
+
+
+def test_the_limit_of_an_answer_is_the_operators(start_ledger: Any, accounts: Any, sign: Callable[..., str]) -> None:
+    """A server that was told to answer two at a time gives every block once, two at a time."""
+    client = start_ledger(max_logs=2).client
+    installed = client.call("eth_newBlockFilter")
+    for nonce in range(5):
+        client.call("eth_sendRawTransaction", sign(accounts[0], nonce, to="0x" + "22" * 20))
+    pages = [client.call("eth_getFilterChanges", installed) for _ in range(4)]
+    assert [len(page) for page in pages] == [2, 2, 1, 0]
+    hashes = [client.call("eth_getBlockByNumber", hex(number), False)["hash"] for number in range(1, 6)]
+    assert [one for page in pages for one in page] == hashes

@@ -13,7 +13,7 @@ from eth_hash.auto import keccak
 from hypothesis import strategies
 
 from aicommons.domain import errors
-from aicommons.ledger.embedded import chain, engine, recovery, transactions
+from aicommons.ledger.embedded import chain, engine, transactions
 
 CHAIN = chain.DEFAULT_CHAIN_ID
 ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
@@ -151,33 +151,6 @@ def test_bad_forms_are_refused(raw: bytes, kind: type[Exception], message: str) 
     """Each bad form is refused with the reason."""
     with pytest.raises(kind, match=message):
         transactions.decode(raw, chain_id=CHAIN)
-
-
-@hypothesis.settings(max_examples=15, deadline=None)
-@hypothesis.given(
-    digest=strategies.binary(min_size=32, max_size=32),
-    r=strategies.integers(1, ORDER - 1),
-    s=strategies.integers(1, ORDER // 2),
-    y_parity=strategies.integers(0, 1),
-)
-def test_both_libraries_recover_the_same_sender(digest: bytes, r: int, s: int, y_parity: int) -> None:
-    """The pure-Python fallback agrees with libsecp256k1, also on signatures of no key."""
-
-    def outcome(recover: Callable[..., bytes]) -> bytes | None:
-        try:
-            return recover(digest, r, s, y_parity=y_parity)
-        except errors.SignatureInvalid:
-            return None
-
-    assert outcome(recovery.with_coincurve) == outcome(recovery.with_eth_keys)
-
-
-def test_fallback_recovers_real_senders(accounts: tuple[LocalAccount, ...]) -> None:
-    """The fallback finds the address behind a real signature."""
-    digest = keccak(b"message")
-    signed = accounts[0].unsafe_sign_hash(digest)
-    sender = recovery.with_eth_keys(digest, signed.r, signed.s, y_parity=signed.v - 27)
-    assert "0x" + sender.hex() == accounts[0].address.lower()
 
 
 @hypothesis.given(data=strategies.binary(max_size=2_000))

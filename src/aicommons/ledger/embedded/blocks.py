@@ -14,6 +14,7 @@ from typing import Any, Final
 import rlp
 
 from aicommons.domain import encoding
+from aicommons.ledger import addresses
 from aicommons.ledger.embedded import engine, transactions
 
 EXTRA_DATA: Final = b"ai-commons"
@@ -156,11 +157,6 @@ def header_of(head: Head, parent_hash: bytes, raw: bytes, receipt: str) -> Heade
     )
 
 
-def created_address(sender: bytes, nonce: int) -> bytes:
-    """Return the address of the contract that a transaction creates: keccak(rlp([sender, nonce])), last 20 bytes."""
-    return encoding.keccak(_encode([sender, nonce]))[12:]
-
-
 def logs_bloom(logs: Iterable[engine.Log]) -> bytes:
     """Return the 256-byte bloom filter over addresses and topics (Yellow Paper 4.3.1, M3:2048)."""
     bits = 0
@@ -239,7 +235,7 @@ def _receipt_json(
 ) -> str:  # fmt: skip
     created = None
     if transaction.to is None:
-        created = "0x" + created_address(transaction.sender, transaction.nonce).hex()
+        created = "0x" + addresses.created(transaction.sender, transaction.nonce).hex()
     fields = {
         **place.fields(),
         "type": hex(transaction.kind),

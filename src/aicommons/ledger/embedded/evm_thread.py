@@ -27,7 +27,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Job:
+class Request:
     """One request.
 
     Args:
@@ -43,12 +43,12 @@ class Job:
 class _Held:
     """A request whose answer waits for COMMIT."""
 
-    job: Job
+    request: Request
     answer: bytes
 
 
 class EvmThread:
-    """Runs jobs one after the other until ``stop``.
+    """Runs requests one after the other until ``stop``.
 
     Args:
         ledger: the chain; used by this thread alone from ``start`` on.
@@ -60,11 +60,11 @@ class EvmThread:
         self._rpc = served
         self._on_failure: Callable[[], None] | None = None
         self._has_failed = False
-        self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._requests: queue.SimpleQueue[Request | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._main, name="evm", daemon=True)
 
     def start(self, on_failure: Callable[[], None]) -> None:
-        """Begin to take jobs.
+        """Begin to take requests.
 
         Args:
             on_failure: called when the thread must end because chain and file cannot be brought into step any more.
@@ -81,20 +81,20 @@ class EvmThread:
         """Whether the thread ended by itself."""
         return self._has_failed
 
-    def submit(self, job: Job) -> None:
+    def submit(self, request: Request) -> None:
         """Queue a request; never blocks."""
-        self._jobs.put(job)
+        self._requests.put(request)
 
     def stop(self) -> None:
-        """Finish the jobs that are queued, commit them and end the thread."""
-        self._jobs.put(None)
+        """Finish the requests that are queued, commit them and end the thread."""
+        self._requests.put(None)
         self._thread.join()
 
     def _main(self) -> None:
         is_done = False
         try:
             while not is_done:
-                is_done = self._run_group(self._jobs.get())
+                is_done = self._run_group(self._requests.get())
         finally:
             if not is_done:
                 self._has_failed = True
@@ -102,36 +102,36 @@ class EvmThread:
                 if self._on_failure is not None:
                     self._on_failure()
 
-    def _run_group(self, job: Job | None) -> bool:
-        """Run this job and those that wait with it, then commit; return whether the stop signal came."""
+    def _run_group(self, request: Request | None) -> bool:
+        """Run this request and those that wait with it, then commit; return whether the stop signal came."""
         held: list[_Held] = []
         deadline = time.monotonic() + MAX_GROUP_SECONDS
-        while job is not None:
-            self._run(job, held)
+        while request is not None:
+            self._run(request, held)
             if not held or len(held) >= MAX_GROUP or time.monotonic() > deadline:
                 break
             try:
-                job = self._jobs.get_nowait()
+                request = self._requests.get_nowait()
             except queue.Empty:
                 break
         self._commit(held)
-        return job is None
+        return request is None
 
-    def _run(self, job: Job, held: list[_Held]) -> None:
+    def _run(self, request: Request, held: list[_Held]) -> None:
         try:
-            answer = self._rpc.handle(job.body)
+            answer = self._rpc.handle(request.body)
         except chain.GroupLost as err:
-            self._lose([*held, _Held(job, b"")], err)
+            self._lose([*held, _Held(request, b"")], err)
             held.clear()
         except Exception as err:  # noqa: BLE001  (last line of defence: a file must not follow a broken memory)
             _log.exception("a request failed in a way that nobody foresaw")
-            self._lose([*held, _Held(job, b"")], self._chain.roll_back(err))
+            self._lose([*held, _Held(request, b"")], self._chain.roll_back(err))
             held.clear()
         else:
             if self._chain.has_open_group:
-                held.append(_Held(job, answer))
+                held.append(_Held(request, answer))
             else:
-                job.deliver(answer)
+                request.deliver(answer)
 
     def _commit(self, held: list[_Held]) -> None:
         if not held:
@@ -142,8 +142,8 @@ class EvmThread:
             self._lose(held, err)
         else:
             for one in held:
-                one.job.deliver(one.answer)
+                one.request.deliver(one.answer)
 
     def _lose(self, held: list[_Held], err: chain.GroupLost) -> None:
         for one in held:
-            one.job.deliver(rpc.failure(one.job.body, str(err)))
+            one.request.deliver(rpc.failure(one.request.body, str(err)))

@@ -15,7 +15,7 @@ from aicommons.domain import errors
 from aicommons.ledger.embedded import blocks, chain, engine, parameters, storage, views
 
 MAX_LOGS: Final = 20_000
-"""Logs in one answer; whoever wants more asks for smaller ranges of blocks."""
+"""Logs in one answer unless the operator says otherwise; whoever wants more asks for smaller ranges of blocks."""
 
 MAX_REQUEST_GAS: Final = 16 * engine.GAS_LIMIT
 """Gas that one request may use over all its calls and transactions: some seconds of the one EVM thread."""
@@ -80,11 +80,13 @@ class Methods:
     Args:
         ledger: the chain.
         version: text for ``web3_clientVersion``.
+        max_logs: logs, or hashes of a block filter, in one answer.
     """
 
-    def __init__(self, ledger: chain.Chain, *, version: str) -> None:
+    def __init__(self, ledger: chain.Chain, *, version: str, max_logs: int = MAX_LOGS) -> None:
         self.chain: Final = ledger
         self._version = version
+        self._max_logs = max_logs
         self._filters: collections.OrderedDict[int, _Filter] = collections.OrderedDict()
         self._last_filter = 0
         self._gas_at_start = 0
@@ -280,10 +282,12 @@ class Methods:
         if first > last:
             return RawJson("[]")
         topics0 = wanted.topics[0] if wanted.topics else None
-        query = storage.LogRange(first, last, wanted.addresses, topics0, MAX_LOGS + 1)
+        query = storage.LogRange(first, last, wanted.addresses, topics0, self._max_logs + 1)
         rows = self.chain.file.logs(query)
-        if len(rows) > MAX_LOGS:
-            raise LimitExceeded(f"more than {MAX_LOGS} logs from block {first} to {last}; ask for a smaller range")
+        if len(rows) > self._max_logs:
+            raise LimitExceeded(
+                f"more than {self._max_logs} logs from block {first} to {last}; ask for a smaller range"
+            )
         if any(wanted.topics[1:]) or len(wanted.topics) > 1 or wanted.topics == (None,):
             rows = [row for row in rows if _has_topics(row, wanted.topics)]
         return RawJson("[" + ",".join(rows) + "]")
@@ -311,12 +315,15 @@ class Methods:
         if entry is None:
             raise errors.LedgerRefused("filter not found")
         self._filters.move_to_end(number)
-        head = self.chain.head.number
-        first, entry.next_block = entry.next_block, head + 1
+        head, first = self.chain.head.number, entry.next_block
         if entry.wanted is None:
-            found = (self.chain.file.block(one) for one in range(first, min(head, first + MAX_LOGS) + 1))
+            last = min(head, first + self._max_logs - 1)
+            entry.next_block = last + 1
+            found = (self.chain.file.block(one) for one in range(first, last + 1))
             return ["0x" + block.hash.hex() for block in found if block is not None]
-        return self._find_logs(dataclasses.replace(entry.wanted, first=first), first)
+        answer = self._find_logs(dataclasses.replace(entry.wanted, first=first), first)
+        entry.next_block = head + 1  # only now: what was too much for one answer is not lost with the refusal
+        return answer
 
     @_method("eth_uninstallFilter", least=1, most=1)
     def _uninstall_filter(self, params: list[Any]) -> object:

@@ -44,6 +44,7 @@ def serve(
     *,
     ready: Callable[[str], None] | None = None,
     balances: Mapping[bytes, int] | None = None,
+    max_logs: int = methods.MAX_LOGS,
 ) -> None:
     """Serve the ledger in ``home`` on ``port`` (0: any free one) until SIGTERM or SIGINT; prints nothing.
 
@@ -54,6 +55,7 @@ def serve(
         engine: ``pyrevm`` or ``py-evm``; ``None`` takes the fastest installed one.
         ready: called once with the URL when requests are answered.
         balances: wei by address at block 0 of a new ledger.
+        max_logs: logs in one answer.
 
     Raises:
         InputError: the port is in use, or there is no such engine.
@@ -65,7 +67,9 @@ def serve(
         genesis = storage.Genesis(chain_id, _now(), balances or {})
         file = storage.Storage(home, genesis)
         try:
-            _run(chain.Chain(file, evm, chain_id=chain_id, clock=_now), listener, ready)
+            ledger = chain.Chain(file, evm, chain_id=chain_id, clock=_now)
+            version = f"aicommons/{importlib.metadata.version('aicommons')}/{ledger.engine_name}"
+            _run(methods.Methods(ledger, version=version, max_logs=max_logs), listener, ready)
         finally:
             file.close()
 
@@ -90,10 +94,8 @@ def _bind(port: int) -> socket.socket:
     return listener
 
 
-def _run(ledger: chain.Chain, listener: socket.socket, ready: Callable[[str], None] | None) -> None:
-    version = f"aicommons/{importlib.metadata.version('aicommons')}/{ledger.engine_name}"
-    served = rpc.Rpc(methods.Methods(ledger, version=version))
-    thread = evm_thread.EvmThread(ledger, served)
+def _run(served: methods.Methods, listener: socket.socket, ready: Callable[[str], None] | None) -> None:
+    thread = evm_thread.EvmThread(served.chain, rpc.Rpc(served))
     url = f"http://{HOST}:{listener.getsockname()[1]}"
     server = _Server(_config(Application(thread)), on_started=lambda: ready(url) if ready is not None else None)
     thread.start(on_failure=server.stop_soon)
@@ -104,7 +106,7 @@ def _run(ledger: chain.Chain, listener: socket.socket, ready: Callable[[str], No
     if thread.has_failed:
         raise errors.PermanentError(
             "the ledger stopped because it could not go back to its last recorded block",
-            which=str(ledger.file.path),
+            which=str(served.chain.file.path),
             next_step="See the log above, make sure that the disk works, and start it again; nothing recorded is lost.",
         )
 
@@ -192,7 +194,7 @@ class Application:
             if not answer.done():
                 answer.set_result(result)
 
-        self._thread.submit(evm_thread.Job(body, lambda result: _call_soon(loop, resolve, result)))
+        self._thread.submit(evm_thread.Request(body, lambda result: _call_soon(loop, resolve, result)))
         return await answer
 
 

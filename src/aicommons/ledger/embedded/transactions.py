@@ -9,16 +9,14 @@ from typing import Final
 
 import rlp
 
-from aicommons.domain import encoding, errors
-from aicommons.ledger.embedded import engine, recovery
+from aicommons.domain import encoding, errors, signature
+from aicommons.ledger.embedded import engine
 
 MAX_BYTES: Final = 128 * 1024
 """Longest accepted transaction, go-ethereum's limit."""
 
 MAX_INIT_CODE: Final = 49_152
 """Longest init code in bytes (EIP-3860)."""
-
-_CURVE_ORDER: Final = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 
 LEGACY: Final = 0
 ACCESS_LIST: Final = 1
@@ -113,13 +111,12 @@ def decode(raw: bytes, *, chain_id: int) -> SignedTransaction:
     numbers = {name: _integer(name, fields.pop(name)) for name in _FIELDS[kind] if name in _NUMBERS}
     y_parity = _check_chain(kind, numbers, chain_id)
     _check_ranges(numbers, fields["data"], fields["to"])
-    _check_signature(numbers["r"], numbers["s"])
     digest = _signing_digest(kind, payload[_header_length(payload) : unsigned_end], chain_id)
     return SignedTransaction(
         raw=raw,
         hash=encoding.keccak(raw),
         kind=kind,
-        sender=recovery.recover(digest, numbers["r"], numbers["s"], y_parity=y_parity),
+        sender=signature.recover(digest, _signature(numbers["r"], numbers["s"], y_parity)),
         nonce=numbers["nonce"],
         gas_limit=numbers["gas_limit"],
         to=fields["to"] or None,
@@ -264,11 +261,8 @@ def _check_ranges(numbers: dict[str, int], data: bytes, to: bytes) -> None:
     check_message(engine.Message(b"", to or None, numbers["nonce"], numbers["gas_limit"], numbers["value"], data))
 
 
-def _check_signature(r: int, s: int) -> None:
-    if not 0 < r < _CURVE_ORDER or s == 0:
-        raise errors.SignatureInvalid("signature is out of range", expected="0 < r, s < the curve's order")
-    if s > _CURVE_ORDER // 2:
-        raise errors.SignatureInvalid("signature has a high s: only the lower of the two forms is accepted (EIP-2)")
+def _signature(r: int, s: int, y_parity: int) -> bytes:
+    return r.to_bytes(32, "big") + s.to_bytes(32, "big") + bytes([27 + y_parity])
 
 
 def _signing_digest(kind: int, unsigned: bytes, chain_id: int) -> bytes:
