@@ -5,17 +5,25 @@ import stat
 
 import pytest
 
-from aicommons.domain import errors, ids
-from aicommons.node import epoch_keys
+from aicommons.domain import encoding, errors, ids
+from aicommons.ledger import wallet
+from aicommons.node import epoch_keys, signing
 
+PLACE = encoding.Place(31337, ids.Address(b"\xc0" * 20))
+KEY = wallet.Wallet(b"\x07" * 32)
 RUN, OTHER = ids.RunId(b"\x01" * 32), ids.RunId(b"\x02" * 32)
 SECRET, SECOND = b"\x5a\xa5" * 16, b"\x11" * 32
+
+
+def open_keys(folder: pathlib.Path) -> epoch_keys.EpochKeys:
+    """Return the keys of a signing journal in a folder."""
+    return signing.SigningJournal(folder / "signing.db", KEY, PLACE).keys
 
 
 @pytest.fixture
 def keys(tmp_path: pathlib.Path) -> epoch_keys.EpochKeys:
     """No keys yet."""
-    return epoch_keys.EpochKeys(tmp_path / "epochs")
+    return open_keys(tmp_path)
 
 
 def test_erased_key_never_comes_back(tmp_path: pathlib.Path, keys: epoch_keys.EpochKeys) -> None:
@@ -29,8 +37,20 @@ def test_erased_key_never_comes_back(tmp_path: pathlib.Path, keys: epoch_keys.Ep
     with pytest.raises(errors.JournalConflict):
         keys.make(RUN, 0, SECOND)
     with pytest.raises(errors.JournalConflict):
-        epoch_keys.EpochKeys(tmp_path / "epochs").make(RUN, 0, SECRET)
+        open_keys(tmp_path).make(RUN, 0, SECRET)
     assert (file.stat().st_ino, file.read_bytes()) == (before, bytes(32))
+
+
+def test_a_key_does_not_outlive_its_journal(tmp_path: pathlib.Path, keys: epoch_keys.EpochKeys) -> None:
+    """With another signing journal beside it, which may have forgotten what was signed, a key is erased at sight."""
+    keys.make(RUN, 0, SECRET)
+    assert open_keys(tmp_path).get(RUN, 0) == SECRET
+    (tmp_path / "signing.db").unlink()
+    replaced = open_keys(tmp_path)
+    assert (replaced.get(RUN, 0), replaced.is_erased(RUN, 0)) == (None, True)
+    with pytest.raises(errors.JournalConflict):
+        replaced.make(RUN, 0, SECOND)
+    assert SECRET not in b"".join(file.read_bytes() for file in (tmp_path / "epochs").iterdir())
 
 
 def test_a_key_that_never_was_can_be_erased(keys: epoch_keys.EpochKeys) -> None:

@@ -46,6 +46,8 @@ def fill(journal: journals.Journal) -> None:
     journal.keep_stored(RUN, [b"\x51" * 32])
     journal.keep_sent(RUN, 100)
     journal.keep_report(RUN, b"{}")
+    journal.keep_over(RUN, 7.5)
+    journal.keep_over(RUN, 9.0)
     journal.keep_refusal(RUN, (3, 1), 7, "box-does-not-open")
 
 
@@ -72,7 +74,13 @@ def test_everything_comes_back(journal: journals.Journal) -> None:
     """What was kept is returned as it was given."""
     fill(journal)
     facts = journals.Facts(
-        is_pinned=True, state_index=2, is_finished=True, has_stored=True, has_report=True, refused=frozenset({(3, 1)})
+        is_pinned=True,
+        state_index=2,
+        is_finished=True,
+        has_stored=True,
+        has_report=True,
+        over_since=7.5,
+        refused=frozenset({(3, 1)}),
     )
     assert contents(journal, RUN) == [
         PIN, STATE, LAST, LAST, (2, True), SUM, b"local", [b"\x51" * 32], True, 100, b"{}",
@@ -96,7 +104,7 @@ def test_runs_are_apart(journal: journals.Journal) -> None:
     empty = contents(journal, OTHER)
     fill(journal)
     assert contents(journal, OTHER) == empty
-    assert journal.facts(OTHER) == journals.Facts(False, 0, False, False, False, frozenset())
+    assert journal.facts(OTHER) == journals.Facts(False, 0, False, False, False, None, frozenset())
 
 
 CONFLICTS: dict[str, Callable[[journals.Journal], None]] = {

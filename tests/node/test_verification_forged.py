@@ -418,6 +418,17 @@ def test_the_agreed_state_must_be_the_computed_one(three: Trained) -> None:
     assert ended.verify(three.reader()).problem.startswith("registered model, state digest: it is another state")
 
 
+def test_a_run_cut_short_is_named(three: Trained) -> None:
+    """A finished run whose last rounds are hidden cannot pass as one that completed: it needs a quorum of Results."""
+    attempts = {at: seen for at, seen in three.current.attempts.items() if at <= (2, 0)}
+    sid = attempts[(2, 0)].submits[3].sid
+    agreed = dataclasses.replace(three.current.agreed, rounds_done=2, sid=sid, state_digest=bytes(32))
+    cut = three.with_run(attempts=attempts, agreed=agreed, model=None, shares={})
+    assert cut.current.state is run.RunState.COMPLETED
+    for report in (cut.verify(), cut.verify(three.reader())):
+        assert report.problem == "run state COMPLETED: a run completes by a quorum of Results, and there is none"
+
+
 def test_words_have_one_width(three: Trained) -> None:
     """The suite of a run must have the words that its plan needs."""
     other = suites.Suite.AES_32 if three.current.spec.suite == suites.Suite.AES_64 else suites.Suite.AES_64

@@ -183,8 +183,18 @@ ROWS: dict[str, Row] = {
     ),
     "completed, not combined yet": Row([(Kind.COMBINE, 0, 0)], Phase.UNMASKED, run=OVER, agreed=1),
     "completed, never combined, blobs erased by now": Row(
-        [(Kind.RETIRE, 0, 0), (Kind.ERASE, 0, 0)],
-        Phase.UNMASKED, run=OVER, agreed=1, known={"retention": 50},
+        [(Kind.RETIRE, 0, 0)], Phase.UNMASKED, run=OVER, agreed=1, known={"retention": 50}
+    ),
+    "completed, never combined for an hour": Row(
+        [(Kind.RETIRE, 0, 0)], Phase.UNMASKED, run=OVER, agreed=1, known={"over_since": 900.0}, now=4_501.0
+    ),
+    "completed, never judged for an hour": Row(
+        [(Kind.RETIRE, 0, 0)], Phase.UNMASKED, run=OVER | {"model": object()}, agreed=1,
+        known=HOLDS | {"has_report": False, "over_since": 900.0}, now=4_501.0,
+    ),
+    "completed, retention over by the ledger's clock alone": Row(
+        [], Phase.UNMASKED, run=OVER | {"model": object()}, agreed=1,
+        known=HOLDS | {"retention": 200, "has_key": False, "over_since": 990.0}, now=1_101.0,
     ),
     "completed, not combined, key erased": Row([], Phase.UNMASKED, run=OVER, agreed=1, known={"has_key": False}),
     "completed and registered": Row(
@@ -322,6 +332,7 @@ rows = st.builds(
             "has_key": st.booleans(),
             "has_report": st.booleans(),
             "may_retire": st.booleans(),
+            "over_since": st.floats(0, 3_000),
             "retention": st.none() | st.integers(0, 2_000),
             "refused": st.frozensets(st.tuples(st.integers(0, 4), st.integers(0, 2)), max_size=3),
         }
@@ -387,4 +398,4 @@ def test_time_alone_only_adds_waiting_duties(row: Row, run_of: Make, sent: Make)
     early = {duty.kind for duty in owed(row, run_of, sent)}
     late = {duty.kind for duty in owed(dataclasses.replace(row, now=row.now + 10_000), run_of, sent)}
     assert late - early <= {Kind.ADVANCE, Kind.REGISTER, Kind.RETIRE, Kind.ERASE}
-    assert early - late <= {Kind.COMBINE}
+    assert early - late <= {Kind.COMBINE, Kind.REPORT}

@@ -29,6 +29,11 @@ class LyingLedger(client.Client):
         self._lie = lie
         self._is_deaf = is_deaf
         self._queue: list[events.Event] = []
+        self.insists = False
+
+    def state(self, run_id: ids.RunId) -> run.RunState:
+        """Say that the run is over, or the truth."""
+        return run.RunState.ENDED if self.insists else super().state(run_id)
 
     def poll(self) -> Sequence[events.Event]:
         """Show the lies."""
@@ -276,12 +281,14 @@ def lied_to(scene: Any, lie: Lie) -> agents.Agent:
     return scene.nodes[victim].agent
 
 
-def test_a_run_said_to_be_over_keeps_its_key_for_a_while(stage) -> None:
-    """Where nobody signed the end of a run, the epoch key stays until the ledger has said so for ten minutes."""
+@pytest.mark.parametrize("insists", [True, False], ids=["and says so again when asked", "but not when asked"])
+def test_a_run_said_to_be_over_keeps_its_key_for_a_while(stage, insists: bool) -> None:
+    """Where nobody signed the end of a run, the key stays for ten minutes, and longer if the contract knows no end."""
     with stage.scene(4) as scene:
         agent = lied_to(scene, run_over)
+        agent.ledger.insists = insists
         node = scene.nodes[scene.roster[VICTIM]]
-        for seconds, is_there in ((0, True), (599, True), (2, False)):
+        for seconds, is_there in ((0, True), (599, True), (2, not insists)):
             scene.simulation.commons.clock.advance(seconds)
             node.step()
             assert (agent.signing.keys.get(scene.run_id, agents.EPOCH) is not None) == is_there

@@ -56,6 +56,10 @@ class MortalLedger:
         """As the ledger's."""
         self._inner.refuse(key, member_id, accused, reason)
 
+    def state(self, run_id: ids.RunId) -> run.RunState:
+        """As the ledger's."""
+        return self._inner.state(run_id)
+
     def advance(self, run_id: ids.RunId) -> None:
         """As the ledger's."""
         self._inner.advance(run_id)
@@ -156,7 +160,7 @@ class Mortal:
         self.agent.journal.close()
         self.agent.signing.close()
         kept, keys = MortalJournal(folder / "journal.db"), MortalSigning(folder / "signing.db", signer, place)
-        keys.keys = MortalKeys(folder / "epochs")
+        keys.keys = MortalKeys(folder / "epochs", keys)
         kept.deaths = keys.deaths = keys.keys.deaths = self.deaths
         fresh = self.scene.restarted(dataclasses.replace(self.agent, journal=kept, signing=keys))
         self.agent = dataclasses.replace(

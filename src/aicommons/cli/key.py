@@ -106,10 +106,10 @@ def rotate() -> None:
     _check_no_seat(opened.desk.view(), opened.desk.member_id())
     with homes.alone(home):
         new = _next_node_key(home)
-        opened.desk.set_node_key(new)
         kept = home.node_file.with_name(f"node-{old.hex()[:12]}.json")
         if not kept.exists():
-            kept.hardlink_to(home.node_file)
+            app.write_whole(kept, home.node_file.read_bytes(), mode=0o600)
+        opened.desk.set_node_key(new)
         _next_file(home).replace(home.node_file)
     output.emit(
         {"old": ids.format_id(old), "new": ids.format_id(new), "kept": str(kept)},

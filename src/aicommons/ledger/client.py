@@ -8,7 +8,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from aicommons.domain import encoding, errors, events, ids, messages
+from aicommons.domain import encoding, errors, events, ids, messages, run
 from aicommons.ledger import addresses, contracts, deployments, paging, rpc, transactions
 from aicommons.ledger import events as logs
 from aicommons.protocol import ports
@@ -131,6 +131,14 @@ class Client:
         """Stop an attempt; see the port. ``reason`` travels as up to 32 ASCII bytes."""
         place = (key.run_id, key.round_index, key.attempt, member_id)
         self.transact(RUNS, "refuse", place, accused, reason.encode()[:32].ljust(32, b"\0"))
+
+    def state(self, run_id: ids.RunId) -> run.RunState:
+        """Return the run's state as the contract has it now; see the port."""
+        (answer,) = self.call(RUNS, "phaseOf", run_id)
+        try:
+            return run.RunState(answer[0][0])  # type: ignore[index]
+        except (TypeError, IndexError, ValueError) as err:
+            raise errors.LedgerMismatch("the ledger's answer is no run", which="phaseOf") from err
 
     def advance(self, run_id: ids.RunId) -> None:
         """Ask the contract to act on a deadline that is over; see the port."""

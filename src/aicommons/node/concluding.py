@@ -114,7 +114,9 @@ def is_end_signed(agent: agents.Agent, run_id: ids.RunId, current: views.RunView
         return False
     number = agents.layout_number(current.spec.layout, len(roster.member_ids))
     quorum = layout.make_layout(roster.member_ids, bytes(32), number).quorum
-    for attempt in current.attempts.values():
+    for place, attempt in current.attempts.items():
+        if not _is_last(agent, run_id, current, place[0]):
+            continue  # Results are signed at every pause too: those of a round before the end prove no end
         named: collections.Counter[tuple[bytes, bytes, bytes]] = collections.Counter()
         for member, sent in attempt.results.items():
             signed = evidence.is_signed(agent.ledger.place, roster, evidence.signed_part(sent), sent.signature)
@@ -122,6 +124,12 @@ def is_end_signed(agent: agents.Agent, run_id: ids.RunId, current: views.RunView
         if named and max(named.values()) >= quorum:
             return True
     return False
+
+
+def _is_last(agent: agents.Agent, run_id: ids.RunId, current: views.RunView, round_index: int) -> bool:
+    after = agent.journal.state_index(run_id)
+    is_finished = after == (round_index + 1, True)
+    return is_finished or round_index + 1 == current.spec.rounds
 
 
 def report(agent: agents.Agent, duty: duties.Duty, current: views.RunView) -> None:
@@ -139,11 +147,28 @@ def report(agent: agents.Agent, duty: duties.Duty, current: views.RunView) -> No
 
 
 def retire(agent: agents.Agent, duty: duties.Duty, current: views.RunView) -> None:
-    """Erase the epoch key, prepared rows and others' inputs."""
+    """Erase the epoch key, prepared rows and others' inputs, once the contract too says that the run is over.
+
+    Raises:
+        errors.LedgerMismatch: it says that the run goes on, whatever its events told before.
+    """
     del current
-    agent.signing.keys.erase(duty.run_id, agents.EPOCH)
-    agent.data.forget(duty.run_id)
-    agent.inputs.forget(duty.run_id)
+    now = agent.ledger.state(duty.run_id)
+    if not now.is_over:
+        raise errors.LedgerMismatch(
+            "the ledger told that the run is over, and says now that it is not",
+            which=ids.format_id(duty.run_id),
+            got=now.name,
+            next_step="start the node again: it then reads the whole record anew; if this comes back, change the endpoint",
+        )
+    forget(agent, duty.run_id)
+
+
+def forget(agent: agents.Agent, run_id: ids.RunId) -> None:
+    """Erase what a run under way needs, the epoch key last: killed before, a node does it again."""
+    agent.data.forget(run_id)
+    agent.inputs.forget(run_id)
+    agent.signing.keys.erase(run_id, agents.EPOCH)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -181,6 +206,8 @@ def own_metrics(made: recipes.Recipe, value: state.State, rows: recipes.Rows) ->
 def erase(agent: agents.Agent, duty: duties.Duty, current: views.RunView) -> None:
     """Erase what this node left in the store: the retention time after the end is over."""
     del current
+    for digest in agent.journal.revealed(duty.run_id):
+        agent.own.erase(digest)
     for digest in agent.journal.stored(duty.run_id):
         agent.store.erase(digest)
         agent.own.erase(digest)

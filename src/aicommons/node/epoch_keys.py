@@ -1,24 +1,38 @@
 """A node's epoch keys: one small file each, so that erasing one overwrites the very bytes it was kept in.
 
 A database would leave copies in old pages and journals. An erased key's file stays behind, all zeros, as the mark that
-this epoch had its key: a second one is never made (secure-aggregation section 4, Epoch keys). Used by ``signing``. What a
-disk or a copying file system keeps of old blocks is beyond this.
+this epoch had its key: a second one is never made (secure-aggregation section 4, Epoch keys). Key and signing journal must
+not outlive each other, so each key is also a word in the journal: one that the journal does not know is erased at sight.
+Used by ``signing``. What a disk or a copying file system keeps of old blocks is beyond this.
 """
 
 import os
 import pathlib
+from typing import Protocol
 
 from aicommons.domain import errors, ids
 
 KEY_BYTES = 32
 _ERASED = bytes(KEY_BYTES)
+_KIND = "epoch key"
+
+
+class Words(Protocol):
+    """The signing journal, which remembers that a key was made."""
+
+    def bind(self, kind: str, scope: bytes, digest: bytes) -> None:
+        """Record a word."""
+
+    def word(self, kind: str, scope: bytes) -> bytes | None:
+        """Return it, if it was given."""
 
 
 class EpochKeys:
     """Keys in a private folder of their own."""
 
-    def __init__(self, folder: pathlib.Path) -> None:
+    def __init__(self, folder: pathlib.Path, words: Words) -> None:
         self._folder = folder
+        self._words = words
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
 
     def __repr__(self) -> str:
@@ -35,6 +49,7 @@ class EpochKeys:
         if kept == _ERASED:
             raise errors.JournalConflict("this epoch's key was erased", which=ids.format_id(run_id))
         if kept is None:
+            self._words.bind(_KIND, _scope(run_id, epoch), _ERASED)
             self._write(run_id, epoch, secret)
             kept = secret
         return kept
@@ -43,6 +58,9 @@ class EpochKeys:
         """Return the key, or ``None`` when it was never made or is erased."""
         kept = self._read(run_id, epoch)
         return None if kept == _ERASED else kept
+
+    def _is_foreign(self, run_id: ids.RunId, epoch: int) -> bool:
+        return self._words.word(_KIND, _scope(run_id, epoch)) is None
 
     def is_erased(self, run_id: ids.RunId, epoch: int) -> bool:
         """Return whether there was a key, or there was never to be one, and it is gone for good."""
@@ -60,7 +78,13 @@ class EpochKeys:
             kept = self._file(run_id, epoch).read_bytes()
         except FileNotFoundError:
             return None
-        return kept if len(kept) == KEY_BYTES else None  # cut short: killed while it was made, so nobody has its point
+        if len(kept) != KEY_BYTES:
+            return None  # cut short: killed while it was made, so nobody has its point
+        if kept != _ERASED and self._is_foreign(run_id, epoch):
+            # The journal beside it is another one: it may have forgotten what was signed under this key.
+            self._write(run_id, epoch, _ERASED)
+            return _ERASED
+        return kept
 
     def _write(self, run_id: ids.RunId, epoch: int, data: bytes) -> None:
         file = self._file(run_id, epoch)
@@ -78,3 +102,7 @@ class EpochKeys:
                 os.close(folder)
         except OSError as err:
             raise errors.StorageFull("the epoch key cannot be written", which=str(file), got=err.strerror) from err
+
+
+def _scope(run_id: ids.RunId, epoch: int) -> bytes:
+    return run_id + epoch.to_bytes(4, "big")

@@ -105,6 +105,7 @@ SELECT (SELECT max(position) FROM state WHERE run = :run),
   EXISTS(SELECT 1 FROM pin WHERE run = :run),
   EXISTS(SELECT 1 FROM stored WHERE run = :run),
   EXISTS(SELECT 1 FROM report WHERE run = :run),
+  (SELECT at FROM over WHERE run = :run),
   (SELECT group_concat(round || '/' || attempt, ' ') FROM refusal WHERE run = :run)
 """
 
@@ -123,6 +124,8 @@ class Facts:
     """Blobs of this node are in the store."""
     has_report: bool
     """Its own figures are there."""
+    over_since: float | None
+    """When it first saw the run over, by its own clock in seconds since 1970."""
     refused: frozenset[tuple[int, int]]
     """(round, attempt) of attempts that failed its checks."""
 
@@ -220,7 +223,7 @@ class Journal:
     def facts(self, run_id: ids.RunId) -> Facts:
         """Return what duties depend on, in one look."""
         row = self._db.execute(FACTS, {"run": run_id}).fetchone()
-        newest, is_finished, is_pinned, has_stored, has_report, refused = row
+        newest, is_finished, is_pinned, has_stored, has_report, over_since, refused = row
         places = [] if refused is None else [place.split("/") for place in refused.split(" ")]
         return Facts(
             is_pinned=bool(is_pinned),
@@ -228,6 +231,7 @@ class Journal:
             is_finished=bool(is_finished),
             has_stored=bool(has_stored),
             has_report=bool(has_report),
+            over_since=over_since,
             refused=frozenset((int(round_index), int(attempt)) for round_index, attempt in places),
         )
 
@@ -289,6 +293,11 @@ class Journal:
         names = tuple(objects[at : at + 32] for at in range(0, len(objects), 32))
         return RevealRecord(input_digest, salt, mine, document, names)
 
+    def revealed(self, run_id: ids.RunId) -> list[bytes]:
+        """Return the names of all sealed columns made in a run, those of stopped attempts included."""
+        rows = self._db.execute("SELECT objects FROM reveal WHERE run = ?", (run_id,))
+        return [objects[at : at + 32] for (objects,) in rows for at in range(0, len(objects), 32)]
+
     def keep_stored(self, run_id: ids.RunId, digests: Sequence[bytes]) -> None:
         """Record that this node leaves ``digests`` in the store; called before they are sent."""
         listed = b"".join(digests)
@@ -319,12 +328,12 @@ class Journal:
         """Record that ``digest`` was erased from the store."""
         self._write("DELETE FROM stored WHERE run = ? AND digest = ?", (run_id, digest))
 
-    def first_seen_over(self, run_id: ids.RunId, now: float) -> float:
-        """Return when this node first saw the run over, by its own clock in seconds since 1970; ``now`` if just now."""
-        row = self._db.execute("SELECT at FROM over WHERE run = ?", (run_id,)).fetchone()
-        if row is None:
-            self._write("INSERT INTO over VALUES(?, ?)", (run_id, now))
-        return float(row[0]) if row is not None else now
+    def keep_over(self, run_id: ids.RunId, since: float | None) -> None:
+        """Record when this node first saw the run over (seconds since 1970), or that it goes on after all."""
+        if since is None:
+            self._write("DELETE FROM over WHERE run = ?", (run_id,))
+        else:
+            self._write("INSERT OR IGNORE INTO over VALUES(?, ?)", (run_id, since))
 
     def keep_report(self, run_id: ids.RunId, data: bytes) -> None:
         """Record this site's own figures of a run (JSON text)."""

@@ -86,7 +86,7 @@ def check_agreed(case: examination.Case, known: Known) -> None:
     case.findings.passed("agreed", votes)
 
 
-def check_end(case: examination.Case) -> None:
+def check_end(case: examination.Case, known: Known) -> None:
     """Check that how the run ended fits what was agreed.
 
     Raises:
@@ -96,10 +96,23 @@ def check_end(case: examination.Case) -> None:
     which = f"run state {state.name}"
     if state.is_over and (state is run.RunState.COMPLETED) != (current.reason is run.Reason.FINISHED):
         raise errors.VerificationFailed(f"its reason, {current.reason.name}, is that of another end", which=which)
+    if state is run.RunState.COMPLETED:
+        _check_completed(case, known, which)
     if state is run.RunState.ABORTED and current.agreed is not None:
         raise errors.VerificationFailed("a state was agreed, which a run that aborts has not", which=which)
     if current.model is not None and state not in (run.RunState.COMPLETED, run.RunState.ENDED):
         raise errors.VerificationFailed("there is a model of a run that is not over", which=which)
+
+
+def _check_completed(case: examination.Case, known: Known, which: str) -> None:
+    agreed = case.current.agreed
+    if agreed is None or not any(agreed.state_digest):
+        raise errors.VerificationFailed("a run completes by a quorum of Results, and there is none", which=which)
+    last = known.get(agreed.rounds_done)
+    if last is None or last.value is None or case.terms is None or agreed.rounds_done == case.current.spec.rounds:
+        return
+    if not case.terms.recipe.is_finished(last.value):
+        raise errors.VerificationFailed("it completed before its learner was finished", which=which)
 
 
 def _votes(case: examination.Case, agreed: events.StateAgreed) -> int:

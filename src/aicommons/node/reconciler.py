@@ -120,6 +120,10 @@ class Reconciler:
 
     def _remember(self, run_id: ids.RunId, current: views.RunView, now: float) -> duties.Remembered:
         facts = self.agent.journal.facts(run_id)
+        since = facts.over_since
+        if current.state.is_over != (since is not None):
+            since = now if current.state.is_over else None
+            self.agent.journal.keep_over(run_id, since)
         retention = None
         if current.state.is_over and facts.has_stored:
             retention = self._retention(run_id, current)
@@ -132,15 +136,15 @@ class Reconciler:
             has_model=current.state.is_over and current.model is None and self._has_model(run_id, current),
             has_key=has_key or not (acked or current.state.is_over),
             has_report=facts.has_report,
-            may_retire=has_key and current.state.is_over and self._is_surely_over(run_id, current, now),
+            over_since=since or 0.0,
+            may_retire=has_key and since is not None and self._is_surely_over(run_id, current, now - since),
             retention=retention,
             refused=facts.refused,
         )
 
-    def _is_surely_over(self, run_id: ids.RunId, current: views.RunView, now: float) -> bool:
-        """Return whether a run's end is signed for, or so old that a ledger lying for a moment cannot have made it up."""
-        since = self.agent.journal.first_seen_over(run_id, now)
-        return now - since >= concluding.GRACE_SECONDS or concluding.is_end_signed(self.agent, run_id, current)
+    def _is_surely_over(self, run_id: ids.RunId, current: views.RunView, waited: float) -> bool:
+        """Return whether a run's end is signed for, or told for so long that it was no moment's lie."""
+        return waited >= concluding.GRACE_SECONDS or concluding.is_end_signed(self.agent, run_id, current)
 
     def _has_model(self, run_id: ids.RunId, current: views.RunView) -> bool:
         kept = self.agent.journal.state(run_id, current.agreed.rounds_done) if current.agreed is not None else None
@@ -179,7 +183,7 @@ class Reconciler:
                 digest = encoding.message_digest(self.agent.ledger.place, message)
                 is_ours = signature.is_signed_by(digest, sent.signature, key)
                 if is_ours and self.agent.signing.word("Commit", sent.sid) != digest:
-                    self.agent.signing.keys.erase(run_id, agents.EPOCH)
+                    concluding.forget(self.agent, run_id)
                     log.error(
                         "run %s: the ledger shows a Commit that this journal does not know; "
                         "the journal was rolled back, so the epoch key is destroyed and this node waits for a new run",

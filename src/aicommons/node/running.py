@@ -78,11 +78,12 @@ class ProcessRunner:
         sys.stdout.flush()
         sys.stderr.flush()
         gc.freeze()  # so that the child's collector does not touch, and thereby copy, what it shares with us
+        parent = os.getpid()
         child = os.fork()
         if child == 0:
             status = 1
             try:
-                _die_with_parent()
+                _die_with_parent(parent)
                 gc.disable()
                 status = self._work(name, job)
             finally:
@@ -156,10 +157,12 @@ class ProcessRunner:
         return status
 
 
-def _die_with_parent() -> None:
+def _die_with_parent(parent: int) -> None:
     """End this child when its node is killed, where the system can do that (Linux): its result would be nobody's."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:  # it was killed before the call
+            os._exit(1)
 
 
 def _preserve(err: errors.CommonsError) -> dict[str, object]:

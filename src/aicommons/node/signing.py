@@ -32,7 +32,7 @@ class SigningJournal:
         tag = path.parent / "CACHEDIR.TAG"
         if not tag.exists():
             tag.write_text(CACHE_TAG)
-        self.keys = epoch_keys.EpochKeys(path.parent / "epochs")
+        self.keys = epoch_keys.EpochKeys(path.parent / "epochs", self)
         self._signer = signer
         self._place = place
         try:

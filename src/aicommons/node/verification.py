@@ -154,7 +154,7 @@ def _examine(asked: _Asked, blobs: examination.Blobs, findings: examination.Find
     outcome_verification.check_agreed(case, known)
     if current.agreed is not None and current.agreed.rounds_done in known:
         findings.agreed = known[current.agreed.rounds_done].value
-    outcome_verification.check_end(case)
+    outcome_verification.check_end(case, known)
     outcome_verification.check_model(case, members, known, asked.beside.problem_owner)
     _check_papers(asked.beside.papers, blobs, findings)
     if not current.state.is_over:

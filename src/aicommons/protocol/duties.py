@@ -57,6 +57,8 @@ class Remembered:
     """Its epoch key still exists."""
     has_report: bool = False
     """Its own figures of the run are there, or why there are none."""
+    over_since: float = 0.0
+    """When it first saw the run over, by its own clock, in seconds since 1970; 0 while it is not over."""
     may_retire: bool = True
     """Its keys may go, should the run be over: signed Results say so, or the ledger has said so for a while."""
     retention: int | None = None
@@ -67,6 +69,8 @@ class Remembered:
 
 COMMITTING = (run.Phase.SUBMITTED, run.Phase.FIXED)
 REVEALING = (run.Phase.FIXED, run.Phase.UNMASKED)
+LONGEST_FAREWELL = 3600.0
+"""Seconds after the end of a run that the last sum and one's own figures are waited for, before keys go without them."""
 STAGGER = 0.5
 """Seconds between roster members before each calls ``advance``, so that one call usually does."""
 
@@ -184,17 +188,18 @@ def _takes_results(case: _Case) -> views.AttemptPlace | None:
 
 def _after_end(case: _Case) -> Iterator[Duty]:
     current, known = case.current, case.known
-    is_expired = known.retention is not None and case.now > current.changed_at + known.retention
-    if known.has_key and known.is_pinned and case.owes_combining and not is_expired:
+    is_expired = known.retention is not None and case.now > max(current.changed_at, known.over_since) + known.retention
+    is_overdue = case.now > known.over_since + LONGEST_FAREWELL
+    if known.has_key and known.is_pinned and case.owes_combining and not (is_expired or is_overdue):
         yield case.duty(DutyKind.COMBINE, known.state_index)
         return
     if _may_register(case) and case.now > current.changed_at + 4 * STAGGER * case.place_on_roster:
         yield case.duty(DutyKind.REGISTER)
-    if known.has_key and not known.has_report:
+    if known.has_key and not (known.has_report or is_overdue):
         yield case.duty(DutyKind.REPORT)
     elif known.has_key and known.may_retire:
         yield case.duty(DutyKind.RETIRE)
-    if is_expired:
+    if is_expired and not known.has_key:
         yield case.duty(DutyKind.ERASE)
 
 

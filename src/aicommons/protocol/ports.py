@@ -7,7 +7,7 @@ import enum
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from aicommons.domain import encoding, events, ids, messages
+from aicommons.domain import encoding, events, ids, messages, run
 
 
 class Ledger(Protocol):
@@ -28,6 +28,9 @@ class Ledger(Protocol):
 
     def refuse(self, key: encoding.AttemptKey, member_id: ids.MemberId, accused: ids.MemberId, reason: str) -> None:
         """Stop an attempt before any reveal, naming whose message failed and which check; raises as ``post``."""
+
+    def state(self, run_id: ids.RunId) -> run.RunState:
+        """Return the run's state as the contract has it now, not as events told; raises like ``poll``."""
 
     def advance(self, run_id: ids.RunId) -> None:
         """Ask the contract to act on a deadline that is over; raises as ``post``."""

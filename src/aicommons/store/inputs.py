@@ -29,8 +29,12 @@ class FolderInputs:
         try:
             file.parent.mkdir(exist_ok=True, mode=0o700)
             descriptor, part = tempfile.mkstemp(dir=file.parent)
-            with os.fdopen(descriptor, "wb") as whole:
-                whole.write(data)
+            try:
+                with os.fdopen(descriptor, "wb") as whole:
+                    whole.write(data)
+            except OSError:
+                pathlib.Path(part).unlink()
+                raise
             pathlib.Path(part).replace(file)
         except OSError as err:
             raise errors.StorageFull("no room left for a round's inputs", which=str(self._folder)) from err
