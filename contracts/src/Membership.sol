@@ -19,8 +19,8 @@ contract Membership is IMembership {
     mapping(address account => bool) private _registrars;
     /// @dev Decisions taken on a subject so far; makes the approvals of one decision useless for the next.
     mapping(uint256 subject => uint256) private _decisions;
-    mapping(bytes32 ballot => uint256) private _approvals;
-    mapping(bytes32 ballot => mapping(address registrar => bool)) private _approved;
+    mapping(bytes32 tally => uint256) private _approvals;
+    mapping(bytes32 tally => mapping(address registrar => bool)) private _approved;
 
     constructor(address[] memory registrars, uint256 approvals) {
         if (approvals == 0 || approvals > registrars.length) {
@@ -168,13 +168,13 @@ contract Membership is IMembership {
         return _threshold;
     }
 
-    /// @dev Counts the caller's approval; the last needed one closes the ballot and returns true.
+    /// @dev Counts the caller's approval; the last needed one closes the tally and returns true.
     function _approve(Decision decision, uint256 subject) private returns (bool) {
         if (!_registrars[msg.sender]) revert MembershipNotRegistrar(msg.sender);
-        bytes32 ballot = keccak256(abi.encode(decision, subject, _decisions[subject]));
-        if (_approved[ballot][msg.sender]) revert MembershipAlreadyApproved(msg.sender, decision, subject);
-        _approved[ballot][msg.sender] = true;
-        uint256 approvals = ++_approvals[ballot];
+        bytes32 tally = keccak256(abi.encode(decision, subject, _decisions[subject]));
+        if (_approved[tally][msg.sender]) revert MembershipAlreadyApproved(msg.sender, decision, subject);
+        _approved[tally][msg.sender] = true;
+        uint256 approvals = ++_approvals[tally];
         emit Approved(msg.sender, decision, subject, approvals);
         if (approvals < _threshold) return false;
         ++_decisions[subject];

@@ -9,7 +9,6 @@ import {Messages} from "./libraries/Messages.sol";
 import {RunLib} from "./libraries/RunLib.sol";
 import {
     Absence,
-    Ballot,
     Key,
     Machine,
     Phase,
@@ -19,7 +18,8 @@ import {
     RunState,
     RunView,
     Seat,
-    SeatView
+    SeatView,
+    Tally
 } from "./types/RunTypes.sol";
 import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
@@ -29,7 +29,7 @@ import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 contract TrainingRuns is ITrainingRuns, EIP712 {
     using RunLib for Machine;
 
-    /// @dev Storage of one run. Seats are overwritten round by round; per round only one ballot is new, of one slot.
+    /// @dev Storage of one run. Seats are overwritten round by round; per round only one tally is new, of one slot.
     struct Run {
         RunSpec spec;
         Machine machine;
@@ -42,7 +42,7 @@ contract TrainingRuns is ITrainingRuns, EIP712 {
         bytes32 inputDigest;
         bytes32 finalState;
         mapping(uint256 memberId => Seat) seats;
-        mapping(bytes32 sid => Ballot) ballots;
+        mapping(bytes32 sid => Tally) tallies;
     }
 
     /// @dev `lastRound` of an Exit that is signed in advance: whichever round turns out to be the last.
@@ -55,8 +55,8 @@ contract TrainingRuns is ITrainingRuns, EIP712 {
     IProblems private immutable _problems;
 
     mapping(bytes32 runId => Run) private _runs;
-    /// @dev Whose Results name one sum and state, or anything at all: the key holds the sid, so no vote outlives it.
-    mapping(bytes32 ballot => uint48 seats) private _votes;
+    /// @dev Who sent any Result, this very Result, or a refusal: the key holds the sid, or run and round of a refusal.
+    mapping(bytes32 tally => uint48 seats) private _votes;
 
     constructor(IMembership membership, IDataRegistry data, IProblems problems)
         EIP712("AI Commons Secure Aggregation", "2")
@@ -338,7 +338,7 @@ contract TrainingRuns is ITrainingRuns, EIP712 {
         }
         if (spec.layout != 1 && spec.layout != 2) revert TrainingRunsSpecInvalid("layout");
         if (spec.suite == 0 || spec.suite > 4) revert TrainingRunsSpecInvalid("suite");
-        if (spec.maxAttempts == 0) revert TrainingRunsSpecInvalid("maxAttempts");
+        if (spec.maxAttempts < 2) revert TrainingRunsSpecInvalid("maxAttempts");
         if (spec.enrolUntil <= block.timestamp) revert TrainingRunsSpecInvalid("enrolUntil");
         if (spec.phaseSeconds == 0) revert TrainingRunsSpecInvalid("phaseSeconds");
         if (uint256(spec.solverShares) + spec.ownerShares > ALL_SHARES) revert TrainingRunsSpecInvalid("shares");
@@ -405,9 +405,9 @@ contract TrainingRuns is ITrainingRuns, EIP712 {
         private
         returns (uint48 votes)
     {
-        Ballot memory ballot = stored.ballots[sid];
-        votes = RunLib.vote(ballot, m, seat, memberId);
-        stored.ballots[sid] = ballot;
+        Tally memory tally = stored.tallies[sid];
+        votes = RunLib.vote(tally, m, seat, memberId);
+        stored.tallies[sid] = tally;
     }
 
     function _agree(Run storage stored, Machine memory m, Key calldata key, bytes32 sid, uint48 voided) private {
@@ -437,12 +437,12 @@ contract TrainingRuns is ITrainingRuns, EIP712 {
         stored.inputDigest = Messages.inputsOf(stored.sid, ids, headers);
     }
 
-    /// @dev Adds a seat to a ballot; once.
-    function _vote(bytes32 ballot, uint48 seat, uint256 memberId) private returns (uint48 votes) {
-        votes = _votes[ballot];
+    /// @dev Adds a seat to a tally; once.
+    function _vote(bytes32 tally, uint48 seat, uint256 memberId) private returns (uint48 votes) {
+        votes = _votes[tally];
         if (votes & seat != 0) revert TrainingRunsAlreadySent(memberId);
         votes |= seat;
-        _votes[ballot] = votes;
+        _votes[tally] = votes;
     }
 
     /// @dev Stores the machine and emits one event for each edge that it took.

@@ -69,7 +69,7 @@ contract TrainingRunsResultsTest is RunTest {
         vm.assertFalse(runs.isAgreedState(runId, _state("forged")));
     }
 
-    /// @dev Results that came before and after the cheat's Submit are one ballot.
+    /// @dev Results that came before and after the cheat's Submit are one tally.
     /// forge-config: default.fuzz.runs = 32
     function test_result_countsFromBothSidesOfTheOpening(uint256 word) public {
         uint256 before = _between(word, 0, 3);

@@ -235,7 +235,7 @@ interface ITrainingRuns {
         external;
 
     /// @notice Stops the attempt before any Reveal; sent by the seat's node key itself.
-    /// @dev Nobody can check a refusal here, so each seat has one per round: alone it delays a run and cannot end it.
+    /// @dev Nobody can check a refusal here, so each seat has one per round: alone it cannot use up a run's attempts.
     /// @param key Run, round, attempt and refusing seat
     /// @param accusedId The seat whose input is bad
     /// @param reason A short stable name of the failed check

@@ -54,7 +54,7 @@ enum Reason {
 /// @param maxParticipants Most participants, at most 48
 /// @param layout 1 = columns by table, 2 = pairs already from six participants
 /// @param suite 1..4, the stream cipher and word width
-/// @param maxAttempts Attempts that one round may take
+/// @param maxAttempts Attempts that one round may take, at least 2
 /// @param enrolUntil End of enrolment, unix seconds
 /// @param phaseSeconds How long a phase waits before anybody may advance it
 /// @param patienceSeconds How long a pause waits before the run ends
@@ -105,7 +105,7 @@ struct Key {
 /// @param setFixed Whether the run's first Commit has fixed the participant set
 /// @param agreed Whether the open attempt's Submits agree on a sid
 /// @param minParticipants Fewest participants before the set is fixed
-/// @param maxAttempts Attempts that one round may take
+/// @param maxAttempts Attempts that one round may take, at least 2
 /// @param attempt Current attempt of the current round
 /// @param sidAttempt Attempt of the last agreed sid
 /// @param round Current round
@@ -159,7 +159,7 @@ struct Machine {
 /// @param votes Those of them that came in the attempt below
 /// @param round Round of the last one that came
 /// @param attempt Attempt of the last one that came
-struct Ballot {
+struct Tally {
     uint48 seats;
     uint48 votes;
     uint32 round;

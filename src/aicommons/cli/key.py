@@ -1,8 +1,8 @@
 """``commons key``: show, back up, restore and rotate this home's keys.
 
 A seat in a run keeps the node key that it was taken with, and the store takes uploads from the present one only, so a key
-is changed between runs and never during one. A backup is still encrypted with the passphrase. Epoch keys of runs under way are never backed up: a node restored from
-a backup waits for its next run.
+is changed between runs and never during one. A backup is still encrypted with the passphrase. Epoch keys of runs under
+way are never backed up: a node restored from a backup waits for its next run.
 """
 
 import pathlib
