@@ -332,13 +332,45 @@ def first_state(run_id: ids.RunId, made: recipes.Recipe) -> journal.StateRecord:
     return journal.StateRecord(0, digest, data, is_finished=False)
 
 
-def send(agent: Agent, run_id: ids.RunId, blobs: Mapping[bytes, Callable[[], bytes]]) -> None:
-    """Put blobs (digest -> what loads it) into the store, remember them for erasure, and count what was sent.
+@dataclasses.dataclass(frozen=True, slots=True)
+class Sending:
+    """The job: put blobs into the store."""
 
-    Bytes that are there already are claimed and not sent again: a blob stays until its last owner erases it.
+    store: ports.Store
+    loads: tuple[Callable[[], bytes], ...]
+    """What loads each blob."""
+    first: Callable[[], None]
+    """What must be done before they can be loaded."""
+
+    def work(self) -> bytes:
+        """Return how many bytes had to be sent (8 bytes); raises the store's errors."""
+        self.first()
+        before = self.store.sent_bytes
+        for load in self.loads:
+            self.store.put(load())
+        return (self.store.sent_bytes - before).to_bytes(8, "big")
+
+
+def send(
+    agent: Agent,
+    attempt: Attempt,
+    kind: str,
+    blobs: Mapping[bytes, Callable[[], bytes]],
+    *,
+    first: Callable[[], None] = lambda: None,
+) -> bool:
+    """Put blobs (digest -> what loads it) into the store; return whether they are there, ``False`` while that goes on.
+
+    They are remembered for erasure, and what was sent is counted. Bytes that are there already are claimed and not sent
+    again: a blob stays until its last owner erases it.
     """
-    agent.journal.keep_stored(run_id, list(blobs))
-    before = agent.store.sent_bytes
-    for load in blobs.values():
-        agent.store.put(load())
-    agent.journal.keep_sent(run_id, agent.store.sent_bytes - before)
+    run_id, name = attempt.key.run_id, f"{kind}-{attempt.session.sid.hex()[:24]}"
+    sent = agent.runner.take(name)
+    if sent is None:
+        agent.journal.keep_stored(run_id, list(blobs))
+        agent.runner.start(name, Sending(agent.store, tuple(blobs.values()), first).work, attempt.lane)
+        sent = agent.runner.take(name)
+    if sent is None:
+        return False
+    agent.journal.keep_sent(run_id, int.from_bytes(sent, "big"))
+    return True

@@ -9,6 +9,7 @@ roster that the operator pinned (secure-aggregation section 4, steps 2 to 4): th
 import dataclasses
 import functools
 import logging
+from collections.abc import Callable, Sequence
 
 from aicommons.domain import encoding, errors, ids, messages
 from aicommons.learning.secagg import boxes, checking, group, header, masks, reveal
@@ -211,6 +212,12 @@ class MaskSums:
         self.attempt.held[name] = sealed
         return name
 
+    def restore(self, names: Sequence[bytes]) -> None:
+        """Compute the sealed columns again that a killed process took with it; raises like ``work``."""
+        if any(name not in self.attempt.held and not self.agent.own.has(name) for name in names):
+            for column in self.sums():
+                self.keep(column)
+
     def sums(self) -> list[masks.ColumnSum]:
         """Check every input and return the mask sums of this member's columns; raises like ``work``."""
         session = self.attempt.session
@@ -281,11 +288,12 @@ def open_masks(agent: agents.Agent, duty: duties.Duty, current: views.RunView) -
     agent.signing.bind(MASKS, _round_scope(attempt.key), inputs.set_digest)
     job = MaskSums(agent, attempt, inputs, epoch_key(agent, attempt))
     limit = attempt.session.blob_bytes + boxes.TAG_BYTES
-    if any(name not in attempt.held and not agent.own.has(name) for name in record.objects):
-        for column in job.sums():
-            job.keep(column)
     document = ids.digest(record.document)
-    blobs = {name: functools.partial(fetch, agent, attempt, name, limit) for name in record.objects}
-    agents.send(agent, duty.run_id, {**blobs, document: lambda: record.document})
+    blobs: dict[bytes, Callable[[], bytes]] = {
+        name: functools.partial(fetch, agent, attempt, name, limit) for name in record.objects
+    }
+    blobs[document] = lambda: record.document
+    if not agents.send(agent, attempt, "reveal", blobs, first=lambda: job.restore(record.objects)):
+        return
     message = messages.Reveal(attempt.session.sid, agent.member_id, record.salt, record.mine, document)
     agent.ledger.post(attempt.key, message, agent.signing.sign(message))

@@ -39,7 +39,7 @@ def acknowledge(agent: agents.Agent, duty: duties.Duty, current: views.RunView) 
 
 
 def submit(agent: agents.Agent, duty: duties.Duty, current: views.RunView) -> None:
-    """Send this site's masked vector for one session; returns early while the child is at work."""
+    """Send this site's masked vector for one session; returns early while a child is at work."""
     attempt = agents.attempt_of(agent, duty.run_id, current, (duty.round_index, duty.attempt))
     sid = attempt.session.sid
     _check_agreement(attempt)
@@ -53,7 +53,8 @@ def submit(agent: agents.Agent, duty: duties.Duty, current: views.RunView) -> No
         digest: functools.partial(_load, agent, attempt, digest, limit=limit)
         for digest, limit in zip(built, limits, strict=True)
     }
-    agents.send(agent, duty.run_id, blobs)
+    if not agents.send(agent, attempt, "submit", blobs):
+        return
     message = messages.Submit(sid, agent.member_id, built[0])
     agent.ledger.post(attempt.key, message, agent.signing.sign(message))
 

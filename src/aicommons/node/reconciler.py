@@ -1,8 +1,9 @@
 """The node's loop: look at the ledger, find what is due, do one step of each, look again.
 
-Level-triggered: nothing is remembered between passes but the journal, so a node may be killed anywhere. No handler runs
-longer than a second; what is longer runs beside the loop and is picked up on a later pass. An error that may pass is
-waited for; any other expected error is said once and tried again later, because the ledger may have moved on.
+Level-triggered: nothing is remembered between passes but the journal, so a node may be killed anywhere. No handler computes
+or sends for longer than a second; what is longer runs beside the loop and is picked up on a later pass. Waiting for a slow
+ledger or store is bounded by their timeouts. An error that may pass is waited for; any other expected error is said once
+and tried again later, because the ledger may have moved on.
 """
 
 import dataclasses
