@@ -1,0 +1,44 @@
+"""Vectors too long to be worked on in the node's own process: every job runs in a child, and nothing stays behind."""
+
+import dataclasses
+import pathlib
+
+from aicommons.domain import run, schema
+from aicommons.learning import recipe
+from aicommons.learning.learners import mlp
+from aicommons.node import agent as agents
+from aicommons.node import reconciler, running
+from aicommons.store import disk, inputs
+
+COLUMNS = schema.Schema(
+    (schema.numeric("a", -9, 9), schema.numeric("b", -9, 9)), schema.Target(schema.Task.BINOMIAL, "y", ("no", "yes"))
+)
+LONG = mlp.Mlp(schema.Task.BINOMIAL, hidden=(1700, 1700), rounds=1)
+
+
+def test_children_do_the_long_work(stage, tmp_path: pathlib.Path) -> None:
+    """A node whose jobs all run in children and whose blobs lie on the disk comes to the states of the others."""
+    plan = recipe.Recipe("mlp", COLUMNS, LONG)
+    with stage.scene(3, plan=plan, phase_seconds=10_000, patience_seconds=10_000) as scene:
+        member = scene.roster[1]
+        shared = disk.DiskStore(tmp_path / "store")  # what a child puts into a store in memory ends with it
+        for blob in scene.simulation.commons.store._blobs.values():
+            shared.put(blob)
+        for each in scene.roster:
+            scene.nodes[each] = reconciler.Reconciler(dataclasses.replace(scene.nodes[each].agent, store=shared))
+        runner = running.ProcessRunner(tmp_path / "work")
+        own, kept = disk.DiskStore(tmp_path / "own"), inputs.FolderInputs(tmp_path / "inputs")
+        agent = dataclasses.replace(scene.nodes[member].agent, runner=runner, own=own, inputs=kept)
+        scene.nodes[member] = node = reconciler.Reconciler(agent)
+        while not scene.simulation.view().state.is_over:
+            scene.simulation.step()
+        assert scene.simulation.view().state is run.RunState.COMPLETED
+        while node.agent.signing.keys.get(scene.run_id, agents.EPOCH) is not None:
+            node.step()
+        assert len({tuple(digests) for digests in scene.states().values()}) == 1
+        assert not agent.prepared[scene.run_id].held
+        assert list((tmp_path / "inputs").iterdir()) == []
+        scene.simulation.commons.clock.advance(1_000)
+        node.step()
+        assert [file for file in (tmp_path / "own" / "blobs").rglob("*") if file.is_file()] == []
+        runner.close()
