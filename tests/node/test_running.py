@@ -93,6 +93,22 @@ def test_a_long_fit_holds_up_no_round(runner: running.ProcessRunner) -> None:
     assert sorted(runner._children) == ["fit one", "fit two"]
 
 
+def test_a_fit_that_nobody_waits_for_gives_its_place_free(runner: running.ProcessRunner, folder: pathlib.Path) -> None:
+    """Jobs of an attempt that was stopped are ended, whether under way or done, and no other run's are."""
+    for name in ("fit-a-1", "fit-b-1"):
+        runner.start(name, sleep_long, ports.Lane.FIT)
+    runner.start("fit-a-0", lambda: b"done", ports.Lane.ROUND)
+    until = time.monotonic() + PATIENCE
+    while "fit-a-0" in runner._children and time.monotonic() < until:
+        runner.is_busy()
+    runner.drop_others("fit-a-", "fit-a-2")
+    assert sorted(runner._children) == ["fit-b-1"]
+    assert runner.take("fit-a-0") is None
+    assert list(folder.iterdir()) == []
+    runner.start("fit-a-2", lambda: b"new", ports.Lane.FIT)
+    assert wait(runner, "fit-a-2") == b"new"
+
+
 def test_starting_again_is_left_alone(runner: running.ProcessRunner) -> None:
     """A name under way or done is not started twice."""
     runner.start("job", lambda: b"first")
@@ -236,6 +252,7 @@ time.sleep(600)
 """
 
 
+@pytest.mark.timeout(30)
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a child with its parent")
 def test_a_killed_node_leaves_no_child(folder: pathlib.Path) -> None:
     """When a node is killed, its job ends with it."""

@@ -76,9 +76,11 @@ def _check_agreement(attempt: agents.Attempt) -> None:
 
 
 def _build(agent: agents.Agent, attempt: agents.Attempt) -> tuple[bytes, bytes] | None:
-    name = f"contribute-{attempt.session.sid.hex()[:24]}"
+    of_run = f"contribute-{attempt.key.run_id.hex()[:16]}-"
+    name = of_run + attempt.session.sid.hex()[:16]
     result = agent.runner.take(name)
     if result is None:
+        agent.runner.drop_others(of_run, name)  # a stopped attempt's fit would hold its place for as long as it takes
         local = agent.journal.local(attempt.key.run_id, attempt.key.round_index)
         job = Contribution(agent, attempt, agents.pin_of(agent, attempt.key.run_id).dataset_id, local)
         agent.runner.start(name, job.work, ports.Lane.FIT)

@@ -53,6 +53,10 @@ class InlineRunner:
         """Return the result once."""
         return self._done.pop(name, None)
 
+    def drop_others(self, prefix: str, name: str) -> None:
+        """Forget results that nobody will ask for."""
+        self._done = {kept: done for kept, done in self._done.items() if kept == name or not kept.startswith(prefix)}
+
 
 class ProcessRunner:
     """Forks a child per job; each lane has so many places, and whoever finds none asks again on a later pass."""
@@ -113,6 +117,17 @@ class ProcessRunner:
         finally:
             result.unlink(missing_ok=True)
             failure.unlink(missing_ok=True)
+
+    def drop_others(self, prefix: str, name: str) -> None:
+        """End children whose results nobody will ask for, and give their places free."""
+        for other in [each for each in (*self._children, *self._over) if each.startswith(prefix) and each != name]:
+            child = self._children.pop(other, None)
+            if child is not None:
+                os.kill(child.pid, signal.SIGKILL)
+                os.waitpid(child.pid, 0)
+            self._over.pop(other, None)
+            for kind in ("part", "result", "failure"):
+                self._path(other, kind).unlink(missing_ok=True)
 
     def is_busy(self) -> bool:
         """Return whether a child is at work."""

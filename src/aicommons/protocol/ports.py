@@ -108,6 +108,9 @@ class Runner(Protocol):
     def take(self, name: str) -> bytes | None:
         """Return the result once, or ``None`` while it is under way; re-raises the job's CommonsError."""
 
+    def drop_others(self, prefix: str, name: str) -> None:
+        """End all jobs whose names begin with ``prefix`` but ``name``, and forget their results: nobody will ask."""
+
 
 class Clock(Protocol):
     """Time, for deadlines only."""
