@@ -51,11 +51,13 @@ def test_twenty_kills_change_nothing_but_the_time(tmp_path: pathlib.Path) -> Non
         restarts["ledger"] = ("ledger", "start", "--port", _port(settings.rpc))
         restarts["store"] = ("store", "start", "--port", _port(settings.store))
         pause = threading.Event()
-        for _ in range(KILLS):
+        victims = sorted(restarts) * 3
+        rng.shuffle(victims)  # each of the seven at least twice
+        for name in victims[:KILLS]:
             pause.wait(rng.uniform(0.05, 0.4))
-            name = rng.choice(sorted(restarts))
             stage.processes.kill(name)
             stage.processes.restart(name, *restarts[name])
+        assert not _is_over(stage), "the run was over before the last kill"
         conftest.wait_until(lambda: _is_over(stage), seconds=120, what="the end of the run")
         current = stage.view()
         assert current.state is run.RunState.COMPLETED
