@@ -313,7 +313,7 @@ REFUSED: dict[str, tuple[Callable[[Forger, Any], None], str]] = {
         lambda forger, view: replay(forger, view, "commits", (1, 0)), "TrainingRunsDigestMismatch",
     ),
     "a Reveal replayed into this round": (
-        lambda forger, view: replay(forger, view, "reveals", (1, 0)), "TrainingRuns",
+        lambda forger, view: replay(forger, view, "reveals", (1, 0)), "TrainingRunsWrongPhase",
     ),
     "a Submit of a later round": (
         lambda forger, view: replay(forger, view, "submits", (2, 0)), "TrainingRunsWrongPhase",
@@ -338,7 +338,7 @@ REFUSED: dict[str, tuple[Callable[[Forger, Any], None], str]] = {
         lambda forger, view: forger.say(
             (1, 0), messages.Commit(bytes(32), ids.MemberId(forger.member + 1), bytes(32), bytes(32), bytes(32))
         ),
-        "TrainingRuns",
+        "TrainingRunsDigestMismatch",
     ),
 }  # fmt: skip
 
