@@ -11,7 +11,7 @@ from typing import Protocol
 from aicommons.domain import documents, encoding, errors, events, ids, messages, run, signature
 from aicommons.learning import blocks, state
 from aicommons.learning import recipe as recipes
-from aicommons.learning.secagg import epoch, layout, reading, reveal, session, suite
+from aicommons.learning.secagg import epoch, layout, masks, reading, reveal, session, suite
 from aicommons.node import evidence, journal, signing
 from aicommons.protocol import ports
 from aicommons.protocol import view as views
@@ -245,6 +245,8 @@ class Prepared:
     """Blobs of a short round by SHA-256, verified when they were fetched or made here."""
     verified: dict[events.Event, bool] = dataclasses.field(repr=False)
     """Whether a message's signature holds against the roster."""
+    sums: dict[int, masks.ColumnSum] = dataclasses.field(repr=False)
+    """Column -> this node's own mask sum of a short round, so that it need not open what it sealed."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -306,7 +308,7 @@ def _prepare(agent: Agent, current: views.RunView, key: encoding.AttemptKey, ros
     made = committee.session(sid, blocks.words(declared))
     others = {int(reader.member_id): reader.point for reader in terms.terms.readers}
     readers = reveal.make_readers(made, others)
-    return Prepared(key, made, roster, terms, decoded, declared, readers, held={}, verified={})
+    return Prepared(key, made, roster, terms, decoded, declared, readers, held={}, verified={}, sums={})
 
 
 def state_at(agent: Agent, run_id: ids.RunId, terms: RunDocuments, position: int) -> journal.StateRecord:

@@ -41,6 +41,7 @@ def combine(agent: agents.Agent, duty: duties.Duty, current: views.RunView) -> N
 
 def _forget_inputs(agent: agents.Agent, attempt: agents.Attempt) -> None:
     attempt.held.clear()
+    attempt.sums.clear()
     attempt.verified.clear()
     agent.inputs.forget(attempt.key.run_id)
     built = agent.journal.built(attempt.session.sid)
@@ -79,6 +80,7 @@ class Reading:
             documents,
             Objects(agent, attempt),
             eyes=reading.Eyes(own, attempt.readers[own], self.secret),
+            own=attempt.sums,
         )
         got = reading.read(attempt.session, self._masked(inputs), columns)
         after = advance_state(attempt, got.words)

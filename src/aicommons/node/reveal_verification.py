@@ -177,7 +177,7 @@ def _advance(start: _Start, words: suite.Words, salt: bytes) -> RoundSum:
     key = encoding.AttemptKey(scene.case.run_id, *scene.at)
     declared = terms.recipe.blocks(start.before)
     prepared = agents.Prepared(
-        key, made, scene.case.roster, terms, start.before, declared, readers=(), held={}, verified={}
+        key, made, scene.case.roster, terms, start.before, declared, readers=(), held={}, verified={}, sums={}
     )
     after = combining.advance_state(prepared, words)
     return RoundSum(
