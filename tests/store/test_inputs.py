@@ -20,9 +20,9 @@ KINDS: dict[str, Callable[[pathlib.Path], Any]] = {
 def test_kept_by_run(tmp_path: pathlib.Path, make: Callable[[pathlib.Path], Any]) -> None:
     """What was put for a run is there for that run alone, until the run forgets it."""
     kept = make(tmp_path / "inputs")
-    kept.put(RUN, b"a vector")
-    kept.put(RUN, b"a vector")
-    kept.put(OTHER, b"another")
+    kept.put(RUN, ids.digest(b"a vector"), b"a vector")
+    kept.put(RUN, ids.digest(b"a vector"), b"a vector")
+    kept.put(OTHER, ids.digest(b"another"), b"another")
     assert kept.get(RUN, ids.digest(b"a vector")) == b"a vector"
     assert kept.get(OTHER, ids.digest(b"a vector")) is None
     kept.forget(RUN)
@@ -33,13 +33,13 @@ def test_kept_by_run(tmp_path: pathlib.Path, make: Callable[[pathlib.Path], Any]
 
 def test_another_process_finds_them(tmp_path: pathlib.Path) -> None:
     """They outlive the process; a damaged or cut file reads as absent, and is written anew."""
-    inputs.FolderInputs(tmp_path).put(RUN, b"a vector")
+    inputs.FolderInputs(tmp_path).put(RUN, ids.digest(b"a vector"), b"a vector")
     again = inputs.FolderInputs(tmp_path)
     assert again.get(RUN, ids.digest(b"a vector")) == b"a vector"
     (file,) = (tmp_path / RUN.hex()).iterdir()
     file.write_bytes(b"a vec")
     assert again.get(RUN, ids.digest(b"a vector")) is None
-    again.put(RUN, b"a vector")
+    again.put(RUN, ids.digest(b"a vector"), b"a vector")
     assert again.get(RUN, ids.digest(b"a vector")) == b"a vector"
 
 
@@ -48,4 +48,4 @@ def test_no_room(tmp_path: pathlib.Path) -> None:
     kept = inputs.FolderInputs(tmp_path / "inputs")
     (tmp_path / "inputs" / RUN.hex()).write_text("a file where the run's folder should be")
     with pytest.raises(errors.StorageFull):
-        kept.put(RUN, b"a vector")
+        kept.put(RUN, ids.digest(b"a vector"), b"a vector")

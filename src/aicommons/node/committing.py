@@ -257,7 +257,7 @@ def _hold(agent: agents.Agent, attempt: agents.Attempt, digest: bytes, limit: in
         return kept
     data = fetch(agent, attempt, digest, limit)
     if not agent.own.has(digest):
-        agent.inputs.put(run_id, data)
+        agent.inputs.put(run_id, digest, data)
     return data
 
 

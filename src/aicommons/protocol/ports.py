@@ -78,8 +78,8 @@ class Inputs(Protocol):
     They outlive the process, but not the round; what a power cut takes is fetched again.
     """
 
-    def put(self, run_id: ids.RunId, data: bytes) -> None:
-        """Keep ``data`` for a run; raises ``errors.StorageFull``."""
+    def put(self, run_id: ids.RunId, digest: bytes, data: bytes) -> None:
+        """Keep ``data``, whose SHA-256 was checked, for a run; raises ``errors.StorageFull``."""
 
     def get(self, run_id: ids.RunId, digest: bytes) -> bytes | None:
         """Return the bytes of ``digest``, verified, or ``None`` when they are not here whole."""

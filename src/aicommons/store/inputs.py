@@ -19,13 +19,13 @@ class FolderInputs:
         self._folder = folder
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
 
-    def put(self, run_id: ids.RunId, data: bytes) -> None:
-        """Keep ``data`` for a run.
+    def put(self, run_id: ids.RunId, digest: bytes, data: bytes) -> None:
+        """Keep ``data``, whose SHA-256 is ``digest``, for a run.
 
         Raises:
             errors.StorageFull: the disk has no room for it.
         """
-        file = self._file(run_id, ids.digest(data))
+        file = self._file(run_id, digest)
         try:
             file.parent.mkdir(exist_ok=True, mode=0o700)
             descriptor, part = tempfile.mkstemp(dir=file.parent)

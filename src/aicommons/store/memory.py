@@ -52,9 +52,9 @@ class MemoryInputs:
     def __init__(self) -> None:
         self._runs: dict[ids.RunId, dict[bytes, bytes]] = {}
 
-    def put(self, run_id: ids.RunId, data: bytes) -> None:
-        """Keep ``data`` for a run."""
-        self._runs.setdefault(run_id, {})[ids.digest(data)] = data
+    def put(self, run_id: ids.RunId, digest: bytes, data: bytes) -> None:
+        """Keep ``data``, whose SHA-256 is ``digest``, for a run."""
+        self._runs.setdefault(run_id, {})[digest] = data
 
     def get(self, run_id: ids.RunId, digest: bytes) -> bytes | None:
         """Return the bytes of ``digest``, or ``None`` when they are not here."""
