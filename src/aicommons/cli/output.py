@@ -105,7 +105,7 @@ def run(command: click.Command, arguments: list[str] | None = None) -> int:
         return FAILED
     except errors.CommonsError as err:
         said = refusals.in_words(err) if isinstance(err, errors.LedgerRefused) else None
-        message, next_step = said or (str(err), err.next_step or _advice(err))
+        message, next_step = said or (str(err), err.next_step or advice(type(err)))
         _say(as_json, type(err).__name__, message, next_step)
         return FAILED
     return code if isinstance(code, int) else DONE  # what ``ctx.exit`` was given; commands return nothing
@@ -119,8 +119,9 @@ def say_bug(kind: type[BaseException], err: BaseException, trace: types.Tracebac
     os._exit(BUG)
 
 
-def _advice(err: errors.CommonsError) -> str:
-    return " ".join((inspect.getdoc(type(err)) or "").split("\n\n")[0].split())
+def advice(kind: type[errors.CommonsError]) -> str:
+    """Return what to do after an error of a kind: its docstring's first paragraph, literals as a terminal shows them."""
+    return " ".join((inspect.getdoc(kind) or "").split("\n\n")[0].split()).replace("``", "`")
 
 
 def _say(as_json: bool, kind: str, message: str, next_step: str) -> None:
