@@ -42,6 +42,8 @@ def test_watch_told_every_round_and_the_end(founded: "Place", trained: str) -> N
     *rounds, end = again.objects
     assert [each["round"] for each in rounds] == [0, 1, 2, 3]
     assert all(set(each) == {"round", "attempt", "participants", "seconds", "metrics"} for each in rounds)
+    assert all(each["seconds"] is None for each in rounds)  # over before the first look
+    assert " s  " not in founded.call("north", "run", "watch", trained).out
     assert rounds[0]["metrics"] == {}
     assert rounds[3]["metrics"]["auc"] > 0.7
     assert set(end) == RUN_KEYS | {"own"}
@@ -275,7 +277,7 @@ def test_node_of_nobody_does_not_start(founded: "Place") -> None:
     founded.init("stranger", "--deployment", founded.deployment)
     said = founded.call("stranger", "node", "start")
     assert said.code == 1
-    assert "commons member apply" in said.err
+    assert "stranger member apply" in said.err
 
 
 def test_node_loads_nothing_heavy(founded: "Place") -> None:
