@@ -116,6 +116,29 @@ def test_model_is_the_same_for_participant_and_reader(founded: "Place", trained:
     assert trained in [each["run_id"] for each in founded.done("operator", "model", "list")["models"]]
 
 
+def test_a_model_that_this_home_cannot_read_names_who_can(
+    founded: "Place", trained: str, tmp_path: pathlib.Path
+) -> None:
+    """A home that neither took part nor reads the sums is told who does, and not how to verify."""
+    founded.init("onlooker", "--deployment", founded.deployment)
+    said = founded.call("onlooker", "model", "download", trained, "--out", str(tmp_path / "model.safetensors"))
+    assert said.code == 1
+    assert "this model can be read by its participants and member 1 " in said.err
+    assert "Next: ask one of them" in said.err
+    assert "verify" not in said.err
+
+
+def test_a_card_that_cannot_be_had_is_said_with_the_reason(founded: "Place", trained: str) -> None:
+    """With the store down a model is listed and shown without its card, and the reason stands in the card's place."""
+    ledger, _ = founded.urls
+    arguments = ["--rpc", ledger, "--store", "http://127.0.0.1:9", "--deployment", founded.deployment]
+    founded.done("storeless", "init", "--name", "Storeless", *arguments)
+    assert "card not readable: the store does not answer" in founded.call("storeless", "model", "list").out
+    assert "not readable: the store does not answer" in founded.call("storeless", "model", "show", trained).out
+    listed = founded.done("storeless", "model", "list")["models"]
+    assert {each["card_missing"] for each in listed} == {"the store does not answer"}
+
+
 def test_predict_needs_no_target_and_keeps_the_rows(founded: "Place", trained: str, tmp_path: pathlib.Path) -> None:
     """Every row gets a line, in order; rows with a gap get no prediction; a run and its file predict the same."""
     table, out, model = tmp_path / "new.csv", tmp_path / "out.csv", tmp_path / "m.safetensors"
