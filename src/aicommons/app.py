@@ -138,7 +138,7 @@ class Home:
             raise errors.InputError(
                 "this is not a home of the commons",
                 which=str(self.path),
-                next_step=f"run `commons --home {self.path} init --name NAME`",
+                next_step="run `commons init --name NAME`",
             )
         return Settings.from_json(self.settings_file.read_text(), str(self.settings_file))
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from aicommons import app
+from aicommons.cli import output
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Said
@@ -33,6 +34,16 @@ def test_init_makes_a_private_home(call: "Call", tmp_path: pathlib.Path) -> None
     assert app.Home(home).settings().name == "A hospital"
     shown = call(home, "key", "show", "--json").json
     assert shown == {"wallet": said.json["wallet"], "node": said.json["node"]}
+
+
+def test_next_steps_name_the_home_of_the_call(call: "Call", tmp_path: pathlib.Path) -> None:
+    """A command that a person is told to run holds ``--home``, unless the home is the usual one; quoted for a shell."""
+    home = tmp_path / "my home"
+    assert f"Next: run `commons --home '{home}' init --name NAME`" in call(home, "run", "list").err
+    assert call(home, "init", "--name", "a", "--json").json["next"][0] == (
+        f"commons --home '{home}' key backup --out FILE"
+    )
+    assert output.Call().command("run list") == "commons run list"
 
 
 def test_init_never_overwrites(call: "Call", tmp_path: pathlib.Path) -> None:

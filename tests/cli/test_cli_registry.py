@@ -239,7 +239,7 @@ def test_unreachable_ledger_is_named(founded: "Place") -> None:
     said = founded.call("lonely", "run", "list")
     assert said.code == 1
     assert "http://127.0.0.1:9" in said.err
-    assert "Next: Check that the server runs" in said.err
+    assert "Next: Check that the ledger is running (`commons ledger start`)" in said.err
 
 
 def test_a_running_ledger_is_neither_replayed_nor_served_twice(founded: "Place") -> None:

@@ -42,6 +42,8 @@ def test_watch_told_every_round_and_the_end(founded: "Place", trained: str) -> N
     *rounds, end = again.objects
     assert [each["round"] for each in rounds] == [0, 1, 2, 3]
     assert all(set(each) == {"round", "attempt", "participants", "seconds", "metrics"} for each in rounds)
+    assert all(each["seconds"] is None for each in rounds)  # over before the first look
+    assert " s  " not in founded.call("north", "run", "watch", trained).out
     assert rounds[0]["metrics"] == {}
     assert rounds[3]["metrics"]["auc"] > 0.7
     assert set(end) == RUN_KEYS | {"own"}
@@ -112,6 +114,29 @@ def test_model_is_the_same_for_participant_and_reader(founded: "Place", trained:
     assert shown["shares"]["2"] + shown["shares"]["3"] + shown["shares"]["4"] == 800_000
     assert [each["member"] for each in shown["sources"]] == [2, 3, 4]
     assert trained in [each["run_id"] for each in founded.done("operator", "model", "list")["models"]]
+
+
+def test_a_model_that_this_home_cannot_read_names_who_can(
+    founded: "Place", trained: str, tmp_path: pathlib.Path
+) -> None:
+    """A home that neither took part nor reads the sums is told who does, and not how to verify."""
+    founded.init("onlooker", "--deployment", founded.deployment)
+    said = founded.call("onlooker", "model", "download", trained, "--out", str(tmp_path / "model.safetensors"))
+    assert said.code == 1
+    assert "this model can be read by its participants and member 1 " in said.err
+    assert "Next: ask one of them" in said.err
+    assert "verify" not in said.err
+
+
+def test_a_card_that_cannot_be_had_is_said_with_the_reason(founded: "Place", trained: str) -> None:
+    """With the store down a model is listed and shown without its card, and the reason stands in the card's place."""
+    ledger, _ = founded.urls
+    arguments = ["--rpc", ledger, "--store", "http://127.0.0.1:9", "--deployment", founded.deployment]
+    founded.done("storeless", "init", "--name", "Storeless", *arguments)
+    assert "card not readable: the store does not answer" in founded.call("storeless", "model", "list").out
+    assert "not readable: the store does not answer" in founded.call("storeless", "model", "show", trained).out
+    listed = founded.done("storeless", "model", "list")["models"]
+    assert {each["card_missing"] for each in listed} == {"the store does not answer"}
 
 
 def test_predict_needs_no_target_and_keeps_the_rows(founded: "Place", trained: str, tmp_path: pathlib.Path) -> None:
@@ -275,7 +300,7 @@ def test_node_of_nobody_does_not_start(founded: "Place") -> None:
     founded.init("stranger", "--deployment", founded.deployment)
     said = founded.call("stranger", "node", "start")
     assert said.code == 1
-    assert "commons member apply" in said.err
+    assert "stranger member apply" in said.err
 
 
 def test_node_loads_nothing_heavy(founded: "Place") -> None:

@@ -52,7 +52,7 @@ def give(dataset_id: int, purpose: str, *, grantee: int | None, problem: str | N
         f"  dataset {dataset_id} may be used for {purpose} until {naming.when(expiry)}, in {uses} run(s),",
         f"  by {'any solver' if grantee is None else f'member {grantee}'}"
         f" for {'any problem' if problem is None else 'one problem'}.",
-        f"Take it back at any time: `commons consent revoke {naming.short(consent_id)}`.",
+        f"Take it back at any time: `{output.command(f'consent revoke {naming.short(consent_id)}')}`.",
     )
 
 

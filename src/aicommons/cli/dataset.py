@@ -78,7 +78,7 @@ def publish(
             "notices": notices,
         },
         f"Dataset {dataset_id} is listed: about {card.rows} rows, {len(declared.features)} columns to learn from.",
-        f"Next: `commons consent give {dataset_id} --purpose CODE`. Nothing may be used before.",
+        f"Next: `{output.command(f'consent give {dataset_id} --purpose CODE')}`. Nothing may be used before.",
     )
 
 

@@ -37,6 +37,8 @@ class Follower:
     terms: "agents.RunDocuments | None" = None
     shown: int = 0
     """Rounds told so far."""
+    past: int = 0
+    """Rounds that were over at the first look: how long they took is not known here."""
     seen: "views.RunView | None" = None
     """The run when the ledger last answered."""
     begun: float = 0.0
@@ -50,6 +52,9 @@ class Follower:
         """
         names = naming.Names(self.opened, self.opened.desk.view())
         self.begun = time.monotonic()
+        first = self._look()
+        while first.unmasked(self.past) is not None:
+            self.past += 1
         pause = threading.Event()
         while True:
             current = self._look()
@@ -81,7 +86,7 @@ class Follower:
             "round": self.shown,
             "attempt": place[1],
             "participants": current.attempts[place].set_bits.bit_count(),
-            "seconds": round(now - self.begun, 3),
+            "seconds": round(now - self.begun, 3) if self.shown >= self.past else None,
             "metrics": self._figures(current),
         }
         self.begun = now
@@ -135,9 +140,8 @@ def _speaking() -> Iterator[tuple[Callable[[dict[str, Any]], None], Callable[[st
 def _line(said: dict[str, Any]) -> str:
     figures = "  ".join(f"{name.replace('_', ' ')} {value:.3f}" for name, value in said["metrics"].items())
     again = f" (attempt {said['attempt'] + 1})" if said["attempt"] else ""
-    return (
-        f"round {said['round']:>3}  {said['participants']} sites  {said['seconds']:6.2f} s{again}  {figures}".rstrip()
-    )
+    lasted = f"  {said['seconds']:6.2f} s" if said["seconds"] is not None else ""
+    return f"round {said['round']:>3}  {said['participants']} sites{lasted}{again}  {figures}".rstrip()
 
 
 def _status(current: "views.RunView", names: naming.Names) -> str:

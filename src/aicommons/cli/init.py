@@ -102,10 +102,12 @@ def _make(home: app.Home, passphrase: str) -> dict[str, str]:
 
 
 def _tell(home: app.Home, settings: app.Settings, addresses: dict[str, str], *, has_deployment: bool) -> None:
-    steps = ["commons key backup --out FILE", "commons member apply"]
+    steps = [output.command("key backup --out FILE"), output.command("member apply")]
     if not has_deployment:
         place = home.deployment_file(settings.chain_id)
-        steps.insert(1, f"commons ledger start   (to found a ledger), or copy its deployment file to {place}")
+        steps.insert(
+            1, f"{output.command('ledger start')}   (to found a ledger), or copy its deployment file to {place}"
+        )
     result = {"home": str(home.path), "name": settings.name, "chain_id": settings.chain_id, **addresses}
     output.emit(
         {**result, "next": steps},

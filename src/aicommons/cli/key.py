@@ -86,7 +86,7 @@ def restore(file: pathlib.Path, node: bool) -> None:
     address = ids.format_id(restored.address)
     lines = [f"{place} holds the key of {address}."]
     if not home.settings_file.exists():
-        lines.append(f"Next: `commons --home {home.path} init --name NAME` makes the rest of the home around it.")
+        lines.append(f"Next: `{output.command('init --name NAME')}` makes the rest of the home around it.")
     output.emit({"address": address, "file": str(place)}, *lines)
 
 
@@ -115,7 +115,7 @@ def rotate() -> None:
         {"old": ids.format_id(old), "new": ids.format_id(new), "kept": str(kept)},
         f"The node's key is {ids.format_id(new)} from now on.",
         f"  {kept} holds the old one, {ids.format_id(old)}: no run needs it any more, signatures of past runs stay valid.",
-        "Next: `commons key backup --node --out FILE`, then `commons node start`.",
+        f"Next: `{output.command('key backup --node --out FILE')}`, then `{output.command('node start')}`.",
     )
 
 

@@ -6,7 +6,6 @@ that ``--help`` answers at once.
 """
 
 import importlib
-import os
 import pathlib
 import sys
 
@@ -61,7 +60,7 @@ class LazyGroup(click.Group):
 @click.option(
     "--home",
     type=click.Path(path_type=pathlib.Path, file_okay=False),
-    default=lambda: pathlib.Path(os.environ.get("COMMONS_HOME", "~/.commons")).expanduser(),
+    default=output.usual_home,
     help="Folder of your organisation. [default: $COMMONS_HOME or ~/.commons]",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
@@ -71,7 +70,8 @@ def commons(ctx: click.Context, home: pathlib.Path, as_json: bool) -> None:
 
     Start with `commons demo`. To take part: `commons init`, then the nouns below in their order.
     """
-    ctx.obj = output.Call(home=home, as_json=as_json)
+    said = ctx.ensure_object(output.Call)
+    said.home, said.as_json = home, as_json
 
 
 def main() -> None:

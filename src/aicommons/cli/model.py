@@ -19,6 +19,7 @@ from aicommons.domain import errors, ids
 
 if TYPE_CHECKING:
     from aicommons.data import reading
+    from aicommons.domain import documents, events
     from aicommons.learning import model as models
     from aicommons.protocol import view as views
 
@@ -38,12 +39,20 @@ def list_models() -> None:
     for run_id, current in view.runs.items():
         if current.model is None:
             continue
-        card = _card(opened, current) or {}
-        title, metrics = naming.plain(str(card.get("title", "-"))), card.get("metrics", {})
+        card, missing = _card(opened, current.model)
+        title = naming.plain(card.title) if card is not None else None
+        metrics = card.metrics if card is not None else {}
         listed.append(
-            {"run_id": ids.format_id(run_id), "title": title, "metrics": metrics, "rounds": current.model.rounds_done}
+            {
+                "run_id": ids.format_id(run_id),
+                "title": title,
+                "metrics": dict(metrics),
+                "rounds": current.model.rounds_done,
+                "card_missing": missing,
+            }
         )
-        rows.append([naming.short(run_id), title, _figures(metrics)])
+        said = _figures(metrics) if missing is None else f"card not readable: {missing}"
+        rows.append([naming.short(run_id), title or "-", said])
     output.emit({"models": listed}, *output.aligned(["run", "title", "figures"], rows))
 
 
@@ -58,7 +67,7 @@ def show(run_text: str) -> None:
     if current.model is None:
         raise _no_model(run_id, current)
     names = naming.Names(opened, chosen.view)
-    card = _card(opened, current) or {}
+    card, missing = _card(opened, current.model)
     sources = [
         {"member": source.member_id, "dataset": source.dataset_id, "consent": ids.format_id(source.consent_id)}
         for source in current.model.sources
@@ -68,27 +77,34 @@ def show(run_text: str) -> None:
             "run_id": ids.format_id(run_id),
             "state_digest": ids.format_id(current.model.state_digest),
             "rounds": current.model.rounds_done,
-            "card": card,
+            "card": dataclasses.asdict(card) if card is not None else {},
+            "card_missing": missing,
             "sources": sources,
             "shares": naming.shares(current.shares),
         },
         f"Model of run {ids.format_id(run_id)}",
-        f"  title     {naming.plain(str(card.get('title', '-')))}",
-        f"  figures   {_figures(card.get('metrics', {}))} (held-out rows of all sites together)",
-        f"  not for   {naming.plain(str(card.get('not_for', '-')), 200)}",
-        f"  privacy   {naming.plain(str(card.get('privacy', '-')), 200)}",
+        *(_card_in_words(card) if card is not None else [f"  card      not readable: {missing}"]),
         *(f"  learned   from dataset {each['dataset']} of {names(int(str(each['member'])))}" for each in sources),
         *(f"  owner     {each}" for each in naming.owners(current.shares, names)),
     )
 
 
-def _card(opened: homes.Opened, current: "views.RunView") -> dict[str, Any] | None:
+def _card(
+    opened: homes.Opened, registered: "events.ModelRegistered"
+) -> "tuple[documents.ModelCard | None, str | None]":
+    """Return a model's card, or in words why it cannot be had."""
     from aicommons.domain import documents
 
-    if current.model is None:
-        return None
-    card = published.find(opened.store, documents.ModelCard, current.model.card)
-    return None if card is None else dataclasses.asdict(card)
+    return published.find_or_say(opened.store, documents.ModelCard, registered.card)
+
+
+def _card_in_words(card: "documents.ModelCard") -> list[str]:
+    return [
+        f"  title     {naming.plain(card.title)}",
+        f"  figures   {_figures(card.metrics)} (held-out rows of all sites together)",
+        f"  not for   {naming.plain(card.not_for, 200)}",
+        f"  privacy   {naming.plain(card.privacy, 200)}",
+    ]
 
 
 def _figures(metrics: Mapping[str, object]) -> str:

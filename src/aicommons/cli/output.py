@@ -9,6 +9,8 @@ import inspect
 import json
 import os
 import pathlib
+import re
+import shlex
 import sys
 import traceback
 import types
@@ -25,12 +27,31 @@ F = TypeVar("F", bound=Callable[..., Any])
 DONE, FAILED, USAGE, BUG = 0, 1, 2, 70
 
 
+COMMAND = re.compile(r"`commons (?!--home |ledger start|store start|member admit)")
+"""A command that somebody is told to run in this home; the others are run by whoever operates a server or admits members."""
+
+
+def usual_home() -> pathlib.Path:
+    """Return the home of a call that names none."""
+    return pathlib.Path(os.environ.get("COMMONS_HOME", "~/.commons")).expanduser()
+
+
 @dataclasses.dataclass(slots=True)
 class Call:
     """What a command was called with, whatever its noun."""
 
-    home: pathlib.Path
-    as_json: bool
+    home: pathlib.Path = dataclasses.field(default_factory=usual_home)
+    as_json: bool = False
+
+    def command(self, words: str) -> str:
+        """Return ``commons WORDS`` as it has to be typed for the home of this call."""
+        named = "" if self.home == usual_home() else f"--home {shlex.quote(str(self.home))} "
+        return f"commons {named}{words}"
+
+
+def command(words: str) -> str:
+    """Return ``commons WORDS`` as it has to be typed for the home of the present call."""
+    return call().command(words)
 
 
 def json_option(function: F) -> F:
@@ -95,8 +116,9 @@ def run(command: click.Command, arguments: list[str] | None = None) -> int:
     """Run ``command`` and return the exit code."""
     argv = sys.argv[1:] if arguments is None else arguments
     as_json = "--json" in argv
+    said = Call(as_json=as_json)
     try:
-        code = command.main(args=arguments, prog_name="commons", standalone_mode=False)
+        code = command.main(args=arguments, prog_name="commons", standalone_mode=False, obj=said)
     except click.ClickException as err:
         _say(as_json, type(err).__name__, err.format_message(), "see `--help`")
         return USAGE
@@ -104,9 +126,9 @@ def run(command: click.Command, arguments: list[str] | None = None) -> int:
         click.echo("Stopped.", err=True)
         return FAILED
     except errors.CommonsError as err:
-        said = refusals.in_words(err) if isinstance(err, errors.LedgerRefused) else None
-        message, next_step = said or (str(err), err.next_step or _advice(err))
-        _say(as_json, type(err).__name__, message, next_step)
+        refusal = refusals.in_words(err) if isinstance(err, errors.LedgerRefused) else None
+        message, next_step = refusal or (str(err), err.next_step or advice(type(err)))
+        _say(as_json, type(err).__name__, message, COMMAND.sub(lambda _: "`" + said.command(""), next_step))
         return FAILED
     return code if isinstance(code, int) else DONE  # what ``ctx.exit`` was given; commands return nothing
 
@@ -119,8 +141,9 @@ def say_bug(kind: type[BaseException], err: BaseException, trace: types.Tracebac
     os._exit(BUG)
 
 
-def _advice(err: errors.CommonsError) -> str:
-    return " ".join((inspect.getdoc(type(err)) or "").split("\n\n")[0].split())
+def advice(kind: type[errors.CommonsError]) -> str:
+    """Return what to do after an error of a kind: its docstring's first paragraph, literals as a terminal shows them."""
+    return " ".join((inspect.getdoc(kind) or "").split("\n\n")[0].split()).replace("``", "`")
 
 
 def _say(as_json: bool, kind: str, message: str, next_step: str) -> None:

@@ -32,7 +32,7 @@ def publish(file: pathlib.Path) -> None:
         {"plan": shown, "recipe": dict(read.recipe)},
         f"Plan {shown}",
         f"  {naming.plain(read.title)}",
-        f"Next: `commons run open --problem PROBLEM --plan {shown} --purpose CODE`.",
+        f"Next: `{output.command(f'run open --problem PROBLEM --plan {shown} --purpose CODE')}`.",
     )
 
 

@@ -29,13 +29,18 @@ def read(store: "ports.Store", kind: type[D], digest: bytes) -> D:
 
 def find(store: "ports.Store", kind: type[D], digest: bytes) -> D | None:
     """Return the document of ``kind`` that ``digest`` names, ``None`` when it cannot be had now or is no such document."""
+    return find_or_say(store, kind, digest)[0]
+
+
+def find_or_say(store: "ports.Store", kind: type[D], digest: bytes) -> tuple[D | None, str | None]:
+    """Return the document of ``kind`` that ``digest`` names, or in words why it cannot be had."""
     try:
-        return read(store, kind, digest)
-    except (
-        errors.BlobNotFound,
-        errors.StoreUnreachable,
-        errors.StoreRefused,
-        errors.DigestMismatch,
-        errors.DecodeError,
-    ):
-        return None
+        return read(store, kind, digest), None
+    except errors.StoreUnreachable:
+        return None, "the store does not answer"
+    except errors.BlobNotFound:
+        return None, "the store does not have it"
+    except errors.StoreRefused:
+        return None, "the store does not give it"
+    except (errors.DigestMismatch, errors.DecodeError):
+        return None, "what the store gives is not what was recorded"

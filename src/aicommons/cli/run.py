@@ -89,7 +89,7 @@ def open_run(problem: str, plan: str, purpose: str, **terms: Any) -> None:
         f"Run {shown}",
         f"  open for enrolment until {naming.when(offer.enrol_until)}; {terms['least']} to {terms['most']} sites.",
         f"Next: sites run `commons run enrol {naming.short(run_id)} --dataset N --consent ID`,",
-        f"      then you run `commons run close {naming.short(run_id)}`.",
+        f"      then you run `{output.command(f'run close {naming.short(run_id)}')}`.",
     )
 
 
@@ -150,7 +150,7 @@ def enrol(run_text: str, dataset_id: int, consent: str, absence: str) -> None:
     output.emit(
         {"run_id": ids.format_id(run_id), "dataset": dataset_id, "rows": checked.rows, "absence": absence},
         f"Dataset {dataset_id} takes part in run {naming.short(run_id)}: {checked.rows} complete rows fit the plan.",
-        f"Next: when the roster is fixed, `commons run confirm {naming.short(run_id)}`.",
+        f"Next: when the roster is fixed, `{output.command(f'run confirm {naming.short(run_id)}')}`.",
     )
 
 
@@ -216,7 +216,7 @@ def confirm(run_text: str, fingerprint: str | None, yes: bool, allow_overlap: bo
             "dataset": pin.dataset_id,
             "confirmed": True,
         },
-        "Confirmed. Next: `commons node start`, if it is not running.",
+        f"Confirmed. Next: `{output.command('node start')}`, if it is not running.",
     )
 
 

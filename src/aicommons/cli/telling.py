@@ -8,7 +8,7 @@ import dataclasses
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
-from aicommons.cli import naming
+from aicommons.cli import naming, output
 from aicommons.domain import ids, run
 
 if TYPE_CHECKING:
@@ -117,7 +117,8 @@ def lines(run_id: ids.RunId, current: "views.RunView", name: Callable[[int], str
     said.extend(_seats(current, name))
     said.extend(_stops(current, name))
     if current.model is not None:
-        said.append(f"  model      written down after {current.model.rounds_done} rounds; `commons model show`")
+        see = output.command(f"model show {naming.short(run_id)}")
+        said.append(f"  model      written down after {current.model.rounds_done} rounds; `{see}`")
     return said
 
 

@@ -149,10 +149,11 @@ def recompute(opened: homes.Opened, run_id: ids.RunId) -> "state.State":
     """Return the state that a run agreed on, computed again from its sums with this home's reader key.
 
     Raises:
-        errors.InputError: this home took no part in the run and is not a reader.
+        errors.InputError: this home neither holds a state of the run nor may read its sums.
         errors.VerificationFailed: the run's record does not hold.
         errors.BlobNotFound: sums or vectors were erased after their retention time.
     """
+    _check_readable(opened, run_id)
     report = verify(opened, run_id, Source.READER, with_papers=False)  # no profile may keep a reader from its model
     if report.problem is not None:
         raise errors.VerificationFailed(report.problem, which=ids.format_id(run_id))
@@ -163,8 +164,36 @@ def recompute(opened: homes.Opened, run_id: ids.RunId) -> "state.State":
     return report.agreed
 
 
-def _reader(opened: homes.Opened, current: "views.RunView") -> "verification.VerifyingReader":
+def _check_readable(opened: homes.Opened, run_id: ids.RunId) -> None:
+    """Check that this home's reader key opens a run's sums; raises ``errors.InputError``, which says who can read them."""
+    current = opened.desk.run(run_id)
+    member = opened.desk.view().member_of_account(opened.registry.address)
+    named = _named_readers(opened, current)
+    took_part = current.roster is not None and member in current.roster.member_ids
+    if named is None or (member in named and not took_part):
+        return
+    others = f" and member{'s' if len(named) > 1 else ''} {', '.join(map(str, sorted(named)))}" if named else ""
+    raise errors.InputError(
+        f"this model can be read by its participants{others}",
+        which=f"run {ids.format_id(run_id)[:14]}",
+        got="a participant's home without its node's states" if took_part else "a home that is neither",
+        next_step="use the home of the node that took part"
+        if took_part
+        else "ask one of them for the file that `model download` writes for them",
+    )
+
+
+def _named_readers(opened: homes.Opened, current: "views.RunView") -> set[int] | None:
+    """Return the readers that a run's terms name; ``None`` when the terms are lost or changed."""
     from aicommons.node import agent as agents
+
+    try:
+        return {reader.member_id for reader in agents.read_terms(opened.store, current).terms.readers}
+    except errors.PermanentError:
+        return None
+
+
+def _reader(opened: homes.Opened, current: "views.RunView") -> "verification.VerifyingReader":
     from aicommons.node import verification
 
     member = opened.desk.member_id()
@@ -175,11 +204,8 @@ def _reader(opened: homes.Opened, current: "views.RunView") -> "verification.Ver
             which=f"member {member}",
             next_step="verify with the sums that its node kept: `--from-home node`, on the home of that node",
         )
-    try:
-        named = {reader.member_id for reader in agents.read_terms(opened.store, current).terms.readers}
-    except errors.PermanentError:  # lost or changed terms are the verification's to name
-        named = {member}
-    if member not in named:
+    named = _named_readers(opened, current)
+    if named is not None and member not in named:  # lost or changed terms are the verification's to name
         raise errors.InputError(
             "this member is not a reader that the run's terms name",
             which="reader",

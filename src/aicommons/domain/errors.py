@@ -57,13 +57,17 @@ class CommonsError(Exception):
         parts = [self.message]
         if self.which is not None:
             parts.insert(0, f"{self.which}: ")
-        if self.expected is not None or self.got is not None:
-            parts.append(f" (expected {self.expected}, got {self.got})")
+        halves = (("expected", self.expected), ("got", self.got))
+        if known := [f"{word} {value}" for word, value in halves if value is not None]:
+            parts.append(f" ({', '.join(known)})")
         return "".join(parts)
 
 
 class TemporaryError(CommonsError):
     """Try again later."""
+
+    server = "server"
+    """What did not answer, in messages."""
 
     def __init__(
         self, message: str, *, delay: float = 1.0, which: str | None = None, next_step: str | None = None
@@ -75,9 +79,13 @@ class TemporaryError(CommonsError):
 class LedgerUnreachable(TemporaryError):
     """Check that the ledger is running (``commons ledger start``) and that its URL is right."""
 
+    server = "ledger"
+
 
 class StoreUnreachable(TemporaryError):
     """Check that the store is running (``commons store start``) and that its URL is right."""
+
+    server = "store"
 
 
 class PermanentError(CommonsError):

@@ -212,7 +212,7 @@ def _open(data: bytes, passphrase: str, *, which: str, limit: int) -> bytes:
             which=which,
             expected=f"at most {limit // 2**20} MB",
             got=f"{sealed.derivation_bytes // 2**20} MB",
-            next_step="Write it anew with ``commons key restore``.",
+            next_step="Write it anew with `commons key restore`.",
         )
     derived = _derive(
         passphrase,

@@ -5,8 +5,9 @@ epoch keys are erased later (secure-aggregation section 4, step 6 and Readers).
 """
 
 import dataclasses
+import logging
 
-from aicommons.domain import errors, events
+from aicommons.domain import errors, events, ids
 from aicommons.learning import recipe as recipes
 from aicommons.learning import state
 from aicommons.learning.secagg import boxes, checking, quantise, reading, reveal, suite
@@ -14,6 +15,8 @@ from aicommons.node import agent as agents
 from aicommons.node import committing, evidence, frames, journal
 from aicommons.protocol import duties
 from aicommons.protocol import view as views
+
+log = logging.getLogger("aicommons.node")
 
 
 def combine(agent: agents.Agent, duty: duties.Duty, current: views.RunView) -> None:
@@ -37,6 +40,13 @@ def combine(agent: agents.Agent, duty: duties.Duty, current: views.RunView) -> N
     is_finished = attempt.terms.recipe.is_finished(state.decode(after))
     agent.journal.keep_state(duty.run_id, journal.StateRecord(place[0] + 1, digest, after, is_finished))
     _forget_inputs(agent, attempt)
+    log.info(
+        "run %s round %d: combined; %d participants, state %s",
+        ids.format_id(duty.run_id)[:12],
+        place[0],
+        len(attempt.participants),
+        digest.hex()[:12],
+    )
 
 
 def _forget_inputs(agent: agents.Agent, attempt: agents.Attempt) -> None:

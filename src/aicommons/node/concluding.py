@@ -7,6 +7,7 @@ site's own figures are computed for its eyes only; then the epoch key goes, and 
 import collections
 import dataclasses
 import json
+import logging
 
 import numpy as np
 
@@ -18,6 +19,8 @@ from aicommons.node import agent as agents
 from aicommons.node import evidence, journal
 from aicommons.protocol import duties
 from aicommons.protocol import view as views
+
+log = logging.getLogger("aicommons.node")
 
 GRACE_SECONDS = 600
 """How long a run must have been over, where nobody signed its end, before keys are erased: longer than a proxy's hiccup."""
@@ -162,6 +165,7 @@ def retire(agent: agents.Agent, duty: duties.Duty, current: views.RunView) -> No
             next_step="start the node again: it then reads the whole record anew; if this comes back, change the endpoint",
         )
     forget(agent, duty.run_id)
+    log.info("run %s: epoch key erased", ids.format_id(duty.run_id)[:12])
 
 
 def forget(agent: agents.Agent, run_id: ids.RunId) -> None:

@@ -8,15 +8,18 @@ sent again and never a second header for one session (secure-aggregation section
 import collections
 import dataclasses
 import functools
+import logging
 
 import numpy as np
 
-from aicommons.domain import encoding, errors, messages
+from aicommons.domain import encoding, errors, ids, messages
 from aicommons.learning.secagg import epoch, masking, quantise, suite
 from aicommons.node import agent as agents
 from aicommons.node import frames
 from aicommons.protocol import duties, ports
 from aicommons.protocol import view as views
+
+log = logging.getLogger("aicommons.node")
 
 MOST_HEADER = 2**16
 """Longest header of any layout, in bytes."""
@@ -36,6 +39,7 @@ def acknowledge(agent: agents.Agent, duty: duties.Duty, current: views.RunView) 
         agent.signing.keep_payload("Ack", digest, kept)
     message = messages.Ack(digest, agents.EPOCH, agent.member_id, kept[:32], kept[32:64], kept[64:])
     agent.ledger.post(key, message, agent.signing.sign(message))
+    log.info("run %s: joined with %d members: Ack sent", ids.format_id(duty.run_id)[:12], len(roster.member_ids))
 
 
 def submit(agent: agents.Agent, duty: duties.Duty, current: views.RunView) -> None:

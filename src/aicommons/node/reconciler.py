@@ -125,6 +125,9 @@ class Reconciler:
         if current.state.is_over != (since is not None):
             since = now if current.state.is_over else None
             self.agent.journal.keep_over(run_id, since)
+            if since is not None:
+                said = (current.state.name.lower(), current.reason.name.lower())
+                log.info("run %s is over: %s (%s)", ids.format_id(run_id)[:12], *said)
         retention = None
         if current.state.is_over and facts.has_stored:
             retention = self._retention(run_id, current)

@@ -127,7 +127,8 @@ class HttpStore:
     def _signed(self, action: signing.Action, digest: bytes, length: int) -> dict[str, str]:
         if self._signer is None:
             raise errors.StoreRefused(
-                "only a member may change what the store keeps", next_step="Unlock your key (``commons key``)."
+                "only a member may change what the store keeps",
+                next_step="Unlock your key: give the passphrase of this home.",
             )
         request = signing.Request(
             action=action,

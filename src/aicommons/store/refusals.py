@@ -19,7 +19,7 @@ class Name(enum.Enum):
     UNSIGNED = ("unsigned", 401, "Sign the request with the key of a member.")
     SIGNATURE_INVALID = ("signature-invalid", 401, "Sign exactly this request with the key of the named member.")
     EXPIRED = ("expired", 401, "Check the clock of both machines and sign anew.")
-    NOT_A_MEMBER = ("not-a-member", 403, "Ask the commons to admit this address (``commons member``).")
+    NOT_A_MEMBER = ("not-a-member", 403, "Ask the commons to admit this address (`commons member list`).")
     NOT_AN_UPLOADER = ("not-an-uploader", 403, "Only a member who uploaded these bytes may erase them.")
     NOT_FOUND = ("not-found", 404, "Nobody has stored these bytes here (yet), or they were erased.")
     METHOD_NOT_ALLOWED = ("method-not-allowed", 405, "Use GET, HEAD, PUT, POST or DELETE.")

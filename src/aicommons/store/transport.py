@@ -133,8 +133,8 @@ class Transport:
         ):
             message, next_step = "no answer in time", "Check the network, then try again."
         else:
-            message, next_step = "no connection", "Check that the server runs and that its URL is right."
-        return self._unreachable(f"{message} ({type(cause).__name__})", which=self.origin, next_step=next_step)
+            return self._unreachable(f"the {self._unreachable.server} at {self.origin} does not answer")
+        return self._unreachable(message, which=self.origin, next_step=next_step)
 
 
 def proxy_for(url: str) -> str | None:
