@@ -25,13 +25,16 @@ KEYS = {
 }
 
 
-def _demo(*arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("COMMONS_")}
+def _environment(**more: str) -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.startswith("COMMONS_")} | more
+
+
+def _demo(*arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "aicommons.cli.main", "demo", *arguments],
         capture_output=True,
         text=True,
-        env=environment,
+        env=_environment(**more),
         timeout=150,
         check=False,
     )
@@ -146,3 +149,23 @@ def test_bad_table_is_refused_before_anything_starts(kind: str, tmp_path: pathli
     assert named in said["message"] + str(said["next_step"])
     assert said["next_step"]
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.e2e
+@pytest.mark.timeout(240)
+def test_lines_printed_by_a_kept_demo_work_as_they_are(tmp_path: pathlib.Path) -> None:
+    """The printed lines, pasted into a shell, start the servers, verify the run and predict; one line stays one line."""
+    done = _demo("--nodes", "3", "--rounds", "3", "--keep", TMPDIR=str(tmp_path), COLUMNS="40")
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.partition("in this order:\n")[2]
+    shell = subprocess.run(
+        ["bash", "-c", f"set -m; trap 'kill $(jobs -p); wait' EXIT\nset -e\n{lines}"],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PATH": f"{pathlib.Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"},
+        timeout=60,
+        check=False,
+    )
+    assert shell.returncode == 0, shell.stdout + shell.stderr
+    assert "Everything holds, down to every sum and every state." in shell.stdout
+    assert "line,prediction" in shell.stdout

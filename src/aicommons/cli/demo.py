@@ -32,7 +32,7 @@ def common_options(function: output.F) -> output.F:
         ),
         click.option("--rounds", type=click.IntRange(3, 1000), help="End after so many rounds at most."),
         click.option("--seed", type=click.IntRange(0, 2**31), default=0, show_default=True),
-        click.option("--keep", is_flag=True, help="Keep the demo's folders and say where they are."),
+        click.option("--keep", is_flag=True, help="Keep the demo's folders and say how to look around."),
         output.json_option,
     ):
         function = option(function)
@@ -120,9 +120,9 @@ def _play(write: Callable[[pathlib.Path], "scripts.Script"], *, keep: bool) -> N
             stage.problem_owner.home.path, "run", "verify", "0x" + stage.run_id.hex(), "--from-home", "reader"
         )
         outcome = story.outcome(stage, seconds, verdict, wall=time.monotonic() - begun)
+        if keep:
+            outcome["look_around"] = story.look_around(stage, passphrase)
         if output.call().as_json:
             click.echo(json.dumps(outcome, sort_keys=True))
         else:
             teller.tell(outcome)
-        if keep:
-            output.note(f"Kept in {root}; its keys' passphrase: {passphrase}")

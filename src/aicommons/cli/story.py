@@ -5,6 +5,8 @@ has. Printing is plain lines and tables that read well without colour.
 """
 
 import json
+import pathlib
+import shlex
 import threading
 import time
 from typing import Any
@@ -12,6 +14,7 @@ from typing import Any
 import rich.console
 import rich.table
 
+from aicommons import app
 from aicommons.cli import comparison, demonstration
 from aicommons.domain import errors, ids, run
 from aicommons.learning import evaluation
@@ -58,11 +61,33 @@ class Teller:
         say(f"  {said.get('meaning', '')}")
         for part in said.get("unchecked", ()):
             say(f"  not checked: {part['words']}")
-        run_id = outcome["run_id"][:18]
-        say("Again, with --keep, in the demo's folder:")
-        say(f"  commons --home problem-owner run verify {run_id} --from-home reader")
         per_round = outcome["seconds_per_round"]
         say(f"\n{outcome['rounds']} rounds, {per_round:.2f} s each; {outcome['wall_seconds']:.1f} s in all")
+        lines = outcome.get("look_around")
+        if lines is None:
+            say("To look around afterwards: commons demo --keep")
+            return
+        say("Everything is kept. To look around, in a shell, in this order:")
+        for line in lines:  # one line stays one line, so that it can be pasted
+            self._console.print(f"  {line}", soft_wrap=True, markup=False)
+
+
+def look_around(stage: demonstration.Stage, passphrase: str) -> list[str]:
+    """Return the shell lines that start a kept demo's servers again, verify its run and use its model."""
+    site = stage.sites[0]
+    table = pathlib.Path(next(iter(site.home.datasets().values()))["path"])
+    run_id, home = ids.format_id(stage.run_id)[:18], shlex.quote(site.name)
+    return [
+        f"export {app.PASSPHRASE_VARIABLE}={passphrase}",
+        f"cd {shlex.quote(str(stage.root))}",
+        "commons --home commons ledger start &",
+        "commons --home commons store start &",
+        "sleep 5  # until both have said that they answer",
+        f"commons --home {shlex.quote(stage.problem_owner.name)} run verify {run_id} --from-home reader",
+        f"commons --home {home} model show {run_id}",
+        f"commons --home {home} model download {run_id} --out model.safetensors",
+        f"commons model predict model.safetensors {shlex.quote(str(table.relative_to(stage.root.resolve())))}",
+    ]
 
 
 def follow(stage: demonstration.Stage, teller: Teller) -> list[float]:
@@ -178,8 +203,6 @@ def metrics_of(stage: demonstration.Stage, index: int) -> evaluation.Metrics | N
 
 
 def _terms(stage: demonstration.Stage) -> agent.RunDocuments:
-    from aicommons import app
-
     return agent.read_terms(app.open_store(stage.solver.home, None), stage.view())
 
 
