@@ -1,14 +1,18 @@
 """The main job as a person runs it: one command, real processes, one JSON object at the end."""
 
+import contextlib
 import csv
+import itertools
 import json
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 from typing import Any
 
 import pytest
+from tests.e2e import conftest
 
 DATA = pathlib.Path(__file__).parents[3] / "shared" / "data"
 KEYS = {
@@ -169,3 +173,39 @@ def test_lines_printed_by_a_kept_demo_work_as_they_are(tmp_path: pathlib.Path) -
     assert shell.returncode == 0, shell.stdout + shell.stderr
     assert "Everything holds, down to every sum and every state." in shell.stdout
     assert "line,prediction" in shell.stdout
+
+
+def _members(group: int) -> list[str]:
+    """Return the living processes of a process group, by their number."""
+    found = []
+    for stat in pathlib.Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            state, _, of_group = stat.read_text().rpartition(")")[2].split()[:3]
+            if int(of_group) == group and state != "Z":
+                found.append(stat.parent.name)
+    return found
+
+
+@pytest.mark.e2e
+@pytest.mark.timeout(180)
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends children with their parent, and has /proc")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
+def test_a_demo_that_is_ended_leaves_no_process(number: signal.Signals, tmp_path: pathlib.Path) -> None:
+    """SIGTERM and a closed terminal end all processes and remove the folder; a kill leaves no process either."""
+    demo = subprocess.Popen(
+        [sys.executable, "-m", "aicommons.cli.main", "demo"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=_environment(TMPDIR=str(tmp_path)),
+        start_new_session=True,
+    )
+    with demo:
+        assert demo.stderr is not None
+        said = list(itertools.takewhile(lambda line: "nodes started" not in line, demo.stderr))
+        assert len(_members(demo.pid)) >= 8, said
+        demo.send_signal(number)
+        demo.stderr.read()
+    conftest.wait_until(lambda: not _members(demo.pid), seconds=10, what="the end of all processes")
+    assert demo.returncode == (-number if number is signal.SIGKILL else 1)
+    assert list(tmp_path.iterdir()) == [] or number is signal.SIGKILL

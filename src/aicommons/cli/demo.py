@@ -109,7 +109,7 @@ def _play(write: Callable[[pathlib.Path], "scripts.Script"], *, keep: bool) -> N
 
     begun = time.monotonic()
     passphrase = demonstration.new_passphrase()
-    with _folder(keep=keep) as root, processes.Processes(passphrase) as running:
+    with processes.ends_in_order(), _folder(keep=keep) as root, processes.Processes(passphrase) as running:
         script = write(root / "tables")
         stage = demonstration.set_stage(script, root, running, passphrase=passphrase, say=output.note)
         for site, reason in stage.left_out.items():
