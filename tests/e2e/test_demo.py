@@ -97,12 +97,19 @@ def _rows(sites: dict[str, int]) -> list[list[object]]:
 def test_any_table_trains_and_goes_on_without_a_site_below_the_cohort(tmp_path: pathlib.Path) -> None:
     """Semicolons and a byte order mark just work; a site with too few rows is told so and left out."""
     table = tmp_path / "mine.csv"
-    _write(table, _rows({"a": 40, "b": 50, "c": 60, "tiny": 4}), encoding="utf-8-sig", separator=";")
+    rows = _rows({"a": 40, "b": 50, "c": 60, "tiny": 4})
+    rows[50][1] = rows[60][1] = ""
+    _write(table, rows, encoding="utf-8-sig", separator=";")
     done = _demo("table", "--data", str(table), "--site", "place", "--target", "ill", "--json")
     outcome = _outcome(done)
     assert outcome["participants"] == 3
     assert outcome["verified"] is True
     assert "tiny" in outcome["left_out"]
+    assert {site["site"]: (site["rows"], site["rows_left_out"]) for site in outcome["per_site"]} == {
+        "a": (40, 0),
+        "b": (48, 2),
+        "c": (60, 0),
+    }
 
 
 def _broken(kind: str) -> list[list[object]]:
@@ -129,14 +136,14 @@ def _broken(kind: str) -> list[list[object]]:
 
 BAD_TABLES = {
     "missing target column": ("sick", "sick"),
-    "text in a numeric feature": ("ill", "size"),
-    "infinite value": ("ill", "size"),
+    "text in a numeric feature": ("ill", "size, line 31"),
+    "infinite value": ("ill", "size, line 31"),
     "one class only": ("ill", "ill"),
     "one site only": ("ill", "site"),
     "two sites only": ("ill", "site"),
     "empty file": ("ill", "empty"),
-    "ragged row": ("ill", "fields"),
-    "header only": ("ill", "sites"),
+    "ragged row": ("ill", "line 31"),
+    "header only": ("ill", "header"),
 }
 
 
@@ -151,6 +158,7 @@ def test_bad_table_is_refused_before_anything_starts(kind: str, tmp_path: pathli
     assert done.returncode == 1, done.stdout + done.stderr
     said = json.loads(done.stdout.strip().splitlines()[-1])
     assert named in said["message"] + str(said["next_step"])
+    assert "mine.csv" in said["message"]
     assert said["next_step"]
     assert "Traceback" not in done.stderr
 

@@ -156,6 +156,7 @@ def _sites(outcome: dict[str, Any]) -> rich.table.Table:
     for name, justify in (
         ("site", "left"),
         ("rows", "right"),
+        ("with a gap", "right"),
         ("kB sent", "right"),
         ("together", "right"),
         ("alone", "right"),
@@ -166,7 +167,12 @@ def _sites(outcome: dict[str, Any]) -> rich.table.Table:
         shown = site["federated"].get("accuracy", site["federated"].get("r2"))
         alone = site["local"].get("accuracy", site["local"].get("r2"))
         table.add_row(
-            site["site"], str(site["rows"]), f"{sent[site['site']] / 1000:.0f}", _number(shown), _number(alone)
+            site["site"],
+            str(site["rows"]),
+            str(site["rows_left_out"]),
+            f"{sent[site['site']] / 1000:.0f}",
+            _number(shown),
+            _number(alone),
         )
     return table
 
@@ -269,6 +275,7 @@ def _site(stage: demonstration.Stage, name: str, alone: comparison.Figures) -> d
     return {
         "site": name,
         "rows": len(rows.train.target) + len(rows.held_out.target),
+        "rows_left_out": stage.gaps[name],
         "federated": {key: float(value) for key, value in own.items()},
         "local": alone.to_json(),
     }
