@@ -24,14 +24,26 @@ if TYPE_CHECKING:
 def common_options(function: output.F) -> output.F:
     """Add the options that all demos share."""
     for option in (
-        click.option("--recipe", type=click.Choice(["glm", "mlp"]), default="glm", show_default=True),
+        click.option(
+            "--recipe",
+            type=click.Choice(["glm", "mlp"]),
+            default="glm",
+            show_default=True,
+            help="glm: logistic or linear regression; mlp: a small neural network.",
+        ),
         click.option(
             "--nodes",
             type=click.IntRange(run.FEWEST_PARTICIPANTS, run.MOST_PARTICIPANTS),
             help="Use only the first N sites.",
         ),
         click.option("--rounds", type=click.IntRange(3, 1000), help="End after so many rounds at most."),
-        click.option("--seed", type=click.IntRange(0, 2**31), default=0, show_default=True),
+        click.option(
+            "--seed",
+            type=click.IntRange(0, 2**31),
+            default=0,
+            show_default=True,
+            help="Decides who goes to which simulated hospital, which rows are held out, and a network's start.",
+        ),
         click.option("--keep", is_flag=True, help="Keep the demo's folders and say how to look around."),
         output.json_option,
     ):

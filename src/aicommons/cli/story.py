@@ -12,6 +12,7 @@ import time
 from typing import Any
 
 import rich.console
+import rich.padding
 import rich.table
 
 from aicommons import app
@@ -24,6 +25,7 @@ from aicommons.protocol import view as views
 POLL_SECONDS = 0.1
 LONGEST_RUN = 1800
 HONEST = "Only a demo can make this comparison: it holds every site's data in one place. In the commons nobody does."
+ALONE = "Each site's own model is judged on its own rows only; the common one has to do for the rows of all sites."
 
 
 class Teller:
@@ -48,17 +50,22 @@ class Teller:
         """Print the end of the story."""
         say = self._console.print
         say()
+        say("How good is it? (held-out rows of all sites)")
         say(_comparison(outcome))
+        if _alone_is_better(outcome):
+            say(ALONE)
         say(f"[dim]{HONEST}[/dim]\n")
+        say(f"What left each site (masked: looks like noise), and {_site_metric(outcome)} on its own rows")
         say(_sites(outcome))
         say("[dim]Each site sees its own figures; others see only the total.[/dim]\n")
+        say("Who owns the model")
         say(_owners(outcome))
         say("\nWhat the ledger holds")
         for line in outcome["record"]:
             say(f"  {line}")
         said = outcome["verify"]
         say(f"\nVerified in a fresh process from ledger, store and a reader's key: {_verdict(outcome)}")
-        say(f"  {said.get('meaning', '')}")
+        say(rich.padding.Padding(str(said.get("meaning", "")), (0, 0, 0, 2), expand=False))
         for part in said.get("unchecked", ()):
             say(f"  not checked: {part['words']}")
         per_round = outcome["seconds_per_round"]
@@ -141,7 +148,7 @@ def _verdict(outcome: dict[str, Any]) -> str:
 def _comparison(outcome: dict[str, Any]) -> rich.table.Table:
     metrics = outcome["metrics"]
     names = sorted({name for figures in metrics.values() for name in figures})
-    table = rich.table.Table(title="How good is it? (held-out rows of all sites)", title_justify="left")
+    table = rich.table.Table()
     table.add_column("model")
     for name in names:
         table.add_column(name, justify="right")
@@ -151,8 +158,18 @@ def _comparison(outcome: dict[str, Any]) -> rich.table.Table:
     return table
 
 
+def _alone_is_better(outcome: dict[str, Any]) -> bool:
+    together, alone = outcome["metrics"]["federated"], outcome["metrics"]["local"]
+    return any(alone[name] > together[name] for name in together.keys() & alone.keys())
+
+
+def _site_metric(outcome: dict[str, Any]) -> str:
+    return "r2" if "r2" in outcome["metrics"]["pooled"] else "accuracy"
+
+
 def _sites(outcome: dict[str, Any]) -> rich.table.Table:
-    table = rich.table.Table(title="What left each site (masked: looks like noise)", title_justify="left")
+    table = rich.table.Table()
+    metric = _site_metric(outcome)
     for name, justify in (
         ("site", "left"),
         ("rows", "right"),
@@ -164,21 +181,19 @@ def _sites(outcome: dict[str, Any]) -> rich.table.Table:
         table.add_column(name, justify=justify)  # type: ignore[arg-type]
     sent = outcome["bytes_sent_per_node"]
     for site in outcome["per_site"]:
-        shown = site["federated"].get("accuracy", site["federated"].get("r2"))
-        alone = site["local"].get("accuracy", site["local"].get("r2"))
         table.add_row(
             site["site"],
             str(site["rows"]),
             str(site["rows_left_out"]),
             f"{sent[site['site']] / 1000:.0f}",
-            _number(shown),
-            _number(alone),
+            _number(site["federated"].get(metric)),
+            _number(site["local"].get(metric)),
         )
     return table
 
 
 def _owners(outcome: dict[str, Any]) -> rich.table.Table:
-    table = rich.table.Table(title="Who owns the model", title_justify="left")
+    table = rich.table.Table()
     table.add_column("member")
     table.add_column("share", justify="right")
     for owner in outcome["owners"]:
