@@ -52,7 +52,7 @@ def see(script: scripts.Script) -> Seen:
     document = {**script.recipe, "schema": schema.to_document(script.schema)}
     made = recipes.from_plan(document)
     plan = documents.Plan(script.title, recipes.to_plan(made), "sums", HELD_OUT_PERCENT, script.seed, script.group)
-    rows, _ = demonstration.read_sites(script, plan, made)
+    rows = demonstration.read_sites(script, plan, made).rows
     with testing.simulate(list(rows.values()), made) as simulation:
         done = simulation.run()
         metrics, final = simulation.metrics(), simulation.final_state()

@@ -1,14 +1,18 @@
 """The main job as a person runs it: one command, real processes, one JSON object at the end."""
 
+import contextlib
 import csv
+import itertools
 import json
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 from typing import Any
 
 import pytest
+from tests.e2e import conftest
 
 DATA = pathlib.Path(__file__).parents[3] / "shared" / "data"
 KEYS = {
@@ -25,13 +29,16 @@ KEYS = {
 }
 
 
-def _demo(*arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("COMMONS_")}
+def _environment(**more: str) -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.startswith("COMMONS_")} | more
+
+
+def _demo(*arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "aicommons.cli.main", "demo", *arguments],
         capture_output=True,
         text=True,
-        env=environment,
+        env=_environment(**more),
         timeout=150,
         check=False,
     )
@@ -90,12 +97,19 @@ def _rows(sites: dict[str, int]) -> list[list[object]]:
 def test_any_table_trains_and_goes_on_without_a_site_below_the_cohort(tmp_path: pathlib.Path) -> None:
     """Semicolons and a byte order mark just work; a site with too few rows is told so and left out."""
     table = tmp_path / "mine.csv"
-    _write(table, _rows({"a": 40, "b": 50, "c": 60, "tiny": 4}), encoding="utf-8-sig", separator=";")
+    rows = _rows({"a": 40, "b": 50, "c": 60, "tiny": 4})
+    rows[50][1] = rows[60][1] = ""
+    _write(table, rows, encoding="utf-8-sig", separator=";")
     done = _demo("table", "--data", str(table), "--site", "place", "--target", "ill", "--json")
     outcome = _outcome(done)
     assert outcome["participants"] == 3
     assert outcome["verified"] is True
     assert "tiny" in outcome["left_out"]
+    assert {site["site"]: (site["rows"], site["rows_left_out"]) for site in outcome["per_site"]} == {
+        "a": (40, 0),
+        "b": (48, 2),
+        "c": (60, 0),
+    }
 
 
 def _broken(kind: str) -> list[list[object]]:
@@ -122,14 +136,14 @@ def _broken(kind: str) -> list[list[object]]:
 
 BAD_TABLES = {
     "missing target column": ("sick", "sick"),
-    "text in a numeric feature": ("ill", "size"),
-    "infinite value": ("ill", "size"),
+    "text in a numeric feature": ("ill", "size, line 31"),
+    "infinite value": ("ill", "size, line 31"),
     "one class only": ("ill", "ill"),
     "one site only": ("ill", "site"),
     "two sites only": ("ill", "site"),
     "empty file": ("ill", "empty"),
-    "ragged row": ("ill", "fields"),
-    "header only": ("ill", "sites"),
+    "ragged row": ("ill", "line 31"),
+    "header only": ("ill", "header"),
 }
 
 
@@ -144,5 +158,62 @@ def test_bad_table_is_refused_before_anything_starts(kind: str, tmp_path: pathli
     assert done.returncode == 1, done.stdout + done.stderr
     said = json.loads(done.stdout.strip().splitlines()[-1])
     assert named in said["message"] + str(said["next_step"])
+    assert "mine.csv" in said["message"]
     assert said["next_step"]
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.e2e
+@pytest.mark.timeout(240)
+def test_lines_printed_by_a_kept_demo_work_as_they_are(tmp_path: pathlib.Path) -> None:
+    """The printed lines, pasted into a shell, start the servers, verify the run and predict; one line stays one line."""
+    done = _demo("--nodes", "3", "--rounds", "3", "--keep", TMPDIR=str(tmp_path), COLUMNS="40")
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.partition("in this order:\n")[2]
+    shell = subprocess.run(
+        ["bash", "-c", f"set -m; trap 'kill $(jobs -p); wait' EXIT\nset -e\n{lines}"],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PATH": f"{pathlib.Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"},
+        timeout=60,
+        check=False,
+    )
+    assert shell.returncode == 0, shell.stdout + shell.stderr
+    assert "Everything holds, down to every sum and every state." in shell.stdout
+    assert "line,prediction" in shell.stdout
+
+
+def _members(group: int) -> list[str]:
+    """Return the living processes of a process group, by their number."""
+    found = []
+    for stat in pathlib.Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            state, _, of_group = stat.read_text().rpartition(")")[2].split()[:3]
+            if int(of_group) == group and state != "Z":
+                found.append(stat.parent.name)
+    return found
+
+
+@pytest.mark.e2e
+@pytest.mark.timeout(180)
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends children with their parent, and has /proc")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
+def test_a_demo_that_is_ended_leaves_no_process(number: signal.Signals, tmp_path: pathlib.Path) -> None:
+    """SIGTERM and a closed terminal end all processes and remove the folder; a kill leaves no process either."""
+    demo = subprocess.Popen(
+        [sys.executable, "-m", "aicommons.cli.main", "demo"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=_environment(TMPDIR=str(tmp_path)),
+        start_new_session=True,
+    )
+    with demo:
+        assert demo.stderr is not None
+        said = list(itertools.takewhile(lambda line: "nodes started" not in line, demo.stderr))
+        assert len(_members(demo.pid)) >= 8, said
+        demo.send_signal(number)
+        demo.stderr.read()
+    conftest.wait_until(lambda: not _members(demo.pid), seconds=10, what="the end of all processes")
+    assert demo.returncode == (-number if number is signal.SIGKILL else 1)
+    assert list(tmp_path.iterdir()) == [] or number is signal.SIGKILL

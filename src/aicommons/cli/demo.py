@@ -24,15 +24,27 @@ if TYPE_CHECKING:
 def common_options(function: output.F) -> output.F:
     """Add the options that all demos share."""
     for option in (
-        click.option("--recipe", type=click.Choice(["glm", "mlp"]), default="glm", show_default=True),
+        click.option(
+            "--recipe",
+            type=click.Choice(["glm", "mlp"]),
+            default="glm",
+            show_default=True,
+            help="glm: logistic or linear regression; mlp: a small neural network.",
+        ),
         click.option(
             "--nodes",
             type=click.IntRange(run.FEWEST_PARTICIPANTS, run.MOST_PARTICIPANTS),
             help="Use only the first N sites.",
         ),
         click.option("--rounds", type=click.IntRange(3, 1000), help="End after so many rounds at most."),
-        click.option("--seed", type=click.IntRange(0, 2**31), default=0, show_default=True),
-        click.option("--keep", is_flag=True, help="Keep the demo's folders and say where they are."),
+        click.option(
+            "--seed",
+            type=click.IntRange(0, 2**31),
+            default=0,
+            show_default=True,
+            help="Decides who goes to which simulated hospital, which rows are held out, and a network's start.",
+        ),
+        click.option("--keep", is_flag=True, help="Keep the demo's folders and say how to look around."),
         output.json_option,
     ):
         function = option(function)
@@ -109,7 +121,7 @@ def _play(write: Callable[[pathlib.Path], "scripts.Script"], *, keep: bool) -> N
 
     begun = time.monotonic()
     passphrase = demonstration.new_passphrase()
-    with _folder(keep=keep) as root, processes.Processes(passphrase) as running:
+    with processes.ends_in_order(), _folder(keep=keep) as root, processes.Processes(passphrase) as running:
         script = write(root / "tables")
         stage = demonstration.set_stage(script, root, running, passphrase=passphrase, say=output.note)
         for site, reason in stage.left_out.items():
@@ -120,9 +132,9 @@ def _play(write: Callable[[pathlib.Path], "scripts.Script"], *, keep: bool) -> N
             stage.problem_owner.home.path, "run", "verify", "0x" + stage.run_id.hex(), "--from-home", "reader"
         )
         outcome = story.outcome(stage, seconds, verdict, wall=time.monotonic() - begun)
+        if keep:
+            outcome["look_around"] = story.look_around(stage, passphrase)
         if output.call().as_json:
             click.echo(json.dumps(outcome, sort_keys=True))
         else:
             teller.tell(outcome)
-        if keep:
-            output.note(f"Kept in {root}; its keys' passphrase: {passphrase}")

@@ -54,15 +54,33 @@ class Stage:
     recipe: recipes.Recipe
     rows: Mapping[str, recipes.Rows]
     """Rows of each site: the demo holds them all, the commons never does."""
+    gaps: Mapping[str, int]
+    """Site -> rows that are not used because a value is missing."""
 
     def view(self) -> views.RunView:
         """Return the ledger's view of the run."""
         return self.solver.desk.run(self.run_id)
 
 
-def read_sites(
-    script: scripts.Script, plan: documents.Plan, made: recipes.Recipe
-) -> tuple[dict[str, recipes.Rows], dict[str, str]]:
+@dataclasses.dataclass(frozen=True, slots=True)
+class Read:
+    """The tables of all sites."""
+
+    rows: Mapping[str, recipes.Rows]
+    """Of every usable site."""
+    gaps: Mapping[str, int]
+    """Usable site -> rows with a missing value, which are not among its rows."""
+    left_out: Mapping[str, str]
+    """Other site -> why."""
+
+    def gaps_in_words(self) -> str | None:
+        """Return how many rows are not used; ``None`` when all are."""
+        missing = sum(self.gaps.values())
+        used = sum(len(each.train.target) + len(each.held_out.target) for each in self.rows.values())
+        return f"{missing} of {missing + used} rows have a gap and are left out" if missing else None
+
+
+def read_sites(script: scripts.Script, plan: documents.Plan, made: recipes.Recipe) -> Read:
     """Return the rows of every usable site, and why others are left out.
 
     Raises:
@@ -70,12 +88,15 @@ def read_sites(
         errors.InputError: fewer than three usable sites, or one class only in all of them together.
     """
     usable: dict[str, recipes.Rows] = {}
+    gaps: dict[str, int] = {}
     left_out: dict[str, str] = {}
     for name, path in script.tables.items():
-        table = reading.read_table(path, script.schema, group=script.group)
+        table = reading.read_table(path, script.schema, group=script.group, checks=reading.Checks(min_rows=0))
         if table.rows < run.MINIMUM_COHORT:
-            left_out[name] = f"{table.rows} complete rows, the minimum cohort is {run.MINIMUM_COHORT}"
+            seen = table.rows + table.dropped
+            left_out[name] = f"{table.rows} complete rows of {seen}, the minimum cohort is {run.MINIMUM_COHORT}"
             continue
+        gaps[name] = table.dropped
         usable[name] = tables.split_rows(table, plan, made.schema)
     if len(usable) < run.FEWEST_PARTICIPANTS:
         raise errors.InputError(
@@ -85,7 +106,7 @@ def read_sites(
             next_step="with fewer than three, each could compute the other's numbers from the sum",
         )
     _check_classes(script, usable)
-    return usable, left_out
+    return Read(usable, gaps, left_out)
 
 
 def _check_classes(script: scripts.Script, usable: Mapping[str, recipes.Rows]) -> None:
@@ -112,7 +133,9 @@ def set_stage(
     plan = documents.Plan(
         script.title, recipes.to_plan(made), leaves_site_in_words(made), 30, script.seed, script.group
     )
-    rows, left_out = read_sites(script, plan, made)
+    read = read_sites(script, plan, made)
+    if missing := read.gaps_in_words():
+        say(f"{missing}.")
     operator = make_home(root / "commons", "The commons' operator", passphrase, app.Settings("operator"))
     ledger = running.start("ledger", operator.path, "ledger", "start", "--port", "0")
     settings = dataclasses.replace(operator.settings(), rpc=ledger["url"])
@@ -124,12 +147,12 @@ def set_stage(
     registrar = office.Desk(app.connect(operator, _wallet(operator, passphrase)), app.open_store(operator, None))
     join = Joining(root, settings, operator.deployment_file(settings.chain_id), registrar, passphrase)
     problem_owner, solver = join.admit("problem-owner"), join.admit("solver")
-    sites = tuple(join.admit(name) for name in rows)
+    sites = tuple(join.admit(name) for name in read.rows)
     say(f"{2 + len(sites)} members admitted, each with a wallet of its own")
     run_id = _agree(script, plan, problem_owner=problem_owner, solver=solver, sites=sites)
     _start_nodes(running, sites)
     say(f"{len(sites)} nodes started: one process per site, each sees only its own folder")
-    return Stage(root, running, problem_owner, solver, sites, left_out, run_id, plan, made, rows)
+    return Stage(root, running, problem_owner, solver, sites, read.left_out, run_id, plan, made, read.rows, read.gaps)
 
 
 def leaves_site_in_words(made: recipes.Recipe) -> str:

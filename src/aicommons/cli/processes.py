@@ -1,20 +1,28 @@
 """Starts the commons' own servers and nodes as processes, and ends exactly those. Used by the demo.
 
-Each is the ordinary command line on a home of its own, with a clean environment but for the passphrase; servers say on
-their first line where they listen.
+Each is the ordinary command line on a home of its own, in this process's environment with the demo's passphrase and one
+thread per process for linear algebra; servers say on their first line where they listen. Nothing outlives the process
+that started it: asked to end, it ends its children (``ends_in_order``); killed, the system ends them, where it can
+(Linux): each child asks for that first (``_start``). What is left out: children of children; nodes do the same for theirs.
 """
 
+import contextlib
+import ctypes
 import json
 import os
 import pathlib
+import signal
 import subprocess
 import sys
+import types
+from collections.abc import Iterator
 from typing import Any, Self
 
 from aicommons import app
 from aicommons.domain import errors
 
 END_SECONDS = 10
+_PR_SET_PDEATHSIG = 1
 
 
 class Processes:
@@ -118,5 +126,46 @@ class Processes:
 
 
 def command(home: pathlib.Path, *arguments: str) -> list[str]:
-    """Return the command line that acts on ``home``."""
-    return [sys.executable, "-m", "aicommons.cli.main", "--home", str(home), "--json", *arguments]
+    """Return the command line that acts on ``home`` in a child of this process, and ends with it."""
+    start = [sys.executable, "-m", "aicommons.cli.processes", str(os.getpid())]
+    return [*start, "--home", str(home), "--json", *arguments]
+
+
+@contextlib.contextmanager
+def ends_in_order() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP (a closed terminal) end what runs inside as Ctrl-C does; SIGHUP stays ignored where it was.
+
+    The first one raises KeyboardInterrupt; further ones are passed over, so that they do not interrupt the tidying up.
+    """
+    wanted = [each for each in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(each) is not signal.SIG_IGN]
+
+    def interrupt(_number: int, _frame: types.FrameType | None) -> None:
+        for each in wanted:
+            signal.signal(each, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    before = {each: signal.signal(each, interrupt) for each in wanted}
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+
+
+def _start() -> None:
+    """Run the command line as a child that the system kills with its parent (Linux).
+
+    The child asks for it, because code between fork and exec is not safe in a process with threads.
+    """
+    parent = int(sys.argv.pop(1))
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:  # it was killed before the call
+            sys.exit(1)
+    from aicommons.cli import main
+
+    main.main()
+
+
+if __name__ == "__main__":
+    _start()

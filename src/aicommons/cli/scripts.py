@@ -7,8 +7,8 @@ import dataclasses
 import pathlib
 from collections.abc import Mapping
 
-from aicommons.data import infer, samples
-from aicommons.domain import schema
+from aicommons.data import infer, samples, sources
+from aicommons.domain import errors, schema
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -108,10 +108,23 @@ def table(folder: pathlib.Path, own: OwnTable, choice: Choice) -> tuple[Script, 
 
     Raises:
         errors.TableError: the file cannot be used, naming what to mend.
+        errors.InputError: site, target and group are not different columns.
     """
-    tables = choice.first(samples.by_site(own.path, own.site, folder))
-    drop = () if own.group is None else (own.group,)
-    drafted = infer.infer_columns(list(tables.values()), own.target, drop=drop)
+    drop = [name for name in (own.site, own.group) if name is not None]
+    source = sources.inspect(own.path)
+    for name in drop:
+        source.index(name)
+    if len({own.target, *drop}) <= len(drop):
+        raise errors.InputError(
+            "a column has two roles",
+            which=f"column {own.target}",
+            expected="different columns for site, target and group",
+        )
+    drafted = infer.infer_columns([own.path], own.target, drop=drop)  # whole, so that errors name the file's own lines
+    numbers = [feature.name for feature in drafted.schema.features if feature.labels is None]
+    if drafted.schema.target.labels is None:
+        numbers.append(own.target)
+    tables = choice.first(samples.by_site(own.path, own.site, folder, numbers=numbers))
     script = Script(
         title=f"Predict {own.target}",
         why="as its owners decide",

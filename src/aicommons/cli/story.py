@@ -5,13 +5,17 @@ has. Printing is plain lines and tables that read well without colour.
 """
 
 import json
+import pathlib
+import shlex
 import threading
 import time
 from typing import Any
 
 import rich.console
+import rich.padding
 import rich.table
 
+from aicommons import app
 from aicommons.cli import comparison, demonstration
 from aicommons.domain import errors, ids, run
 from aicommons.learning import evaluation
@@ -21,6 +25,7 @@ from aicommons.protocol import view as views
 POLL_SECONDS = 0.1
 LONGEST_RUN = 1800
 HONEST = "Only a demo can make this comparison: it holds every site's data in one place. In the commons nobody does."
+ALONE = "Each site's own model is judged on its own rows only; the common one has to do for the rows of all sites."
 
 
 class Teller:
@@ -45,24 +50,51 @@ class Teller:
         """Print the end of the story."""
         say = self._console.print
         say()
+        say("How good is it? (held-out rows of all sites)")
         say(_comparison(outcome))
+        if _alone_is_better(outcome):
+            say(ALONE)
         say(f"[dim]{HONEST}[/dim]\n")
+        say(f"What left each site (masked: looks like noise), and {_site_metric(outcome)} on its own rows")
         say(_sites(outcome))
         say("[dim]Each site sees its own figures; others see only the total.[/dim]\n")
+        say("Who owns the model")
         say(_owners(outcome))
         say("\nWhat the ledger holds")
         for line in outcome["record"]:
             say(f"  {line}")
         said = outcome["verify"]
         say(f"\nVerified in a fresh process from ledger, store and a reader's key: {_verdict(outcome)}")
-        say(f"  {said.get('meaning', '')}")
+        say(rich.padding.Padding(str(said.get("meaning", "")), (0, 0, 0, 2), expand=False))
         for part in said.get("unchecked", ()):
             say(f"  not checked: {part['words']}")
-        run_id = outcome["run_id"][:18]
-        say("Again, with --keep, in the demo's folder:")
-        say(f"  commons --home problem-owner run verify {run_id} --from-home reader")
         per_round = outcome["seconds_per_round"]
         say(f"\n{outcome['rounds']} rounds, {per_round:.2f} s each; {outcome['wall_seconds']:.1f} s in all")
+        lines = outcome.get("look_around")
+        if lines is None:
+            say("To look around afterwards: commons demo --keep")
+            return
+        say("Everything is kept. To look around, in a shell, in this order:")
+        for line in lines:  # one line stays one line, so that it can be pasted
+            self._console.print(f"  {line}", soft_wrap=True, markup=False)
+
+
+def look_around(stage: demonstration.Stage, passphrase: str) -> list[str]:
+    """Return the shell lines that start a kept demo's servers again, verify its run and use its model."""
+    site = stage.sites[0]
+    table = pathlib.Path(next(iter(site.home.datasets().values()))["path"])
+    run_id, home = ids.format_id(stage.run_id)[:18], shlex.quote(site.name)
+    return [
+        f"export {app.PASSPHRASE_VARIABLE}={passphrase}",
+        f"cd {shlex.quote(str(stage.root))}",
+        "commons --home commons ledger start &",
+        "commons --home commons store start &",
+        "sleep 5  # until both have said that they answer",
+        f"commons --home {shlex.quote(stage.problem_owner.name)} run verify {run_id} --from-home reader",
+        f"commons --home {home} model show {run_id}",
+        f"commons --home {home} model download {run_id} --out model.safetensors",
+        f"commons model predict model.safetensors {shlex.quote(str(table.relative_to(stage.root.resolve())))}",
+    ]
 
 
 def follow(stage: demonstration.Stage, teller: Teller) -> list[float]:
@@ -116,7 +148,7 @@ def _verdict(outcome: dict[str, Any]) -> str:
 def _comparison(outcome: dict[str, Any]) -> rich.table.Table:
     metrics = outcome["metrics"]
     names = sorted({name for figures in metrics.values() for name in figures})
-    table = rich.table.Table(title="How good is it? (held-out rows of all sites)", title_justify="left")
+    table = rich.table.Table()
     table.add_column("model")
     for name in names:
         table.add_column(name, justify="right")
@@ -126,11 +158,22 @@ def _comparison(outcome: dict[str, Any]) -> rich.table.Table:
     return table
 
 
+def _alone_is_better(outcome: dict[str, Any]) -> bool:
+    together, alone = outcome["metrics"]["federated"], outcome["metrics"]["local"]
+    return any(alone[name] > together[name] for name in together.keys() & alone.keys())
+
+
+def _site_metric(outcome: dict[str, Any]) -> str:
+    return "r2" if "r2" in outcome["metrics"]["pooled"] else "accuracy"
+
+
 def _sites(outcome: dict[str, Any]) -> rich.table.Table:
-    table = rich.table.Table(title="What left each site (masked: looks like noise)", title_justify="left")
+    table = rich.table.Table()
+    metric = _site_metric(outcome)
     for name, justify in (
         ("site", "left"),
         ("rows", "right"),
+        ("with a gap", "right"),
         ("kB sent", "right"),
         ("together", "right"),
         ("alone", "right"),
@@ -138,16 +181,19 @@ def _sites(outcome: dict[str, Any]) -> rich.table.Table:
         table.add_column(name, justify=justify)  # type: ignore[arg-type]
     sent = outcome["bytes_sent_per_node"]
     for site in outcome["per_site"]:
-        shown = site["federated"].get("accuracy", site["federated"].get("r2"))
-        alone = site["local"].get("accuracy", site["local"].get("r2"))
         table.add_row(
-            site["site"], str(site["rows"]), f"{sent[site['site']] / 1000:.0f}", _number(shown), _number(alone)
+            site["site"],
+            str(site["rows"]),
+            str(site["rows_left_out"]),
+            f"{sent[site['site']] / 1000:.0f}",
+            _number(site["federated"].get(metric)),
+            _number(site["local"].get(metric)),
         )
     return table
 
 
 def _owners(outcome: dict[str, Any]) -> rich.table.Table:
-    table = rich.table.Table(title="Who owns the model", title_justify="left")
+    table = rich.table.Table()
     table.add_column("member")
     table.add_column("share", justify="right")
     for owner in outcome["owners"]:
@@ -178,8 +224,6 @@ def metrics_of(stage: demonstration.Stage, index: int) -> evaluation.Metrics | N
 
 
 def _terms(stage: demonstration.Stage) -> agent.RunDocuments:
-    from aicommons import app
-
     return agent.read_terms(app.open_store(stage.solver.home, None), stage.view())
 
 
@@ -246,6 +290,7 @@ def _site(stage: demonstration.Stage, name: str, alone: comparison.Figures) -> d
     return {
         "site": name,
         "rows": len(rows.train.target) + len(rows.held_out.target),
+        "rows_left_out": stage.gaps[name],
         "federated": {key: float(value) for key, value in own.items()},
         "local": alone.to_json(),
     }

@@ -26,7 +26,7 @@ class Checks:
     """What a table as a whole must be."""
 
     min_rows: int = 1
-    """Fewest complete rows: a plan's minimum cohort."""
+    """Fewest complete rows: a plan's minimum cohort; 0 when the caller counts them itself."""
     several_classes: bool = False
     """Refuse a table whose target has one class only (one site may have one; all sites together may not)."""
 
@@ -257,7 +257,7 @@ def _refuse(
 def _check_rows(source: sources.Source, seen: int, kept: int, checks: Checks) -> None:
     if seen == 0:
         raise errors.TableError("the file has a header only", which=source.path.name, expected="rows", got="0 rows")
-    if kept == 0:
+    if kept == 0 and checks.min_rows > 0:
         raise errors.TableError(
             "no row is complete", which=source.path.name, expected="rows without gaps", got=f"0 of {seen} rows"
         )
@@ -284,7 +284,7 @@ def _assembled(
     dropped = loaded.seen - len(target)
     if dropped:
         notices.append(f"{source.path.name}: {dropped} of {loaded.seen} rows have a gap and are left out.")
-    if wanted.codes is not None and target.min() == target.max():
+    if wanted.codes is not None and len(target) and target.min() == target.max():
         if checks.several_classes:
             raise one_class(source.path, wanted.declared.name)
         notices.append(f"{source.path.name}: the target has one class only here.")

@@ -8,7 +8,7 @@ its data are asked for.
 import csv
 import pathlib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -64,8 +64,9 @@ def heart_schema() -> schema.Schema:
 def heart(data: pathlib.Path, out: pathlib.Path) -> dict[str, pathlib.Path]:
     """Write the four UCI heart disease files as tables with a header (303, 261, 46 and 130 complete rows).
 
-    The recipe is FLamby's (Terrail et al. 2022, Fed-Heart-Disease): three columns dropped, rows with gaps dropped, cp
-    and restecg as 0/1 columns without their first level, disease = num > 0.
+    The recipe is FLamby's (Terrail et al. 2022, Fed-Heart-Disease): three columns dropped, cp and restecg as 0/1
+    columns without their first level, disease = num > 0. Gaps stay gaps: who reads the tables leaves these rows out and
+    counts them.
 
     Args:
         data: folder with the four ``processed.*.data`` files.
@@ -106,10 +107,19 @@ def hospitals(out: pathlib.Path, *, seed: int) -> dict[str, pathlib.Path]:
     return written
 
 
-def by_site(path: pathlib.Path, column: str, out: pathlib.Path) -> dict[str, pathlib.Path]:
+def by_site(
+    path: pathlib.Path, column: str, out: pathlib.Path, *, numbers: Collection[str] = ()
+) -> dict[str, pathlib.Path]:
     """Write the table at ``path`` as one table per value of ``column``, without that column.
 
-    Rows without a site are left out. Separator and decimal mark stay as they are; the encoding becomes UTF-8.
+    Rows without a site are left out. The parts are UTF-8 with commas, so that each is read as the whole was: a part's
+    own beginning might not tell how its numbers are written.
+
+    Args:
+        path: the table.
+        column: says where a record comes from.
+        out: folder to write into.
+        numbers: columns of numbers; a decimal comma in them becomes a point.
 
     Raises:
         errors.TableError: no such column, fewer than three sites or more than 256, or a table that cannot be read.
@@ -117,21 +127,25 @@ def by_site(path: pathlib.Path, column: str, out: pathlib.Path) -> dict[str, pat
     source = sources.inspect(path)
     place = source.index(column)
     header = [name for index, name in enumerate(source.header) if index != place]
+    commas = {source.index(name) for name in numbers} if source.decimal_comma else set()
     parts: dict[str, list[list[str]]] = {}
     for row in sources.rows(source):
         site = columns.label(row.cells[place])
         if site.lower() in columns.MISSING:
             continue
-        parts.setdefault(site, []).append([cell for index, cell in enumerate(row.cells) if index != place])
+        parts.setdefault(site, []).append(
+            [
+                cell.replace(",", ".") if index in commas else cell
+                for index, cell in enumerate(row.cells)
+                if index != place
+            ]
+        )
         if len(parts) > MOST_SITES:
             raise _site_count(path, column, "more")
     if len(parts) < run.FEWEST_PARTICIPANTS:
         raise _site_count(path, column, str(len(parts)))
     names = _file_names(sorted(parts))
-    return {
-        site: _write(out / f"{names[site]}.csv", header, parts[site], separator=source.separator)
-        for site in sorted(parts)
-    }
+    return {site: _write(out / f"{names[site]}.csv", header, parts[site]) for site in sorted(parts)}
 
 
 def _site_count(path: pathlib.Path, column: str, got: str) -> errors.TableError:
@@ -164,16 +178,20 @@ def _heart_rows(path: pathlib.Path) -> Iterable[list[str]]:
                 got=f"{len(cells)} fields",
             )
         used = dict(zip(HEART_FIELDS, cells, strict=False))
-        if "?" not in (*used.values(), cells[-1]):
-            yield [*_heart_features(used), "no" if cells[-1] == "0" else "yes"]
+        yield [*_heart_features(used), _unless_missing(cells[-1], "no" if cells[-1] == "0" else "yes")]
 
 
 def _heart_features(used: Mapping[str, str]) -> list[str]:
     row: list[str] = []
     for name, value in used.items():
         levels = HEART_LEVELS.get(name)
-        row += [value] if levels is None else ["1" if value == level else "0" for level in levels[1:]]
+        coded = [value] if levels is None else ["1" if value == level else "0" for level in levels[1:]]
+        row += [_unless_missing(value, cell) for cell in coded]
     return row
+
+
+def _unless_missing(value: str, cell: str) -> str:
+    return "" if value == "?" else cell
 
 
 def _hospital_of_each(
@@ -212,12 +230,10 @@ def _file_names(sites: Sequence[str]) -> dict[str, str]:
     return names
 
 
-def _write(
-    path: pathlib.Path, header: Sequence[str], rows: Iterable[Sequence[str]], *, separator: str = ","
-) -> pathlib.Path:
+def _write(path: pathlib.Path, header: Sequence[str], rows: Iterable[Sequence[str]]) -> pathlib.Path:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, delimiter=separator, lineterminator="\n")
+        writer = csv.writer(file, lineterminator="\n")
         writer.writerow(header)
         writer.writerows(rows)
     return path
