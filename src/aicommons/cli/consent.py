@@ -77,6 +77,7 @@ def list_consents(mine: bool) -> None:
     opened = homes.look()
     view = opened.desk.view()
     member = view.member_of_account(opened.registry.address)
+    names = naming.Names(opened, view)
     used = [seat.consent_id for current in view.runs.values() for seat in current.enrolled.values()]
     listed: list[dict[str, Any]] = [
         {
@@ -98,7 +99,7 @@ def list_consents(mine: bool) -> None:
         [
             each["consent"][:14],
             each["dataset"],
-            each["holder"],
+            names(each["holder"]),
             each["state"],
             f"{each['uses']} of {each['max_uses']}",
             naming.when(each["expiry"]),
