@@ -20,6 +20,8 @@ from aicommons.node import journal, tables
 from aicommons.protocol import view as views
 
 DAY = 86400
+OTHER_FOLDERS = ("commons", "problem-owner", "solver", "tables")
+"""What else is in the demo's folder."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -147,12 +149,17 @@ def set_stage(
     registrar = office.Desk(app.connect(operator, _wallet(operator, passphrase)), app.open_store(operator, None))
     join = Joining(root, settings, operator.deployment_file(settings.chain_id), registrar, passphrase)
     problem_owner, solver = join.admit("problem-owner"), join.admit("solver")
-    sites = tuple(join.admit(name) for name in read.rows)
+    sites = tuple(join.admit(name, folder_of(script.tables[name])) for name in read.rows)
     say(f"{2 + len(sites)} members admitted, each with a wallet of its own")
     run_id = _agree(script, plan, problem_owner=problem_owner, solver=solver, sites=sites)
     _start_nodes(running, sites)
     say(f"{len(sites)} nodes started: one process per site, each sees only its own folder")
     return Stage(root, running, problem_owner, solver, sites, read.left_out, run_id, plan, made, read.rows, read.gaps)
+
+
+def folder_of(table: pathlib.Path) -> str:
+    """Return the folder of a site's home: its table's safe name, for a site may be called anything, even ``../commons``."""
+    return f"site-{table.stem}" if table.stem in OTHER_FOLDERS else table.stem
 
 
 def leaves_site_in_words(made: recipes.Recipe) -> str:
@@ -184,9 +191,9 @@ class Joining:
     registrar: office.Desk
     passphrase: str
 
-    def admit(self, name: str) -> Party:
-        """Make a home, apply, and be admitted."""
-        home = make_home(self.root / name, name, self.passphrase, self.settings)
+    def admit(self, name: str, folder: str | None = None) -> Party:
+        """Make a home in ``folder`` (else one of its name), apply, and be admitted."""
+        home = make_home(self.root / (folder or name), name, self.passphrase, self.settings)
         node_key = wallet.create(home.node_file, self.passphrase)
         app.write_private(home.deployment_file(self.settings.chain_id), self.deployment.read_text())
         owner = _wallet(home, self.passphrase)
@@ -272,7 +279,8 @@ def _confirm(site: Party, run_id: ids.RunId, roster: events.RosterFixed) -> None
 
 
 def _start_nodes(running: processes.Processes, sites: Sequence[Party]) -> None:
-    started = [(site.name, running.launch(f"node {site.name}", site.home.path, "node", "start")) for site in sites]
+    homes = [site.home.path for site in sites]
+    started = [(home.name, running.launch(f"node {home.name}", home, "node", "start")) for home in homes]
     for name, process in started:
         running.ready(f"node {name}", process)
 

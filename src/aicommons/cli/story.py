@@ -83,7 +83,7 @@ def look_around(stage: demonstration.Stage, passphrase: str) -> list[str]:
     """Return the shell lines that start a kept demo's servers again, verify its run and use its model."""
     site = stage.sites[0]
     table = pathlib.Path(next(iter(site.home.datasets().values()))["path"])
-    run_id, home = ids.format_id(stage.run_id)[:18], shlex.quote(site.name)
+    run_id, home = ids.format_id(stage.run_id)[:18], shlex.quote(site.home.path.name)
     return [
         f"export {app.PASSPHRASE_VARIABLE}={passphrase}",
         f"cd {shlex.quote(str(stage.root))}",
