@@ -296,5 +296,7 @@ def open_masks(agent: agents.Agent, duty: duties.Duty, current: views.RunView) -
     blobs[document] = lambda: record.document
     if not agents.send(agent, attempt, "reveal", blobs, first=lambda: job.restore(record.objects)):
         return
+    for name in record.objects:
+        attempt.held.pop(name, None)  # they are in the store, and reading uses the sums themselves
     message = messages.Reveal(attempt.session.sid, agent.member_id, record.salt, record.mine, document)
     agent.ledger.post(attempt.key, message, agent.signing.sign(message))
