@@ -24,13 +24,13 @@ $(BIN)/uv:
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check 'uv>=0.8'
 
-# The base install is what a user gets; the development groups come on top for tests and checks.
+# The base install is what a user gets; all extras and the development groups come on top for tests and checks.
 $(VENV)/.base: pyproject.toml uv.lock | $(BIN)/uv
 	@VIRTUAL_ENV=$(VENV) $(BIN)/uv sync --quiet --frozen --inexact --no-dev
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml uv.lock | $(BIN)/uv
-	@VIRTUAL_ENV=$(VENV) $(BIN)/uv sync --quiet --frozen --inexact
+	@VIRTUAL_ENV=$(VENV) $(BIN)/uv sync --quiet --frozen --inexact --all-extras
 	@touch $@ $(VENV)/.base
 
 contracts/node_modules/.installed: contracts/package.json contracts/package-lock.json

@@ -1,12 +1,17 @@
 """Documents: what is longer than a word, stored by content and anchored on the ledger by digest.
 
 A document is a record whose fields say how they are read: ``encode`` gives canonical bytes, ``decode`` reads foreign
-bytes and refuses anything it does not know. A document never holds records of data subjects. Cards, policies and
-receipts in full come with the data owners' part; here is what a run needs.
+bytes and refuses anything it does not know. How a field is read follows from its type alone (``_reader_of``), so that a
+new kind of document is a new record and nothing else. A document never holds records of data subjects. Here is what a
+run needs; cards, policies and consents have modules of their own.
 """
 
 import dataclasses
+import enum
+import functools
 import re
+import types
+import typing
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Self
 
@@ -193,6 +198,8 @@ def _body(record: Any) -> dict[str, object]:
 def _plain(value: object) -> object:
     if isinstance(value, bytes):
         return value.hex()
+    if isinstance(value, enum.Enum):
+        return value.value
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
     if isinstance(value, Mapping):
@@ -200,11 +207,32 @@ def _plain(value: object) -> object:
     return _body(value) if dataclasses.is_dataclass(value) else value
 
 
+FieldReader = Callable[[fields.Fields, str], object]
+
+
 def _read(kind: Any, reader: fields.Fields) -> Any:
     """Return a record of ``kind``, each field read as its type says; raises ``errors.DecodeError``."""
-    values = {each.name: READ_AS[each.type](reader, each.name) for each in dataclasses.fields(kind)}
+    kinds: dict[str, Any] = {each.name: each.type for each in dataclasses.fields(kind)}
+    values = {name: _reader_of(expected)(reader, name) for name, expected in kinds.items()}
     reader.close()
     return kind(**values)
+
+
+@functools.cache
+def _reader_of(kind: Any) -> FieldReader:
+    """Return what reads a field of type ``kind``: counts from 0, byte strings as the hexadecimal digits of 32 bytes."""
+    if kind in READ_AS:
+        return READ_AS[kind]
+    if isinstance(kind, types.UnionType):
+        (given,) = (each for each in typing.get_args(kind) if each is not types.NoneType)
+        return functools.partial(_optional, _reader_of(given))
+    if typing.get_origin(kind) is tuple:
+        return functools.partial(_records, typing.get_args(kind)[0])
+    if isinstance(kind, type) and issubclass(kind, enum.Enum):
+        return lambda reader, name: reader.one_of(name, kind)
+    if dataclasses.is_dataclass(kind):
+        return lambda reader, name: _nested(kind, reader.value(name), reader.label(name))
+    raise TypeError(f"documents have no fields of type {kind}")
 
 
 def _text(reader: fields.Fields, name: str) -> str:
@@ -215,6 +243,13 @@ def _count(reader: fields.Fields, name: str) -> int:
     return reader.whole_within(name, 0, MAX_COUNT)
 
 
+def _flag(reader: fields.Fields, name: str) -> bool:
+    value = reader.value(name)
+    if not isinstance(value, bool):
+        raise reader.refusal(name, "true or false", value)
+    return value
+
+
 def _words(reader: fields.Fields, name: str) -> bytes:
     text = _text(reader, name)
     if not re.fullmatch("[0-9a-f]{64}", text):
@@ -222,21 +257,32 @@ def _words(reader: fields.Fields, name: str) -> bytes:
     return bytes.fromhex(text)
 
 
-def _readers(reader: fields.Fields, name: str) -> tuple[Reader, ...]:
-    return tuple(
-        _read(Reader, fields.Fields(item, f"{reader.label(name)}[{index}]", refused_with=errors.DecodeError))
-        for index, item in enumerate(reader.items(name, most=MAX_ITEMS))
-    )
+def _optional(given: FieldReader, reader: fields.Fields, name: str) -> object:
+    return None if reader.value(name) is None else given(reader, name)
 
 
-READ_AS: Mapping[object, Callable[[fields.Fields, str], object]] = {
+def _records(kind: Any, reader: fields.Fields, name: str) -> tuple[Any, ...]:
+    items = reader.items(name, most=MAX_ITEMS)
+    if isinstance(kind, type) and issubclass(kind, enum.Enum):
+        return tuple(
+            fields.Fields({name: item}, reader.label(name), refused_with=errors.DecodeError).one_of(name, kind)
+            for item in items
+        )
+    return tuple(_nested(kind, item, f"{reader.label(name)}[{index}]") for index, item in enumerate(items))
+
+
+def _nested(kind: Any, value: object, which: str) -> Any:
+    return _read(kind, fields.Fields(value, which, refused_with=errors.DecodeError))
+
+
+READ_AS: Mapping[object, FieldReader] = {
     str: _text,
-    str | None: lambda reader, name: None if reader.value(name) is None else _text(reader, name),
     int: _count,
     ids.MemberId: _count,
+    bool: _flag,
+    float: fields.Fields.number,
     bytes: _words,
     tuple[str, ...]: lambda reader, name: reader.texts(name, most=MAX_ITEMS),
-    tuple[Reader, ...]: _readers,
     Mapping[str, object]: fields.Fields.mapping,
 }
-"""Type of a field -> how it is read: counts from 0, byte strings as the hexadecimal digits of 32 bytes."""
+"""Type of a field -> how it is read; records, enums, tuples of them and ``| None`` follow from these."""
