@@ -1,8 +1,8 @@
 """What does this node owe now? A pure function of the ledger's view, what the node remembers, and the time.
 
 The reconciler calls it after every look at the ledger and does what comes back; asking twice gives the same answer, so
-a node may be killed anywhere and started again. How a duty is done is ``node/``'s business (``reconciler.HANDLERS``); whether the ledger
-allows it is the contract's.
+a node may be killed anywhere and started again. How a duty is done is ``node/``'s business (``reconciler.HANDLERS``);
+whether the ledger allows it is the contract's.
 """
 
 import dataclasses
