@@ -12,7 +12,7 @@ import pathlib
 import sys
 from collections.abc import Callable
 
-from aicommons.domain import documents, encoding, ids, messages, run, signature
+from aicommons.domain import documents, encoding, ids, messages, profiles, run, signature
 from aicommons.learning.secagg import group
 
 FOLDER = pathlib.Path(__file__).parents[2] / "vectors"
@@ -171,7 +171,18 @@ def written_documents() -> list[Json]:
         documents.Plan("A plan", {"recipe": "glm", "ridge": 1.0}, "sums", 30, 7, group=None),
         TERMS,
         documents.ModelCard("0x" + "01" * 32, "t", "n", {"auc": "0.912345"}, 5, participants=3, privacy="no DP"),
-        documents.Profile("Hospital", "organisation"),
+        profiles.Profile(
+            "Hospital",
+            profiles.Kind.HOSPITAL,
+            "KE",
+            ("sw", "en"),
+            None,
+            (profiles.Good.SKILLS,),
+            (profiles.Good.DATA,),
+            ("surgery",),
+            ("3.4",),
+            (profiles.Steward("A. Person", "data protection officer", "by letter"),),
+        ),
     ]
     found: list[Json] = []
     for row in rows:

@@ -12,7 +12,7 @@ import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aicommons.domain import documents, encoding, errors, ids
+from aicommons.domain import countries, documents, encoding, errors, ids, profiles
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 counts = st.integers(0, 2**53 - 1)
@@ -22,9 +22,23 @@ objects = st.dictionaries(texts, json_values, max_size=4)
 readers = st.dictionaries(counts, points, max_size=3).map(
     lambda found: tuple(documents.Reader(ids.MemberId(each), found[each]) for each in sorted(found))
 )
+COLUMNS = {
+    "features": [{"name": "age", "kind": "numeric", "lo": 0, "hi": 120}],
+    "target": {"name": "ill", "task": "binomial", "classes": ["no", "yes"]},
+}
 EVERY = {
     documents.Problem: st.builds(
-        documents.Problem, texts, texts, texts, texts, st.lists(texts, max_size=3).map(tuple), texts, texts
+        documents.Problem,
+        texts,
+        texts,
+        texts,
+        texts,
+        st.lists(texts, max_size=3).map(tuple),
+        texts,
+        texts,
+        purpose=st.none() | texts,
+        commercial=st.booleans(),
+        needs=st.none() | st.builds(documents.Needs, st.just(COLUMNS), counts, st.just(("KE",))),
     ),
     documents.DatasetCard: st.builds(
         documents.DatasetCard, texts, texts, counts, objects, texts, minimum_cohort=counts, known_gaps=texts
@@ -42,7 +56,15 @@ EVERY = {
     documents.ModelCard: st.builds(
         documents.ModelCard, texts, texts, texts, objects, rounds=counts, participants=counts, privacy=texts
     ),
-    documents.Profile: st.builds(documents.Profile, texts, texts),
+    profiles.Profile: st.builds(
+        profiles.Profile,
+        texts.filter(str.strip),
+        st.sampled_from(profiles.Kind),
+        country=st.none() | st.sampled_from(sorted(countries.CODES)),
+        languages=st.lists(st.sampled_from(["sw", "fr", "ha", "zh-Hant", "en-GB"]), max_size=2).map(tuple),
+        seeks=st.lists(st.sampled_from(profiles.Good), max_size=2).map(tuple),
+        stewards=st.lists(st.builds(profiles.Steward, texts, texts, texts), max_size=2).map(tuple),
+    ),
 }
 
 
@@ -57,7 +79,12 @@ def test_documents_come_back(document: Any) -> None:
 
 def test_every_kind_is_tested() -> None:
     """Each record with a ``decode`` is in the table above, and kinds differ."""
-    kinds = {each for each in vars(documents).values() if isinstance(each, type) and hasattr(each, "KIND")}
+    kinds = {
+        each
+        for module in (documents, profiles)
+        for each in vars(module).values()
+        if isinstance(each, type) and hasattr(each, "KIND")
+    }
     assert kinds == set(EVERY)
     assert len({kind.KIND for kind in kinds}) == len(kinds)
 

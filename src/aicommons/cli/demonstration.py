@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from aicommons import app, office
 from aicommons.cli import processes, scripts
 from aicommons.data import reading
-from aicommons.domain import documents, encoding, errors, events, ids, run, schema
+from aicommons.domain import documents, encoding, errors, events, ids, profiles, run, schema
 from aicommons.learning import recipe as recipes
 from aicommons.ledger import wallet
 from aicommons.node import journal, tables
@@ -198,7 +198,7 @@ class Joining:
         app.write_private(home.deployment_file(self.settings.chain_id), self.deployment.read_text())
         owner = _wallet(home, self.passphrase)
         desk = office.Desk(app.connect(home, owner), app.open_store(home, owner))
-        profile = documents.Profile(name, "organisation").encode()
+        profile = profiles.Profile(name, profiles.Kind.HOSPITAL).encode()
         point = app.reader_point(owner)
         desk.apply(node_key.address, point, encoding.keccak(owner.address), ids.digest(profile))
         member_id = self.registrar.admit(owner.address)

@@ -61,7 +61,7 @@ def problem(path: pathlib.Path) -> "documents.Problem":
     from aicommons.domain import documents
 
     with naming(path):
-        read = documents.Problem.decode(_complete(read_json(path), documents.Problem.KIND, {}))
+        read = documents.Problem.decode(_complete(read_json(path), documents.Problem, {}))
         if read.metric not in METRICS:
             raise errors.InputError(
                 "an unknown metric", which="problem.metric", expected=" or ".join(METRICS), got=read.metric
@@ -76,10 +76,10 @@ def plan(path: pathlib.Path) -> "documents.Plan":
 
     with naming(path):
         body = read_json(path)
-        read = documents.Plan.decode(_complete(body, documents.Plan.KIND, PLAN_DEFAULTS))
+        read = documents.Plan.decode(_complete(body, documents.Plan, PLAN_DEFAULTS))
         made = recipe.from_plan(dict(read.recipe))
         whole = {**body, "recipe": recipe.to_plan(made)}
-        return documents.Plan.decode(_complete(whole, documents.Plan.KIND, PLAN_DEFAULTS))
+        return documents.Plan.decode(_complete(whole, documents.Plan, PLAN_DEFAULTS))
 
 
 def columns(path: pathlib.Path) -> "schema.Schema":
@@ -116,7 +116,9 @@ def naming(path: pathlib.Path) -> Iterator[None]:
         ) from err
 
 
-def _complete(body: Mapping[str, Any], kind: str, defaults: Mapping[str, object]) -> bytes:
+def _complete(body: Mapping[str, Any], kind: "type[documents.Document]", defaults: Mapping[str, object]) -> bytes:
+    """Return the document that a person wrote, with what may be left out."""
     from aicommons.domain import encoding
 
-    return encoding.canonical_json({"type": kind, "version": 1, **defaults, **body})
+    own = kind.defaults()
+    return encoding.canonical_json({"type": kind.KIND, "version": 1, **own, **defaults, **body})

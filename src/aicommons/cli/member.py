@@ -24,7 +24,7 @@ def command() -> None:
 @output.json_option
 def apply(title: str | None, credential: str | None) -> None:
     """Ask to be admitted, with this home's wallet and node key."""
-    from aicommons.domain import documents, encoding
+    from aicommons.domain import encoding, profiles
     from aicommons.ledger import wallet
 
     opened = homes.act()
@@ -32,7 +32,7 @@ def apply(title: str | None, credential: str | None) -> None:
     account = opened.registry.address
     if opened.desk.view().member_of_account(account) is not None:
         raise errors.InputError("this wallet is a member already", which=ids.format_id(account))
-    profile = documents.Profile(opened.home.settings().name if title is None else title, "organisation").encode()
+    profile = profiles.Profile(opened.home.settings().name if title is None else title).encode()
     proof = encoding.keccak(account) if credential is None else naming.parse_digest(credential)
     point = app.reader_point(opened.signer)
     app.write_private(opened.home.path / "profile.json", profile.decode())

@@ -136,9 +136,9 @@ class Names:
         applied = self._view.applied.get(admitted.account) if admitted is not None else None
         if applied is None or not any(applied.profile):
             return None
-        from aicommons.domain import documents
+        from aicommons.domain import profiles
 
-        profile = published.find(self._store, documents.Profile, applied.profile)
+        profile = published.find(self._store, profiles.Profile, applied.profile)
         return None if profile is None else plain(profile.title) or None
 
 

@@ -15,7 +15,7 @@ import typing
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Self
 
-from aicommons.domain import encoding, errors, fields, ids
+from aicommons.domain import countries, encoding, errors, fields, ids, schema
 
 MAX_TEXT = 20_000
 """Longest text field, in characters."""
@@ -51,12 +51,45 @@ class Document:
         document.check()
         return document
 
+    @classmethod
+    def defaults(cls) -> dict[str, object]:
+        """Return what a person may leave out, as it is written in JSON: the fields that have a default."""
+        given = {each.name: each.default for each in dataclasses.fields(cls) if each.default is not dataclasses.MISSING}
+        return {name: _plain(value) for name, value in given.items()}
+
     def check(self) -> None:
         """Check what the fields' types do not say.
 
         Raises:
             errors.DecodeError: a value out of range.
         """
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Needs:
+    """Data that a problem needs, wherever it is."""
+
+    columns: Mapping[str, object]
+    """In the form of a plan's schema."""
+    minimum_cohort: int = 0
+    """Fewest rows at each site that are worth a seat."""
+    countries: tuple[str, ...] = ()
+    """Where the data must come from, by ISO 3166-1; empty for anywhere."""
+
+    def read(self) -> schema.Schema:
+        """Return the columns as a schema; raises ``errors.InputError``."""
+        return schema.from_document(self.columns)
+
+    def check(self) -> None:
+        """Check columns and countries; raises ``errors.DecodeError``."""
+        for code in self.countries:
+            countries.check(code, "problem.needs.countries")
+        try:
+            self.read()
+        except errors.InputError as err:
+            raise errors.DecodeError(
+                err.message, which=f"problem.needs: {err.which}", expected=err.expected, got=err.got
+            ) from err
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -78,6 +111,19 @@ class Problem(Document):
     """``accuracy``, ``auc`` or ``r2``."""
     baseline: str
     """What is done or known today, in words."""
+    purpose: str | None = None
+    """What data is wanted for, such as ``DUO:0000007``; without it no dataset is proposed."""
+    commercial: bool = False
+    """Whether anybody may gain money by the model."""
+    needs: Needs | None = None
+    """Data that would serve; without it no dataset is proposed."""
+    action_lines: tuple[str, ...] = ()
+    """Lines of the WSIS plan of action, such as ``C7.E-health``."""
+
+    def check(self) -> None:
+        """Check the data that is asked for; raises ``errors.DecodeError``."""
+        if self.needs is not None:
+            self.needs.check()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -177,17 +223,6 @@ class ModelCard(Document):
     """Members whose data is in the final state."""
     privacy: str
     """As in the run's terms."""
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Profile(Document):
-    """Who a member is; its digest stands in the membership."""
-
-    KIND = "profile"
-    title: str
-    """Name of the organisation or person."""
-    kind: str
-    """``organisation`` or ``person``."""
 
 
 def _body(record: Any) -> dict[str, object]:
