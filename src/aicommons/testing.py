@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 
 from aicommons import office
-from aicommons.domain import documents, encoding, errors, events, ids, run
+from aicommons.domain import documents, encoding, errors, events, ids, profiles, run
 from aicommons.learning import evaluation, state
 from aicommons.learning import recipe as recipes
 from aicommons.ledger import client, deployments, wallet
@@ -131,7 +131,7 @@ class Commons:
         """Return a ledger client for ``signer``."""
         return client.Client(self._connection, self.deployment, signer)
 
-    def admit(self, name: str) -> Member:
+    def admit(self, name: str, profile: profiles.Profile | None = None) -> Member:
         """Admit an organisation with a wallet and a node key of its own."""
         owner, node_key = wallet.Wallet(os.urandom(32)), wallet.Wallet(os.urandom(32))
         registry = self.connect(owner)
@@ -140,7 +140,7 @@ class Commons:
             node_key.address,
             encoding.keccak(name.encode()),
             encoding.keccak(os.urandom(8)),
-            encoding.keccak(b"profile"),
+            self.store.put((profile or profiles.Profile(name)).encode()),
         )
         member_id = self.registrar.admit(owner.address)
         if member_id is None:
