@@ -26,6 +26,16 @@ SCHEMA = {
     ],
     "target": {"name": "outcome", "task": "binomial", "classes": ["no", "yes"]},
 }
+NORTH = {
+    "title": "North",
+    "kind": "hospital",
+    "country": "KE",
+    "languages": ["sw", "en"],
+    "about": "A district hospital with a maternity ward.",
+    "seeks": ["skills", "audit"],
+    "offers": ["data"],
+    "stewards": [{"name": "A. Otieno", "role": "data manager", "contact": "at the front desk"}],
+}
 PROBLEM = {
     "title": "Who is at risk?",
     "affected": "patients",
@@ -158,7 +168,8 @@ def founded(tmp_path_factory: pytest.TempPathFactory, _passphrase: None) -> Iter
         running.start("store", root / "operator", "store", "start")
         for home in ("solver", *SITES):
             place.init(home, "--deployment", place.deployment)
-            applicant = place.done(home, "member", "apply")["applicant"]
+            said = ["--profile", place.write("north.json", NORTH)] if home == "north" else []
+            applicant = place.done(home, "member", "apply", *said)["applicant"]
             place.done("operator", "member", "admit", applicant)
         yield place
 

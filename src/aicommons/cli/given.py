@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from aicommons.domain import errors
 
 if TYPE_CHECKING:
-    from aicommons.domain import documents, schema
+    from aicommons.domain import documents, profiles, schema
 
 METRICS = ("accuracy", "auc", "r2")
 PLAN_DEFAULTS: Mapping[str, object] = {
@@ -67,6 +67,14 @@ def problem(path: pathlib.Path) -> "documents.Problem":
                 "an unknown metric", which="problem.metric", expected=" or ".join(METRICS), got=read.metric
             )
         return read
+
+
+def profile(path: pathlib.Path, title: str) -> "profiles.Profile":
+    """Return the profile in ``path``, called ``title`` unless it says so itself; raises like ``problem``."""
+    from aicommons.domain import profiles
+
+    with naming(path):
+        return profiles.Profile.decode(_complete(read_json(path), profiles.Profile, {"title": title}))
 
 
 def plan(path: pathlib.Path) -> "documents.Plan":

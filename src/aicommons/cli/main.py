@@ -27,6 +27,8 @@ COMMANDS = {
     "node": "Run your organisation's node.",
     "model": "Show, download and use models.",
     "key": "Back up, restore and change keys.",
+    "directory": "See who is in the commons, what they seek and offer.",
+    "search": "Find members, datasets, problems and models by words.",
     "demo": "See the whole commons work on real data, on this machine.",
 }
 """Noun -> its line in ``commons --help``."""

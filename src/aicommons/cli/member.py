@@ -4,13 +4,17 @@ A membership holds the node's key and the reader's point; the profile document f
 may upload (``homes.introduce``).
 """
 
-from typing import Any
+import pathlib
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from aicommons import app
-from aicommons.cli import homes, naming, output
+from aicommons.cli import given, homes, naming, output
 from aicommons.domain import errors, ids
+
+if TYPE_CHECKING:
+    from aicommons.domain import profiles
 
 
 @click.group()
@@ -20,11 +24,22 @@ def command() -> None:
 
 @command.command("apply")
 @click.option("--title", help="What you are called in lists. [default: the home's name]")
+@click.option(
+    "--profile",
+    "file",
+    type=click.Path(path_type=pathlib.Path, dir_okay=False),
+    help="JSON file that says who you are, what you seek and offer. [default: your name only]",
+)
 @click.option("--credential", help="Digest of what proves who you are, 64 hex digits. [default: your wallet's address]")
 @output.json_option
-def apply(title: str | None, credential: str | None) -> None:
-    """Ask to be admitted, with this home's wallet and node key."""
-    from aicommons.domain import encoding, profiles
+def apply(title: str | None, file: pathlib.Path | None, credential: str | None) -> None:
+    """Ask to be admitted, with this home's wallet and node key.
+
+    A profile is JSON with title and, as far as you like, kind (person, hospital, ngo, co-op, university, ministry, company,
+    community, organisation), country, languages, about, seeks, offers, skills, sdg_targets, and stewards (a list of name,
+    role and contact). It is public.
+    """
+    from aicommons.domain import encoding
     from aicommons.ledger import wallet
 
     opened = homes.act()
@@ -32,7 +47,7 @@ def apply(title: str | None, credential: str | None) -> None:
     account = opened.registry.address
     if opened.desk.view().member_of_account(account) is not None:
         raise errors.InputError("this wallet is a member already", which=ids.format_id(account))
-    profile = profiles.Profile(opened.home.settings().name if title is None else title).encode()
+    profile = _profile(opened.home, file, title).encode()
     proof = encoding.keccak(account) if credential is None else naming.parse_digest(credential)
     point = app.reader_point(opened.signer)
     app.write_private(opened.home.path / "profile.json", profile.decode())
@@ -43,6 +58,14 @@ def apply(title: str | None, credential: str | None) -> None:
         f"Applied as {shown}.",
         f"Next: a registrar runs `commons member admit {shown}`.",
     )
+
+
+def _profile(home: app.Home, file: pathlib.Path | None, title: str | None) -> "profiles.Profile":
+    """Return what this home says about itself: the person's file, else its name."""
+    from aicommons.domain import profiles
+
+    name = home.settings().name if title is None else title
+    return profiles.Profile(name) if file is None else given.profile(file, name)
 
 
 @command.command("admit")
