@@ -13,8 +13,14 @@ from aicommons.domain import encoding, errors, ids
 from aicommons.ledger import addresses, contracts
 
 FOUNDING_NONCES = {
-    **{"Membership": 0, "Problems": 1, "DataRegistry": 2, "TrainingRuns": 3, "ModelRegistry": 5},
-    **{"Guardianships": 6, "ConsentRegister": 7, "Requests": 8},
+    "Membership": 0,
+    "Problems": 1,
+    "DataRegistry": 2,
+    "TrainingRuns": 3,
+    "ModelRegistry": 5,
+    "Guardianships": 6,
+    "ConsentRegister": 7,
+    "Requests": 8,
 }
 """Transaction of ``deploy`` that creates each contract; number 4 binds two of them."""
 
