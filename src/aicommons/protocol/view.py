@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Generic, TypeVar
 
 from aicommons.domain import events, ids, run
+from aicommons.protocol import permissions
 
 AttemptPlace = tuple[int, int]
 """Round index and attempt."""
@@ -122,6 +123,23 @@ class LedgerView:
     """Problem id -> its statement."""
     runs: Mapping[ids.RunId, RunView] = dataclasses.field(default_factory=dict)
     """Run id -> the run, in opening order."""
+    permitted: permissions.Permissions = dataclasses.field(default_factory=permissions.Permissions)
+    """Registers, guardianships and requests."""
+
+    @property
+    def registers(self) -> Mapping[int, permissions.RegisterView]:
+        """Dataset id -> the register of people's consents behind it."""
+        return self.permitted.registers
+
+    @property
+    def guardianships(self) -> Mapping[bytes, permissions.GuardianshipView]:
+        """Guardianship id -> the attestation."""
+        return self.permitted.guardianships
+
+    @property
+    def requests(self) -> Mapping[int, permissions.RequestView]:
+        """Request id -> the request with what was said to it."""
+        return self.permitted.requests
 
     def member_of_account(self, account: bytes) -> ids.MemberId | None:
         """Return the member that ``account`` was admitted as."""
@@ -210,6 +228,7 @@ class _LedgerDraft:
         self._view = _Draft(view)
         self._runs: dict[ids.RunId, _RunDraft] = {}
         self._revoked: set[bytes] = set()
+        self._permissions: list[events.Event] = []
 
     def tell(self, event: events.Event) -> None:
         self._view.put(block=event.at.block, time=max(self._view.get("time"), event.at.time))
@@ -220,6 +239,8 @@ class _LedgerDraft:
             self._tell_run(run_id, event)
         elif isinstance(event, events.ConsentRevoked):
             self._revoked.add(event.consent_id)
+        elif isinstance(event, permissions.TOLD):
+            self._permissions.append(event)
         else:
             self._view.keep(event)
 
@@ -238,6 +259,8 @@ class _LedgerDraft:
     def frozen(self) -> LedgerView:
         if self._runs:
             self._view.mapping("runs").update({run_id: told.frozen() for run_id, told in self._runs.items()})
+        if self._permissions:
+            self._view.put(permitted=permissions.fold(self._view.get("permitted"), self._permissions))
         if self._revoked:
             self._view.put(revoked=self._view.get("revoked") | self._revoked)
         return self._view.frozen()
