@@ -30,7 +30,8 @@ def test_every_run_event_is_read() -> None:
 
 def test_every_record_is_made() -> None:
     """Each concrete record of ``domain/events`` is what some contract event becomes."""
-    parts = {events.Position, events.Event, events.Attempted, events.ConsentTerms, events.Source}
+    parts = {events.Position, events.ConsentTerms, events.Source, events.Rules}
+    parts |= {events.Event, events.Attempted, events.OfMember, events.OfDataset}
     kinds = {each for each in vars(events).values() if dataclasses.is_dataclass(each)} - parts
     assert len(kinds) == len(logs.RECORDS)
 

@@ -30,6 +30,20 @@ WORDS: Mapping[str, tuple[str, str]] = {
         "the consent does not permit this run now",
         "compare purpose, problem, solver, expiry and uses: `commons consent list` and `commons run show RUN`",
     ),
+    "DataRegistryEntrusted": (
+        "this dataset's consents are in the hands of a body, such as a co-op's governor",
+        "propose it there; taking consents back stays with you too",
+    ),
+    "DataRegistryNotBody": ("this dataset is not entrusted to this account", "see `commons dataset show`"),
+    "MembershipRecoveryPending": (
+        "a recovery of this member is under way",
+        "its account may veto it until it is finished",
+    ),
+    "MembershipNoRecovery": ("no recovery of this member is under way", "see `commons member list`"),
+    "MembershipRecoveryUnripe": ("its account may still veto: the seven days are not over", "try again when they are"),
+    "MembershipNotAccount": ("only the account that acts for this member may veto", "see `commons member list`"),
+    "ModelRegistryNotInLineage": ("this model did not use the dataset", "see `commons model show RUN`"),
+    "ModelRegistryNotOwner": ("only who holds the dataset may ask this of a model", "see `commons dataset list`"),
     "TrainingRunsNotSolver": ("only the run's solver may do this", "ask the solver, or wait until enrolment is over"),
     "TrainingRunsNotMember": ("this wallet is not an active member", NOT_A_MEMBER),
     "TrainingRunsWrongState": ("the run is in another state", "see `commons run show RUN`"),
@@ -42,12 +56,39 @@ WORDS: Mapping[str, tuple[str, str]] = {
 }
 """Custom error -> what happened, what to do."""
 
+DENIALS: Mapping[object, str] = dict(
+    enumerate(
+        (
+            "nothing speaks against it",
+            "there is no such consent",
+            "it was taken back",
+            "it has expired",
+            "the dataset is suspended or retired",
+            "the dataset's owner is not an active member",
+            "it is for another dataset",
+            "this commons does not know the purpose",
+            "the purpose is banned",
+            "the dataset's policy prohibits the purpose",
+            "the dataset's policy does not permit the purpose",
+            "the consent does not cover the purpose",
+            "it is for another problem",
+            "it is for another solver",
+            "commercial use is not permitted",
+            "all its uses are spent",
+            "the dataset costs more than the run pays",
+        )
+    )
+)
+"""``DataRegistry.Denial`` -> in words."""
+
 
 def in_words(err: errors.LedgerRefused) -> tuple[str, str] | None:
     """Return what a refusal means and the next step, or ``None`` when its own name must do."""
     if err.error is None or err.error not in WORDS:
         return None
     happened, next_step = WORDS[err.error]
+    if err.error == "DataRegistryUseDenied" and len(err.arguments) == 2:
+        happened = f"{happened}: {DENIALS.get(err.arguments[1], 'it says why by a number that is unknown here')}"
     if err.error == "TrainingRunsSpecInvalid" and err.arguments and isinstance(err.arguments[0], bytes):
         happened = f"{happened}: {err.arguments[0].rstrip(bytes(1)).decode('ascii', 'replace')}"
     return f"{happened} ({err.error})", err.next_step or next_step
