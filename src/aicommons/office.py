@@ -12,10 +12,10 @@ from typing import Any, Protocol, TypeVar
 from aicommons.domain import documents, encoding, errors, events, ids, messages, run, vocabulary
 from aicommons.learning import recipe as recipes
 from aicommons.node import journal
-from aicommons.protocol import ports, registry
+from aicommons.protocol import consents, coops, ports, registry
 from aicommons.protocol import view as views
 
-E = TypeVar("E", events.ProblemStated, registry.DatasetView, registry.ConsentView)
+E = TypeVar("E")
 
 DEFAULT_PURPOSE = "DUO:0000007"
 """Disease-specific research."""
@@ -35,8 +35,23 @@ class Registry(Protocol):
     def poll(self) -> Sequence[events.Event]:
         """Return new events."""
 
-    def transact(self, contract: str, function: str, *values: object) -> None:
-        """Send a call and wait until it is recorded."""
+    def transact(self, contract: str, function: str, *values: object, at: ids.Address | None = None) -> None:
+        """Send a call and wait until it is recorded; ``at`` is where a contract outside the deployment stands."""
+
+    def call(self, contract: str, function: str, *values: object, at: ids.Address | None = None) -> tuple[object, ...]:
+        """Return what a view function answers."""
+
+    def call_data(self, contract: str, function: str, *values: object) -> bytes:
+        """Return the bytes of a call that others will make."""
+
+    def address_of(self, contract: str) -> ids.Address:
+        """Return where a contract of the deployment stands."""
+
+    def create(self, contract: str, *values: object) -> ids.Address:
+        """Create one of the packaged contracts and return where it stands."""
+
+    def history(self, contract: str, at: ids.Address) -> Sequence[events.Event]:
+        """Return all events of a contract outside the deployment."""
 
 
 class Desk:
@@ -162,6 +177,99 @@ class Desk:
         if consent_id not in known.consents:
             raise errors.InputError("no such consent", which=ids.format_id(consent_id))
         self._registry.transact("DataRegistry", "revoke", consent_id)
+
+    # ------------------------------------------------------------------------- people's consents and their guardians
+
+    @property
+    def register_place(self) -> encoding.Place:
+        """Where leaves and signed withdrawals are good: chain and ConsentRegister."""
+        return encoding.Place(self._registry.place.chain_id, self._registry.address_of("ConsentRegister"))
+
+    def open_register(self, dataset_id: int) -> None:
+        """Open the register of people's consents behind a dataset of one's own, empty."""
+        self._registry.transact("ConsentRegister", "open", dataset_id)
+
+    def post_register(self, dataset_id: int, leaves: consents.Tree, status: consents.Tree) -> None:
+        """Post a register as it is now: all consents ever entered, and the status list of those taken back."""
+        self._registry.transact("ConsentRegister", "post", dataset_id, leaves.root, leaves.size, status.root)
+
+    def withdraw_leaf(self, leaf: consents.Leaf, proof: Sequence[bytes]) -> None:
+        """Take a consent back as its holder or a child's guardian; needs no membership and no steward."""
+        self._registry.transact("ConsentRegister", "withdraw", dataclasses.astuple(leaf), list(proof))
+
+    def withdraw_leaf_by_signature(
+        self, leaf: consents.Leaf, proof: Sequence[bytes], *, deadline: int, by: ids.Address, signature: bytes
+    ) -> None:
+        """Send somebody's signed withdrawal (``consents.withdrawal_digest``); ``deadline`` is a block time in seconds."""
+        values = (dataclasses.astuple(leaf), list(proof), deadline, by, signature)
+        self._registry.transact("ConsentRegister", "withdrawBySignature", *values)
+
+    def is_leaf_live(
+        self, leaf: consents.Leaf, proof: Sequence[bytes], word: int, status_proof: Sequence[bytes]
+    ) -> bool:
+        """Return whether the ledger itself, shown both proofs, calls a consent live now."""
+        values = (dataclasses.astuple(leaf), list(proof), word, list(status_proof))
+        return self._registry.call("ConsentRegister", "isLive", *values) == (True,)
+
+    def attest_guardian(self, ward: bytes, guardian: ids.Address, until: int, evidence: bytes) -> bytes:
+        """Vouch as an organisation that ``guardian`` may consent for a child. Returns the guardianship's id.
+
+        Args:
+            ward: salted commitment to who the child is, 32 bytes.
+            guardian: key of the guardian.
+            until: block time in seconds at which it is over; the child's majority at the latest.
+            evidence: digest of the record of what was seen, 32 bytes.
+        """
+        self._registry.transact("Guardianships", "attest", ward, guardian, until, evidence)
+        wanted = {"attester": self.member_id(), "ward": ward, "guardian": guardian, "evidence": evidence}
+        attested = {key: known.attested for key, known in self.view().guardianships.items()}
+        return _newest(attested, **wanted).guardianship_id
+
+    def revoke_guardian(self, guardianship_id: bytes) -> None:
+        """Do not vouch any more; consents that rest on it are dead at once."""
+        self._registry.transact("Guardianships", "revoke", guardianship_id)
+
+    # --------------------------------------------------------------------------------------------- requests for data
+
+    def ask(self, dataset_id: int, sealed: bytes, run_id: ids.RunId | None = None) -> int:
+        """Ask for a dataset with a document sealed to its owner. Returns the request's id."""
+        document = ids.Digest(self._store.put(sealed))
+        self._registry.transact("Requests", "ask", dataset_id, run_id or bytes(32), document)
+        asked = {key: known.asked for key, known in self.view().requests.items()}
+        return _newest(asked, asker=self.member_id(), document=document).request_id
+
+    def answer(self, request_id: int, answer: events.Answer, sealed: bytes | None = None) -> None:
+        """Answer a request for a dataset of one's own; only an approval may go without a document sealed to the asker."""
+        if sealed is None and answer is not events.Answer.APPROVE:
+            raise errors.InputError(
+                "a question or a denial needs its words",
+                which=f"request {request_id}",
+                next_step="say what is asked, or why it is denied",
+            )
+        document = bytes(32) if sealed is None else self._store.put(sealed)
+        self._registry.transact("Requests", "answer", request_id, int(answer), document)
+
+    def reply(self, request_id: int, sealed: bytes) -> None:
+        """Reply to an owner's question with a document sealed to it."""
+        self._registry.transact("Requests", "reply", request_id, self._store.put(sealed))
+
+    def withdraw_request(self, request_id: int) -> None:
+        """Take back a request that was not decided."""
+        self._registry.transact("Requests", "withdraw", request_id)
+
+    # --------------------------------------------------------------------------------------------------------- co-ops
+
+    def found_coop(self, rules: coops.Rules) -> coops.Coop:
+        """Create a co-op's roll and governor, bound to each other; this wallet is its steward."""
+        members = self._registry.create("CoopMembers", rules.name, self._registry.address)
+        terms = (rules.delay, rules.period, rules.percent, rules.minimum)
+        governor = self._registry.create("CoopGovernor", members, *terms)
+        self._registry.transact("CoopMembers", "bindGovernor", governor, at=members)
+        return coops.Coop(members, governor)
+
+    def coop(self, coop: coops.Coop) -> "CoopDesk":
+        """Return the desk of a co-op in which this wallet is steward or has a vote."""
+        return CoopDesk(self._registry, coop)
 
     def publish_plan(self, plan: documents.Plan) -> ids.Digest:
         """Put a plan into the store after checking that its recipe can be read. Returns its digest."""
@@ -317,6 +425,115 @@ class Use:
     def values(self) -> tuple[object, ...]:
         """Return the contract's arguments after the card."""
         return (self.policy, dataclasses.astuple(self.rules), self.free_commons, self.price)
+
+
+class CoopDesk:
+    """One wallet in one data co-op: admits people as its steward, or proposes and votes as one of them."""
+
+    def __init__(self, registry: Registry, coop: coops.Coop) -> None:
+        self._registry = registry
+        self._coop = coop
+
+    @property
+    def place(self) -> encoding.Place:
+        """Where ballots are good: chain and governor."""
+        return encoding.Place(self._registry.place.chain_id, self._coop.governor)
+
+    def check(self) -> None:
+        """Check that roll and governor belong together.
+
+        Raises:
+            errors.LedgerMismatch: they name others.
+        """
+        (token,) = self._ask("CoopGovernor", "token")
+        (bound,) = self._ask("CoopMembers", "governor")
+        named = (ids.parse_address(str(token)), ids.parse_address(str(bound)))
+        if named != (self._coop.members, self._coop.governor):
+            raise errors.LedgerMismatch("roll and governor do not belong together", which="the co-op")
+
+    def view(self) -> coops.CoopView:
+        """Return who is on the roll, what was proposed and how people voted."""
+        told = [
+            *self._registry.history("CoopMembers", self._coop.members),
+            *self._registry.history("CoopGovernor", self._coop.governor),
+        ]
+        return coops.fold(told)
+
+    def admit(self, people: Mapping[ids.Address, bytes]) -> None:
+        """Admit people as the steward: key -> salted commitment to what proves who it is, up to 100 in one call."""
+        self._act("CoopMembers", "admit", list(people), list(people.values()))
+
+    def leave(self) -> None:
+        """Give up this wallet's place."""
+        self._act("CoopMembers", "leave")
+
+    def propose(self, calls: Sequence["Call"], description: str) -> int:
+        """Propose calls in the co-op's name. Returns the proposal's id."""
+        targets, datas = [call.target for call in calls], [call.data for call in calls]
+        values = [0] * len(calls)
+        self._act("CoopGovernor", "propose", targets, values, datas, description)
+        digest = encoding.keccak(description.encode())
+        (proposal_id,) = self._ask("CoopGovernor", "getProposalId", targets, values, datas, digest)
+        if not isinstance(proposal_id, int):
+            raise errors.LedgerMismatch("the ledger's answer is no proposal", which="getProposalId")
+        return proposal_id
+
+    def propose_consent(self, terms: events.ConsentTerms, description: str) -> int:
+        """Propose that the co-op permits a use of a dataset that is entrusted to it. Returns the proposal's id."""
+        data = self._registry.call_data("DataRegistry", "give", dataclasses.astuple(terms))
+        return self.propose([Call(self._registry.address_of("DataRegistry"), data)], description)
+
+    def state(self, proposal_id: int) -> coops.ProposalState:
+        """Return where a proposal stands now."""
+        (state,) = self._ask("CoopGovernor", "state", proposal_id)
+        return coops.ProposalState(int(str(state)))
+
+    def vote(self, proposal_id: int, support: events.Support) -> None:
+        """Vote with this wallet."""
+        self._act("CoopGovernor", "castVote", proposal_id, int(support))
+
+    def ballot(self, proposal_id: int, support: events.Support, voter: ids.Address) -> coops.Ballot:
+        """Return what ``voter`` signs to vote without a transaction."""
+        (nonce,) = self._ask("CoopGovernor", "nonces", voter)
+        return coops.Ballot(proposal_id, support, voter, int(str(nonce)))
+
+    def vote_by_signature(self, ballot: coops.Ballot, signature: bytes) -> None:
+        """Send somebody's signed ballot."""
+        values = (ballot.proposal_id, int(ballot.support), ballot.voter, signature)
+        self._act("CoopGovernor", "castVoteBySig", *values)
+
+    def execute(self, proposal_id: int) -> None:
+        """Do what was carried; anybody may.
+
+        Raises:
+            errors.InputError: the co-op knows no such proposal.
+        """
+        found = self.view().proposals.get(proposal_id)
+        if found is None:
+            raise errors.InputError("no such proposal", which=f"proposal {proposal_id:#x}")
+        created = found.created
+        digest = encoding.keccak(created.description.encode())
+        values = (list(created.targets), list(created.values), list(created.calldatas), digest)
+        self._act("CoopGovernor", "execute", *values)
+
+    def _act(self, contract: str, function: str, *values: object) -> None:
+        self._registry.transact(contract, function, *values, at=self._at(contract))
+
+    def _ask(self, contract: str, function: str, *values: object) -> tuple[object, ...]:
+        return self._registry.call(contract, function, *values, at=self._at(contract))
+
+    def _at(self, contract: str) -> ids.Address:
+        return self._coop.members if contract == "CoopMembers" else self._coop.governor
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Call:
+    """One call of a proposal."""
+
+    target: ids.Address
+    """Contract that is called."""
+    data: bytes
+    """Function and arguments."""
 
 
 class NodeSigner(Protocol):

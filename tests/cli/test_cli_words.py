@@ -83,7 +83,11 @@ def test_refusals_exist_in_the_contracts() -> None:
     """Every refusal that is told in words is an error of the packaged contracts."""
     from aicommons.ledger import contracts
 
-    known = {entry.name for name in contracts.NAMES for entry in contracts.load(name).failures.values()}
+    known = {
+        entry.name
+        for name in (*contracts.NAMES, *contracts.PER_COOP)
+        for entry in contracts.load(name).failures.values()
+    }
     assert set(refusals.WORDS) <= known
 
 

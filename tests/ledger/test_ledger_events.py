@@ -103,7 +103,7 @@ def test_custom_errors_are_found_by_selector() -> None:
 
 def test_artifacts_are_whole() -> None:
     """Every packaged artifact has code, functions and events, and its JSON has nothing else."""
-    for name in contracts.NAMES:
+    for name in (*contracts.NAMES, *contracts.PER_COOP):
         artifact = contracts.load(name)
         assert len(artifact.bytecode) > len(artifact.deployed_bytecode) > 1_000
         assert artifact.functions

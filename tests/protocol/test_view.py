@@ -87,6 +87,8 @@ FIELDS = {
     "consent_id": KEYS,
     "problem_id": KEYS,
     "applicant": KEYS,
+    "guardianship_id": KEYS,
+    "leaf": KEYS,
 }
 """Values that collide often; fields that are not named here are small numbers or whatever fits their type."""
 PARTS = (events.Event, events.Attempted, events.OfMember, events.OfDataset)

@@ -1,6 +1,7 @@
 """What the ledger says happened: one frozen record per contract event, fields as in the interfaces (snake_case).
 
-``ledger/events.py`` decodes logs into these; ``protocol/view.py`` folds them. Their order is the ledger's.
+``ledger/events.py`` decodes logs into these; ``protocol/view.py`` folds them, ``protocol/coops.py`` those of one co-op's
+own contracts. Their order is the ledger's.
 """
 
 import dataclasses
@@ -486,3 +487,172 @@ class Wished(Event):
     wish: Wish
     document: bytes
     """Digest of the reason; zero when there is none."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class RegisterOpened(Event):
+    """A dataset has a register of people's consents."""
+
+    dataset_id: int
+    owner: ids.MemberId
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class RegisterPosted(Event):
+    """All consents behind a dataset, and all that were taken back through the steward."""
+
+    dataset_id: int
+    root: bytes
+    """Root over the leaves."""
+    leaves: int
+    """How many there are."""
+    status: bytes
+    """Root over the words of the status list."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class LeafWithdrawn(Event):
+    """A person took a consent back without the steward."""
+
+    dataset_id: int
+    index: int
+    leaf: bytes
+    """Hash of the leaf."""
+    by: ids.Address
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class GuardianAttested(Event):
+    """An organisation vouches for the guardian of a child."""
+
+    guardianship_id: bytes
+    attester: ids.MemberId
+    guardian: ids.Address
+    ward: bytes
+    """Salted commitment to who the child is."""
+    until: int
+    """Block time in seconds at which it is over."""
+    evidence: bytes
+    """Digest of the evidence's record."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class GuardianshipRevoked(Event):
+    """The organisation does not vouch any more."""
+
+    guardianship_id: bytes
+
+
+class Answer(enum.IntEnum):
+    """What an owner says to a request."""
+
+    ASK_BACK = 0
+    APPROVE = 1
+    DENY = 2
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class RequestAsked(Event):
+    """A member asks for a dataset."""
+
+    request_id: int
+    dataset_id: int
+    asker: ids.MemberId
+    for_run: bytes
+    """The run that it is for; zero when there is none yet."""
+    document: ids.Digest
+    """The request, sealed to the owner."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class RequestAnswered(Event):
+    """The owner answered."""
+
+    request_id: int
+    dataset_id: int
+    answer: Answer
+    document: ids.Digest
+    """The words, sealed to the asker; zero for an approval without any."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class RequestReplied(Event):
+    """The asker replied to a question."""
+
+    request_id: int
+    document: ids.Digest
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class RequestWithdrawn(Event):
+    """The asker does not want it any more."""
+
+    request_id: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class PersonAdmitted(Event):
+    """Somebody has a place and a vote in a co-op."""
+
+    person: ids.Address
+    credential: bytes
+    """Salted commitment to what proves who it is."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class PersonLeft(Event):
+    """Somebody has neither any more."""
+
+    person: ids.Address
+    credential: bytes
+
+
+class Support(enum.IntEnum):
+    """A vote in a co-op, as OpenZeppelin's Governor counts it."""
+
+    AGAINST = 0
+    FOR = 1
+    ABSTAIN = 2
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ProposalCreated(Event):
+    """A member of a co-op proposes calls in the co-op's name."""
+
+    proposal_id: int
+    proposer: ids.Address
+    targets: tuple[ids.Address, ...]
+    values: tuple[int, ...]
+    signatures: tuple[str, ...]
+    """Empty texts; calldata carries the selectors."""
+    calldatas: tuple[bytes, ...]
+    vote_start: int
+    """Block time after which votes count; membership is that of this second."""
+    vote_end: int
+    """Last block time at which votes count."""
+    description: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class VoteCast(Event):
+    """A member of a co-op voted."""
+
+    voter: ids.Address
+    proposal_id: int
+    support: Support
+    weight: int
+    reason: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ProposalExecuted(Event):
+    """What was carried was done."""
+
+    proposal_id: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ProposalCanceled(Event):
+    """The proposer took the proposal back before the vote."""
+
+    proposal_id: int

@@ -12,7 +12,16 @@ from typing import Protocol, Self
 from aicommons.domain import encoding, errors, ids
 from aicommons.ledger import addresses, contracts
 
-FOUNDING_NONCES = {"Membership": 0, "Problems": 1, "DataRegistry": 2, "TrainingRuns": 3, "ModelRegistry": 5}
+FOUNDING_NONCES = {
+    "Membership": 0,
+    "Problems": 1,
+    "DataRegistry": 2,
+    "TrainingRuns": 3,
+    "ModelRegistry": 5,
+    "Guardianships": 6,
+    "ConsentRegister": 7,
+    "Requests": 8,
+}
 """Transaction of ``deploy`` that creates each contract; number 4 binds two of them."""
 
 
@@ -108,6 +117,9 @@ def deploy(deployer: Deployer, chain_id: int, founding: Founding) -> Deployment:
     binding = contracts.call_data("DataRegistry", "bindRuns", [made["TrainingRuns"]])
     deployer.send_to(made["DataRegistry"], binding)
     create("ModelRegistry", made["Membership"], made["Problems"], made["DataRegistry"], made["TrainingRuns"])
+    create("Guardianships", made["Membership"])
+    create("ConsentRegister", made["Membership"], made["DataRegistry"], made["Guardianships"])
+    create("Requests", made["Membership"], made["DataRegistry"])
     hashes = {name: encoding.keccak(deployer.code_at(address)) for name, address in made.items()}
     return Deployment(chain_id, 0, made, hashes)
 

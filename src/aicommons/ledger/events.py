@@ -57,7 +57,8 @@ def _decode_data(types: list[str], data: bytes) -> list[Any]:
     words = [data[at : at + 32] for at in range(0, 32 * len(types), 32)]
     is_tailed = bool(types) and types[-1] == "bytes"
     if not all(kind in WORDS for kind in (types[:-1] if is_tailed else types)) or len(data) < 32 * len(types):
-        decoded = encoding.abi_decode(types, data)
+        # A text comes as bytes: anybody may emit one that is no UTF-8, and others must still read the log.
+        decoded = encoding.abi_decode([kind.replace("string", "bytes") for kind in types], data)
         return [_address(value) if kind == "address" else value for kind, value in zip(types, decoded, strict=True)]
     if not is_tailed:
         return [_word(kind, word) for kind, word in zip(types, words, strict=True)]
@@ -144,7 +145,29 @@ def _model_registered(at: events.Position, values: Values) -> events.Event:
     return _record(events.ModelRegistered, modelId="run_id")(at, values | {"sources": sources})
 
 
+def _answered(at: events.Position, values: Values) -> events.Event:
+    return _record(events.RequestAnswered)(at, values | {"answer": events.Answer(values["answer"])})
+
+
+def _proposed(at: events.Position, values: Values) -> events.Event:
+    lists = {name: tuple(values[name]) for name in ("values", "calldatas")}
+    targets = tuple(ids.parse_address(target) for target in values["targets"])
+    signatures = tuple(_text(each) for each in values["signatures"])
+    changed = lists | {"targets": targets, "signatures": signatures, "description": _text(values["description"])}
+    return _record(events.ProposalCreated)(at, values | changed)
+
+
+def _voted(at: events.Position, values: Values) -> events.Event:
+    changed = {"support": events.Support(values["support"]), "reason": _text(values["reason"])}
+    return _record(events.VoteCast)(at, values | changed)
+
+
+def _text(data: bytes) -> str:
+    return data.decode(errors="replace")
+
+
 ROUND = {"round": "round_index"}
+GUARDIANSHIP = {"id": "guardianship_id"}
 RECORDS: Mapping[tuple[str, str], Callable[[events.Position, Values], events.Event]] = {
     ("Membership", "Applied"): _record(events.MemberApplied),
     ("Membership", "Admitted"): _record(events.MemberAdmitted),
@@ -186,4 +209,19 @@ RECORDS: Mapping[tuple[str, str], Callable[[events.Position, Values], events.Eve
     ("ModelRegistry", "Registered"): _model_registered,
     ("ModelRegistry", "SharesGiven"): _record(events.SharesGiven, modelId="run_id"),
     ("ModelRegistry", "Wished"): _wished,
+    ("ConsentRegister", "RegisterOpened"): _record(events.RegisterOpened),
+    ("ConsentRegister", "Posted"): _record(events.RegisterPosted),
+    ("ConsentRegister", "Withdrawn"): _record(events.LeafWithdrawn),
+    ("Guardianships", "GuardianAttested"): _record(events.GuardianAttested, **GUARDIANSHIP),
+    ("Guardianships", "GuardianshipRevoked"): _record(events.GuardianshipRevoked, **GUARDIANSHIP),
+    ("Requests", "Asked"): _record(events.RequestAsked, runId="for_run"),
+    ("Requests", "Answered"): _answered,
+    ("Requests", "Replied"): _record(events.RequestReplied),
+    ("Requests", "RequestWithdrawn"): _record(events.RequestWithdrawn),
+    ("CoopMembers", "PersonAdmitted"): _record(events.PersonAdmitted),
+    ("CoopMembers", "PersonLeft"): _record(events.PersonLeft),
+    ("CoopGovernor", "ProposalCreated"): _proposed,
+    ("CoopGovernor", "VoteCast"): _voted,
+    ("CoopGovernor", "ProposalExecuted"): _record(events.ProposalExecuted),
+    ("CoopGovernor", "ProposalCanceled"): _record(events.ProposalCanceled),
 }

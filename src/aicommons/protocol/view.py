@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Generic, TypeVar
 
 from aicommons.domain import events, ids, run
-from aicommons.protocol import registry
+from aicommons.protocol import permissions, registry
 
 AttemptPlace = tuple[int, int]
 """Round index and attempt."""
@@ -130,6 +130,23 @@ class LedgerView:
     """Problem id -> its statement."""
     runs: Mapping[ids.RunId, RunView] = dataclasses.field(default_factory=dict)
     """Run id -> the run, in opening order."""
+    permitted: permissions.Permissions = dataclasses.field(default_factory=permissions.Permissions)
+    """Registers, guardianships and requests."""
+
+    @property
+    def registers(self) -> Mapping[int, permissions.RegisterView]:
+        """Dataset id -> the register of people's consents behind it."""
+        return self.permitted.registers
+
+    @property
+    def guardianships(self) -> Mapping[bytes, permissions.GuardianshipView]:
+        """Guardianship id -> the attestation."""
+        return self.permitted.guardianships
+
+    @property
+    def requests(self) -> Mapping[int, permissions.RequestView]:
+        """Request id -> the request with what was said to it."""
+        return self.permitted.requests
 
     @property
     def revoked(self) -> frozenset[bytes]:
@@ -229,6 +246,7 @@ class _LedgerDraft:
     def __init__(self, view: LedgerView) -> None:
         self._view = _Draft(view)
         self._runs: dict[ids.RunId, _RunDraft] = {}
+        self._permissions: list[events.Event] = []
 
     def tell(self, event: events.Event) -> None:
         self._view.put(block=event.at.block, time=max(self._view.get("time"), event.at.time))
@@ -239,6 +257,8 @@ class _LedgerDraft:
             self._view.put(wishes=(*self._view.get("wishes"), event))
         elif run_id is not None and not isinstance(event, events.ConsentUsed):
             self._tell_run(run_id, event)
+        elif isinstance(event, permissions.TOLD):
+            self._permissions.append(event)
         else:
             self._tell_registry(event)
 
@@ -278,6 +298,8 @@ class _LedgerDraft:
     def frozen(self) -> LedgerView:
         if self._runs:
             self._view.mapping("runs").update({run_id: told.frozen() for run_id, told in self._runs.items()})
+        if self._permissions:
+            self._view.put(permitted=permissions.fold(self._view.get("permitted"), self._permissions))
         return self._view.frozen()
 
 
