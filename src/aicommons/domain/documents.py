@@ -223,7 +223,7 @@ def _reader_of(kind: Any) -> FieldReader:
     """Return what reads a field of type ``kind``: counts from 0, byte strings as the hexadecimal digits of 32 bytes."""
     if kind in READ_AS:
         return READ_AS[kind]
-    if isinstance(kind, types.UnionType):
+    if typing.get_origin(kind) in (types.UnionType, typing.Union):  # the latter where one side is a NewType
         (given,) = (each for each in typing.get_args(kind) if each is not types.NoneType)
         return functools.partial(_optional, _reader_of(given))
     if typing.get_origin(kind) is tuple:

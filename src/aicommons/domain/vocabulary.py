@@ -72,15 +72,15 @@ class Dpv(enum.Enum):
     DATA_SUBJECTS = "data_subjects"
 
 
-def _load(name: str) -> Any:
-    """Return a vocabulary of the package as parsed JSON."""
+def load(name: str) -> Any:
+    """Return a list of the package, named without its ending, as parsed JSON."""
     resource = importlib.resources.files("aicommons.domain").joinpath("vocabularies", f"{name}.json")
     return json.loads(resource.read_bytes())
 
 
 PURPOSES: tuple[Purpose, ...] = tuple(
     Purpose(each["code"], each["label"], each["definition"], (*each["broader"], *each["mapped"]))
-    for each in _load("purposes")
+    for each in load("purposes")
 )
 """All purposes; the place is the bit on the ledger and never changes."""
 
@@ -191,7 +191,7 @@ def goals() -> tuple[Goal, ...]:
     """Return the 17 Sustainable Development Goals with their 169 targets."""
     return tuple(
         Goal(each["goal"], each["name"], {target["target"]: target["description"] for target in each["targets"]})
-        for each in _load("sdg")
+        for each in load("sdg")
     )
 
 
@@ -213,7 +213,7 @@ def target(code: str) -> str:
 @functools.cache
 def action_lines() -> Mapping[str, str]:
     """Return the WSIS action lines: code such as ``C7.E-health`` -> title."""
-    lines = _load("wsis")
+    lines = load("wsis")
     parts = [part for line in lines for part in (line, *line.get("applications", ()))]
     return {part["code"]: part["title"] for part in parts}
 
@@ -221,11 +221,17 @@ def action_lines() -> Mapping[str, str]:
 @functools.cache
 def duo() -> Mapping[str, Term]:
     """Return the Data Use Ontology's permissions and modifiers, by code."""
-    return {each["code"]: Term(each["code"], each["label"], each["definition"]) for each in _load("duo")}
+    return {each["code"]: Term(each["code"], each["label"], each["definition"]) for each in load("duo")}
 
 
 @functools.cache
 def dpv(module: Dpv) -> Mapping[str, Term]:
     """Return the terms of one module of DPV 2.3, by code such as ``dpv:ConsentGiven``."""
-    listed = _load("dpv")[module.value]
+    listed = load("dpv")[module.value]
     return {each["code"]: Term(each["code"], each["label"], each["definition"]) for each in listed}
+
+
+@functools.cache
+def countries() -> frozenset[str]:
+    """Return the codes of all countries, ISO 3166-1 alpha-2."""
+    return frozenset(load("countries"))
