@@ -9,7 +9,6 @@ run needs; cards, policies and consents have modules of their own.
 import dataclasses
 import enum
 import functools
-import re
 import types
 import typing
 from collections.abc import Callable, Mapping
@@ -243,20 +242,6 @@ def _count(reader: fields.Fields, name: str) -> int:
     return reader.whole_within(name, 0, MAX_COUNT)
 
 
-def _flag(reader: fields.Fields, name: str) -> bool:
-    value = reader.value(name)
-    if not isinstance(value, bool):
-        raise reader.refusal(name, "true or false", value)
-    return value
-
-
-def _words(reader: fields.Fields, name: str) -> bytes:
-    text = _text(reader, name)
-    if not re.fullmatch("[0-9a-f]{64}", text):
-        raise reader.refusal(name, "64 hexadecimal digits in lower case", text)
-    return bytes.fromhex(text)
-
-
 def _optional(given: FieldReader, reader: fields.Fields, name: str) -> object:
     return None if reader.value(name) is None else given(reader, name)
 
@@ -279,9 +264,9 @@ READ_AS: Mapping[object, FieldReader] = {
     str: _text,
     int: _count,
     ids.MemberId: _count,
-    bool: _flag,
+    bool: fields.Fields.flag,
     float: fields.Fields.number,
-    bytes: _words,
+    bytes: fields.Fields.words,
     tuple[str, ...]: lambda reader, name: reader.texts(name, most=MAX_ITEMS),
     Mapping[str, object]: fields.Fields.mapping,
 }
