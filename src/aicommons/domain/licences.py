@@ -198,7 +198,7 @@ class _Reader:
             raise errors.InputError(
                 "an unknown licence", which=identifier[:60] or "licence", got=self._text[:60],
                 expected=like[0] if like else "an SPDX identifier or LicenseRef-… that we know, such as CC-BY-4.0",
-                next_step="See all that are known with: commons policy licences",
+                next_step="See all that are known with `commons policy licences`.",
             )  # fmt: skip
         return known()[identifier]
 

@@ -108,7 +108,7 @@ def bit(code: str) -> int:
     if code not in _PLACES:
         raise errors.InputError(
             "an unknown purpose", which=code[:60], expected="a code of our vocabulary, such as DUO:0000007",
-            next_step="See all purposes with: commons policy purposes",
+            next_step="See all purposes with `commons policy purposes`.",
         )  # fmt: skip
     return _PLACES[code]
 
