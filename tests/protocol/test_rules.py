@@ -39,11 +39,11 @@ def consent_of(case: dict[str, Any]) -> rules.Consent | None:
     return consent if said["exists"] else None
 
 
-def offer_of(case: dict[str, Any]) -> rules.Offer:
+def listing_of(case: dict[str, Any]) -> rules.Listing:
     """Return a case's dataset as the ledger knows it."""
     said = case["dataset"]
     seen = rules.Rules(int(said["permitted"], 16), int(said["prohibited"], 16), said["commercial"])
-    return rules.Offer(seen, said["listed"], said["ownerActive"], said["freeCommons"], said["price"])
+    return rules.Listing(seen, said["listed"], said["ownerActive"], said["freeCommons"], said["price"])
 
 
 def use_of(case: dict[str, Any]) -> rules.Use:
@@ -69,7 +69,7 @@ def test_ledger_part_denies_as_the_table_says(name: str) -> None:
     """The ledger's part gives the first reason of the table, under the number that the contract uses."""
     case = CASES[name]
     consent = consent_of(case)
-    denial = rules.ledger_denial(consent, offer_of(case) if consent else None, use_of(case), case["now"])
+    denial = rules.ledger_denial(consent, listing_of(case) if consent else None, use_of(case), case["now"])
     assert (denial.name, denial.value) == (case["ledger"], case["ledgerNumber"])
     assert denial.is_on_ledger
 
@@ -147,12 +147,12 @@ def test_whatever_the_ledger_denies_the_node_denies(
     policy: policies.UsePolicy, consent: rules.Consent | None, request: rules.Request
 ) -> None:
     """A node never allows what the ledger would refuse under the same policy, and names the ledger's reason among its own."""
-    offer = rules.Offer(rules.rules_of(policy), True, True, policy.free_commons, policy.price)
+    listing = rules.Listing(rules.rules_of(policy), True, True, policy.free_commons, policy.price)
     use = rules.Use(
         1, encoding.purpose_code(request.purpose), request.problem or b"", request.solver, request.commercial,
         request.price,
     )  # fmt: skip
-    denial = rules.ledger_denial(consent, offer if consent else None, use, request.now)
+    denial = rules.ledger_denial(consent, listing if consent else None, use, request.now)
     denials = rules.decide(policy, consent, request).denials
     assert denial is rules.Denial.NONE or denial in denials
 

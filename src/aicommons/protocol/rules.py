@@ -98,7 +98,7 @@ class Rules:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Offer:
+class Listing:
     """A dataset's present version as the ledger knows it."""
 
     rules: Rules
@@ -202,39 +202,39 @@ def rules_of(policy: policies.UsePolicy) -> Rules:
     return Rules(_bitmap(policy.permitted), _bitmap(forbidden), policy.commercial)
 
 
-def ledger_denial(consent: Consent | None, offer: Offer | None, use: Use, now: int) -> Denial:
+def ledger_denial(consent: Consent | None, listing: Listing | None, use: Use, now: int) -> Denial:
     """Return the first reason for which the ledger denies a use, as ``DataRegistry.denial`` does.
 
     Args:
         consent: the consent, or ``None`` when there is no such.
-        offer: the dataset of the consent, or ``None`` when there is no consent.
+        listing: the dataset of the consent, or ``None`` when there is no consent.
         use: what is asked.
         now: block time in seconds.
     """
-    if consent is None or offer is None:
+    if consent is None or listing is None:
         return Denial.UNKNOWN_CONSENT
-    return next(_on_ledger(consent, offer, use, now), Denial.NONE)
+    return next(_on_ledger(consent, listing, use, now), Denial.NONE)
 
 
-def _on_ledger(consent: Consent, offer: Offer, use: Use, now: int) -> Iterator[Denial]:
+def _on_ledger(consent: Consent, listing: Listing, use: Use, now: int) -> Iterator[Denial]:
     """Yield what stands against a use, in the contract's order."""
     place = _places().get(use.purpose)
     mask = 0 if place is None else 1 << place
-    asked = 0 if offer.free_commons else offer.price
+    asked = 0 if listing.free_commons else listing.price
     for denial, applies in (
         (Denial.REVOKED, consent.revoked),
         (Denial.EXPIRED, now >= consent.expiry),
-        (Denial.DATASET_NOT_LISTED, not offer.is_listed),
-        (Denial.OWNER_NOT_ACTIVE, not offer.is_owner_active),
+        (Denial.DATASET_NOT_LISTED, not listing.is_listed),
+        (Denial.OWNER_NOT_ACTIVE, not listing.is_owner_active),
         (Denial.OTHER_DATASET, consent.dataset_id != use.dataset_id),
         (Denial.PURPOSE_UNKNOWN, place is None),
         (Denial.PURPOSE_BANNED, bool(mask & _banned())),
-        (Denial.PURPOSE_PROHIBITED, bool(mask & offer.rules.prohibited)),
-        (Denial.PURPOSE_NOT_PERMITTED, not mask & offer.rules.permitted),
+        (Denial.PURPOSE_PROHIBITED, bool(mask & listing.rules.prohibited)),
+        (Denial.PURPOSE_NOT_PERMITTED, not mask & listing.rules.permitted),
         (Denial.PURPOSE_NOT_CONSENTED, not mask & consent.purposes),
         (Denial.OTHER_PROBLEM, consent.problem not in (None, use.problem)),
         (Denial.OTHER_GRANTEE, consent.grantee not in (None, use.grantee)),
-        (Denial.COMMERCIAL_NOT_PERMITTED, use.commercial and not (offer.rules.commercial and consent.commercial)),
+        (Denial.COMMERCIAL_NOT_PERMITTED, use.commercial and not (listing.rules.commercial and consent.commercial)),
         (Denial.USES_SPENT, consent.uses >= consent.max_uses),
         (Denial.PRICE_TOO_HIGH, asked > use.price),
     ):
