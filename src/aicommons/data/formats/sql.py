@@ -30,6 +30,7 @@ SERVERS = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg", "postgresql+p
 """Scheme of a URL -> SQLAlchemy's dialect and driver."""
 BEGINNING = re.compile(r"\s*(--[^\n]*\n\s*|/\*.*?\*/\s*)*(select|with|values|table)\b", re.IGNORECASE | re.DOTALL)
 CONNECT_SECONDS = 20
+_READING = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_RECURSIVE, sqlite3.SQLITE_TRANSACTION}
 
 
 Cells = batches.Cells  # a method called ``batches`` hides the module inside its class
@@ -213,10 +214,13 @@ def _sqlite(url: "sqlalchemy.URL", pool: Any) -> "sqlalchemy.Engine":
 
 def _may_only_read(action: int, first: str | None, second: str | None, *_: str | None) -> int:
     """Allow reading and functions, but no attached files and no library loaded by a function."""
-    del first
-    allowed = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE}
-    is_loading = action == sqlite3.SQLITE_FUNCTION and (second or "").lower() == "load_extension"
-    return sqlite3.SQLITE_OK if action in allowed and not is_loading else sqlite3.SQLITE_DENY
+    if action == sqlite3.SQLITE_PRAGMA:  # SQLAlchemy asks on connecting
+        is_fine = (first, second) == ("read_uncommitted", None)
+    elif action == sqlite3.SQLITE_FUNCTION:
+        is_fine = (second or "").lower() != "load_extension"
+    else:
+        is_fine = action in _READING
+    return sqlite3.SQLITE_OK if is_fine else sqlite3.SQLITE_DENY
 
 
 def _password(body: Mapping[str, object]) -> str | None:
