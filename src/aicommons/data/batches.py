@@ -106,8 +106,15 @@ def refusal(opened: Opened, broken: Broken) -> errors.TableError:
         which=where(opened, place=broken.place),
         expected=broken.expected,
         got=broken.got,
-        next_step="Correct this line; a text with the separator in it belongs in double quotes.",
+        next_step=broken_advice(opened),
     )
+
+
+def broken_advice(opened: Opened) -> str:
+    """Return what to do about a row that could not be taken apart."""
+    if opened.unit == "line":
+        return "Correct this line; a text with the separator in it belongs in double quotes."
+    return "Correct or remove it, or leave a stated share of broken rows out: `--skip-broken PERCENT`."
 
 
 def check_column(opened: Opened, name: str, *, next_step: str | None = None) -> None:

@@ -85,7 +85,7 @@ class Faults:
             which=batches.where(self._opened, column=first.column, place=first.place),
             expected=first.complaint.expected + limit,
             got=first.complaint.got + among,
-            next_step=_advice(first, self.rows),
+            next_step=_advice(self._opened, first, self.rows),
         )
 
     def _note(self, fault: _First) -> None:
@@ -98,11 +98,11 @@ def _both_names(field: cells.Field) -> str:
     return name if name == local else f"{local} (mapped to {name})"
 
 
-def _advice(first: _First, rows: int) -> str:
+def _advice(opened: batches.Opened, first: _First, rows: int) -> str:
     """Return the way out of a fault."""
     message = first.complaint.message
     if first.column is None:
-        return "Correct this line; a text with the separator in it belongs in double quotes."
+        return batches.broken_advice(opened)
     if message == cells.UNMAPPED:
         return "Add the code to the dataset's mapping: `commons dataset map` counts what it does not know."
     if message.startswith("a date"):

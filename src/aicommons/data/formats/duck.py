@@ -24,6 +24,8 @@ MEMORY = "512MB"
 """What sorting and joining may take before DuckDB goes to its temporary folder."""
 READERS = {"parquet": "read_parquet", ".json": "read_json_auto", ".ndjson": "read_json_auto"}
 """Kind by first bytes, or suffix -> DuckDB's function; delimited text otherwise."""
+CSV_TYPES = "auto_type_candidates=['BIGINT', 'DOUBLE', 'DATE', 'TIMESTAMP', 'VARCHAR']"
+"""Without truth values: DuckDB takes a column of yes and no for one, and its texts would be gone."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -92,7 +94,7 @@ def _run(query: str, tables: Mapping[str, pathlib.Path]) -> "Iterator[duckdb.Duc
                 for table, path in tables.items():
                     # The name was checked to be an identifier; views take no parameters, so the path is quoted.
                     quoted = str(path).replace("'", "''")
-                    connection.execute(f"CREATE VIEW \"{table}\" AS SELECT * FROM {_reader(path)}('{quoted}')")  # noqa: S608
+                    connection.execute(f'CREATE VIEW "{table}" AS SELECT * FROM {_reader(path, quoted)}')  # noqa: S608
                 connection.execute("SET enable_external_access=false")
                 connection.execute("SET lock_configuration=true")
                 (statement,) = duckdb.extract_statements(query)
@@ -123,6 +125,7 @@ def _settings(scratch: str) -> dict[str, str | bool | int | float | list[str]]:
     }
 
 
-def _reader(path: pathlib.Path) -> str:
-    kind = files.kind_of(path)
-    return READERS.get(kind or path.suffix.lower(), "read_csv_auto")
+def _reader(path: pathlib.Path, quoted: str) -> str:
+    """Return the function call that reads a file, whose path is quoted already."""
+    function = READERS.get(files.kind_of(path) or path.suffix.lower())
+    return f"read_csv('{quoted}', {CSV_TYPES})" if function is None else f"{function}('{quoted}')"

@@ -84,7 +84,7 @@ class Source:
             tried = [(each, self._read(each.path) if wanted else np.zeros(0)) for each in part]
             whole = [(each, pixels) for each, pixels in tried if pixels is not None]
             broken = tuple(_broken(each) for each, pixels in tried if pixels is None)
-            matrix = np.array([pixels for _, pixels in whole]).reshape(len(whole), -1)
+            matrix = np.array([pixels for _, pixels in whole]).reshape(len(whole), len(places) if wanted else 0)
             cells: dict[str, list[str] | npt.NDArray[np.float64]] = {
                 name: [each.said[name] for each, _ in whole] for name in names if name not in places
             }

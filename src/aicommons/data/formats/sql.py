@@ -147,8 +147,8 @@ def _rows(body: Mapping[str, object]) -> "Iterator[tuple[Sequence[str], sqlalche
             streamed = connection.execution_options(stream_results=True, max_row_buffer=batches.MOST_ROWS)
             # ``exec_driver_sql`` takes the text as it stands: a colon or a percent sign in it means nothing here.
             result = streamed.exec_driver_sql(str(body["query"]).strip().removesuffix(";"))
-            yield tuple(result.keys()), result
-            connection.rollback()
+            with contextlib.closing(result):
+                yield tuple(result.keys()), result
     except exc.SQLAlchemyError as err:
         raise errors.TableError(
             "the database did not answer the query",

@@ -121,7 +121,9 @@ class Source:
         for part in self._parts():
             whole = [each for each in part if each.text is not None and len(each.text) <= LONGEST_TEXT]
             broken = tuple(_broken(each.place) for each in part if each.text is None or len(each.text) > LONGEST_TEXT)
-            matrix = np.array([self.recipe.counts(each.text or "") for each in whole]).reshape(len(whole), -1)
+            matrix = np.array([self.recipe.counts(each.text or "") for each in whole]).reshape(
+                len(whole), self.recipe.width
+            )
             cells: dict[str, list[str] | npt.NDArray[np.float64]] = {
                 name: [each.said[name] for each in whole] for name in names if name not in places
             }
