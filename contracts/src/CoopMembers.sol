@@ -93,12 +93,13 @@ contract CoopMembers is ICoopMembers, ERC721Votes {
 
     function _admit(address person, bytes32 credential) private {
         if (credential == 0) revert CoopMembersCredentialMissing(person);
+        if (_credentials[person] != 0) revert CoopMembersAlreadyMember(person);
         if (_holders[credential] != address(0)) {
             revert CoopMembersCredentialUsed(credential, _holders[credential]);
         }
         (_credentials[person], _holders[credential]) = (credential, person);
         ++_count;
-        _mint(person, uint160(person)); // reverts for zero and for who has a place
+        _mint(person, uint160(person)); // reverts for nobody's key
         _delegate(person, person);
         emit PersonAdmitted(person, credential);
     }

@@ -6,16 +6,16 @@ and returns the id that the ledger then knows. The command line, the demo and ``
 
 import dataclasses
 import secrets
-from collections.abc import Mapping, Sequence
-from typing import Protocol, TypeVar
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Protocol, TypeVar
 
-from aicommons.domain import documents, encoding, errors, events, ids, messages, run
+from aicommons.domain import documents, encoding, errors, events, ids, messages, run, vocabulary
 from aicommons.learning import recipe as recipes
 from aicommons.node import journal
-from aicommons.protocol import consents, coops, ports
+from aicommons.protocol import consents, coops, ports, registry
 from aicommons.protocol import view as views
 
-E = TypeVar("E", bound=events.Event)
+E = TypeVar("E")
 
 DEFAULT_PURPOSE = "DUO:0000007"
 """Disease-specific research."""
@@ -91,6 +91,39 @@ class Desk:
         self._registry.transact("Membership", "admit", applicant)
         return self.view().member_of_account(applicant)
 
+    def set_guardian(self, guardian: ids.Address | None) -> None:
+        """Name who may begin the recovery of this membership: a second device, or somebody trusted; ``None`` = nobody."""
+        self._registry.transact("Membership", "setGuardian", guardian or ids.Address(bytes(20)))
+
+    def recover(self, member_id: ids.MemberId, account: ids.Address) -> registry.Recovery | None:
+        """Ask, as its guardian or as a registrar, that another account acts for a member.
+
+        Returns the recovery that its account may still veto, ``None`` while more registrars must agree.
+        """
+        self._registry.transact("Membership", "recover", member_id, account)
+        return self.member(member_id).recovery
+
+    def veto(self, member_id: ids.MemberId) -> None:
+        """Stop a recovery of this wallet's own membership."""
+        self._registry.transact("Membership", "veto", member_id)
+
+    def finish_recovery(self, member_id: ids.MemberId) -> None:
+        """Finish a recovery whose seven days are over."""
+        self._registry.transact("Membership", "finishRecovery", member_id)
+
+    def member(self, member_id: int) -> registry.MemberView:
+        """Return a member.
+
+        Raises:
+            errors.InputError: there is none.
+        """
+        found = self.view().members.get(member_id)
+        if found is None:
+            raise errors.InputError(
+                "no such member", which=f"member {member_id}", next_step="see `commons member list`"
+            )
+        return found
+
     def set_node_key(self, node_key: ids.Address) -> None:
         """Let another key sign for this member's node from now on; seats that were taken keep theirs."""
         self._registry.transact("Membership", "setNodeKey", node_key)
@@ -99,19 +132,44 @@ class Desk:
         """Put a problem on the ledger; ``deadline`` is a block time in seconds. Returns its id."""
         digest = ids.Digest(self._store.put(problem.encode()))
         self._registry.transact("Problems", "state", digest, deadline)
-        return self._newest(events.ProblemStated, owner=self.member_id(), document=digest).problem_id
+        return _newest(self.view().problems, owner=self.member_id(), document=digest).problem_id
 
-    def publish_dataset(self, card: documents.DatasetCard) -> int:
+    def publish_dataset(self, card: documents.DatasetCard, use: "Use | None" = None) -> int:
         """List a dataset by its card; the data itself goes nowhere. Returns its id."""
         digest = ids.Digest(self._store.put(card.encode()))
-        policy = encoding.keccak(b"default deny; see consents")
-        self._registry.transact("DataRegistry", "list", digest, policy, True, 0)
-        return self._newest(events.DatasetListed, owner=self.member_id(), card=digest).dataset_id
+        self._registry.transact("DataRegistry", "list", digest, *(use or Use()).values())
+        return _newest(self.view().datasets, owner=self.member_id(), card=digest).dataset_id
+
+    def publish_version(self, dataset_id: int, card: documents.DatasetCard, use: "Use | None" = None) -> int:
+        """Publish a new version of a dataset of one's own. Returns its number; runs that are under way keep theirs."""
+        digest = ids.Digest(self._store.put(card.encode()))
+        self._registry.transact("DataRegistry", "publishVersion", dataset_id, digest, *(use or Use()).values())
+        return self.view().datasets[dataset_id].newest.version
+
+    def suspend_dataset(self, dataset_id: int) -> None:
+        """Take a dataset out of use for now; running runs lose it as well."""
+        self._registry.transact("DataRegistry", "suspend", dataset_id)
+
+    def resume_dataset(self, dataset_id: int) -> None:
+        """Put a suspended dataset back into use."""
+        self._registry.transact("DataRegistry", "resume", dataset_id)
+
+    def retire_dataset(self, dataset_id: int) -> None:
+        """Take a dataset out of use for good."""
+        self._registry.transact("DataRegistry", "retire", dataset_id)
+
+    def entrust(self, dataset_id: int, body: ids.Address) -> None:
+        """Let only ``body``, such as a co-op's governor, give the consents of a dataset of one's own from now on."""
+        self._registry.transact("DataRegistry", "entrust", dataset_id, body)
+
+    def discharge(self, dataset_id: int) -> None:
+        """Give a dataset back to its owner, as the body that it was entrusted to."""
+        self._registry.transact("DataRegistry", "discharge", dataset_id)
 
     def give_consent(self, terms: events.ConsentTerms) -> bytes:
         """Permit a use of a dataset of one's own. Returns the consent's id."""
         self._registry.transact("DataRegistry", "give", dataclasses.astuple(terms))
-        return self._newest(events.ConsentGiven, holder=self.member_id(), terms=terms).consent_id
+        return _newest(self.view().consents, dataset_id=terms.dataset_id, terms=terms).consent_id
 
     def revoke_consent(self, consent_id: bytes) -> None:
         """Take a permission back, at once."""
@@ -164,7 +222,8 @@ class Desk:
         """
         self._registry.transact("Guardianships", "attest", ward, guardian, until, evidence)
         wanted = {"attester": self.member_id(), "ward": ward, "guardian": guardian, "evidence": evidence}
-        return self._newest(events.GuardianAttested, **wanted).guardianship_id
+        attested = {key: known.attested for key, known in self.view().guardianships.items()}
+        return _newest(attested, **wanted).guardianship_id
 
     def revoke_guardian(self, guardianship_id: bytes) -> None:
         """Do not vouch any more; consents that rest on it are dead at once."""
@@ -176,7 +235,8 @@ class Desk:
         """Ask for a dataset with a document sealed to its owner. Returns the request's id."""
         document = ids.Digest(self._store.put(sealed))
         self._registry.transact("Requests", "ask", dataset_id, run_id or bytes(32), document)
-        return self._newest(events.RequestAsked, asker=self.member_id(), document=document).request_id
+        asked = {key: known.asked for key, known in self.view().requests.items()}
+        return _newest(asked, asker=self.member_id(), document=document).request_id
 
     def answer(self, request_id: int, answer: events.Answer, sealed: bytes | None = None) -> None:
         """Answer a request for a dataset of one's own; only an approval may go without a document sealed to the asker."""
@@ -252,12 +312,14 @@ class Desk:
         current = self.run(run_id)
         if current.state is run.RunState.ENROLLING:
             needed = max(run.FEWEST_PARTICIPANTS, current.spec.min_participants)
-            if len(current.enrolled) < needed:
+            view = self._view
+            dead = [view.dead_since(seat.consent_id, view.time) for seat in current.enrolled.values()]
+            if dead.count(None) < needed:
                 raise errors.InputError(
                     "too few sites have enrolled",
                     which=ids.format_id(run_id),
                     expected=f"at least {needed}",
-                    got=len(current.enrolled),
+                    got=dead.count(None),
                     next_step="wait for more members to enrol; fewer than three can always be told apart",
                 )
             self._registry.transact("TrainingRuns", "close", run_id)
@@ -265,6 +327,17 @@ class Desk:
         if roster is None:
             raise errors.InputError("the run has no roster", which=ids.format_id(run_id))
         return roster
+
+    def wish(self, run_id: ids.RunId, dataset_id: int, wish: events.Wish, document: bytes = bytes(32)) -> None:
+        """Ask that a model which used a dataset of one's own be retrained without it or retired.
+
+        Args:
+            run_id: the model's run.
+            dataset_id: a dataset of its lineage.
+            wish: what is asked; it binds nobody, but stands beside the model for everybody to see.
+            document: digest of the reason, zero when there is none.
+        """
+        self._registry.transact("ModelRegistry", "ask", run_id, dataset_id, int(wish), document)
 
     def cancel(self, run_id: ids.RunId) -> None:
         """End a run as its solver; what was agreed is kept."""
@@ -310,15 +383,48 @@ class Desk:
             may_overlap=may_overlap,
         )
 
-    def _newest(self, kind: type[E], **wanted: object) -> E:
-        view = self.view()
-        listed: list[events.Event] = [*view.problems.values(), *view.datasets.values(), *view.consents.values()]
-        listed += [known.attested for known in view.guardianships.values()]
-        listed += [known.asked for known in view.requests.values()]
-        for event in reversed(listed):
-            if isinstance(event, kind) and all(getattr(event, name) == value for name, value in wanted.items()):
-                return event
-        raise errors.LedgerMismatch("the ledger recorded a call but does not show it", which=kind.__name__)
+
+def _newest(known: Mapping[Any, E], **wanted: object) -> E:
+    for each in reversed(tuple(known.values())):
+        if all(getattr(each, name) == value for name, value in wanted.items()):
+            return each
+    raise errors.LedgerMismatch("the ledger recorded a call but does not show it", which=", ".join(wanted))
+
+
+ANYTHING_BUT_BANNED = events.Rules(
+    permitted=vocabulary.bits(
+        [each.code for each in vocabulary.PURPOSES if each.code not in vocabulary.BANNED_PURPOSES], closed=False
+    ),
+    prohibited=0,
+    commercial=False,
+)
+"""Rules that leave everything to the consents, but commercial use and what is banned."""
+
+
+def consent(dataset_id: int, purposes: Iterable[str], expiry: int, *, max_uses: int = 1) -> events.ConsentTerms:
+    """Return a consent to ``purposes`` and all below them, for any solver and problem, not commercial.
+
+    Raises:
+        errors.InputError: a purpose that the vocabulary does not know.
+    """
+    permitted = vocabulary.bits(purposes)
+    return events.ConsentTerms(dataset_id, permitted, ids.MemberId(0), bytes(32), False, expiry, max_uses, bytes(32))
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Use:
+    """What an owner lets the ledger hold every consent to."""
+
+    policy: bytes = encoding.keccak(b"default deny; see consents")
+    """Digest of the UsePolicy."""
+    rules: events.Rules = ANYTHING_BUT_BANNED
+    free_commons: bool = True
+    price: int = 0
+    """Per run, in the smallest unit of the ledger's money."""
+
+    def values(self) -> tuple[object, ...]:
+        """Return the contract's arguments after the card."""
+        return (self.policy, dataclasses.astuple(self.rules), self.free_commons, self.price)
 
 
 class CoopDesk:
@@ -465,6 +571,10 @@ class Offer:
     owner_shares: int = 100_000
     most_rounds: int | None = None
     """Cap on rounds, or ``None`` for what the plan needs at most."""
+    commercial: bool = False
+    """Whether the model is for commercial use."""
+    price: int = 0
+    """The most that is paid for one dataset, in the smallest unit of the ledger's money."""
 
     def spec(self, solver: ids.MemberId, terms: ids.Digest, made: recipes.Recipe) -> run.RunSpec:
         """Return the run's immutable terms, with a fresh salt."""
@@ -487,5 +597,7 @@ class Offer:
             solver_shares=self.solver_shares,
             owner_shares=self.owner_shares,
             bond=0,
+            commercial=self.commercial,
+            price=self.price,
             salt=secrets.token_bytes(32),
         )

@@ -9,7 +9,7 @@ import pytest
 
 from aicommons import office, testing
 from aicommons.domain import documents, encoding, errors, events, ids
-from aicommons.ledger import wallet
+from aicommons.ledger import rpc, wallet
 from aicommons.protocol import consents, coops, permissions
 
 CARD = documents.DatasetCard("A table", "a site", 10, {}, "LicenseRef-private", 10, "none")
@@ -283,3 +283,21 @@ def test_a_description_that_is_no_text_stops_nobody(village: Village) -> None:
     registry.send_to(village.coop.governor, data.replace(b"????", b"\xff\xfe\xff\xff"))
     (seen,) = village.steward.view().proposals.values()
     assert seen.created.description == "\ufffd" * 4
+
+
+# ------------------------------------------------------------------------------------------------------------------ gas
+
+
+def test_a_posting_costs_the_same_for_everybody(commons: testing.Commons, owner: office.Desk) -> None:
+    """100,000 consents given and 1,000 withdrawn are one posting of at most 50,000 gas."""
+    dataset = owner.publish_dataset(CARD)
+    owner.open_register(dataset)
+    wire = rpc.LocalRpc(commons.ledger.handle)
+    spent = []
+    for number in (1, 2):
+        values = (dataset, bytes([number]) * 32, 100_000 * number, bytes([number + 9]) * 32)
+        commons.members[0].registry.transact("ConsentRegister", "post", *values)
+        block = rpc.call(wire, "eth_getBlockByNumber", ["latest", False])
+        assert isinstance(block, dict)
+        spent.append(int(block["gasUsed"], 16))
+    assert max(spent) <= 50_000

@@ -26,6 +26,8 @@ interface ICoopMembers {
     error CoopMembersCredentialMissing(address person);
     /// @notice One place per person.
     error CoopMembersCredentialUsed(bytes32 credential, address person);
+    /// @notice The person has a place already.
+    error CoopMembersAlreadyMember(address person);
     /// @notice The person has no place.
     error CoopMembersUnknown(address person);
     /// @notice A place cannot be handed on.

@@ -53,15 +53,151 @@ class MemberAdmitted(Event):
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class DatasetListed(Event):
-    """A holder listed a dataset."""
+class OfMember(Event):
+    """What happened to one member."""
+
+    member_id: ids.MemberId
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class NodeKeySet(OfMember):
+    """A member's node signs with another key from now on."""
+
+    previous: ids.Address
+    node_key: ids.Address
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ReaderPointSet(OfMember):
+    """Sums are sealed to another point from now on."""
+
+    previous: bytes
+    reader_point: bytes
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class MemberSuspended(OfMember):
+    """A member may not act for now."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class MemberReinstated(OfMember):
+    """A suspended member may act again."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class MemberLeft(OfMember):
+    """A member left for good."""
+
+    account: ids.Address
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class GuardianSet(OfMember):
+    """A member named who may begin its recovery."""
+
+    previous: ids.Address
+    guardian: ids.Address
+    """Zero = nobody but the registrars."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class RecoveryBegun(OfMember):
+    """A membership is to change hands, unless its account vetoes."""
+
+    previous: ids.Address
+    account: ids.Address
+    ripe_at: int
+    """Block time in seconds from which anybody may finish it."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class RecoveryVetoed(OfMember):
+    """The account still acts for its member and said so."""
+
+    account: ids.Address
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class MemberRecovered(OfMember):
+    """Another account acts for the member from now on."""
+
+    previous: ids.Address
+    account: ids.Address
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Rules:
+    """What of a UsePolicy the ledger itself enforces; fields in the ABI's order."""
+
+    permitted: int
+    """Bitmap of the purposes that consents may permit (``vocabulary.bits``)."""
+    prohibited: int
+    """Bitmap of the purposes that nothing permits; wins over ``permitted``."""
+    commercial: bool
+    """Whether consents may permit commercial use."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class OfDataset(Event):
+    """What happened to one dataset."""
 
     dataset_id: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class DatasetListed(OfDataset):
+    """A holder listed a dataset."""
+
     owner: ids.MemberId
     card: ids.Digest
     policy: bytes
+    rules: Rules
     free_commons: bool
     price: int
+    """Per run, in the smallest unit of the ledger's money."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class VersionPublished(OfDataset):
+    """A dataset has a new version; older ones stay in the record."""
+
+    version: int
+    card: ids.Digest
+    policy: bytes
+    rules: Rules
+    free_commons: bool
+    price: int
+    """Per run, in the smallest unit of the ledger's money."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class DatasetSuspended(OfDataset):
+    """A dataset cannot be used for now."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class DatasetResumed(OfDataset):
+    """A suspended dataset can be used again."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class DatasetRetired(OfDataset):
+    """A dataset will never be used again."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class DatasetEntrusted(OfDataset):
+    """From now on only a body, such as a co-op's governor, gives the dataset's consents."""
+
+    body: ids.Address
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class DatasetDischarged(OfDataset):
+    """The body gave the dataset back to its owner."""
+
+    body: ids.Address
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -69,12 +205,14 @@ class ConsentTerms:
     """What a consent permits; fields in the ABI's order."""
 
     dataset_id: int
-    purpose: bytes
-    """keccak256 of the purpose code."""
+    purposes: int
+    """Bitmap of the purposes (``vocabulary.bits``); never 0."""
     grantee: ids.MemberId
     """Solver that may use it; 0 = any."""
     problem: bytes
     """Problem it may be used for; zero = any."""
+    commercial: bool
+    """Whether commercial use is permitted too."""
     expiry: int
     """Block time in seconds at which it ends."""
     max_uses: int
@@ -99,6 +237,19 @@ class ConsentRevoked(Event):
 
     consent_id: bytes
     dataset_id: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ConsentUsed(Event):
+    """A run used a consent."""
+
+    consent_id: bytes
+    run_id: ids.RunId
+    dataset_id: int
+    uses: int
+    """Uses so far, this one included."""
+    price: int
+    """What was agreed for it, in the smallest unit of the ledger's money; 0 for free commons."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -270,6 +421,15 @@ class Exited(Event):
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Dropped(Event):
+    """A seat is out because its consent is dead; its node still keeps its part of the others' masks."""
+
+    run_id: ids.RunId
+    member_id: ids.MemberId
+    consent_id: bytes
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Voided(Event):
     """Submits that named another state than the agreed one; they are in no set."""
 
@@ -309,6 +469,24 @@ class SharesGiven(Event):
     run_id: ids.RunId
     member_id: ids.MemberId
     shares: int
+
+
+class Wish(enum.IntEnum):
+    """What the owner of a dataset asks of a model that used it."""
+
+    RETRAIN = 0
+    RETIRE = 1
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Wished(Event):
+    """The owner of a dataset in a model's lineage asks for something."""
+
+    run_id: ids.RunId
+    dataset_id: int
+    wish: Wish
+    document: bytes
+    """Digest of the reason; zero when there is none."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -161,6 +161,10 @@ class Client:
         """Ask the contract to act on a deadline that is over; see the port."""
         self.transact(RUNS, "advance", run_id)
 
+    def drop(self, run_id: ids.RunId, member_id: int) -> None:
+        """Ask the contract to put a seat out whose consent is dead; see the port."""
+        self.transact(RUNS, "drop", run_id, member_id)
+
     def register_model(self, run_id: ids.RunId, card: ids.Digest, state_digest: bytes) -> None:
         """Write a finished run's model down; see the port."""
         self.transact("ModelRegistry", "register", run_id, card, state_digest)

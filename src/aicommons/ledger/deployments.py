@@ -81,14 +81,27 @@ class Deployer(Protocol):
         """Send a call."""
 
 
-def deploy(deployer: Deployer, chain_id: int, registrars: Sequence[ids.Address], threshold: int) -> Deployment:
+@dataclasses.dataclass(frozen=True, slots=True)
+class Founding:
+    """What a deployment can never change."""
+
+    registrars: Sequence[ids.Address]
+    """Who may admit members."""
+    threshold: int
+    """How many registrars must agree."""
+    purposes: Sequence[str]
+    """Purpose codes; the place is the bit of each for ever."""
+    banned: int
+    """Bitmap of the purposes that nobody can permit."""
+
+
+def deploy(deployer: Deployer, chain_id: int, founding: Founding) -> Deployment:
     """Create all contracts and bind them to each other (contracts/DEPLOY.md).
 
     Args:
         deployer: a client whose key pays; it holds no power afterwards.
         chain_id: of the ledger.
-        registrars: who may admit members.
-        threshold: how many registrars must agree.
+        founding: what can never be changed.
     """
     made: dict[str, ids.Address] = {}
 
@@ -96,9 +109,10 @@ def deploy(deployer: Deployer, chain_id: int, registrars: Sequence[ids.Address],
         artifact = contracts.load(name)
         made[name] = deployer.deploy(artifact.bytecode + encoding.abi_encode(artifact.constructor, values))
 
-    create("Membership", list(registrars), threshold)
+    create("Membership", list(founding.registrars), founding.threshold)
     create("Problems", made["Membership"])
-    create("DataRegistry", made["Membership"])
+    purposes = [encoding.purpose_code(code) for code in founding.purposes]
+    create("DataRegistry", made["Membership"], purposes, founding.banned)
     create("TrainingRuns", made["Membership"], made["DataRegistry"], made["Problems"])
     binding = contracts.call_data("DataRegistry", "bindRuns", [made["TrainingRuns"]])
     deployer.send_to(made["DataRegistry"], binding)

@@ -106,6 +106,15 @@ def _consent_given(at: events.Position, values: Values) -> events.Event:
     return events.ConsentGiven(at, values["consentId"], values["datasetId"], values["holder"], terms)
 
 
+def _described(kind: type[events.Event]) -> Callable[[events.Position, Values], events.Event]:
+    made = _record(kind)
+    return lambda at, values: made(at, values | {"rules": events.Rules(*values["rules"])})
+
+
+def _wished(at: events.Position, values: Values) -> events.Event:
+    return _record(events.Wished)(at, values | {"wish": events.Wish(values["wish"])})
+
+
 def _run_opened(at: events.Position, values: Values) -> events.Event:
     return events.RunOpened(at, values["runId"], values["solver"], run.RunSpec(*values["spec"]))
 
@@ -162,9 +171,25 @@ GUARDIANSHIP = {"id": "guardianship_id"}
 RECORDS: Mapping[tuple[str, str], Callable[[events.Position, Values], events.Event]] = {
     ("Membership", "Applied"): _record(events.MemberApplied),
     ("Membership", "Admitted"): _record(events.MemberAdmitted),
-    ("DataRegistry", "Listed"): _record(events.DatasetListed),
+    ("Membership", "NodeKeySet"): _record(events.NodeKeySet),
+    ("Membership", "ReaderPointSet"): _record(events.ReaderPointSet),
+    ("Membership", "Suspended"): _record(events.MemberSuspended),
+    ("Membership", "Reinstated"): _record(events.MemberReinstated),
+    ("Membership", "Left"): _record(events.MemberLeft),
+    ("Membership", "GuardianSet"): _record(events.GuardianSet),
+    ("Membership", "RecoveryBegun"): _record(events.RecoveryBegun),
+    ("Membership", "RecoveryVetoed"): _record(events.RecoveryVetoed),
+    ("Membership", "Recovered"): _record(events.MemberRecovered),
+    ("DataRegistry", "Listed"): _described(events.DatasetListed),
+    ("DataRegistry", "VersionPublished"): _described(events.VersionPublished),
+    ("DataRegistry", "DatasetSuspended"): _record(events.DatasetSuspended),
+    ("DataRegistry", "DatasetResumed"): _record(events.DatasetResumed),
+    ("DataRegistry", "DatasetRetired"): _record(events.DatasetRetired),
+    ("DataRegistry", "Entrusted"): _record(events.DatasetEntrusted),
+    ("DataRegistry", "Discharged"): _record(events.DatasetDischarged),
     ("DataRegistry", "ConsentGiven"): _consent_given,
     ("DataRegistry", "ConsentRevoked"): _record(events.ConsentRevoked),
+    ("DataRegistry", "ConsentUsed"): _record(events.ConsentUsed),
     ("Problems", "Stated"): _record(events.ProblemStated),
     ("TrainingRuns", "RunOpened"): _run_opened,
     ("TrainingRuns", "Enrolled"): _enrolled,
@@ -178,10 +203,12 @@ RECORDS: Mapping[tuple[str, str], Callable[[events.Position, Values], events.Eve
     ("TrainingRuns", "StateAgreed"): _record(events.StateAgreed),
     ("TrainingRuns", "AttemptStopped"): _record(events.AttemptStopped, **ROUND),
     ("TrainingRuns", "Exited"): _record(events.Exited),
+    ("TrainingRuns", "Dropped"): _record(events.Dropped),
     ("TrainingRuns", "PhaseEntered"): _phase_entered,
     ("TrainingRuns", "RunStateChanged"): _state_changed,
     ("ModelRegistry", "Registered"): _model_registered,
     ("ModelRegistry", "SharesGiven"): _record(events.SharesGiven, modelId="run_id"),
+    ("ModelRegistry", "Wished"): _wished,
     ("ConsentRegister", "RegisterOpened"): _record(events.RegisterOpened),
     ("ConsentRegister", "Posted"): _record(events.RegisterPosted),
     ("ConsentRegister", "Withdrawn"): _record(events.LeafWithdrawn),
