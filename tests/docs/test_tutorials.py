@@ -18,7 +18,9 @@ from collections.abc import Iterator
 
 import pytest
 
-PAGE = pathlib.Path(__file__).parents[2] / "docs" / "tutorial" / "three-organisations.md"
+PAGES = pathlib.Path(__file__).parents[2] / "docs" / "tutorial"
+PAGE = PAGES / "three-organisations.md"
+CO_OP = PAGES / "start-a-data-co-op.md"
 BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 TERMINAL = re.compile(r"# terminal: ([a-z-]+)\n")
 SECONDS = 300
@@ -89,11 +91,11 @@ def session(text: str, start: pathlib.Path) -> Iterator[subprocess.CompletedProc
         process.wait()
 
 
-def commons(start: pathlib.Path, home: str, *arguments: str) -> dict[str, object]:
-    """Return what a command says as JSON, in the folder that the tutorial made."""
+def commons(start: pathlib.Path, home: str, *arguments: str, page: pathlib.Path = PAGE) -> dict[str, object]:
+    """Return what a command says as JSON, in the folder that a tutorial made."""
     done = subprocess.run(
         ["commons", "--home", home, "--json", *arguments],
-        cwd=start / "three-organisations",
+        cwd=start / page.stem,
         env={**environment(start), "COMMONS_PASSPHRASE": "only-for-the-tutorial"},
         capture_output=True,
         text=True,
@@ -127,13 +129,36 @@ def test_three_organisations_run_the_tutorial_as_it_is_written(tmp_path: pathlib
     assert {row["prediction"] for row in predictions} == {"benign", "malignant"}
 
 
-def test_the_page_has_a_terminal_for_each_server_and_node() -> None:
+@pytest.mark.e2e
+@pytest.mark.timeout(SECONDS + 60)
+def test_a_data_co_op_decides_by_vote_as_the_tutorial_says(tmp_path: pathlib.Path) -> None:
+    """Every command of the page works in its order: no consent without the vote, one by it, and a run that used it."""
+    ledger, store = free_ports(2)
+    text = CO_OP.read_text(encoding="utf-8").replace("8545", str(ledger)).replace("8546", str(store))
+    with session(script(text), tmp_path) as done:
+        logs = "".join(f"--- {log.name}\n{log.read_text()}" for log in sorted(tmp_path.glob("*.err")))
+        assert done.returncode == 0, done.stdout + logs
+        (run,) = commons(tmp_path, "valley", "run", "list", page=CO_OP)["runs"]  # type: ignore[misc]
+        assert (run["state"], run["model"]) == ("completed", True)
+        decided = commons(tmp_path, "neema", "coop", "list", page=CO_OP)
+        (proposal,) = decided["proposals"]  # type: ignore[misc]
+        assert (proposal["state"], proposal["for"], proposal["against"]) == ("executed", 2, 1)
+        (consent,) = commons(tmp_path, "valley", "consent", "list", "--mine", page=CO_OP)["consents"]  # type: ignore[misc]
+        assert (consent["state"], consent["uses"]) == ("live", 1)
+
+
+TERMINALS = {
+    PAGE: ["ledger", "store", "node-north", "node-south", "node-east"],
+    CO_OP: ["ledger", "store", "node-valley", "node-hill", "node-coast"],
+}
+
+
+@pytest.mark.parametrize("page", TERMINALS, ids=lambda page: page.stem)
+def test_a_page_has_a_terminal_for_each_server_and_node(page: pathlib.Path) -> None:
     """Servers and nodes never stand among the commands that end: the reader would wait for ever."""
     endless = re.compile(r"^commons .*\b(?:ledger|store|node) start\b", re.MULTILINE)
-    blocks = BLOCK.findall(PAGE.read_text(encoding="utf-8"))
+    blocks = BLOCK.findall(page.read_text(encoding="utf-8"))
     terminals = [block for block in blocks if TERMINAL.match(block)]
-    assert [TERMINAL.match(block).group(1) for block in terminals] == [  # type: ignore[union-attr]
-        "ledger", "store", "node-north", "node-south", "node-east",
-    ]  # fmt: skip
+    assert [TERMINAL.match(block).group(1) for block in terminals] == TERMINALS[page]  # type: ignore[union-attr]
     assert all(endless.search(block) for block in terminals)
     assert not any(endless.search(block) for block in blocks if block not in terminals)

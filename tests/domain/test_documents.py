@@ -12,7 +12,7 @@ import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aicommons.domain import countries, documents, encoding, errors, ids, profiles
+from aicommons.domain import documents, encoding, errors, ids, profiles, vocabulary
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 counts = st.integers(0, 2**53 - 1)
@@ -60,7 +60,7 @@ EVERY = {
         profiles.Profile,
         texts.filter(str.strip),
         st.sampled_from(profiles.Kind),
-        country=st.none() | st.sampled_from(sorted(countries.CODES)),
+        country=st.none() | st.sampled_from(sorted(vocabulary.countries())),
         languages=st.lists(st.sampled_from(["sw", "fr", "ha", "zh-Hant", "en-GB"]), max_size=2).map(tuple),
         seeks=st.lists(st.sampled_from(profiles.Good), max_size=2).map(tuple),
         stewards=st.lists(st.builds(profiles.Steward, texts, texts, texts), max_size=2).map(tuple),

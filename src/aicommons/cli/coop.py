@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from aicommons import app
-from aicommons.cli import consent, dataset, given, homes, naming, output
+from aicommons.cli import dataset, given, homes, naming, output, permitting
 from aicommons.domain import errors, events, ids
 
 if TYPE_CHECKING:
@@ -32,9 +32,17 @@ def command() -> None:
 @command.command("found")
 @click.option("--name", required=True, help="What the co-op calls itself.")
 @click.option("--delay-hours", type=click.FloatRange(0), default=0.0, show_default=True, help="Before a vote opens.")
-@click.option("--open-hours", type=click.FloatRange(min=0, min_open=True), default=168.0, show_default=True, help="How long a vote is open.")
+@click.option(
+    "--open-hours",
+    type=click.FloatRange(min=0, min_open=True),
+    default=168.0,
+    show_default=True,
+    help="How long a vote is open.",
+)
 @click.option("--quorum-percent", type=click.IntRange(1, 100), default=10, show_default=True, help="Of the roll.")
-@click.option("--quorum-people", type=click.IntRange(1), default=2, show_default=True, help="Who must take part at the least.")
+@click.option(
+    "--quorum-people", type=click.IntRange(1), default=2, show_default=True, help="Who must take part at the least."
+)
 @output.json_option
 def found(*, name: str, delay_hours: float, open_hours: float, quorum_percent: int, quorum_people: int) -> None:
     """Found a co-op with this home's wallet as its steward."""
@@ -49,7 +57,7 @@ def found(*, name: str, delay_hours: float, open_hours: float, quorum_percent: i
     output.emit(
         {**body, "file": str(file)},
         f"{naming.plain(name)} is founded; {file} says where its contracts stand.",
-        f"Give that file to its people: they run `commons coop join FILE` in homes of their own.",
+        "Give that file to its people: they run `commons coop join FILE` in homes of their own.",
         f"Next: `{output.command('coop admit ADDRESS…')}`, then `{output.command('coop entrust DATASET')}`.",
     )
 
@@ -80,11 +88,13 @@ def admit(addresses: tuple[str, ...]) -> None:
     """Put people's wallet ADDRESSES on the roll, as the steward who has seen who they are."""
     from aicommons.domain import encoding
 
-    opened, name, coop = _act()
+    _, name, coop = _act()
     people = {naming.parse_address(each): encoding.keccak(naming.parse_address(each)) for each in addresses}
     coop.admit(people)
     shown = [ids.format_id(each) for each in people]
-    output.emit({"admitted": shown}, f"{len(shown)} people are on the roll of {naming.plain(name)}: {', '.join(shown)}.")
+    output.emit(
+        {"admitted": shown}, f"{len(shown)} people are on the roll of {naming.plain(name)}: {', '.join(shown)}."
+    )
 
 
 @command.command("entrust")
@@ -109,14 +119,18 @@ def entrust(dataset_id: int) -> None:
 @command.command("propose")
 @click.argument("dataset_id", metavar="DATASET", type=click.IntRange(1))
 @click.option("--why", required=True, help="What for, in words that everybody understands.")
-@consent.terms_options
+@permitting.options
 @output.json_option
-def propose(dataset_id: int, why: str, **asked: Any) -> None:
+def propose(dataset_id: int, why: str, asked: permitting.Asked) -> None:
     """Propose to permit a use of DATASET; the options are those of `commons consent give`."""
     if not why.strip() or len(why) > LONGEST_TEXT:
-        raise errors.InputError("a proposal needs its reason", which="--why", expected=f"1 to {LONGEST_TEXT} characters")
+        raise errors.InputError(
+            "a proposal needs its reason", which="--why", expected=f"1 to {LONGEST_TEXT} characters"
+        )
     opened, _, coop = _act()
-    terms = consent.terms_of(opened, dataset_id, **asked)
+    view = opened.desk.view()
+    dataset.find(view, dataset_id)
+    terms = asked.terms(dataset_id, view)
     proposal = coop.propose_consent(terms, why)
     output.emit(
         {"proposal": _shown(proposal), "dataset": dataset_id},
@@ -173,7 +187,9 @@ def vote(proposal: str, support: str, sign_only: pathlib.Path | None) -> None:
         "signature": "0x" + opened.signer.sign_digest(ballot.digest(coop.place)).hex(),
     }
     app.write_private(sign_only, json.dumps(body, indent=2, sort_keys=True) + "\n")
-    output.emit({**body, "file": str(sign_only)}, f"{sign_only} holds your vote. Next: `commons coop relay FILE`, by anybody.")
+    output.emit(
+        {**body, "file": str(sign_only)}, f"{sign_only} holds your vote. Next: `commons coop relay FILE`, by anybody."
+    )
 
 
 @command.command("relay")

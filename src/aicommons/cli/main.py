@@ -22,6 +22,7 @@ COMMANDS = {
     "dataset": "List a dataset of yours by its card; the data stays here.",
     "policy": "Write use policies: who may learn from a dataset, for what.",
     "consent": "Give, take back and list permissions.",
+    "coop": "Decide together: found a data co-op, admit people, propose, vote.",
     "problem": "State a problem, list problems.",
     "plan": "Publish a plan: a learner and its configuration.",
     "run": "Open, enrol in, watch and verify trainings.",

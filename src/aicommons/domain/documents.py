@@ -14,7 +14,7 @@ import typing
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Self
 
-from aicommons.domain import countries, encoding, errors, fields, ids, schema
+from aicommons.domain import encoding, errors, fields, ids, schema, vocabulary
 
 MAX_TEXT = 20_000
 """Longest text field, in characters."""
@@ -82,7 +82,7 @@ class Needs:
     def check(self) -> None:
         """Check columns and countries; raises ``errors.DecodeError``."""
         for code in self.countries:
-            countries.check(code, "problem.needs.countries")
+            vocabulary.check_country(code, "problem.needs.countries")
         try:
             self.read()
         except errors.InputError as err:

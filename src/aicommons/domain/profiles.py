@@ -8,7 +8,7 @@ import dataclasses
 import enum
 import re
 
-from aicommons.domain import countries, documents, errors
+from aicommons.domain import documents, errors, vocabulary
 
 LANGUAGE = re.compile("[a-z]{2,3}(-[A-Z][a-z]{3})?(-[A-Z]{2})?")
 """The part of BCP 47 that names a language, its script and its region."""
@@ -89,7 +89,7 @@ class Profile(documents.Document):
         if not self.title.strip():
             raise errors.DecodeError("a profile has no title", which="profile.title", expected="a name")
         if self.country is not None:
-            countries.check(self.country, "profile.country")
+            vocabulary.check_country(self.country, "profile.country")
         for language in self.languages:
             if not LANGUAGE.fullmatch(language):
                 raise errors.DecodeError(

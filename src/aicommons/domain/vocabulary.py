@@ -235,3 +235,15 @@ def dpv(module: Dpv) -> Mapping[str, Term]:
 def countries() -> frozenset[str]:
     """Return the codes of all countries, ISO 3166-1 alpha-2."""
     return frozenset(load("countries"))
+
+
+def check_country(code: str, which: str) -> None:
+    """Check that a field of somebody's document names a country.
+
+    Raises:
+        errors.DecodeError: it does not.
+    """
+    if code not in countries():
+        raise errors.DecodeError(
+            "not a country", which=which, expected="two capital letters of ISO 3166-1, such as KE", got=repr(code[:10])
+        )
