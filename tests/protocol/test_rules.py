@@ -48,18 +48,18 @@ def listing_of(case: dict[str, Any]) -> rules.Listing:
 
 def use_of(case: dict[str, Any]) -> rules.Use:
     """Return what a case asks of the ledger."""
-    said = case["ask"]
+    said = case["use"]
     purpose, problem = encoding.purpose_code(said["purpose"]), bytes.fromhex(said["problem"][2:])
-    solver = ids.MemberId(said["solver"])
+    solver = ids.MemberId(said["grantee"])
     return rules.Use(said["dataset"], purpose, problem, solver, said["commercial"], said["price"])
 
 
 def request_of(case: dict[str, Any]) -> rules.Request:
     """Return what a case asks of the owner."""
-    said = case["ask"]
+    use, said = case["use"], case["request"]
     return rules.Request(
-        said["purpose"], said["commercial"], said["country"], ids.MemberId(said["solver"]),
-        bytes.fromhex(said["problem"][2:]), said["licence"], said["epsilon"], said["cohort"], said["price"],
+        use["purpose"], use["commercial"], said["country"], ids.MemberId(use["grantee"]),
+        bytes.fromhex(use["problem"][2:]), said["licence"], said["epsilon"], said["cohort"], use["price"],
         frozenset(policies.Duty(duty) for duty in said["duties"]), case["now"],
     )  # fmt: skip
 
