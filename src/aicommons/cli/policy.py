@@ -226,7 +226,7 @@ def _published(opened: homes.Opened, dataset_id: int) -> "policies.UsePolicy":
 
     entry = dataset.find(opened.desk.view(), dataset_id)
     try:
-        return published.read(opened.store, policies.UsePolicy, entry.policy)
+        return published.read(opened.store, policies.UsePolicy, entry.newest.policy)
     except errors.BlobNotFound as err:
         raise errors.InputError(
             "the dataset has no use policy that the store knows", which=f"dataset {dataset_id}",
