@@ -164,8 +164,7 @@ contract PoliciesTest is CommonsTest {
 
     function _use(Wanted memory wanted) private pure returns (IDataRegistry.Use memory) {
         bytes32 purpose = keccak256(bytes(wanted.purpose));
-        return IDataRegistry.Use(
-            wanted.dataset, purpose, wanted.problem, wanted.grantee, wanted.commercial, wanted.price
-        );
+        return
+            IDataRegistry.Use(wanted.dataset, purpose, wanted.problem, wanted.grantee, wanted.commercial, wanted.price);
     }
 }
