@@ -9,10 +9,10 @@ import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
-from aicommons.domain import documents, encoding, errors, events, ids, messages, run, vocabulary
+from aicommons.domain import documents, encoding, errors, events, ids, messages, policies, run, vocabulary
 from aicommons.learning import recipe as recipes
 from aicommons.node import journal
-from aicommons.protocol import consents, coops, ports, registry
+from aicommons.protocol import consents, coops, ports, registry, rules
 from aicommons.protocol import view as views
 
 E = TypeVar("E")
@@ -139,6 +139,20 @@ class Desk:
         digest = ids.Digest(self._store.put(card.encode()))
         self._registry.transact("DataRegistry", "list", digest, *(use or Use()).values())
         return _newest(self.view().datasets, owner=self.member_id(), card=digest).dataset_id
+
+    def put_policy(self, policy: policies.UsePolicy) -> "Use":
+        """Put a policy of one's own into the store and return what the ledger will hold consents to under it.
+
+        Raises:
+            errors.InputError: another member makes this offer.
+        """
+        if policy.assigner != self.member_id():
+            raise errors.InputError(
+                "the policy is another member's", which="use-policy.assigner", expected=self.member_id(),
+                got=policy.assigner, next_step="Draft it with your own membership: see `commons policy draft`.",
+            )  # fmt: skip
+        digest = self._store.put(policy.encode())
+        return Use(digest, rules.rules_of(policy), policy.free_commons, policy.price)
 
     def publish_version(self, dataset_id: int, card: documents.DatasetCard, use: "Use | None" = None) -> int:
         """Publish a new version of a dataset of one's own. Returns its number; runs that are under way keep theirs."""

@@ -15,7 +15,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from aicommons import testing
-from aicommons.domain import encoding, ids, policies, vocabulary
+from aicommons.domain import encoding, events, ids, policies, vocabulary
 from aicommons.ledger import client, contracts, deployments, wallet
 from aicommons.ledger import rpc as connections
 from aicommons.ledger.embedded import chain
@@ -34,7 +34,7 @@ HASHES = [encoding.purpose_code(code) for code in CODES]
 BANNED = vocabulary.bits(vocabulary.BANNED_PURPOSES)
 IN_USE, SUSPENDED, ORPHANED = 1, 2, 3
 """Datasets: in use, suspended, and of an owner who is suspended."""
-EVERYTHING = rules.Rules(2**256 - 1, 0, True)
+EVERYTHING = events.Rules(2**256 - 1, 0, True)
 PROBLEMS = (b"\x01" * 32, b"\x02" * 32)
 CONSENT_ID = ["uint256", "address", "(uint256,uint256,uint256,bytes32,bool,uint64,uint32,bytes32)", "uint256"]
 
@@ -82,7 +82,7 @@ def batch(calls: Sequence[Call]) -> bytes:
     return b"".join(bytes(12) + to + len(data).to_bytes(32, "big") + data for to, data in calls)
 
 
-def publishing(dataset_id: int, seen: rules.Rules, *, free_commons: bool, price: int) -> bytes:
+def publishing(dataset_id: int, seen: events.Rules, *, free_commons: bool, price: int) -> bytes:
     """Return the call that publishes a policy."""
     values = [dataset_id, b"\x0c" * 32, b"\x0d" * 32, dataclasses.astuple(seen), free_commons, price]
     return contracts.call_data("DataRegistry", "publishVersion", values)

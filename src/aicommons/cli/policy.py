@@ -114,6 +114,39 @@ def show(dataset_id: int) -> None:
     _say(_published(opened, dataset_id))
 
 
+@command.command("publish")
+@click.argument("file", type=FILE)
+@click.argument("dataset_id", metavar="DATASET", type=click.IntRange(1))
+@output.json_option
+def publish(file: pathlib.Path, dataset_id: int) -> None:
+    """Put the policy in FILE on the ledger for DATASET, one of yours: a new version with the same card.
+
+    From then on the ledger holds every consent to it; runs that are under way keep the version they used.
+    """
+    from aicommons.domain import policies
+
+    policy = given.policy(file)
+    with given.naming(file):
+        policies.check_made(policy, int(time.time()))
+    opened = homes.act_as_member()
+    entry = dataset.find(opened.desk.view(), dataset_id)
+    if entry.owner != opened.desk.member_id():
+        raise errors.InputError("this dataset belongs to another member", which=f"dataset {dataset_id}")
+    card = dataset.read_card(opened, entry)
+    if card is None:
+        raise errors.InputError(
+            "the store does not give the dataset's card now", which=f"dataset {dataset_id}",
+            next_step="Nothing was changed; try again when the store answers.",
+        )  # fmt: skip
+    version = opened.desk.publish_version(dataset_id, card, opened.desk.put_policy(policy))
+    digest = ids.format_digest(ids.digest(policy.encode()))
+    output.emit(
+        {"dataset": dataset_id, "version": version, "digest": digest},
+        f"Version {version} of dataset {dataset_id} has this policy.",
+        *_words(policy),
+    )
+
+
 @command.command("export")
 @click.argument("source", metavar="FILE|DATASET")
 @click.option("--target", help="Name of the dataset in the offer. [default: urn:aicommons:dataset:DATASET]")
