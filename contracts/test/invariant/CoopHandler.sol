@@ -20,6 +20,7 @@ contract CoopHandler is CoopTest {
         vm.assertEq(_list(1), 1);
         vm.prank(_account(1));
         data.entrust(1, address(governor));
+        _admitPeople(5);
     }
 
     function setUp() public override {}
@@ -85,7 +86,7 @@ contract CoopHandler is CoopTest {
     }
 
     /// @notice A person proposes another steward or a consent.
-    function propose(uint256 word) external {
+    function propose(uint256 word) public {
         (address[] memory targets, uint256[] memory values, bytes[] memory datas) = _wish(proposals.length);
         vm.prank(_person(word % PEOPLE));
         try governor.propose(targets, values, datas, "why") returns (uint256 proposalId) {
@@ -94,27 +95,46 @@ contract CoopHandler is CoopTest {
         vm.warp(vm.getBlockTimestamp() + 1 + (word >> 16) % 20);
     }
 
-    /// @notice A person votes, perhaps again.
-    function vote(uint256 word) external {
+    /// @notice Everybody votes on one of the newest proposals as the word says, or stays at home, perhaps again.
+    function vote(uint256 word) public {
         if (proposals.length == 0) return;
-        uint256 proposalId = proposals[proposals.length - 1 - (word % (proposals.length < 3 ? proposals.length : 3))];
-        uint256 number = (word >> 8) % PEOPLE;
-        vm.prank(_person(number));
-        try governor.castVote(proposalId, uint8((word >> 16) % 4 == 0 ? 0 : 1)) returns (uint256 weight) {
-            cast[proposalId][number] += weight;
-        } catch {}
+        uint256 proposalId = proposals[_recent(word)];
+        for (uint256 number; number < PEOPLE; ++number) {
+            uint256 choice = word >> 8 + 2 * number & 3;
+            if (choice == 3) continue;
+            vm.prank(_person(number));
+            try governor.castVote(proposalId, uint8(choice)) returns (uint256 weight) {
+                cast[proposalId][number] += weight;
+            } catch {}
+        }
     }
 
     /// @notice Somebody executes what may or may not be carried.
-    function execute(uint256 word) external {
+    function execute(uint256 word) public {
         if (proposals.length == 0) return;
         vm.warp(vm.getBlockTimestamp() + (word >> 16) % 120);
-        uint256 index = word % proposals.length;
+        uint256 index = _recent(word);
         (address[] memory targets, uint256[] memory values, bytes[] memory datas) = _wish(index);
         try governor.execute(targets, values, datas, keccak256("why")) {
             if (index % 2 == 0) ++given;
             else steward = _wanted(index);
         } catch {}
+    }
+
+    /// @notice All of it one after the other, in time or too early, because random order alone carries next to nothing.
+    function decide(uint256 word) external {
+        uint256 before = proposals.length;
+        propose(word);
+        if (proposals.length == before) return;
+        vm.warp(vm.getBlockTimestamp() + DELAY);
+        vote(word << 8);
+        vm.warp(vm.getBlockTimestamp() + (word >> 40) % 2 * PERIOD);
+        execute(0);
+    }
+
+    /// @dev One of the three newest proposals.
+    function _recent(uint256 word) private view returns (uint256) {
+        return proposals.length - 1 - word % (proposals.length < 3 ? proposals.length : 3);
     }
 
     function _wanted(uint256 index) private pure returns (address) {
