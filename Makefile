@@ -81,6 +81,7 @@ bench: $(VENV)/.dev
 	@$(BIN)/python bench/ledger.py
 	@$(BIN)/python bench/secagg.py
 	@$(BIN)/python bench/consents.py
+	@$(BIN)/python bench/policies.py
 
 clean:
 	rm -rf $(VENV) contracts/node_modules contracts/out contracts/cache

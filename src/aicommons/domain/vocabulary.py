@@ -1,148 +1,26 @@
-"""The purposes for which data may be used, by code: terms of DUO and DPV 2.3 and a few of our own.
+"""The words in which purposes and public goods are stated: DUO, DPV 2.3, SDG, WSIS and a few of our own.
 
-The ledger knows a purpose by its bit, which is its place in ``PURPOSES``: deployments register them in this order, so they
-are only ever appended. What a purpose means in law, and every other vocabulary, is left out.
+Policies, consents, problems and cards name purposes by code; the ledger knows them as bits of one 256-bit word, so their
+order is frozen (``vocabularies/ATTRIBUTION.md``, ADR 0017). The lists are package data and read when first asked for. What
+may be done for which purpose is not decided here but in ``protocol/rules.py``.
 """
 
 import dataclasses
+import enum
 import functools
-from collections.abc import Iterable
+import importlib.resources
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from aicommons.domain import errors
 
-_LISTED = """
-    DUO:0000042
-    DUO:0000006 DUO:0000042
-    DUO:0000007 DUO:0000006
-    DUO:0000011 DUO:0000042
-    DUO:0000016 DUO:0000042
-    DUO:0000043
-    aic:MilitaryUse
-    aic:BiometricPolicing
-    aic:SocialScoring
-    dpv:AcademicResearch dpv:ResearchAndDevelopment
-    dpv:AccountManagement
-    dpv:Advertising dpv:Marketing
-    dpv:AgeVerification dpv:Verification
-    dpv:CombatClimateChange dpv:PublicBenefit
-    dpv:CommercialPurpose
-    dpv:CommercialResearch dpv:CommercialPurpose dpv:ResearchAndDevelopment
-    dpv:CommunicationForCustomerCare dpv:CommunicationManagement dpv:CustomerCare
-    dpv:CommunicationManagement
-    dpv:CounterMoneyLaundering dpv:FraudPreventionAndDetection
-    dpv:Counterterrorism dpv:PublicBenefit
-    dpv:CustomerCare dpv:CustomerManagement
-    dpv:CustomerClaimsManagement dpv:CustomerManagement
-    dpv:CustomerManagement
-    dpv:CustomerOrderManagement dpv:CustomerManagement
-    dpv:CustomerRelationshipManagement dpv:CustomerManagement
-    dpv:CustomerSolvencyMonitoring dpv:CustomerManagement
-    dpv:DataAltruism dpv:PublicBenefit
-    dpv:DeliveryOfGoods dpv:RequestedServiceProvision
-    dpv:DirectMarketing dpv:Marketing
-    dpv:DisputeManagement dpv:OrganisationGovernance
-    dpv:EnforceAccessControl dpv:EnforceSecurity
-    dpv:EnforceSecurity
-    dpv:EstablishContractualAgreement
-    dpv:FraudPreventionAndDetection dpv:MisusePreventionAndDetection
-    dpv:FulfilmentOfContractualObligation dpv:FulfilmentOfObligation
-    dpv:FulfilmentOfObligation
-    dpv:HumanResourceManagement
-    dpv:IdentityAuthentication dpv:EnforceSecurity
-    dpv:IdentityVerification dpv:Verification
-    dpv:ImproveExistingProductsAndServices dpv:OptimisationForController
-    dpv:ImproveHealthcare dpv:PublicBenefit
-    dpv:ImproveInternalCRMProcesses dpv:CustomerRelationshipManagement dpv:OptimisationForController
-    dpv:ImprovePublicServices dpv:PublicBenefit
-    dpv:ImproveTransportMobility dpv:PublicBenefit
-    dpv:IncreaseServiceRobustness dpv:OptimisationForController
-    dpv:InternalResourceOptimisation dpv:OptimisationForController
-    dpv:LegalCompliance dpv:FulfilmentOfObligation
-    dpv:MaintainFraudDatabase dpv:FraudPreventionAndDetection
-    dpv:Marketing
-    dpv:MemberPartnerManagement dpv:OrganisationGovernance
-    dpv:MisusePreventionAndDetection dpv:EnforceSecurity
-    dpv:NonCommercialPurpose
-    dpv:NonCommercialResearch dpv:NonCommercialPurpose dpv:ResearchAndDevelopment
-    dpv:OptimisationForConsumer dpv:ServiceOptimisation
-    dpv:OptimisationForController dpv:ServiceOptimisation
-    dpv:OptimiseUserInterface dpv:OptimisationForConsumer
-    dpv:OrganisationComplianceManagement dpv:OrganisationGovernance
-    dpv:OrganisationGovernance
-    dpv:OrganisationRiskManagement dpv:OrganisationGovernance
-    dpv:PaymentManagement dpv:ServiceManagement
-    dpv:Personalisation
-    dpv:PersonalisedAdvertising dpv:Advertising dpv:Personalisation
-    dpv:PersonalisedBenefits dpv:ServicePersonalisation
-    dpv:PersonnelBehaviourMonitoring dpv:PersonnelMonitoring
-    dpv:PersonnelHiring dpv:PersonnelManagement
-    dpv:PersonnelManagement dpv:HumanResourceManagement
-    dpv:PersonnelMonitoring dpv:PersonnelManagement
-    dpv:PersonnelOffboarding dpv:PersonnelManagement
-    dpv:PersonnelOnboarding dpv:PersonnelHiring
-    dpv:PersonnelPayment dpv:PersonnelManagement
-    dpv:PersonnelPerformanceEvaluation dpv:PersonnelPerformanceManagement
-    dpv:PersonnelPerformanceManagement dpv:PersonnelManagement dpv:PersonnelMonitoring
-    dpv:PersonnelPerformanceMonitoring dpv:PersonnelMonitoring dpv:PersonnelPerformanceManagement
-    dpv:PersonnelPerformancePrediction dpv:PersonnelPerformanceManagement
-    dpv:PersonnelPromotionManagement dpv:PersonnelManagement
-    dpv:PersonnelTerminationManagement dpv:PersonnelManagement
-    dpv:PersonnelWorkloadManagement dpv:PersonnelManagement
-    dpv:PoliticalCampaign dpv:Advertising dpv:Personalisation
-    dpv:ProtectionOfIPR dpv:FulfilmentOfObligation
-    dpv:ProtectionOfNationalSecurity dpv:PublicBenefit
-    dpv:ProtectionOfPublicSecurity dpv:PublicBenefit
-    dpv:ProvideEventRecommendations dpv:ProvidePersonalisedRecommendations
-    dpv:ProvideOfficialStatistics dpv:PublicBenefit
-    dpv:ProvidePersonalisedRecommendations dpv:ServicePersonalisation
-    dpv:ProvideProductRecommendations dpv:ProvidePersonalisedRecommendations
-    dpv:PublicBenefit
-    dpv:PublicPolicyMaking dpv:PublicBenefit
-    dpv:PublicRelations dpv:Marketing
-    dpv:RecordManagement
-    dpv:RecruitmentAdvertising dpv:Advertising dpv:PersonnelHiring
-    dpv:RecruitmentApplicantBackgroundCheck dpv:RecruitmentManagement
-    dpv:RecruitmentApplicantCriminalBackgroundCheck dpv:RecruitmentManagement
-    dpv:RecruitmentApplicantInformationAuthentication dpv:RecruitmentManagement
-    dpv:RecruitmentApplicantSelection dpv:RecruitmentManagement
-    dpv:RecruitmentApplicationAnalysis dpv:RecruitmentApplicationManagement
-    dpv:RecruitmentApplicationManagement dpv:RecruitmentManagement
-    dpv:RecruitmentApplicationScreening dpv:RecruitmentApplicationManagement
-    dpv:RecruitmentInterviewAnalysis dpv:RecruitmentInterviewManagement
-    dpv:RecruitmentInterviewAssessment dpv:RecruitmentInterviewManagement
-    dpv:RecruitmentInterviewManagement dpv:RecruitmentManagement
-    dpv:RecruitmentInterviewScheduling dpv:RecruitmentInterviewManagement
-    dpv:RecruitmentManagement dpv:PersonnelHiring
-    dpv:RecruitmentTargetedAdvertising dpv:RecruitmentAdvertising dpv:TargetedAdvertising
-    dpv:RepairImpairments dpv:ServiceManagement
-    dpv:RequestedServiceProvision dpv:ServiceProvision
-    dpv:ResearchAndDevelopment
-    dpv:RightsFulfilment
-    dpv:ScientificResearch dpv:ResearchAndDevelopment
-    dpv:SearchFunctionalities dpv:ServiceProvision
-    dpv:SellDataToThirdParties dpv:SellProducts
-    dpv:SellInsightsFromData dpv:SellProducts
-    dpv:SellProducts dpv:ServiceProvision
-    dpv:SellProductsToDataSubject dpv:SellProducts
-    dpv:ServiceAccessDetermination dpv:ServiceManagement
-    dpv:ServiceManagement
-    dpv:ServiceMonitoring dpv:ServiceManagement
-    dpv:ServiceOptimisation dpv:ServiceManagement
-    dpv:ServicePersonalisation dpv:Personalisation dpv:ServiceManagement
-    dpv:ServiceProvision dpv:ServiceManagement
-    dpv:ServiceRegistration dpv:ServiceManagement
-    dpv:ServiceUsageAnalytics dpv:ServiceMonitoring
-    dpv:SocialMediaMarketing dpv:Marketing
-    dpv:TargetedAdvertising dpv:PersonalisedAdvertising
-    dpv:TechnicalServiceProvision dpv:ServiceProvision
-    dpv:UserInterfacePersonalisation dpv:ServicePersonalisation
-    dpv:VendorManagement
-    dpv:VendorPayment dpv:VendorManagement
-    dpv:VendorRecordsManagement dpv:VendorManagement
-    dpv:VendorSelectionAssessment dpv:VendorManagement
-    dpv:Verification dpv:EnforceSecurity
-"""
-"""One purpose a line: its code, then those directly above it."""
+MAX_PURPOSES = 256
+"""Bits of a ledger word."""
+COMMERCIAL = "dpv:CommercialPurpose"
+"""What is commercial by its purpose, whatever a request says of itself."""
+ANYTHING = "DUO:0000004"
+"""The purpose above all others that are not banned: "no restriction"."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -151,17 +29,74 @@ class Purpose:
 
     code: str
     """Such as ``DUO:0000007`` or ``dpv:ScientificResearch``."""
+    label: str
+    """A few words of English."""
+    definition: str
+    """One or two sentences of English."""
     broader: tuple[str, ...]
-    """Codes directly above it: who permits one of them has permitted this one."""
+    """Codes of the purposes directly above it: who permits one of them has permitted this one."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Term:
+    """A word of a vocabulary that is no purpose."""
+
+    code: str
+    """Such as ``DUO:0000046`` or ``dpv:ConsentGiven``."""
+    label: str
+    """A few words of English."""
+    definition: str
+    """One or two sentences of English."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Goal:
+    """One of the 17 Sustainable Development Goals."""
+
+    number: int
+    """From 1 to 17."""
+    name: str
+    """The United Nations' own words."""
+    targets: Mapping[str, str]
+    """Target, such as ``3.4`` or ``3.b`` -> the United Nations' own words."""
+
+
+class Dpv(enum.Enum):
+    """Modules of DPV 2.3 besides its purposes."""
+
+    CONSENT_STATUS = "consent_status"
+    CONSENT_TYPES = "consent_types"
+    LEGAL_BASIS = "legal_basis"
+    PROCESSING = "processing"
+    PERSONAL_DATA = "personal_data"
+    DATA_SUBJECTS = "data_subjects"
+
+
+def load(name: str) -> Any:
+    """Return a list of the package, named without its ending, as parsed JSON."""
+    resource = importlib.resources.files("aicommons.domain").joinpath("vocabularies", f"{name}.json")
+    return json.loads(resource.read_bytes())
 
 
 PURPOSES: tuple[Purpose, ...] = tuple(
-    Purpose(code, tuple(broader)) for code, *broader in (line.split() for line in _LISTED.split("\n") if line)
+    Purpose(each["code"], each["label"], each["definition"], (*each["broader"], *each["mapped"]))
+    for each in load("purposes")
 )
 """All purposes; the place is the bit on the ledger and never changes."""
+
 BANNED_PURPOSES = frozenset({"aic:MilitaryUse", "aic:BiometricPolicing", "aic:SocialScoring"})
 """Never permitted by anybody, whatever a policy or consent says."""
-_PLACES = {each.code: place for place, each in enumerate(PURPOSES)}
+
+_PLACES: Mapping[str, int] = {each.code: place for place, each in enumerate(PURPOSES)}
+
+
+def purpose(code: str) -> Purpose:
+    """Return the purpose with this code.
+
+    Raises:
+        errors.InputError: no such purpose.
+    """
+    return PURPOSES[bit(code)]
 
 
 def bit(code: str) -> int:
@@ -172,30 +107,131 @@ def bit(code: str) -> int:
     """
     if code not in _PLACES:
         raise errors.InputError(
-            "an unknown purpose", which=code[:60], expected="a code of DUO or DPV, such as DUO:0000007"
-        )
+            "an unknown purpose", which=code[:60], expected="a code of our vocabulary, such as DUO:0000007",
+            next_step="See all purposes with `commons policy purposes`.",
+        )  # fmt: skip
     return _PLACES[code]
 
 
 @functools.cache
 def broader(code: str) -> frozenset[str]:
-    """Return the purpose itself and all above it; raises like ``bit``."""
-    above = (broader(each) for each in PURPOSES[bit(code)].broader)
+    """Return the purpose itself and all above it.
+
+    Raises:
+        errors.InputError: no such purpose.
+    """
+    above = (broader(each) for each in purpose(code).broader)
     return frozenset({code}).union(*above)
 
 
+@functools.cache
+def narrower(code: str) -> frozenset[str]:
+    """Return the purpose itself and all below it.
+
+    Raises:
+        errors.InputError: no such purpose.
+    """
+    bit(code)
+    return frozenset(each.code for each in PURPOSES if code in broader(each.code))
+
+
+def is_a(code: str, other: str) -> bool:
+    """Return whether ``code`` is ``other`` or lies below it.
+
+    Raises:
+        errors.InputError: no such purpose.
+    """
+    bit(other)
+    return other in broader(code)
+
+
 def bits(codes: Iterable[str], *, closed: bool = True) -> int:
-    """Return the bitmap of purposes, with everything below them if ``closed``; raises like ``bit``."""
-    wanted = set(codes)
+    """Return the bitmap of purposes, with everything below them if ``closed``.
+
+    Raises:
+        errors.InputError: no such purpose.
+    """
     bitmap = 0
-    for code in wanted:
-        bitmap |= 1 << bit(code)
-    if closed:
-        below = [place for place, each in enumerate(PURPOSES) if wanted & broader(each.code)]
-        bitmap |= sum(1 << place for place in below)
+    for code in codes:
+        bitmap |= _closure(code) if closed else 1 << bit(code)
     return bitmap
 
 
+@functools.cache
+def _closure(code: str) -> int:
+    return sum(1 << _PLACES[each] for each in narrower(code))
+
+
 def codes(bitmap: int) -> tuple[str, ...]:
-    """Return the purposes of a bitmap, in the vocabulary's order; bits without a purpose are left out."""
+    """Return the purposes of a bitmap, in the vocabulary's order.
+
+    Raises:
+        errors.DecodeError: a bit that no purpose of this version has.
+    """
+    if not 0 <= bitmap < 1 << len(PURPOSES):
+        raise errors.DecodeError(
+            "a purpose that this version does not know", which="purposes", expected=f"bits below {len(PURPOSES)}",
+            got=f"bit {bitmap.bit_length() - 1}", next_step="Install the newest version of aicommons.",
+        )  # fmt: skip
     return tuple(each.code for place, each in enumerate(PURPOSES) if bitmap >> place & 1)
+
+
+def outermost(bitmap: int) -> tuple[str, ...]:
+    """Return the fewest purposes whose closure covers the bitmap's, in the vocabulary's order.
+
+    Raises:
+        errors.DecodeError: a bit that no purpose of this version has.
+    """
+    named = codes(bitmap)
+    return tuple(code for code in named if not any(other != code and is_a(code, other) for other in named))
+
+
+@functools.cache
+def goals() -> tuple[Goal, ...]:
+    """Return the 17 Sustainable Development Goals with their 169 targets."""
+    return tuple(
+        Goal(each["goal"], each["name"], {target["target"]: target["description"] for target in each["targets"]})
+        for each in load("sdg")
+    )
+
+
+def target(code: str) -> str:
+    """Return the words of an SDG target such as ``3.4``.
+
+    Raises:
+        errors.InputError: no such target.
+    """
+    for goal in goals():
+        if code in goal.targets:
+            return goal.targets[code]
+    raise errors.InputError(
+        "no such SDG target", which=code[:20], expected="goal and target such as 3.4 or 17.18",
+        next_step="The list is at https://sdgs.un.org/goals.",
+    )  # fmt: skip
+
+
+@functools.cache
+def action_lines() -> Mapping[str, str]:
+    """Return the WSIS action lines: code such as ``C7.E-health`` -> title."""
+    lines = load("wsis")
+    parts = [part for line in lines for part in (line, *line.get("applications", ()))]
+    return {part["code"]: part["title"] for part in parts}
+
+
+@functools.cache
+def duo() -> Mapping[str, Term]:
+    """Return the Data Use Ontology's permissions and modifiers, by code."""
+    return {each["code"]: Term(each["code"], each["label"], each["definition"]) for each in load("duo")}
+
+
+@functools.cache
+def dpv(module: Dpv) -> Mapping[str, Term]:
+    """Return the terms of one module of DPV 2.3, by code such as ``dpv:ConsentGiven``."""
+    listed = load("dpv")[module.value]
+    return {each["code"]: Term(each["code"], each["label"], each["definition"]) for each in listed}
+
+
+@functools.cache
+def countries() -> frozenset[str]:
+    """Return the codes of all countries, ISO 3166-1 alpha-2."""
+    return frozenset(load("countries"))
