@@ -134,10 +134,15 @@ def test_a_childs_consent_rests_on_its_guardian(commons: testing.Commons, owner:
     child = consents.Leaf(0, 5, b"\x05" * 32, consents.NOBODY, guardian.address, known, majority, EXPIRY)
     register = Register(owner, child)
     assert register.is_live(5)
-    assert owner.view().guardianships[known].may_hold(guardian.address, NOW)
+    assert owner.view().is_guarded(known, guardian.address, NOW)
+    suspend, reinstate = ((act, owner.member_id()) for act in ("suspend", "reinstate"))
+    for (act, member), expected in ((suspend, False), (reinstate, True)):
+        commons.connect(commons.operator).transact("Membership", act, member)
+        assert register.is_live(5) is owner.view().is_guarded(known, guardian.address, NOW) is expected
     owner.revoke_guardian(known)
     assert not register.is_live(5)
-    assert not owner.view().guardianships[known].may_hold(guardian.address, NOW)
+    assert not owner.view().is_guarded(known, guardian.address, NOW)
+    assert not owner.view().is_guarded(b"\x09" * 32, guardian.address, NOW)
     person_desk = office.Desk(commons.connect(guardian), commons.store)
     person_desk.withdraw_leaf(register.leaves[5], register.tree.proof(5))
     assert len(owner.view().registers[register.dataset].withdrawn) == 1
