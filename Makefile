@@ -80,6 +80,7 @@ bench: $(VENV)/.dev
 	@$(BIN)/python bench/accuracy.py --data $(DATA)
 	@$(BIN)/python bench/ledger.py
 	@$(BIN)/python bench/secagg.py
+	@$(BIN)/python bench/tables.py
 
 clean:
 	rm -rf $(VENV) contracts/node_modules contracts/out contracts/cache

@@ -185,7 +185,8 @@ def _coded(codes: Mapping[str, float], cells: batches.Cells) -> Numbers:
         return math.nan if text.strip().lower() in columns.MISSING else TEXT
 
     if isinstance(cells, list):
-        return np.array([code(text) for text in cells])
+        known = {text: code(text) for text in set(cells)}
+        return np.array([known[text] for text in cells])
     values, places = np.unique(cells, return_inverse=True)
     return np.array([code(batches.number_text(value)) for value in values.tolist()])[places]
 
