@@ -82,6 +82,7 @@ bench: $(VENV)/.dev
 	@$(BIN)/python bench/secagg.py
 	@$(BIN)/python bench/consents.py
 	@$(BIN)/python bench/policies.py
+	@$(BIN)/python bench/tables.py
 
 clean:
 	rm -rf $(VENV) contracts/node_modules contracts/out contracts/cache
