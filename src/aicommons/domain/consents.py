@@ -15,8 +15,6 @@ from aicommons.domain import documents, errors
 
 RECORD_TAG = b"AI Commons consent record, version 1"
 VECTOR_TAG = b"AI Commons plain vector, version 1"
-NOBODY = bytes(32)
-"""Stands in headers where a dataset has no register: nobody's consent was asked."""
 
 
 class Subject(enum.Enum):
