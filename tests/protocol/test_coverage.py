@@ -22,10 +22,11 @@ USE = coverage.Use(
 )
 WARDSHIP = (bytes([7]) * 32, bytes([8]) * 20)
 ENTRY = coverage.Entry(3, bytes([1]) * 32, 0, 1000, None, None, None)
-NOW = coverage.Moment(500, frozenset(), frozenset({WARDSHIP}), {})
+NOW = coverage.Moment(500, 5, frozenset(), frozenset({WARDSHIP}), {})
 
 REFUSED = {
     "withdrawn": (ENTRY, TERMS, dataclasses.replace(NOW, withdrawn=frozenset({3})), coverage.Refusal.WITHDRAWN),
+    "entered after the last posting": (ENTRY, TERMS, dataclasses.replace(NOW, posted=3), coverage.Refusal.NOT_POSTED),
     "expired in this second": (ENTRY, TERMS, dataclasses.replace(NOW, now=1000), coverage.Refusal.EXPIRED),
     "the ward is of age in this second": (
         dataclasses.replace(ENTRY, majority=500),
@@ -76,6 +77,7 @@ REFUSED = {
 COVERED = {
     "plain": (ENTRY, TERMS, NOW),
     "another person withdrew": (ENTRY, TERMS, dataclasses.replace(NOW, withdrawn=frozenset({2}))),
+    "the last one posted": (ENTRY, TERMS, dataclasses.replace(NOW, posted=4)),
     "the last second": (ENTRY, TERMS, dataclasses.replace(NOW, now=999)),
     "a ward in its last second": (dataclasses.replace(ENTRY, majority=501, guardianship=WARDSHIP), TERMS, NOW),
     "a guardian whose proof the steward saw": (dataclasses.replace(ENTRY, majority=501), TERMS, NOW),

@@ -29,6 +29,8 @@ class Columns:
     """Rows left out because a value was missing."""
     notices: tuple[str, ...]
     """What the reader decided and its owner should know, as sentences without values."""
+    persons: tuple[str, ...] | None = None
+    """Person keys of the rows that were kept, each once, sorted; ``None`` where no consents stand behind the table."""
 
     @property
     def rows(self) -> int:

@@ -21,7 +21,7 @@ import numpy as np
 from aicommons.data import columns, reading
 from aicommons.domain import errors, schema
 
-FORMAT = 2
+FORMAT = 3
 """Changed whenever the meaning of the files does; older ones are then read anew."""
 
 
@@ -56,6 +56,7 @@ def prepare(
     *,
     group: str | None = None,
     checks: reading.Checks | None = None,
+    persons: reading.Persons | None = None,
 ) -> columns.Columns:
     """Return the arrays of the table at ``path``, from ``folder`` if they are there, else read and kept there.
 
@@ -65,11 +66,11 @@ def prepare(
         errors.TableError: as ``reading.read_table``; then nothing is kept.
         errors.StorageFull: no room in ``folder``; nothing is kept.
     """
-    kept = folder / _key(digest_of(path), plan, group, checks=checks or reading.Checks())
+    kept = folder / _key(digest_of(path), plan, group, checks=checks or reading.Checks(), persons=persons)
     found = _load(kept, plan.width)
     if found is not None:
         return found
-    table = reading.read_table(path, plan, group=group, checks=checks)
+    table = reading.read_table(path, plan, group=group, checks=checks, persons=persons)
     with _disk_errors(folder):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         folder.chmod(0o700)
@@ -84,13 +85,21 @@ def erase(folder: pathlib.Path) -> None:
         shutil.rmtree(folder)
 
 
-def _key(source: SourceDigest, plan: schema.Schema, group: str | None, *, checks: reading.Checks) -> str:
+def _key(
+    source: SourceDigest,
+    plan: schema.Schema,
+    group: str | None,
+    *,
+    checks: reading.Checks,
+    persons: reading.Persons | None,
+) -> str:
     document = {
         "format": FORMAT,
         "source": dataclasses.asdict(source),
         "schema": schema.to_document(plan),
         "group": group,
         "checks": dataclasses.asdict(checks),
+        "persons": None if persons is None else persons.digest.hex(),
     }
     return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
 
@@ -106,6 +115,7 @@ def _save(table: columns.Columns, kept: pathlib.Path) -> None:
                 os.fsync(file.fileno())
         about = {
             "groups": table.groups,
+            "persons": table.persons,
             "dropped": table.dropped,
             "notices": table.notices,
         }
@@ -124,13 +134,14 @@ def _load(kept: pathlib.Path, width: int) -> columns.Columns | None:
         )
         if len(features) != len(target) or features.shape[1:] != (width,):
             return None
-        groups = about["groups"]
+        groups, persons = about["groups"], about["persons"]
         return columns.Columns(
             features=features,
             target=target,
             groups=None if groups is None else tuple(groups),
             dropped=about["dropped"],
             notices=tuple(about["notices"]),
+            persons=None if persons is None else tuple(persons),
         )
     except (OSError, ValueError, KeyError, TypeError, EOFError):
         return None

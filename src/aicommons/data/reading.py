@@ -10,6 +10,7 @@ import itertools
 import math
 import pathlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +20,21 @@ from aicommons.domain import errors, schema
 
 CHUNK_ROWS = 4096
 Numbers = npt.NDArray[np.float64]
+
+
+class Persons(Protocol):
+    """Who agreed that their rows are used."""
+
+    @property
+    def column(self) -> str:
+        """Column of the owner's source that holds a person's key."""
+
+    @property
+    def digest(self) -> bytes:
+        """Identity of the set of consented persons; changes whenever somebody gives or withdraws."""
+
+    def is_consented(self, key: str) -> bool:
+        """Return whether the person with this key (stripped text) consents now."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -56,7 +72,12 @@ class _Loaded:
 
 
 def read_table(
-    path: pathlib.Path, plan: schema.Schema, *, group: str | None = None, checks: Checks | None = None
+    path: pathlib.Path,
+    plan: schema.Schema,
+    *,
+    group: str | None = None,
+    checks: Checks | None = None,
+    persons: Persons | None = None,
 ) -> columns.Columns:
     """Read the used columns of the table at ``path``; other columns are not looked at.
 
@@ -65,6 +86,7 @@ def read_table(
         plan: what its columns must be; their order gives the feature matrix's.
         group: column whose equal values belong together, read as text; ``None`` when no column has this role.
         checks: what the whole must be.
+        persons: who consented; rows of others are left out before they are looked at.
 
     Raises:
         errors.TableError: anything in the file that does not fit (missing column, text in a number, a number that is
@@ -79,18 +101,23 @@ def read_table(
     group_place = None if group is None else source.index(group)
     parts: list[Numbers] = []
     groups: list[str] = []
+    kept_persons: set[str] = set()
     seen = 0
-    for chunk, numbers in _chunks(source, fields):
+    for chunk, numbers in _chunks(source, fields, persons):
         seen += len(chunk)
         complete = ~np.isnan(numbers).any(axis=1)
         if group_place is not None:
             texts = [row.cells[group_place].strip() for row in chunk]
             complete &= np.array([text.lower() not in columns.MISSING for text in texts])
             groups.extend(text for text, kept in zip(texts, complete, strict=True) if kept)
+        if persons is not None:
+            place = source.index(persons.column)
+            kept_persons.update(chunk[int(kept)].cells[place].strip() for kept in np.flatnonzero(complete))
         parts.append(numbers[complete])
     numbers = np.concatenate(parts) if parts else np.empty((0, len(fields)))
     _check_rows(source, seen, len(numbers), wanted)
-    return _assembled(source, fields, _Loaded(numbers, None if group is None else tuple(groups), seen), wanted)
+    table = _assembled(source, fields, _Loaded(numbers, None if group is None else tuple(groups), seen), wanted)
+    return dataclasses.replace(table, persons=None if persons is None else tuple(sorted(kept_persons)))
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -144,9 +171,14 @@ def _field(source: sources.Source, declared: schema.Feature | schema.Target) -> 
     return _Field(declared, place, codes)
 
 
-def _chunks(source: sources.Source, fields: Sequence[_Field]) -> Iterator[tuple[Sequence[sources.Row], Numbers]]:
+def _chunks(
+    source: sources.Source, fields: Sequence[_Field], persons: Persons | None = None
+) -> Iterator[tuple[Sequence[sources.Row], Numbers]]:
     """Yield the rows part by part, each with float64[rows, fields], NaN where a value is missing."""
-    rows = sources.rows(source)
+    rows: Iterator[sources.Row] = iter(sources.rows(source))
+    if persons is not None:
+        place, allowed = source.index(persons.column), persons
+        rows = (row for row in rows if (key := row.cells[place].strip()) and allowed.is_consented(key))
     while chunk := list(itertools.islice(rows, CHUNK_ROWS)):
         yield chunk, np.stack([_numbers(source, field, chunk) for field in fields], axis=1)
 

@@ -8,6 +8,7 @@ not its business.
 import dataclasses
 import pathlib
 from collections.abc import Callable, Mapping
+from typing import Protocol
 
 import numpy as np
 
@@ -16,6 +17,19 @@ from aicommons.domain import documents, errors, ids, schema
 from aicommons.learning import recipe as recipes
 from aicommons.learning import records, splitting
 from aicommons.node import agent
+from aicommons.node.consents import notes, people
+from aicommons.protocol import coverage
+from aicommons.protocol import view as views
+
+
+class Consents(Protocol):
+    """This home's registers of people's consents."""
+
+    def standing(self, view: views.LedgerView, dataset_id: int) -> people.Standing | None:
+        """Return what the ledger says of a dataset's register; ``None`` when neither it nor this home knows one."""
+
+    def people(self) -> people.People:
+        """Return the register's answers; raises ``errors.KeyRefused`` when this home's key does not open it."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -26,30 +40,52 @@ class OwnTable:
     """Its file."""
     minimum_cohort: int
     """Fewest complete rows that its owner lets take part, whatever a run's terms say."""
+    person: str | None = None
+    """Column that says whose row it is; a register of these people's consents is asked where there is one."""
 
 
 class OwnerTables:
     """Tables by dataset id, prepared once and mapped into memory; implements ``agent.Data``."""
 
-    def __init__(self, own: Callable[[], Mapping[int, OwnTable]], folder: pathlib.Path) -> None:
+    def __init__(
+        self,
+        own: Callable[[], Mapping[int, OwnTable]],
+        folder: pathlib.Path,
+        *,
+        consents: Consents | None = None,
+    ) -> None:
         """Keep in mind where things are; nothing is read yet.
 
         Args:
             own: says which file each dataset is; asked anew each time, one may be published while the node runs.
             folder: where prepared arrays may be kept, private to the owner.
+            consents: this home's registers of people's consents.
         """
         self._own = own
         self._folder = folder
+        self._consents = consents
+        self._view = views.LedgerView()
         # NumPy loads these parts at their first use: here, and not again in the child of every job.
         np.random.default_rng(0)
         np.unique(np.zeros(1))
 
-    def rows(self, dataset_id: int, terms: agent.RunDocuments) -> recipes.Rows:
-        """Return training and held-out rows as a plan wants them.
+    def observe(self, view: views.LedgerView) -> None:
+        """Take note of what the ledger says now."""
+        self._view = view
+
+    def keep(self, note: notes.Note) -> None:
+        """Record whose rows are in a contribution, before it leaves."""
+        if self._consents is not None:
+            self._consents.people().keep(note)
+
+    def bring(self, dataset_id: int, terms: agent.RunDocuments, use: coverage.Use) -> agent.Brought:
+        """Return training and held-out rows as a plan wants them, of the people whose consent covers ``use``.
 
         Raises:
             errors.InputError: this home does not know the dataset.
             errors.TableError: the table does not fit the plan.
+            errors.ContributionRefused: too few people have consented.
+            errors.JournalConflict: the ledger shows a register that this home does not have.
         """
         own = self._own().get(dataset_id)
         if own is None:
@@ -60,13 +96,42 @@ class OwnerTables:
             )
         checks = reading.Checks(min_rows=max(own.minimum_cohort, terms.terms.minimum_cohort))
         folder = self._folder / str(dataset_id)
-        found = prepared.prepare(own.path, terms.recipe.schema, folder, group=terms.plan.group, checks=checks)
-        return split_rows(found, terms.plan, terms.recipe.schema)
+        found: list[columns.Columns] = []
+
+        def read(persons: people.Persons | None) -> people.Kept:
+            wanted, group = terms.recipe.schema, terms.plan.group
+            table = prepared.prepare(own.path, wanted, folder, group=group, checks=checks, persons=persons)
+            found[:] = [table]
+            return table.persons or ()
+
+        standing = None if self._consents is None else self._consents.standing(self._view, dataset_id)
+        chosen = None
+        if self._consents is None or standing is None:
+            read(None)
+        else:
+            asked = people.Asked(dataset_id, _person_column(own, dataset_id), own.minimum_cohort, use, standing)
+            chosen = self._consents.people().choose(asked, read)
+        return agent.Brought(split_rows(found[0], terms.plan, terms.recipe.schema), chosen)
 
     def forget(self, run_id: ids.RunId) -> None:
         """Erase all prepared tables; a run under way prepares its own again."""
         del run_id
         prepared.erase(self._folder)
+
+
+def _person_column(own: OwnTable, dataset_id: int) -> str:
+    """Return the column that says whose row it is.
+
+    Raises:
+        errors.InputError: none is known, though the ledger shows a register of people's consents.
+    """
+    if own.person is None:
+        raise errors.InputError(
+            "the ledger shows a register of people's consents, but no column here says whose row it is",
+            which=f"dataset {dataset_id}",
+            next_step=f"run `commons consent open {dataset_id} --person COLUMN`",
+        )
+    return own.person
 
 
 def split_rows(table: columns.Columns, plan: documents.Plan, wanted: schema.Schema) -> recipes.Rows:

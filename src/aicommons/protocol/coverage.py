@@ -17,6 +17,7 @@ class Refusal(enum.Enum):
     """Why a consent does not cover a use; checked in this order, the first that applies is named."""
 
     WITHDRAWN = "withdrawn"
+    NOT_POSTED = "not on the ledger yet"
     EXPIRED = "expired"
     OF_AGE = "of age: ask the person"
     """A guardian consented for somebody who decides alone now."""
@@ -89,6 +90,8 @@ class Moment:
 
     now: int
     """Block time in seconds."""
+    posted: int
+    """How many of the register's consents stand in the root on the ledger; later ones wait for the next posting."""
     withdrawn: frozenset[int]
     """Numbers of the entries taken back, in the register or on the ledger."""
     guarded: frozenset[tuple[bytes, bytes]]
@@ -124,6 +127,8 @@ def refusal(entry: Entry, of_terms: Refusal | None, moment: Moment) -> Refusal |
     """
     if entry.number in moment.withdrawn:
         return Refusal.WITHDRAWN
+    if entry.number >= moment.posted:
+        return Refusal.NOT_POSTED
     if entry.majority is not None and moment.now >= entry.majority:
         return Refusal.OF_AGE  # before expiry: a guardian's word often ends with it, and the ward has to be asked
     if moment.now >= entry.expiry:
@@ -182,10 +187,10 @@ def settle(
         errors.ContributionRefused: fewer than ``least`` people are left.
     """
     if nearest(present, earlier, least) is None:
-        return _large_enough(present, least)
+        return large_enough(present, least)
     for before in sorted(set(earlier), key=len, reverse=True):
         if before <= present and nearest(before, earlier, least) is None:
-            return _large_enough(before, least)
+            return large_enough(before, least)
     kept = set(present)
     while len(kept) >= least and nearest(kept, earlier, least) is not None:
         near = [before for before in earlier if 0 < len(kept ^ before) < least]
@@ -196,10 +201,11 @@ def settle(
         kept.difference_update(drawn[: least - min(len(kept ^ before) for before in near)])
     if nearest(kept, earlier, least) is not None:
         raise _too_few(least, len(present))
-    return _large_enough(frozenset(kept), least)
+    return large_enough(frozenset(kept), least)
 
 
-def _large_enough(people: frozenset[bytes], least: int) -> frozenset[bytes]:
+def large_enough(people: frozenset[bytes], least: int) -> frozenset[bytes]:
+    """Return ``people`` if they are at least ``least``; raises ``errors.ContributionRefused``."""
     if len(people) < least:
         raise _too_few(least, len(people))
     return people

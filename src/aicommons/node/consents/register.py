@@ -25,8 +25,26 @@ CREATE TABLE IF NOT EXISTS change(place INTEGER PRIMARY KEY, dataset INTEGER NOT
   at INTEGER NOT NULL, status TEXT NOT NULL, sealed BLOB NOT NULL);
 CREATE INDEX IF NOT EXISTS changed ON change(dataset, number);
 CREATE TABLE IF NOT EXISTS code(address BLOB PRIMARY KEY, dataset INTEGER NOT NULL, number INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS posting(place INTEGER PRIMARY KEY, dataset INTEGER NOT NULL, root BLOB NOT NULL,
+  leaves INTEGER NOT NULL, status BLOB NOT NULL, changes INTEGER NOT NULL);
 """
+TABLES = ("terms", "entry", "change", "code", "posting")
 NEVER = 2**63 - 1
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Posting:
+    """A register's state as the ledger shows it."""
+
+    root: bytes
+    """Root over all leaves."""
+    leaves: int
+    """How many consents were ever entered."""
+    status: bytes
+    """Root over the words of the status list."""
+
+
+NOTHING_POSTED = Posting(trees.EMPTY, 0, trees.EMPTY)
 
 
 class Register:
@@ -34,7 +52,7 @@ class Register:
 
     def __init__(self, path: pathlib.Path, key: sealing.Key, *, draw: sealing.Draw = os.urandom) -> None:
         """Open the file at ``path``, made if it is not there; raises ``errors.InputError`` when it is damaged."""
-        self._file = appending.AppendOnly(path, SCHEMA, ("terms", "entry", "change", "code"))
+        self._file = appending.AppendOnly(path, SCHEMA, TABLES)
         self._key, self._draw = key, draw
 
     def close(self) -> None:
@@ -221,6 +239,33 @@ class Register:
 
     def _brief(self, dataset: int, number: int, sealed: bytes) -> briefs.Brief:
         return briefs.Brief.decode(self._key.open(sealed, _about(dataset, number) + b"brief"))
+
+    def draft_posting(self, place: encoding.Place, dataset: int) -> Posting:
+        """Return the present state of a dataset's register as the ledger would show it, and remember it as drafted.
+
+        Args:
+            place: chain and ConsentRegister.
+            dataset: dataset id.
+        """
+        ((changes,),) = self._file.all("SELECT coalesce(max(place), 0) FROM change WHERE dataset = ?", dataset)
+        made = self.posting(place, dataset)
+        with self._file.transaction():
+            self._file.add(
+                "INSERT INTO posting(dataset, root, leaves, status, changes) VALUES(?, ?, ?, ?, ?)",
+                *(dataset, made.root, made.leaves, made.status, changes),
+            )
+        return made
+
+    def posting(self, place: encoding.Place, dataset: int) -> Posting:
+        """Return the present state of a dataset's register as the ledger would show it."""
+        leaves = [trees.leaf_hash(place, leaf) for leaf in self.leaves(dataset)]
+        words = trees.status_words(len(leaves), self.withdrawn(dataset))
+        return Posting(trees.Tree.over(leaves).root, len(leaves), trees.status_tree(dataset, words).root)
+
+    def has_drafted(self, dataset: int, posting: Posting) -> bool:
+        """Return whether what the ledger shows came from this register: another one was restored from a backup."""
+        query = "SELECT 1 FROM posting WHERE dataset = ? AND root = ? AND leaves = ? AND status = ?"
+        return self._file.first(query, dataset, posting.root, posting.leaves, posting.status) is not None
 
     def withdrawn(self, dataset: int, at: int = NEVER) -> frozenset[int]:
         """Return the numbers of the consents that were over by their status at a time (seconds since 1970), or now."""
