@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from aicommons.domain import documents
     from aicommons.ledger import client, deployments, wallet
     from aicommons.node import agent, running, tables
+    from aicommons.node.consents import keeping
     from aicommons.protocol import ports
     from aicommons.store import http, server, transport
 
@@ -113,6 +114,11 @@ class Home:
     def node_folder(self) -> pathlib.Path:
         """What the node keeps: journal, blobs, prepared tables, log."""
         return self.path / "node"
+
+    @property
+    def consents_folder(self) -> pathlib.Path:
+        """Registers of people's consents, notes of whose rows were used, data wallets; all of it encrypted."""
+        return self.path / "consents"
 
     @property
     def journal_file(self) -> pathlib.Path:
@@ -374,6 +380,13 @@ def own_tables(home: Home) -> "dict[int, tables.OwnTable]":
     }
 
 
+def open_consents(home: Home, signer: "ports.Signer") -> "keeping.Keeping":
+    """Return the home's registers of people's consents, which the wallet or the node's key opens."""
+    from aicommons.node.consents import keeping
+
+    return keeping.Keeping(home.consents_folder, signer, SystemClock())
+
+
 def reader_point(signer: "ports.Signer") -> bytes:
     """Return the public point of the home's reader key, 32 bytes; memberships and terms of runs name it."""
     from aicommons.learning.secagg import group
@@ -402,7 +415,9 @@ def open_node(
             store=open_store(home, signer),
             own=disk.DiskStore(home.node_folder / "blobs"),
             inputs=inputs.FolderInputs(home.node_folder / "inputs"),
-            data=tables.OwnerTables(lambda: own_tables(home), home.node_folder / "prepared"),
+            data=tables.OwnerTables(
+                lambda: own_tables(home), home.node_folder / "prepared", consents=open_consents(home, signer)
+            ),
             runner=runner,
             clock=SystemClock(),
             draw=os.urandom,

@@ -8,7 +8,6 @@ not its business.
 import dataclasses
 import pathlib
 from collections.abc import Callable, Mapping
-from typing import Protocol
 
 import numpy as np
 
@@ -17,19 +16,9 @@ from aicommons.domain import documents, errors, ids, schema
 from aicommons.learning import recipe as recipes
 from aicommons.learning import records, splitting
 from aicommons.node import agent
-from aicommons.node.consents import notes, people
+from aicommons.node.consents import keeping, notes, people
 from aicommons.protocol import coverage
 from aicommons.protocol import view as views
-
-
-class Consents(Protocol):
-    """This home's registers of people's consents."""
-
-    def standing(self, view: views.LedgerView, dataset_id: int) -> people.Standing | None:
-        """Return what the ledger says of a dataset's register; ``None`` when neither it nor this home knows one."""
-
-    def people(self) -> people.People:
-        """Return the register's answers; raises ``errors.KeyRefused`` when this home's key does not open it."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -40,8 +29,6 @@ class OwnTable:
     """Its file."""
     minimum_cohort: int
     """Fewest complete rows that its owner lets take part, whatever a run's terms say."""
-    person: str | None = None
-    """Column that says whose row it is; a register of these people's consents is asked where there is one."""
 
 
 class OwnerTables:
@@ -52,7 +39,7 @@ class OwnerTables:
         own: Callable[[], Mapping[int, OwnTable]],
         folder: pathlib.Path,
         *,
-        consents: Consents | None = None,
+        consents: keeping.Keeping | None = None,
     ) -> None:
         """Keep in mind where things are; nothing is read yet.
 
@@ -109,7 +96,7 @@ class OwnerTables:
         if self._consents is None or standing is None:
             read(None)
         else:
-            asked = people.Asked(dataset_id, _person_column(own, dataset_id), own.minimum_cohort, use, standing)
+            asked = people.Asked(dataset_id, own.minimum_cohort, use, standing)
             chosen = self._consents.people().choose(asked, read)
         return agent.Brought(split_rows(found[0], terms.plan, terms.recipe.schema), chosen)
 
@@ -117,21 +104,6 @@ class OwnerTables:
         """Erase all prepared tables; a run under way prepares its own again."""
         del run_id
         prepared.erase(self._folder)
-
-
-def _person_column(own: OwnTable, dataset_id: int) -> str:
-    """Return the column that says whose row it is.
-
-    Raises:
-        errors.InputError: none is known, though the ledger shows a register of people's consents.
-    """
-    if own.person is None:
-        raise errors.InputError(
-            "the ledger shows a register of people's consents, but no column here says whose row it is",
-            which=f"dataset {dataset_id}",
-            next_step=f"run `commons consent open {dataset_id} --person COLUMN`",
-        )
-    return own.person
 
 
 def split_rows(table: columns.Columns, plan: documents.Plan, wanted: schema.Schema) -> recipes.Rows:

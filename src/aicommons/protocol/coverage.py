@@ -16,6 +16,7 @@ from aicommons.domain import errors
 class Refusal(enum.Enum):
     """Why a consent does not cover a use; checked in this order, the first that applies is named."""
 
+    UNKNOWN = "nobody here by that key"
     WITHDRAWN = "withdrawn"
     NOT_POSTED = "not on the ledger yet"
     EXPIRED = "expired"

@@ -9,7 +9,7 @@ import pytest
 
 from aicommons.data import reading
 from aicommons.domain import consents, encoding, errors, ids, schema
-from aicommons.node.consents import notes, people, register
+from aicommons.node.consents import notes, people, register, standing
 from aicommons.protocol import coverage
 
 if TYPE_CHECKING:
@@ -43,10 +43,10 @@ class Clinic:
         """Put the register's state on the ledger."""
         self.posting = self.office.register.draft_posting(PLACE, DATASET)
 
-    def asked(self, *, least: int = 3, now: int = GIVEN_AT + 50, **standing: object) -> people.Asked:
+    def asked(self, *, least: int = 3, now: int = GIVEN_AT + 50, **said: object) -> people.Asked:
         """Return whose rows a run asks for."""
-        shown = people.Standing(self.posting, 7, now, **standing)
-        return people.Asked(DATASET, "person", least, USE, shown)
+        shown = standing.Standing(self.posting, 7, now, **said)
+        return people.Asked(DATASET, least, USE, shown)
 
     def choose(self, asked: people.Asked) -> people.Chosen:
         """Choose, and read the table."""
@@ -81,6 +81,7 @@ def draw(count: int) -> bytes:
 def clinic(office: "Office", tmp_path: pathlib.Path) -> Clinic:
     """Twelve people, all of whom have consented and are on the ledger."""
     made = Clinic(office, tmp_path / "table.csv")
+    office.register.open(DATASET, "person")
     office.enter(*EVERYBODY)
     made.post()
     return made

@@ -13,7 +13,7 @@ import pathlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from aicommons.domain import consents, encoding, errors
-from aicommons.node.consents import notes, register, sealing
+from aicommons.node.consents import notes, register, sealing, standing
 from aicommons.protocol import consents as trees
 from aicommons.protocol import coverage
 
@@ -23,34 +23,16 @@ PEOPLE_TAG = b"AI Commons people of a contribution, version 1"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Standing:
-    """What the ledger says of a dataset's register."""
-
-    posting: register.Posting
-    """The newest one."""
-    block: int
-    """Number of the block up to which the ledger was read."""
-    time: int
-    """Block time in seconds."""
-    withdrawn: frozenset[int] = frozenset()
-    """Places of the consents that people took back without the steward."""
-    guarded: frozenset[tuple[bytes, bytes]] = frozenset()
-    """Attestations of guardianship that are live, each with its guardian's address."""
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
 class Asked:
     """Whose rows are asked for, and what is left of a table once they are read."""
 
     dataset: int
     """Dataset id."""
-    column: str
-    """Column of the owner's table that says whose row it is."""
     least: int
     """Fewest people whose sum may be shown: the dataset's minimum cohort."""
     use: coverage.Use
     """What the run wants."""
-    standing: Standing
+    standing: standing.Standing
     """What the ledger says."""
 
 
@@ -90,7 +72,7 @@ class Chosen:
 
     def note(self, at: "Place", *, rows: int, vector: memoryview, salt: bytes) -> notes.Note:
         """Return the note of a contribution; ``salt`` is 32 random bytes, ``vector`` the plain encoded one."""
-        standing = self.asked.standing
+        shown = self.asked.standing
         record = consents.RowsRecord(
             run=self.asked.use.run,
             round_index=at.round_index,
@@ -98,10 +80,10 @@ class Chosen:
             sid=at.sid,
             dataset=self.asked.dataset,
             dataset_version=at.version,
-            root=standing.posting.root,
-            status=standing.posting.status,
-            block=standing.block,
-            time=standing.time,
+            root=shown.posting.root,
+            status=shown.posting.status,
+            block=shown.block,
+            time=shown.time,
             people=people_root(self.people, salt),
             persons=len(self.people),
             rows=rows,
@@ -168,6 +150,7 @@ class People:
             read: reads the rows of some people and says which of them it found; at most three times.
 
         Raises:
+            errors.InputError: this home has no register of the dataset.
             errors.JournalConflict: the ledger shows a register that is not this one.
             errors.ContributionRefused: too few people.
             errors.TableError: what reading raises.
@@ -175,9 +158,10 @@ class People:
         with self.opened() as (kept, noted):
             _check_posting(kept, asked)
             allowed = covered(kept, asked, noted.runs_of(asked.dataset, but=asked.use.run))
-            secret, live = kept.tagger(asked.dataset), _name_of(allowed, asked)
+            live = _name_of(allowed, asked)
             earlier, last = noted.sets(asked.dataset), noted.last(asked.dataset, live)
-        chooser = _Chooser(asked, read, secret, earlier, self._order)
+            secret, column = kept.tagger(asked.dataset), kept.column(asked.dataset)
+        chooser = _Chooser(asked, read, Persons(column, secret, allowed), earlier, self._order)
         if last is not None and chooser.present(last.people) == last.people and chooser.is_far(last.people):
             return Chosen(asked, last.people, live, last.record.held_back)
         present = chooser.present(coverage.large_enough(allowed, chooser.least))
@@ -195,7 +179,7 @@ class _Chooser:
 
     asked: Asked
     read: Callable[[Persons], Kept]
-    secret: bytes
+    allowed: Persons
     earlier: list[frozenset[bytes]]
     order: Callable[[Sequence[bytes]], Sequence[bytes]]
 
@@ -205,8 +189,8 @@ class _Chooser:
 
     def present(self, tags: frozenset[bytes]) -> frozenset[bytes]:
         """Read the rows of some people; return who of them has any that can be used."""
-        found = self.read(Persons(self.asked.column, self.secret, tags))
-        present = frozenset(coverage.tag_of(self.secret, key) for key in found)
+        found = self.read(dataclasses.replace(self.allowed, tags=tags))
+        present = frozenset(coverage.tag_of(self.allowed.secret, key) for key in found)
         if not present <= tags:
             raise errors.ContributionRefused("rows were read of people without consent", which="consents")
         return present
@@ -234,12 +218,12 @@ def decided(
     kept: register.Register, asked: Asked, runs_before: Mapping[bytes, int]
 ) -> dict[bytes, coverage.Refusal | None]:
     """Return tag -> why the person's consent does not cover a use now, ``None`` where it does."""
-    standing = asked.standing
+    shown = asked.standing
     moment = coverage.Moment(
-        now=standing.time,
-        posted=standing.posting.leaves,
-        withdrawn=kept.withdrawn(asked.dataset) | standing.withdrawn,
-        guarded=standing.guarded,
+        now=shown.time,
+        posted=shown.posting.leaves,
+        withdrawn=kept.withdrawn(asked.dataset) | shown.withdrawn,
+        guarded=shown.guarded,
         runs_before=runs_before,
     )
     return coverage.decide(kept.entries(asked.dataset), kept.terms(), asked.use, moment)

@@ -17,6 +17,7 @@ from aicommons.protocol import consents as trees
 from aicommons.protocol import coverage
 
 SCHEMA = """
+CREATE TABLE IF NOT EXISTS dataset(dataset INTEGER PRIMARY KEY, person TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS terms(place INTEGER PRIMARY KEY, sealed BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS entry(dataset INTEGER, number INTEGER, tag BLOB NOT NULL, evidence BLOB NOT NULL,
   brief BLOB NOT NULL, record BLOB NOT NULL, PRIMARY KEY(dataset, number));
@@ -28,7 +29,7 @@ CREATE TABLE IF NOT EXISTS code(address BLOB PRIMARY KEY, dataset INTEGER NOT NU
 CREATE TABLE IF NOT EXISTS posting(place INTEGER PRIMARY KEY, dataset INTEGER NOT NULL, root BLOB NOT NULL,
   leaves INTEGER NOT NULL, status BLOB NOT NULL, changes INTEGER NOT NULL);
 """
-TABLES = ("terms", "entry", "change", "code", "posting")
+TABLES = ("dataset", "terms", "entry", "change", "code", "posting")
 NEVER = 2**63 - 1
 
 
@@ -58,6 +59,39 @@ class Register:
     def close(self) -> None:
         """Close the file."""
         self._file.close()
+
+    def open(self, dataset: int, column: str) -> None:
+        """Keep consents for a dataset whose rows name their person in ``column``.
+
+        Raises:
+            errors.InputError: it is kept already, by another column.
+        """
+        with self._file.transaction():
+            known = self._file.first("SELECT person FROM dataset WHERE dataset = ?", dataset)
+            if known is not None and known[0] != column:
+                raise errors.InputError(
+                    "consents are kept by another column", which=f"dataset {dataset}", expected=known[0], got=column
+                )
+            self._file.add("INSERT OR IGNORE INTO dataset VALUES(?, ?)", dataset, column)
+
+    def datasets(self) -> dict[int, str]:
+        """Return the datasets with a register here, each with the column that says whose row it is."""
+        return dict(self._file.all("SELECT dataset, person FROM dataset"))
+
+    def column(self, dataset: int) -> str:
+        """Return the column that says whose row it is.
+
+        Raises:
+            errors.InputError: consents are not kept for this dataset.
+        """
+        row = self._file.first("SELECT person FROM dataset WHERE dataset = ?", dataset)
+        if row is None:
+            raise errors.InputError(
+                "this home keeps no register of people's consents for this dataset",
+                which=f"dataset {dataset}",
+                next_step=f"run `commons consent open {dataset} --person COLUMN`",
+            )
+        return str(row[0])
 
     def tagger(self, dataset: int) -> bytes:
         """Return the secret under which a dataset's people are named (``coverage.tag_of``)."""
@@ -262,6 +296,18 @@ class Register:
         words = trees.status_words(len(leaves), self.withdrawn(dataset))
         return Posting(trees.Tree.over(leaves).root, len(leaves), trees.status_tree(dataset, words).root)
 
+    def was_posted(self, place: encoding.Place, dataset: int, posting: Posting) -> bool:
+        """Return whether this register gives what the ledger shows, computed again as it stood at a drafted posting."""
+        query = "SELECT changes FROM posting WHERE dataset = ? AND root = ? AND leaves = ? AND status = ?"
+        row = self._file.first(query, dataset, posting.root, posting.leaves, posting.status)
+        if row is None:
+            return False
+        leaves = [trees.leaf_hash(place, leaf) for leaf in self.leaves(dataset)][: posting.leaves]
+        query = "SELECT number, status FROM change WHERE dataset = ? AND place <= ? ORDER BY place"
+        over = _over(self._file.all(query, dataset, row[0]))
+        words = trees.status_words(posting.leaves, over)
+        return (trees.Tree.over(leaves).root, trees.status_tree(dataset, words).root) == (posting.root, posting.status)
+
     def has_drafted(self, dataset: int, posting: Posting) -> bool:
         """Return whether what the ledger shows came from this register: another one was restored from a backup."""
         query = "SELECT 1 FROM posting WHERE dataset = ? AND root = ? AND leaves = ? AND status = ?"
@@ -270,8 +316,12 @@ class Register:
     def withdrawn(self, dataset: int, at: int = NEVER) -> frozenset[int]:
         """Return the numbers of the consents that were over by their status at a time (seconds since 1970), or now."""
         query = "SELECT number, status FROM change WHERE dataset = ? AND at <= ? ORDER BY place"
-        newest = dict(self._file.all(query, dataset, at))
-        return frozenset(number for number, status in newest.items() if not consents.Status(status).is_live)
+        return _over(self._file.all(query, dataset, at))
+
+
+def _over(changes: Sequence[tuple[int, str]]) -> frozenset[int]:
+    """Return the numbers whose newest status is no live one."""
+    return frozenset(number for number, status in dict(changes).items() if not consents.Status(status).is_live)
 
 
 def _about(dataset: int, number: int) -> bytes:
