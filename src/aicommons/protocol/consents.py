@@ -143,15 +143,19 @@ class Tree:
         """The root, ``EMPTY`` without leaves."""
         return self.layers[-1][0] if self.layers else EMPTY
 
+    @property
+    def size(self) -> int:
+        """How many leaves there are."""
+        return len(self.layers[0]) if self.layers else 0
+
     def proof(self, index: int) -> tuple[bytes, ...]:
         """Return the siblings from leaf ``index`` up.
 
         Raises:
             errors.InputError: there is no such leaf.
         """
-        leaves = len(self.layers[0]) if self.layers else 0
-        if not 0 <= index < leaves:
-            raise errors.InputError("no such leaf", expected=f"0 to {leaves - 1}", got=index)
+        if not 0 <= index < self.size:
+            raise errors.InputError("no such leaf", expected=f"0 to {self.size - 1}", got=index)
         siblings = []
         for layer in self.layers[:-1]:
             if index ^ 1 < len(layer):

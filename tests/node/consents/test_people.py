@@ -41,7 +41,8 @@ class Clinic:
 
     def post(self) -> None:
         """Put the register's state on the ledger."""
-        self.posting = self.office.register.draft_posting(PLACE, DATASET)
+        leaves, status = self.office.register.draft_posting(PLACE, DATASET)
+        self.posting = register.Posting(leaves.root, leaves.size, status.root)
 
     def asked(self, *, least: int = 3, now: int = GIVEN_AT + 50, **said: object) -> people.Asked:
         """Return whose rows a run asks for."""

@@ -226,7 +226,7 @@ class _Auditor:
             yield "its note names another register than the ledger showed"
             return
         posting = register.Posting(shown.root, shown.leaves, shown.status)
-        if not self.kept.was_posted(self.case.register_place, record.dataset, posting):
+        if not self.kept.is_sound(self.case.register_place, record.dataset, posting):
             yield "the register here is not the one that was posted to the ledger"
 
     def _began(self, at: views.AttemptPlace) -> events.Position:

@@ -274,39 +274,55 @@ class Register:
     def _brief(self, dataset: int, number: int, sealed: bytes) -> briefs.Brief:
         return briefs.Brief.decode(self._key.open(sealed, _about(dataset, number) + b"brief"))
 
-    def draft_posting(self, place: encoding.Place, dataset: int) -> Posting:
-        """Return the present state of a dataset's register as the ledger would show it, and remember it as drafted.
+    def draft_posting(self, place: encoding.Place, dataset: int) -> tuple[trees.Tree, trees.Tree]:
+        """Return the present state of a dataset's register as the ledger shall show it, and remember it as drafted.
 
         Args:
             place: chain and ConsentRegister.
             dataset: dataset id.
+
+        Returns:
+            The tree over all leaves, and the one over the status list.
         """
         ((changes,),) = self._file.all("SELECT coalesce(max(place), 0) FROM change WHERE dataset = ?", dataset)
-        made = self.posting(place, dataset)
+        leaves, status = self.trees(place, dataset)
         with self._file.transaction():
             self._file.add(
                 "INSERT INTO posting(dataset, root, leaves, status, changes) VALUES(?, ?, ?, ?, ?)",
-                *(dataset, made.root, made.leaves, made.status, changes),
+                *(dataset, leaves.root, leaves.size, status.root, changes),
             )
-        return made
+        return leaves, status
 
-    def posting(self, place: encoding.Place, dataset: int) -> Posting:
-        """Return the present state of a dataset's register as the ledger would show it."""
-        leaves = [trees.leaf_hash(place, leaf) for leaf in self.leaves(dataset)]
-        words = trees.status_words(len(leaves), self.withdrawn(dataset))
-        return Posting(trees.Tree.over(leaves).root, len(leaves), trees.status_tree(dataset, words).root)
+    def trees(
+        self, place: encoding.Place, dataset: int, posting: Posting | None = None
+    ) -> tuple[trees.Tree, trees.Tree]:
+        """Return the trees over a dataset's leaves and its status list, now or as they stood at a drafted posting.
 
-    def was_posted(self, place: encoding.Place, dataset: int, posting: Posting) -> bool:
-        """Return whether this register gives what the ledger shows, computed again as it stood at a drafted posting."""
-        query = "SELECT changes FROM posting WHERE dataset = ? AND root = ? AND leaves = ? AND status = ?"
-        row = self._file.first(query, dataset, posting.root, posting.leaves, posting.status)
-        if row is None:
-            return False
-        leaves = [trees.leaf_hash(place, leaf) for leaf in self.leaves(dataset)][: posting.leaves]
+        Raises:
+            errors.InputError: nothing of the kind was drafted from this register.
+        """
+        until = NEVER if posting is None else self._drafted_after(dataset, posting)
+        hashes = [trees.leaf_hash(place, leaf) for leaf in self.leaves(dataset)]
+        if posting is not None:
+            hashes = hashes[: posting.leaves]
         query = "SELECT number, status FROM change WHERE dataset = ? AND place <= ? ORDER BY place"
-        over = _over(self._file.all(query, dataset, row[0]))
-        words = trees.status_words(posting.leaves, over)
-        return (trees.Tree.over(leaves).root, trees.status_tree(dataset, words).root) == (posting.root, posting.status)
+        words = trees.status_words(len(hashes), _over(self._file.all(query, dataset, until)))
+        return trees.Tree.over(hashes), trees.status_tree(dataset, words)
+
+    def _drafted_after(self, dataset: int, posting: Posting) -> int:
+        """Return how far the status histories went when a posting was drafted."""
+        query = "SELECT max(changes) FROM posting WHERE dataset = ? AND root = ? AND leaves = ? AND status = ?"
+        row = self._file.first(query, dataset, posting.root, posting.leaves, posting.status)
+        if row is None or row[0] is None:
+            raise errors.InputError("the ledger shows what was not drafted here", which=f"dataset {dataset}")
+        return int(row[0])
+
+    def is_sound(self, place: encoding.Place, dataset: int, posting: Posting) -> bool:
+        """Return whether this register gives what the ledger shows, all of it computed again."""
+        if not self.has_drafted(dataset, posting):
+            return False
+        leaves, status = self.trees(place, dataset, posting)
+        return (leaves.root, leaves.size, status.root) == (posting.root, posting.leaves, posting.status)
 
     def has_drafted(self, dataset: int, posting: Posting) -> bool:
         """Return whether what the ledger shows came from this register: another one was restored from a backup."""
