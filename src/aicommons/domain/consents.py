@@ -315,7 +315,7 @@ def coming_of_age(born: str, years: int) -> int:
         leap = (day.month, day.day) == (2, 29) and not calendar.isleap(day.year + years)
         birthday = day.replace(year=day.year + years, day=28 if leap else day.day)
     except ValueError as err:
-        raise errors.InputError("not a date", which="date of birth", expected="YYYY-MM-DD", got="another text") from err
+        raise errors.InputError("not a date", which="born", expected="YYYY-MM-DD", got="another text") from err
     return calendar.timegm(birthday.timetuple())
 
 

@@ -47,6 +47,11 @@ def address_of(code: str) -> ids.Address:
     return signature.address_of(secret_key(code))
 
 
+def sign(code: str, digest: bytes) -> bytes:
+    """Return the signature of ``digest`` (32 bytes) by a code's key: 65 bytes; raises as ``secret_key``."""
+    return signature.sign(secret_key(code), digest)
+
+
 def _check(secret: bytes) -> bytes:
     return hashlib.sha256(TAG + secret).digest()[:1]
 
