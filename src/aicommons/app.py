@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Self, TypedDict
 from aicommons.domain import errors, ids
 
 if TYPE_CHECKING:
-    from aicommons.domain import documents
+    from aicommons.domain import documents, encoding
     from aicommons.ledger import client, deployments, wallet
     from aicommons.node import agent, running, tables
     from aicommons.node.consents import keeping
@@ -385,6 +385,22 @@ def open_consents(home: Home, signer: "ports.Signer") -> "keeping.Keeping":
     from aicommons.node.consents import keeping
 
     return keeping.Keeping(home.consents_folder, signer, SystemClock())
+
+
+def register_place(home: Home) -> "encoding.Place":
+    """Return chain and ConsentRegister.
+
+    Raises:
+        errors.LedgerMismatch: this ledger was founded without one.
+    """
+    from aicommons.domain import encoding
+
+    deployment = deployment_of(home)
+    if "ConsentRegister" not in deployment.addresses:
+        raise errors.LedgerMismatch(
+            "this ledger has no register of consents", next_step="ask whoever runs it for a newer deployment"
+        )
+    return encoding.Place(deployment.chain_id, deployment.addresses["ConsentRegister"])
 
 
 def reader_point(signer: "ports.Signer") -> bytes:

@@ -106,6 +106,19 @@ class OwnerTables:
         prepared.erase(self._folder)
 
 
+def reader_of(
+    own: OwnTable, terms: agent.RunDocuments, path: pathlib.Path | None = None
+) -> Callable[[people.Persons | None], tuple[recipes.Rows, people.Kept]]:
+    """Return what reads the rows of some people from an owner's table, or from a copy of it at ``path``; keeps nothing."""
+
+    def read(persons: people.Persons | None) -> tuple[recipes.Rows, people.Kept]:
+        plan, checks = terms.recipe.schema, reading.Checks(min_rows=0)
+        found = reading.read_table(path or own.path, plan, group=terms.plan.group, checks=checks, persons=persons)
+        return split_rows(found, terms.plan, plan), found.persons or ()
+
+    return read
+
+
 def split_rows(table: columns.Columns, plan: documents.Plan, wanted: schema.Schema) -> recipes.Rows:
     """Return a site's training and held-out rows by the plan's split: whole groups where it names a group column."""
     share = plan.held_out_percent / 100

@@ -329,6 +329,22 @@ class Register:
         query = "SELECT 1 FROM posting WHERE dataset = ? AND root = ? AND leaves = ? AND status = ?"
         return self._file.first(query, dataset, posting.root, posting.leaves, posting.status) is not None
 
+    def of_age(self, dataset: int, now: int) -> list[int]:
+        """Return the numbers of live consents that a guardian gave for somebody who decides alone now and was not asked.
+
+        Who has given a consent of its own since then is not among them.
+        """
+        entries, over = list(self.entries(dataset)), self.withdrawn(dataset)
+        newest = {entry.tag: entry.number for entry in entries}
+        return [
+            entry.number
+            for entry in entries
+            if entry.majority is not None
+            and entry.majority <= now
+            and entry.number not in over
+            and newest[entry.tag] == entry.number
+        ]
+
     def withdrawn(self, dataset: int, at: int = NEVER) -> frozenset[int]:
         """Return the numbers of the consents that were over by their status at a time (seconds since 1970), or now."""
         query = "SELECT number, status FROM change WHERE dataset = ? AND at <= ? ORDER BY place"

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from cryptography import exceptions
 from cryptography.hazmat.primitives.ciphers import aead
 
-from aicommons.domain import encoding, errors
+from aicommons.domain import encoding, errors, ids
 from aicommons.protocol import ports
 
 UNLOCK_TAG = b"AI Commons consent register key, version 1"
@@ -95,6 +95,10 @@ class KeyFile:
     def exists(self) -> bool:
         """Whether this home has a register's key."""
         return self._path.exists()
+
+    def is_for(self, address: ids.Address) -> bool:
+        """Return whether the key is sealed for a key of this home; raises ``errors.KeyRefused`` for a damaged file."""
+        return address.hex() in self._read()
 
     def create(self, *signers: ports.Signer) -> Key:
         """Draw a key and seal it for ``signers``; the file must not be there."""
