@@ -5,7 +5,6 @@ the ledger. A person's key, name or date of birth is never printed. ``consent`` 
 """
 
 import contextlib
-import dataclasses
 import os
 import pathlib
 import time
@@ -85,8 +84,6 @@ def _admit_node(home: app.Home, kept: "keeping.Keeping") -> None:
 @output.json_option
 def open_register(dataset_id: int, person: str) -> None:
     """Ask people for consent: from now on only rows of people in DATASET's register are used."""
-    from aicommons.node.consents import standing
-
     opened = homes.act_as_member()
     view = opened.desk.view()
     if dataset.find(view, dataset_id).owner != opened.desk.member_id():
@@ -96,8 +93,8 @@ def open_register(dataset_id: int, person: str) -> None:
         kept.key_file.create(opened.signer, homes.unlock(opened.home.node_file))
     with kept.register() as here:
         here.open(dataset_id, person)
-    if dataset_id not in standing.registers_of(view):
-        opened.registry.transact("ConsentRegister", "open", dataset_id)
+    if dataset_id not in view.registers:
+        opened.desk.open_register(dataset_id)
     output.emit(
         {"dataset": dataset_id, "person": person},
         f"Dataset {dataset_id} has a register: only rows of people who consented are used from now on.",
@@ -281,7 +278,7 @@ def post(dataset_id: int) -> None:
         here.column(dataset_id)
         leaves, status = here.draft_posting(app.register_place(home), dataset_id)
         withdrawn = len(here.withdrawn(dataset_id))
-    opened.registry.transact("ConsentRegister", "post", dataset_id, leaves.root, leaves.size, status.root)
+    opened.desk.post_register(dataset_id, leaves, status)
     output.emit(
         {"dataset": dataset_id, "root": ids.format_id(leaves.root), "consents": leaves.size, "withdrawn": withdrawn,
          "status": ids.format_id(status.root)},
@@ -399,12 +396,12 @@ def _withdrawal(evidence: bytes | None, *, by: str) -> "consents.Change":
 
 
 def _proof_of(home: app.Home, opened: "register.Register", place: tuple[int, int]) -> "proofs.Proof":
-    from aicommons.node.consents import proofs, standing
+    from aicommons.node.consents import proofs
     from aicommons.node.consents import register as registers
 
     dataset_id, number = place
     at = app.register_place(home)
-    shown = standing.registers_of(homes.look().desk.view()).get(dataset_id)
+    shown = homes.look().desk.view().registers.get(dataset_id)
     if shown is None or number >= shown.leaves:
         raise errors.InputError(
             "this consent is not on the ledger yet", next_step=f"run `commons consent post {dataset_id}` first"
@@ -429,8 +426,8 @@ def _withdraw_alone(code: str, file: pathlib.Path) -> None:
     deadline = naming.from_now(opened.desk.view(), naming.DAY)
     leaf = trees.leaf_hash(proof.place, proof.leaf)
     signed = codes.sign(code, trees.withdrawal_digest(proof.place, leaf, deadline))
-    values = (dataclasses.astuple(proof.leaf), list(proof.siblings), deadline, codes.address_of(code), signed)
-    opened.registry.transact("ConsentRegister", "withdrawBySignature", *values)
+    by = codes.address_of(code)
+    opened.desk.withdraw_leaf_by_signature(proof.leaf, proof.siblings, deadline=deadline, by=by, signature=signed)
     name = f"{proof.leaf.dataset_id}-{proof.leaf.index}"
     output.emit(
         {"withdrawn": [name]}, f"Withdrawn on the ledger: consent {name}. No node may use the rows in its next round."

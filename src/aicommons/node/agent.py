@@ -8,7 +8,7 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
-from aicommons.domain import documents, encoding, errors, events, ids, messages, run, signature
+from aicommons.domain import documents, encoding, errors, events, ids, messages, run, signature, vocabulary
 from aicommons.learning import blocks, state
 from aicommons.learning import recipe as recipes
 from aicommons.learning.secagg import epoch, layout, masks, reading, reveal, session, suite
@@ -63,12 +63,12 @@ class Data(Protocol):
 
 
 def use_of(run_id: ids.RunId, spec: run.RunSpec, terms: RunDocuments) -> coverage.Use:
-    """Return what a run wants to do with a dataset."""
+    """Return what a run wants to do with a dataset; raises ``errors.InputError`` for a purpose that nobody knows."""
     plan = terms.recipe.schema
     group = () if terms.plan.group is None else (terms.plan.group,)
     return coverage.Use(
-        purposes=frozenset({terms.terms.purpose}),
-        commercial=False,
+        purposes=vocabulary.broader(terms.terms.purpose),
+        commercial=spec.commercial,
         problem=spec.problem,
         solver=spec.solver,
         fields=frozenset({plan.target.name, *(feature.name for feature in plan.features), *group}),

@@ -9,7 +9,6 @@ in it. What a node could still hide is said in docs/explanation/consent.md.
 import collections
 import dataclasses
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -241,8 +240,8 @@ class _Auditor:
         first = current.roster.at if current.roster is not None else current.opened
         return max([first, *before], key=lambda position: (position.block, position.index))
 
-    def _shown(self, block: int) -> Any:
-        shown = standing.registers_of(self.case.view).get(self.case.seat.dataset_id)
+    def _shown(self, block: int) -> events.RegisterPosted | None:
+        shown = self.case.view.registers.get(self.case.seat.dataset_id)
         return None if shown is None else shown.posted_at(block)
 
     def _people(self, note: notes.Note) -> Iterator[str]:
@@ -266,7 +265,7 @@ class _Auditor:
 
     def _moment(self, record: consents.RowsRecord) -> coverage.Moment:
         """Return what was known when the contribution was made; a withdrawal in that very second may have come after."""
-        shown = standing.registers_of(self.case.view).get(record.dataset)
+        shown = self.case.view.registers.get(record.dataset)
         posted = self._shown(record.block)
         gone = () if shown is None else shown.withdrawn.values()
         on_ledger = frozenset(each.index for each in gone if each.at.block <= record.block)

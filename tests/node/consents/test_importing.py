@@ -1,5 +1,6 @@
 """Thousands of papers from a table: all or none, and what is wrong is told by column, line and count, never by value."""
 
+import dataclasses
 import hashlib
 import pathlib
 from typing import TYPE_CHECKING
@@ -80,6 +81,14 @@ def test_bad_rows_are_named(office: "Office", tmp_path: pathlib.Path, row: str, 
     assert "secret" not in str(caught.value)
     assert caught.value.next_step is not None
     assert office.register.count(3) == 0
+
+
+@pytest.mark.parametrize("purpose", ["DUO:7777777", "research", "aic:SocialScoring"])
+def test_unknown_and_banned_purposes_are_refused(office: "Office", tmp_path: pathlib.Path, purpose: str) -> None:
+    """A purpose that no vocabulary has, or that nothing may be used for, is refused when it is entered."""
+    common = dataclasses.replace(COMMON, purposes=(purpose,))
+    with pytest.raises(errors.TableError, match=r"purpose"):
+        importing.read(table(tmp_path, ADULT), common, office.register, draw)
 
 
 def test_good_papers_become_records(office: "Office", tmp_path: pathlib.Path) -> None:

@@ -6,7 +6,7 @@ birth alone, which is then forgotten: the record keeps the day of majority.
 
 import dataclasses
 
-from aicommons.domain import consents, errors
+from aicommons.domain import consents, errors, vocabulary
 from aicommons.node.consents import register, sealing
 
 AGE_OF_MAJORITY = 18
@@ -85,6 +85,7 @@ def record_of(paper: Paper, common: Common, kept: register.Register, draw: seali
     majority = None if paper.born is None else consents.coming_of_age(paper.born, common.age_of_majority)
     is_child = majority is not None and majority > paper.given_at
     _check_guardian(paper, is_child=is_child)
+    _check_purposes(common.purposes)
     if not common.now < common.expiry:
         raise _wrong("expires", "a consent that is over already", "a day after today")
     if paper.given_at > common.now:
@@ -125,6 +126,17 @@ def _check_guardian(paper: Paper, *, is_child: bool) -> None:
         raise _wrong("guardian", "a child without a guardian", "who signed for it")
     if is_child and paper.guardian_evidence is None:
         raise _wrong("guardian_evidence", "a guardian without proof", "the digest or file of what proves guardianship")
+
+
+def _check_purposes(codes: tuple[str, ...]) -> None:
+    """Check that somebody who reads the purposes knows what they mean, and that none of them is banned."""
+    for code in codes:
+        vocabulary.bit(code)
+        banned = vocabulary.broader(code) & vocabulary.BANNED_PURPOSES
+        if banned:
+            raise errors.InputError(
+                "a purpose that nothing may be used for", which="purpose", expected="another", got=code
+            )
 
 
 def _guardian_of(paper: Paper) -> consents.Guardian:

@@ -5,8 +5,6 @@ every consent there counts as not posted, and nobody's rows are read.
 """
 
 import dataclasses
-from collections.abc import Mapping
-from typing import Any
 
 from aicommons.node.consents import register
 from aicommons.protocol import view as views
@@ -36,7 +34,7 @@ def standing_of(view: views.LedgerView, dataset: int, now: int) -> Standing | No
         dataset: dataset id.
         now: the clock, in seconds since 1970; block time counts where it is later.
     """
-    shown = registers_of(view).get(dataset)
+    shown = view.registers.get(dataset)
     if shown is None:
         return None
     time = max(view.time, now)
@@ -47,15 +45,8 @@ def standing_of(view: views.LedgerView, dataset: int, now: int) -> Standing | No
 
 def guarded_at(view: views.LedgerView, now: int) -> frozenset[tuple[bytes, bytes]]:
     """Return the attestations of guardianship that are live, each with its guardian's address."""
-    known: Mapping[bytes, Any] = getattr(view, "guardianships", {})
     return frozenset(
         (name, bytes(each.attested.guardian))
-        for name, each in known.items()
+        for name, each in view.guardianships.items()
         if each.may_hold(each.attested.guardian, now)
     )
-
-
-def registers_of(view: views.LedgerView) -> Mapping[int, Any]:
-    """Return dataset id -> its register."""
-    found: Mapping[int, Any] = getattr(view, "registers", {})
-    return found
