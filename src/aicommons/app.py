@@ -164,6 +164,21 @@ class Home:
         }
         write_private(self.datasets_file, json.dumps(known, indent=2, sort_keys=True) + "\n")
 
+    def read_from_wallets(self, dataset_id: int) -> pathlib.Path:
+        """Remember that a dataset's rows lie in data wallets; return their folder.
+
+        Raises:
+            errors.InputError: this home has not published the dataset.
+        """
+        known = {str(key): value for key, value in self.datasets().items()}
+        if str(dataset_id) not in known:
+            raise errors.InputError("this home has not published this dataset", which=f"dataset {dataset_id}")
+        folder = self.consents_folder / "wallets"
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        known[str(dataset_id)]["path"] = str(folder.resolve())
+        write_private(self.datasets_file, json.dumps(known, indent=2, sort_keys=True) + "\n")
+        return folder
+
 
 def write_private(path: pathlib.Path, text: str) -> None:
     """Write a file for its owner only, whole or not at all; makes its folder, raises ``errors.StorageFull``."""

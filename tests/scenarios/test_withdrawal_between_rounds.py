@@ -306,3 +306,36 @@ def test_a_ledger_that_hides_the_register_stops_the_site(stage, tmp_path: pathli
         use = agents.use_of(scene.run_id, view.runs[scene.run_id].spec, terms)
         with pytest.raises(errors.ContributionRefused, match="too few people"):
             node.data.bring(clinic.dataset, terms, use)
+
+
+def test_wallets_are_trained_on_while_consent_lasts(stage, tmp_path: pathlib.Path) -> None:
+    """Rows in data wallets go into a run while nobody is there; after a withdrawal neither filter nor key lets them in."""
+    with stage.scene(3) as scene:
+        clinic = Clinic(scene, tmp_path)
+        kept = clinic.honest
+        names = []
+        for number in range(7):
+            wallet = kept.wallets.open("a person's passphrase")
+            rows = f"a,b,y\n{number - 3},0.5,{'yes' if number > 3 else 'no'}\n0.1,{number},no\n"
+            wallet.put(clinic.dataset, rows.encode(), "a person's passphrase", kept.key)
+            names.append(wallet.name)
+        with kept.register() as opened:
+            opened.enter([clinic.consent(opened, name) for name in names])
+        clinic.post()
+        own = tables.OwnTable(tmp_path / "consents" / "wallets", COHORT)
+        data = tables.OwnerTables(lambda: {clinic.dataset: own}, tmp_path / "prepared", consents=kept)
+        scene.change(0, data=data)
+
+        def leave(_: object) -> None:
+            clinic.commons.clock.advance(2)
+            gone = consents.Change(consents.Status.WITHDRAWN, int(clinic.commons.clock.now()), "holder", None)
+            with kept.register() as opened:
+                tag = opened.change(clinic.dataset, len(PEOPLE), gone).record.tag
+                assert kept.wallets.revoke(clinic.dataset, opened.tagger(clinic.dataset), frozenset({tag})) == 1
+
+        scene.play(stage.move(round_0, leave))
+        first, *later = clinic.notes()
+        assert (first.record.persons, first.record.rows) == (7, 14)
+        assert {(each.record.persons, each.record.held_back) for each in later} == {(4, 2)}
+        assert all(clinic.tag(names[0]) not in each.people for each in later)
+        assert not list(tmp_path.rglob("prepared/**/*.npy")), "wallets' rows are never kept in the clear"

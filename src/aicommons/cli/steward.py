@@ -203,14 +203,15 @@ def withdraw(
         return
     if sum(each is not None for each in (code, number, person)) != 1 or (person is None) != (dataset_id is None):
         raise click.UsageError("give one of --code, --number, or --dataset with --person")
-    with desk() as (_, _, opened):
+    with desk() as (_, kept, opened):
         found = _found(opened, code=code, number=number, dataset_id=dataset_id, person=person)
         live = [each for each in found if opened.get(*each).record.status.is_live]
         if not live:
             raise errors.InputError("nothing is left to withdraw", got=f"{len(found)} consents, all of them over")
         change = _withdrawal(None if paper is None else _digest_of(paper), by="holder" if code else "steward")
         for each in live:
-            opened.change(*each, change)
+            tag = opened.change(*each, change).record.tag
+            kept.wallets.revoke(each[0], opened.tagger(each[0]), frozenset({tag}))
     names = [f"{dataset}-{place}" for dataset, place in live]
     output.emit(
         {"withdrawn": names},

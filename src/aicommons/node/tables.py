@@ -87,7 +87,11 @@ class OwnerTables:
 
         def read(persons: people.Persons | None) -> people.Kept:
             wanted, group = terms.recipe.schema, terms.plan.group
-            table = prepared.prepare(own.path, wanted, folder, group=group, checks=checks, persons=persons)
+            if own.path.is_dir() and self._consents is not None:  # wallets: their rows are never kept in the clear
+                with self._consents.wallets.table(dataset_id, self._consents.key) as path:
+                    table = reading.read_table(path, wanted, group=group, checks=checks, persons=persons)
+            else:
+                table = prepared.prepare(own.path, wanted, folder, group=group, checks=checks, persons=persons)
             found[:] = [table]
             return table.persons or ()
 

@@ -9,7 +9,7 @@ import os
 import pathlib
 from collections.abc import Iterator
 
-from aicommons.node.consents import notes, people, register, sealing
+from aicommons.node.consents import notes, people, register, sealing, wallets
 from aicommons.node.consents import standing as standings
 from aicommons.protocol import ports
 from aicommons.protocol import view as views
@@ -43,6 +43,11 @@ class Keeping:
         if self._key is None:
             self._key = self.key_file.open(self._signer)
         return self._key
+
+    @property
+    def wallets(self) -> wallets.Wallets:
+        """Data wallets of people at this home."""
+        return wallets.Wallets(self._folder / "wallets")
 
     @contextlib.contextmanager
     def register(self) -> Iterator[register.Register]:
