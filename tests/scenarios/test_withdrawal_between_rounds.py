@@ -316,7 +316,7 @@ def test_wallets_are_trained_on_while_consent_lasts(stage, tmp_path: pathlib.Pat
         names = []
         for number in range(7):
             wallet = kept.wallets.open("a person's passphrase")
-            rows = f"a,b,y\n{number - 3},0.5,{'yes' if number > 3 else 'no'}\n0.1,{number},no\n"
+            rows = f"a,b,y\n{number - 3},0.5,{'yes' if number > 3 else 'no'}\n0.1,{number},no\n0.3,-{number},yes\n"
             wallet.put(clinic.dataset, rows.encode(), "a person's passphrase", kept.key)
             names.append(wallet.name)
         with kept.register() as opened:
@@ -335,7 +335,7 @@ def test_wallets_are_trained_on_while_consent_lasts(stage, tmp_path: pathlib.Pat
 
         scene.play(stage.move(round_0, leave))
         first, *later = clinic.notes()
-        assert (first.record.persons, first.record.rows) == (7, 14)
+        assert (first.record.persons, first.record.rows) == (7, 21)
         assert {(each.record.persons, each.record.held_back) for each in later} == {(4, 2)}
         assert all(clinic.tag(names[0]) not in each.people for each in later)
         assert not list(tmp_path.rglob("prepared/**/*.npy")), "wallets' rows are never kept in the clear"
