@@ -275,8 +275,12 @@ def lookup(dataset_id: int, person: str | None, code: str | None, of_age: bool) 
 def post(dataset_id: int) -> None:
     """Put the state of DATASET's register on the ledger: one root, one list of withdrawals, whatever has changed."""
     opened = homes.act_as_member()
-    with desk(opened.signer) as (home, _, here):
+    shown = opened.desk.view().registers.get(dataset_id)
+    alone = () if shown is None else tuple(each.index for each in shown.withdrawn.values())
+    with desk(opened.signer) as (home, kept, here):
         here.column(dataset_id)
+        gone = frozenset(here.get(dataset_id, number).record.tag for number in alone)
+        kept.wallets.revoke(dataset_id, here.tagger(dataset_id), gone)
         leaves, status = here.draft_posting(app.register_place(home), dataset_id)
         withdrawn = len(here.withdrawn(dataset_id))
     opened.desk.post_register(dataset_id, leaves, status)

@@ -42,8 +42,8 @@ class Case:
     journal: journal.Journal
     """The node's: states and local states."""
     keeping: keeping.Keeping
-    read: Callable[[people.Persons | None], tuple[recipes.Rows, people.Kept]]
-    """Reads the table's rows of some people, or of everybody."""
+    read: Callable[[people.Persons], tuple[recipes.Rows, people.Kept]]
+    """Reads the table's rows of some people."""
     least: int
     """Fewest people whose sum may be shown: the dataset's minimum cohort."""
 

@@ -1,17 +1,17 @@
-"""The owner's tables as a plan wants them: the bridge between ``data/`` (files) and ``learning/`` (numbers).
+"""The owner's data as a plan wants it: the bridge between ``data/`` (sources) and ``learning/`` (numbers).
 
 The two may not import each other, so the adapter of the node's data port stands here, above both; ``app`` constructs it
-and the command line uses its functions to check a table before anything is sent. Reading files and fitting models are
+and the command line uses its functions to check a source before anything is sent. Reading sources and fitting models are
 not its business.
 """
 
 import dataclasses
 import pathlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 
-from aicommons.data import columns, prepared, reading
+from aicommons.data import columns, mapping, prepared, reading, sources
 from aicommons.domain import documents, errors, ids, schema
 from aicommons.learning import recipe as recipes
 from aicommons.learning import records, splitting
@@ -25,10 +25,33 @@ from aicommons.protocol import view as views
 class OwnTable:
     """A dataset at its owner's."""
 
-    path: pathlib.Path
-    """Its file."""
+    source: sources.Named
+    """Its file, or what describes its source."""
     minimum_cohort: int
-    """Fewest complete rows that its owner lets take part, whatever a run's terms say."""
+    """Fewest rows that its owner lets take part, whatever a run's terms say."""
+    mapping_file: pathlib.Path | None = None
+    """Its own columns, codes and units, where they are not a plan's."""
+    person: str | None = None
+    """Column of person keys in its own name; rows of one person are never on both sides of a split."""
+    most_broken: float = 0.0
+    """Largest share of rows that may be left out because a cell does not fit."""
+    unique: str | None = None
+    """Column of identifiers that may each stand there once."""
+
+    def wanted(self, terms: agent.RunDocuments) -> reading.Wanted:
+        """Return what a run reads of it."""
+        least = max(self.minimum_cohort, terms.terms.minimum_cohort)
+        return self.as_planned(terms.recipe.schema, terms.plan.group, min_rows=least)
+
+    def as_planned(self, plan: schema.Schema, group: str | None = None, *, min_rows: int) -> reading.Wanted:
+        """Return what a plan reads of it, with a minimum of rows; raises ``errors.InputError`` for a broken mapping."""
+        checks = reading.Checks(min_rows=min_rows, most_broken=self.most_broken, unique=self.unique)
+        return reading.Wanted(plan, group, checks, None, self._mapping(), self.person)
+
+    def _mapping(self) -> mapping.Mapping:
+        if self.mapping_file is None:
+            return mapping.NOTHING
+        return mapping.decode(self.mapping_file.read_text(encoding="utf-8"), self.mapping_file.name)
 
 
 class OwnerTables:
@@ -44,7 +67,7 @@ class OwnerTables:
         """Keep in mind where things are; nothing is read yet.
 
         Args:
-            own: says which file each dataset is; asked anew each time, one may be published while the node runs.
+            own: says which source each dataset is; asked anew each time, one may be published while the node runs.
             folder: where prepared arrays may be kept, private to the owner.
             consents: this home's registers of people's consents.
         """
@@ -81,28 +104,32 @@ class OwnerTables:
                 which=f"dataset {dataset_id}",
                 next_step="publish it from this home (`commons dataset publish`)",
             )
-        checks = reading.Checks(min_rows=max(own.minimum_cohort, terms.terms.minimum_cohort))
-        folder = self._folder / str(dataset_id)
-        found: list[columns.Columns] = []
-
-        def read(persons: people.Persons | None) -> people.Kept:
-            wanted, group = terms.recipe.schema, terms.plan.group
-            if own.path.is_dir() and self._consents is not None:  # wallets: their rows are never kept in the clear
-                with self._consents.wallets.table(dataset_id, self._consents.key) as path:
-                    table = reading.read_table(path, wanted, group=group, checks=checks, persons=persons)
-            else:
-                table = prepared.prepare(own.path, wanted, folder, group=group, checks=checks, persons=persons)
-            found[:] = [table]
-            return table.persons or ()
-
+        wanted = own.wanted(terms)
         standing = None if self._consents is None else self._consents.standing(self._view, dataset_id)
-        chosen = None
         if self._consents is None or standing is None:
-            read(None)
-        else:
-            asked = people.Asked(dataset_id, own.minimum_cohort, use, standing)
-            chosen = self._consents.people().choose(asked, read)
-        return agent.Brought(split_rows(found[0], terms.plan, terms.recipe.schema), chosen)
+            return agent.Brought(self._read(own, dataset_id, wanted, terms)[0])
+        found: list[recipes.Rows] = []
+
+        def read(persons: people.Persons) -> people.Kept:
+            rows, kept = self._read(own, dataset_id, dataclasses.replace(wanted, persons=persons), terms)
+            found[:] = [rows]
+            return kept
+
+        asked = people.Asked(dataset_id, own.minimum_cohort, use, standing)
+        chosen = self._consents.people().choose(asked, read)
+        return agent.Brought(found[0], chosen)
+
+    def _read(
+        self, own: OwnTable, dataset_id: int, wanted: reading.Wanted, terms: agent.RunDocuments
+    ) -> tuple[recipes.Rows, people.Kept]:
+        """Return rows and whose they are; those of data wallets are never kept in the clear."""
+        plan = terms.recipe.schema
+        if self._consents is not None and self._consents.wallets.are_at(own.source):
+            with self._consents.wallets.table(dataset_id, self._consents.key) as path:
+                return _read_whole(path, wanted, terms)
+        folder = self._folder / str(dataset_id)
+        found = prepared.prepare(own.source, wanted, folder, division(terms.plan, plan))
+        return divided(found), found.persons or ()
 
     def forget(self, run_id: ids.RunId) -> None:
         """Erase all prepared tables; a run under way prepares its own again."""
@@ -110,26 +137,46 @@ class OwnerTables:
         prepared.erase(self._folder)
 
 
+def division(plan: documents.Plan, wanted: schema.Schema) -> prepared.Division:
+    """Return how a plan divides rows: by person or group where a key says which rows belong together, else by class."""
+    share = plan.held_out_percent / 100
+
+    def masks(table: columns.Columns) -> Iterator[splitting.Mask]:
+        if table.keys is not None:
+            return splitting.masks_by_keys(table.keys, seed=plan.split_seed, share=share)
+        classes = None if wanted.target.task is schema.Task.GAUSSIAN else table.target
+        return splitting.masks_by_rows(classes, table.rows, seed=plan.split_seed, share=share)
+
+    return prepared.Division(f"{plan.held_out_percent} percent, seed {plan.split_seed}", masks)
+
+
+def divided(table: columns.Columns) -> recipes.Rows:
+    """Return the two parts of a table that was divided while it was prepared, as maps of its files."""
+    if table.held_out is None:
+        raise ValueError("the table is not divided")
+    cut = table.rows - table.held_out
+    train = records.Table(table.features[:cut], table.target[:cut])
+    return recipes.Rows(train, records.Table(table.features[cut:], table.target[cut:]))
+
+
 def reader_of(
     own: OwnTable, terms: agent.RunDocuments, path: pathlib.Path | None = None
-) -> Callable[[people.Persons | None], tuple[recipes.Rows, people.Kept]]:
-    """Return what reads the rows of some people from an owner's table, or from a copy of it at ``path``; keeps nothing."""
+) -> Callable[[people.Persons], tuple[recipes.Rows, people.Kept]]:
+    """Return what reads the rows of some people from an owner's source, or from a copy of it; keeps nothing on disk."""
+    wanted = own.as_planned(terms.recipe.schema, terms.plan.group, min_rows=0)
+    return lambda persons: _read_whole(path or own.source, dataclasses.replace(wanted, persons=persons), terms)
 
-    def read(persons: people.Persons | None) -> tuple[recipes.Rows, people.Kept]:
-        plan, checks = terms.recipe.schema, reading.Checks(min_rows=0)
-        found = reading.read_table(path or own.path, plan, group=terms.plan.group, checks=checks, persons=persons)
-        return split_rows(found, terms.plan, plan), found.persons or ()
 
-    return read
+def _read_whole(
+    source: sources.Named, wanted: reading.Wanted, terms: agent.RunDocuments
+) -> tuple[recipes.Rows, people.Kept]:
+    """Return rows and whose they are, read into memory."""
+    found = reading.table_of(source, wanted)
+    return split_rows(found, terms.plan, wanted.plan), found.persons or ()
 
 
 def split_rows(table: columns.Columns, plan: documents.Plan, wanted: schema.Schema) -> recipes.Rows:
-    """Return a site's training and held-out rows by the plan's split: whole groups where it names a group column."""
-    share = plan.held_out_percent / 100
-    if table.groups is not None:
-        held = splitting.by_groups(table.groups, seed=plan.split_seed, share=share)
-    else:
-        classes = None if wanted.target.task is schema.Task.GAUSSIAN else table.target
-        held = splitting.by_rows(classes, len(table.target), seed=plan.split_seed, share=share)
+    """Return a site's training and held-out rows of a table in memory, as ``division`` says."""
+    held = splitting.whole(division(plan, wanted).masks(table))
     train = records.Table(table.features[~held], table.target[~held])
     return recipes.Rows(train, records.Table(table.features[held], table.target[held]))

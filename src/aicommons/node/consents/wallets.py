@@ -159,6 +159,10 @@ class Wallets:
     def __init__(self, folder: pathlib.Path) -> None:
         self._folder = folder
 
+    def are_at(self, source: object) -> bool:
+        """Return whether a dataset's source is the wallets."""
+        return isinstance(source, pathlib.Path) and source.resolve() == self._folder.resolve()
+
     def open(self, passphrase: str) -> Wallet:
         """Make a wallet.
 
