@@ -197,7 +197,7 @@ class ConsentRecord(documents.Document):
 
     def commitment(self, salt: bytes) -> bytes:
         """Return the salted commitment that stands on the ledger: 32 bytes; ``salt`` is 32 random bytes."""
-        return hashlib.sha256(RECORD_TAG + salt + self.as_given.encode()).digest()
+        return commitment_of(salt, self.as_given.encode())
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -289,6 +289,11 @@ class RowsRecord(documents.Document):
     def digest(self) -> bytes:
         """What stands in the header: SHA-256 of the encoded record, 32 bytes."""
         return hashlib.sha256(self.encode()).digest()
+
+
+def commitment_of(salt: bytes, given: bytes) -> bytes:
+    """Return the salted commitment to an encoded record as given: 32 bytes."""
+    return hashlib.sha256(RECORD_TAG + salt + given).digest()
 
 
 def vector_digest(salt: bytes, vector: memoryview) -> bytes:

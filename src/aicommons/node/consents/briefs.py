@@ -58,23 +58,23 @@ class Brief:
     """Place of its terms in the register's list."""
 
     @classmethod
-    def of(cls, entered: Entered, code: ids.Address, terms: int) -> Self:
+    def of(cls, record: consents.ConsentRecord, commitment: bytes, code: ids.Address, terms: int) -> Self:
         """Return the brief of a consent; ``code`` is the address of its withdrawal code's key.
 
         A child's guardian stands in the leaf where an organisation attested to it on the ledger. Where only the steward
         saw the proof, the ledger sees a consent like any other, which is over at majority. Who has no key withdraws with
         the code's.
         """
-        record, guardian = entered.record, entered.record.guardian
+        guardian = record.guardian
         limits = (record.majority or 0, record.expiry, record.max_uses or 0, terms)
         holder = code if record.holder is None else ids.parse_address(record.holder)
         nobody = (trees.NOBODY, trees.NO_GUARDIANSHIP, 0)
         if guardian is None or record.majority is None:
-            return cls(entered.commitment, holder, *nobody, record.expiry, *limits)
+            return cls(commitment, holder, *nobody, record.expiry, *limits)
         own = code if guardian.account is None else ids.parse_address(guardian.account)
         if guardian.guardianship is None:
-            return cls(entered.commitment, own, *nobody, min(record.expiry, record.majority), *limits)
-        return cls(entered.commitment, holder, own, guardian.guardianship, record.majority, record.expiry, *limits)
+            return cls(commitment, own, *nobody, min(record.expiry, record.majority), *limits)
+        return cls(commitment, holder, own, guardian.guardianship, record.majority, record.expiry, *limits)
 
     @classmethod
     def decode(cls, data: bytes) -> Self:

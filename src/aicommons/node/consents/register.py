@@ -127,19 +127,20 @@ class Register:
         self._check_new(record)
         dataset = record.scope.dataset
         salt, code = self._draw(32), codes.code_of(self._draw(codes.SECRET_BYTES))
-        entered, address = briefs.Entered(number, record, salt), codes.address_of(code)
-        brief = briefs.Brief.of(entered, address, self._terms_place(briefs.terms_of(record), known))
+        given, address = record.as_given.encode(), codes.address_of(code)
+        terms = self._terms_place(briefs.terms_of(record), known)
+        brief = briefs.Brief.of(record, consents.commitment_of(salt, given), address, terms)
         about = _about(dataset, number)
         self._file.add(
             "INSERT INTO entry VALUES(?, ?, ?, ?, ?, ?)",
             *(dataset, number, record.tag, record.evidence),
             self._key.seal(brief.encode(), about + b"brief"),
-            self._key.seal(salt + record.as_given.encode(), about),
+            self._key.seal(salt + given, about),
         )
         self._file.add("INSERT INTO code VALUES(?, ?, ?)", address, dataset, number)
         for change in record.history:
             self._append(dataset, number, change)
-        return entered, code
+        return briefs.Entered(number, record, salt), code
 
     def _check_new(self, record: consents.ConsentRecord) -> None:
         dataset = record.scope.dataset
