@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING, Self, TypedDict
 from aicommons.domain import errors, ids
 
 if TYPE_CHECKING:
-    from aicommons.domain import documents
+    from aicommons.domain import documents, encoding
     from aicommons.ledger import client, deployments, wallet
     from aicommons.node import agent, running, tables
+    from aicommons.node.consents import keeping
     from aicommons.protocol import ports
     from aicommons.store import http, server, transport
 
@@ -128,6 +129,11 @@ class Home:
         return self.path / "node"
 
     @property
+    def consents_folder(self) -> pathlib.Path:
+        """Registers of people's consents, notes of whose rows were used, data wallets; all of it encrypted."""
+        return self.path / "consents"
+
+    @property
     def journal_file(self) -> pathlib.Path:
         """The node's journal."""
         return self.node_folder / "journal.db"
@@ -184,6 +190,21 @@ class Home:
         }
         kept = {str(key): value for key, value in self.datasets().items()} | {str(dataset_id): known}
         write_private(self.datasets_file, json.dumps(kept, indent=2, sort_keys=True) + "\n")
+
+    def read_from_wallets(self, dataset_id: int) -> pathlib.Path:
+        """Remember that a dataset's rows lie in data wallets; return their folder.
+
+        Raises:
+            errors.InputError: this home has not published the dataset.
+        """
+        known = {str(key): value for key, value in self.datasets().items()}
+        if str(dataset_id) not in known:
+            raise errors.InputError("this home has not published this dataset", which=f"dataset {dataset_id}")
+        folder = self.consents_folder / "wallets"
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        known[str(dataset_id)]["path"] = str(folder.resolve())
+        write_private(self.datasets_file, json.dumps(known, indent=2, sort_keys=True) + "\n")
+        return folder
 
 
 def write_private(path: pathlib.Path, text: str) -> None:
@@ -422,6 +443,29 @@ def own_table(home: Home, dataset_id: int, known: KnownDataset) -> "tables.OwnTa
     )
 
 
+def open_consents(home: Home, signer: "ports.Signer") -> "keeping.Keeping":
+    """Return the home's registers of people's consents, which the wallet or the node's key opens."""
+    from aicommons.node.consents import keeping
+
+    return keeping.Keeping(home.consents_folder, signer, SystemClock())
+
+
+def register_place(home: Home) -> "encoding.Place":
+    """Return chain and ConsentRegister.
+
+    Raises:
+        errors.LedgerMismatch: this ledger was founded without one.
+    """
+    from aicommons.domain import encoding
+
+    deployment = deployment_of(home)
+    if "ConsentRegister" not in deployment.addresses:
+        raise errors.LedgerMismatch(
+            "this ledger has no register of consents", next_step="ask whoever runs it for a newer deployment"
+        )
+    return encoding.Place(deployment.chain_id, deployment.addresses["ConsentRegister"])
+
+
 def reader_point(signer: "ports.Signer") -> bytes:
     """Return the public point of the home's reader key, 32 bytes; memberships and terms of runs name it."""
     from aicommons.learning.secagg import group
@@ -450,7 +494,9 @@ def open_node(
             store=open_store(home, signer),
             own=disk.DiskStore(home.node_folder / "blobs"),
             inputs=inputs.FolderInputs(home.node_folder / "inputs"),
-            data=tables.OwnerTables(lambda: own_tables(home), home.node_folder / "prepared"),
+            data=tables.OwnerTables(
+                lambda: own_tables(home), home.node_folder / "prepared", consents=open_consents(home, signer)
+            ),
             runner=runner,
             clock=SystemClock(),
             draw=os.urandom,

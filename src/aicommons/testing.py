@@ -20,6 +20,8 @@ from aicommons.ledger import rpc as connections
 from aicommons.ledger.embedded import chain, methods, rpc, selection, storage
 from aicommons.node import agent as agents
 from aicommons.node import concluding, journal, reconciler, running, signing
+from aicommons.node.consents import notes
+from aicommons.protocol import coverage
 from aicommons.protocol import view as views
 from aicommons.store import memory
 
@@ -71,12 +73,18 @@ class MemoryData:
     def __init__(self) -> None:
         self.tables: dict[int, recipes.Rows] = {}
 
-    def rows(self, dataset_id: int, terms: agents.RunDocuments) -> recipes.Rows:
+    def observe(self, view: views.LedgerView) -> None:
+        """Nobody's consent is asked for these tables."""
+
+    def bring(self, dataset_id: int, terms: agents.RunDocuments, use: coverage.Use) -> agents.Brought:
         """Return the rows of a dataset."""
-        del terms
+        del terms, use
         if dataset_id not in self.tables:
             raise errors.InputError("no such dataset here", which=f"dataset {dataset_id}")
-        return self.tables[dataset_id]
+        return agents.Brought(self.tables[dataset_id])
+
+    def keep(self, note: notes.Note) -> None:
+        """Forget it: there is no register behind these tables."""
 
     def forget(self, run_id: ids.RunId) -> None:
         """Keep the tables: nothing was prepared."""

@@ -31,7 +31,8 @@ RUN_KEYS = {
     "most_rounds", "enrolled", "roster", "fingerprint", "waits_for", "exits", "dropped", "model", "shares",
 }  # fmt: skip
 VERIFY_KEYS = {
-    "run_id", "holds", "level", "verified", "problem", "checked", "unchecked", "meaning", "rounds", "metrics",
+    "run_id", "holds", "level", "verified", "problem", "checked", "unchecked", "consented", "meaning", "rounds",
+    "metrics",
 }  # fmt: skip
 FORBIDDEN = {"sklearn", "pandas", "web3", "eth_account"}
 

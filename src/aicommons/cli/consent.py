@@ -1,11 +1,14 @@
-"""``commons consent``: give, take back and list permissions to use a dataset of one's own."""
+"""``commons consent``: give, take back and list permissions to use a dataset of one's own.
+
+The consents of the people whose data it is are ``steward``'s commands, in the same group.
+"""
 
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from aicommons.cli import dataset, homes, naming, output
+from aicommons.cli import dataset, homes, naming, output, steward
 from aicommons.domain import errors, events, ids
 
 if TYPE_CHECKING:
@@ -40,7 +43,7 @@ class Narrowing:
 
 @click.group()
 def command() -> None:
-    """Give, take back and list permissions.
+    """Give, take back and list permissions, and keep the consents of the people behind a dataset.
 
     Without one, nothing may be used for anything.
     """
@@ -142,6 +145,10 @@ def list_consents(mine: bool) -> None:
         for each in listed
     ]
     output.emit({"consents": listed}, *output.aligned(["consent", "dataset", "holder", "state", "uses", "until"], rows))
+
+
+for each in steward.COMMANDS:
+    command.add_command(each)
 
 
 def _state(view: "views.LedgerView", given: "registry.ConsentView", now: int) -> str:

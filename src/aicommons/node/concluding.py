@@ -17,7 +17,7 @@ from aicommons.learning import recipe as recipes
 from aicommons.learning.secagg import layout, quantise, suite
 from aicommons.node import agent as agents
 from aicommons.node import evidence, journal
-from aicommons.protocol import duties
+from aicommons.protocol import coverage, duties
 from aicommons.protocol import view as views
 
 log = logging.getLogger("aicommons.node")
@@ -142,7 +142,8 @@ def report(agent: agents.Agent, duty: duties.Duty, current: views.RunView) -> No
     if found is None:
         terms = agents.terms_of(agent, duty.run_id, current)
         dataset_id = agents.pin_of(agent, duty.run_id).dataset_id
-        job = OwnReport(agent.data, terms, agent.journal.state(duty.run_id), dataset_id)
+        use = agents.use_of(duty.run_id, current.spec, terms)
+        job = OwnReport(agent.data, terms, agent.journal.state(duty.run_id), dataset_id, use)
         agent.runner.start(name, job.work)
         found = agent.runner.take(name)
     if found is not None:
@@ -184,6 +185,7 @@ class OwnReport:
     kept: journal.StateRecord | None
     """The newest state that this node holds."""
     dataset_id: int
+    use: coverage.Use
 
     def work(self) -> bytes:
         """Return the figures as JSON text; why there are none when the rows cannot be read; empty without a model."""
@@ -192,7 +194,7 @@ class OwnReport:
             return b"{}"
         value = state.decode(self.kept.data)
         try:
-            figures = own_metrics(made, value, self.data.rows(self.dataset_id, self.terms))
+            figures = own_metrics(made, value, self.data.bring(self.dataset_id, self.terms, self.use).rows)
         except errors.PermanentError as err:  # must not keep the epoch key alive
             figures = {"not_judged": str(err)}
         return json.dumps(figures, sort_keys=True).encode()

@@ -86,6 +86,7 @@ class Reconciler:
             errors.LedgerUnreachable: the ledger did not answer.
         """
         self.view = views.fold(self.view, self.agent.ledger.poll())
+        self.agent.data.observe(self.view)
         if not self._witnessed:
             self._check_own_commits()
         now = self.agent.clock.now()
