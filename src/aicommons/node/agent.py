@@ -13,7 +13,7 @@ from aicommons.learning import blocks, state
 from aicommons.learning import recipe as recipes
 from aicommons.learning.secagg import epoch, layout, masks, reading, reveal, session, suite
 from aicommons.node import evidence, journal, signing
-from aicommons.protocol import ports
+from aicommons.protocol import duties, ports
 from aicommons.protocol import view as views
 
 EPOCH = 0
@@ -61,6 +61,8 @@ class Agent:
     draw: ports.Randomness
     journal: journal.Journal
     signing: signing.SigningJournal
+    held: Callable[[float], frozenset[duties.DutyKind]] = lambda _: frozenset()
+    """At a time in seconds since 1970: the duties that the owner holds back (stop button, quiet hours)."""
     terms: dict[ids.RunId, RunDocuments] = dataclasses.field(default_factory=dict)
     """Documents already read, by run."""
     acked: dict[ids.RunId, tuple[bytes, ...]] = dataclasses.field(default_factory=dict)

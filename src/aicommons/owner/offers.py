@@ -1,0 +1,196 @@
+"""A run that asks for data, as its owner needs to see it before deciding: who, why, what is computed, what it costs, what fits.
+
+Called by the inbox of the page and of the command line. Everything said by others is repeated, nothing of it is checked
+but its digests; whether a table fits is found out by reading it here, and only numbers of rows are shown, to its owner.
+"""
+
+import dataclasses
+import pathlib
+import threading
+from collections.abc import Mapping
+
+import numpy as np
+
+from aicommons import app
+from aicommons.data import reading
+from aicommons.domain import documents, errors, events, ids, run, schema
+from aicommons.node import agent as agents
+from aicommons.owner import places
+from aicommons.protocol import inbox
+from aicommons.protocol import view as views
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Measured:
+    """What reading a table for a plan showed."""
+
+    rows: int = 0
+    """Complete rows."""
+    smallest_cell: int | None = None
+    """Rows of the rarest class, ``None`` where a number is predicted."""
+    trouble: str | None = None
+    """Why the table does not fit; ``None`` when it does."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Fit:
+    """One dataset of this home beside a run."""
+
+    dataset_id: int
+    title: str
+    measured: Measured
+    consent_id: bytes | None
+    """A live consent that already permits it, ``None`` when approving has to give one."""
+
+    @property
+    def is_fitting(self) -> bool:
+        """Whether it can take part."""
+        return self.measured.trouble is None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Offer:
+    """A run that is open for enrolment."""
+
+    run_id: ids.RunId
+    current: views.RunView
+    problem: documents.Problem | None
+    """``None`` while the store does not give it."""
+    papers: agents.RunDocuments | None
+    """Plan and terms; nothing is approved without them."""
+    solver: str
+    """Name and number."""
+    problem_owner: str
+    readers: tuple[str, ...]
+    """Who else may read the sums."""
+    fits: tuple[Fit, ...]
+    """Datasets of this home, those that fit first."""
+
+    @property
+    def asked(self) -> inbox.Asked | None:
+        """What standing rules look at, ``None`` while the documents cannot be read."""
+        return None if self.papers is None else asked_of(self.current.spec, self.papers)
+
+    @property
+    def fitting(self) -> tuple[Fit, ...]:
+        """Datasets that can take part."""
+        return tuple(each for each in self.fits if each.is_fitting)
+
+
+def asked_of(spec: run.RunSpec, papers: agents.RunDocuments) -> inbox.Asked:
+    """Return what standing rules look at in a run."""
+    return inbox.Asked(spec.plan, int(spec.solver), papers.recipe.name, papers.terms.purpose)
+
+
+class Tables:
+    """How the tables of this home fit plans; each is read once per plan, and again when its file changes."""
+
+    def __init__(self, home: app.Home) -> None:
+        self._home = home
+        self._known: dict[tuple[object, ...], Measured] = {}
+        self._reading = threading.Lock()
+
+    def measure(self, known: app.KnownDataset, papers: agents.RunDocuments, plan: bytes) -> Measured:
+        """Return what reading a table for a plan shows; what is wrong with it is part of that."""
+        path, least = pathlib.Path(known["path"]), max(papers.terms.minimum_cohort, known["minimum_cohort"])
+        try:
+            stat = path.stat()
+        except OSError as err:
+            return Measured(trouble=f"{path.name}: {err.strerror}")
+        key = (path, stat.st_mtime_ns, stat.st_size, plan, least)
+        with self._reading:
+            if key not in self._known:
+                self._known[key] = _measure(path, papers, least)
+            return self._known[key]
+
+
+def _measure(path: pathlib.Path, papers: agents.RunDocuments, least: int) -> Measured:
+    wanted, checks = papers.recipe.schema, reading.Checks(min_rows=least)
+    try:
+        table = reading.read_table(path, wanted, group=papers.plan.group, checks=checks)
+    except errors.InputError as err:
+        return Measured(trouble=str(err))
+    smallest = None
+    if wanted.target.task is not schema.Task.GAUSSIAN:
+        counts = np.bincount(table.target.astype(np.int64), minlength=len(wanted.target.classes or ()))
+        smallest = int(counts.min())
+    return Measured(table.rows, smallest)
+
+
+def make_offer(place: places.Place, papers: places.Papers, tables: Tables, run_id: ids.RunId) -> Offer:
+    """Return a run as an offer to this home.
+
+    Raises:
+        errors.InputError: no such run.
+    """
+    view = place.desk.view()
+    current = place.desk.run(run_id)
+    known = papers.terms(current)
+    stated = view.problems.get(current.spec.problem)
+    readers = () if known is None else tuple(papers.name(view, int(each.member_id)) for each in known.terms.readers)
+    fits = () if known is None else _fits(place, view, current, known, tables=tables)
+    return Offer(
+        run_id=run_id,
+        current=current,
+        problem=papers.problem(view, current.spec.problem),
+        papers=known,
+        solver=papers.name(view, current.spec.solver),
+        problem_owner="" if stated is None else papers.name(view, stated.owner),
+        readers=readers,
+        fits=tuple(sorted(fits, key=lambda each: (not each.is_fitting, each.dataset_id))),
+    )
+
+
+def _fits(
+    place: places.Place, view: views.LedgerView, current: views.RunView, papers: agents.RunDocuments, *, tables: Tables
+) -> tuple[Fit, ...]:
+    member = place.desk.member_id()
+    own: Mapping[int, app.KnownDataset] = {
+        number: known
+        for number, known in place.home.datasets().items()
+        if number in view.datasets and view.datasets[number].owner == member
+    }
+    return tuple(
+        Fit(
+            number,
+            known["title"],
+            tables.measure(known, papers, current.spec.plan),
+            live_consent(view, number, current),
+        )
+        for number, known in own.items()
+    )
+
+
+def live_consent(view: views.LedgerView, dataset_id: int, current: views.RunView) -> bytes | None:
+    """Return a consent that already permits a dataset's use in a run, ``None`` when there is none."""
+    used = [seat.consent_id for each in view.runs.values() for seat in each.enrolled.values()]
+    for consent_id, given in view.consents.items():
+        terms = given.terms
+        if (
+            given.dataset_id == dataset_id
+            and consent_id not in view.revoked
+            and _permits(terms, current.spec, view.time)
+            and used.count(consent_id) < terms.max_uses
+        ):
+            return consent_id
+    return None
+
+
+def _permits(terms: events.ConsentTerms, spec: run.RunSpec, now: int) -> bool:
+    return (
+        terms.purpose == spec.purpose
+        and terms.grantee in (0, spec.solver)
+        and (not any(terms.problem) or terms.problem == spec.problem)
+        and now < terms.expiry
+    )
+
+
+def consent_for(fit: Fit, spec: run.RunSpec, now: int) -> events.ConsentTerms:
+    """Return the narrowest consent that lets a dataset take part in a run: one use, one solver, one problem, 30 days."""
+    return events.ConsentTerms(
+        fit.dataset_id, spec.purpose, spec.solver, spec.problem, now + CONSENT_SECONDS, 1, bytes(32)
+    )
+
+
+CONSENT_SECONDS = 30 * 86400
+"""How long a consent lasts that an approval gives."""
