@@ -15,8 +15,6 @@ from aicommons.protocol import view as views
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from aicommons.ledger import client
-
 
 D = TypeVar("D")
 
@@ -29,7 +27,7 @@ class Place(Protocol):
         """Its folder."""
 
     @property
-    def registry(self) -> "client.Client":
+    def registry(self) -> office.Registry:
         """The ledger, acting with the home's wallet, or with somebody who cannot sign."""
 
     @property

@@ -11,18 +11,7 @@ import time
 from aicommons.domain import errors
 from aicommons.node import inbox
 from aicommons.owner import places
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Stop:
-    """What else to do beside setting the flag."""
-
-    suspend: bool = False
-    """Suspend this home's datasets on the ledger."""
-    revoke: bool = False
-    """Revoke all consents that this home gave and that are live."""
-    reason: str = ""
-    by: str = ""
+from aicommons.protocol import inbox as rules
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -37,24 +26,28 @@ class Stopped:
     """What the ledger did not do, in its words."""
 
 
-def stop(place: places.Place, kept: inbox.Inbox, wanted: Stop) -> Stopped:
-    """Set the flag first, then do on the ledger what is ``wanted``; what the ledger refuses is told, not raised.
+def set_flag(kept: inbox.Inbox, *, by: str, reason: str) -> None:
+    """Hold the node back from its next step on."""
+    kept.stop(stopped=True)
+    kept.note(inbox.Happened(time.time(), "stop", "", by, reason[: rules.LONGEST_REASON]))
+
+
+def tell_ledger(place: places.Place, *, suspend: bool, revoke: bool) -> Stopped:
+    """Suspend this home's datasets, revoke its live consents; what the ledger refuses is told, not raised.
 
     Raises:
-        errors.LedgerUnreachable: the flag is set all the same.
+        errors.LedgerUnreachable: some of it may be done; do it again.
     """
-    kept.stop(stopped=True)
-    kept.note(inbox.Happened(time.time(), "stop", "", wanted.by, wanted.reason))
     refused: list[str] = []
-    revoked = _revoke(place, refused) if wanted.revoke else ()
-    suspended = _suspend(place, refused) if wanted.suspend else ()
+    revoked = _revoke(place, refused) if revoke else ()
+    suspended = _suspend(place, refused) if suspend else ()
     return Stopped(suspended, revoked, tuple(refused))
 
 
 def release(kept: inbox.Inbox, *, by: str, reason: str) -> None:
     """Let the node take part again; suspended datasets and revoked consents stay as they are."""
     kept.stop(stopped=False)
-    kept.note(inbox.Happened(time.time(), "resume", "", by, reason))
+    kept.note(inbox.Happened(time.time(), "resume", "", by, reason[: rules.LONGEST_REASON]))
 
 
 def _revoke(place: places.Place, refused: list[str]) -> tuple[bytes, ...]:

@@ -272,3 +272,12 @@ def may_rule_act(house: House, minute: int, rule: Rule) -> bool:
     if rule.verdict is Verdict.DENY:
         return True
     return not house.stopped and not is_quiet(house, minute) and house.approvals_needed == 1
+
+
+def minute(text: str) -> int:
+    """Read a time of day such as ``07:30`` as a minute of the day; raises ``errors.InputError`` for anything else."""
+    hours, _, minutes = text.partition(":")
+    is_time = hours.isdecimal() and minutes.isdecimal() and len(hours) <= 2 and len(minutes) == 2
+    if not is_time or int(hours) > 23 or int(minutes) > 59:
+        raise errors.InputError("not a time of day", which=text[:20], expected="hours and minutes, such as 07:30")
+    return 60 * int(hours) + int(minutes)
