@@ -46,6 +46,15 @@ class Round:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Span:
+    """Neighbouring rounds in which the same blocks were sent."""
+
+    first: int
+    last: int
+    blocks: tuple[Block, ...]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Progress:
     """A run at one moment."""
 
@@ -72,20 +81,15 @@ class Progress:
         return next((name for name in DRAWN if name in names), None)
 
     @property
-    def stamp(self) -> tuple[object, ...]:
-        """What changes when there is something new to show."""
-        return (
-            len(self.rounds),
-            self.current.state,
-            self.current.round_index,
-            self.current.attempt,
-            self.current.current.phase if self.current.current is not None else None,
-            self.bytes_sent,
-            len(self.together),
-            self.current.model is not None,
-            self.is_confirmed,
-            len(self.current.enrolled),
-        )
+    def kinds(self) -> tuple[Span, ...]:
+        """What was sent, rounds with the same blocks together."""
+        found: list[Span] = []
+        for each in self.rounds:
+            if found and found[-1].blocks == each.blocks:
+                found[-1] = dataclasses.replace(found[-1], last=each.index)
+            elif each.blocks:
+                found.append(Span(each.index, each.index, each.blocks))
+        return tuple(found)
 
 
 DRAWN = ("auc", "accuracy", "r2", "rmse", "log_loss")

@@ -4,6 +4,7 @@ Pure arithmetic. No script draws anything: the page is complete as it is served.
 """
 
 import dataclasses
+import math
 from collections.abc import Sequence
 
 from aicommons.owner import progress
@@ -12,7 +13,7 @@ WIDTH, HEIGHT = 640, 220
 LEFT, RIGHT, TOP, BOTTOM = 56, 16, 14, 34
 """Margins: the left one holds the scale."""
 LINES = 4
-"""Horizontal lines of the scale."""
+"""Steps of the scale, about."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ def draw(rounds: Sequence[progress.Round], metric: str | None) -> Chart | None:
     values = [(each.index, each.figures[metric]) for each in rounds if metric in each.figures] if metric else []
     if metric is None or not values:
         return None
-    low, high = _scale([value for _, value in values])
+    low, high, step = _scale([value for _, value in values])
     first, last = values[0][0], max(values[-1][0], values[0][0] + 1)
 
     def across(index: int) -> float:
@@ -62,12 +63,16 @@ def draw(rounds: Sequence[progress.Round], metric: str | None) -> Chart | None:
         return TOP + (HEIGHT - TOP - BOTTOM) * (high - value) / (high - low)
 
     points = tuple(Point(index, value, across(index), down(value)) for index, value in values)
-    steps = [low + (high - low) * step / LINES for step in range(LINES + 1)]
-    return Chart(metric, points, tuple(Mark(f"{step:.3g}", down(step)) for step in steps))
+    count = round((high - low) / step)
+    marks = [low + step * index for index in range(count + 1)]
+    return Chart(metric, points, tuple(Mark(f"{mark:.6g}", down(mark)) for mark in marks))
 
 
-def _scale(values: Sequence[float]) -> tuple[float, float]:
-    """Return the ends of the scale: round numbers around the values, never of no length."""
+def _scale(values: Sequence[float]) -> tuple[float, float, float]:
+    """Return the ends of the scale and its step: round numbers (1, 2 or 5 times a power of ten) around the values."""
     low, high = min(values), max(values)
-    room = max((high - low) * 0.1, abs(high) * 0.02, 0.01)
-    return low - room, high + room
+    rough = max(high - low, abs(high) * 0.01, 1e-6) / LINES
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= rough * 0.999)
+    below, above = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
+    return below * step, max(above, below + 1) * step, step

@@ -20,7 +20,7 @@ from aicommons.portal import catalogues, guard
 from aicommons.protocol import view as views
 
 LANGUAGE_COOKIE = "commons_language"
-SECTIONS = ("/inbox", "/runs", "/log", "/budgets", "/settings")
+SECTIONS = ("/inbox", "/runs", "/log", "/budgets", "/settings", "/stop")
 YEAR = 365 * 86400
 
 
@@ -60,6 +60,7 @@ class Pages:
             "waiting": waiting,
             "said": request.query_params.get("said", ""),
             "places": places,
+            "correspondence": None,
         }
         text = self._environments[language].get_template(template).render(shared | values)
         return responses.HTMLResponse(text, status, {"vary": "cookie, accept-language"})
