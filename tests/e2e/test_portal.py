@@ -243,6 +243,8 @@ def test_page_works_without_a_mouse(seen: Seen) -> None:
     seen.page.keyboard.press("Enter")
     assert seen.page.evaluate("document.activeElement.id") == "content"
     seen.page.keyboard.press("Tab")
+    assert seen.page.evaluate("document.activeElement.tagName") == "A"
+    seen.page.wait_for_timeout(1500)  # the stream has been asked; it puts nothing in the place of what is there
     outline = seen.page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
     assert outline == "solid"
 

@@ -50,7 +50,6 @@ class Span:
     """Neighbouring rounds in which the same blocks were sent."""
 
     first: int
-    last: int
     blocks: tuple[Block, ...]
 
 
@@ -85,10 +84,8 @@ class Progress:
         """What was sent, rounds with the same blocks together."""
         found: list[Span] = []
         for each in self.rounds:
-            if found and found[-1].blocks == each.blocks:
-                found[-1] = dataclasses.replace(found[-1], last=each.index)
-            elif each.blocks:
-                found.append(Span(each.index, each.index, each.blocks))
+            if each.blocks and (not found or found[-1].blocks != each.blocks):
+                found.append(Span(each.index, each.blocks))
         return tuple(found)
 
 

@@ -66,7 +66,7 @@ class Pages:
         return responses.HTMLResponse(text, status, {"vary": "cookie, accept-language"})
 
     def fragment(self, language: str, template: str, **values: Any) -> str:
-        """Return a part of a page, for its stream."""
+        """Return a part of a page, for the page and its stream; it is escaped."""
         return self._environments[language].get_template(template).render(values)
 
     def locked(self, request: fastapi.Request) -> responses.HTMLResponse:

@@ -55,11 +55,12 @@ class Looking:
 
     def today(self, request: fastapi.Request) -> responses.HTMLResponse:
         """Show what needs the owner, what is under way, and what was used."""
-        return self._pages.render(request, "today.html", **streams.today(self._pages))
+        texts = streams.today_texts(self._pages, shared.language_of(request))
+        return self._pages.render(request, "today.html", texts=texts, stream=streams.address("/events", texts))
 
     def today_events(self, request: fastapi.Request) -> responses.StreamingResponse:
         """Send the first page anew whenever it changes."""
-        return streams.follow_today(self._pages, shared.language_of(request))
+        return streams.follow_today(self._pages, shared.language_of(request), request.query_params)
 
     def inbox(self, request: fastapi.Request) -> responses.HTMLResponse:
         """Show what waits."""
@@ -96,11 +97,15 @@ class Looking:
 
     def run(self, request: fastapi.Request, run: str) -> responses.HTMLResponse:
         """Show one run: rounds, what left this site, the result."""
-        return self._pages.render(request, "run.html", **streams.run(self._pages, run_id_of(run)))
+        values = streams.run(self._pages, run_id_of(run))
+        texts = streams.run_texts(self._pages, shared.language_of(request), values)
+        stream = streams.address(f"/runs/{run}/events", texts)
+        return self._pages.render(request, "run.html", texts=texts, stream=stream, **values)
 
     def run_events(self, request: fastapi.Request, run: str) -> responses.StreamingResponse:
         """Send a run's page anew whenever something happened in it."""
-        return streams.follow_run(self._pages, run_id_of(run), shared.language_of(request))
+        language = shared.language_of(request)
+        return streams.follow_run(self._pages, run_id_of(run), language, request.query_params)
 
     def log(self, request: fastapi.Request) -> responses.HTMLResponse:
         """Show every use and every decision."""

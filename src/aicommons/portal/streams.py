@@ -1,11 +1,13 @@
 """What the page shows while things happen: fragments, sent again by server-sent events when they change.
 
 A stream looks at the ledger twice a second in a worker thread and sends a fragment only when it differs from the last
-one; the browser puts it in place (htmx). Each stream ends with its run, with the browser, or with the server.
+one; the browser puts it in place (htmx). A page that was just loaded gets nothing anew, so that focus stays. Each stream ends with its run, with the browser, or with the server.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+import hashlib
+import urllib.parse
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
 from fastapi import concurrency, responses
@@ -18,6 +20,8 @@ from aicommons.portal import pages as shared
 LOOK_SECONDS = 0.5
 PING_SECONDS = 15.0
 """Between comments that keep an idle stream open."""
+Look = Callable[[], tuple[dict[str, str], bool]]
+"""What gives the fragments by their events' names, and whether they are the last."""
 HEADERS = {"cache-control": "no-store", "x-accel-buffering": "no"}
 
 
@@ -45,38 +49,59 @@ def run(pages: shared.Pages, run_id: ids.RunId) -> dict[str, Any]:
     }
 
 
-def follow_today(pages: shared.Pages, language: str) -> responses.StreamingResponse:
-    """Stream the first page's changes."""
-
-    def look() -> tuple[str, bool]:
-        return pages.fragment(language, "today_live.html", **today(pages)), False
-
-    return responses.StreamingResponse(_events("today", look), media_type="text/event-stream", headers=HEADERS)
+def today_texts(pages: shared.Pages, language: str) -> dict[str, str]:
+    """Return the living part of the first page, by the name of its event."""
+    return {"today": pages.fragment(language, "today_live.html", **today(pages))}
 
 
-def follow_run(pages: shared.Pages, run_id: ids.RunId, language: str) -> responses.StreamingResponse:
+def run_texts(pages: shared.Pages, language: str, values: dict[str, Any]) -> dict[str, str]:
+    """Return the living parts of a run's page; what seldom changes comes by itself, so that it stays unfolded."""
+    return {
+        "progress": pages.fragment(language, "run_live.html", **values),
+        "sent": pages.fragment(language, "run_sent.html", **values),
+    }
+
+
+def address(path: str, texts: Mapping[str, str]) -> str:
+    """Return the address of a page's stream; it names what the page shows already, so that nothing is put in its place."""
+    return f"{path}?{urllib.parse.urlencode({name: _digest(text) for name, text in texts.items()})}"
+
+
+def follow_today(pages: shared.Pages, language: str, known: Mapping[str, str]) -> responses.StreamingResponse:
+    """Stream the first page's changes; ``known`` is what its address says."""
+    return _answer(lambda: (today_texts(pages, language), False), known)
+
+
+def follow_run(
+    pages: shared.Pages, run_id: ids.RunId, language: str, known: Mapping[str, str]
+) -> responses.StreamingResponse:
     """Stream a run's changes until there is nothing more to come."""
 
-    def look() -> tuple[str, bool]:
+    def look() -> tuple[dict[str, str], bool]:
         values = run(pages, run_id)
         seen: progress.Progress = values["progress"]
         has_report = bool(seen.together or seen.not_judged) or not seen.is_ours or not seen.rounds
-        is_last = seen.current.state.is_over and has_report
-        return pages.fragment(language, "run_live.html", **values), is_last
+        return run_texts(pages, language, values), seen.current.state.is_over and has_report
 
-    return responses.StreamingResponse(_events("progress", look), media_type="text/event-stream", headers=HEADERS)
+    return _answer(look, known)
 
 
-async def _events(name: str, look: Callable[[], tuple[str, bool]]) -> AsyncIterator[str]:
-    shown, idle = "", 0.0
+def _answer(look: Look, known: Mapping[str, str]) -> responses.StreamingResponse:
+    return responses.StreamingResponse(_events(look, dict(known)), media_type="text/event-stream", headers=HEADERS)
+
+
+async def _events(look: Look, shown: dict[str, str]) -> AsyncIterator[str]:
+    idle = 0.0
     while True:
         try:
-            text, is_last = await concurrency.run_in_threadpool(look)
+            texts, is_last = await concurrency.run_in_threadpool(look)
         except errors.TemporaryError:
-            text, is_last = shown, False  # the ledger does not answer: what was shown stays, and is asked for again
-        if text != shown:
-            yield _event(name, text)
-            shown, idle = text, 0.0
+            texts, is_last = {}, False  # the ledger does not answer: what was shown stays, and is asked for again
+        for name, text in texts.items():
+            if shown.get(name) != _digest(text):
+                shown[name] = _digest(text)
+                idle = 0.0
+                yield _event(name, text)
         if is_last:
             yield _event("end", "")
             return
@@ -87,7 +112,11 @@ async def _events(name: str, look: Callable[[], tuple[str, bool]]) -> AsyncItera
             idle = 0.0
 
 
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
 def _event(name: str, text: str) -> str:
-    """Return one event; data has no empty name and one line per line of text (HTML standard, 9.2.6)."""
+    """Return one event: one line of data per line of text (HTML standard, 9.2.6)."""
     lines = "".join(f"data: {line}\n" for line in text.splitlines()) or "data:\n"
     return f"event: {name}\n{lines}\n"
