@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from aicommons.cli import given, homes, naming, output, published
-from aicommons.domain import errors, events, ids, run
+from aicommons.domain import errors, ids, run
+from aicommons.protocol import registry
 
 if TYPE_CHECKING:
     from aicommons.domain import documents, schema
@@ -135,26 +136,28 @@ def list_datasets() -> None:
     output.emit({"datasets": listed}, *output.aligned(["dataset", "title", "rows", "owner", ""], rows))
 
 
-def _listed(opened: homes.Opened, entry: events.DatasetListed, *, here: bool) -> dict[str, Any]:
+def _listed(opened: homes.Opened, entry: registry.DatasetView, *, here: bool) -> dict[str, Any]:
     card = read_card(opened, entry)
     return {
         "dataset": entry.dataset_id,
         "owner": entry.owner,
         "title": None if card is None else naming.plain(card.title),
         "rows": None if card is None else card.rows,
-        "card": ids.format_digest(ids.Digest(entry.card)),
+        "version": entry.newest.version,
+        "state": entry.state.value,
+        "card": ids.format_digest(entry.card),
         "here": here,
     }
 
 
-def read_card(opened: homes.Opened, entry: events.DatasetListed) -> "documents.DatasetCard | None":
+def read_card(opened: homes.Opened, entry: registry.DatasetView) -> "documents.DatasetCard | None":
     """Return a dataset's card, ``None`` when the store does not give it now or it is no card."""
     from aicommons.domain import documents
 
     return published.find(opened.store, documents.DatasetCard, entry.card)
 
 
-def find(view: "views.LedgerView", dataset_id: int) -> events.DatasetListed:
+def find(view: "views.LedgerView", dataset_id: int) -> registry.DatasetView:
     """Return a dataset's entry on the ledger.
 
     Raises:
