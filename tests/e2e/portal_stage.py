@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 
 from aicommons import app, office
 from aicommons.cli import demonstration, processes, scripts
-from aicommons.domain import documents, encoding, errors, events, ids, run, schema
+from aicommons.domain import documents, errors, ids, run, schema
 from aicommons.learning import recipe as recipes
 from aicommons.ledger import wallet
 from aicommons.node import journal
@@ -55,9 +55,7 @@ class Stage:
         for name, site in self.sites.items():
             if name != OWNER:
                 dataset_id = next(iter(site.home.datasets()))
-                purpose = encoding.purpose_code(office.DEFAULT_PURPOSE)
-                until = int(time.time()) + 86400
-                wanted = events.ConsentTerms(dataset_id, purpose, ids.MemberId(0), bytes(32), until, 1, bytes(32))
+                wanted = office.consent(dataset_id, [office.DEFAULT_PURPOSE], int(time.time()) + 86400)
                 site.desk.enrol(run_id, office.Seat(dataset_id, site.desk.give_consent(wanted)))
 
     def close(self, run_id: ids.RunId) -> None:

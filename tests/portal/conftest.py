@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import dataclasses
+import os
 import pathlib
 import random
 import re
@@ -13,8 +14,9 @@ from typing import Any
 import pytest
 
 from aicommons import app, office, testing
-from aicommons.domain import documents, ids, run
+from aicommons.domain import documents, ids, letters, run
 from aicommons.learning import recipe as recipes
+from aicommons.node import letters as sealing
 from aicommons.owner import deciding
 from aicommons.portal import guard, opening, serving
 from aicommons.protocol import inbox as rules
@@ -109,7 +111,7 @@ class Desk:
     @property
     def clerk(self) -> deciding.Clerk:
         """A clerk who has read nothing yet."""
-        return deciding.make_clerk(self.place)
+        return deciding.make_clerk(self.place, self.place.secret)
 
     def propose(self, title: str = "Risk by age", **terms: Any) -> ids.RunId:
         """Open a run that the owner's table fits."""
@@ -125,6 +127,19 @@ class Desk:
             **terms,
         )
         return desk.open_run(offer)
+
+    def write(self, words: str, run_id: ids.RunId | None = None) -> int:
+        """Ask for the owner's dataset in the solver's name, with sealed words; return the request's id."""
+        return self.commons.solver.desk.ask(1, self.sealed(self.owner, words), run_id)
+
+    def sealed(self, to: testing.Member, words: str) -> bytes:
+        """Return words that only one member can read."""
+        return sealing.seal(letters.Letter(words), app.reader_point(to.wallet), os.urandom)
+
+    def opened(self, by: testing.Member, document: bytes) -> str:
+        """Return the words of a sealed letter, as one member reads them."""
+        sealed = self.commons.store.get(document, sealing.LONGEST)
+        return sealing.open_sealed(sealed, app.reader_secret(by.wallet)).words
 
     def key(self, run_id: ids.RunId) -> str:
         """Return the name of a run's item in the inbox."""
@@ -178,7 +193,8 @@ def set_up(tmp_path: pathlib.Path) -> Iterator[Desk]:
     home.keep_dataset(owner.desk.publish_dataset(card), write_table(tmp_path / "table.csv"), card)
     problem = documents.Problem("Who is at risk?", "patients", "whom to examine", "why", ("3.4",), "auc", "none")
     problem_id = commons.solver.desk.state_problem(problem, 2 * testing.START)
-    place = opening.Opened(home, owner.registry, commons.store, owner.desk)  # type: ignore[arg-type]
+    secret = app.reader_secret(owner.wallet)
+    place = opening.Opened(home, owner.registry, commons.store, owner.desk, secret)  # type: ignore[arg-type]
     yield Desk(commons, owner, home, place, problem_id)
     commons.close()
 

@@ -5,9 +5,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from aicommons import office
+from aicommons.domain import documents, errors, events, vocabulary
 from aicommons.owner import deciding
 from aicommons.portal import catalogues, pages
 from aicommons.protocol import inbox as rules
+from aicommons.protocol import permissions, registry
+from aicommons.protocol import rules as denials
 
 if TYPE_CHECKING:
     from tests.portal.conftest import Desk
@@ -120,7 +124,7 @@ def test_one_press_stops_and_the_ledger_is_told_if_chosen(desk: "Desk") -> None:
     assert visitor.post("/stop/ledger", token | {"suspend": "on", "revoke": "on", "reason": "a doubt"}).status == 303
     view = desk.place.desk.view()
     assert set(view.consents) == view.revoked
-    assert "DataRegistryWrongState" in visitor.post("/stop/ledger", token | {"suspend": "on"}).text
+    assert view.datasets[1].state is registry.DatasetState.SUSPENDED
     assert visitor.post("/resume", token | {"reason": "cleared"}).headers["location"] == "/?said=resumed"
     with desk.clerk.inbox() as kept:
         assert not kept.house().stopped
@@ -235,3 +239,53 @@ def test_a_plan_that_the_store_does_not_give_cannot_be_approved(desk: "Desk") ->
     assert "The store does not give the plan now" in text
     answer = visitor.post(f"/inbox/{desk.key(run_id)}", {"token": session.form_token, "verdict": "approve"})
     assert answer.status == 409
+
+
+def test_a_request_is_read_asked_back_replied_to_and_denied(desk: "Desk") -> None:
+    """Words go both ways sealed: the page shows the asker's, the asker reads the question and the reason of the denial."""
+    number = desk.write("May we have it for a <study>?")
+    visitor, session = desk.open_page()
+    path, token = f"/inbox/request:{number}", {"token": session.form_token}
+    assert path in visitor.get("/").text
+    assert "May we have it for a &lt;study&gt;?" in visitor.get(path).text
+    visitor.post(path, token | {"verdict": "ask", "reason": "Who will see it?"})
+    request = desk.place.desk.view().requests[number]
+    assert request.state is permissions.RequestState.ASKED_BACK
+    assert desk.opened(desk.commons.solver, request.answer.document) == "Who will see it?"
+    with pytest.raises(errors.DecodeError, match="sealed"):
+        desk.opened(desk.owner, request.answer.document)
+    desk.commons.solver.desk.reply(number, desk.sealed(desk.owner, "Only the two of us"))
+    text = visitor.get(path).text
+    assert text.index("study") < text.index("Who will see it?") < text.index("Only the two of us")
+    (entry,) = deciding.entries(desk.clerk)
+    assert entry.standing is rules.Standing.OPEN
+    visitor.post(path, token | {"verdict": "deny", "reason": "The ethics board said no"})
+    request = desk.place.desk.view().requests[number]
+    assert request.state is permissions.RequestState.DENIED
+    assert desk.opened(desk.commons.solver, request.answer.document) == "The ethics board said no"
+    assert path not in visitor.get("/inbox").text
+
+
+def test_a_request_for_a_run_is_answered_with_the_run(desk: "Desk") -> None:
+    """A letter about an open run stands on the run's own page, and approving the run answers it."""
+    run_id = desk.propose()
+    number = desk.write("Please take part", run_id)
+    visitor, session = desk.open_page()
+    assert "Please take part" in visitor.get(f"/inbox/{desk.key(run_id)}").text
+    assert f"request:{number}" not in visitor.get("/inbox").text
+    visitor.post(f"/inbox/{desk.key(run_id)}", {"token": session.form_token, "verdict": "approve"})
+    assert desk.is_enrolled(run_id)
+    assert desk.place.desk.view().requests[number].state is permissions.RequestState.APPROVED
+
+
+def test_a_dataset_whose_rules_forbid_the_purpose_is_not_offered(desk: "Desk") -> None:
+    """Where the ledger would refuse every consent, the reason stands there and there is no button to approve."""
+    other = next(each.code for each in vocabulary.PURPOSES if not vocabulary.is_a(office.DEFAULT_PURPOSE, each.code))
+    forbids = events.Rules(permitted=vocabulary.bits([other]), prohibited=0, commercial=False)
+    card = documents.DatasetCard("Examinations", "here", 60, {}, "LicenseRef-private", 10, "none")
+    desk.owner.desk.publish_version(1, card, office.Use(rules=forbids))
+    run_id = desk.propose()
+    visitor, _ = desk.open_page()
+    text = visitor.get(f"/inbox/{desk.key(run_id)}").text
+    assert denials.Denial.PURPOSE_NOT_PERMITTED.reason in text
+    assert "Approve</button>" not in text

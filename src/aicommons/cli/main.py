@@ -26,6 +26,7 @@ COMMANDS = {
     "plan": "Publish a plan: a learner and its configuration.",
     "run": "Open, enrol in, watch and verify trainings.",
     "node": "Run your organisation's node.",
+    "request": "Ask for somebody's dataset, and read the answer.",
     "inbox": "See what is asked of you: approve, ask back, deny; standing rules.",
     "log": "See every use of your data and every decision made here.",
     "stop": "Stop everything here at once, or go on.",

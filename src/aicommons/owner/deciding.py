@@ -8,12 +8,12 @@ page and ``commons inbox``; who may speak for the home (an operator's PIN) is ch
 import contextlib
 import dataclasses
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from aicommons import office
 from aicommons.domain import errors, ids
 from aicommons.node import inbox, journal
-from aicommons.owner import offers, places, rosters
+from aicommons.owner import correspondence, offers, places, rosters
 from aicommons.protocol import inbox as rules
 from aicommons.protocol import view as views
 
@@ -25,6 +25,8 @@ class Clerk:
     place: places.Place
     papers: places.Papers
     tables: offers.Tables
+    secret: bytes | None = None
+    """Scalar of the home's reader key, which opens letters; ``None`` where the wallet is locked."""
 
     @contextlib.contextmanager
     def inbox(self) -> Iterator[inbox.Inbox]:
@@ -33,9 +35,9 @@ class Clerk:
             yield kept
 
 
-def make_clerk(place: places.Place) -> Clerk:
-    """Return a clerk who has read nothing yet."""
-    return Clerk(place, places.Papers(place.store), offers.Tables(place.home))
+def make_clerk(place: places.Place, secret: bytes | None = None) -> Clerk:
+    """Return a clerk who has read nothing yet; ``secret`` opens letters."""
+    return Clerk(place, places.Papers(place.store), offers.Tables(place.home), secret)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -68,8 +70,21 @@ def entries(clerk: Clerk) -> tuple[Entry, ...]:
         found = []
         for item in _items(clerk):
             said = tuple(kept.said(item.key))
-            found.append(Entry(item, said, rules.standing(said, house)))
+            found.append(Entry(item, said, _standing(clerk, item, said, house)))
         return tuple(found)
+
+
+def _standing(clerk: Clerk, item: rules.Item, said: Sequence[rules.Decision], house: rules.House) -> rules.Standing:
+    if item.request_id is None:
+        return rules.standing(said, house)
+    return rules.standing_of_request(said, house, clerk.place.desk.view().requests[item.request_id].state)
+
+
+def letters(clerk: Clerk, entry: Entry) -> correspondence.Correspondence | None:
+    """Return what was written about an item, ``None`` when nobody wrote."""
+    if entry.item.request_id is None:
+        return None
+    return correspondence.read(clerk.place, clerk.papers, entry.item.request_id, entry.said, secret=clerk.secret)
 
 
 def find(clerk: Clerk, key: str) -> Entry:
@@ -128,11 +143,16 @@ def decide(clerk: Clerk, key: str, word: Word) -> rules.Standing:
         after = rules.standing([*entry.said, decision], kept.house())
         if after is rules.Standing.APPROVED:
             _carry_out(clerk, entry.item, word)
+        request_id = entry.item.request_id
+        if request_id is not None and (word.verdict is not rules.Verdict.APPROVE or after is rules.Standing.APPROVED):
+            correspondence.answer(clerk.place, request_id, word.verdict, decision.reason)
         kept.decide(key, decision)
     return after
 
 
 def _carry_out(clerk: Clerk, item: rules.Item, word: Word) -> None:
+    if item.run_id is None:
+        return  # an approval of a request is a word, which its answer says
     if item.kind is rules.Kind.ROSTER:
         seen = rosters.look(clerk.place, item.run_id, may_overlap=word.may_overlap)
         rosters.confirm(clerk.place, item.run_id, seen)
@@ -175,7 +195,7 @@ def enrol(clerk: Clerk, offer: offers.Offer, fit: offers.Fit) -> None:
     consent_id = fit.consent_id
     if consent_id is None:
         now = max(int(time.time()), desk.view().time)
-        consent_id = desk.give_consent(offers.consent_for(fit, offer.current.spec, now))
+        consent_id = desk.give_consent(offers.consent_for(fit.dataset_id, offer.current.spec, now))
     desk.enrol(offer.run_id, office.Seat(fit.dataset_id, consent_id))
 
 
@@ -207,7 +227,10 @@ def apply_rules(clerk: Clerk) -> tuple[Applied, ...]:
 
 def _asked_of_denied(clerk: Clerk, view: views.LedgerView, keys: list[str]) -> Iterator[rules.Asked]:
     for key in keys:
-        current = view.runs.get(ids.RunId(bytes.fromhex(key.partition(":")[2])))
+        kind, _, about = key.partition(":")
+        if kind == rules.Kind.REQUEST.value:
+            continue
+        current = view.runs.get(ids.RunId(bytes.fromhex(about)))
         papers = None if current is None else clerk.papers.terms(current)
         if current is not None and papers is not None:
             yield offers.asked_of(current.spec, papers)
@@ -221,6 +244,8 @@ def _rule_for(
     *,
     refused: tuple[rules.Asked, ...],
 ) -> tuple[int, rules.Rule] | None:
+    if entry.item.run_id is None:
+        return None
     current = view.runs[entry.item.run_id]
     papers = clerk.papers.terms(current)
     if papers is None:

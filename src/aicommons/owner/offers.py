@@ -13,10 +13,10 @@ import numpy as np
 
 from aicommons import app
 from aicommons.data import reading
-from aicommons.domain import documents, errors, events, ids, run, schema
+from aicommons.domain import documents, encoding, errors, events, ids, run, schema, vocabulary
 from aicommons.node import agent as agents
 from aicommons.owner import places
-from aicommons.protocol import inbox
+from aicommons.protocol import inbox, registry, rules
 from aicommons.protocol import view as views
 
 
@@ -41,6 +41,8 @@ class Fit:
     measured: Measured
     consent_id: bytes | None
     """A live consent that already permits it, ``None`` when approving has to give one."""
+    price: int
+    """What a run pays for it, in the smallest unit; 0 in the free commons."""
 
     @property
     def is_fitting(self) -> bool:
@@ -150,46 +152,69 @@ def _fits(
         for number, known in place.home.datasets().items()
         if number in view.datasets and view.datasets[number].owner == member
     }
-    return tuple(
-        Fit(
-            number,
-            known["title"],
-            tables.measure(known, papers, current.spec.plan),
-            live_consent(view, number, current),
-        )
-        for number, known in own.items()
-    )
+    found = []
+    for number, known in own.items():
+        consent_id = live_consent(view, number, current)
+        against = objection(view, number, current.spec) if consent_id is None else None
+        measured = Measured(trouble=against) if against else tables.measure(known, papers, current.spec.plan)
+        found.append(Fit(number, known["title"], measured, consent_id, view.datasets[number].newest.asked))
+    return tuple(found)
 
 
 def live_consent(view: views.LedgerView, dataset_id: int, current: views.RunView) -> bytes | None:
     """Return a consent that already permits a dataset's use in a run, ``None`` when there is none."""
-    used = [seat.consent_id for each in view.runs.values() for seat in each.enrolled.values()]
     for consent_id, given in view.consents.items():
-        terms = given.terms
-        if (
-            given.dataset_id == dataset_id
-            and consent_id not in view.revoked
-            and _permits(terms, current.spec, view.time)
-            and used.count(consent_id) < terms.max_uses
-        ):
+        if given.dataset_id != dataset_id:
+            continue
+        terms, revoked = given.terms, given.revoked is not None
+        if _denial(view, current.spec, terms, uses=len(given.uses), revoked=revoked) is rules.Denial.NONE:
             return consent_id
     return None
 
 
-def _permits(terms: events.ConsentTerms, spec: run.RunSpec, now: int) -> bool:
-    return (
-        terms.purpose == spec.purpose
-        and terms.grantee in (0, spec.solver)
-        and (not any(terms.problem) or terms.problem == spec.problem)
-        and now < terms.expiry
+def objection(view: views.LedgerView, dataset_id: int, spec: run.RunSpec) -> str | None:
+    """Return why no consent of its owner could let a dataset take part in a run; ``None`` when one can."""
+    dataset = view.datasets[dataset_id]
+    if dataset.body is not None:
+        return "its consents are given by the vote of a body, not by its owner"
+    denial = _denial(view, spec, consent_for(dataset_id, spec, view.time), uses=0, revoked=False)
+    return None if denial is rules.Denial.NONE else denial.reason
+
+
+def _denial(
+    view: views.LedgerView, spec: run.RunSpec, terms: events.ConsentTerms, *, uses: int, revoked: bool
+) -> rules.Denial:
+    """Return what the ledger would say now to a run's use of a dataset under a consent."""
+    dataset = view.datasets[terms.dataset_id]
+    owner, newest = view.members.get(dataset.owner), dataset.newest
+    listing = rules.Listing(
+        rules=rules.Rules(newest.rules.permitted, newest.rules.prohibited, newest.rules.commercial),
+        is_listed=dataset.state is registry.DatasetState.LISTED,
+        is_owner_active=owner is not None and owner.state is registry.MemberState.ACTIVE,
+        free_commons=newest.free_commons,
+        price=newest.price,
     )
+    consent = rules.Consent(
+        dataset_id=terms.dataset_id,
+        purposes=terms.purposes,
+        grantee=terms.grantee or None,
+        problem=terms.problem if any(terms.problem) else None,
+        commercial=terms.commercial,
+        expiry=terms.expiry,
+        max_uses=terms.max_uses,
+        uses=uses,
+        revoked=revoked,
+    )
+    use = rules.Use(terms.dataset_id, spec.purpose, spec.problem, spec.solver, spec.commercial, spec.price)
+    return rules.ledger_denial(consent, listing, use, view.time)
 
 
-def consent_for(fit: Fit, spec: run.RunSpec, now: int) -> events.ConsentTerms:
+def consent_for(dataset_id: int, spec: run.RunSpec, now: int) -> events.ConsentTerms:
     """Return the narrowest consent that lets a dataset take part in a run: one use, one solver, one problem, 30 days."""
-    return events.ConsentTerms(
-        fit.dataset_id, spec.purpose, spec.solver, spec.problem, now + CONSENT_SECONDS, 1, bytes(32)
-    )
+    codes = [each.code for each in vocabulary.PURPOSES if encoding.purpose_code(each.code) == spec.purpose]
+    purposes = vocabulary.bits(codes, closed=False)
+    expiry = now + CONSENT_SECONDS
+    return events.ConsentTerms(dataset_id, purposes, spec.solver, spec.problem, spec.commercial, expiry, 1, bytes(32))
 
 
 CONSENT_SECONDS = 30 * 86400

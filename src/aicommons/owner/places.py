@@ -71,11 +71,10 @@ class Papers:
 
     def name(self, view: views.LedgerView, member: int) -> str:
         """Return what a member calls itself with its number, or only its number."""
-        admitted = view.members.get(member)
-        applied = view.applied.get(admitted.account) if admitted is not None else None
-        if applied is None or not any(applied.profile):
+        known = view.members.get(member)
+        if known is None or not any(known.profile):
             return f"#{member}"
-        digest = applied.profile
+        digest = known.profile
         found = self._find("profile", digest, lambda: documents.Profile.decode(self._get(digest)))
         return f"#{member}" if found is None else f"{one_line(found.title)} (#{member})"
 

@@ -12,6 +12,7 @@ from aicommons.domain import errors
 from aicommons.node import inbox
 from aicommons.owner import places
 from aicommons.protocol import inbox as rules
+from aicommons.protocol import registry
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -68,10 +69,10 @@ def _revoke(place: places.Place, refused: list[str]) -> tuple[bytes, ...]:
 def _suspend(place: places.Place, refused: list[str]) -> tuple[int, ...]:
     member, done = place.desk.member_id(), []
     for number, listed in place.desk.view().datasets.items():
-        if listed.owner != member:
+        if listed.owner != member or listed.state is not registry.DatasetState.LISTED:
             continue
         try:
-            place.registry.transact("DataRegistry", "suspend", number)
+            place.desk.suspend_dataset(number)
         except errors.LedgerRefused as err:
             refused.append(f"dataset {number}: {err}")
         else:

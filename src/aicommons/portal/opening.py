@@ -36,10 +36,33 @@ class SharedRegistry:
         with self.lock:
             return self._registry.poll()
 
-    def transact(self, contract: str, function: str, *values: object) -> None:
+    def transact(self, contract: str, function: str, *values: object, at: ids.Address | None = None) -> None:
         """Send a call and wait until it is recorded."""
         with self.lock:
-            self._registry.transact(contract, function, *values)
+            self._registry.transact(contract, function, *values, at=at)
+
+    def call(self, contract: str, function: str, *values: object, at: ids.Address | None = None) -> tuple[object, ...]:
+        """Return what a view function answers."""
+        with self.lock:
+            return self._registry.call(contract, function, *values, at=at)
+
+    def call_data(self, contract: str, function: str, *values: object) -> bytes:
+        """Return the bytes of a call that others will make."""
+        return self._registry.call_data(contract, function, *values)
+
+    def address_of(self, contract: str) -> ids.Address:
+        """Return where a contract of the deployment stands."""
+        return self._registry.address_of(contract)
+
+    def create(self, contract: str, *values: object) -> ids.Address:
+        """Create one of the packaged contracts and return where it stands."""
+        with self.lock:
+            return self._registry.create(contract, *values)
+
+    def history(self, contract: str, at: ids.Address) -> Sequence[events.Event]:
+        """Return all events of a contract outside the deployment."""
+        with self.lock:
+            return self._registry.history(contract, at)
 
 
 class SharedDesk(office.Desk):
@@ -63,6 +86,8 @@ class Opened:
     registry: office.Registry
     store: "http.HttpStore"
     desk: office.Desk
+    secret: bytes | None = None
+    """Scalar of the home's reader key."""
 
 
 def open_home(home: app.Home, passphrase: str) -> Opened:
@@ -79,4 +104,4 @@ def open_home(home: app.Home, passphrase: str) -> Opened:
     client.check()
     registry = SharedRegistry(client)
     store = app.open_store(home, signer)
-    return Opened(home, registry, store, SharedDesk(registry, store))
+    return Opened(home, registry, store, SharedDesk(registry, store), app.reader_secret(signer))

@@ -14,7 +14,7 @@ import fastapi
 import jinja2
 from fastapi import responses
 
-from aicommons.domain import errors, ids
+from aicommons.domain import errors, ids, vocabulary
 from aicommons.owner import deciding, places, progress, uses
 from aicommons.portal import catalogues, guard
 from aicommons.protocol import view as views
@@ -109,7 +109,9 @@ class Titles:
         self._pages = pages
         self._view = view
 
-    def __getitem__(self, run_id: ids.RunId) -> str:
+    def __getitem__(self, run_id: ids.RunId | None) -> str:
+        if run_id is None:
+            return ""
         return progress.title_of(self._pages.clerk.papers.terms(self._view.runs[run_id]))
 
 
@@ -126,7 +128,7 @@ def environment(language: str) -> jinja2.Environment:
         lstrip_blocks=True,
     )
     made.install_gettext_translations(catalogues.load(language), newstyle=True)  # type: ignore[attr-defined]
-    made.filters |= {"moment": moment, "clock": clock}
+    made.filters |= {"moment": moment, "clock": clock, "purpose": purpose}
     return made
 
 
@@ -136,6 +138,12 @@ def moment(seconds: float) -> str:
         return f"{dt.datetime.fromtimestamp(seconds, tz=dt.UTC):%Y-%m-%d %H:%M} UTC"
     except (ValueError, OverflowError, OSError):
         return "-"
+
+
+def purpose(code: str) -> str:
+    """Return a purpose with its vocabulary's own words, which are English."""
+    labels = {each.code: each.label for each in vocabulary.PURPOSES}
+    return f"{labels[code]} ({code})" if code in labels else code
 
 
 def clock(minute: int) -> str:

@@ -72,20 +72,23 @@ class Looking:
         """Show one thing that waits, with everything that is needed to decide."""
         clerk = self._pages.clerk
         entry = deciding.find(clerk, key)
+        written = deciding.letters(clerk, entry)
+        if entry.item.run_id is None:
+            return self._pages.render(request, "request.html", entry=entry, correspondence=written)
         if entry.item.kind is rules.Kind.ROSTER:
-            return self._roster(request, entry)
+            return self._roster(request, entry, entry.item.run_id)
         offer = offers.make_offer(clerk.place, clerk.papers, clerk.tables, entry.item.run_id)
-        return self._pages.render(request, "offer.html", entry=entry, offer=offer)
+        return self._pages.render(request, "offer.html", entry=entry, offer=offer, correspondence=written)
 
-    def _roster(self, request: fastapi.Request, entry: deciding.Entry) -> responses.HTMLResponse:
+    def _roster(self, request: fastapi.Request, entry: deciding.Entry, run_id: ids.RunId) -> responses.HTMLResponse:
         clerk, view = self._pages.clerk, self._pages.view()
-        seen = rosters.look(clerk.place, entry.item.run_id)
+        seen = rosters.look(clerk.place, run_id)
         return self._pages.render(
             request,
             "roster.html",
             entry=entry,
             seen=seen,
-            title=self._pages.titles(view)[entry.item.run_id],
+            title=self._pages.titles(view)[run_id],
             members=[clerk.papers.name(view, member) for member in seen.roster.member_ids],
             readers=[clerk.papers.name(view, member) for member in seen.readers],
             fingerprint=ids.fingerprint(seen.roster.roster),
@@ -156,9 +159,10 @@ class Acting:
             verdict, form.get("reason", ""), speaker(clerk, form), int(dataset) if dataset.isdecimal() else None
         )
         standing = deciding.decide(clerk, key, word)
-        if verdict is rules.Verdict.APPROVE and standing is rules.Standing.APPROVED:
-            run_id = key.partition(":")[2]
-            return responses.RedirectResponse(f"/runs/{run_id}?said=approved", 303)
+        if standing is rules.Standing.APPROVED:
+            kind, _, about = key.partition(":")
+            place = "/inbox" if kind == rules.Kind.REQUEST.value else f"/runs/{about}"
+            return responses.RedirectResponse(f"{place}?said=approved", 303)
         return responses.RedirectResponse(f"/inbox?said={standing.value}", 303)
 
     def stop(self, form: Form) -> responses.RedirectResponse:

@@ -19,8 +19,8 @@ from fastapi import responses
 
 from aicommons import app
 from aicommons.domain import errors
-from aicommons.owner import deciding, places
-from aicommons.portal import guard, house, routes
+from aicommons.owner import deciding
+from aicommons.portal import guard, house, opening, routes
 from aicommons.portal import pages as shared
 
 log = logging.getLogger("aicommons.portal")
@@ -30,7 +30,7 @@ RULES_SECONDS = 2.0
 CONNECTIONS = 64
 
 
-def make(place: places.Place, session: guard.Session, *, entered: Callable[[], None]) -> guard.Guard:
+def make(place: opening.Opened, session: guard.Session, *, entered: Callable[[], None]) -> guard.Guard:
     """Return the whole page as an ASGI application.
 
     Args:
@@ -38,7 +38,7 @@ def make(place: places.Place, session: guard.Session, *, entered: Callable[[], N
         session: who may see it.
         entered: called when a link was used.
     """
-    pages = shared.Pages(deciding.make_clerk(place), session)
+    pages = shared.Pages(deciding.make_clerk(place, place.secret), session)
     made = fastapi.FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     made.state.pages = pages
     made.include_router(routes.make(pages))
@@ -66,7 +66,7 @@ def serve_asset(assets: dict[str, bytes], name: str) -> responses.Response:
     )
 
 
-def serve(place: places.Place, port: int, ready: Callable[[str], None]) -> None:
+def serve(place: opening.Opened, port: int, ready: Callable[[str], None]) -> None:
     """Serve the page until SIGTERM or Ctrl-C; ``ready`` gets the link to open.
 
     Raises:
@@ -85,7 +85,7 @@ def serve(place: places.Place, port: int, ready: Callable[[str], None]) -> None:
         access_log=False, log_level="warning", lifespan="off", server_header=False, date_header=False,
         limit_concurrency=CONNECTIONS, timeout_graceful_shutdown=1,
     )  # fmt: skip
-    with contextlib.closing(listener), _clerk_at_work(deciding.make_clerk(place)):
+    with contextlib.closing(listener), _clerk_at_work(deciding.make_clerk(place, place.secret)):
         ready(session.link)
         uvicorn.Server(config).run(sockets=[listener])
     link.unlink(missing_ok=True)

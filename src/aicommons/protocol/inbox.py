@@ -10,7 +10,7 @@ import enum
 from collections.abc import Iterable, Mapping, Sequence
 
 from aicommons.domain import errors, ids, run
-from aicommons.protocol import duties
+from aicommons.protocol import duties, permissions
 from aicommons.protocol import view as views
 
 DAY_MINUTES = 24 * 60
@@ -25,6 +25,8 @@ class Kind(enum.Enum):
     """May a dataset of this home take part in a run that is open for enrolment?"""
     ROSTER = "roster"
     """Are these the right participants of a run that this home enrolled in?"""
+    REQUEST = "request"
+    """Somebody asks for a dataset of this home, for no run that is open now."""
 
 
 class Verdict(enum.Enum):
@@ -53,17 +55,20 @@ class Item:
 
     kind: Kind
     """What is asked."""
-    run_id: ids.RunId
-    """The run it is about."""
+    run_id: ids.RunId | None
+    """The run it is about; ``None`` for a request."""
     since: int
     """Block time in seconds at which it came up."""
     until: int | None
     """Block time in seconds after which it is too late, or ``None``."""
+    request_id: int | None = None
+    """The request that it is, or that was made for the run; ``None`` when nobody wrote."""
 
     @property
     def key(self) -> str:
         """Name of the item in the inbox's file, unique for ever."""
-        return f"{self.kind.value}:{self.run_id.hex()}"
+        about = str(self.request_id) if self.run_id is None else self.run_id.hex()
+        return f"{self.kind.value}:{about}"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -213,13 +218,23 @@ def waiting(
     if not set(own):
         return ()
     done = set(confirmed)
+    asked = {number: request for number, request in view.requests.items() if _is_asked(view, member, request)}
+    for_run = {request.asked.for_run: number for number, request in asked.items()}
     found = []
     for run_id, current in view.runs.items():
         if _has_room(current, member, now):
-            found.append(Item(Kind.RUN, run_id, current.opened.time, current.spec.enrol_until))
+            request_id = for_run.get(run_id)
+            asked.pop(request_id or 0, None)
+            found.append(Item(Kind.RUN, run_id, current.opened.time, current.spec.enrol_until, request_id))
         elif current.roster is not None and run_id not in done and _has_seat(current, member):
             found.append(Item(Kind.ROSTER, run_id, current.roster.at.time, current.deadline or None))
+    found += [Item(Kind.REQUEST, None, request.asked.at.time, None, number) for number, request in asked.items()]
     return tuple(sorted(found, key=lambda item: item.since))
+
+
+def _is_asked(view: views.LedgerView, member: ids.MemberId, request: permissions.RequestView) -> bool:
+    dataset = view.datasets.get(request.asked.dataset_id)
+    return dataset is not None and dataset.owner == member and not request.state.is_decided
 
 
 def _has_room(current: views.RunView, member: ids.MemberId, now: int) -> bool:
@@ -243,6 +258,13 @@ def standing(said: Sequence[Decision], house: House) -> Standing:
     if approvals >= house.approvals_needed:
         return Standing.APPROVED
     return Standing.SECOND if approvals else Standing.OPEN
+
+
+def standing_of_request(said: Sequence[Decision], house: House, state: permissions.RequestState) -> Standing:
+    """Return where an item stands that the ledger knows as a request: a reply opens a question again."""
+    if state is permissions.RequestState.OPEN:
+        return standing([each for each in said if each.verdict is not Verdict.ASK], house)
+    return standing(said, house)
 
 
 def matching(
