@@ -209,7 +209,15 @@ def _fit_as_json(fit: "offers.Fit") -> dict[str, Any]:
         "title": fit.title,
         "fits": fit.is_fitting,
         "rows": fit.measured.rows,
-        "smallest_cell": fit.measured.smallest_cell,
+        "smallest_cell": None if fit.measured.cell is None else dataclasses.asdict(fit.measured.cell),
+        "rounds": [
+            {
+                "stage": each.stage.value,
+                "bytes": each.vector_bytes,
+                "numbers": sum(block.length for block in each.blocks),
+            }
+            for each in fit.measured.sent
+        ],
         "trouble": fit.measured.trouble,
         "consent": None if fit.consent_id is None else ids.format_id(fit.consent_id),
     }
@@ -234,7 +242,8 @@ def _offer_in_words(offer: "offers.Offer") -> list[str]:
         f"  costs      at most {offer.current.spec.rounds} rounds; epsilon: {naming.plain(papers.terms.privacy)}",
     ]
     for fit in offer.fits:
-        cell = "" if fit.measured.smallest_cell is None else f", smallest class {fit.measured.smallest_cell}"
+        smallest = fit.measured.cell
+        cell = "" if smallest is None else f", smallest group {smallest.rows} ({naming.plain(smallest.name)})"
         words = f"{fit.measured.rows} rows{cell}" if fit.is_fitting else f"does not fit: {fit.measured.trouble}"
         said.append(f"  dataset    {fit.dataset_id} {naming.plain(fit.title)}: {words}")
     key = f"run:{offer.run_id.hex()[:12]}"

@@ -6,15 +6,15 @@ but its digests; whether a table fits is found out by reading it here, and only 
 
 import dataclasses
 import pathlib
+import tempfile
 import threading
 from collections.abc import Mapping
 
-import numpy as np
-
 from aicommons import app
-from aicommons.data import reading
-from aicommons.domain import documents, encoding, errors, events, ids, run, schema, vocabulary
+from aicommons.data import prepared
+from aicommons.domain import documents, encoding, errors, events, ids, run, vocabulary
 from aicommons.node import agent as agents
+from aicommons.node import rehearsal, tables
 from aicommons.owner import places
 from aicommons.protocol import inbox, registry, rules
 from aicommons.protocol import view as views
@@ -22,12 +22,14 @@ from aicommons.protocol import view as views
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Measured:
-    """What reading a table for a plan showed."""
+    """What a dry run of a plan on a dataset showed."""
 
     rows: int = 0
     """Complete rows."""
-    smallest_cell: int | None = None
-    """Rows of the rarest class, ``None`` where a number is predicted."""
+    cell: rehearsal.Cell | None = None
+    """The smallest group of rows that would be counted."""
+    sent: tuple[rehearsal.Sent, ...] = ()
+    """What would leave the site in each kind of round."""
     trouble: str | None = None
     """Why the table does not fit; ``None`` when it does."""
 
@@ -85,41 +87,45 @@ def asked_of(spec: run.RunSpec, papers: agents.RunDocuments) -> inbox.Asked:
 
 
 class Tables:
-    """How the tables of this home fit plans; each is read once per plan, and again when its file changes."""
+    """How the datasets of this home fit plans; each is read once per plan, and again when its file changes."""
 
     def __init__(self, home: app.Home) -> None:
         self._home = home
         self._known: dict[tuple[object, ...], Measured] = {}
         self._reading = threading.Lock()
 
-    def measure(self, known: app.KnownDataset, papers: agents.RunDocuments, plan: bytes) -> Measured:
-        """Return what reading a table for a plan shows; what is wrong with it is part of that."""
-        path, least = pathlib.Path(known["path"]), max(papers.terms.minimum_cohort, known["minimum_cohort"])
-        try:
-            stat = path.stat()
-        except OSError as err:
-            return Measured(trouble=f"{path.name}: {err.strerror}")
-        key = (path, stat.st_mtime_ns, stat.st_size, plan, least)
+    def measure(self, dataset_id: int, known: app.KnownDataset, papers: agents.RunDocuments, plan: bytes) -> Measured:
+        """Return what a dry run of a plan shows; what is wrong with the table is part of that."""
+        files = [_stamp(pathlib.Path(known["path"])), _stamp(self._home.mapping_file(dataset_id))]
+        key = (dataset_id, plan, papers.terms.minimum_cohort, *files)
         with self._reading:
             if key not in self._known:
-                self._known[key] = _measure(path, papers, least)
+                self._known[key] = self._rehearse(dataset_id, known, papers)
             return self._known[key]
 
+    def _rehearse(self, dataset_id: int, known: app.KnownDataset, papers: agents.RunDocuments) -> Measured:
+        recipe = papers.recipe
+        with tempfile.TemporaryDirectory(prefix="dry-run-", dir=self._home.path) as scratch:
+            try:
+                own = app.own_table(self._home, dataset_id, known)
+                division = tables.division(papers.plan, recipe.schema)
+                table = prepared.prepare(own.source, own.wanted(papers), pathlib.Path(scratch) / "rows", division)
+                found = rehearsal.rehearse(recipe, tables.divided(table), table, members=run.FEWEST_PARTICIPANTS)
+            except errors.PermanentError as err:
+                return Measured(trouble=str(err))
+            return Measured(table.rows, found.cells[0] if found.cells else None, found.rounds)
 
-def _measure(path: pathlib.Path, papers: agents.RunDocuments, least: int) -> Measured:
-    wanted, checks = papers.recipe.schema, reading.Checks(min_rows=least)
+
+def _stamp(path: pathlib.Path) -> tuple[int, int] | None:
+    """Return what changes with a file, ``None`` where there is none."""
     try:
-        table = reading.read_table(path, wanted, group=papers.plan.group, checks=checks)
-    except errors.InputError as err:
-        return Measured(trouble=str(err))
-    smallest = None
-    if wanted.target.task is not schema.Task.GAUSSIAN:
-        counts = np.bincount(table.target.astype(np.int64), minlength=len(wanted.target.classes or ()))
-        smallest = int(counts.min())
-    return Measured(table.rows, smallest)
+        stat = path.stat()
+    except OSError:
+        return None
+    return stat.st_mtime_ns, stat.st_size
 
 
-def make_offer(place: places.Place, papers: places.Papers, tables: Tables, run_id: ids.RunId) -> Offer:
+def make_offer(place: places.Place, papers: places.Papers, measuring: Tables, run_id: ids.RunId) -> Offer:
     """Return a run as an offer to this home.
 
     Raises:
@@ -130,7 +136,7 @@ def make_offer(place: places.Place, papers: places.Papers, tables: Tables, run_i
     known = papers.terms(current)
     stated = view.problems.get(current.spec.problem)
     readers = () if known is None else tuple(papers.name(view, int(each.member_id)) for each in known.terms.readers)
-    fits = () if known is None else _fits(place, view, current, known, tables=tables)
+    fits = () if known is None else _fits(place, view, current, known, measuring=measuring)
     return Offer(
         run_id=run_id,
         current=current,
@@ -144,7 +150,12 @@ def make_offer(place: places.Place, papers: places.Papers, tables: Tables, run_i
 
 
 def _fits(
-    place: places.Place, view: views.LedgerView, current: views.RunView, papers: agents.RunDocuments, *, tables: Tables
+    place: places.Place,
+    view: views.LedgerView,
+    current: views.RunView,
+    papers: agents.RunDocuments,
+    *,
+    measuring: Tables,
 ) -> tuple[Fit, ...]:
     member = place.desk.member_id()
     own: Mapping[int, app.KnownDataset] = {
@@ -156,7 +167,7 @@ def _fits(
     for number, known in own.items():
         consent_id = live_consent(view, number, current)
         against = objection(view, number, current.spec) if consent_id is None else None
-        measured = Measured(trouble=against) if against else tables.measure(known, papers, current.spec.plan)
+        measured = Measured(trouble=against) if against else measuring.measure(number, known, papers, current.spec.plan)
         found.append(Fit(number, known["title"], measured, consent_id, view.datasets[number].newest.asked))
     return tuple(found)
 
