@@ -128,7 +128,7 @@ def test_times_of_day_are_read(text: str) -> None:
     assert inbox.minute(text) == TIMES[text]
 
 
-@pytest.mark.parametrize("text", ["", "7", "24:00", "12:60", "12:5", "-1:00", "١٢:٠٠x", "noon"])
+@pytest.mark.parametrize("text", ["", "7", "24:00", "12:60", "12:5", "-1:00", "1²:00", "noon"])
 def test_other_times_are_refused(text: str) -> None:
     """Anything else is no time of day."""
     with pytest.raises(errors.InputError):
