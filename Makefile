@@ -38,10 +38,15 @@ contracts/node_modules/.installed: contracts/package.json contracts/package-lock
 	@cd contracts && npm install --no-save --ignore-scripts --no-audit --no-fund --silent
 	@touch $@
 
+tests/browser/node_modules/.installed: tests/browser/package.json tests/browser/package-lock.json
+	@command -v npm >/dev/null || { echo "the browser tests need Node 20 or newer (npm)"; exit 1; }
+	@cd tests/browser && npm install --no-save --ignore-scripts --no-audit --no-fund --silent
+	@touch $@
+
 demo: $(VENV)/.base
 	@$(BIN)/commons demo
 
-test: $(VENV)/.dev contracts-test
+test: $(VENV)/.dev contracts-test tests/browser/node_modules/.installed
 	$(BIN)/python -m pytest
 
 contracts-test: contracts/node_modules/.installed
@@ -85,4 +90,4 @@ bench: $(VENV)/.dev
 	@$(BIN)/python bench/tables.py
 
 clean:
-	rm -rf $(VENV) contracts/node_modules contracts/out contracts/cache
+	rm -rf $(VENV) contracts/node_modules tests/browser/node_modules contracts/out contracts/cache

@@ -143,6 +143,11 @@ class Home:
         """What the node's key has signed, and epoch keys; backups leave it out."""
         return self.path / "secret" / "signing.db"
 
+    @property
+    def inbox_file(self) -> pathlib.Path:
+        """What was decided at this home, its standing rules and its stop flag."""
+        return self.path / "inbox.db"
+
     def deployment_file(self, chain_id: int) -> pathlib.Path:
         """Where the contracts stand."""
         return self.path / "deployments" / f"{chain_id}.json"
@@ -478,7 +483,7 @@ def open_node(
     home: Home, signer: "ports.Signer", member_id: ids.MemberId
 ) -> Iterator[tuple["agent.Agent", "running.ProcessRunner"]]:
     """Give the home's node with its real adapters, and what its child processes run in; only one process may at a time."""
-    from aicommons.node import agent, journal, running, signing, tables
+    from aicommons.node import agent, inbox, journal, running, signing, tables
     from aicommons.store import disk, inputs
 
     ledger = connect(home, signer)
@@ -487,6 +492,7 @@ def open_node(
         contextlib.closing(runner),
         contextlib.closing(journal.Journal(home.journal_file)) as kept,
         contextlib.closing(signing.SigningJournal(home.signing_file, signer, ledger.place)) as signed,
+        contextlib.closing(inbox.Inbox(home.inbox_file)) as decided,
     ):
         made = agent.Agent(
             member_id=member_id,
@@ -502,6 +508,7 @@ def open_node(
             draw=os.urandom,
             journal=kept,
             signing=signed,
+            held=inbox.held(decided),
         )
         yield made, runner
 

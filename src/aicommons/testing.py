@@ -99,6 +99,8 @@ class Member:
     registry: client.Client
     node: agents.Agent
     data: MemoryData
+    wallet: wallet.Wallet
+    """Signs for its desk, and opens what is sealed to it."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -146,7 +148,7 @@ class Commons:
         desk = office.Desk(registry, self.store)
         desk.apply(
             node_key.address,
-            encoding.keccak(name.encode()),
+            app.reader_point(owner),
             encoding.keccak(os.urandom(8)),
             encoding.keccak(b"profile"),
         )
@@ -154,7 +156,7 @@ class Commons:
         if member_id is None:
             raise errors.LedgerRefused("the member was not admitted", which=name)
         data = MemoryData()
-        member = Member(member_id, desk, registry, self._agent(name, node_key, member_id, data), data)
+        member = Member(member_id, desk, registry, self._agent(name, node_key, member_id, data), data, owner)
         self.members.append(member)
         return member
 

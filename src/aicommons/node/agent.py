@@ -14,7 +14,7 @@ from aicommons.learning import recipe as recipes
 from aicommons.learning.secagg import epoch, layout, masks, reading, reveal, session, suite
 from aicommons.node import evidence, journal, signing
 from aicommons.node.consents import notes, people
-from aicommons.protocol import coverage, ports
+from aicommons.protocol import coverage, duties, ports
 from aicommons.protocol import view as views
 
 EPOCH = 0
@@ -93,6 +93,8 @@ class Agent:
     draw: ports.Randomness
     journal: journal.Journal
     signing: signing.SigningJournal
+    held: Callable[[float], frozenset[duties.DutyKind]] = lambda _: frozenset()
+    """At a time in seconds since 1970: the duties that the owner holds back (stop button, quiet hours)."""
     terms: dict[ids.RunId, RunDocuments] = dataclasses.field(default_factory=dict)
     """Documents already read, by run."""
     acked: dict[ids.RunId, tuple[bytes, ...]] = dataclasses.field(default_factory=dict)
