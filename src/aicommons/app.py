@@ -13,12 +13,12 @@ import os
 import pathlib
 import time
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Self, TypedDict
+from typing import TYPE_CHECKING, NotRequired, Self, TypedDict
 
 from aicommons.domain import errors, ids
 
 if TYPE_CHECKING:
-    from aicommons.domain import documents
+    from aicommons.domain import cards
     from aicommons.ledger import client, deployments, wallet
     from aicommons.node import agent, running, tables
     from aicommons.protocol import ports
@@ -81,6 +81,10 @@ class KnownDataset(TypedDict):
     title: str
     minimum_cohort: int
     """Fewest rows that its owner lets take part in anything."""
+    version: NotRequired[int]
+    """Version of the dataset that this is; 1 where none is written."""
+    earlier: NotRequired[dict[str, "KnownDataset"]]
+    """Version as text -> what is remembered of it."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -148,15 +152,33 @@ class Home:
             return {}
         return {int(key): value for key, value in json.loads(self.datasets_file.read_text()).items()}
 
-    def keep_dataset(self, dataset_id: int, path: pathlib.Path, card: "documents.DatasetCard") -> None:
-        """Remember which file a dataset is, and how many rows its owner wants at least in any training."""
-        known = {str(key): value for key, value in self.datasets().items()}
-        known[str(dataset_id)] = {
+    def keep_dataset(self, dataset_id: int, path: pathlib.Path, card: "cards.DatasetCard") -> None:
+        """Remember which file a version of a dataset is, and how many rows its owner wants at least in any training.
+
+        Earlier versions are kept: a run goes on with the version that it named.
+        """
+        known = self.datasets()
+        entry: KnownDataset = {
             "path": str(path.resolve()),
             "title": card.title,
             "minimum_cohort": card.minimum_cohort,
+            "version": card.dataset_version,
         }
-        write_private(self.datasets_file, json.dumps(known, indent=2, sort_keys=True) + "\n")
+        before = known.get(dataset_id)
+        if before is not None:
+            earlier = before.pop("earlier", {})
+            entry["earlier"] = {**earlier, str(before.get("version", 1)): before}
+        text = json.dumps(
+            {str(key): value for key, value in {**known, dataset_id: entry}.items()}, indent=2, sort_keys=True
+        )
+        write_private(self.datasets_file, text + "\n")
+
+    def dataset_version(self, dataset_id: int, version: int) -> KnownDataset | None:
+        """Return what is known here of one version of a dataset, ``None`` when it was published from elsewhere."""
+        newest = self.datasets().get(dataset_id)
+        if newest is None or newest.get("version", 1) == version:
+            return newest
+        return newest.get("earlier", {}).get(str(version))
 
 
 def write_private(path: pathlib.Path, text: str) -> None:

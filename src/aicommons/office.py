@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Sequence
 from typing import Protocol, TypeVar
 
-from aicommons.domain import documents, encoding, errors, events, ids, messages, run
+from aicommons.domain import cards, documents, encoding, errors, events, ids, messages, run
 from aicommons.learning import recipe as recipes
 from aicommons.node import journal
 from aicommons.protocol import ports
@@ -19,6 +19,8 @@ E = TypeVar("E", bound=events.Event)
 
 DEFAULT_PURPOSE = "DUO:0000007"
 """Disease-specific research."""
+DENY = encoding.keccak(b"default deny; see consents")
+"""Digest of the policy of a dataset that has none of its own."""
 ORGANISATION = 1
 """Membership kind of an organisation; 0 is a person."""
 
@@ -86,12 +88,16 @@ class Desk:
         self._registry.transact("Problems", "state", digest, deadline)
         return self._newest(events.ProblemStated, owner=self.member_id(), document=digest).problem_id
 
-    def publish_dataset(self, card: documents.DatasetCard) -> int:
+    def publish_dataset(self, card: cards.DatasetCard) -> int:
         """List a dataset by its card; the data itself goes nowhere. Returns its id."""
         digest = ids.Digest(self._store.put(card.encode()))
-        policy = encoding.keccak(b"default deny; see consents")
-        self._registry.transact("DataRegistry", "list", digest, policy, True, 0)
+        self._registry.transact("DataRegistry", "list", digest, DENY, True, 0)
         return self._newest(events.DatasetListed, owner=self.member_id(), card=digest).dataset_id
+
+    def publish_version(self, dataset_id: int, card: cards.DatasetCard) -> None:
+        """Add a version to a dataset of one's own: earlier ones stay, runs under way keep theirs."""
+        digest = ids.Digest(self._store.put(card.encode()))
+        self._registry.transact("DataRegistry", "publishVersion", dataset_id, digest, DENY)
 
     def give_consent(self, terms: events.ConsentTerms) -> bytes:
         """Permit a use of a dataset of one's own. Returns the consent's id."""

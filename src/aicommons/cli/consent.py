@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from aicommons.cli import dataset, homes, naming, output
+from aicommons.cli import homes, listed, naming, output
 from aicommons.domain import errors, events, ids
 
 
@@ -30,7 +30,7 @@ def give(dataset_id: int, purpose: str, *, grantee: int | None, problem: str | N
 
     opened = homes.act_as_member()
     view = opened.desk.view()
-    entry = dataset.find(view, dataset_id)
+    entry = listed.find(view, dataset_id)
     if entry.owner != opened.desk.member_id():
         raise errors.InputError("this dataset belongs to another member", which=f"dataset {dataset_id}")
     if grantee is not None and grantee not in view.members:

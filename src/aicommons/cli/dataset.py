@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from aicommons.cli import given, homes, naming, output, published
+from aicommons.cli import cards as card_commands
+from aicommons.cli import confirmed, drafted, given, homes, listed, naming, output, releasing
 from aicommons.domain import errors, events, ids, run
 
 if TYPE_CHECKING:
-    from aicommons.domain import documents, schema
-    from aicommons.protocol import view as views
+    from aicommons.domain import cards, schema
 
 
 @click.group()
@@ -23,11 +23,15 @@ def command() -> None:
     """List a dataset of yours by its card; the data stays here."""
 
 
+for added in (*card_commands.COMMANDS, *releasing.COMMANDS):
+    command.add_command(added)
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Description:
-    """What the owner says about a dataset."""
+    """What the owner says about a dataset without a card file."""
 
-    title: str
+    title: str | None
     site: str | None
     licence: str
     min_cohort: int
@@ -36,7 +40,13 @@ class Description:
 
 @command.command("publish")
 @click.argument("file", type=click.Path(path_type=pathlib.Path, dir_okay=False))
-@click.option("--title", required=True, help="One line.")
+@click.option(
+    "--card",
+    "card_file",
+    type=click.Path(path_type=pathlib.Path, dir_okay=False),
+    help="Card that `dataset describe` drafted and you confirm; instead of the options from --title to --known-gaps.",
+)
+@click.option("--title", help="One line.")
 @click.option(
     "--schema",
     type=click.Path(path_type=pathlib.Path, dir_okay=False),
@@ -54,32 +64,73 @@ class Description:
     help="Fewest rows that take part in anything.",
 )
 @click.option("--known-gaps", default="none stated", show_default=True, help="What is missing or biased.")
+@click.option(
+    "--version-of", type=click.IntRange(1), help="Number of a dataset of yours that this is a new version of."
+)
+@click.option("--keep", multiple=True, metavar="COLUMN=REASON", help="Why a column is no identifier. May be repeated.")
+@click.option("--accept-faults", metavar="REASON", help="Why rows that do not fit the card may stay.")
 @output.json_option
-def publish(
-    file: pathlib.Path, schema: pathlib.Path | None, target: str | None, drop: tuple[str, ...], **said: Any
-) -> None:
+def publish(file: pathlib.Path, card_file: pathlib.Path | None, **said: Any) -> None:
     """Put a card of the table FILE on the ledger. The table itself goes nowhere."""
-    if (schema is None) == (target is None):
-        raise click.UsageError("give either --schema or --target")
-    about = Description(**said)
-    declared, notices = _drafted(file, target, drop) if target is not None else _declared(schema)
-    rows = _count(file, declared, about.min_cohort, notices)
+    version_of = said.pop("version_of")
+    reasons = confirmed.parse_reasons(said.pop("keep"), said.pop("accept_faults"))
+    card, notices = _judged(file, card_file, reasons, said)
     opened = homes.act_as_member()
-    card = _card(opened, about, declared, rows)
-    dataset_id = opened.desk.publish_dataset(card)
+    card = dataclasses.replace(card, site=card.site or opened.home.settings().name)
+    dataset_id, card = _published(opened, card, version_of)
     opened.home.keep_dataset(dataset_id, file, card)
     for notice in notices:
         output.note(notice)
     output.emit(
         {
             "dataset": dataset_id,
+            "version": card.dataset_version,
             "card": ids.format_digest(ids.digest(card.encode())),
             "rows": card.rows,
             "notices": notices,
         },
-        f"Dataset {dataset_id} is listed: about {card.rows} rows, {len(declared.features)} columns to learn from.",
+        f"Dataset {dataset_id} is listed: about {card.rows} rows, {_learnable(card)} columns to learn from.",
         f"Next: `{output.command(f'consent give {dataset_id} --purpose CODE')}`. Nothing may be used before.",
     )
+
+
+def _judged(
+    file: pathlib.Path, card_file: pathlib.Path | None, reasons: confirmed.Reasons, said: dict[str, Any]
+) -> "tuple[cards.DatasetCard, list[str]]":
+    """Return the card to publish, held against the table; raises ``errors.TableError`` for whatever stops it."""
+    schema, target, drop = said.pop("schema"), said.pop("target"), said.pop("drop")
+    if [card_file, schema, target].count(None) != 2:
+        raise click.UsageError("give --card, or one of --schema and --target")
+    from aicommons.data import sources
+
+    about = Description(**said)
+    if card_file is not None:
+        if about.title is not None:
+            raise click.UsageError("the title is in the card")
+        return confirmed.check(file, drafted.read(card_file), reasons), []
+    if about.title is None:
+        raise click.UsageError("--title is missing")
+    declared, notices = _drafted(file, target, drop) if target is not None else _declared(schema)
+    rows = _count(file, declared, about.min_cohort, notices)
+    return confirmed.check_identifiers(sources.inspect(file), _card(about, declared, rows), reasons), notices
+
+
+def _published(
+    opened: homes.Opened, card: "cards.DatasetCard", version_of: int | None
+) -> "tuple[int, cards.DatasetCard]":
+    """Return a dataset's number and its card as it stands on the ledger now."""
+    if version_of is None:
+        return opened.desk.publish_dataset(card), card
+    listed.find(opened.desk.view(), version_of)
+    known = opened.home.datasets().get(version_of)
+    card = dataclasses.replace(card, dataset_version=1 + (1 if known is None else known.get("version", 1)))
+    opened.desk.publish_version(version_of, card)
+    return version_of, card
+
+
+def _learnable(card: "cards.DatasetCard") -> int:
+    features = card.schema.get("features")
+    return len(features) if isinstance(features, list) else 0
 
 
 def _drafted(file: pathlib.Path, target: str, drop: tuple[str, ...]) -> "tuple[schema.Schema, list[str]]":
@@ -105,17 +156,18 @@ def _count(file: pathlib.Path, declared: "schema.Schema", min_cohort: int, notic
     return table.rows
 
 
-def _card(opened: homes.Opened, about: Description, declared: "schema.Schema", rows: int) -> "documents.DatasetCard":
-    from aicommons.domain import documents, schema
+def _card(about: Description, declared: "schema.Schema", rows: int) -> "cards.DatasetCard":
+    from aicommons.domain import cards, schema
 
-    return documents.DatasetCard(
-        title=about.title,
-        site=about.site or opened.home.settings().name,
+    return cards.DatasetCard(
+        title=about.title or "",
+        site=about.site or "",
         rows=rows // 10 * 10,
         schema=schema.to_document(declared),
         licence=about.licence,
         minimum_cohort=about.min_cohort,
         known_gaps=about.known_gaps,
+        fields=cards.fields_of(declared),
     )
 
 
@@ -127,16 +179,16 @@ def list_datasets() -> None:
     view = opened.desk.view()
     names = naming.Names(opened, view)
     here = opened.home.datasets()
-    listed = [_listed(opened, entry, here=entry.dataset_id in here) for entry in view.datasets.values()]
+    found = [_listed(opened, entry, here=entry.dataset_id in here) for entry in view.datasets.values()]
     rows = [
         [each["dataset"], each["title"] or "-", each["rows"], names(each["owner"]), "here" if each["here"] else ""]
-        for each in listed
+        for each in found
     ]
-    output.emit({"datasets": listed}, *output.aligned(["dataset", "title", "rows", "owner", ""], rows))
+    output.emit({"datasets": found}, *output.aligned(["dataset", "title", "rows", "owner", ""], rows))
 
 
 def _listed(opened: homes.Opened, entry: events.DatasetListed, *, here: bool) -> dict[str, Any]:
-    card = read_card(opened, entry)
+    card = listed.find_card(opened, entry)
     return {
         "dataset": entry.dataset_id,
         "owner": entry.owner,
@@ -147,44 +199,22 @@ def _listed(opened: homes.Opened, entry: events.DatasetListed, *, here: bool) ->
     }
 
 
-def read_card(opened: homes.Opened, entry: events.DatasetListed) -> "documents.DatasetCard | None":
-    """Return a dataset's card, ``None`` when the store does not give it now or it is no card."""
-    from aicommons.domain import documents
-
-    return published.find(opened.store, documents.DatasetCard, entry.card)
-
-
-def find(view: "views.LedgerView", dataset_id: int) -> events.DatasetListed:
-    """Return a dataset's entry on the ledger.
-
-    Raises:
-        errors.InputError: there is none.
-    """
-    if dataset_id not in view.datasets:
-        raise errors.InputError(
-            "no such dataset", which=f"dataset {dataset_id}", next_step="see `commons dataset list`"
-        )
-    return view.datasets[dataset_id]
-
-
 @command.command("show")
 @click.argument("dataset", type=click.IntRange(1))
 @output.json_option
 def show(dataset: int) -> None:
     """Show a dataset's card, with the columns that a plan may use."""
-    from aicommons.domain import documents
-
     opened = homes.look()
     view = opened.desk.view()
-    entry = find(view, dataset)
-    card = published.read(opened.store, documents.DatasetCard, entry.card)
+    entry = listed.find(view, dataset)
+    card = listed.read_card(opened, entry)
     known = opened.home.datasets().get(dataset)
     output.emit(
         {
             "dataset": dataset,
             "owner": entry.owner,
             "file": None if known is None else known["path"],
-            "card": dataclasses.asdict(card),
+            "card": drafted.shown(card),
         },
         f"Dataset {dataset}: {naming.plain(card.title)}",
         f"  owner     {naming.Names(opened, view)(entry.owner)}",
@@ -192,21 +222,45 @@ def show(dataset: int) -> None:
         f"  rows      about {card.rows}; takes part with at least {card.minimum_cohort}",
         f"  licence   {naming.plain(card.licence)}",
         f"  gaps      {naming.plain(card.known_gaps, 200)}",
+        *_further(card),
         "  columns",
         *_columns_in_words(card),
     )
 
 
-def _columns_in_words(card: "documents.DatasetCard") -> list[str]:
-    from aicommons.domain import schema
+def _further(card: "cards.DatasetCard") -> list[str]:
+    """Return what a fuller card says, without what it does not."""
+    said = {
+        "version": str(card.dataset_version) if card.dataset_version > 1 else None,
+        "about": card.description,
+        "holder": card.holder,
+        "stewards": ", ".join(card.stewards) or None,
+        "collected": card.collection,
+        "time": None if card.time_span is None else f"{card.time_span.first} to {card.time_span.last}",
+        "basis": card.consent_basis,
+        "biases": card.biases,
+        "open": None if card.open_table is None else f"{card.open_table.size} bytes; {card.open_table.attribution}",
+    }
+    lines = [f"  {name:<9} {naming.plain(text, 200)}" for name, text in said.items() if text]
+    lines += [f"  faulty    about {each.rows} rows: {naming.plain(each.fault)}" for each in card.quality]
+    return lines + [f"  set aside {each.check}, because: {naming.plain(each.reason, 200)}" for each in card.overrides]
+
+
+def _columns_in_words(card: "cards.DatasetCard") -> list[str]:
+    from aicommons.domain import cards, schema
 
     try:
-        read = schema.from_document(card.schema)
+        fields = card.fields or (cards.fields_of(schema.from_document(card.schema)) if card.schema else ())
     except errors.InputError as err:
         return [f"    the card's schema cannot be read: {err}"]
-    return [*(_column(each) for each in read.features), _column(read.target) + "  (target)"]
+    return [_column(each) for each in fields]
 
 
-def _column(declared: "schema.Feature | schema.Target") -> str:
-    words = f"{declared.lo:g} to {declared.hi:g}" if declared.labels is None else ", ".join(declared.labels)
-    return f"    {naming.plain(declared.name)}: {naming.plain(words, 100)}"
+def _column(declared: "cards.Field") -> str:
+    words = declared.type.value
+    if declared.levels is not None:
+        words = ", ".join(declared.levels)
+    elif declared.lo is not None and declared.hi is not None:
+        words = f"{declared.lo:g} to {declared.hi:g}" + ("" if declared.unit is None else f" {declared.unit}")
+    role = "" if declared.role.value == "feature" else f"  ({declared.role.value})"
+    return f"    {naming.plain(declared.name)}: {naming.plain(words, 100)}{role}"

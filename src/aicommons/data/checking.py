@@ -1,0 +1,182 @@
+"""A table is held against its card before it is published: counts of faults by kind and column, never a value.
+
+Called by ``commons dataset publish``. The declarations become a Frictionless Table Schema and its engine judges every
+cell; what it does not know (keys and whole rows that repeat) is counted here. It runs at the owner's, nothing is sent.
+What is left out: turning cells into numbers, which ``reading`` does in its own stricter way for a run.
+"""
+
+import collections
+import dataclasses
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from aicommons.data import columns, identifiers, sources
+from aicommons.domain import cards, errors
+
+REMEMBERED = 1_000_000
+"""Rows among which repetitions are looked for, from the first on: bounds memory."""
+MEANT_TO_DIFFER = 0.05
+"""A key that repeats in fewer rows than this share is meant to differ in all of them; else it binds rows together."""
+WORDS = {
+    "type-error": "not of the declared type",
+    "minimum": "below the declared range",
+    "maximum": "above the declared range",
+    "enum": "a value that the card does not list",
+    "duplicate-key": "a key that an earlier row has",
+    "duplicate-row": "equal to an earlier row",
+}
+"""Kind of fault -> what is wrong with those rows."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Fault:
+    """Rows in which one column breaks its declaration in one way."""
+
+    kind: str
+    """A key of ``WORDS``, or Frictionless' name."""
+    field: str | None
+    """Column, ``None`` when it concerns whole rows."""
+    rows: int
+    """How many rows; exact, for the owner's eyes."""
+    first_line: int
+    """Line of the first one in the file."""
+
+    def in_words(self) -> str:
+        """Return the fault as a sentence part, without values."""
+        where = "" if self.field is None else f"column {self.field}: "
+        return f"{where}{self.rows} rows are {WORDS.get(self.kind, self.kind)}, first in line {self.first_line}"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Checked:
+    """A table held against declarations."""
+
+    rows: int
+    """Rows of the table."""
+    faults: tuple[Fault, ...]
+    """Most frequent first."""
+
+
+def table_schema(declared: Sequence[cards.Field]) -> dict[str, object]:
+    """Return the Table Schema (Frictionless Data) of a card's columns."""
+    return {"fields": [_table_field(field) for field in declared], "missingValues": [""]}
+
+
+def _table_field(field: cards.Field) -> dict[str, object]:
+    constraints: dict[str, object] = {}
+    if field.levels is not None:
+        constraints["enum"] = [columns.label(level) for level in field.levels]
+    elif field.type is cards.FieldType.DATE and field.lo is not None and field.hi is not None:
+        constraints |= {"minimum": f"{int(field.lo):04}-01-01", "maximum": f"{int(field.hi):04}-12-31"}
+    elif field.lo is not None and field.hi is not None:
+        bounds = (field.lo, field.hi)
+        if field.type is cards.FieldType.INTEGER:
+            bounds = (math.ceil(field.lo), math.floor(field.hi))
+        constraints |= {"minimum": bounds[0], "maximum": bounds[1]}
+    kind = "string" if field.type in (cards.FieldType.CATEGORY, cards.FieldType.TEXT) else field.type.value
+    described = {"title": field.description} if field.description is not None else {}
+    return {"name": field.name, "type": kind, "constraints": constraints} | described
+
+
+def check(source: sources.Source, declared: Sequence[cards.Field]) -> Checked:
+    """Return what in ``source`` does not fit ``declared``; columns that are not declared are not looked at.
+
+    Raises:
+        errors.TableError: a declared column is missing, there are no rows, or the file cannot be read as a table.
+        errors.InputError: Frictionless is not installed.
+    """
+    frictionless = _frictionless()
+    places = [source.index(field.name) for field in declared]
+    counter = _Counter([field.name for field in declared if field.role is cards.Role.KEY])
+
+    def stream() -> Iterator[list[str]]:
+        yield [field.name for field in declared]
+        for row in sources.rows(source):
+            cells = [_plain(row.cells[at], field, source) for at, field in zip(places, declared, strict=True)]
+            counter.begin(row.line, row.cells, {field.name: cell for field, cell in zip(declared, cells, strict=True)})
+            yield cells
+
+    known = frictionless.Schema.from_descriptor(table_schema(declared))
+    with frictionless.Resource(data=stream, schema=known) as resource:
+        for row in resource.row_stream:
+            for fault in row.errors:
+                counter.add(_kind(fault), getattr(fault, "field_name", None))
+    if counter.rows == 0:
+        raise errors.TableError("the file has a header only", which=source.path.name, expected="rows", got="0 rows")
+    return Checked(counter.rows, counter.faults())
+
+
+def _kind(fault: Any) -> str:
+    """Return Frictionless' name of a fault, for a constraint the constraint's; its note names it in quotes."""
+    if fault.type != "constraint-error":
+        return str(fault.type)
+    return str(fault.note).split('"')[1]
+
+
+def _plain(text: str, field: cards.Field, source: sources.Source) -> str:
+    """Return a cell as Table Schema writes it: missing as empty, a point for decimals, days as ISO 8601."""
+    stripped = text.strip()
+    label = columns.label(stripped)
+    if stripped.lower() in columns.MISSING and label not in (field.levels or ()):
+        return ""
+    if field.is_number:
+        number = sources.parse_number(stripped, decimal_comma=source.decimal_comma)
+        return label if number is None or field.type is cards.FieldType.INTEGER else repr(number)
+    if field.type is cards.FieldType.DATE:
+        return identifiers.iso_day(stripped) or stripped
+    return label
+
+
+class _Counter:
+    """Counts faults, and keys and rows that repeat, as the rows pass by."""
+
+    def __init__(self, keys: Sequence[str]) -> None:
+        self.rows = 0
+        self._line = 0
+        self._found: dict[tuple[str, str | None], list[int]] = {}
+        self._seen_rows: set[int] = set()
+        self._seen_keys: dict[str, set[str]] = {name: set() for name in keys}
+        self._repeated: collections.Counter[str] = collections.Counter()
+
+    def begin(self, line: int, cells: Sequence[str], declared: Mapping[str, str]) -> None:
+        """Note the next row, and whether it or its key was there before."""
+        self.rows += 1
+        self._line = line
+        if self.rows > REMEMBERED:
+            return
+        mark = hash(tuple(cells))
+        if mark in self._seen_rows:
+            self.add("duplicate-row", None)
+        self._seen_rows.add(mark)
+        for name, seen in self._seen_keys.items():
+            key = declared[name]
+            if key and key in seen:
+                self.add("duplicate-key", name)
+            seen.add(key)
+
+    def add(self, kind: str, field: str | None) -> None:
+        """Count one fault of the present row."""
+        found = self._found.setdefault((kind, field), [0, self._line])
+        found[0] += 1
+
+    def faults(self) -> tuple[Fault, ...]:
+        """Return the counts, most frequent first; a key that repeats often binds rows together and is none."""
+        found = [
+            Fault(kind, field, rows, line)
+            for (kind, field), (rows, line) in self._found.items()
+            if kind != "duplicate-key" or rows <= MEANT_TO_DIFFER * self.rows
+        ]
+        return tuple(sorted(found, key=lambda fault: -fault.rows))
+
+
+def _frictionless() -> Any:
+    try:
+        import frictionless
+    except ImportError as err:
+        raise errors.InputError(
+            "checking a table against its card needs an extra package",
+            which="frictionless",
+            next_step="pip install 'aicommons[tables]'",
+        ) from err
+    return frictionless
