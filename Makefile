@@ -10,7 +10,7 @@ export UV_SYSTEM_CERTS ?= 1
 export UV_NATIVE_TLS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format contracts contracts-test bench docs clean
+.PHONY: help demo test oracles check format contracts contracts-test bench docs clean
 
 help:
 	@echo "make demo    five hospitals train one model on this machine"
@@ -41,7 +41,15 @@ contracts/node_modules/.installed: contracts/package.json contracts/package-lock
 demo: $(VENV)/.base
 	@$(BIN)/commons demo
 
-test: $(VENV)/.dev contracts-test
+# Oracles that pin older packages than ours: an environment of their own.
+.oracles/.installed: tests/oracles/requirements.txt | $(BIN)/uv
+	@$(BIN)/uv venv --quiet --clear .oracles
+	@VIRTUAL_ENV=.oracles $(BIN)/uv pip install --quiet -r tests/oracles/requirements.txt
+	@touch $@
+
+oracles: .oracles/.installed
+
+test: $(VENV)/.dev .oracles/.installed contracts-test
 	$(BIN)/python -m pytest
 
 contracts-test: contracts/node_modules/.installed
@@ -82,4 +90,4 @@ bench: $(VENV)/.dev
 	@$(BIN)/python bench/secagg.py
 
 clean:
-	rm -rf $(VENV) contracts/node_modules contracts/out contracts/cache
+	rm -rf $(VENV) .oracles contracts/node_modules contracts/out contracts/cache

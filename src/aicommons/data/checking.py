@@ -100,8 +100,7 @@ def check(source: sources.Source, declared: Sequence[cards.Field]) -> Checked:
     known = frictionless.Schema.from_descriptor(table_schema(declared))
     with frictionless.Resource(data=stream, schema=known) as resource:
         for row in resource.row_stream:
-            for fault in row.errors:
-                counter.add(_kind(fault), getattr(fault, "field_name", None))
+            counter.judge([(_kind(fault), getattr(fault, "field_name", None)) for fault in row.errors])
     if counter.rows == 0:
         raise errors.TableError("the file has a header only", which=source.path.name, expected="rows", got="0 rows")
     return Checked(counter.rows, counter.faults())
@@ -133,31 +132,35 @@ class _Counter:
 
     def __init__(self, keys: Sequence[str]) -> None:
         self.rows = 0
-        self._line = 0
+        self._waiting: collections.deque[int] = collections.deque()
         self._found: dict[tuple[str, str | None], list[int]] = {}
         self._seen_rows: set[int] = set()
         self._seen_keys: dict[str, set[str]] = {name: set() for name in keys}
-        self._repeated: collections.Counter[str] = collections.Counter()
 
     def begin(self, line: int, cells: Sequence[str], declared: Mapping[str, str]) -> None:
-        """Note the next row, and whether it or its key was there before."""
+        """Note a row that is handed over to be judged, and whether it or its key was there before."""
         self.rows += 1
-        self._line = line
+        self._waiting.append(line)
         if self.rows > REMEMBERED:
             return
         mark = hash(tuple(cells))
         if mark in self._seen_rows:
-            self.add("duplicate-row", None)
+            self._add("duplicate-row", None, line)
         self._seen_rows.add(mark)
         for name, seen in self._seen_keys.items():
             key = declared[name]
             if key and key in seen:
-                self.add("duplicate-key", name)
+                self._add("duplicate-key", name, line)
             seen.add(key)
 
-    def add(self, kind: str, field: str | None) -> None:
-        """Count one fault of the present row."""
-        found = self._found.setdefault((kind, field), [0, self._line])
+    def judge(self, found: Sequence[tuple[str, str | None]]) -> None:
+        """Count the faults of the next row that was judged; rows are handed over some time before that."""
+        line = self._waiting.popleft()
+        for kind, field in found:
+            self._add(kind, field, line)
+
+    def _add(self, kind: str, field: str | None, line: int) -> None:
+        found = self._found.setdefault((kind, field), [0, line])
         found[0] += 1
 
     def faults(self) -> tuple[Fault, ...]:

@@ -41,7 +41,7 @@ class Ladder:
     name: str
     """Column."""
     rungs: tuple[Mapping[str, str], ...]
-    """For each rung: value -> its spelling; the first is the value itself, the last always ``*``."""
+    """For each rung: value -> its spelling; the first is the value itself, the last joins all of them."""
     losses: tuple[float, ...]
     """What each rung loses, 0 to 1: the average share of other values that a value can no longer be told from."""
 
@@ -88,7 +88,7 @@ def ladder(name: str, values: Sequence[str]) -> Ladder:
 
 
 def declared_ladder(name: str, values: Sequence[str], rungs: Sequence[Mapping[str, str]]) -> Ladder:
-    """Return a ladder with ``rungs`` between the value itself and ``*``; a rung that tells no less than the one before is left out.
+    """Return a ladder from the values themselves over ``rungs`` to ``*``; one that joins nothing more is left out.
 
     Args:
         name: column.

@@ -73,9 +73,10 @@ def _words(text: str) -> frozenset[str]:
 SMALL_WORDS = _words("of the a de du des la le les l d del da do dos e y ya wa za na cha no nr num")
 """Left out of names before they are compared."""
 WHOLE_NAMES = {
-    Kind.PERSON_NAME: "name names nom jina majina nombre nome patient mgonjwa paciente",
-    Kind.RECORD_ID: "id uid uuid pid mrn identifier identifiant kitambulisho identificador",
+    Kind.PERSON_NAME: "name names nom jina majina nombre nome",
+    Kind.RECORD_ID: "id uid uuid pid mrn patient mgonjwa paciente identifier identifiant kitambulisho identificador",
     Kind.PHONE: "tel mobile portable simu",
+    Kind.EMAIL: "mail",  # what is left of e-mail
     Kind.NETWORK: "ip",
     Kind.BIRTH_DATE: "naissance nacimiento nascimento kuzaliwa",  # in longer names they are birth weights
 }
@@ -93,9 +94,6 @@ PHRASES = {
     Kind.PHONE: (
         "phone, telephone, telefon, mobile number, msisdn, whatsapp, numero portable, nambari simu, namba simu, telefono, "
         "movil, celular, telefone, telemovel"
-    ),
-    Kind.ADDRESS: (
-        "address, street, house number, adresse, rue, anwani, mtaa, direccion, calle, domicilio, endereco, morada, rua"
     ),
     Kind.NATIONAL_ID: (
         "national id, nationalid, id number, identity number, id card, passport, ssn, social security, nin, nida, voter id, "
@@ -117,6 +115,9 @@ PHRASES = {
         "cuenta bancaria, numero cuenta, conta bancaria, numero conta"
     ),
     Kind.NETWORK: "ip address, mac address, imei, device id, adresse ip, direccion ip, endereco ip",
+    Kind.ADDRESS: (
+        "address, street, house number, adresse, rue, anwani, mtaa, direccion, calle, domicilio, endereco, morada, rua"
+    ),
 }
 """Words that say it wherever they stand in a column's name: English, French, Swahili, Spanish, Portuguese."""
 PLACES = _words(
@@ -266,6 +267,10 @@ PATTERNS: tuple[tuple[Kind, Callable[[str], bool], float], ...] = (
 """Kind, test of one cell, and the share of cells above which it counts; 0 where one cell is enough."""
 
 
+NUMBERED = frozenset({Kind.NATIONAL_ID, Kind.ACCOUNT, Kind.PHONE})
+"""Kinds whose cells may be written in digits alone."""
+
+
 class Watch:
     """Looks at one column's cells as they pass by; memory does not grow with the table beyond ``REMEMBERED`` hashes."""
 
@@ -299,17 +304,21 @@ class Watch:
             self._dates += 1
             self._years = [min([year, *self._years]), max([year, *self._years])]
             return
-        for place, (_, is_one, _share) in enumerate(PATTERNS):
-            self._hits[place] += is_one(text)
+        self._match(text, frozenset(Kind))
 
     def _add_number(self, text: str) -> None:
         whole = text.isdigit()
         self._whole += whole
         self._fine += len(text.partition(".")[2]) >= FINE_DECIMALS
         if whole and len(text) >= 9:
-            for place, (kind, is_one, _share) in enumerate(PATTERNS):
-                if kind in (Kind.NATIONAL_ID, Kind.ACCOUNT, Kind.PHONE):
-                    self._hits[place] += is_one(text)
+            self._match(text, NUMBERED)
+
+    def _match(self, text: str, kinds: frozenset[Kind]) -> None:
+        """Count the first pattern that the cell has: some forms contain others."""
+        for place, (kind, is_one, _) in enumerate(PATTERNS):
+            if kind in kinds and is_one(text):
+                self._hits[place] += 1
+                return
 
     def findings(self) -> tuple[Finding, ...]:
         """Return what was found so far: the name's finding, else those of the cells, each kind once."""

@@ -89,11 +89,12 @@ def export(card: cards.DatasetCard, listed: listing.Listing) -> dict[str, object
         "distribution": [] if card.open_table is None else [_file(card.open_table)],
         "recordSet": [_record_set(offered, listed.mock)] if offered else [],
     }
-    return document | _rights(card) | _responsible(card)
+    return document | _rights(card, listed) | _responsible(card)
 
 
-def _rights(card: cards.DatasetCard) -> dict[str, object]:
-    found: dict[str, object] = {}
+def _rights(card: cards.DatasetCard, listed: listing.Listing) -> dict[str, object]:
+    holder = card.holder or card.site or "holder not named"
+    found: dict[str, object] = {"citeAs": f"{holder}: {card.title}, version {card.dataset_version}. {listed.urn}"}
     if card.policy is not None:
         found["usageInfo"] = f"urn:sha-256:{card.policy.hex()}"
     if card.open_table is not None:
