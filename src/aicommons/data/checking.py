@@ -128,7 +128,7 @@ def _plain(text: str, field: cards.Field, source: sources.Source) -> str:
 
 
 class _Counter:
-    """Counts faults, and keys and rows that repeat, as the rows pass by."""
+    """Counts faults as the rows pass by, and where there is a key, keys and rows that repeat: without one, equal rows are usual."""
 
     def __init__(self, keys: Sequence[str]) -> None:
         self.rows = 0
@@ -141,15 +141,16 @@ class _Counter:
         """Note a row that is handed over to be judged, and whether it or its key was there before."""
         self.rows += 1
         self._waiting.append(line)
-        if self.rows > REMEMBERED:
+        if self.rows > REMEMBERED or not self._seen_keys:
             return
         mark = hash(tuple(cells))
-        if mark in self._seen_rows:
+        is_again = mark in self._seen_rows
+        if is_again:
             self._add("duplicate-row", None, line)
         self._seen_rows.add(mark)
         for name, seen in self._seen_keys.items():
             key = declared[name]
-            if key and key in seen:
+            if key and key in seen and not is_again:
                 self._add("duplicate-key", name, line)
             seen.add(key)
 
