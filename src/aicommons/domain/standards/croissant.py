@@ -5,6 +5,7 @@ records, and an open table appears as a file known by its SHA-256 under a URN. T
 never given: whoever guesses a small table could confirm the guess by it. Croissant's own context stands here word by word.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 
 from aicommons.domain import cards
@@ -137,23 +138,35 @@ def _file(table: cards.OpenTable) -> dict[str, object]:
 
 
 def _record_set(offered: Sequence[cards.Field], mock: Sequence[Mapping[str, object]]) -> dict[str, object]:
+    names = _ids(offered)
     found: dict[str, object] = {
         "@type": "cr:RecordSet",
         "@id": RECORDS,
         "name": RECORDS,
         "description": "The declared columns. The records given here are mock: drawn from the declarations alone.",
-        "field": [_field(field) for field in offered],
+        "field": [_field(field, names[field.name]) for field in offered],
     }
     if mock:
-        names = [field.name for field in offered]
-        found["data"] = [{f"{RECORDS}/{name}": record[name] for name in names if name in record} for record in mock]
+        found["data"] = [{names[name]: value for name, value in record.items() if name in names} for record in mock]
     return found
 
 
-def _field(field: cards.Field) -> dict[str, object]:
+def _ids(offered: Sequence[cards.Field]) -> dict[str, str]:
+    """Return column -> id: Croissant's readers take no spaces in ids, so a name is only the beginning of one."""
+    found: dict[str, str] = {}
+    for place, field in enumerate(offered):
+        plain = re.sub("[^A-Za-z0-9_.-]+", "-", field.name).strip("-.")
+        name = f"{RECORDS}/{plain or 'column'}"
+        while not plain or name in found.values():
+            name, plain = f"{name}-{place}", plain or "column"
+        found[field.name] = name
+    return found
+
+
+def _field(field: cards.Field, name: str) -> dict[str, object]:
     return {
         "@type": "cr:Field",
-        "@id": f"{RECORDS}/{field.name}",
+        "@id": name,
         "name": field.name,
         "description": listing.limits(field),
         "dataType": TYPES[field.type],
