@@ -7,6 +7,7 @@ person has to explain stands around the generated parts and is not written here.
 
 import ast
 import dataclasses
+import enum
 import importlib
 import inspect
 import pkgutil
@@ -161,7 +162,9 @@ def plain(text: str) -> str:
 
 
 def type_name(field: "dataclasses.Field[Any]") -> str:
-    """Return a field's type without the names of modules."""
+    """Return a field's type without the names of modules; a choice as its values."""
+    if isinstance(field.type, type) and issubclass(field.type, enum.Enum):
+        return " or ".join(f"`{each.value}`" for each in field.type)
     named = (
         field.type.__name__ if isinstance(field.type, type) and not hasattr(field.type, "__args__") else str(field.type)
     )
