@@ -290,12 +290,22 @@ def found_ledger(home: Home, unlock: "Callable[[], wallet.Wallet]", *, engine: s
         else:
             operator = unlock()
             deployer = client.Client(connection, nowhere, operator)
-            made = deployments.deploy(deployer, chain_id, [operator.address], 1)
+            made = deployments.deploy(deployer, chain_id, founding(operator.address))
             ledger.commit()
     finally:
         file.close()
     write_private(kept, made.to_json())
     return kept
+
+
+def founding(registrar: ids.Address) -> "deployments.Founding":
+    """Return how a commons of our own starts: one registrar, and the purposes of this version's vocabulary."""
+    from aicommons.domain import vocabulary
+    from aicommons.ledger import deployments
+
+    codes = [each.code for each in vocabulary.PURPOSES]
+    banned = vocabulary.bits(vocabulary.BANNED_PURPOSES, closed=False)
+    return deployments.Founding([registrar], threshold=1, purposes=codes, banned=banned)
 
 
 def store_gate(home: Home) -> "server.Gate":
@@ -323,11 +333,6 @@ def member_of_node_key(registry: "client.Client", node_key: ids.Address) -> ids.
     """Return the active member whose node key this is now, if there is one."""
     found = registry.call("Membership", "memberOfNodeKey", node_key)[0]
     return ids.MemberId(found) if isinstance(found, int) and found else None
-
-
-def node_key_of(registry: "client.Client", member: int) -> ids.Address:
-    """Return a member's present node key; seats that were taken before a change keep the one they were taken with."""
-    return ids.parse_address(str(registry.call("Membership", "nodeKeyOf", member)[0]))
 
 
 def _transport(url: str, settings: Settings) -> "transport.Transport":

@@ -170,6 +170,54 @@ def test_versions_are_only_added(founded: "Place", table: pathlib.Path, tmp_path
     assert app.Home(founded.root / "south").dataset_version(first["dataset"], 2) is None
 
 
+def _policy(place: "Place", folder: pathlib.Path, *options: str, home: str = "north") -> str:
+    file = folder / "policy.json"
+    place.done(home, "policy", "draft", str(file), "--title", "Research", "--permit", "DUO:0000007", *options)
+    return str(file)
+
+
+def test_a_dataset_is_published_under_its_policy(founded: "Place", table: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    """The card names the policy's digest, the store has the policy, and the ledger refuses what it forbids."""
+    card = drafted(founded, table)
+    policy = _policy(founded, tmp_path, "--person", "patient_id", "--price", "5")
+    made = founded.done("north", "dataset", "publish", str(table), "--card", str(card), "--policy", policy)
+    digest = founded.done("east", "policy", "show", str(made["dataset"]))["digest"]
+    assert digest.endswith(shown(founded, made["dataset"])["policy"])
+    entry = founded.done("east", "dataset", "show", str(made["dataset"]))
+    assert (entry["price"], entry["free_commons"], entry["commercial"]) == (5, False, False)
+    assert "patient_id" in {field["name"] for field in entry["card"]["fields"] if field["role"] == "key"}
+
+
+def test_a_policys_person_column_becomes_a_key(founded: "Place", table: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    """Without a card file the column that tells persons apart is declared as a key."""
+    policy = _policy(founded, tmp_path, "--person", "patient_id")
+    options = ["--target", "outcome", "--drop", "patient_id", "--drop", "nom", "--policy", policy]
+    made = founded.done("north", "dataset", "publish", str(table), "--title", "Persons", *options)
+    assert [field["name"] for field in shown(founded, made["dataset"])["fields"] if field["role"] == "key"] == [
+        "patient_id"
+    ]
+
+
+CONTRADICTIONS: dict[str, tuple[list[str], str, str]] = {
+    "another licence": (["--licence", "CC-BY-4.0"], "north", "use-policy.licence"),
+    "another minimum cohort": (["--min-cohort", "50"], "north", "use-policy.minimum_cohort"),
+    "another member's policy": ([], "south", "use-policy.assigner"),
+    "a person column that may be learned from": (["--person", "sex"], "north", "use-policy.person_column"),
+}
+
+
+@pytest.mark.parametrize("row", CONTRADICTIONS)
+def test_card_and_policy_must_agree(founded: "Place", table: pathlib.Path, tmp_path: pathlib.Path, row: str) -> None:
+    """A policy that contradicts the card is refused by field, and nothing is published."""
+    options, home, expected = CONTRADICTIONS[row]
+    card, policy = drafted(founded, table), _policy(founded, tmp_path, *options, home=home)
+    before = count(founded)
+    said = founded.call("north", "dataset", "publish", str(table), "--card", str(card), "--policy", policy)
+    assert said.code == 1
+    assert expected in said.err
+    assert count(founded) == before
+
+
 AUDIT = """
 import sys
 opened = []
@@ -212,7 +260,7 @@ def test_an_open_table_is_released_and_downloaded(
     founded.done("north", "dataset", "describe", str(coarse), "--out", str(file))
     attribution = ["--attribution", "North hospital, 2026"]
     refused = founded.call("north", "dataset", "release", str(coarse), "--card", str(file), *attribution, *quasi)
-    assert "lets nobody use the table" in refused.err
+    assert "does not let everybody use the table" in refused.err
     file.write_text(json.dumps(json.loads(file.read_text()) | {"licence": "CC-BY-4.0"}))
     listed = founded.done("north", "dataset", "release", str(coarse), "--card", str(file), *attribution, *quasi)
     got = tmp_path / "got.csv"
@@ -244,7 +292,11 @@ def _release(
 
 NO_NAMES = "\n".join(",".join(line.split(",")[2:]) for line in clinic(60, 7).splitlines()) + "\n"
 RELEASES_REFUSED: dict[str, tuple[Callable[["Place", pathlib.Path], "Said"], str]] = {
-    "a licence for nobody": (_release("--quasi", "age", licence="LicenseRef-private"), "lets nobody use"),
+    "a licence for nobody": (_release("--quasi", "age", licence="LicenseRef-private"), "does not let everybody"),
+    "a licence for named people": (
+        _release("--quasi", "age", licence="LicenseRef-Kaitiakitanga"),
+        "does not let everybody",
+    ),
     "nothing said about people": (_release(), "give either --quasi"),
     "both said": (_release("--quasi", "age", "--no-people", "plots"), "give either --quasi"),
     "a column that the card does not know": (_release("--quasi", "age"), "not on its card"),
@@ -295,7 +347,7 @@ BAD_CARDS: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     "not JSON": (lambda _: "{", "card.json, line 1"),
     "an unknown field": (lambda card: card | {"colour": "red"}, "colour"),
     "no title": (lambda card: card | {"title": None}, "title"),
-    "a licence in words": (lambda card: card | {"licence": "ask us"}, "SPDX"),
+    "a licence in words": (lambda card: card | {"licence": "ask us"}, "unknown licence"),
     "a column that the table lacks": (
         lambda card: card | {"fields": [*card["fields"], {"name": "pulse", "type": "text", "role": "context"}]}, "pulse",
     ),

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from aicommons.cli import cards as card_commands
-from aicommons.cli import confirmed, drafted, given, homes, listed, naming, output, releasing
-from aicommons.domain import errors, events, ids, run
+from aicommons.cli import confirmed, drafted, given, homes, listed, naming, output, releasing, under_policy
+from aicommons.domain import errors, ids, run
+from aicommons.protocol import registry
 
 if TYPE_CHECKING:
-    from aicommons.domain import cards, schema
+    from aicommons.domain import cards, policies, schema
 
 
 @click.group()
@@ -65,6 +66,12 @@ class Description:
 )
 @click.option("--known-gaps", default="none stated", show_default=True, help="What is missing or biased.")
 @click.option(
+    "--policy",
+    "policy_file",
+    type=click.Path(path_type=pathlib.Path, dir_okay=False),
+    help="Use policy (JSON, see `policy draft`). [default: consents alone say what is permitted]",
+)
+@click.option(
     "--version-of", type=click.IntRange(1), help="Number of a dataset of yours that this is a new version of."
 )
 @click.option("--keep", multiple=True, metavar="COLUMN=REASON", help="Why a column is no identifier. May be repeated.")
@@ -72,12 +79,13 @@ class Description:
 @output.json_option
 def publish(file: pathlib.Path, card_file: pathlib.Path | None, **said: Any) -> None:
     """Put a card of the table FILE on the ledger. The table itself goes nowhere."""
-    version_of = said.pop("version_of")
+    version_of, policy_file = said.pop("version_of"), said.pop("policy_file")
+    policy = None if policy_file is None else given.policy(policy_file)
     reasons = confirmed.parse_reasons(said.pop("keep"), said.pop("accept_faults"))
     card, notices = _judged(file, card_file, reasons, said)
     opened = homes.act_as_member()
     card = dataclasses.replace(card, site=card.site or opened.home.settings().name)
-    dataset_id, card = _published(opened, card, version_of)
+    dataset_id, card = _published(opened, card, version_of, policy)
     opened.home.keep_dataset(dataset_id, file, card)
     for notice in notices:
         output.note(notice)
@@ -116,15 +124,15 @@ def _judged(
 
 
 def _published(
-    opened: homes.Opened, card: "cards.DatasetCard", version_of: int | None
+    opened: homes.Opened, card: "cards.DatasetCard", version_of: int | None, policy: "policies.UsePolicy | None"
 ) -> "tuple[int, cards.DatasetCard]":
     """Return a dataset's number and its card as it stands on the ledger now."""
+    card, use = under_policy.applied(opened, card, policy)
     if version_of is None:
-        return opened.desk.publish_dataset(card), card
-    listed.find(opened.desk.view(), version_of)
-    known = opened.home.datasets().get(version_of)
-    card = dataclasses.replace(card, dataset_version=1 + (1 if known is None else known.get("version", 1)))
-    opened.desk.publish_version(version_of, card)
+        return opened.desk.publish_dataset(card, use), card
+    newest = listed.find(opened.desk.view(), version_of).newest
+    card = dataclasses.replace(card, dataset_version=newest.version + 1)
+    opened.desk.publish_version(version_of, card, use)
     return version_of, card
 
 
@@ -187,14 +195,16 @@ def list_datasets() -> None:
     output.emit({"datasets": found}, *output.aligned(["dataset", "title", "rows", "owner", ""], rows))
 
 
-def _listed(opened: homes.Opened, entry: events.DatasetListed, *, here: bool) -> dict[str, Any]:
+def _listed(opened: homes.Opened, entry: registry.DatasetView, *, here: bool) -> dict[str, Any]:
     card = listed.find_card(opened, entry)
     return {
         "dataset": entry.dataset_id,
         "owner": entry.owner,
         "title": None if card is None else naming.plain(card.title),
         "rows": None if card is None else card.rows,
-        "card": ids.format_digest(ids.Digest(entry.card)),
+        "version": entry.newest.version,
+        "state": entry.state.value,
+        "card": ids.format_digest(entry.card),
         "here": here,
     }
 
@@ -214,6 +224,11 @@ def show(dataset: int) -> None:
             "dataset": dataset,
             "owner": entry.owner,
             "file": None if known is None else known["path"],
+            "version": entry.newest.version,
+            "state": entry.state.value,
+            "price": entry.newest.price,
+            "free_commons": entry.newest.free_commons,
+            "commercial": entry.newest.rules.commercial,
             "card": drafted.shown(card),
         },
         f"Dataset {dataset}: {naming.plain(card.title)}",

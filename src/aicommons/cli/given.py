@@ -10,10 +10,10 @@ import pathlib
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from aicommons.domain import errors
+from aicommons.domain import errors, run
 
 if TYPE_CHECKING:
-    from aicommons.domain import documents, schema
+    from aicommons.domain import documents, policies, schema
 
 METRICS = ("accuracy", "auc", "r2")
 PLAN_DEFAULTS: Mapping[str, object] = {
@@ -22,6 +22,12 @@ PLAN_DEFAULTS: Mapping[str, object] = {
     "split_seed": 1,
     "group": None,
 }
+POLICY_DEFAULTS: Mapping[str, object] = {
+    "prohibited": [], "commercial": False, "countries": [], "licence": "LicenseRef-private",
+    "minimum_cohort": run.MINIMUM_COHORT, "minimum_cell": 1, "small_cells": "allow", "epsilon": None,
+    "privacy_unit": "record", "price": 0, "free_commons": False, "duties": [], "until": None, "person_column": None,
+    "assignee": None,
+}  # fmt: skip
 
 
 def read_json(path: pathlib.Path) -> dict[str, Any]:
@@ -67,6 +73,14 @@ def problem(path: pathlib.Path) -> "documents.Problem":
                 "an unknown metric", which="problem.metric", expected=" or ".join(METRICS), got=read.metric
             )
         return read
+
+
+def policy(path: pathlib.Path) -> "policies.UsePolicy":
+    """Return the use policy in ``path``; raises like ``problem``, and for a policy that contradicts itself."""
+    from aicommons.domain import policies
+
+    with naming(path):
+        return policies.UsePolicy.decode(_complete(read_json(path), policies.UsePolicy.KIND, POLICY_DEFAULTS))
 
 
 def plan(path: pathlib.Path) -> "documents.Plan":

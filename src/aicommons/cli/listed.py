@@ -3,14 +3,15 @@
 from typing import TYPE_CHECKING
 
 from aicommons.cli import homes, published
-from aicommons.domain import errors, events
+from aicommons.domain import errors
 
 if TYPE_CHECKING:
     from aicommons.domain import cards
+    from aicommons.protocol import registry
     from aicommons.protocol import view as views
 
 
-def find(view: "views.LedgerView", dataset_id: int) -> events.DatasetListed:
+def find(view: "views.LedgerView", dataset_id: int) -> "registry.DatasetView":
     """Return a dataset's entry on the ledger.
 
     Raises:
@@ -23,14 +24,14 @@ def find(view: "views.LedgerView", dataset_id: int) -> events.DatasetListed:
     return view.datasets[dataset_id]
 
 
-def find_card(opened: homes.Opened, entry: events.DatasetListed) -> "cards.DatasetCard | None":
+def find_card(opened: homes.Opened, entry: "registry.DatasetView") -> "cards.DatasetCard | None":
     """Return a dataset's card, ``None`` when the store does not give it now or it is no card."""
     from aicommons.domain import cards
 
     return published.find(opened.store, cards.DatasetCard, entry.card)
 
 
-def read_card(opened: homes.Opened, entry: events.DatasetListed) -> "cards.DatasetCard":
+def read_card(opened: homes.Opened, entry: "registry.DatasetView") -> "cards.DatasetCard":
     """Return a dataset's card; raises like ``published.read``."""
     from aicommons.domain import cards
 

@@ -184,9 +184,11 @@ def _public(role: "cards.Role") -> "cards.Role":
 
 
 def _check_licence(card: "cards.DatasetCard", attribution: str) -> None:
-    if card.licence == CLOSED:
+    from aicommons.domain import licences
+
+    if card.licence == CLOSED or licences.parse(card.licence).named_only:
         raise errors.InputError(
-            "this licence lets nobody use the table",
+            "this licence does not let everybody use the table",
             which="dataset-card.licence",
             expected="a licence such as CC-BY-4.0 or CC0-1.0",
             got=card.licence,

@@ -11,13 +11,11 @@ import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
-from aicommons.domain import documents, errors, fields, schema
+from aicommons.domain import documents, errors, fields, licences, schema
 
 LONGEST_LINE = 200
 """Characters of a title or of a field's name."""
 COUNTRY = re.compile("[A-Z]{2}")
-LICENCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+-]*( (AND|OR|WITH) [A-Za-z0-9][A-Za-z0-9.+-]*)*")
-"""The form of an SPDX expression without brackets, or ``LicenseRef-…``; which of them exist is a policy's business."""
 WHEN = re.compile(r"[0-9]{4}(-(0[1-9]|1[0-2])(-(0[1-9]|[12][0-9]|3[01]))?)?")
 """A year, a month or a day as ISO 8601 writes them."""
 FULL_PERCENT = 100
@@ -156,7 +154,7 @@ class DatasetCard(documents.Document):
     schema: Mapping[str, object]
     """What a plan may learn from, in the form of a plan's schema; empty when no column is declared as target."""
     licence: str
-    """SPDX expression or ``LicenseRef-…``."""
+    """SPDX expression or ``LicenseRef-…``, as ``licences`` reads it."""
     minimum_cohort: int
     """Fewest rows with which this dataset takes part in anything."""
     known_gaps: str
@@ -202,8 +200,7 @@ class DatasetCard(documents.Document):
         for place, field in enumerate(self.fields):
             _check_field(field, f"{self.KIND}.fields[{place}] ({field.name[:40]})")
         _check_schema(self)
-        if not LICENCE.fullmatch(self.licence):
-            raise _refused("licence", "an SPDX expression, or LicenseRef- and a name", repr(self.licence[:60]))
+        _check_licence(self.licence)
         if wrong := [code for code in self.countries if not COUNTRY.fullmatch(code)]:
             raise _refused("countries", "codes of two capital letters (ISO 3166)", repr(wrong[0][:10]))
         if self.dataset_version < 1:
@@ -279,6 +276,16 @@ def _check_schema(card: DatasetCard) -> None:
         ) from err
     if not _is_same_schema(card.schema, derived):
         raise _refused("schema", "what the fields say", "something else")
+
+
+def _check_licence(text: str) -> None:
+    try:
+        licences.parse(text)
+    except errors.InputError as err:
+        raise errors.DecodeError(
+            err.message, which=f"{DatasetCard.KIND}.licence: {err.which}", expected=err.expected, got=err.got,
+            next_step="see `commons policy licences`",
+        ) from err  # fmt: skip
 
 
 def _check_names(declared: Iterable[Field]) -> None:
