@@ -170,6 +170,23 @@ def test_versions_are_only_added(founded: "Place", table: pathlib.Path, tmp_path
     assert app.Home(founded.root / "south").dataset_version(first["dataset"], 2) is None
 
 
+def test_no_version_is_added_during_a_run(founded: "Place", offered: dict[str, str], tmp_path: pathlib.Path) -> None:
+    """A run named a version: until it is over, no other table takes its place."""
+    run_id = founded.open_run(offered)
+    given = founded.done("north", "consent", "give", offered["north"], "--purpose", "DUO:0000007")["consent"]
+    founded.done("north", "run", "enrol", run_id, "--dataset", offered["north"], "--consent", given)
+    known = app.Home(founded.root / "north").datasets()
+    file = tmp_path / "newer.csv"
+    file.write_text(clinic(120, 9))
+    options = ["--title", "Newer", "--target", "outcome", "--drop", "nom", "--drop", "patient_id"]
+    arguments = ["dataset", "publish", str(file), *options, "--version-of", offered["north"]]
+    said = founded.call("north", *arguments)
+    assert said.code == 1
+    assert run_id[:14] in said.err
+    assert app.Home(founded.root / "north").datasets() == known
+    founded.done("solver", "run", "cancel", run_id)
+
+
 def _policy(place: "Place", folder: pathlib.Path, *options: str, home: str = "north") -> str:
     file = folder / "policy.json"
     place.done(home, "policy", "draft", str(file), "--title", "Research", "--permit", "DUO:0000007", *options)

@@ -114,11 +114,12 @@ def _card_of(what: str) -> "tuple[cards.DatasetCard, listing.Listing]":
         entry = listed.find(opened.desk.view(), int(what))
         card = listed.read_card(opened, entry)
         chain = opened.home.settings().chain_id
-        urn = f"urn:aicommons:{chain}:dataset:{entry.dataset_id}:{card.dataset_version}"
+        urn = f"urn:aicommons:{chain}:dataset:{entry.dataset_id}:{entry.newest.version}"
+        seconds = entry.newest.at.time
     else:
         card = drafted.read(pathlib.Path(what))
-        urn = listing.name_of(ids.digest(card.encode()).hex())
-    day = time.strftime("%Y-%m-%d", time.gmtime())
+        urn, seconds = listing.name_of(ids.digest(card.encode()).hex()), int(time.time())
+    day = time.strftime("%Y-%m-%d", time.gmtime(seconds))
     return card, listing.Listing(urn, day, _mock_records(card))
 
 

@@ -130,7 +130,9 @@ def _published(
     card, use = under_policy.applied(opened, card, policy)
     if version_of is None:
         return opened.desk.publish_dataset(card, use), card
-    newest = listed.find(opened.desk.view(), version_of).newest
+    view = opened.desk.view()
+    newest = listed.find(view, version_of).newest
+    listed.check_unused(view, version_of)
     card = dataclasses.replace(card, dataset_version=newest.version + 1)
     opened.desk.publish_version(version_of, card, use)
     return version_of, card
