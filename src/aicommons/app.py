@@ -73,11 +73,24 @@ class Settings:
         return settings
 
 
-class KnownDataset(TypedDict):
+class HowRead(TypedDict, total=False):
+    """How an owner wants a dataset's source read; what is absent has its default."""
+
+    source: dict[str, object]
+    """Description of a source that a path alone does not describe (``data/sources``); never holds a password."""
+    person: str
+    """Column of person keys, in the source's own name."""
+    unique: str
+    """Column of identifiers that may each stand there once."""
+    most_broken: float
+    """Largest share of rows, 0 to 1, that may be left out because a cell does not fit."""
+
+
+class KnownDataset(HowRead):
     """What a home remembers of a dataset of its own."""
 
     path: str
-    """Where its table is."""
+    """Where its table is: a file, or a described source in words."""
     title: str
     minimum_cohort: int
     """Fewest rows that its owner lets take part in anything."""
@@ -152,26 +165,37 @@ class Home:
             return {}
         return {int(key): value for key, value in json.loads(self.datasets_file.read_text()).items()}
 
-    def keep_dataset(self, dataset_id: int, path: pathlib.Path, card: "cards.DatasetCard") -> None:
-        """Remember which file a version of a dataset is, and how many rows its owner wants at least in any training.
+    def mapping_file(self, dataset_id: int) -> pathlib.Path:
+        """How a dataset's own columns, codes and units become those of plans."""
+        return self.path / "mappings" / f"{dataset_id}.json"
 
-        Earlier versions are kept: a run goes on with the version that it named.
+    def keep_dataset(
+        self, dataset_id: int, path: pathlib.Path | str, card: "cards.DatasetCard", *, how: HowRead | None = None
+    ) -> None:
+        """Remember which source a version of a dataset is, how it is read, and how many rows its owner wants anywhere.
+
+        Earlier versions are kept beside it.
+
+        Args:
+            dataset_id: on the ledger.
+            path: its file, or a described source in words.
+            card: its public description.
+            how: what its owner said beside.
         """
         known = self.datasets()
         entry: KnownDataset = {
-            "path": str(path.resolve()),
+            "path": path if isinstance(path, str) else str(path.resolve()),
             "title": card.title,
             "minimum_cohort": card.minimum_cohort,
             "version": card.dataset_version,
         }
+        entry.update(how or {})  # type: ignore[typeddict-item]  # it is a part of the same record
         before = known.get(dataset_id)
         if before is not None:
             earlier = before.pop("earlier", {})
             entry["earlier"] = {**earlier, str(before.get("version", 1)): before}
-        text = json.dumps(
-            {str(key): value for key, value in {**known, dataset_id: entry}.items()}, indent=2, sort_keys=True
-        )
-        write_private(self.datasets_file, text + "\n")
+        kept = {str(key): value for key, value in {**known, dataset_id: entry}.items()}
+        write_private(self.datasets_file, json.dumps(kept, indent=2, sort_keys=True) + "\n")
 
     def dataset_version(self, dataset_id: int, version: int) -> KnownDataset | None:
         """Return what is known here of one version of a dataset, ``None`` when it was published from elsewhere."""
@@ -392,13 +416,29 @@ def reader_secret(signer: "ports.Signer") -> bytes:
 
 
 def own_tables(home: Home) -> "dict[int, tables.OwnTable]":
-    """Return dataset id -> its file and the fewest rows its owner agreed to."""
+    """Return dataset id -> its source, as its owner wants it read."""
+    return {dataset_id: own_table(home, dataset_id, known) for dataset_id, known in home.datasets().items()}
+
+
+def own_table(home: Home, dataset_id: int, known: KnownDataset) -> "tables.OwnTable":
+    """Return what a home keeps of one dataset, as the node reads it.
+
+    Raises:
+        errors.InputError: its description was changed to something that is none.
+    """
+    from aicommons.data import sources
     from aicommons.node import tables
 
-    return {
-        dataset_id: tables.OwnTable(pathlib.Path(known["path"]), known["minimum_cohort"])
-        for dataset_id, known in home.datasets().items()
-    }
+    described = known.get("source")
+    kept = home.mapping_file(dataset_id)
+    return tables.OwnTable(
+        source=pathlib.Path(known["path"]) if described is None else sources.from_document(described, home.path),
+        minimum_cohort=known["minimum_cohort"],
+        mapping_file=kept if kept.exists() else None,
+        person=known.get("person"),
+        most_broken=known.get("most_broken", 0.0),
+        unique=known.get("unique"),
+    )
 
 
 def reader_point(signer: "ports.Signer") -> bytes:

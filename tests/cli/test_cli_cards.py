@@ -1,8 +1,10 @@
 """Cards from the table to the ledger and out again, on a real ledger and store: what stops publication, and every way out."""
 
+import contextlib
 import json
 import pathlib
 import random
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
@@ -80,6 +82,27 @@ def test_from_a_table_to_a_valid_card(founded: "Place", table: pathlib.Path, tmp
     found = mlcroissant.Dataset(str(tmp_path / "croissant.json"))
     assert found.metadata.ctx.issues.errors == set()
     assert "takes part with at least 10" in founded.call("east", "dataset", "show", str(made["dataset"])).out
+
+
+def test_a_database_is_described_and_published(founded: "Place", tmp_path: pathlib.Path) -> None:
+    """A query on a database goes the same way as a file, and the home remembers how to ask again."""
+    lines = [line.split(",") for line in clinic(90, 6).splitlines()]
+    with contextlib.closing(sqlite3.connect(tmp_path / "clinic.db")) as database:
+        database.execute(f"CREATE TABLE visits ({', '.join(lines[0])})")
+        database.executemany("INSERT INTO visits VALUES (?, ?, ?, ?, ?)", lines[1:])
+        database.commit()
+    url = f"sqlite:///{tmp_path / 'clinic.db'}"
+    query = "SELECT patient_id, CAST(age AS INTEGER) AS age, sex, outcome FROM visits"
+    source = founded.write("clinic-source.json", {"kind": "sql", "url": url, "query": query})
+    card = str(tmp_path / "sql.card.json")
+    said = founded.done(
+        "north", "dataset", "describe", "--source", source, "--target", "outcome", "--title", "Visits", "--out", card
+    )
+    assert (said["rows"], said["keys"]) == (90, ["patient_id"])
+    made = founded.done("north", "dataset", "publish", "--source", source, "--card", card)
+    known = app.Home(founded.root / "north").datasets()[made["dataset"]]
+    assert known["source"]["query"] == query
+    assert [feature["name"] for feature in shown(founded, made["dataset"])["schema"]["features"]] == ["age", "sex"]
 
 
 def test_identifiers_stop_publication(founded: "Place", table: pathlib.Path) -> None:

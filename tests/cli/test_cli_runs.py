@@ -28,7 +28,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 RUN_KEYS = {
     "run_id", "state", "reason", "problem", "plan", "solver", "round", "attempt", "rounds_summed", "rounds_agreed",
-    "most_rounds", "enrolled", "roster", "fingerprint", "waits_for", "exits", "model", "shares",
+    "most_rounds", "enrolled", "roster", "fingerprint", "waits_for", "exits", "dropped", "model", "shares",
 }  # fmt: skip
 VERIFY_KEYS = {
     "run_id", "holds", "level", "verified", "problem", "checked", "unchecked", "meaning", "rounds", "metrics",

@@ -37,7 +37,7 @@ def test_a_table_is_read_with_its_gaps(tmp_path: pathlib.Path) -> None:
     """All spellings of a missing value are one, and 2.0 is 2."""
     file = tmp_path / "t.csv"
     file.write_text("a,b\n2.0,x\n2,x\n?,x\nNA,x\n")
-    table = anonymity.read(sources.inspect(file))
+    table = anonymity.read(sources.open_source(file))
     assert table.rows == (("2", "x"), ("2", "x"), ("", "x"), ("", "x"))
     assert anonymity.measure(table, ["a", "b"]).k == 2
 

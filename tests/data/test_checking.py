@@ -27,7 +27,7 @@ def check(folder: pathlib.Path, rows: list[list[str]], separator: str = ",") -> 
     file = folder / "t.csv"
     lines = [separator.join(cells) for cells in [[field.name for field in FIELDS], *rows]]
     file.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return checking.check(sources.inspect(file), FIELDS)
+    return checking.check(sources.open_source(file), FIELDS)
 
 
 def test_a_table_that_fits(tmp_path: pathlib.Path) -> None:
@@ -83,6 +83,19 @@ def test_many_kinds_of_faults_at_once(tmp_path: pathlib.Path) -> None:
     assert [(fault.field, fault.rows) for fault in faults] == [("sex", 20), ("age", 7)]
 
 
+def test_broken_rows_are_counted(tmp_path: pathlib.Path) -> None:
+    """A tenth of rows with too few or too many fields is one fault with its count; the other rows are still judged."""
+    rows = [good(number) for number in range(100)]
+    for number in range(0, 100, 10):
+        rows[number] = rows[number][:3] if number % 20 else [*rows[number], "more"]
+    rows[77][3] = "x"
+    found = check(tmp_path, rows)
+    assert [(fault.kind, fault.rows, fault.first_line) for fault in found.faults] == [
+        ("broken-row", 10, 2), ("enum", 1, 79),
+    ]  # fmt: skip
+    assert found.rows == 100
+
+
 def test_equal_rows_are_counted(tmp_path: pathlib.Path) -> None:
     """Whole rows that occur again, with their key, are counted once."""
     rows = [good(number) for number in range(100)]
@@ -95,7 +108,7 @@ def test_equal_rows_without_a_key_are_usual(tmp_path: pathlib.Path) -> None:
     file = tmp_path / "t.csv"
     file.write_text("age,sex\n" + "30,f\n31,m\n" * 20)
     declared = [field for field in FIELDS if field.name in ("age", "sex")]
-    assert checking.check(sources.inspect(file), declared).faults == ()
+    assert checking.check(sources.open_source(file), declared).faults == ()
 
 
 def test_a_key_that_binds_rows_is_no_fault(tmp_path: pathlib.Path) -> None:
@@ -111,7 +124,16 @@ def test_a_missing_column_is_named(tmp_path: pathlib.Path) -> None:
     file = tmp_path / "t.csv"
     file.write_text("id,age\n1,2\n")
     with pytest.raises(errors.TableError, match="weight"):
-        checking.check(sources.inspect(file), FIELDS)
+        checking.check(sources.open_source(file), FIELDS)
+
+
+def test_a_table_that_breaks_off_is_refused(tmp_path: pathlib.Path) -> None:
+    """A fault of the file as a whole, such as bytes of another encoding far in, is told as what it is."""
+    file = tmp_path / "t.csv"
+    text = "\n".join(",".join(cells) for cells in [[field.name for field in FIELDS], *map(good, range(300))])
+    file.write_text(text + '\n"open,quote\n')
+    with pytest.raises(errors.TableError, match="quoted field"):
+        checking.check(sources.open_source(file), FIELDS)
 
 
 def test_the_declarations_are_a_table_schema() -> None:

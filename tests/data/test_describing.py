@@ -4,6 +4,7 @@ import json
 import pathlib
 import random
 
+import pyarrow.parquet
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,7 +17,7 @@ def draft(folder: pathlib.Path, text: str, *, cohort: int = 10, target: str | No
     """Return the draft of a table."""
     file = folder / "t.csv"
     file.write_text(text, encoding="utf-8")
-    return describing.describe(sources.inspect(file), minimum_cohort=cohort, target=target)
+    return describing.describe(sources.open_source(file), minimum_cohort=cohort, target=target)
 
 
 def column(folder: pathlib.Path, cells: list[str], **options: int) -> cards.Field | None:
@@ -142,3 +143,20 @@ def test_mistakes_are_counted_for_the_owner(tmp_path: pathlib.Path) -> None:
     made = draft(tmp_path, "x,y\n" + "1.5,1\n2.5,2\n" * 30 + "lots,1\n" * 3)
     assert made.fields[0].type is cards.FieldType.NUMBER
     assert any("3 cells are not numbers" in notice for notice in made.notices)
+
+
+def test_broken_rows_are_told_and_left_out(tmp_path: pathlib.Path) -> None:
+    """Rows that cannot be taken apart do not keep the others from being described."""
+    made = draft(tmp_path, "x,y\n" + "1.5,1\n2.5,2\n" * 30 + "1,2,3\n" * 5)
+    assert made.rows == 60
+    assert any("5 rows are broken" in notice and "line 62" in notice for notice in made.notices)
+
+
+def test_other_formats_are_described_as_well(tmp_path: pathlib.Path) -> None:
+    """A Parquet file of the same rows gives the same declarations as the text."""
+    numbers, words = [20 + row % 60 for row in range(90)], ["fm"[row % 2] for row in range(90)]
+    file = tmp_path / "t.parquet"
+    pyarrow.parquet.write_table(pyarrow.table({"age": numbers, "sex": words}), file)
+    text = "age,sex\n" + "".join(f"{age},{sex}\n" for age, sex in zip(numbers, words, strict=True))
+    found = describing.describe(sources.open_source(file), minimum_cohort=10)
+    assert found.fields == draft(tmp_path, text).fields

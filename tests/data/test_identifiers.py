@@ -1,10 +1,14 @@
 """What looks like direct identifiers is found by name and by form; measurements are not."""
 
+import dataclasses
+from collections.abc import Iterator, Sequence
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aicommons.data import identifiers
+from aicommons.data import batches, identifiers
+from aicommons.domain import schema
 
 Kind = identifiers.Kind
 
@@ -70,9 +74,37 @@ def test_names_of_columns(name: str, kind: identifiers.Kind | None) -> None:
     assert identifiers.kind_of_name(name) is kind
 
 
+@dataclasses.dataclass(frozen=True)
+class Rows:
+    """A source in memory."""
+
+    columns: dict[str, list[str]]
+    """Column -> its cells."""
+    declared: dict[str, schema.Feature] = dataclasses.field(default_factory=dict)
+    """Columns whose meaning is fixed."""
+    name: str = "memory"
+    notices: tuple[str, ...] = ()
+    decimal_comma: bool = False
+    unit: str = "row"
+
+    @property
+    def header(self) -> tuple[str, ...]:
+        """Its columns."""
+        return tuple(self.columns)
+
+    def identity(self) -> str:
+        """Nobody asks for it."""
+        return ""
+
+    def batches(self, names: Sequence[str]) -> Iterator[batches.Batch]:
+        """Yield all rows at once."""
+        count = len(next(iter(self.columns.values())))
+        yield batches.Batch(0, range(1, count + 1), {name: self.columns[name] for name in names})
+
+
 def found(name: str, cells: list[str]) -> set[identifiers.Kind]:
     """Return the kinds found in a column."""
-    return {each.kind for each in identifiers.find([name], [[cell] for cell in cells], [name])}
+    return {each.kind for each in identifiers.find(Rows({name: cells}), [name])}
 
 
 FORMS: dict[str, tuple[list[str], set[identifiers.Kind]]] = {
@@ -124,8 +156,8 @@ def test_coordinates_count_when_they_are_fine(decimals: int, kinds: set[identifi
 
 def test_only_the_named_columns_are_looked_at() -> None:
     """A column that nobody publishes needs no finding, and a finding counts cells without repeating one."""
-    rows = [[f"Person {number}", "a@b.org"] for number in range(30)]
-    (finding,) = identifiers.find(["who", "contact"], rows, ["contact"])
+    rows = Rows({"who": [f"Person {number}" for number in range(30)], "contact": ["a@b.org"] * 30})
+    (finding,) = identifiers.find(rows, ["contact"])
     assert (finding.column, finding.kind, finding.cells) == ("contact", Kind.EMAIL, 30)
     assert "a@b.org" not in finding.in_words()
     assert "30 cells" in finding.in_words()
@@ -153,5 +185,15 @@ def test_days_as_tables_write_them(text: str, day: str | None) -> None:
 @given(st.text(max_size=40), st.lists(st.text(min_size=1, max_size=40), max_size=60))
 def test_any_text_can_be_looked_at(name: str, cells: list[str]) -> None:
     """No name and no cell makes the search fail."""
-    for finding in identifiers.find([name], [[cell] for cell in cells], [name]):
+    watch = identifiers.Watch(name)
+    for cell in cells:
+        watch.add(cell)
+    for finding in watch.findings():
         assert finding.column == name
+
+
+def test_columns_that_the_format_fixes_are_not_looked_at() -> None:
+    """Pixels are no identifiers, however much they differ."""
+    cells = [str(number) for number in range(90)]
+    assert identifiers.find(Rows({"x": cells}), ["x"]) != ()
+    assert identifiers.find(Rows({"x": cells}, {"x": schema.numeric("x", 0, 255)}), ["x"]) == ()

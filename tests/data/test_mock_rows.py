@@ -27,7 +27,7 @@ def test_mock_rows_fit_their_card(tmp_path: pathlib.Path) -> None:
     """A table of mock rows has no faults when it is held against the card that it was made from."""
     file = tmp_path / "mock.csv"
     file.write_text(mock.table(FIELDS, 500, seed=3))
-    assert checking.check(sources.inspect(file), FIELDS) == checking.Checked(500, ())
+    assert checking.check(sources.open_source(file), FIELDS) == checking.Checked(500, ())
 
 
 def test_the_same_seed_draws_the_same_rows() -> None:

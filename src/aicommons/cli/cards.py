@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from aicommons.cli import drafted, homes, listed, naming, output
+from aicommons.cli import drafted, homes, listed, naming, output, sourcing
 from aicommons.domain import errors, ids, run
 
 if TYPE_CHECKING:
@@ -23,7 +23,10 @@ FORMATS = ("croissant", "dcat", "schema.org")
 
 
 @click.command("describe")
-@click.argument("file", type=click.Path(path_type=pathlib.Path, dir_okay=False))
+@click.argument("file", required=False, type=sourcing.FILE)
+@click.option(
+    "--source", type=sourcing.FILE, help="Instead of FILE: a description (JSON) of a database, query or folder."
+)
 @click.option("--out", type=click.Path(path_type=pathlib.Path, dir_okay=False), help="[default: FILE.card.json]")
 @click.option("--title", help="One line. [default: the file's name]")
 @click.option("--target", help="Column that is worth predicting, if you know one.")
@@ -36,17 +39,22 @@ FORMATS = ("croissant", "dcat", "schema.org")
 )
 @output.json_option
 def describe(
-    file: pathlib.Path, out: pathlib.Path | None, *, title: str | None, target: str | None, min_cohort: int
+    file: pathlib.Path | None, source: pathlib.Path | None, *, out: pathlib.Path | None, title: str | None, **said: Any
 ) -> None:
-    """Draft a card of the table FILE, for you to read, correct and publish."""
+    """Draft a card of the table FILE, or of a described source, for you to read, correct and publish."""
     from aicommons.data import describing, sources
 
-    path = out or file.with_name(file.name + ".card.json")
+    if file is None and source is None:
+        raise click.UsageError("give either FILE or --source")
+    given = source or file or pathlib.Path()
+    path = out or given.with_name(given.name + ".card.json")
     output.check_new(path)
-    found = describing.describe(sources.inspect(file), minimum_cohort=min_cohort, target=target)
-    said = drafted.Said(title or file.stem, _name_of_home(), min_cohort)
-    body = drafted.write(found, said)
+    named = sourcing.Asked(file, source, None, None, None, 0.0).named()
+    cohort = said["min_cohort"]
+    found = describing.describe(sources.open_source(named), minimum_cohort=cohort, target=said["target"])
+    body = drafted.write(found, drafted.Said(title or given.stem, _name_of_home(), cohort))
     path.write_text(json.dumps(body, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    words = str(file) if source is None else f"--source {source}"
     findings = [finding.in_words() for finding in found.findings]
     keys = [field.name for field in found.fields if field.role.value == "key"]
     output.emit(
@@ -56,7 +64,7 @@ def describe(
         *(f"  looks like an identifier: {finding}" for finding in findings),
         *(f"  {notice}" for notice in found.notices),
         "Read it, fill in what no table says (null and empty), and take out what nobody should know. Then:",
-        f"Next: `{output.command(f'dataset publish {file} --card {path}')}`.",
+        f"Next: `{output.command(f'dataset publish {words} --card {path}')}`.",
     )
 
 

@@ -7,14 +7,13 @@ reason. Nothing is sent from this file.
 
 import dataclasses
 import math
-import pathlib
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from aicommons.domain import errors
 
 if TYPE_CHECKING:
-    from aicommons.data import checking, identifiers, sources
+    from aicommons.data import batches, checking, identifiers
     from aicommons.domain import cards
 
 ROUNDED = 10
@@ -48,22 +47,21 @@ def parse_reasons(said: Sequence[str], faults: str | None) -> Reasons:
     return Reasons(found, faults)
 
 
-def check(file: pathlib.Path, card: "cards.DatasetCard", reasons: Reasons) -> "cards.DatasetCard":
+def check(source: "batches.Opened", card: "cards.DatasetCard", reasons: Reasons) -> "cards.DatasetCard":
     """Return ``card`` with the row count of the table, known faults, and what was set aside.
 
     Raises:
         errors.TableError: identifiers or faults that nobody set aside, too few rows, or a table that cannot be read.
         errors.InputError: a reason for a column that nothing was found in.
     """
-    from aicommons.data import checking, sources
+    from aicommons.data import checking
 
-    source = sources.inspect(file)
     judged = check_identifiers(source, card, reasons)
     found = checking.check(source, judged.fields)
     if found.rows < judged.minimum_cohort:
         raise errors.TableError(
             "fewer rows than the minimum cohort",
-            which=file.name,
+            which=source.name,
             expected=f"at least {judged.minimum_cohort} rows",
             got=f"{found.rows} rows",
             next_step="This dataset could take part in nothing; add rows or lower the card's minimum_cohort.",
@@ -72,20 +70,30 @@ def check(file: pathlib.Path, card: "cards.DatasetCard", reasons: Reasons) -> "c
     return _with_faults(source, judged, found, reasons) if found.faults else judged
 
 
-def check_identifiers(source: "sources.Source", card: "cards.DatasetCard", reasons: Reasons) -> "cards.DatasetCard":
+def check_identifiers(
+    source: "batches.Opened",
+    card: "cards.DatasetCard",
+    reasons: Reasons,
+    *,
+    own: Mapping[str, str] | None = None,
+) -> "cards.DatasetCard":
     """Return ``card`` with the reasons for columns that look like identifiers; keys, which stay at the site, are exempt.
+
+    Args:
+        source: the table.
+        card: what is to be published of it.
+        reasons: what a person sets aside.
+        own: column of the card -> its name in the source, where a mapping stands between them.
 
     Raises:
         errors.TableError: a column looks like an identifier and nobody set that aside.
         errors.InputError: a reason for a column that nothing was found in.
     """
     from aicommons.data import identifiers
-    from aicommons.data import sources as reading
     from aicommons.domain import cards
 
-    names = {field.name for field in card.fields} - card.keys
-    rows = (row.cells for row in reading.rows(source))
-    found = identifiers.find(source.header, rows, names)
+    names = [field.name for field in card.fields if field.name not in card.keys]
+    found = identifiers.find(source, [(own or {}).get(name, name) for name in names])
     stopping = [finding for finding in found if finding.column not in reasons.identifiers]
     if stopping:
         raise _identifying(source, stopping)
@@ -99,10 +107,10 @@ def check_identifiers(source: "sources.Source", card: "cards.DatasetCard", reaso
     return dataclasses.replace(card, overrides=(*card.overrides, *unique.values()))
 
 
-def _identifying(source: "sources.Source", found: "Sequence[identifiers.Finding]") -> errors.TableError:
+def _identifying(source: "batches.Opened", found: "Sequence[identifiers.Finding]") -> errors.TableError:
     return errors.TableError(
         "columns look like direct identifiers",
-        which=source.path.name,
+        which=source.name,
         expected="no direct identifiers among the published columns",
         got="; ".join(finding.in_words() for finding in found[:8]),
         next_step=(
@@ -113,14 +121,14 @@ def _identifying(source: "sources.Source", found: "Sequence[identifiers.Finding]
 
 
 def _with_faults(
-    source: "sources.Source", card: "cards.DatasetCard", found: "checking.Checked", reasons: Reasons
+    source: "batches.Opened", card: "cards.DatasetCard", found: "checking.Checked", reasons: Reasons
 ) -> "cards.DatasetCard":
     from aicommons.domain import cards
 
     if reasons.faults is None:
         raise errors.TableError(
             "rows do not fit the card",
-            which=source.path.name,
+            which=source.name,
             expected="what the card declares",
             got="; ".join(fault.in_words() for fault in found.faults[:8]),
             next_step=(

@@ -10,12 +10,27 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from aicommons import app
 from aicommons.cli import cards as card_commands
-from aicommons.cli import confirmed, drafted, given, homes, listed, naming, output, releasing, under_policy
+from aicommons.cli import (
+    confirmed,
+    drafted,
+    fitted,
+    given,
+    homes,
+    listed,
+    naming,
+    output,
+    rehearsing,
+    releasing,
+    sourcing,
+    under_policy,
+)
 from aicommons.domain import errors, ids, run
 from aicommons.protocol import registry
 
 if TYPE_CHECKING:
+    from aicommons.data import sources
     from aicommons.domain import cards, policies, schema
 
 
@@ -24,7 +39,9 @@ def command() -> None:
     """List a dataset of yours by its card; the data stays here."""
 
 
-for added in (*card_commands.COMMANDS, *releasing.COMMANDS):
+for added in (
+    sourcing.check, fitted.command, rehearsing.command, *card_commands.COMMANDS, *releasing.COMMANDS,
+):  # fmt: skip
     command.add_command(added)
 
 
@@ -40,7 +57,7 @@ class Description:
 
 
 @command.command("publish")
-@click.argument("file", type=click.Path(path_type=pathlib.Path, dir_okay=False))
+@sourcing.options
 @click.option(
     "--card",
     "card_file",
@@ -77,16 +94,17 @@ class Description:
 @click.option("--keep", multiple=True, metavar="COLUMN=REASON", help="Why a column is no identifier. May be repeated.")
 @click.option("--accept-faults", metavar="REASON", help="Why rows that do not fit the card may stay.")
 @output.json_option
-def publish(file: pathlib.Path, card_file: pathlib.Path | None, **said: Any) -> None:
-    """Put a card of the table FILE on the ledger. The table itself goes nowhere."""
+def publish(asked: sourcing.Asked, card_file: pathlib.Path | None, **said: Any) -> None:
+    """Put a card of the table FILE, or of a described source, on the ledger. The rows themselves go nowhere."""
     version_of, policy_file = said.pop("version_of"), said.pop("policy_file")
     policy = None if policy_file is None else given.policy(policy_file)
     reasons = confirmed.parse_reasons(said.pop("keep"), said.pop("accept_faults"))
-    card, notices = _judged(file, card_file, reasons, said)
+    card, notices = _judged(asked, card_file, reasons, said)
     opened = homes.act_as_member()
     card = dataclasses.replace(card, site=card.site or opened.home.settings().name)
     dataset_id, card = _published(opened, card, version_of, policy)
-    opened.home.keep_dataset(dataset_id, file, card)
+    opened.home.keep_dataset(dataset_id, asked.place(), card, how=_how(asked, policy))
+    asked.keep_mapping(opened.home, dataset_id)
     for notice in notices:
         output.note(notice)
     output.emit(
@@ -102,25 +120,37 @@ def publish(file: pathlib.Path, card_file: pathlib.Path | None, **said: Any) -> 
     )
 
 
+def _how(asked: sourcing.Asked, policy: "policies.UsePolicy | None") -> app.HowRead:
+    """Return how the source is read; the policy's person column is the source's where nobody named another."""
+    kept = asked.how()
+    if policy is not None and policy.person_column is not None:
+        kept.setdefault("person", policy.person_column)
+    return kept
+
+
 def _judged(
-    file: pathlib.Path, card_file: pathlib.Path | None, reasons: confirmed.Reasons, said: dict[str, Any]
+    asked: sourcing.Asked, card_file: pathlib.Path | None, reasons: confirmed.Reasons, said: dict[str, Any]
 ) -> "tuple[cards.DatasetCard, list[str]]":
     """Return the card to publish, held against the table; raises ``errors.TableError`` for whatever stops it."""
     schema, target, drop = said.pop("schema"), said.pop("target"), said.pop("drop")
     if [card_file, schema, target].count(None) != 2:
         raise click.UsageError("give --card, or one of --schema and --target")
+    if schema is None and asked.mapping is not None:
+        raise click.UsageError("a mapping needs --schema: it says what your columns become")
     from aicommons.data import sources
 
-    about = Description(**said)
+    about, named = Description(**said), asked.named()
     if card_file is not None:
         if about.title is not None:
             raise click.UsageError("the title is in the card")
-        return confirmed.check(file, drafted.read(card_file), reasons), []
+        card = drafted.read(card_file)
+        return confirmed.check(sources.open_source(named), card, reasons), []
     if about.title is None:
         raise click.UsageError("--title is missing")
-    declared, notices = _drafted(file, target, drop) if target is not None else _declared(schema)
-    rows = _count(file, declared, about.min_cohort, notices)
-    return confirmed.check_identifiers(sources.inspect(file), _card(about, declared, rows), reasons), notices
+    declared, notices = _drafted(named, target, drop) if target is not None else _declared(schema)
+    card = _card(about, declared, _count(asked, declared, about.min_cohort, notices))
+    own = asked.own_columns([field.name for field in card.fields])
+    return confirmed.check_identifiers(sources.open_source(named), card, reasons, own=own), notices
 
 
 def _published(
@@ -143,10 +173,10 @@ def _learnable(card: "cards.DatasetCard") -> int:
     return len(features) if isinstance(features, list) else 0
 
 
-def _drafted(file: pathlib.Path, target: str, drop: tuple[str, ...]) -> "tuple[schema.Schema, list[str]]":
+def _drafted(source: "sources.Named", target: str, drop: tuple[str, ...]) -> "tuple[schema.Schema, list[str]]":
     from aicommons.data import infer
 
-    drafted = infer.infer_columns([file], target, drop=drop)
+    drafted = infer.infer_columns([source], target, drop=drop)
     return drafted.schema, list(drafted.notices)
 
 
@@ -156,12 +186,12 @@ def _declared(file: pathlib.Path | None) -> "tuple[schema.Schema, list[str]]":
     return given.columns(file), []
 
 
-def _count(file: pathlib.Path, declared: "schema.Schema", min_cohort: int, notices: list[str]) -> int:
-    """Return the number of complete rows; raises ``errors.TableError`` when the table does not fit or is too small."""
-
+def _count(asked: sourcing.Asked, declared: "schema.Schema", min_cohort: int, notices: list[str]) -> int:
+    """Return the number of complete rows; raises ``errors.TableError`` when the source does not fit or is too small."""
     from aicommons.data import reading
 
-    table = reading.read_table(file, declared, checks=reading.Checks(min_rows=min_cohort))
+    own = asked.table(min_rows=min_cohort)
+    table = reading.check(own.source, own.as_planned(declared, min_rows=min_cohort))
     notices.extend(notice for notice in table.notices if notice not in notices)
     return table.rows
 

@@ -112,6 +112,12 @@ def columns(path: pathlib.Path) -> "schema.Schema":
         return schema.from_document(body)
 
 
+def group(path: pathlib.Path) -> str | None:
+    """Return the group column of the plan in ``path``, ``None`` where it names none or is a bare schema."""
+    named = read_json(path).get("group")
+    return named if isinstance(named, str) else None
+
+
 @contextlib.contextmanager
 def naming(path: pathlib.Path) -> Iterator[None]:
     """Put the file's name into errors about what is in it.

@@ -46,7 +46,7 @@ def anonymise(
 
     if out is not None:
         output.check_new(out)
-    table = anonymity.read(sources.inspect(file))
+    table = anonymity.read(sources.open_source(file))
     quasi, sensitive, drop = named["quasi"], named["sensitive"], named["drop"]
     for name in drop:
         table.column(name)
@@ -147,7 +147,7 @@ def _checked(
     if bool(terms.quasi) == (terms.no_people is not None):
         raise click.UsageError("give either --quasi, or --no-people and the reason")
     _check_licence(card, terms.attribution)
-    source = sources.inspect(file)
+    source = sources.open_source(file)
     undeclared = sorted(set(source.header) - {field.name for field in card.fields})
     if undeclared:
         raise errors.TableError(
@@ -160,7 +160,7 @@ def _checked(
     as_public = dataclasses.replace(
         card, fields=tuple(dataclasses.replace(field, role=_public(field.role)) for field in card.fields)
     )
-    judged = dataclasses.replace(confirmed.check(file, as_public, reasons), fields=card.fields)
+    judged = dataclasses.replace(confirmed.check(source, as_public, reasons), fields=card.fields)
     if terms.no_people is not None:
         said = cards.Override("anonymity", None, terms.no_people)
         return dataclasses.replace(judged, overrides=(*judged.overrides, said)), None

@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from aicommons.data import columns, sources
+from aicommons.data import batches, columns
+from aicommons.data import rows as rowwise
 from aicommons.domain import errors
 
 Codes = npt.NDArray[np.int64]
@@ -54,16 +55,16 @@ class Measure:
     """Sensitive column -> t: largest distance of a group's distribution from the whole table's, 0 to 1."""
 
 
-def read(source: sources.Source) -> Texts:
+def read(opened: batches.Opened) -> Texts:
     """Return a table as text, whole.
 
     Raises:
         errors.TableError: it has no rows, or cannot be read.
     """
-    found = tuple(tuple(_plain(cell) for cell in row.cells) for row in sources.rows(source))
+    found = tuple(tuple(_plain(cell) for cell in row.cells) for row in rowwise.walk(opened, opened.header))
     if not found:
-        raise errors.TableError("the file has a header only", which=source.path.name, expected="rows", got="0 rows")
-    return Texts(source.header, found)
+        raise errors.TableError("the file has a header only", which=opened.name, expected="rows", got="0 rows")
+    return Texts(opened.header, found)
 
 
 def _plain(cell: str) -> str:
@@ -124,7 +125,7 @@ def _closeness(groups: Codes, texts: Sequence[str]) -> float:
     Numbers lie on a line with equal steps between neighbours, other values are equally far from each other (Li, Li and
     Venkatasubramanian 2007).
     """
-    numbers = [sources.parse_number(text, decimal_comma=False) for text in texts]
+    numbers = [columns.parse_number(text, decimal_comma=False) for text in texts]
     is_line = all(number is not None for number in numbers)
     if is_line:
         _, codes = np.unique(np.array(numbers, dtype=np.float64), return_inverse=True)

@@ -11,7 +11,9 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from aicommons.data import columns, identifiers, sources
+from aicommons.data import batches, columns, identifiers
+from aicommons.data import rows as rowwise
+from aicommons.data.formats import extras
 from aicommons.domain import cards, errors
 
 REMEMBERED = 1_000_000
@@ -23,6 +25,7 @@ WORDS = {
     "minimum": "below the declared range",
     "maximum": "above the declared range",
     "enum": "a value that the card does not list",
+    "broken-row": "broken: they have too many or too few fields, or an open quote",
     "duplicate-key": "a key that an earlier row has",
     "duplicate-row": "equal to an earlier row",
 }
@@ -40,7 +43,7 @@ class Fault:
     rows: int
     """How many rows; exact, for the owner's eyes."""
     first_line: int
-    """Line of the first one in the file."""
+    """Line or row of the first one in the source."""
 
     def in_words(self) -> str:
         """Return the fault as a sentence part, without values."""
@@ -79,30 +82,40 @@ def _table_field(field: cards.Field) -> dict[str, object]:
     return {"name": field.name, "type": kind, "constraints": constraints} | described
 
 
-def check(source: sources.Source, declared: Sequence[cards.Field]) -> Checked:
-    """Return what in ``source`` does not fit ``declared``; columns that are not declared are not looked at.
+def check(opened: batches.Opened, declared: Sequence[cards.Field]) -> Checked:
+    """Return what in ``opened`` does not fit ``declared``; columns that are not declared are not looked at.
 
     Raises:
         errors.TableError: a declared column is missing, there are no rows, or the file cannot be read as a table.
         errors.InputError: Frictionless is not installed.
     """
-    frictionless = _frictionless()
-    places = [source.index(field.name) for field in declared]
+    extras.need("frictionless", "tables")
+    import frictionless
+
+    names = [field.name for field in declared]
     counter = _Counter([field.name for field in declared if field.role is cards.Role.KEY])
 
     def stream() -> Iterator[list[str]]:
-        yield [field.name for field in declared]
-        for row in sources.rows(source):
-            cells = [_plain(row.cells[at], field, source) for at, field in zip(places, declared, strict=True)]
-            counter.begin(row.line, row.cells, {field.name: cell for field, cell in zip(declared, cells, strict=True)})
+        yield names
+        for row in rowwise.walk(opened, names, broken=counter.note_broken):
+            cells = [
+                _plain(text, field, decimal_comma=opened.decimal_comma)
+                for text, field in zip(row.cells, declared, strict=True)
+            ]
+            counter.begin(row.place, dict(zip(names, cells, strict=True)))
             yield cells
 
     known = frictionless.Schema.from_descriptor(table_schema(declared))
-    with frictionless.Resource(data=stream, schema=known) as resource:
-        for row in resource.row_stream:
-            counter.judge([(_kind(fault), getattr(fault, "field_name", None)) for fault in row.errors])
+    try:
+        with frictionless.Resource(data=stream, schema=known) as resource:
+            for row in resource.row_stream:
+                counter.judge([(_kind(fault), getattr(fault, "field_name", None)) for fault in row.errors])
+    except frictionless.FrictionlessException as err:
+        if isinstance(err.__cause__, errors.CommonsError):  # ours, raised while a row was fetched
+            raise err.__cause__ from err
+        raise errors.TableError("the table cannot be checked", which=opened.name, got=err.error.type) from err
     if counter.rows == 0:
-        raise errors.TableError("the file has a header only", which=source.path.name, expected="rows", got="0 rows")
+        raise errors.TableError("the file has a header only", which=opened.name, expected="rows", got="0 rows")
     return Checked(counter.rows, counter.faults())
 
 
@@ -113,14 +126,14 @@ def _kind(fault: Any) -> str:
     return str(fault.note).split('"')[1]
 
 
-def _plain(text: str, field: cards.Field, source: sources.Source) -> str:
+def _plain(text: str, field: cards.Field, *, decimal_comma: bool) -> str:
     """Return a cell as Table Schema writes it: missing as empty, a point for decimals, days as ISO 8601."""
-    stripped = text.strip()
+    stripped = text
     label = columns.label(stripped)
     if stripped.lower() in columns.MISSING and label not in (field.levels or ()):
         return ""
     if field.is_number:
-        number = sources.parse_number(stripped, decimal_comma=source.decimal_comma)
+        number = columns.parse_number(stripped, decimal_comma=decimal_comma)
         return label if number is None or field.type is cards.FieldType.INTEGER else repr(number)
     if field.type is cards.FieldType.DATE:
         return identifiers.iso_day(stripped) or stripped
@@ -137,22 +150,27 @@ class _Counter:
         self._seen_rows: set[int] = set()
         self._seen_keys: dict[str, set[str]] = {name: set() for name in keys}
 
-    def begin(self, line: int, cells: Sequence[str], declared: Mapping[str, str]) -> None:
+    def begin(self, line: int, cells: Mapping[str, str]) -> None:
         """Note a row that is handed over to be judged, and whether it or its key was there before."""
         self.rows += 1
         self._waiting.append(line)
         if self.rows > REMEMBERED or not self._seen_keys:
             return
-        mark = hash(tuple(cells))
+        mark = hash(tuple(cells.values()))
         is_again = mark in self._seen_rows
         if is_again:
             self._add("duplicate-row", None, line)
         self._seen_rows.add(mark)
         for name, seen in self._seen_keys.items():
-            key = declared[name]
+            key = cells[name]
             if key and key in seen and not is_again:
                 self._add("duplicate-key", name, line)
             seen.add(key)
+
+    def note_broken(self, row: batches.Broken) -> None:
+        """Count a row that its source could not take apart."""
+        self.rows += 1
+        self._add("broken-row", None, row.place)
 
     def judge(self, found: Sequence[tuple[str, str | None]]) -> None:
         """Count the faults of the next row that was judged; rows are handed over some time before that."""
@@ -172,15 +190,3 @@ class _Counter:
             if kind != "duplicate-key" or rows <= MEANT_TO_DIFFER * self.rows
         ]
         return tuple(sorted(found, key=lambda fault: -fault.rows))
-
-
-def _frictionless() -> Any:
-    try:
-        import frictionless
-    except ImportError as err:
-        raise errors.InputError(
-            "checking a table against its card needs an extra package",
-            which="frictionless",
-            next_step="pip install 'aicommons[tables]'",
-        ) from err
-    return frictionless

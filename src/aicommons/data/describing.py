@@ -10,10 +10,11 @@ import collections
 import dataclasses
 import decimal
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-from aicommons.data import columns, identifiers, infer, sources
-from aicommons.domain import cards, errors
+from aicommons.data import batches, columns, identifiers, infer
+from aicommons.data import rows as rowwise
+from aicommons.domain import cards, errors, schema
 
 ROUNDED_ROWS = 10
 ROUNDED_PERCENT = 5
@@ -66,7 +67,7 @@ class _Column:
         label = columns.label(text)
         if label in self.values or len(self.values) <= REMEMBERED:
             self.values[label] += 1
-        number = sources.parse_number(text, decimal_comma=decimal_comma)
+        number = columns.parse_number(text, decimal_comma=decimal_comma)
         if number is not None and abs(number) < ABSURD:
             self.numbers += 1
             self.whole = self.whole and number.is_integer()
@@ -86,11 +87,11 @@ class _Column:
         return self.days > 0 and self.days >= MOSTLY * self.present
 
 
-def describe(source: sources.Source, *, minimum_cohort: int, target: str | None = None) -> Draft:
-    """Return a draft of the columns of ``source``.
+def describe(opened: batches.Opened, *, minimum_cohort: int, target: str | None = None) -> Draft:
+    """Return a draft of the columns of ``opened``.
 
     Args:
-        source: the table.
+        opened: the table.
         minimum_cohort: fewest rows that a level, a range or a count may stand for.
         target: name of the column that is worth predicting, if the owner knows one.
 
@@ -98,40 +99,61 @@ def describe(source: sources.Source, *, minimum_cohort: int, target: str | None 
         errors.TableError: no rows, fewer than the minimum cohort, no such target, or a target that cannot be one.
     """
     if target is not None:
-        source.index(target)
-    found = [(place, _Column(name)) for place, name in enumerate(source.header) if name]
-    rows = _count(source, found)
+        batches.check_column(opened, target)
+    found = [_Column(name) for name in opened.header if name and name not in opened.declared]
+    notices = list(opened.notices)
+    rows = _count(opened, found, notices)
     if rows < minimum_cohort:
         raise errors.TableError(
             "fewer rows than the minimum cohort",
-            which=source.path.name,
+            which=opened.name,
             expected=f"at least {minimum_cohort} rows",
             got=f"{rows} rows",
             next_step="A table this small is not described; add rows, or choose a smaller --min-cohort.",
         )
     fields: list[cards.Field] = []
-    notices = list(source.notices)
     findings: list[identifiers.Finding] = []
-    for _, column in found:
+    for column in found:
         own = column.watch.findings()
         findings.extend(own)
         field, said = _declared(column, own, rows, minimum_cohort=minimum_cohort, is_target=column.name == target)
         notices.extend(f"{column.name}: {sentence}" for sentence in said)
         if field is not None:
             fields.append(field)
-    _check_target(source, fields, target)
+    fields.extend(_fixed(opened.declared))
+    _check_target(opened, fields, target)
     return Draft(tuple(fields), rows // ROUNDED_ROWS * ROUNDED_ROWS, tuple(findings), tuple(notices))
 
 
-def _count(source: sources.Source, found: Sequence[tuple[int, _Column]]) -> int:
+def _count(opened: batches.Opened, found: Sequence[_Column], notices: list[str]) -> int:
+    """Look at all rows and return how many there are; broken ones are left out and told."""
+    broken: list[batches.Broken] = []
     rows = 0
-    for row in sources.rows(source):
+    for row in rowwise.walk(opened, [column.name for column in found], broken=broken.append):
         rows += 1
-        for place, column in found:
-            text = row.cells[place].strip()
+        for column, text in zip(found, row.cells, strict=True):
             if text.lower() not in columns.MISSING:
-                column.add(text, decimal_comma=source.decimal_comma)
+                column.add(text, decimal_comma=opened.decimal_comma)
+    if broken:
+        first = broken[0]
+        notices.append(
+            f"{len(broken)} rows are broken and not described, the first in {opened.unit} {first.place}: {first.message}."
+        )
     return rows
+
+
+def _fixed(declared: Mapping[str, schema.Feature]) -> list[cards.Field]:
+    """Return the columns whose meaning the format fixes, such as pixels."""
+    return [
+        cards.Field(
+            each.name,
+            cards.FieldType.NUMBER if each.levels is None else cards.FieldType.CATEGORY,
+            lo=each.lo,
+            hi=each.hi,
+            levels=each.levels,
+        )
+        for each in declared.values()
+    ]
 
 
 KEYS = frozenset({identifiers.Kind.RECORD_ID, identifiers.Kind.UNIQUE})
@@ -237,14 +259,14 @@ def _percent(part: int, rows: int, minimum_cohort: int) -> int | None:
     return round(part / rows * 100 / ROUNDED_PERCENT) * ROUNDED_PERCENT
 
 
-def _check_target(source: sources.Source, fields: Sequence[cards.Field], target: str | None) -> None:
+def _check_target(opened: batches.Opened, fields: Sequence[cards.Field], target: str | None) -> None:
     if target is None:
         return
     found = [field for field in fields if field.name == target and field.role is cards.Role.TARGET]
     if not found or (found[0].levels is not None and len(found[0].levels) < 2):
         raise errors.TableError(
             "this column cannot be a target",
-            which=sources.where(source.path, column=target),
+            which=batches.where(opened, column=target),
             expected="a number, or classes of which at least 2 occur in as many rows as the minimum cohort",
             got="something else",
             next_step="Name another --target, or none: then every plan chooses for itself.",

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from aicommons.data import anonymity, identifiers, sources
+from aicommons.data import anonymity, columns, identifiers
 from aicommons.domain import errors
 
 SUPPRESSED = "*"
@@ -74,7 +74,7 @@ def ladder(name: str, values: Sequence[str]) -> Ladder:
     """Return a column's ladder, chosen by what its values are: numbers, days, or codes."""
     different = sorted(set(values))
     present = [value for value in different if value]
-    numbers = [sources.parse_number(value, decimal_comma=False) for value in present]
+    numbers = [columns.parse_number(value, decimal_comma=False) for value in present]
     finite = [number for number in numbers if number is not None and math.isfinite(number)]
     if present and len(finite) == len(present):
         spellings = _intervals(min(finite), max(finite))

@@ -10,9 +10,10 @@ import enum
 import ipaddress
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 
-from aicommons.data import columns, sources
+from aicommons.data import batches, columns
+from aicommons.data import rows as rowwise
 
 REMEMBERED = 50_000
 """Cells of a column whose differences are looked at, from the first on: bounds memory, and says enough."""
@@ -293,7 +294,7 @@ class Watch:
         self._present += 1
         if self._present <= REMEMBERED:
             self._seen.add(hash(text))
-        if sources.NUMBER.fullmatch(text):
+        if columns.NUMBER.fullmatch(text):
             self._add_number(text)
             return
         self._texts += 1
@@ -350,13 +351,18 @@ class Watch:
         return {}
 
 
-def find(header: Sequence[str], rows: Iterable[Sequence[str]], names: Iterable[str]) -> tuple[Finding, ...]:
-    """Return what looks like identifiers in the columns ``names`` of a table, in the order of its header."""
-    wanted = set(names)
-    watches = [(place, Watch(name)) for place, name in enumerate(header) if name in wanted]
-    for row in rows:
-        for place, watch in watches:
-            text = row[place].strip()
+def find(opened: batches.Opened, names: Sequence[str]) -> tuple[Finding, ...]:
+    """Return what looks like identifiers in the columns ``names``, in their order; broken rows are passed over.
+
+    Columns whose meaning the format fixes, such as pixels, are not looked at.
+
+    Raises:
+        errors.TableError: no such column, or a source that cannot be read.
+    """
+    watches = [Watch(name) for name in names if name not in opened.declared]
+    looked_at = [name for name in names if name not in opened.declared]
+    for row in rowwise.walk(opened, looked_at, broken=lambda _: None):
+        for watch, text in zip(watches, row.cells, strict=True):
             if text.lower() not in columns.MISSING:
                 watch.add(text)
-    return tuple(finding for _, watch in watches for finding in watch.findings())
+    return tuple(finding for watch in watches for finding in watch.findings())

@@ -2,17 +2,22 @@
 
 Called by the node before a run's first round (the same seed gives the same split after a restart) and by the pooled
 comparison of a demo. Where several rows belong to one unit (a person, a mother, a field), whole units are held out:
-otherwise a model is judged by rows whose twins it was trained on. It leaves out where the seed comes from.
+otherwise a model is judged by rows whose twins it was trained on. Masks come in blocks, so that a table need not fit
+into memory. It leaves out where the seed comes from.
 """
 
-from collections.abc import Sequence
+import collections
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 HELD_OUT_SHARE = 0.3
+BLOCK_ROWS = 2**16
+"""Rows that are dealt out together: a table of fewer is split exactly by one permutation per class."""
 
 Mask = npt.NDArray[np.bool_]
+Keys = npt.NDArray[np.uint64]
 
 
 def by_rows(labels: npt.NDArray[np.float64] | None, rows: int, *, seed: int, share: float = HELD_OUT_SHARE) -> Mask:
@@ -20,13 +25,7 @@ def by_rows(labels: npt.NDArray[np.float64] | None, rows: int, *, seed: int, sha
 
     Of each class ``share`` of the rows, rounded, but never all of them.
     """
-    rng = np.random.default_rng(seed)
-    held_out = np.zeros(rows, dtype=np.bool_)
-    strata = np.zeros(rows) if labels is None else labels
-    for label in np.unique(strata):
-        members = rng.permutation(np.flatnonzero(strata == label))
-        held_out[members[: _count(len(members), share)]] = True
-    return held_out
+    return whole(masks_by_rows(labels, rows, seed=seed, share=share))
 
 
 def by_groups(groups: Sequence[str], *, seed: int, share: float = HELD_OUT_SHARE) -> Mask:
@@ -34,12 +33,45 @@ def by_groups(groups: Sequence[str], *, seed: int, share: float = HELD_OUT_SHARE
 
     ``share`` of the groups, rounded, but never all of them: a site with a single group holds nothing out.
     """
-    names = sorted(set(groups))
+    numbers = {name: number for number, name in enumerate(sorted(set(groups)))}
+    keys = np.array([numbers[group] for group in groups], dtype=np.uint64)
+    return whole(masks_by_keys(keys, seed=seed, share=share))
+
+
+def masks_by_rows(
+    labels: npt.NDArray[np.float64] | None, rows: int, *, seed: int, share: float = HELD_OUT_SHARE
+) -> Iterator[Mask]:
+    """Yield ``by_rows`` in blocks; each block gets of each class what makes the count right up to its end."""
+    rng = np.random.default_rng(seed)
+    met: collections.Counter[float] = collections.Counter()
+    for start in range(0, rows, BLOCK_ROWS):
+        size = min(BLOCK_ROWS, rows - start)
+        strata = np.zeros(size) if labels is None else np.asarray(labels[start : start + size])
+        held_out = np.zeros(size, dtype=np.bool_)
+        for label in np.unique(strata).tolist():
+            members = rng.permutation(np.flatnonzero(strata == label))
+            before = met[label]
+            met[label] += len(members)
+            held_out[members[: _count(met[label], share) - _count(before, share)]] = True
+        yield held_out
+
+
+def masks_by_keys(keys: Keys, *, seed: int, share: float = HELD_OUT_SHARE) -> Iterator[Mask]:
+    """Yield ``by_groups`` in blocks, for uint64[rows] that is equal within a group; keeps the different keys only."""
+    names = np.empty(0, dtype=np.uint64)
+    for start in range(0, len(keys), BLOCK_ROWS):
+        names = np.union1d(names, np.asarray(keys[start : start + BLOCK_ROWS]))
     order = np.random.default_rng(seed).permutation(len(names))
-    chosen = {names[index] for index in order[: _count(len(names), share)]}
-    return np.array([group in chosen for group in groups], dtype=np.bool_)
+    chosen = names[order[: _count(len(names), share)]]
+    for start in range(0, len(keys), BLOCK_ROWS):
+        yield np.isin(np.asarray(keys[start : start + BLOCK_ROWS]), chosen)
+
+
+def whole(masks: Iterable[Mask]) -> Mask:
+    """Return blocks of a mask as one."""
+    return np.concatenate([np.zeros(0, dtype=np.bool_), *masks])
 
 
 def _count(members: int, share: float) -> int:
     """Return how many of ``members`` are held out."""
-    return min(round(share * members), members - 1)
+    return max(min(round(share * members), members - 1), 0)

@@ -1,17 +1,17 @@
-"""The owner's tables as a plan wants them: the bridge between ``data/`` (files) and ``learning/`` (numbers).
+"""The owner's data as a plan wants it: the bridge between ``data/`` (sources) and ``learning/`` (numbers).
 
 The two may not import each other, so the adapter of the node's data port stands here, above both; ``app`` constructs it
-and the command line uses its functions to check a table before anything is sent. Reading files and fitting models are
+and the command line uses its functions to check a source before anything is sent. Reading sources and fitting models are
 not its business.
 """
 
 import dataclasses
 import pathlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 
-from aicommons.data import columns, prepared, reading
+from aicommons.data import columns, mapping, prepared, reading, sources
 from aicommons.domain import documents, errors, ids, schema
 from aicommons.learning import recipe as recipes
 from aicommons.learning import records, splitting
@@ -22,10 +22,40 @@ from aicommons.node import agent
 class OwnTable:
     """A dataset at its owner's."""
 
-    path: pathlib.Path
-    """Its file."""
+    source: sources.Named
+    """Its file, or what describes its source."""
     minimum_cohort: int
-    """Fewest complete rows that its owner lets take part, whatever a run's terms say."""
+    """Fewest rows that its owner lets take part, whatever a run's terms say."""
+    mapping_file: pathlib.Path | None = None
+    """Its own columns, codes and units, where they are not a plan's."""
+    person: str | None = None
+    """Column of person keys in its own name; rows of one person are never on both sides of a split."""
+    persons: reading.Persons | None = None
+    """Who consents now; ``None`` where no consents of persons stand behind it."""
+    most_broken: float = 0.0
+    """Largest share of rows that may be left out because a cell does not fit."""
+    unique: str | None = None
+    """Column of identifiers that may each stand there once."""
+
+    def wanted(self, terms: agent.RunDocuments) -> reading.Wanted:
+        """Return what a run reads of it."""
+        least = max(self.minimum_cohort, terms.terms.minimum_cohort)
+        return self.as_planned(terms.recipe.schema, terms.plan.group, min_rows=least)
+
+    def as_planned(self, plan: schema.Schema, group: str | None = None, *, min_rows: int) -> reading.Wanted:
+        """Return what a plan reads of it, with a minimum of rows; raises ``errors.InputError`` for a broken mapping."""
+        checks = reading.Checks(min_rows=min_rows, most_broken=self.most_broken, unique=self.unique)
+        return reading.Wanted(plan, group, checks, self.persons, self._mapping(), self.person)
+
+    def as_mapped(self, names: Sequence[str]) -> list[str]:
+        """Return what a plan's columns are called in the source; raises ``errors.InputError`` for a broken mapping."""
+        own = self._mapping()
+        return [own.source_of(name).column for name in names]
+
+    def _mapping(self) -> mapping.Mapping:
+        if self.mapping_file is None:
+            return mapping.NOTHING
+        return mapping.decode(self.mapping_file.read_text(encoding="utf-8"), self.mapping_file.name)
 
 
 class OwnerTables:
@@ -35,7 +65,7 @@ class OwnerTables:
         """Keep in mind where things are; nothing is read yet.
 
         Args:
-            own: says which file each dataset is; asked anew each time, one may be published while the node runs.
+            own: says which source each dataset is; asked anew each time, one may be published while the node runs.
             folder: where prepared arrays may be kept, private to the owner.
         """
         self._own = own
@@ -58,10 +88,9 @@ class OwnerTables:
                 which=f"dataset {dataset_id}",
                 next_step="publish it from this home (`commons dataset publish`)",
             )
-        checks = reading.Checks(min_rows=max(own.minimum_cohort, terms.terms.minimum_cohort))
-        folder = self._folder / str(dataset_id)
-        found = prepared.prepare(own.path, terms.recipe.schema, folder, group=terms.plan.group, checks=checks)
-        return split_rows(found, terms.plan, terms.recipe.schema)
+        wanted, plan = own.wanted(terms), terms.recipe.schema
+        found = prepared.prepare(own.source, wanted, self._folder / str(dataset_id), division(terms.plan, plan))
+        return divided(found)
 
     def forget(self, run_id: ids.RunId) -> None:
         """Erase all prepared tables; a run under way prepares its own again."""
@@ -69,13 +98,30 @@ class OwnerTables:
         prepared.erase(self._folder)
 
 
-def split_rows(table: columns.Columns, plan: documents.Plan, wanted: schema.Schema) -> recipes.Rows:
-    """Return a site's training and held-out rows by the plan's split: whole groups where it names a group column."""
+def division(plan: documents.Plan, wanted: schema.Schema) -> prepared.Division:
+    """Return how a plan divides rows: by person or group where a key says which rows belong together, else by class."""
     share = plan.held_out_percent / 100
-    if table.groups is not None:
-        held = splitting.by_groups(table.groups, seed=plan.split_seed, share=share)
-    else:
+
+    def masks(table: columns.Columns) -> Iterator[splitting.Mask]:
+        if table.keys is not None:
+            return splitting.masks_by_keys(table.keys, seed=plan.split_seed, share=share)
         classes = None if wanted.target.task is schema.Task.GAUSSIAN else table.target
-        held = splitting.by_rows(classes, len(table.target), seed=plan.split_seed, share=share)
+        return splitting.masks_by_rows(classes, table.rows, seed=plan.split_seed, share=share)
+
+    return prepared.Division(f"{plan.held_out_percent} percent, seed {plan.split_seed}", masks)
+
+
+def divided(table: columns.Columns) -> recipes.Rows:
+    """Return the two parts of a table that was divided while it was prepared, as maps of its files."""
+    if table.held_out is None:
+        raise ValueError("the table is not divided")
+    cut = table.rows - table.held_out
+    train = records.Table(table.features[:cut], table.target[:cut])
+    return recipes.Rows(train, records.Table(table.features[cut:], table.target[cut:]))
+
+
+def split_rows(table: columns.Columns, plan: documents.Plan, wanted: schema.Schema) -> recipes.Rows:
+    """Return a site's training and held-out rows of a table in memory, as ``division`` says."""
+    held = splitting.whole(division(plan, wanted).masks(table))
     train = records.Table(table.features[~held], table.target[~held])
     return recipes.Rows(train, records.Table(table.features[held], table.target[held]))

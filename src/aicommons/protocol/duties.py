@@ -249,6 +249,7 @@ def _after_end(case: _Case) -> Iterator[Duty]:
 
 def _may_register(case: _Case) -> bool:
     agreed = case.current.agreed
-    if case.current.model is not None or agreed is None:
+    is_out = case.member in case.current.exits or case.member in case.current.dropped
+    if case.current.model is not None or agreed is None or is_out:
         return False
     return 0 < agreed.rounds_done <= case.known.state_index and case.known.has_model

@@ -42,6 +42,7 @@ class MemberView:
     """One member as it stands."""
 
     member_id: ids.MemberId
+    """Its number; ids are never given out twice."""
     account: ids.Address
     """The account that acts for it now, or acted last."""
     kind: int
@@ -51,11 +52,13 @@ class MemberView:
     reader_point: bytes
     """Point that sums are sealed to now; zero when its application is not known."""
     credential: bytes
+    """Digest of what proves who it is; one live membership per credential."""
     profile: bytes
     """Digest of the profile that it applied with; zero when there is none."""
     at: events.Position
     """Where it was admitted."""
     state: MemberState = MemberState.ACTIVE
+    """Whether it may act now."""
     changed_at: int = 0
     """Block time of the last change of ``state``, in seconds."""
     guardian: ids.Address | None = None
@@ -71,10 +74,13 @@ class VersionView:
     version: int
     """Counted from 1."""
     card: ids.Digest
+    """Digest of the DatasetCard."""
     policy: bytes
     """Digest of the UsePolicy."""
     rules: events.Rules
+    """What of the policy the ledger enforces."""
     free_commons: bool
+    """Whether the holder asks no price."""
     price: int
     """Per run, in the smallest unit of the ledger's money."""
     at: events.Position
@@ -91,10 +97,13 @@ class DatasetView:
     """One dataset with all its versions."""
 
     dataset_id: int
+    """Its number, counted from 1."""
     owner: ids.MemberId
+    """The member that holds it."""
     versions: tuple[VersionView, ...]
     """In their order; never empty."""
     state: DatasetState = DatasetState.LISTED
+    """Whether it may be used now."""
     changed_at: int = 0
     """Block time of the last change of ``state``, in seconds."""
     body: ids.Address | None = None
@@ -125,9 +134,13 @@ class ConsentView:
     """One consent with every use of it."""
 
     consent_id: bytes
+    """32 bytes; equal terms given twice are two consents."""
     dataset_id: int
+    """What it is for."""
     holder: ids.MemberId
+    """Member that owns the dataset, also where a body gave it."""
     terms: events.ConsentTerms
+    """What is permitted."""
     at: events.Position
     """Where it was given."""
     uses: tuple[events.ConsentUsed, ...] = ()
