@@ -10,7 +10,7 @@ export UV_SYSTEM_CERTS ?= 1
 export UV_NATIVE_TLS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format contracts contracts-test bench docs clean
+.PHONY: help demo test oracles check format contracts contracts-test bench docs clean
 
 help:
 	@echo "make demo    five hospitals train one model on this machine"
@@ -46,7 +46,15 @@ tests/browser/node_modules/.installed: tests/browser/package.json tests/browser/
 demo: $(VENV)/.base
 	@$(BIN)/commons demo
 
-test: $(VENV)/.dev contracts-test tests/browser/node_modules/.installed
+# Oracles that pin older packages than ours: an environment of their own.
+.oracles/.installed: tests/oracles/requirements.txt | $(BIN)/uv
+	@$(BIN)/uv venv --quiet --clear .oracles
+	@VIRTUAL_ENV=.oracles $(BIN)/uv pip install --quiet -r tests/oracles/requirements.txt
+	@touch $@
+
+oracles: .oracles/.installed
+
+test: $(VENV)/.dev .oracles/.installed contracts-test tests/browser/node_modules/.installed
 	$(BIN)/python -m pytest
 
 contracts-test: contracts/node_modules/.installed
@@ -90,4 +98,4 @@ bench: $(VENV)/.dev
 	@$(BIN)/python bench/tables.py
 
 clean:
-	rm -rf $(VENV) contracts/node_modules tests/browser/node_modules contracts/out contracts/cache
+	rm -rf $(VENV) .oracles contracts/node_modules tests/browser/node_modules contracts/out contracts/cache

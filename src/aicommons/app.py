@@ -13,12 +13,12 @@ import os
 import pathlib
 import time
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Self, TypedDict
+from typing import TYPE_CHECKING, NotRequired, Self, TypedDict
 
 from aicommons.domain import errors, ids
 
 if TYPE_CHECKING:
-    from aicommons.domain import documents, encoding
+    from aicommons.domain import cards, encoding
     from aicommons.ledger import client, deployments, wallet
     from aicommons.node import agent, running, tables
     from aicommons.node.consents import keeping
@@ -95,6 +95,10 @@ class KnownDataset(HowRead):
     title: str
     minimum_cohort: int
     """Fewest rows that its owner lets take part in anything."""
+    version: NotRequired[int]
+    """Version of the dataset that this is; 1 where none is written."""
+    earlier: NotRequired[dict[str, "KnownDataset"]]
+    """Version as text -> what is remembered of it."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -177,9 +181,11 @@ class Home:
         return self.path / "mappings" / f"{dataset_id}.json"
 
     def keep_dataset(
-        self, dataset_id: int, path: pathlib.Path | str, card: "documents.DatasetCard", *, how: HowRead | None = None
+        self, dataset_id: int, path: pathlib.Path | str, card: "cards.DatasetCard", *, how: HowRead | None = None
     ) -> None:
-        """Remember which source a dataset is, how it is read, and how many rows its owner wants at least anywhere.
+        """Remember which source a version of a dataset is, how it is read, and how many rows its owner wants anywhere.
+
+        Earlier versions are kept beside it.
 
         Args:
             dataset_id: on the ledger.
@@ -187,13 +193,19 @@ class Home:
             card: its public description.
             how: what its owner said beside.
         """
-        known: KnownDataset = {
-            **(how or {}),
+        known = self.datasets()
+        entry: KnownDataset = {
             "path": path if isinstance(path, str) else str(path.resolve()),
             "title": card.title,
             "minimum_cohort": card.minimum_cohort,
+            "version": card.dataset_version,
         }
-        kept = {str(key): value for key, value in self.datasets().items()} | {str(dataset_id): known}
+        entry.update(how or {})  # type: ignore[typeddict-item]  # it is a part of the same record
+        before = known.get(dataset_id)
+        if before is not None:
+            earlier = before.pop("earlier", {})
+            entry["earlier"] = {**earlier, str(before.get("version", 1)): before}
+        kept = {str(key): value for key, value in {**known, dataset_id: entry}.items()}
         write_private(self.datasets_file, json.dumps(kept, indent=2, sort_keys=True) + "\n")
 
     def read_from_wallets(self, dataset_id: int) -> pathlib.Path:
@@ -210,6 +222,13 @@ class Home:
         known[str(dataset_id)]["path"] = str(folder.resolve())
         write_private(self.datasets_file, json.dumps(known, indent=2, sort_keys=True) + "\n")
         return folder
+
+    def dataset_version(self, dataset_id: int, version: int) -> KnownDataset | None:
+        """Return what is known here of one version of a dataset, ``None`` when it was published from elsewhere."""
+        newest = self.datasets().get(dataset_id)
+        if newest is None or newest.get("version", 1) == version:
+            return newest
+        return newest.get("earlier", {}).get(str(version))
 
 
 def write_private(path: pathlib.Path, text: str) -> None:

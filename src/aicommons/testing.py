@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 
 from aicommons import app, office
-from aicommons.domain import documents, encoding, errors, ids, run
+from aicommons.domain import cards, documents, encoding, errors, ids, run
 from aicommons.learning import evaluation, state
 from aicommons.learning import recipe as recipes
 from aicommons.ledger import client, deployments, wallet
@@ -280,7 +280,7 @@ def _prepare(commons: Commons, sites: Sequence[recipes.Rows], plan: recipes.Reci
 
 
 def _publish(owner: Member, rows: recipes.Rows, until: int) -> None:
-    card = documents.DatasetCard("A table", "a site", 10, {}, "LicenseRef-private", 10, "none")
+    card = cards.DatasetCard("A table", "a site", 10, {}, "LicenseRef-private", 10, "none")
     dataset_id = owner.desk.publish_dataset(card)
     owner.data.tables[dataset_id] = rows
     owner.desk.give_consent(office.consent(dataset_id, [PURPOSE], until, max_uses=100))

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 
 from aicommons import app, office
 from aicommons.cli import demonstration, processes, scripts
-from aicommons.domain import documents, errors, ids, run, schema
+from aicommons.domain import cards, documents, errors, ids, run, schema
 from aicommons.learning import recipe as recipes
 from aicommons.ledger import wallet
 from aicommons.node import journal
@@ -109,7 +109,7 @@ def staged(root: pathlib.Path) -> Iterator[Stage]:
 def _site(join: demonstration.Joining, name: str, script: scripts.Script) -> demonstration.Party:
     site = join.admit(name, name)
     table = script.tables[name]
-    card = documents.DatasetCard(
+    card = cards.DatasetCard(
         title="Breast examinations", site=name, rows=100, schema=schema.to_document(script.schema),
         licence="LicenseRef-private", minimum_cohort=run.MINIMUM_COHORT, known_gaps="none stated",
     )  # fmt: skip

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from aicommons import app, office, testing
-from aicommons.domain import documents, ids, letters, run
+from aicommons.domain import cards, documents, ids, letters, run
 from aicommons.learning import recipe as recipes
 from aicommons.node import letters as sealing
 from aicommons.owner import deciding
@@ -189,7 +189,7 @@ def set_up(tmp_path: pathlib.Path) -> Iterator[Desk]:
     owner = commons.admit("owner")
     home = app.Home(tmp_path / "home")
     app.write_private(home.settings_file, app.Settings("The <owner>").to_json())
-    card = documents.DatasetCard("Examinations", "here", 60, SCHEMA, "LicenseRef-private", 10, "none")
+    card = cards.DatasetCard("Examinations", "here", 60, SCHEMA, "LicenseRef-private", 10, "none")
     home.keep_dataset(owner.desk.publish_dataset(card), write_table(tmp_path / "table.csv"), card)
     problem = documents.Problem("Who is at risk?", "patients", "whom to examine", "why", ("3.4",), "auc", "none")
     problem_id = commons.solver.desk.state_problem(problem, 2 * testing.START)

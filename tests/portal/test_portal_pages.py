@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from aicommons import office
-from aicommons.domain import documents, errors, events, vocabulary
+from aicommons.domain import cards, errors, events, vocabulary
 from aicommons.owner import deciding
 from aicommons.portal import catalogues, pages
 from aicommons.protocol import inbox as rules
@@ -282,7 +282,7 @@ def test_a_dataset_whose_rules_forbid_the_purpose_is_not_offered(desk: "Desk") -
     """Where the ledger would refuse every consent, the reason stands there and there is no button to approve."""
     other = next(each.code for each in vocabulary.PURPOSES if not vocabulary.is_a(office.DEFAULT_PURPOSE, each.code))
     forbids = events.Rules(permitted=vocabulary.bits([other]), prohibited=0, commercial=False)
-    card = documents.DatasetCard("Examinations", "here", 60, {}, "LicenseRef-private", 10, "none")
+    card = cards.DatasetCard("Examinations", "here", 60, {}, "LicenseRef-private", 10, "none")
     desk.owner.desk.publish_version(1, card, office.Use(rules=forbids))
     run_id = desk.propose()
     visitor, _ = desk.open_page()

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 import pytest
 
 from aicommons import office, testing
-from aicommons.domain import documents, encoding, errors, events, ids
+from aicommons.domain import cards, encoding, errors, events, ids
 from aicommons.ledger import rpc, wallet
 from aicommons.protocol import consents, coops, permissions
 
-CARD = documents.DatasetCard("A table", "a site", 10, {}, "LicenseRef-private", 10, "none")
+CARD = cards.DatasetCard("A table", "a site", 10, {}, "LicenseRef-private", 10, "none")
 NOW = testing.START
 EXPIRY = NOW + 365 * 86_400
 

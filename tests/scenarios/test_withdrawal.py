@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from aicommons import office, testing
-from aicommons.domain import documents, errors, events, run
+from aicommons.domain import cards, documents, errors, events, run
 from aicommons.node import verification
 from aicommons.protocol import view as views
 
@@ -163,7 +163,7 @@ def test_later_an_exit_that_leaves_too_few_waits(stage: Any) -> None:
         assert not current.exits
 
 
-CARD = documents.DatasetCard("A table", "a site", 10, {}, "LicenseRef-private", 10, "none")
+CARD = cards.DatasetCard("A table", "a site", 10, {}, "LicenseRef-private", 10, "none")
 UNTIL = testing.START + 86_400
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from aicommons.cli import dataset, homes, naming, output, steward
+from aicommons.cli import homes, listed, naming, output, steward
 from aicommons.domain import errors, events, ids
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def give(dataset_id: int, purposes: tuple[str, ...], **said: Any) -> None:
     narrowed = Narrowing(**said)
     opened = homes.act_as_member()
     view = opened.desk.view()
-    entry = dataset.find(view, dataset_id)
+    entry = listed.find(view, dataset_id)
     if entry.owner != opened.desk.member_id():
         raise errors.InputError("this dataset belongs to another member", which=f"dataset {dataset_id}")
     expiry = naming.from_now(view, narrowed.days * naming.DAY)

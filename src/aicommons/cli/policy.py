@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from aicommons.cli import dataset, given, homes, naming, output, published
+from aicommons.cli import given, homes, listed, naming, output, published
 from aicommons.domain import errors, ids, run
 
 if TYPE_CHECKING:
@@ -129,10 +129,10 @@ def publish(file: pathlib.Path, dataset_id: int) -> None:
     with given.naming(file):
         policies.check_made(policy, int(time.time()))
     opened = homes.act_as_member()
-    entry = dataset.find(opened.desk.view(), dataset_id)
+    entry = listed.find(opened.desk.view(), dataset_id)
     if entry.owner != opened.desk.member_id():
         raise errors.InputError("this dataset belongs to another member", which=f"dataset {dataset_id}")
-    card = dataset.read_card(opened, entry)
+    card = listed.read_card(opened, entry)
     if card is None:
         raise errors.InputError(
             "the store does not give the dataset's card now", which=f"dataset {dataset_id}",
@@ -257,7 +257,7 @@ def _published(opened: homes.Opened, dataset_id: int) -> "policies.UsePolicy":
     """
     from aicommons.domain import policies
 
-    entry = dataset.find(opened.desk.view(), dataset_id)
+    entry = listed.find(opened.desk.view(), dataset_id)
     try:
         return published.read(opened.store, policies.UsePolicy, entry.newest.policy)
     except errors.BlobNotFound as err:

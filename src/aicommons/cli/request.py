@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from aicommons import app
-from aicommons.cli import dataset, homes, naming, output
+from aicommons.cli import homes, listed, naming, output
 from aicommons.domain import errors, ids
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def ask(dataset_id: int, words: str, run_text: str | None) -> None:
     """Ask the owner of DATASET, in WORDS that only they can read."""
     opened = homes.act_as_member()
     view = opened.desk.view()
-    owner = dataset.find(view, dataset_id).owner
+    owner = listed.find(view, dataset_id).owner
     run_id = None if run_text is None else naming.choose_run(opened, run_text).run_id
     request_id = opened.desk.ask(dataset_id, _sealed(opened, int(owner), words), run_id)
     output.emit(
@@ -49,7 +49,7 @@ def reply(request_id: int, words: str) -> None:
     """Answer the question that the owner asked back."""
     opened = homes.act_as_member()
     request = _find(opened, request_id)
-    owner = dataset.find(opened.desk.view(), request.asked.dataset_id).owner
+    owner = listed.find(opened.desk.view(), request.asked.dataset_id).owner
     opened.desk.reply(request_id, _sealed(opened, int(owner), words))
     output.emit({"request": request_id, "state": "open"}, f"Your reply to request {request_id} is with the owner.")
 

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from aicommons.cli import confirming, enrolling, homes, naming, output, own, telling
-from aicommons.cli import dataset as datasets
+from aicommons.cli import confirming, enrolling, homes, listed, naming, output, own, telling
 from aicommons.domain import errors, ids, run
 
 if TYPE_CHECKING:
@@ -158,7 +157,7 @@ def enrol(run_text: str, dataset_id: int, consent: str, absence: str) -> None:
             expected=f"dataset {dataset_id}",
             got=f"dataset {view.consents[consent_id].dataset_id}",
         )
-    checked = enrolling.check_table(opened, chosen.run, datasets.find(view, dataset_id).dataset_id)
+    checked = enrolling.check_table(opened, chosen.run, listed.find(view, dataset_id).dataset_id)
     for notice in checked.notices:
         output.note(notice)
     seat = office.Seat(dataset_id, consent_id, ABSENCES[absence])

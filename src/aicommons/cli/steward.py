@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from aicommons import app
-from aicommons.cli import dataset, homes, naming, output
+from aicommons.cli import homes, listed, naming, output
 from aicommons.domain import errors, ids
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def open_register(dataset_id: int, person: str) -> None:
     """Ask people for consent: from now on only rows of people in DATASET's register are used."""
     opened = homes.act_as_member()
     view = opened.desk.view()
-    if dataset.find(view, dataset_id).owner != opened.desk.member_id():
+    if listed.find(view, dataset_id).owner != opened.desk.member_id():
         raise errors.InputError("this dataset belongs to another member", which=f"dataset {dataset_id}")
     kept = app.open_consents(opened.home, opened.signer)
     if not kept.key_file.exists:

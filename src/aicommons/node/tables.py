@@ -7,7 +7,7 @@ not its business.
 
 import dataclasses
 import pathlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -47,6 +47,11 @@ class OwnTable:
         """Return what a plan reads of it, with a minimum of rows; raises ``errors.InputError`` for a broken mapping."""
         checks = reading.Checks(min_rows=min_rows, most_broken=self.most_broken, unique=self.unique)
         return reading.Wanted(plan, group, checks, None, self._mapping(), self.person)
+
+    def as_mapped(self, names: Sequence[str]) -> list[str]:
+        """Return what a plan's columns are called in the source; raises ``errors.InputError`` for a broken mapping."""
+        own = self._mapping()
+        return [own.source_of(name).column for name in names]
 
     def _mapping(self) -> mapping.Mapping:
         if self.mapping_file is None:

@@ -8,7 +8,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
-from aicommons.domain import documents, encoding, errors, events, ids, messages, policies, run
+from aicommons.domain import cards, documents, encoding, errors, events, ids, messages, policies, run
 from aicommons.learning import recipe as recipes
 from aicommons.node import journal
 from aicommons.office import acting, terms
@@ -102,7 +102,7 @@ class Desk:
         self._registry.transact("Problems", "state", digest, deadline)
         return _newest(self.view().problems, owner=self.member_id(), document=digest).problem_id
 
-    def publish_dataset(self, card: documents.DatasetCard, use: terms.Use | None = None) -> int:
+    def publish_dataset(self, card: cards.DatasetCard, use: terms.Use | None = None) -> int:
         """List a dataset by its card; the data itself goes nowhere. Returns its id."""
         digest = ids.Digest(self._store.put(card.encode()))
         self._registry.transact("DataRegistry", "list", digest, *(use or terms.Use()).values())
@@ -122,7 +122,7 @@ class Desk:
         digest = self._store.put(policy.encode())
         return terms.Use(digest, rules.rules_of(policy), policy.free_commons, policy.price)
 
-    def publish_version(self, dataset_id: int, card: documents.DatasetCard, use: terms.Use | None = None) -> int:
+    def publish_version(self, dataset_id: int, card: cards.DatasetCard, use: terms.Use | None = None) -> int:
         """Publish a new version of a dataset of one's own. Returns its number; runs that are under way keep theirs."""
         digest = ids.Digest(self._store.put(card.encode()))
         self._registry.transact("DataRegistry", "publishVersion", dataset_id, digest, *(use or terms.Use()).values())
