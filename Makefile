@@ -10,7 +10,7 @@ export UV_SYSTEM_CERTS ?= 1
 export UV_NATIVE_TLS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format contracts contracts-test bench docs clean
+.PHONY: help demo test oracles check format contracts contracts-test bench docs clean
 
 help:
 	@echo "make demo    five hospitals train one model on this machine"
@@ -38,10 +38,23 @@ contracts/node_modules/.installed: contracts/package.json contracts/package-lock
 	@cd contracts && npm install --no-save --ignore-scripts --no-audit --no-fund --silent
 	@touch $@
 
+tests/browser/node_modules/.installed: tests/browser/package.json tests/browser/package-lock.json
+	@command -v npm >/dev/null || { echo "the browser tests need Node 20 or newer (npm)"; exit 1; }
+	@cd tests/browser && npm install --no-save --ignore-scripts --no-audit --no-fund --silent
+	@touch $@
+
 demo: $(VENV)/.base
 	@$(BIN)/commons demo
 
-test: $(VENV)/.dev contracts-test
+# Oracles that pin older packages than ours: an environment of their own.
+.oracles/.installed: tests/oracles/requirements.txt | $(BIN)/uv
+	@$(BIN)/uv venv --quiet --clear .oracles
+	@VIRTUAL_ENV=.oracles $(BIN)/uv pip install --quiet -r tests/oracles/requirements.txt
+	@touch $@
+
+oracles: .oracles/.installed
+
+test: $(VENV)/.dev .oracles/.installed contracts-test tests/browser/node_modules/.installed
 	$(BIN)/python -m pytest
 
 contracts-test: contracts/node_modules/.installed
@@ -82,6 +95,7 @@ bench: $(VENV)/.dev
 	@$(BIN)/python bench/secagg.py
 	@$(BIN)/python bench/consents.py
 	@$(BIN)/python bench/policies.py
+	@$(BIN)/python bench/tables.py
 
 clean:
-	rm -rf $(VENV) contracts/node_modules contracts/out contracts/cache
+	rm -rf $(VENV) .oracles contracts/node_modules tests/browser/node_modules contracts/out contracts/cache

@@ -17,12 +17,12 @@ from typing import Any, cast
 
 import report
 from aicommons import office, testing
-from aicommons.domain import documents, ids
+from aicommons.domain import cards, ids
 from aicommons.ledger import contracts, wallet
 from aicommons.ledger import rpc as connections
 from aicommons.protocol import consents
 
-CARD = documents.DatasetCard("A co-op's table", "a co-op", 10, {}, "LicenseRef-private", 10, "none")
+CARD = cards.DatasetCard("A co-op's table", "a co-op", 10, {}, "LicenseRef-private", 10, "none")
 EXPIRY = testing.START + 365 * 86_400
 REPEATS = 3
 

@@ -67,14 +67,14 @@ def of_table() -> list[Asked]:
     table = json.loads(CASES.read_bytes())["cases"]
     made = []
     for case in (each for each in table if each["consent"]["exists"]):
-        said, ask = case["consent"], case["ask"]
+        said, use, ask = case["consent"], case["use"], case["request"]
         consent = rules.Consent(
             1, int(said["purposes"], 16), ids.MemberId(said["grantee"]) if said["grantee"] else None, None,
             said["commercial"], said["expiry"], said["maxUses"], said["uses"], said["revoked"],
         )  # fmt: skip
         request = rules.Request(
-            ask["purpose"], ask["commercial"], ask["country"], ids.MemberId(ask["solver"]), bytes(32), ask["licence"],
-            ask["epsilon"], ask["cohort"], ask["price"], frozenset(map(policies.Duty, ask["duties"])), case["now"],
+            use["purpose"], use["commercial"], ask["country"], ids.MemberId(use["grantee"]), bytes(32), ask["licence"],
+            ask["epsilon"], ask["cohort"], use["price"], frozenset(map(policies.Duty, ask["duties"])), case["now"],
         )  # fmt: skip
         made.append(asked(policies.UsePolicy.decode(encoding.canonical_json(case["policy"])), consent, request))
     return made

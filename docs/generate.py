@@ -7,7 +7,12 @@ person has to explain stands around the generated parts and is not written here.
 
 import ast
 import dataclasses
+import enum
+import importlib
 import inspect
+import pkgutil
+import re
+import sys
 from collections.abc import Iterator, Sequence
 from types import ModuleType
 from typing import Any
@@ -15,14 +20,12 @@ from typing import Any
 import click
 from click import testing as click_testing
 
-from aicommons import app
+from aicommons import app, domain
 from aicommons.cli import main, refusals
 from aicommons.domain import documents, errors, messages, run
 
 WIDTH = 100
 """Columns of help texts."""
-NO_DOCUMENTS = frozenset({"Document"})
-"""Records of domain/documents.py that are no documents."""
 
 
 def commands(
@@ -106,8 +109,17 @@ def contract_refusals() -> str:
 
 
 def document_kinds() -> list[type[Any]]:
-    """Return the documents and their parts, in the order of their definition."""
-    return [kind for kind in _records(documents) if kind.__name__ not in NO_DOCUMENTS]
+    """Return the documents and their parts: those of ``documents`` first, then each further module that defines any."""
+    names = sorted(each.name for each in pkgutil.iter_modules(domain.__path__))
+    modules = [importlib.import_module(f"{domain.__name__}.{name}") for name in names]
+    modules.sort(key=lambda module: module is not documents)
+    found = {module: [kind for kind in _records(module) if kind is not documents.Document] for module in modules}
+    return [
+        kind
+        for kinds in found.values()
+        if any(issubclass(kind, documents.Document) for kind in kinds)
+        for kind in kinds
+    ]
 
 
 def document_fields() -> str:
@@ -117,9 +129,8 @@ def document_fields() -> str:
         type_line = (
             f"`type` is `{kind.KIND}`, `version` is 1." if hasattr(kind, "KIND") else "Part of another document."
         )
-        sections.append(
-            f"### `{kind.__name__}`\n\n{plain(kind.__doc__ or '')} {type_line}\n\n{_fields(documents, kind)}"
-        )
+        module = sys.modules[kind.__module__]
+        sections.append(f"### `{kind.__name__}`\n\n{plain(kind.__doc__ or '')} {type_line}\n\n{_fields(module, kind)}")
     return "\n".join(sections)
 
 
@@ -151,12 +162,13 @@ def plain(text: str) -> str:
 
 
 def type_name(field: "dataclasses.Field[Any]") -> str:
-    """Return a field's type without the names of modules."""
+    """Return a field's type without the names of modules; a choice as its values."""
+    if isinstance(field.type, type) and issubclass(field.type, enum.Enum):
+        return " or ".join(f"`{each.value}`" for each in field.type)
     named = (
         field.type.__name__ if isinstance(field.type, type) and not hasattr(field.type, "__args__") else str(field.type)
     )
-    for prefix in ("collections.abc.", "aicommons.domain.ids.", "aicommons.domain.documents.", "ids."):
-        named = named.replace(prefix, "")
+    named = re.sub(r"\b(collections\.abc|aicommons\.domain\.[a-z_]+|ids)\.", "", named)
     return named.replace(" | None", ", optional")
 
 

@@ -20,6 +20,8 @@ SKIPS = {
         "the peers' job is not there",
         "the UCI files are not beside this repository",
     ),
+    "browser": ("Chromium is not installed", "axe-core is not installed"),
+    "oracles": ("the oracles' environment is not there",),
     "postgres": ("PostgreSQL is not installed",),
 }
 """What a CI machine may lack -> beginnings of the reasons of the tests that need it."""

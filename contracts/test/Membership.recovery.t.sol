@@ -211,12 +211,18 @@ contract MembershipRecoveryTest is CommonsTest {
         membership.veto(1);
     }
 
+    /// @dev Not a second early.
     function test_finishRecovery_failsBeforeItIsRipe(uint256 early) public {
         _setGuardian();
         _begin(FRESH);
-        vm.warp(START + _between(early, 0, DELAY - 1));
-        vm.expectRevert(abi.encodeWithSelector(IMembership.MembershipRecoveryUnripe.selector, 1, uint64(START) + DELAY));
-        membership.finishRecovery(1);
+        uint256[2] memory times = [START + _between(early, 0, DELAY - 1), START + DELAY - 1];
+        for (uint256 i; i < 2; ++i) {
+            vm.warp(times[i]);
+            vm.expectRevert(
+                abi.encodeWithSelector(IMembership.MembershipRecoveryUnripe.selector, 1, uint64(START) + DELAY)
+            );
+            membership.finishRecovery(1);
+        }
     }
 
     /// @dev Leaving ends a recovery: an account that is nobody cannot be given a membership that is over.

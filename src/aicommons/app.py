@@ -13,14 +13,15 @@ import os
 import pathlib
 import time
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Self, TypedDict
+from typing import TYPE_CHECKING, NotRequired, Self, TypedDict
 
 from aicommons.domain import errors, ids
 
 if TYPE_CHECKING:
-    from aicommons.domain import documents
+    from aicommons.domain import cards, encoding
     from aicommons.ledger import client, deployments, wallet
     from aicommons.node import agent, running, tables
+    from aicommons.node.consents import keeping
     from aicommons.protocol import ports
     from aicommons.store import http, server, transport
 
@@ -94,6 +95,10 @@ class KnownDataset(HowRead):
     title: str
     minimum_cohort: int
     """Fewest rows that its owner lets take part in anything."""
+    version: NotRequired[int]
+    """Version of the dataset that this is; 1 where none is written."""
+    earlier: NotRequired[dict[str, "KnownDataset"]]
+    """Version as text -> what is remembered of it."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -128,6 +133,11 @@ class Home:
         return self.path / "node"
 
     @property
+    def consents_folder(self) -> pathlib.Path:
+        """Registers of people's consents, notes of whose rows were used, data wallets; all of it encrypted."""
+        return self.path / "consents"
+
+    @property
     def journal_file(self) -> pathlib.Path:
         """The node's journal."""
         return self.node_folder / "journal.db"
@@ -136,6 +146,11 @@ class Home:
     def signing_file(self) -> pathlib.Path:
         """What the node's key has signed, and epoch keys; backups leave it out."""
         return self.path / "secret" / "signing.db"
+
+    @property
+    def inbox_file(self) -> pathlib.Path:
+        """What was decided at this home, its standing rules and its stop flag."""
+        return self.path / "inbox.db"
 
     def deployment_file(self, chain_id: int) -> pathlib.Path:
         """Where the contracts stand."""
@@ -166,9 +181,11 @@ class Home:
         return self.path / "mappings" / f"{dataset_id}.json"
 
     def keep_dataset(
-        self, dataset_id: int, path: pathlib.Path | str, card: "documents.DatasetCard", *, how: HowRead | None = None
+        self, dataset_id: int, path: pathlib.Path | str, card: "cards.DatasetCard", *, how: HowRead | None = None
     ) -> None:
-        """Remember which source a dataset is, how it is read, and how many rows its owner wants at least anywhere.
+        """Remember which source a version of a dataset is, how it is read, and how many rows its owner wants anywhere.
+
+        Earlier versions are kept beside it.
 
         Args:
             dataset_id: on the ledger.
@@ -176,14 +193,42 @@ class Home:
             card: its public description.
             how: what its owner said beside.
         """
-        known: KnownDataset = {
-            **(how or {}),
+        known = self.datasets()
+        entry: KnownDataset = {
             "path": path if isinstance(path, str) else str(path.resolve()),
             "title": card.title,
             "minimum_cohort": card.minimum_cohort,
+            "version": card.dataset_version,
         }
-        kept = {str(key): value for key, value in self.datasets().items()} | {str(dataset_id): known}
+        entry.update(how or {})  # type: ignore[typeddict-item]  # it is a part of the same record
+        before = known.get(dataset_id)
+        if before is not None:
+            earlier = before.pop("earlier", {})
+            entry["earlier"] = {**earlier, str(before.get("version", 1)): before}
+        kept = {str(key): value for key, value in {**known, dataset_id: entry}.items()}
         write_private(self.datasets_file, json.dumps(kept, indent=2, sort_keys=True) + "\n")
+
+    def read_from_wallets(self, dataset_id: int) -> pathlib.Path:
+        """Remember that a dataset's rows lie in data wallets; return their folder.
+
+        Raises:
+            errors.InputError: this home has not published the dataset.
+        """
+        known = {str(key): value for key, value in self.datasets().items()}
+        if str(dataset_id) not in known:
+            raise errors.InputError("this home has not published this dataset", which=f"dataset {dataset_id}")
+        folder = self.consents_folder / "wallets"
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        known[str(dataset_id)]["path"] = str(folder.resolve())
+        write_private(self.datasets_file, json.dumps(known, indent=2, sort_keys=True) + "\n")
+        return folder
+
+    def dataset_version(self, dataset_id: int, version: int) -> KnownDataset | None:
+        """Return what is known here of one version of a dataset, ``None`` when it was published from elsewhere."""
+        newest = self.datasets().get(dataset_id)
+        if newest is None or newest.get("version", 1) == version:
+            return newest
+        return newest.get("earlier", {}).get(str(version))
 
 
 def write_private(path: pathlib.Path, text: str) -> None:
@@ -422,6 +467,29 @@ def own_table(home: Home, dataset_id: int, known: KnownDataset) -> "tables.OwnTa
     )
 
 
+def open_consents(home: Home, signer: "ports.Signer") -> "keeping.Keeping":
+    """Return the home's registers of people's consents, which the wallet or the node's key opens."""
+    from aicommons.node.consents import keeping
+
+    return keeping.Keeping(home.consents_folder, signer, SystemClock())
+
+
+def register_place(home: Home) -> "encoding.Place":
+    """Return chain and ConsentRegister.
+
+    Raises:
+        errors.LedgerMismatch: this ledger was founded without one.
+    """
+    from aicommons.domain import encoding
+
+    deployment = deployment_of(home)
+    if "ConsentRegister" not in deployment.addresses:
+        raise errors.LedgerMismatch(
+            "this ledger has no register of consents", next_step="ask whoever runs it for a newer deployment"
+        )
+    return encoding.Place(deployment.chain_id, deployment.addresses["ConsentRegister"])
+
+
 def reader_point(signer: "ports.Signer") -> bytes:
     """Return the public point of the home's reader key, 32 bytes; memberships and terms of runs name it."""
     from aicommons.learning.secagg import group
@@ -434,7 +502,7 @@ def open_node(
     home: Home, signer: "ports.Signer", member_id: ids.MemberId
 ) -> Iterator[tuple["agent.Agent", "running.ProcessRunner"]]:
     """Give the home's node with its real adapters, and what its child processes run in; only one process may at a time."""
-    from aicommons.node import agent, journal, running, signing, tables
+    from aicommons.node import agent, inbox, journal, running, signing, tables
     from aicommons.store import disk, inputs
 
     ledger = connect(home, signer)
@@ -443,6 +511,7 @@ def open_node(
         contextlib.closing(runner),
         contextlib.closing(journal.Journal(home.journal_file)) as kept,
         contextlib.closing(signing.SigningJournal(home.signing_file, signer, ledger.place)) as signed,
+        contextlib.closing(inbox.Inbox(home.inbox_file)) as decided,
     ):
         made = agent.Agent(
             member_id=member_id,
@@ -450,12 +519,15 @@ def open_node(
             store=open_store(home, signer),
             own=disk.DiskStore(home.node_folder / "blobs"),
             inputs=inputs.FolderInputs(home.node_folder / "inputs"),
-            data=tables.OwnerTables(lambda: own_tables(home), home.node_folder / "prepared"),
+            data=tables.OwnerTables(
+                lambda: own_tables(home), home.node_folder / "prepared", consents=open_consents(home, signer)
+            ),
             runner=runner,
             clock=SystemClock(),
             draw=os.urandom,
             journal=kept,
             signing=signed,
+            held=inbox.held(decided),
         )
         yield made, runner
 

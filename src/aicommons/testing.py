@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 
 from aicommons import app, office
-from aicommons.domain import documents, encoding, errors, ids, profiles, run
+from aicommons.domain import cards, documents, encoding, errors, ids, profiles, run
 from aicommons.learning import evaluation, state
 from aicommons.learning import recipe as recipes
 from aicommons.ledger import client, deployments, wallet
@@ -20,6 +20,8 @@ from aicommons.ledger import rpc as connections
 from aicommons.ledger.embedded import chain, methods, rpc, selection, storage
 from aicommons.node import agent as agents
 from aicommons.node import concluding, journal, reconciler, running, signing
+from aicommons.node.consents import notes
+from aicommons.protocol import coverage
 from aicommons.protocol import view as views
 from aicommons.store import memory
 
@@ -71,12 +73,18 @@ class MemoryData:
     def __init__(self) -> None:
         self.tables: dict[int, recipes.Rows] = {}
 
-    def rows(self, dataset_id: int, terms: agents.RunDocuments) -> recipes.Rows:
+    def observe(self, view: views.LedgerView) -> None:
+        """Nobody's consent is asked for these tables."""
+
+    def bring(self, dataset_id: int, terms: agents.RunDocuments, use: coverage.Use) -> agents.Brought:
         """Return the rows of a dataset."""
-        del terms
+        del terms, use
         if dataset_id not in self.tables:
             raise errors.InputError("no such dataset here", which=f"dataset {dataset_id}")
-        return self.tables[dataset_id]
+        return agents.Brought(self.tables[dataset_id])
+
+    def keep(self, note: notes.Note) -> None:
+        """Forget it: there is no register behind these tables."""
 
     def forget(self, run_id: ids.RunId) -> None:
         """Keep the tables: nothing was prepared."""
@@ -91,6 +99,8 @@ class Member:
     registry: client.Client
     node: agents.Agent
     data: MemoryData
+    wallet: wallet.Wallet
+    """Signs for its desk, and opens what is sealed to it."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -138,7 +148,7 @@ class Commons:
         desk = office.Desk(registry, self.store)
         desk.apply(
             node_key.address,
-            encoding.keccak(name.encode()),
+            app.reader_point(owner),
             encoding.keccak(os.urandom(8)),
             self.store.put((profile or profiles.Profile(name)).encode()),
         )
@@ -146,7 +156,7 @@ class Commons:
         if member_id is None:
             raise errors.LedgerRefused("the member was not admitted", which=name)
         data = MemoryData()
-        member = Member(member_id, desk, registry, self._agent(name, node_key, member_id, data), data)
+        member = Member(member_id, desk, registry, self._agent(name, node_key, member_id, data), data, owner)
         self.members.append(member)
         return member
 
@@ -270,7 +280,7 @@ def _prepare(commons: Commons, sites: Sequence[recipes.Rows], plan: recipes.Reci
 
 
 def _publish(owner: Member, rows: recipes.Rows, until: int) -> None:
-    card = documents.DatasetCard("A table", "a site", 10, {}, "LicenseRef-private", 10, "none")
+    card = cards.DatasetCard("A table", "a site", 10, {}, "LicenseRef-private", 10, "none")
     dataset_id = owner.desk.publish_dataset(card)
     owner.data.tables[dataset_id] = rows
     owner.desk.give_consent(office.consent(dataset_id, [PURPOSE], until, max_uses=100))

@@ -82,8 +82,8 @@ def test_a_foreign_document_is_no_profile(commons: testing.Commons, catalogue: p
     """Bytes that are no profile leave the member without a title and nobody else's entry."""
     view = commons.registrar.view()
     junk = ids.Digest(commons.store.put(b"no profile"))
-    applied = {account: dataclasses.replace(each, profile=junk) for account, each in view.applied.items()}
-    assert catalogue.refresh(dataclasses.replace(view, applied=applied), commons.store) == 0
+    members = {number: dataclasses.replace(each, profile=junk) for number, each in view.members.items()}
+    assert catalogue.refresh(dataclasses.replace(view, members=members), commons.store) == 0
     assert [entry.title for entry in catalogue.find(kind=projection.Kind.MEMBER)] == ["", ""]
     assert [entry.title for entry in catalogue.find("malaria")] == [PROBLEM.title]
 

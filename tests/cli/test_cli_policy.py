@@ -10,10 +10,17 @@ import pytest
 from aicommons.domain import licences, policies, vocabulary
 
 if TYPE_CHECKING:
-    from tests.cli.conftest import Said
+    from tests.cli.conftest import Place, Said
 
     Call = Callable[..., Said]
 
+SCHEMA = {
+    "features": [
+        {"name": "age", "kind": "numeric", "lo": 0, "hi": 120},
+        {"name": "sex", "kind": "category", "levels": ["f", "m"]},
+    ],
+    "target": {"name": "outcome", "task": "binomial", "classes": ["no", "yes"]},
+}
 DRAFT = [
     "--title", "Heart referrals", "--member", "3", "--permit", "dpv:ScientificResearch", "--prohibit", "DUO:0000011",
     "--country", "KE", "--country", "TZ", "--licence", "CC-BY-4.0 AND LicenseRef-TK-NC", "--min-cohort", "20",
@@ -143,3 +150,46 @@ def test_small_cells_follow_the_minimum(call: "Call", tmp_path: pathlib.Path) ->
         options = ["--title", "x", "--member", "1", "--permit", "DUO:0000006", "--min-cell", minimum]
         said = call(tmp_path, "policy", "draft", str(file), *options, "--json").json
         assert said["policy"]["small_cells"] == expected.value
+
+
+@pytest.mark.e2e
+@pytest.mark.timeout(300)
+def test_a_published_policy_is_the_ledgers_rule(
+    founded: "Place", offered: dict[str, str], make_table: Callable[[int, int], str]
+) -> None:
+    """A published policy is a new version that anybody can read in words, and the ledger refuses what it forbids."""
+    assert offered
+    file, schema = founded.write("policy-table.csv", make_table(40, 9)), founded.write("schema.json", SCHEMA)
+    listed = founded.done("east", "dataset", "publish", file, "--title", "Ruled", "--schema", schema)
+    number = str(listed["dataset"])
+    member = str(founded.done("east", "dataset", "show", number)["owner"])
+    assert "no use policy" in founded.call("south", "policy", "show", number).err
+    policy = str(founded.root / "ruled.json")
+    options = ["--title", "Farming only", "--permit", "aic:FoodAndFarming", "--price", "7"]
+    founded.done("east", "policy", "draft", policy, *options)
+    assert json.loads(pathlib.Path(policy).read_bytes())["assigner"] == int(member)
+    assert founded.call("south", "policy", "publish", policy, number).code == 1  # it is not south's
+    assert founded.done("east", "policy", "publish", policy, number)["version"] == 2
+    shown = founded.done("south", "policy", "show", number)
+    assert shown["policy"] == json.loads(pathlib.Path(policy).read_bytes())
+    assert (
+        founded.done("south", "policy", "export", number)["permission"][0]["target"]
+        == f"urn:aicommons:dataset:{number}"
+    )
+    given = founded.done("east", "consent", "give", number, "--purpose", "DUO:0000007")["consent"]
+    run_id = founded.open_run(offered)
+    refused = founded.call("east", "run", "enrol", run_id, "--dataset", number, "--consent", given)
+    assert refused.code == 1
+    assert "does not permit the purpose" in refused.err
+
+
+@pytest.mark.e2e
+@pytest.mark.timeout(300)
+def test_a_policy_is_its_assigners_alone(founded: "Place", offered: dict[str, str]) -> None:
+    """A policy in another member's name is not published, and nothing of it reaches the ledger."""
+    file = str(founded.root / "others.json")
+    options = ["--title", "x", "--permit", "DUO:0000006", "--member", "99"]
+    founded.done("north", "policy", "draft", file, *options)
+    said = founded.call("north", "policy", "publish", file, offered["north"])
+    assert "another member's" in said.err
+    assert founded.done("north", "dataset", "show", offered["north"])["dataset"] == int(offered["north"])

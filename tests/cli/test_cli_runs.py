@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from aicommons import app
-from aicommons.cli import confirming, node, processes
+from aicommons.cli import node, processes
 from aicommons.domain import errors, ids
 from aicommons.node import journal
+from aicommons.owner import rosters
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Place, Said
@@ -31,7 +32,8 @@ RUN_KEYS = {
     "most_rounds", "enrolled", "roster", "fingerprint", "waits_for", "exits", "dropped", "model", "shares",
 }  # fmt: skip
 VERIFY_KEYS = {
-    "run_id", "holds", "level", "verified", "problem", "checked", "unchecked", "meaning", "rounds", "metrics",
+    "run_id", "holds", "level", "verified", "problem", "checked", "unchecked", "consented", "meaning", "rounds",
+    "metrics",
 }  # fmt: skip
 FORBIDDEN = {"sklearn", "pandas", "web3", "eth_account"}
 
@@ -274,9 +276,9 @@ def test_a_roster_too_near_to_an_earlier_one(founded: "Place", trained: str, off
         assert [(each.run_id, each.members) for each in released] == [(run_id, (2, 3, 4))]
         later, members = ids.RunId(bytes(32)), (2, 3, 4, 6)
         with pytest.raises(errors.InputError, match="the same sites but for member 6"):
-            confirming.check_overlap(kept, later, pin, members=members, preferred=1)
+            rosters.check_overlap(kept, later, pin, members=members, preferred=1)
         accepted = dataclasses.replace(pin, may_overlap=True)
-        confirming.check_overlap(kept, later, accepted, members=members, preferred=1)
+        rosters.check_overlap(kept, later, accepted, members=members, preferred=1)
 
 
 def test_exit_in_advance_is_signed_by_the_node(founded: "Place", offered: dict[str, str]) -> None:

@@ -12,7 +12,7 @@ import pathlib
 import sys
 from collections.abc import Callable
 
-from aicommons.domain import documents, encoding, ids, messages, profiles, run, signature
+from aicommons.domain import cards, documents, encoding, ids, messages, profiles, run, signature
 from aicommons.learning.secagg import group
 
 FOLDER = pathlib.Path(__file__).parents[2] / "vectors"
@@ -158,6 +158,30 @@ def bad_signatures() -> list[Json]:
     return [{"name": name, "digest": digest.hex(), "signature": bad.hex()} for name, bad in rows.items()]
 
 
+FIELDS = (
+    cards.Field("age", cards.FieldType.INTEGER, unit="a", lo=20.0, hi=90.0, missing_percent=5),
+    cards.Field("sex", cards.FieldType.CATEGORY, levels=("f", "m")),
+    cards.Field("patient", cards.FieldType.TEXT, cards.Role.KEY, "pseudonym"),
+    cards.Field("disease", cards.FieldType.CATEGORY, cards.Role.TARGET, levels=("no", "yes")),
+)
+CARD = cards.DatasetCard(
+    title="Herz",
+    site="Bern, Zürich",
+    rows=300,
+    schema=cards.plan_schema(FIELDS),
+    licence="CC0-1.0",
+    minimum_cohort=10,
+    known_gaps="few women",
+    fields=FIELDS,
+    countries=("CH",),
+    time_span=cards.TimeSpan("1981-05", "1984"),
+    annotation=cards.Annotation("two cardiologists", "their salary"),
+    policy=b"\x07" * 32,
+    quality=(cards.QualityCount("type-error", "age", 20),),
+    overrides=(cards.Override("identifiers", "age", "ages are rounded to ten years"),),
+    dataset_version=2,
+    open_table=cards.OpenTable(b"\x08" * 32, 1234, "text/csv", "Herzklinik", ("age", "sex"), 5),
+)
 PROBLEM = documents.Problem("Heart", "patients", "refer or not", "rules fail", ("3.4",), "auc", "0.7 by score")
 TERMS = documents.RunTerms(
     "DUO:0000007", (documents.Reader(ids.MemberId(5), b"\x05" * 32),), 604_800, minimum_cohort=10, privacy="no DP"
@@ -168,7 +192,7 @@ def written_documents() -> list[Json]:
     """Return one document of each kind with its bytes as text and its digest."""
     rows = [
         PROBLEM,
-        documents.DatasetCard("Herz", "Bern, Zürich", 300, {"features": []}, "CC0-1.0", 10, "few women"),
+        CARD,
         documents.Plan("A plan", {"recipe": "glm", "ridge": 1.0}, "sums", 30, 7, group=None),
         TERMS,
         documents.ModelCard("0x" + "01" * 32, "t", "n", {"auc": "0.912345"}, 5, participants=3, privacy="no DP"),

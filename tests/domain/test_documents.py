@@ -12,7 +12,7 @@ import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aicommons.domain import documents, encoding, errors, ids, profiles, vocabulary
+from aicommons.domain import cards, documents, encoding, errors, ids, profiles, vocabulary
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 counts = st.integers(0, 2**53 - 1)
@@ -26,6 +26,49 @@ COLUMNS = {
     "features": [{"name": "age", "kind": "numeric", "lo": 0, "hi": 120}],
     "target": {"name": "ill", "task": "binomial", "classes": ["no", "yes"]},
 }
+lines = st.text("abcdefgh ä", min_size=1, max_size=9).map(lambda text: f"n{text.strip()}")
+numbers = st.tuples(st.floats(-1e9, 1e9), st.floats(0.5, 1e9)).map(lambda pair: (pair[0], pair[0] + pair[1]))
+levels = st.lists(lines, min_size=2, max_size=4, unique=True).map(tuple)
+columns = st.one_of(
+    st.builds(
+        lambda name, bounds, unit: cards.Field(name, cards.FieldType.NUMBER, unit=unit, lo=bounds[0], hi=bounds[1]),
+        lines, numbers, st.none() | texts,
+    ),
+    st.builds(lambda name, known: cards.Field(name, cards.FieldType.CATEGORY, levels=known), lines, levels),
+    st.builds(cards.Field, lines, st.just(cards.FieldType.TEXT), st.just(cards.Role.KEY), st.none() | texts),
+)  # fmt: skip
+
+
+@st.composite
+def datasets(draw: st.DrawFn) -> cards.DatasetCard:
+    """A card of some columns, with or without a target."""
+    found = draw(st.lists(columns, max_size=4, unique_by=lambda field: field.name))
+    if draw(st.booleans()):
+        found.append(cards.Field("the target", cards.FieldType.CATEGORY, cards.Role.TARGET, levels=draw(levels)))
+    return cards.DatasetCard(
+        title=draw(texts),
+        site=draw(texts),
+        rows=draw(counts),
+        schema=cards.plan_schema(found),
+        licence=draw(st.sampled_from(["CC0-1.0", "MIT OR Apache-2.0", "LicenseRef-private"])),
+        minimum_cohort=draw(st.integers(0, 30)),
+        known_gaps=draw(texts),
+        fields=tuple(found),
+        description=draw(st.none() | texts),
+        stewards=tuple(draw(st.lists(texts, max_size=2))),
+        countries=tuple(draw(st.lists(st.sampled_from(["KE", "FR"]), max_size=2))),
+        time_span=draw(st.none() | st.just(cards.TimeSpan("1981", "1984-02"))),
+        annotation=draw(st.none() | st.builds(cards.Annotation, texts, texts)),
+        policy=draw(st.none() | points),
+        quality=tuple(draw(st.lists(st.builds(cards.QualityCount, texts, st.none() | texts, st.just(30)), max_size=2))),
+        overrides=tuple(draw(st.lists(st.builds(cards.Override, texts, st.none() | texts, texts), max_size=2))),
+        dataset_version=draw(st.integers(1, 9)),
+        open_table=draw(
+            st.none() | st.builds(cards.OpenTable, points, counts, texts, texts, st.just(("age",)), st.none() | counts)
+        ),
+    )
+
+
 EVERY = {
     documents.Problem: st.builds(
         documents.Problem,
@@ -40,9 +83,7 @@ EVERY = {
         commercial=st.booleans(),
         needs=st.none() | st.builds(documents.Needs, st.just(COLUMNS), counts, st.just(("KE",))),
     ),
-    documents.DatasetCard: st.builds(
-        documents.DatasetCard, texts, texts, counts, objects, texts, minimum_cohort=counts, known_gaps=texts
-    ),
+    cards.DatasetCard: datasets(),
     documents.Plan: st.builds(
         documents.Plan,
         texts,
@@ -79,12 +120,8 @@ def test_documents_come_back(document: Any) -> None:
 
 def test_every_kind_is_tested() -> None:
     """Each record with a ``decode`` is in the table above, and kinds differ."""
-    kinds = {
-        each
-        for module in (documents, profiles)
-        for each in vars(module).values()
-        if isinstance(each, type) and hasattr(each, "KIND")
-    }
+    found = [*vars(documents).values(), *vars(cards).values(), *vars(profiles).values()]
+    kinds = {each for each in found if isinstance(each, type) and hasattr(each, "KIND")}
     assert kinds == set(EVERY)
     assert len({kind.KIND for kind in kinds}) == len(kinds)
 
@@ -123,7 +160,22 @@ TERMS = documents.RunTerms(
     "DUO:0000007", (documents.Reader(ids.MemberId(5), b"\x05" * 32), documents.Reader(ids.MemberId(9), b"\x09" * 32)),
     86_400, 10, "no DP",
 )  # fmt: skip
-CARD = documents.DatasetCard("Heart", "Bern", 300, {"features": []}, "CC0-1.0", 10, "few women")
+AGE = cards.Field("age", cards.FieldType.NUMBER, lo=20.0, hi=90.0)
+ILL = cards.Field("ill", cards.FieldType.CATEGORY, cards.Role.TARGET, levels=("no", "yes"))
+CARD = cards.DatasetCard(
+    "Heart", "Bern", 300, cards.plan_schema((AGE, ILL)), "CC0-1.0", minimum_cohort=10, known_gaps="", fields=(AGE, ILL)
+)
+
+
+def column(**changes: object) -> Callable[[], bytes]:
+    """Return canonical bytes of the card with its first column changed."""
+
+    def make() -> bytes:
+        body = json.loads(CARD.encode())
+        body["fields"][0] |= changes
+        return rfc8785.dumps(body)
+
+    return make
 
 
 def changed(document: Any, **fields: object) -> Callable[[], bytes]:
@@ -136,6 +188,7 @@ def changed(document: Any, **fields: object) -> Callable[[], bytes]:
     return make
 
 
+TEXT_TARGET = json.loads(CARD.encode())["fields"][0] | {"type": "text", "role": "target", "lo": None, "hi": None}
 BAD: dict[str, tuple[Any, Callable[[], bytes], str]] = {
     "no bytes": (PROBLEM, lambda: b"", "not JSON"),
     "not JSON": (PROBLEM, lambda: b"{", "not JSON"),
@@ -191,6 +244,33 @@ BAD: dict[str, tuple[Any, Callable[[], bytes], str]] = {
     "rows below zero": (CARD, changed(CARD, rows=-10), "dataset-card.rows"),
     "rows not whole": (CARD, changed(CARD, rows=1.5), "dataset-card.rows"),
     "schema as list": (CARD, changed(CARD, schema=[]), "dataset-card.schema"),
+    "a schema that the fields do not say": (CARD, changed(CARD, schema={"features": []}), "dataset-card.schema"),
+    "a column twice": (CARD, column(name="ill"), "ill twice"),
+    "two targets": (CARD, column(role="target"), "2 targets"),
+    "a column without a name": (CARD, column(name=" "), r"fields\[0\]"),
+    "an unknown type": (CARD, column(type="float"), r"fields\[0\].type"),
+    "an unknown role": (CARD, column(role="label"), r"fields\[0\].role"),
+    "half a range": (CARD, column(hi=None), "both lo and hi"),
+    "a range upside down": (CARD, column(lo=91), "lo below hi"),
+    "a range without width": (CARD, column(lo=90), "lo below hi"),
+    "a range for text": (CARD, column(type="text"), "numbers and dates"),
+    "levels for a number": (CARD, column(levels=["1"]), "levels for a category"),
+    "a category without levels": (CARD, column(type="category", lo=None, hi=None), "levels for a category"),
+    "a level twice": (CARD, column(type="category", lo=None, hi=None, levels=["a", "a"]), "each once"),
+    "no level": (CARD, column(type="category", lo=None, hi=None, levels=[]), "at least one level"),
+    "an endless level": (CARD, column(type="category", lo=None, hi=None, levels=["x" * 201]), "label"),
+    "more missing than there is": (CARD, column(missing_percent=101), "missing_percent"),
+    "a target that is text": (CARD, changed(CARD, fields=[TEXT_TARGET], schema={}), "cannot be a target"),
+    "no licence": (CARD, changed(CARD, licence=""), "licence"),
+    "a licence in words": (CARD, changed(CARD, licence="ask us, please"), "licence"),
+    "an unknown licence": (CARD, changed(CARD, licence="LicenseRef-ours"), "unknown licence"),
+    "a country by name": (CARD, changed(CARD, countries=["Kenya"]), "ISO 3166"),
+    "version 0 of a dataset": (CARD, changed(CARD, dataset_version=0), "dataset_version"),
+    "a time in words": (CARD, changed(CARD, time_span={"first": "spring", "last": "1984"}), "time_span"),
+    "a thirteenth month": (CARD, changed(CARD, time_span={"first": "1981-13", "last": "1984"}), "time_span"),
+    "time runs back": (CARD, changed(CARD, time_span={"first": "1985", "last": "1984"}), "first before last"),
+    "few faulty rows": (CARD, changed(CARD, quality=[{"fault": "x", "field": None, "rows": 9}]), "minimum cohort"),
+    "a policy in capitals": (CARD, changed(CARD, policy="AB" * 32), "64 hex"),
 }  # fmt: skip
 
 
@@ -221,7 +301,7 @@ def test_what_json_cannot_hold_is_refused(document: object) -> None:
 
 
 ENDLESS = """
-from aicommons.domain import documents, encoding, errors
+from aicommons.domain import cards, documents, encoding, errors
 deep = []
 for _ in range(20_000):
     deep = [deep]

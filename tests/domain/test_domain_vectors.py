@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 from eth_account import Account
 
-from aicommons.domain import documents, encoding, errors, ids, messages, profiles, run, signature
+from aicommons.domain import cards, documents, encoding, errors, ids, messages, profiles, run, signature
 
 FOLDER = pathlib.Path(__file__).parents[2] / "vectors"
 KINDS = {
     each.KIND: each
     for each in (
-        documents.Problem, documents.DatasetCard, documents.Plan, documents.RunTerms, documents.ModelCard,
+        documents.Problem, cards.DatasetCard, documents.Plan, documents.RunTerms, documents.ModelCard,
         profiles.Profile,
     )
 }  # fmt: skip

@@ -165,7 +165,7 @@ BLOBS: Mapping[str, tuple[Callable[[Recorded], bytes], str]] = {
     "terms": (lambda recorded: recorded.run.spec.terms, "terms document: the store has other bytes than this terms"),
     "header": (header, IN_ROUND.format("header", "header")),
     "masked vector": (
-        lambda recorded: recorded.blob(header(recorded))[112:144],
+        lambda recorded: recorded.blob(header(recorded))[144:176],
         IN_ROUND.format("masked vector", "masked vector"),
     ),
     "mask-sum document": (revealed, IN_ROUND.format("mask-sum document", "mask-sum document")),

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from aicommons import office, testing
-from aicommons.domain import documents, encoding, errors, ids, messages, schema
+from aicommons.domain import cards, documents, encoding, errors, ids, messages, schema
 from aicommons.learning import recipe, records
 from aicommons.learning.secagg import group, session
 from aicommons.node import agent as agents
@@ -249,7 +249,7 @@ def owned_run(folder: pathlib.Path, *, owner_takes_part: bool = False) -> Iterat
 
 def enrol(holder: testing.Member, run_id: ids.RunId, site: recipe.Rows, until: int) -> None:
     """Bring one site's table to a run."""
-    card = documents.DatasetCard("A table", "a site", 10, {}, "LicenseRef-private", 10, "none")
+    card = cards.DatasetCard("A table", "a site", 10, {}, "LicenseRef-private", 10, "none")
     dataset = holder.desk.publish_dataset(card)
     holder.data.tables[dataset] = site
     wanted = office.consent(dataset, [testing.PURPOSE], until, max_uses=100)

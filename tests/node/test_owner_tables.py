@@ -8,10 +8,12 @@ from aicommons.domain import documents, errors, schema
 from aicommons.learning import recipe
 from aicommons.learning.learners import glm
 from aicommons.node import agent, tables
+from aicommons.protocol import coverage
 
 COLUMNS = schema.Schema(
     (schema.numeric("age", 0, 120),), schema.Target(schema.Task.BINOMIAL, "ill", classes=("no", "yes"))
 )
+USE = coverage.Use(frozenset(), False, bytes(32), 1, frozenset(), bytes(32))
 PLAN = recipe.Recipe("glm", COLUMNS, glm.Glm(schema.Task.BINOMIAL))
 
 
@@ -32,8 +34,8 @@ def test_the_larger_minimum_counts(tmp_path: pathlib.Path, owner: int, run: int,
     file.write_text("age,ill\n" + "".join(f"{20 + row},{'yes' if row % 3 else 'no'}\n" for row in range(20)))
     own = tables.OwnerTables(lambda: {3: tables.OwnTable(file, owner)}, tmp_path / "prepared")
     if fits:
-        rows = own.rows(3, terms(run))
+        rows = own.bring(3, terms(run), USE).rows
         assert len(rows.train.target) + len(rows.held_out.target) == 20
         return
     with pytest.raises(errors.TableError, match="minimum cohort"):
-        own.rows(3, terms(run))
+        own.bring(3, terms(run), USE)

@@ -115,7 +115,7 @@ def header(trained: Trained) -> bytes:
 
 def masked(trained: Trained) -> bytes:
     """Digest of the member's masked vector."""
-    return trained.blobs[header(trained)][112:144]
+    return trained.blobs[header(trained)][144:176]
 
 
 def revealed(trained: Trained) -> bytes:
@@ -266,13 +266,14 @@ ROWS: dict[str, Row] = {
             "zero": 6,
             "words": 8,
             "context": 16,
-            "one-time key": 48,
-            "blob root": 80,
-            "blob digest": 112,
-            "column root": 144,
-            "proof R": 240,
-            "proof z": 272,
-            "box": 304,
+            "consent commitment": 48,
+            "one-time key": 80,
+            "blob root": 112,
+            "blob digest": 144,
+            "column root": 176,
+            "proof R": 272,
+            "proof z": 304,
+            "box": 336,
             "end": -1 + 544,
         }.items()
     },

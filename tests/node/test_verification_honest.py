@@ -274,7 +274,7 @@ def test_erased_blobs_are_told_and_are_no_failure(three: Trained, with_key: bool
 def test_one_lost_vector_ends_the_sums_there(three: Trained) -> None:
     """When one vector of round 2 is gone, rounds 0 and 1 are computed again and the rest is checked as without a key."""
     submit = three.current.attempts[(2, 0)].submits[3]
-    located = three.blobs[submit.header_digest][112:144]
+    located = three.blobs[submit.header_digest][144:176]
     report = three.with_blob(located, None).verify(three.reader())
     assert (report.problem, report.level) == (None, verdict.Level.SIGNED)
     assert "sums (2): opened, and the state after each computed again" in words(report.checked)

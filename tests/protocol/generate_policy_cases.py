@@ -35,8 +35,8 @@ CONSENT: Json = {
     "expiry": NOW + 1000, "maxUses": 3, "uses": 0, "revoked": False,
 }  # fmt: skip
 DATASET: Json = {"listed": True, "ownerActive": True}
-ASK: Json = {
-    "dataset": 1, "purpose": DISEASE, "problem": PROBLEM, "solver": 2, "commercial": False, "price": 0,
+USE: Json = {"dataset": 1, "purpose": DISEASE, "problem": PROBLEM, "grantee": 2, "commercial": False, "price": 0}
+REQUEST: Json = {
     "country": "KE", "licence": "CC-BY-4.0", "epsilon": None, "cohort": 100, "duties": ["attribution"],
 }  # fmt: skip
 
@@ -244,7 +244,8 @@ def case(row: Row) -> Json:
             "permitted": word(seen.permitted), "prohibited": word(seen.prohibited), "commercial": policy.commercial,
             "freeCommons": policy.free_commons, "price": policy.price,
         },
-        "ask": ASK | row.ask,
+        "use": USE | {name: value for name, value in row.ask.items() if name in USE},
+        "request": REQUEST | {name: value for name, value in row.ask.items() if name not in USE},
         "ledger": row.ledger,
         "ledgerNumber": rules.Denial[row.ledger].value,
         "node": row.node.split(),

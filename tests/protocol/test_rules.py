@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aicommons.domain import encoding, errors, ids, licences, policies, vocabulary
-from aicommons.protocol import rules
+from aicommons.domain import encoding, errors, events, ids, licences, policies, vocabulary
+from aicommons.protocol import registry, rules
 
 HERE = pathlib.Path(__file__).parent
 TABLE = json.loads((HERE.parents[1] / "vectors" / "policy" / "cases.json").read_bytes())
@@ -42,24 +42,24 @@ def consent_of(case: dict[str, Any]) -> rules.Consent | None:
 def listing_of(case: dict[str, Any]) -> rules.Listing:
     """Return a case's dataset as the ledger knows it."""
     said = case["dataset"]
-    seen = rules.Rules(int(said["permitted"], 16), int(said["prohibited"], 16), said["commercial"])
+    seen = events.Rules(int(said["permitted"], 16), int(said["prohibited"], 16), said["commercial"])
     return rules.Listing(seen, said["listed"], said["ownerActive"], said["freeCommons"], said["price"])
 
 
 def use_of(case: dict[str, Any]) -> rules.Use:
     """Return what a case asks of the ledger."""
-    said = case["ask"]
+    said = case["use"]
     purpose, problem = encoding.purpose_code(said["purpose"]), bytes.fromhex(said["problem"][2:])
-    solver = ids.MemberId(said["solver"])
+    solver = ids.MemberId(said["grantee"])
     return rules.Use(said["dataset"], purpose, problem, solver, said["commercial"], said["price"])
 
 
 def request_of(case: dict[str, Any]) -> rules.Request:
     """Return what a case asks of the owner."""
-    said = case["ask"]
+    use, said = case["use"], case["request"]
     return rules.Request(
-        said["purpose"], said["commercial"], said["country"], ids.MemberId(said["solver"]),
-        bytes.fromhex(said["problem"][2:]), said["licence"], said["epsilon"], said["cohort"], said["price"],
+        use["purpose"], use["commercial"], said["country"], ids.MemberId(use["grantee"]),
+        bytes.fromhex(use["problem"][2:]), said["licence"], said["epsilon"], said["cohort"], use["price"],
         frozenset(policies.Duty(duty) for duty in said["duties"]), case["now"],
     )  # fmt: skip
 
@@ -208,3 +208,39 @@ def test_an_epsilon_that_is_no_number_is_refused(text: str) -> None:
     request = dataclasses.replace(request_of(case), epsilon=text)
     with pytest.raises(errors.InputError, match="epsilon"):
         rules.decide(policy_of(case), consent_of(case), request)
+
+
+AT = events.Position(3, 5, 7)
+
+
+@pytest.mark.parametrize(
+    ("state", "owner_state", "listed", "active"),
+    [
+        (registry.DatasetState.LISTED, registry.MemberState.ACTIVE, True, True),
+        (registry.DatasetState.SUSPENDED, registry.MemberState.SUSPENDED, False, False),
+        (registry.DatasetState.RETIRED, registry.MemberState.LEFT, False, False),
+    ],
+)
+def test_listings_are_read_from_the_view(
+    state: registry.DatasetState, owner_state: registry.MemberState, listed: bool, active: bool
+) -> None:
+    """The newest version counts, only a listed dataset is listed, and only an active owner is active."""
+    old = registry.VersionView(1, ids.Digest(bytes(32)), bytes(32), events.Rules(1, 0, False), True, 0, AT)
+    new = dataclasses.replace(old, version=2, rules=events.Rules(6, 2, True), free_commons=False, price=9)
+    dataset = registry.DatasetView(1, ids.MemberId(1), (old, new), state)
+    words = bytes(32)
+    address = ids.Address(bytes(20))
+    owner = registry.MemberView(ids.MemberId(1), address, 1, address, words, words, words, AT, owner_state)
+    assert rules.Listing.seen(dataset, owner) == rules.Listing(events.Rules(6, 2, True), listed, active, False, 9)
+    assert not rules.Listing.seen(dataset, None).is_owner_active
+
+
+def test_consents_are_read_from_the_view() -> None:
+    """Zero stands for any solver and any problem, and every use counts."""
+    terms = events.ConsentTerms(4, 3, ids.MemberId(0), bytes(32), True, 50, 2, bytes(32))
+    given = registry.ConsentView(b"\x01" * 32, 4, ids.MemberId(1), terms, AT)
+    assert rules.Consent.seen(given) == rules.Consent(4, 3, None, None, True, 50, 2, 0, False)
+    narrow = dataclasses.replace(terms, grantee=ids.MemberId(5), problem=b"\x02" * 32)
+    used = events.ConsentUsed(AT, b"\x01" * 32, b"\x03" * 32, 4, 1, 0)
+    spent = dataclasses.replace(given, terms=narrow, uses=(used,), revoked=AT)
+    assert rules.Consent.seen(spent) == rules.Consent(4, 3, ids.MemberId(5), b"\x02" * 32, True, 50, 2, 1, True)

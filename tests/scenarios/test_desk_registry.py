@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from aicommons import office, testing
-from aicommons.domain import documents, encoding, errors, events, ids, vocabulary
+from aicommons.domain import cards, encoding, errors, events, ids, vocabulary
 from aicommons.ledger import wallet
 from aicommons.protocol import registry
 
-CARD = documents.DatasetCard("A table", "a site", 10, {}, "LicenseRef-private", 10, "none")
-NEWER = documents.DatasetCard("A table", "a site", 20, {}, "LicenseRef-private", 10, "none")
+CARD = cards.DatasetCard("A table", "a site", 10, {}, "LicenseRef-private", 10, "none")
+NEWER = cards.DatasetCard("A table", "a site", 20, {}, "LicenseRef-private", 10, "none")
 UNTIL = testing.START + 86_400
 WEEK = 7 * 86_400
 

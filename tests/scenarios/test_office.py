@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator, Sequence
 import pytest
 
 from aicommons import office, testing
-from aicommons.domain import documents, encoding, errors, events, ids
+from aicommons.domain import cards, documents, encoding, errors, events, ids, run
 
-CARD = documents.DatasetCard("A table", "a site", 10, {}, "LicenseRef-private", 10, "none")
+CARD = cards.DatasetCard("A table", "a site", 10, {}, "LicenseRef-private", 10, "none")
 UNTIL = testing.START + 86_400
 
 
@@ -99,7 +99,7 @@ REFUSED: dict[str, tuple[Callable[[office.Desk], object], type[errors.CommonsErr
         "no such problem",
     ),
     "an exit in advance without the node's key": (
-        lambda desk: desk.enrol(ids.RunId(b"\x01" * 32), office.Seat(1, b"\x01" * 32, office.run.Absence.EXIT)),
+        lambda desk: desk.enrol(ids.RunId(b"\x01" * 32), office.Seat(1, b"\x01" * 32, run.Absence.EXIT)),
         errors.InputError,
         "node's key",
     ),

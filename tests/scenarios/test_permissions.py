@@ -8,11 +8,11 @@ from collections.abc import Iterator
 import pytest
 
 from aicommons import office, testing
-from aicommons.domain import documents, encoding, errors, events, ids
+from aicommons.domain import cards, encoding, errors, events, ids
 from aicommons.ledger import rpc, wallet
 from aicommons.protocol import consents, coops, permissions
 
-CARD = documents.DatasetCard("A table", "a site", 10, {}, "LicenseRef-private", 10, "none")
+CARD = cards.DatasetCard("A table", "a site", 10, {}, "LicenseRef-private", 10, "none")
 NOW = testing.START
 EXPIRY = NOW + 365 * 86_400
 
@@ -134,10 +134,15 @@ def test_a_childs_consent_rests_on_its_guardian(commons: testing.Commons, owner:
     child = consents.Leaf(0, 5, b"\x05" * 32, consents.NOBODY, guardian.address, known, majority, EXPIRY)
     register = Register(owner, child)
     assert register.is_live(5)
-    assert owner.view().guardianships[known].may_hold(guardian.address, NOW)
+    assert owner.view().is_guarded(known, guardian.address, NOW)
+    suspend, reinstate = ((act, owner.member_id()) for act in ("suspend", "reinstate"))
+    for (act, member), expected in ((suspend, False), (reinstate, True)):
+        commons.connect(commons.operator).transact("Membership", act, member)
+        assert register.is_live(5) is owner.view().is_guarded(known, guardian.address, NOW) is expected
     owner.revoke_guardian(known)
     assert not register.is_live(5)
-    assert not owner.view().guardianships[known].may_hold(guardian.address, NOW)
+    assert not owner.view().is_guarded(known, guardian.address, NOW)
+    assert not owner.view().is_guarded(b"\x09" * 32, guardian.address, NOW)
     person_desk = office.Desk(commons.connect(guardian), commons.store)
     person_desk.withdraw_leaf(register.leaves[5], register.tree.proof(5))
     assert len(owner.view().registers[register.dataset].withdrawn) == 1

@@ -12,6 +12,8 @@ from aicommons.domain import ids, run
 from aicommons.learning import recipe
 from aicommons.node import agent as agents
 from aicommons.node import reconciler, running
+from aicommons.protocol import coverage
+from aicommons.protocol import view as views
 
 
 @dataclasses.dataclass
@@ -22,11 +24,15 @@ class SlowData:
     slow: recipe.Recipe
     pipe: pathlib.Path
 
-    def rows(self, dataset_id: int, terms: agents.RunDocuments) -> recipe.Rows:
+    def observe(self, view: views.LedgerView) -> None:
+        """As the rows' owner."""
+        self.inner.observe(view)
+
+    def bring(self, dataset_id: int, terms: agents.RunDocuments, use: coverage.Use) -> agents.Brought:
         """Wait for the pipe if the plan is the slow one."""
         if terms.recipe == self.slow:
             self.pipe.read_bytes()
-        return self.inner.rows(dataset_id, terms)
+        return self.inner.bring(dataset_id, terms, use)
 
     def forget(self, run_id: ids.RunId) -> None:
         """As the rows' owner."""

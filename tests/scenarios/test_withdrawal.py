@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from aicommons import office, testing
-from aicommons.domain import documents, errors, events, run
+from aicommons.domain import cards, documents, errors, events, run
+from aicommons.node import verification
 from aicommons.protocol import view as views
 
 Phase, State, Reason, Absence = run.Phase, run.RunState, run.Reason, run.Absence
@@ -47,6 +48,12 @@ def at(round_index: int, phase: Phase, *, submits: int = 0) -> Callable[[views.R
         return now is not None and (view.round_index, now.phase) == (round_index, phase) and len(now.submits) >= submits
 
     return holds
+
+
+def problem_of(scene: Any, current: views.RunView) -> str | None:
+    """Return what a stranger who verifies the run objects to."""
+    commons = scene.simulation.commons
+    return verification.verify(current, scene.run_id, commons.store, commons.solver.node.ledger.place).problem
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,6 +100,7 @@ def test_before_the_first_commit_the_site_is_dropped(stage: Any, row: Early) -> 
         assert first - withdrawn[0] < PHASE_SECONDS
         assert max(attempt for round_index, attempt in current.attempts if round_index == 0) + 1 == row.attempts
         assert all(gone not in current.members_of(each.set_bits) for each in current.attempts.values() if each.commits)
+        assert problem_of(scene, current) is None
 
 
 @pytest.mark.parametrize("when", [at(0, Phase.OPEN), at(0, Phase.SUBMITTED)], ids=["open", "vectors in"])
@@ -143,6 +151,7 @@ def test_later_the_exit_policy_leaves(stage: Any, when: Callable[[views.RunView]
         assert gone not in current.members_of(current.attempts[last].set_bits)
         assert gone not in current.attempts[last].submits
         assert gone not in [source.member_id for source in current.model.sources]
+        assert problem_of(scene, current) is None
 
 
 def test_later_an_exit_that_leaves_too_few_waits(stage: Any) -> None:
@@ -154,7 +163,7 @@ def test_later_an_exit_that_leaves_too_few_waits(stage: Any) -> None:
         assert not current.exits
 
 
-CARD = documents.DatasetCard("A table", "a site", 10, {}, "LicenseRef-private", 10, "none")
+CARD = cards.DatasetCard("A table", "a site", 10, {}, "LicenseRef-private", 10, "none")
 UNTIL = testing.START + 86_400
 
 

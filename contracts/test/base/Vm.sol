@@ -44,6 +44,8 @@ interface Vm {
     function envOr(string calldata name, bool otherwise) external view returns (bool);
     function toString(uint256 value) external pure returns (string memory);
     function toString(bytes32 value) external pure returns (string memory);
+    function parseJson(string calldata json, string calldata key) external pure returns (bytes memory);
+    function parseJsonStringArray(string calldata json, string calldata key) external pure returns (string[] memory);
     function parseJsonBytes32Array(string calldata json, string calldata key) external pure returns (bytes32[] memory);
     function parseJsonBytesArray(string calldata json, string calldata key) external pure returns (bytes[] memory);
     function parseJsonBytes(string calldata json, string calldata key) external pure returns (bytes memory);

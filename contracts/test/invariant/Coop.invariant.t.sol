@@ -20,12 +20,14 @@ contract CoopInvariantTest is CommonsTest {
     }
 
     function targetSelectors() external view returns (FuzzSelector[] memory targets) {
-        bytes4[] memory actions = new bytes4[](5);
+        bytes4[] memory actions = new bytes4[](7);
         actions[0] = CoopHandler.admit.selector;
         actions[1] = CoopHandler.misuse.selector;
         actions[2] = CoopHandler.propose.selector;
         actions[3] = CoopHandler.vote.selector;
         actions[4] = CoopHandler.execute.selector;
+        actions[5] = CoopHandler.giveAlone.selector;
+        actions[6] = CoopHandler.decide.selector;
         targets = new FuzzSelector[](1);
         targets[0] = FuzzSelector(address(handler), actions);
     }
@@ -35,6 +37,7 @@ contract CoopInvariantTest is CommonsTest {
         _onePersonOneVote();
         _votesAreThoseOfTheRoll();
         vm.assertEq(handler.book().steward(), handler.steward());
+        vm.assertEq(handler.registry().consentCount(1), handler.given(), "only executed proposals give consent");
     }
 
     function _onePersonOneVote() private view {

@@ -2,6 +2,7 @@
 pragma solidity 0.8.37;
 
 import {ICoopMembers} from "../../src/interfaces/ICoopMembers.sol";
+import {IDataRegistry} from "../../src/interfaces/IDataRegistry.sol";
 import {CoopTest} from "../base/CoopTest.sol";
 
 /// @notice Plays a steward and people who join, leave, propose, vote twice, hand on and lend, in any order.
@@ -9,20 +10,27 @@ contract CoopHandler is CoopTest {
     uint256 public constant PEOPLE = 8;
 
     uint256[] public proposals;
-    mapping(uint256 proposalId => address) public appointed;
     mapping(uint256 proposalId => mapping(uint256 number => uint256)) public cast;
-    uint256 public executed;
+    uint256 public given;
     address public steward;
 
     constructor() {
         super.setUp();
         steward = _account(1);
+        vm.assertEq(_list(1), 1);
+        vm.prank(_account(1));
+        data.entrust(1, address(governor));
+        _admitPeople(5);
     }
 
     function setUp() public override {}
 
     function book() external view returns (ICoopMembers) {
         return roll;
+    }
+
+    function registry() external view returns (IDataRegistry) {
+        return data;
     }
 
     function proposalCount() external view returns (uint256) {
@@ -70,38 +78,63 @@ contract CoopHandler is CoopTest {
         vm.stopPrank();
     }
 
-    /// @notice A person proposes another steward.
-    function propose(uint256 word) external {
+    /// @notice The owner, a person or a stranger tries to give a consent past the vote.
+    function giveAlone(uint256 word) external {
+        IDataRegistry.ConsentTerms memory terms = _terms(1);
+        vm.prank(word % 3 == 0 ? _account(1) : word % 3 == 1 ? _person((word >> 8) % PEOPLE) : address(uint160(word)));
+        try data.give(terms) {} catch {}
+    }
+
+    /// @notice A person proposes another steward or a consent.
+    function propose(uint256 word) public {
         (address[] memory targets, uint256[] memory values, bytes[] memory datas) = _wish(proposals.length);
         vm.prank(_person(word % PEOPLE));
         try governor.propose(targets, values, datas, "why") returns (uint256 proposalId) {
-            appointed[proposalId] = _wanted(proposals.length);
             proposals.push(proposalId);
         } catch {}
         vm.warp(vm.getBlockTimestamp() + 1 + (word >> 16) % 20);
     }
 
-    /// @notice A person votes, perhaps again.
-    function vote(uint256 word) external {
+    /// @notice Everybody votes on one of the newest proposals as the word says, or stays at home, perhaps again.
+    function vote(uint256 word) public {
         if (proposals.length == 0) return;
-        uint256 proposalId = proposals[proposals.length - 1 - (word % (proposals.length < 3 ? proposals.length : 3))];
-        uint256 number = (word >> 8) % PEOPLE;
-        vm.prank(_person(number));
-        try governor.castVote(proposalId, uint8((word >> 16) % 4 == 0 ? 0 : 1)) returns (uint256 weight) {
-            cast[proposalId][number] += weight;
-        } catch {}
+        uint256 proposalId = proposals[_recent(word)];
+        for (uint256 number; number < PEOPLE; ++number) {
+            uint256 choice = word >> 8 + 2 * number & 3;
+            if (choice == 3) continue;
+            vm.prank(_person(number));
+            try governor.castVote(proposalId, uint8(choice)) returns (uint256 weight) {
+                cast[proposalId][number] += weight;
+            } catch {}
+        }
     }
 
     /// @notice Somebody executes what may or may not be carried.
-    function execute(uint256 word) external {
+    function execute(uint256 word) public {
         if (proposals.length == 0) return;
         vm.warp(vm.getBlockTimestamp() + (word >> 16) % 120);
-        uint256 index = word % proposals.length;
+        uint256 index = _recent(word);
         (address[] memory targets, uint256[] memory values, bytes[] memory datas) = _wish(index);
         try governor.execute(targets, values, datas, keccak256("why")) {
-            steward = _wanted(index);
-            ++executed;
+            if (index % 2 == 0) ++given;
+            else steward = _wanted(index);
         } catch {}
+    }
+
+    /// @notice All of it one after the other, in time or too early, because random order alone carries next to nothing.
+    function decide(uint256 word) external {
+        uint256 before = proposals.length;
+        propose(word);
+        if (proposals.length == before) return;
+        vm.warp(vm.getBlockTimestamp() + DELAY);
+        vote(word << 8);
+        vm.warp(vm.getBlockTimestamp() + (word >> 40) % 2 * PERIOD);
+        execute(0);
+    }
+
+    /// @dev One of the three newest proposals.
+    function _recent(uint256 word) private view returns (uint256) {
+        return proposals.length - 1 - word % (proposals.length < 3 ? proposals.length : 3);
     }
 
     function _wanted(uint256 index) private pure returns (address) {
@@ -109,6 +142,9 @@ contract CoopHandler is CoopTest {
     }
 
     function _wish(uint256 index) private view returns (address[] memory, uint256[] memory, bytes[] memory) {
-        return _call(address(roll), abi.encodeCall(ICoopMembers.appoint, (_wanted(index))));
+        if (index % 2 == 1) return _call(address(roll), abi.encodeCall(ICoopMembers.appoint, (_wanted(index))));
+        IDataRegistry.ConsentTerms memory terms = _terms(1);
+        terms.document = bytes32(index + 1);
+        return _call(address(data), abi.encodeCall(IDataRegistry.give, (terms)));
     }
 }

@@ -16,7 +16,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeVar
 
-from aicommons.domain import documents, encoding, errors, ids, profiles
+from aicommons.domain import cards, documents, encoding, errors, ids, profiles
 from aicommons.protocol import ports
 from aicommons.protocol import view as views
 
@@ -157,12 +157,11 @@ class _Papers:
 
 def _entries(view: views.LedgerView, papers: _Papers) -> Iterator[Entry]:
     for member_id, admitted in view.members.items():
-        applied = view.applied.get(admitted.account)
-        profile = None if applied is None else papers.read(profiles.Profile, applied.profile)
+        profile = papers.read(profiles.Profile, admitted.profile)
         country = None if profile is None else profile.country
         yield _described(Kind.MEMBER, str(member_id), profile, member=member_id, country=country)
     for dataset_id, listed in view.datasets.items():
-        card = papers.read(documents.DatasetCard, listed.card)
+        card = papers.read(cards.DatasetCard, listed.card)
         yield _described(Kind.DATASET, str(dataset_id), card, member=listed.owner)
     for problem_id, stated in view.problems.items():
         problem = papers.read(documents.Problem, stated.document)

@@ -1,10 +1,13 @@
-"""``commons consent``: give, take back and list permissions to use a dataset of one's own."""
+"""``commons consent``: give, take back and list permissions to use a dataset of one's own.
+
+The consents of the people whose data it is are ``steward``'s commands, in the same group.
+"""
 
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from aicommons.cli import dataset, homes, naming, output, permitting
+from aicommons.cli import homes, listed, naming, output, permitting, steward
 from aicommons.domain import errors, ids
 
 if TYPE_CHECKING:
@@ -14,7 +17,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def command() -> None:
-    """Give, take back and list permissions.
+    """Give, take back and list permissions, and keep the consents of the people behind a dataset.
 
     Without one, nothing may be used for anything.
     """
@@ -28,7 +31,7 @@ def give(dataset_id: int, asked: permitting.Asked) -> None:
     """Permit DATASET, one of yours, to be trained on."""
     opened = homes.act_as_member()
     view = opened.desk.view()
-    if dataset.find(view, dataset_id).owner != opened.desk.member_id():
+    if listed.find(view, dataset_id).owner != opened.desk.member_id():
         raise errors.InputError("this dataset belongs to another member", which=f"dataset {dataset_id}")
     terms = asked.terms(dataset_id, view)
     consent_id = opened.desk.give_consent(terms)
@@ -104,6 +107,10 @@ def list_consents(mine: bool) -> None:
         for each in listed
     ]
     output.emit({"consents": listed}, *output.aligned(["consent", "dataset", "holder", "state", "uses", "until"], rows))
+
+
+for each in steward.COMMANDS:
+    command.add_command(each)
 
 
 def _state(view: "views.LedgerView", given: "registry.ConsentView", now: int) -> str:

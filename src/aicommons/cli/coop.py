@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from aicommons import app
-from aicommons.cli import dataset, given, homes, naming, output, permitting
+from aicommons.cli import given, homes, listed, naming, output, permitting
 from aicommons.domain import errors, events, ids
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def entrust(dataset_id: int) -> None:
     """
     opened = homes.act_as_member()
     name, coop = _read(_file(opened.home))
-    dataset.find(opened.desk.view(), dataset_id)
+    listed.find(opened.desk.view(), dataset_id)
     opened.desk.entrust(dataset_id, coop.governor)
     output.emit(
         {"dataset": dataset_id, "body": ids.format_id(coop.governor)},
@@ -129,7 +129,7 @@ def propose(dataset_id: int, why: str, asked: permitting.Asked) -> None:
         )
     opened, _, coop = _act()
     view = opened.desk.view()
-    dataset.find(view, dataset_id)
+    listed.find(view, dataset_id)
     terms = asked.terms(dataset_id, view)
     proposal = coop.propose_consent(terms, why)
     output.emit(
@@ -148,13 +148,13 @@ def list_proposals() -> None:
     name, place = _read(_file(opened.home))
     coop = opened.desk.coop(place)
     view = coop.view()
-    listed = [_proposal(coop, key, found) for key, found in view.proposals.items()]
+    proposals = [_proposal(coop, key, found) for key, found in view.proposals.items()]
     rows = [
         [each["proposal"][:14], each["state"], each["for"], each["against"], each["abstain"], naming.plain(each["why"])]
-        for each in listed
+        for each in proposals
     ]
     output.emit(
-        {"name": name, "people": [ids.format_id(each) for each in view.people], "proposals": listed},
+        {"name": name, "people": [ids.format_id(each) for each in view.people], "proposals": proposals},
         f"{naming.plain(name)}: {len(view.people)} people on the roll",
         *output.aligned(["proposal", "state", "for", "against", "abstain", "what for"], rows),
     )

@@ -10,14 +10,28 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from aicommons.cli import fitted, given, homes, naming, output, published, rehearsing, sourcing
+from aicommons import app
+from aicommons.cli import cards as card_commands
+from aicommons.cli import (
+    confirmed,
+    drafted,
+    fitted,
+    given,
+    homes,
+    listed,
+    naming,
+    output,
+    rehearsing,
+    releasing,
+    sourcing,
+    under_policy,
+)
 from aicommons.domain import errors, ids, run
 from aicommons.protocol import registry
 
 if TYPE_CHECKING:
     from aicommons.data import sources
-    from aicommons.domain import documents, schema
-    from aicommons.protocol import view as views
+    from aicommons.domain import cards, policies, schema
 
 
 @click.group()
@@ -25,15 +39,17 @@ def command() -> None:
     """List a dataset of yours by its card; the data stays here."""
 
 
-for added in (sourcing.check, fitted.command, rehearsing.command):
+for added in (
+    sourcing.check, fitted.command, rehearsing.command, *card_commands.COMMANDS, *releasing.COMMANDS,
+):  # fmt: skip
     command.add_command(added)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Description:
-    """What the owner says about a dataset."""
+    """What the owner says about a dataset without a card file."""
 
-    title: str
+    title: str | None
     site: str | None
     licence: str
     min_cohort: int
@@ -42,7 +58,13 @@ class Description:
 
 @command.command("publish")
 @sourcing.options
-@click.option("--title", required=True, help="One line.")
+@click.option(
+    "--card",
+    "card_file",
+    type=click.Path(path_type=pathlib.Path, dir_okay=False),
+    help="Card that `dataset describe` drafted and you confirm; instead of the options from --title to --known-gaps.",
+)
+@click.option("--title", help="One line.")
 @click.option(
     "--schema",
     type=click.Path(path_type=pathlib.Path, dir_okay=False),
@@ -60,35 +82,95 @@ class Description:
     help="Fewest rows that take part in anything.",
 )
 @click.option("--known-gaps", default="none stated", show_default=True, help="What is missing or biased.")
+@click.option(
+    "--policy",
+    "policy_file",
+    type=click.Path(path_type=pathlib.Path, dir_okay=False),
+    help="Use policy (JSON, see `policy draft`). [default: consents alone say what is permitted]",
+)
+@click.option(
+    "--version-of", type=click.IntRange(1), help="Number of a dataset of yours that this is a new version of."
+)
+@click.option("--keep", multiple=True, metavar="COLUMN=REASON", help="Why a column is no identifier. May be repeated.")
+@click.option("--accept-faults", metavar="REASON", help="Why rows that do not fit the card may stay.")
 @output.json_option
-def publish(
-    asked: sourcing.Asked, schema: pathlib.Path | None, target: str | None, drop: tuple[str, ...], **said: Any
-) -> None:
+def publish(asked: sourcing.Asked, card_file: pathlib.Path | None, **said: Any) -> None:
     """Put a card of the table FILE, or of a described source, on the ledger. The rows themselves go nowhere."""
-    if (schema is None) == (target is None):
-        raise click.UsageError("give either --schema or --target")
-    about = Description(**said)
-    if target is not None and asked.mapping is not None:
-        raise click.UsageError("a mapping needs --schema: it says what your columns become")
-    declared, notices = _drafted(asked.named(), target, drop) if target is not None else _declared(schema)
-    rows = _count(asked, declared, about.min_cohort, notices)
+    version_of, policy_file = said.pop("version_of"), said.pop("policy_file")
+    policy = None if policy_file is None else given.policy(policy_file)
+    reasons = confirmed.parse_reasons(said.pop("keep"), said.pop("accept_faults"))
+    card, notices = _judged(asked, card_file, reasons, said)
     opened = homes.act_as_member()
-    card = _card(opened, about, declared, rows)
-    dataset_id = opened.desk.publish_dataset(card)
-    opened.home.keep_dataset(dataset_id, asked.place(), card, how=asked.how())
+    card = dataclasses.replace(card, site=card.site or opened.home.settings().name)
+    dataset_id, card = _published(opened, card, version_of, policy)
+    opened.home.keep_dataset(dataset_id, asked.place(), card, how=_how(asked, policy))
     asked.keep_mapping(opened.home, dataset_id)
     for notice in notices:
         output.note(notice)
     output.emit(
         {
             "dataset": dataset_id,
+            "version": card.dataset_version,
             "card": ids.format_digest(ids.digest(card.encode())),
             "rows": card.rows,
             "notices": notices,
         },
-        f"Dataset {dataset_id} is listed: about {card.rows} rows, {len(declared.features)} columns to learn from.",
+        f"Dataset {dataset_id} is listed: about {card.rows} rows, {_learnable(card)} columns to learn from.",
         f"Next: `{output.command(f'consent give {dataset_id} --purpose CODE')}`. Nothing may be used before.",
     )
+
+
+def _how(asked: sourcing.Asked, policy: "policies.UsePolicy | None") -> app.HowRead:
+    """Return how the source is read; the policy's person column is the source's where nobody named another."""
+    kept = asked.how()
+    if policy is not None and policy.person_column is not None:
+        kept.setdefault("person", policy.person_column)
+    return kept
+
+
+def _judged(
+    asked: sourcing.Asked, card_file: pathlib.Path | None, reasons: confirmed.Reasons, said: dict[str, Any]
+) -> "tuple[cards.DatasetCard, list[str]]":
+    """Return the card to publish, held against the table; raises ``errors.TableError`` for whatever stops it."""
+    schema, target, drop = said.pop("schema"), said.pop("target"), said.pop("drop")
+    if [card_file, schema, target].count(None) != 2:
+        raise click.UsageError("give --card, or one of --schema and --target")
+    if schema is None and asked.mapping is not None:
+        raise click.UsageError("a mapping needs --schema: it says what your columns become")
+    from aicommons.data import sources
+
+    about, named = Description(**said), asked.named()
+    if card_file is not None:
+        if about.title is not None:
+            raise click.UsageError("the title is in the card")
+        card = drafted.read(card_file)
+        return confirmed.check(sources.open_source(named), card, reasons), []
+    if about.title is None:
+        raise click.UsageError("--title is missing")
+    declared, notices = _drafted(named, target, drop) if target is not None else _declared(schema)
+    card = _card(about, declared, _count(asked, declared, about.min_cohort, notices))
+    own = asked.own_columns([field.name for field in card.fields])
+    return confirmed.check_identifiers(sources.open_source(named), card, reasons, own=own), notices
+
+
+def _published(
+    opened: homes.Opened, card: "cards.DatasetCard", version_of: int | None, policy: "policies.UsePolicy | None"
+) -> "tuple[int, cards.DatasetCard]":
+    """Return a dataset's number and its card as it stands on the ledger now."""
+    card, use = under_policy.applied(opened, card, policy)
+    if version_of is None:
+        return opened.desk.publish_dataset(card, use), card
+    view = opened.desk.view()
+    newest = listed.find(view, version_of).newest
+    listed.check_unused(view, version_of)
+    card = dataclasses.replace(card, dataset_version=newest.version + 1)
+    opened.desk.publish_version(version_of, card, use)
+    return version_of, card
+
+
+def _learnable(card: "cards.DatasetCard") -> int:
+    features = card.schema.get("features")
+    return len(features) if isinstance(features, list) else 0
 
 
 def _drafted(source: "sources.Named", target: str, drop: tuple[str, ...]) -> "tuple[schema.Schema, list[str]]":
@@ -114,17 +196,18 @@ def _count(asked: sourcing.Asked, declared: "schema.Schema", min_cohort: int, no
     return table.rows
 
 
-def _card(opened: homes.Opened, about: Description, declared: "schema.Schema", rows: int) -> "documents.DatasetCard":
-    from aicommons.domain import documents, schema
+def _card(about: Description, declared: "schema.Schema", rows: int) -> "cards.DatasetCard":
+    from aicommons.domain import cards, schema
 
-    return documents.DatasetCard(
-        title=about.title,
-        site=about.site or opened.home.settings().name,
+    return cards.DatasetCard(
+        title=about.title or "",
+        site=about.site or "",
         rows=rows // 10 * 10,
         schema=schema.to_document(declared),
         licence=about.licence,
         minimum_cohort=about.min_cohort,
         known_gaps=about.known_gaps,
+        fields=cards.fields_of(declared),
     )
 
 
@@ -136,16 +219,16 @@ def list_datasets() -> None:
     view = opened.desk.view()
     names = naming.Names(opened, view)
     here = opened.home.datasets()
-    listed = [_listed(opened, entry, here=entry.dataset_id in here) for entry in view.datasets.values()]
+    found = [_listed(opened, entry, here=entry.dataset_id in here) for entry in view.datasets.values()]
     rows = [
         [each["dataset"], each["title"] or "-", each["rows"], names(each["owner"]), "here" if each["here"] else ""]
-        for each in listed
+        for each in found
     ]
-    output.emit({"datasets": listed}, *output.aligned(["dataset", "title", "rows", "owner", ""], rows))
+    output.emit({"datasets": found}, *output.aligned(["dataset", "title", "rows", "owner", ""], rows))
 
 
 def _listed(opened: homes.Opened, entry: registry.DatasetView, *, here: bool) -> dict[str, Any]:
-    card = read_card(opened, entry)
+    card = listed.find_card(opened, entry)
     return {
         "dataset": entry.dataset_id,
         "owner": entry.owner,
@@ -158,44 +241,27 @@ def _listed(opened: homes.Opened, entry: registry.DatasetView, *, here: bool) ->
     }
 
 
-def read_card(opened: homes.Opened, entry: registry.DatasetView) -> "documents.DatasetCard | None":
-    """Return a dataset's card, ``None`` when the store does not give it now or it is no card."""
-    from aicommons.domain import documents
-
-    return published.find(opened.store, documents.DatasetCard, entry.card)
-
-
-def find(view: "views.LedgerView", dataset_id: int) -> registry.DatasetView:
-    """Return a dataset's entry on the ledger.
-
-    Raises:
-        errors.InputError: there is none.
-    """
-    if dataset_id not in view.datasets:
-        raise errors.InputError(
-            "no such dataset", which=f"dataset {dataset_id}", next_step="see `commons dataset list`"
-        )
-    return view.datasets[dataset_id]
-
-
 @command.command("show")
 @click.argument("dataset", type=click.IntRange(1))
 @output.json_option
 def show(dataset: int) -> None:
     """Show a dataset's card, with the columns that a plan may use."""
-    from aicommons.domain import documents
-
     opened = homes.look()
     view = opened.desk.view()
-    entry = find(view, dataset)
-    card = published.read(opened.store, documents.DatasetCard, entry.card)
+    entry = listed.find(view, dataset)
+    card = listed.read_card(opened, entry)
     known = opened.home.datasets().get(dataset)
     output.emit(
         {
             "dataset": dataset,
             "owner": entry.owner,
             "file": None if known is None else known["path"],
-            "card": dataclasses.asdict(card),
+            "version": entry.newest.version,
+            "state": entry.state.value,
+            "price": entry.newest.price,
+            "free_commons": entry.newest.free_commons,
+            "commercial": entry.newest.rules.commercial,
+            "card": drafted.shown(card),
         },
         f"Dataset {dataset}: {naming.plain(card.title)}",
         f"  owner     {naming.Names(opened, view)(entry.owner)}",
@@ -203,21 +269,45 @@ def show(dataset: int) -> None:
         f"  rows      about {card.rows}; takes part with at least {card.minimum_cohort}",
         f"  licence   {naming.plain(card.licence)}",
         f"  gaps      {naming.plain(card.known_gaps, 200)}",
+        *_further(card),
         "  columns",
         *_columns_in_words(card),
     )
 
 
-def _columns_in_words(card: "documents.DatasetCard") -> list[str]:
-    from aicommons.domain import schema
+def _further(card: "cards.DatasetCard") -> list[str]:
+    """Return what a fuller card says, without what it does not."""
+    said = {
+        "version": str(card.dataset_version) if card.dataset_version > 1 else None,
+        "about": card.description,
+        "holder": card.holder,
+        "stewards": ", ".join(card.stewards) or None,
+        "collected": card.collection,
+        "time": None if card.time_span is None else f"{card.time_span.first} to {card.time_span.last}",
+        "basis": card.consent_basis,
+        "biases": card.biases,
+        "open": None if card.open_table is None else f"{card.open_table.size} bytes; {card.open_table.attribution}",
+    }
+    lines = [f"  {name:<9} {naming.plain(text, 200)}" for name, text in said.items() if text]
+    lines += [f"  faulty    about {each.rows} rows: {naming.plain(each.fault)}" for each in card.quality]
+    return lines + [f"  set aside {each.check}, because: {naming.plain(each.reason, 200)}" for each in card.overrides]
+
+
+def _columns_in_words(card: "cards.DatasetCard") -> list[str]:
+    from aicommons.domain import cards, schema
 
     try:
-        read = schema.from_document(card.schema)
+        fields = card.fields or (cards.fields_of(schema.from_document(card.schema)) if card.schema else ())
     except errors.InputError as err:
         return [f"    the card's schema cannot be read: {err}"]
-    return [*(_column(each) for each in read.features), _column(read.target) + "  (target)"]
+    return [_column(each) for each in fields]
 
 
-def _column(declared: "schema.Feature | schema.Target") -> str:
-    words = f"{declared.lo:g} to {declared.hi:g}" if declared.labels is None else ", ".join(declared.labels)
-    return f"    {naming.plain(declared.name)}: {naming.plain(words, 100)}"
+def _column(declared: "cards.Field") -> str:
+    words = declared.type.value
+    if declared.levels is not None:
+        words = ", ".join(declared.levels)
+    elif declared.lo is not None and declared.hi is not None:
+        words = f"{declared.lo:g} to {declared.hi:g}" + ("" if declared.unit is None else f" {declared.unit}")
+    role = "" if declared.role.value == "feature" else f"  ({declared.role.value})"
+    return f"    {naming.plain(declared.name)}: {naming.plain(words, 100)}{role}"

@@ -126,6 +126,10 @@ def _play(write: Callable[[pathlib.Path], "scripts.Script"], *, keep: bool) -> N
         stage = demonstration.set_stage(script, root, running, passphrase=passphrase, say=output.note)
         for site, reason in stage.left_out.items():
             output.note(f"{site} is left out: {reason}. The run goes on without it.")
+        if keep:
+            owner = stage.sites[0]
+            page = running.start("portal", owner.home.path, "portal", "start", "--port", "0")["url"]
+            output.note(f"The page of {owner.name}'s owner, while this demo runs: {page}")
         teller = story.Teller(stage, quiet=output.call().as_json)
         seconds = story.follow(stage, teller)
         verdict = running.call(

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from aicommons import app, office
 from aicommons.cli import processes, scripts
 from aicommons.data import reading
-from aicommons.domain import documents, encoding, errors, events, ids, profiles, run, schema
+from aicommons.domain import cards, documents, encoding, errors, events, ids, profiles, run, schema
 from aicommons.learning import recipe as recipes
 from aicommons.ledger import wallet
 from aicommons.node import journal, tables
@@ -252,7 +252,7 @@ def _bring_data(script: scripts.Script, site: Party, run_id: ids.RunId, *, probl
     table = script.tables[site.name]
     with table.open("rb") as file:
         count = sum(1 for _ in file) - 1
-    card = documents.DatasetCard(
+    card = cards.DatasetCard(
         title=f"{script.title}: {site.name}",
         site=site.name,
         rows=count // 10 * 10,

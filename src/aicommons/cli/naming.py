@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 DAY = 86400
 LEAST_DIGITS = 8
 """Hexadecimal digits of a short id, at least: fewer are too easily confused."""
+short, fingerprint = ids.short, ids.fingerprint
 
 
 def resolve(text: str, known: Iterable[bytes], kind: str) -> bytes:
@@ -82,17 +83,6 @@ def plain(text: str, most: int = 80) -> str:
     """Return somebody else's text without anything that could control a terminal, on one line."""
     line = "".join(letter if letter.isprintable() else " " for letter in text).strip()
     return line if len(line) <= most else line[: most - 1] + "…"
-
-
-def short(value: bytes) -> str:
-    """Return an id in a form that is long enough to be given back and short enough for a line."""
-    return "0x" + value.hex()[:12]
-
-
-def fingerprint(roster: bytes) -> str:
-    """Return a roster's digest in groups of four digits, to be read aloud."""
-    digits = roster.hex()
-    return " ".join(digits[at : at + 4] for at in range(0, len(digits), 4))
 
 
 def when(seconds: int) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from aicommons.cli import dataset, given, homes, naming, output, published
+from aicommons.cli import given, homes, listed, naming, output, published
 from aicommons.domain import errors, ids, run
 
 if TYPE_CHECKING:
@@ -112,6 +112,39 @@ def show(dataset_id: int) -> None:
     """Say in plain words what the policy of a listed DATASET permits and forbids."""
     opened = homes.look()
     _say(_published(opened, dataset_id))
+
+
+@command.command("publish")
+@click.argument("file", type=FILE)
+@click.argument("dataset_id", metavar="DATASET", type=click.IntRange(1))
+@output.json_option
+def publish(file: pathlib.Path, dataset_id: int) -> None:
+    """Put the policy in FILE on the ledger for DATASET, one of yours: a new version with the same card.
+
+    From then on the ledger holds every consent to it; runs that are under way keep the version they used.
+    """
+    from aicommons.domain import policies
+
+    policy = given.policy(file)
+    with given.naming(file):
+        policies.check_made(policy, int(time.time()))
+    opened = homes.act_as_member()
+    entry = listed.find(opened.desk.view(), dataset_id)
+    if entry.owner != opened.desk.member_id():
+        raise errors.InputError("this dataset belongs to another member", which=f"dataset {dataset_id}")
+    card = listed.read_card(opened, entry)
+    if card is None:
+        raise errors.InputError(
+            "the store does not give the dataset's card now", which=f"dataset {dataset_id}",
+            next_step="Nothing was changed; try again when the store answers.",
+        )  # fmt: skip
+    version = opened.desk.publish_version(dataset_id, card, opened.desk.put_policy(policy))
+    digest = ids.format_digest(ids.digest(policy.encode()))
+    output.emit(
+        {"dataset": dataset_id, "version": version, "digest": digest},
+        f"Version {version} of dataset {dataset_id} has this policy.",
+        *_words(policy),
+    )
 
 
 @command.command("export")
@@ -224,7 +257,7 @@ def _published(opened: homes.Opened, dataset_id: int) -> "policies.UsePolicy":
     """
     from aicommons.domain import policies
 
-    entry = dataset.find(opened.desk.view(), dataset_id)
+    entry = listed.find(opened.desk.view(), dataset_id)
     try:
         return published.read(opened.store, policies.UsePolicy, entry.newest.policy)
     except errors.BlobNotFound as err:

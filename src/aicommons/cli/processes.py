@@ -1,4 +1,4 @@
-"""Starts the commons' own servers and nodes as processes, and ends exactly those. Used by the demo.
+"""Starts the commons' own servers and nodes as processes, and ends exactly those. Used by the demo and ``commons up``.
 
 Each is the ordinary command line on a home of its own, in this process's environment with the demo's passphrase and one
 thread per process for linear algebra; servers say on their first line where they listen. Nothing outlives the process
@@ -95,6 +95,10 @@ class Processes:
         except (ValueError, IndexError) as err:
             raise errors.PermanentError("a command gave no answer", which=" ".join(arguments)) from err
         return dict(said)
+
+    def ended(self) -> str | None:
+        """Return the name of a process that has ended by itself, ``None`` while all run."""
+        return next((name for name, process in self._running.items() if process.poll() is not None), None)
 
     def kill(self, name: str) -> None:
         """End a process at once, as a power cut would."""

@@ -97,31 +97,6 @@ WORDS: Mapping[str, tuple[str, str]] = {
 }
 """Custom error -> what happened, what to do."""
 
-DENIALS: Mapping[object, str] = dict(
-    enumerate(
-        (
-            "nothing speaks against it",
-            "there is no such consent",
-            "it was taken back",
-            "it has expired",
-            "the dataset is suspended or retired",
-            "the dataset's owner is not an active member",
-            "it is for another dataset",
-            "this commons does not know the purpose",
-            "the purpose is banned",
-            "the dataset's policy prohibits the purpose",
-            "the dataset's policy does not permit the purpose",
-            "the consent does not cover the purpose",
-            "it is for another problem",
-            "it is for another solver",
-            "commercial use is not permitted",
-            "all its uses are spent",
-            "the dataset costs more than the run pays",
-        )
-    )
-)
-"""``DataRegistry.Denial`` -> in words."""
-
 
 def in_words(err: errors.LedgerRefused) -> tuple[str, str] | None:
     """Return what a refusal means and the next step, or ``None`` when its own name must do."""
@@ -129,7 +104,16 @@ def in_words(err: errors.LedgerRefused) -> tuple[str, str] | None:
         return None
     happened, next_step = WORDS[err.error]
     if err.error == "DataRegistryUseDenied" and len(err.arguments) == 2:
-        happened = f"{happened}: {DENIALS.get(err.arguments[1], 'it says why by a number that is unknown here')}"
+        happened = f"{happened}: {_denial(err.arguments[1])}"
     if err.error == "TrainingRunsSpecInvalid" and err.arguments and isinstance(err.arguments[0], bytes):
         happened = f"{happened}: {err.arguments[0].rstrip(bytes(1)).decode('ascii', 'replace')}"
     return f"{happened} ({err.error})", err.next_step or next_step
+
+
+def _denial(number: object) -> str:
+    """Return a reason of ``DataRegistry.denial`` in words, to stand inside a sentence."""
+    from aicommons.protocol import rules
+
+    known = {each.value: each.reason for each in rules.Denial if each.is_on_ledger}
+    reason = known.get(number, "It says why by a number that is unknown here.")  # type: ignore[call-overload]
+    return f"{reason[0].lower()}{reason[1:-1]}"

@@ -4,14 +4,12 @@ Solvers open and close; data owners enrol and confirm; anybody looks and verifie
 the contract's business; how it is told is in ``telling`` and ``following``.
 """
 
-import contextlib
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from aicommons.cli import confirming, enrolling, homes, naming, output, own, telling
-from aicommons.cli import dataset as datasets
+from aicommons.cli import confirming, enrolling, homes, listed, naming, output, own, telling
 from aicommons.domain import errors, ids, run
 
 if TYPE_CHECKING:
@@ -159,7 +157,7 @@ def enrol(run_text: str, dataset_id: int, consent: str, absence: str) -> None:
             expected=f"dataset {dataset_id}",
             got=f"dataset {view.consents[consent_id].dataset_id}",
         )
-    checked = enrolling.check_table(opened, chosen.run, datasets.find(view, dataset_id).dataset_id)
+    checked = enrolling.check_table(opened, chosen.run, listed.find(view, dataset_id).dataset_id)
     for notice in checked.notices:
         output.note(notice)
     seat = office.Seat(dataset_id, consent_id, ABSENCES[absence])
@@ -205,32 +203,29 @@ def confirm(run_text: str, fingerprint: str | None, yes: bool, allow_overlap: bo
     Where an earlier run on the same problem had nearly the same sites, the difference of the two sums would tell about
     the few that differ; such a run is refused unless you accept that with --allow-overlap.
     """
-    from aicommons.node import journal
+    from aicommons.owner import rosters
 
     opened = homes.look()
     chosen = naming.choose_run(opened, run_text)
-    run_id, view = chosen.run_id, chosen.view
-    roster = confirming.own_roster(opened, view, run_id)
-    names = naming.Names(opened, view)
+    run_id, names = chosen.run_id, naming.Names(opened, chosen.view)
+    seen = rosters.look(opened, run_id, may_overlap=allow_overlap)
+    roster, pin = seen.roster, seen.pin
     output.note(f"Run {ids.format_id(run_id)}: {len(roster.member_ids)} sites take part.")
     for member, key in zip(roster.member_ids, roster.node_keys, strict=True):
         output.note(f"  {names(member)}   node key {ids.format_id(key)}")
-    pin = opened.desk.pin(run_id, may_overlap=allow_overlap)
-    readers = confirming.readers(opened, view.runs[run_id])
-    output.note(f"  its sums are read by them{''.join(f' and {names(reader)}' for reader in readers)}")
-    output.note(f"  this site brings {confirming.own_part(opened, pin)}")
+    output.note(f"  its sums are read by them{''.join(f' and {names(reader)}' for reader in seen.readers)}")
+    part = f"dataset {pin.dataset_id} ({seen.title}, version {pin.version}), {seen.path}"
+    output.note(f"  this site brings {part}, under consent {naming.short(pin.consent_id)}")
     output.note(f"  fingerprint {naming.fingerprint(roster.roster)}")
-    with contextlib.closing(journal.Journal(opened.home.journal_file)) as kept:
-        preferred = view.runs[run_id].spec.layout
-        confirming.check_overlap(kept, run_id, pin, members=roster.member_ids, preferred=preferred)
-        confirming.agree(roster.roster, fingerprint, yes=yes)
-        kept.pin(run_id, pin)
+    rosters.check(opened, run_id, seen)
+    confirming.agree(roster.roster, fingerprint, yes=yes)
+    rosters.confirm(opened, run_id, seen)
     output.emit(
         {
             "run_id": ids.format_id(run_id),
             "fingerprint": roster.roster.hex(),
             "roster": list(roster.member_ids),
-            "readers": readers,
+            "readers": list(seen.readers),
             "dataset": pin.dataset_id,
             "confirmed": True,
         },

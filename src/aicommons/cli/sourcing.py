@@ -7,7 +7,7 @@ read until ``table`` is called, and nothing is ever sent from here.
 import dataclasses
 import functools
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -64,6 +64,11 @@ class Asked:
             most_broken=self.skip_broken,
             unique=self.unique,
         )
+
+    def own_columns(self, names: Sequence[str]) -> dict[str, str]:
+        """Return column of the plan -> its name in the source."""
+        found = self.table(min_rows=0).as_mapped(names)
+        return dict(zip(names, found, strict=True))
 
     def place(self) -> pathlib.Path | str:
         """Return where the source is, for its home: a path, or a description in words."""

@@ -94,6 +94,7 @@ def look_around(stage: demonstration.Stage, passphrase: str) -> list[str]:
         f"commons --home {home} model show {run_id}",
         f"commons --home {home} model download {run_id} --out model.safetensors",
         f"commons model predict model.safetensors {shlex.quote(str(table.relative_to(stage.root.resolve())))}",
+        f"commons --home {home} up  # its node and its owner's page, with the link to open",
     ]
 
 

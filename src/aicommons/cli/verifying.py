@@ -73,6 +73,7 @@ def as_json(run_id: ids.RunId, report: "verification.Report") -> dict[str, objec
         "problem": report.problem,
         "checked": [dataclasses.asdict(each) for each in report.checked],
         "unchecked": [{"part": each.part, "reason": each.why.value, "words": each.words} for each in report.unchecked],
+        "consented": [dataclasses.asdict(each) for each in report.consented],
         "meaning": report.meaning,
         "rounds": report.rounds,
         "metrics": concluding.in_words(report.metrics),
@@ -87,6 +88,7 @@ def in_words(run_id: ids.RunId, report: "verification.Report") -> list[str]:
     sections = {
         "Checked" + (" before that" if report.problem is not None else ""): [each.words for each in report.checked],
         "Not checked": [each.words for each in report.unchecked],
+        "Whose rows were used": [each.words for each in report.consented],
         "Figures of the newest state that was judged, over all sites": figures,
     }
     said = [f"Run {ids.format_id(run_id)}", *_folded(verdict_in_words(report), "")]

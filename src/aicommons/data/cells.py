@@ -55,7 +55,7 @@ class Field:
         values = self._plain_or_careful(cells, decimal_comma)
         if (self.local.factor, self.local.offset) == (1.0, 0.0):
             return values
-        return values * self.local.factor + self.local.offset if self.local.factor > 0 else self._turned(values)
+        return values * self.local.factor + self.local.offset  # the mark for text stays infinite, and so outside
 
     def bad(self, values: Numbers) -> npt.NDArray[np.bool_]:
         """Return bool[rows], True where a number may not stay."""
@@ -71,10 +71,6 @@ class Field:
         if not self.is_number:
             return _unknown_label(self.declared.labels or ())
         return self._bad_number(cell, decimal_comma)
-
-    def _turned(self, values: Numbers) -> Numbers:
-        """Apply a negative factor without making a positive infinity of the mark for text."""
-        return np.where(np.isneginf(values), TEXT, values * self.local.factor + self.local.offset)
 
     def _plain_or_careful(self, cells: batches.Cells, decimal_comma: bool) -> Numbers:
         if not isinstance(cells, list):
@@ -185,7 +181,8 @@ def _coded(codes: Mapping[str, float], cells: batches.Cells) -> Numbers:
         return math.nan if text.strip().lower() in columns.MISSING else TEXT
 
     if isinstance(cells, list):
-        return np.array([code(text) for text in cells])
+        known = {text: code(text) for text in set(cells)}
+        return np.array([known[text] for text in cells])
     values, places = np.unique(cells, return_inverse=True)
     return np.array([code(batches.number_text(value)) for value in values.tolist()])[places]
 

@@ -190,10 +190,10 @@ def _target(opened: batches.Opened, name: str, summary: _Summary) -> schema.Targ
             got="more classes",
         )
     task = schema.Task.BINOMIAL if len(summary.values) == 2 else schema.Task.MULTINOMIAL
-    return schema.Target(task, name, classes=tuple(sorted(summary.values, key=_order)))
+    return schema.Target(task, name, classes=tuple(sorted(summary.values, key=order)))
 
 
-def _order(level: str) -> tuple[float, str]:
+def order(level: str) -> tuple[float, str]:
     """Order numbers by value, before texts by their letters."""
     number = columns.parse_number(level, decimal_comma=False)
     return (math.inf if number is None else number, level)
@@ -216,7 +216,7 @@ def _unusable(summary: _Summary, rows: int) -> str | None:
 def _feature(name: str, summary: _Summary) -> schema.Feature:
     if summary.numeric:
         return schema.numeric(name, rounded_down(summary.low), rounded_up(summary.high))
-    return schema.category(name, sorted(summary.values, key=_order))
+    return schema.category(name, sorted(summary.values, key=order))
 
 
 def rounded_up(value: float) -> float:

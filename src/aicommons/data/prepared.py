@@ -209,12 +209,14 @@ def _divide(building: pathlib.Path, table: columns.Columns, division: Division) 
     for name, array in (("features", table.features), ("target", table.target), ("keys", table.keys)):
         if array is None:
             continue
+        path = building / f"{name}.npy"
         with Rows(building / "divided.npy", array.shape[1:], array.dtype.str) as file:
             for wanted in (False, True):
                 for start in range(0, len(held), BLOCK_ROWS):
                     part = slice(start, start + BLOCK_ROWS)
-                    file.add(array[part][held[part] == wanted])
-        (building / "divided.npy").replace(building / f"{name}.npy")
+                    # A map of its own for each part: pages that one long map has touched would all stay in memory.
+                    file.add(np.load(path, mmap_mode="r", allow_pickle=False)[part][held[part] == wanted])
+        (building / "divided.npy").replace(path)
     count = sum(int(held[start : start + BLOCK_ROWS].sum()) for start in range(0, len(held), BLOCK_ROWS))
     masks.unlink()
     return count

@@ -125,7 +125,12 @@ def read_table(
             infinite or out of bounds, an unknown level, ragged or too few rows, one class only).
         errors.InputError: the group is another column of the plan, or two labels of a column are one value.
     """
-    reader = Reader(opened_of(source), Wanted(plan, group, checks or Checks(), persons, mapped))
+    return table_of(source, Wanted(plan, group, checks or Checks(), persons, mapped))
+
+
+def table_of(source: sources.Named | batches.Opened, wanted: Wanted) -> columns.Columns:
+    """Read what is wanted of a source into memory; raises as ``read_table``."""
+    reader, plan = Reader(opened_of(source), wanted), wanted.plan
     found = list(reader.blocks())
     summary = reader.finish()
     keys = np.concatenate([np.empty((0, len(reader.key_columns)), dtype=np.uint64), *(block.keys for block in found)])

@@ -197,7 +197,7 @@ class ConsentRecord(documents.Document):
 
     def commitment(self, salt: bytes) -> bytes:
         """Return the salted commitment that stands on the ledger: 32 bytes; ``salt`` is 32 random bytes."""
-        return hashlib.sha256(RECORD_TAG + salt + self.as_given.encode()).digest()
+        return commitment_of(salt, self.as_given.encode())
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -291,6 +291,11 @@ class RowsRecord(documents.Document):
         return hashlib.sha256(self.encode()).digest()
 
 
+def commitment_of(salt: bytes, given: bytes) -> bytes:
+    """Return the salted commitment to an encoded record as given: 32 bytes."""
+    return hashlib.sha256(RECORD_TAG + salt + given).digest()
+
+
 def vector_digest(salt: bytes, vector: memoryview) -> bytes:
     """Return the salted digest of a plain encoded vector: 32 bytes, which tell nothing to whoever has not the salt."""
     digest = hashlib.sha256(VECTOR_TAG + salt)
@@ -315,7 +320,7 @@ def coming_of_age(born: str, years: int) -> int:
         leap = (day.month, day.day) == (2, 29) and not calendar.isleap(day.year + years)
         birthday = day.replace(year=day.year + years, day=28 if leap else day.day)
     except ValueError as err:
-        raise errors.InputError("not a date", which="date of birth", expected="YYYY-MM-DD", got="another text") from err
+        raise errors.InputError("not a date", which="born", expected="YYYY-MM-DD", got="another text") from err
     return calendar.timegm(birthday.timetuple())
 
 

@@ -126,27 +126,6 @@ class Problem(Document):
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class DatasetCard(Document):
-    """The public description of a dataset that stays at its owner."""
-
-    KIND = "dataset-card"
-    title: str
-    """One line."""
-    site: str
-    """Where the data is held, in words."""
-    rows: int
-    """Row count rounded down to tens."""
-    schema: Mapping[str, object]
-    """Declared columns, in the form of a plan's schema."""
-    licence: str
-    """SPDX expression or ``LicenseRef-…``."""
-    minimum_cohort: int
-    """Fewest rows with which this dataset takes part in anything."""
-    known_gaps: str
-    """What is missing or biased, in the owner's words."""
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
 class Plan(Document):
     """A solver's learner and its configuration."""
 

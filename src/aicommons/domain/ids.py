@@ -79,3 +79,14 @@ def _parse_hexadecimal(text: str, size: int) -> bytes:
         expected = f"{2 * size} hexadecimal characters"
         raise errors.DecodeError("not hexadecimal text of this length", expected=expected, got=text[:12])
     return bytes.fromhex(text)
+
+
+def short(value: bytes) -> str:
+    """Return an id in a form that is long enough to be given back and short enough for a line."""
+    return "0x" + value.hex()[:12]
+
+
+def fingerprint(roster: bytes) -> str:
+    """Return a roster's digest in groups of four digits, to be read aloud."""
+    digits = roster.hex()
+    return " ".join(digits[at : at + 4] for at in range(0, len(digits), 4))

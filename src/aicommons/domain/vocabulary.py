@@ -165,23 +165,13 @@ def _closure(code: str) -> int:
 def codes(bitmap: int) -> tuple[str, ...]:
     """Return the purposes of a bitmap, in the vocabulary's order.
 
-    Raises:
-        errors.DecodeError: a bit that no purpose of this version has.
+    Bits without a purpose are left out: the ledger takes any bitmap in a consent, and they permit nothing.
     """
-    if not 0 <= bitmap < 1 << len(PURPOSES):
-        raise errors.DecodeError(
-            "a purpose that this version does not know", which="purposes", expected=f"bits below {len(PURPOSES)}",
-            got=f"bit {bitmap.bit_length() - 1}", next_step="Install the newest version of aicommons.",
-        )  # fmt: skip
     return tuple(each.code for place, each in enumerate(PURPOSES) if bitmap >> place & 1)
 
 
 def outermost(bitmap: int) -> tuple[str, ...]:
-    """Return the fewest purposes whose closure covers the bitmap's, in the vocabulary's order.
-
-    Raises:
-        errors.DecodeError: a bit that no purpose of this version has.
-    """
+    """Return the fewest purposes whose closure covers the bitmap's, in the vocabulary's order; for people to read."""
     named = codes(bitmap)
     return tuple(code for code in named if not any(other != code and is_a(code, other) for other in named))
 

@@ -8,12 +8,13 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
-from aicommons.domain import documents, encoding, errors, events, ids, messages, run, signature
+from aicommons.domain import documents, encoding, errors, events, ids, messages, run, signature, vocabulary
 from aicommons.learning import blocks, state
 from aicommons.learning import recipe as recipes
 from aicommons.learning.secagg import epoch, layout, masks, reading, reveal, session, suite
 from aicommons.node import evidence, journal, signing
-from aicommons.protocol import ports
+from aicommons.node.consents import notes, people
+from aicommons.protocol import coverage, duties, ports
 from aicommons.protocol import view as views
 
 EPOCH = 0
@@ -31,17 +32,48 @@ class RunDocuments:
     terms: documents.RunTerms
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Brought:
+    """What a site brings to a round."""
+
+    rows: recipes.Rows
+    """Training and held-out rows."""
+    chosen: people.Chosen | None = None
+    """Whose rows they are, where a register of people's consents stands behind the dataset."""
+
+
 class Data(Protocol):
-    """The owner's records, as a plan wants them. Called inside a job, never in the loop."""
+    """The owner's records, as a plan wants them."""
 
-    def rows(self, dataset_id: int, terms: RunDocuments) -> recipes.Rows:
-        """Return training and held-out rows.
+    def observe(self, view: views.LedgerView) -> None:
+        """Take note of what the ledger says now: consents that were taken back there count from then on."""
 
-        Raises ``errors.TableError`` naming file, column and row, and ``errors.InputError`` for an unknown dataset.
+    def bring(self, dataset_id: int, terms: RunDocuments, use: coverage.Use) -> Brought:
+        """Return training and held-out rows of the people whose consent covers ``use``. Called inside a job.
+
+        Raises ``errors.TableError`` naming file, column and row, ``errors.InputError`` for an unknown dataset, and
+        ``errors.ContributionRefused`` when too few people have consented.
         """
+
+    def keep(self, note: notes.Note) -> None:
+        """Record whose rows are in a contribution, before it leaves."""
 
     def forget(self, run_id: ids.RunId) -> None:
         """Erase what was prepared for a run."""
+
+
+def use_of(run_id: ids.RunId, spec: run.RunSpec, terms: RunDocuments) -> coverage.Use:
+    """Return what a run wants to do with a dataset; raises ``errors.InputError`` for a purpose that nobody knows."""
+    plan = terms.recipe.schema
+    group = () if terms.plan.group is None else (terms.plan.group,)
+    return coverage.Use(
+        purposes=vocabulary.broader(terms.terms.purpose),
+        commercial=spec.commercial,
+        problem=spec.problem,
+        solver=spec.solver,
+        fields=frozenset({plan.target.name, *(feature.name for feature in plan.features), *group}),
+        run=run_id,
+    )
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -61,6 +93,8 @@ class Agent:
     draw: ports.Randomness
     journal: journal.Journal
     signing: signing.SigningJournal
+    held: Callable[[float], frozenset[duties.DutyKind]] = lambda _: frozenset()
+    """At a time in seconds since 1970: the duties that the owner holds back (stop button, quiet hours)."""
     terms: dict[ids.RunId, RunDocuments] = dataclasses.field(default_factory=dict)
     """Documents already read, by run."""
     acked: dict[ids.RunId, tuple[bytes, ...]] = dataclasses.field(default_factory=dict)

@@ -8,6 +8,8 @@ import collections
 import dataclasses
 import json
 import logging
+import time
+from collections.abc import Callable
 
 import numpy as np
 
@@ -17,11 +19,14 @@ from aicommons.learning import recipe as recipes
 from aicommons.learning.secagg import layout, quantise, suite
 from aicommons.node import agent as agents
 from aicommons.node import evidence, journal
-from aicommons.protocol import duties
+from aicommons.protocol import coverage, duties, ports
 from aicommons.protocol import view as views
 
 log = logging.getLogger("aicommons.node")
 
+ALONE_SECONDS = 60.0
+"""Most time for the model of this site alone, for comparison."""
+COUNTS = ("rows", "held_out_rows")
 GRACE_SECONDS = 600
 """How long a run must have been over, where nobody signed its end, before keys are erased: longer than a proxy's hiccup."""
 
@@ -142,8 +147,9 @@ def report(agent: agents.Agent, duty: duties.Duty, current: views.RunView) -> No
     if found is None:
         terms = agents.terms_of(agent, duty.run_id, current)
         dataset_id = agents.pin_of(agent, duty.run_id).dataset_id
-        job = OwnReport(agent.data, terms, agent.journal.state(duty.run_id), dataset_id)
-        agent.runner.start(name, job.work)
+        use = agents.use_of(duty.run_id, current.spec, terms)
+        job = OwnReport(agent.data, terms, agent.journal.state(duty.run_id), dataset_id, use)
+        agent.runner.start(name, job.work, ports.Lane.FIT)
         found = agent.runner.take(name)
     if found is not None:
         agent.journal.keep_report(duty.run_id, found)
@@ -184,18 +190,44 @@ class OwnReport:
     kept: journal.StateRecord | None
     """The newest state that this node holds."""
     dataset_id: int
+    use: coverage.Use
 
     def work(self) -> bytes:
         """Return the figures as JSON text; why there are none when the rows cannot be read; empty without a model."""
         made = self.terms.recipe
         if self.kept is None or not made.has_model(state.decode(self.kept.data)):
             return b"{}"
-        value = state.decode(self.kept.data)
+        value, begun = state.decode(self.kept.data), time.monotonic()
         try:
-            figures = own_metrics(made, value, self.data.rows(self.dataset_id, self.terms))
+            rows = self.data.bring(self.dataset_id, self.terms, self.use).rows
+            figures = own_metrics(made, value, rows)
+            alone = own_model(made, rows, lambda: time.monotonic() - begun > ALONE_SECONDS)
+            if alone is not None:
+                judged = own_metrics(made, alone, rows).items()
+                figures |= {f"alone_{name}": figure for name, figure in judged if name not in COUNTS}
         except errors.PermanentError as err:  # must not keep the epoch key alive
             figures = {"not_judged": str(err)}
         return json.dumps(figures, sort_keys=True).encode()
+
+
+def own_model(made: recipes.Recipe, rows: recipes.Rows, is_late: Callable[[], bool]) -> state.State | None:
+    """Return what the same recipe learns from this site's rows alone, for its owner to compare; it stays here.
+
+    ``None`` when the rows alone give no model, or when it takes too long: this is a service and delays nothing.
+    """
+    value, local = made.initial(), None
+    for position in range(made.most_rounds):
+        if made.is_finished(value) or value.stage is state.Stage.EVALUATE:
+            break
+        if is_late():
+            return None
+        try:
+            draws = np.random.default_rng([made.seed, position])
+            sums, local = made.contribute(value, rows, local_state=local, rng=draws)
+            value = made.combine(value, sums)
+        except errors.ContributionRefused:
+            return None
+    return value if made.has_model(value) else None
 
 
 def own_metrics(made: recipes.Recipe, value: state.State, rows: recipes.Rows) -> dict[str, object]:

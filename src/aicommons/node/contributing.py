@@ -13,10 +13,11 @@ import logging
 import numpy as np
 
 from aicommons.domain import encoding, errors, ids, messages
-from aicommons.learning.secagg import epoch, masking, quantise, suite
+from aicommons.learning.secagg import epoch, header, masking, quantise, suite
 from aicommons.node import agent as agents
-from aicommons.node import frames
-from aicommons.protocol import duties, ports
+from aicommons.node import frames, journal
+from aicommons.node.consents import notes, people
+from aicommons.protocol import coverage, duties, ports
 from aicommons.protocol import view as views
 
 log = logging.getLogger("aicommons.node")
@@ -49,7 +50,7 @@ def submit(agent: agents.Agent, duty: duties.Duty, current: views.RunView) -> No
     _check_agreement(attempt)
     built = agent.journal.built(sid)
     if built is None:
-        built = _build(agent, attempt)
+        built = _build(agent, attempt, agents.use_of(duty.run_id, current.spec, attempt.terms))
         if built is None:
             return
     limits = (MOST_HEADER, attempt.session.blob_bytes)
@@ -79,24 +80,26 @@ def _check_agreement(attempt: agents.Attempt) -> None:
         raise errors.AggregationRefused("this node's state is not the one that was agreed", reason="state-differs")
 
 
-def _build(agent: agents.Agent, attempt: agents.Attempt) -> tuple[bytes, bytes] | None:
+def _build(agent: agents.Agent, attempt: agents.Attempt, use: coverage.Use) -> tuple[bytes, bytes] | None:
     of_run = f"contribute-{attempt.key.run_id.hex()[:16]}-"
     name = of_run + attempt.session.sid.hex()[:16]
     result = agent.runner.take(name)
     if result is None:
         agent.runner.drop_others(of_run, name)  # a stopped attempt's fit would hold its place for as long as it takes
         local = agent.journal.local(attempt.key.run_id, attempt.key.round_index)
-        job = Contribution(agent, attempt, agents.pin_of(agent, attempt.key.run_id).dataset_id, local)
+        job = Contribution(agent, attempt, agents.pin_of(agent, attempt.key.run_id), local, use)
         agent.runner.start(name, job.work, ports.Lane.FIT)
         result = agent.runner.take(name)
     if result is None:
         return None
-    built, masked, local_state = frames.split(result)
+    built, masked, local_state, noted = frames.split(result)
     digests = agent.own.put(built), agent.own.put(masked)
     if attempt.is_short:
         attempt.held.update(zip(digests, (built, masked), strict=True))
     if local_state:
         agent.journal.keep_local(attempt.key.run_id, attempt.key.round_index + 1, local_state)
+    if noted:
+        agent.data.keep(notes.decode(noted))
     agent.journal.keep_built(attempt.key.run_id, attempt.session.sid, *digests)
     return digests
 
@@ -107,26 +110,41 @@ class Contribution:
 
     agent: agents.Agent
     attempt: agents.Attempt
-    dataset_id: int
+    pin: journal.Pin
     local_state: bytes | None
+    use: coverage.Use
 
     def work(self) -> bytes:
-        """Return header, masked vector and the learner's new local state as frames.
+        """Return header, masked vector, the learner's new local state and the note of whose rows they are, as frames.
 
         Raises:
             errors.TableError: the owner's table does not fit the plan.
-            errors.ContributionRefused: the numbers may not be sent.
+            errors.ContributionRefused: the numbers may not be sent, or too few people have consented.
         """
         attempt = self.attempt
         made = attempt.terms.recipe
-        rows = self.agent.data.rows(self.dataset_id, attempt.terms)
+        brought = self.agent.data.bring(self.pin.dataset_id, attempt.terms, self.use)
         draws = np.random.default_rng([made.seed, self.agent.member_id, attempt.key.round_index])
-        contribution, local_state = made.contribute(attempt.before, rows, local_state=self.local_state, rng=draws)
+        contribution, local_state = made.contribute(
+            attempt.before, brought.rows, local_state=self.local_state, rng=draws
+        )
         vector = quantise.encode(
             attempt.blocks,
             contribution,
             members=len(attempt.session.member_ids),
             word_bits=attempt.session.suite.word_bits,
         )
-        sent = masking.shield(attempt.session, self.agent.member_id, vector, self.agent.draw)
-        return frames.join([sent.header, bytes(suite.byte_view(sent.masked)), local_state or b""])
+        note = self._note(brought, vector)
+        committed = header.NO_REGISTER if note is None else note.record.digest
+        sent = masking.shield(attempt.session, self.agent.member_id, vector, self.agent.draw, consent=committed)
+        noted = b"" if note is None else notes.encode(note)
+        return frames.join([sent.header, bytes(suite.byte_view(sent.masked)), local_state or b"", noted])
+
+    def _note(self, brought: agents.Brought, vector: suite.Words) -> notes.Note | None:
+        """Return whose rows the vector is made of, where a register stands behind the dataset."""
+        if brought.chosen is None:
+            return None
+        key, rows = self.attempt.key, brought.rows
+        place = people.Place(key.round_index, key.attempt, self.attempt.session.sid, self.pin.version)
+        count = len(rows.train.target) + len(rows.held_out.target)
+        return brought.chosen.note(place, rows=count, vector=suite.byte_view(vector), salt=self.agent.draw(32))

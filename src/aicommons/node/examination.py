@@ -42,6 +42,7 @@ class Findings:
         self._counts: collections.Counter[str] = collections.Counter()
         self._absent: dict[str, list[int | None]] = collections.defaultdict(list)
         self._gaps: list[verdict.Unchecked] = []
+        self._consents: dict[int, list[bool]] = collections.defaultdict(list)
         self.rounds = 0
         """Unmasked rounds that were checked."""
         self.figures: evaluation.Metrics | None = None
@@ -66,6 +67,16 @@ class Findings:
         found = verdict.Unchecked(part, why, words)
         if found not in self._gaps:
             self._gaps.append(found)
+
+    def committed(self, member_id: int, *, to_people: bool) -> None:
+        """Note whether a header commits to a set of people who consented."""
+        self._consents[member_id].append(to_people)
+
+    def consented(self) -> tuple[verdict.Consented, ...]:
+        """Return what the headers say of people's consents, by participant."""
+        return tuple(
+            verdict.Consented(member_id, len(said), sum(said)) for member_id, said in sorted(self._consents.items())
+        )
 
     def checked(self) -> tuple[verdict.Checked, ...]:
         """Return what holds, in the order in which it is told."""

@@ -49,9 +49,10 @@ def check_inputs(
                 words = "masked vectors whose header is gone: only the header names them"
                 scene.case.findings.gap("masked_vector", verdict.Why.NOT_IN_STORE, words)
                 continue
-            located = header.parse(raw, made, member).commitment.blob_digest
+            said = header.parse(raw, made, member).commitment
+            scene.case.findings.committed(member, to_people=said.consent != header.NO_REGISTER)
             with examination.naming(scene.of(member, "masked vector")):
-                masked = scene.get("masked vector", located, made.blob_bytes)
+                masked = scene.get("masked vector", said.blob_digest, made.blob_bytes)
             if masked is None:
                 _check_proof(made, member, raw)
             else:

@@ -78,6 +78,7 @@ class Reconciler:
         self.view = views.LedgerView()
         self._trouble: dict[duties.Duty, Trouble] = {}
         self._witnessed = False
+        self._held: frozenset[duties.DutyKind] = frozenset()
 
     def step(self) -> int:
         """Look once and do one step of each duty that is due; return how many there were.
@@ -86,16 +87,30 @@ class Reconciler:
             errors.LedgerUnreachable: the ledger did not answer.
         """
         self.view = views.fold(self.view, self.agent.ledger.poll())
+        self.agent.data.observe(self.view)
         if not self._witnessed:
             self._check_own_commits()
         now = self.agent.clock.now()
         owed = duties.due(self.view, self.agent.member_id, self._remembered(now), now)
+        owed = self._allowed(owed, now)
         self._trouble = {duty: trouble for duty, trouble in self._trouble.items() if duty in owed}
         for duty in owed:
             trouble = self._trouble.get(duty)
             if trouble is None or now >= trouble.again_at:
                 self._do(duty, now)
         return len(owed)
+
+    def _allowed(self, owed: tuple[duties.Duty, ...], now: float) -> tuple[duties.Duty, ...]:
+        """Return the duties that the owner does not hold back; work for those held back ends, unfinished."""
+        held = self.agent.held(now)
+        if held != self._held:
+            self._held = held
+            words = ", ".join(sorted(kind.value for kind in held))
+            log.warning("%s", f"the owner holds back: {words}" if held else "the owner holds nothing back any more")
+            if duties.DutyKind.SUBMIT in held:
+                for kind in ("contribute-", "submit-"):
+                    self.agent.runner.drop_others(kind, "")
+        return tuple(duty for duty in owed if duty.kind not in held)
 
     def _do(self, duty: duties.Duty, now: float) -> None:
         current = self.view.runs[duty.run_id]

@@ -7,7 +7,7 @@ not its business.
 
 import dataclasses
 import pathlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -16,6 +16,9 @@ from aicommons.domain import documents, errors, ids, schema
 from aicommons.learning import recipe as recipes
 from aicommons.learning import records, splitting
 from aicommons.node import agent
+from aicommons.node.consents import keeping, notes, people
+from aicommons.protocol import coverage
+from aicommons.protocol import view as views
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -30,8 +33,6 @@ class OwnTable:
     """Its own columns, codes and units, where they are not a plan's."""
     person: str | None = None
     """Column of person keys in its own name; rows of one person are never on both sides of a split."""
-    persons: reading.Persons | None = None
-    """Who consents now; ``None`` where no consents of persons stand behind it."""
     most_broken: float = 0.0
     """Largest share of rows that may be left out because a cell does not fit."""
     unique: str | None = None
@@ -45,7 +46,12 @@ class OwnTable:
     def as_planned(self, plan: schema.Schema, group: str | None = None, *, min_rows: int) -> reading.Wanted:
         """Return what a plan reads of it, with a minimum of rows; raises ``errors.InputError`` for a broken mapping."""
         checks = reading.Checks(min_rows=min_rows, most_broken=self.most_broken, unique=self.unique)
-        return reading.Wanted(plan, group, checks, self.persons, self._mapping(), self.person)
+        return reading.Wanted(plan, group, checks, None, self._mapping(), self.person)
+
+    def as_mapped(self, names: Sequence[str]) -> list[str]:
+        """Return what a plan's columns are called in the source; raises ``errors.InputError`` for a broken mapping."""
+        own = self._mapping()
+        return [own.source_of(name).column for name in names]
 
     def _mapping(self) -> mapping.Mapping:
         if self.mapping_file is None:
@@ -56,25 +62,45 @@ class OwnTable:
 class OwnerTables:
     """Tables by dataset id, prepared once and mapped into memory; implements ``agent.Data``."""
 
-    def __init__(self, own: Callable[[], Mapping[int, OwnTable]], folder: pathlib.Path) -> None:
+    def __init__(
+        self,
+        own: Callable[[], Mapping[int, OwnTable]],
+        folder: pathlib.Path,
+        *,
+        consents: keeping.Keeping | None = None,
+    ) -> None:
         """Keep in mind where things are; nothing is read yet.
 
         Args:
             own: says which source each dataset is; asked anew each time, one may be published while the node runs.
             folder: where prepared arrays may be kept, private to the owner.
+            consents: this home's registers of people's consents.
         """
         self._own = own
         self._folder = folder
+        self._consents = consents
+        self._view = views.LedgerView()
         # NumPy loads these parts at their first use: here, and not again in the child of every job.
         np.random.default_rng(0)
         np.unique(np.zeros(1))
 
-    def rows(self, dataset_id: int, terms: agent.RunDocuments) -> recipes.Rows:
-        """Return training and held-out rows as a plan wants them.
+    def observe(self, view: views.LedgerView) -> None:
+        """Take note of what the ledger says now."""
+        self._view = view
+
+    def keep(self, note: notes.Note) -> None:
+        """Record whose rows are in a contribution, before it leaves."""
+        if self._consents is not None:
+            self._consents.people().keep(note)
+
+    def bring(self, dataset_id: int, terms: agent.RunDocuments, use: coverage.Use) -> agent.Brought:
+        """Return training and held-out rows as a plan wants them, of the people whose consent covers ``use``.
 
         Raises:
             errors.InputError: this home does not know the dataset.
             errors.TableError: the table does not fit the plan.
+            errors.ContributionRefused: too few people have consented.
+            errors.JournalConflict: the ledger shows a register that this home does not have.
         """
         own = self._own().get(dataset_id)
         if own is None:
@@ -83,9 +109,32 @@ class OwnerTables:
                 which=f"dataset {dataset_id}",
                 next_step="publish it from this home (`commons dataset publish`)",
             )
-        wanted, plan = own.wanted(terms), terms.recipe.schema
-        found = prepared.prepare(own.source, wanted, self._folder / str(dataset_id), division(terms.plan, plan))
-        return divided(found)
+        wanted = own.wanted(terms)
+        standing = None if self._consents is None else self._consents.standing(self._view, dataset_id)
+        if self._consents is None or standing is None:
+            return agent.Brought(self._read(own, dataset_id, wanted, terms)[0])
+        found: list[recipes.Rows] = []
+
+        def read(persons: people.Persons) -> people.Kept:
+            rows, kept = self._read(own, dataset_id, dataclasses.replace(wanted, persons=persons), terms)
+            found[:] = [rows]
+            return kept
+
+        asked = people.Asked(dataset_id, own.minimum_cohort, use, standing)
+        chosen = self._consents.people().choose(asked, read)
+        return agent.Brought(found[0], chosen)
+
+    def _read(
+        self, own: OwnTable, dataset_id: int, wanted: reading.Wanted, terms: agent.RunDocuments
+    ) -> tuple[recipes.Rows, people.Kept]:
+        """Return rows and whose they are; those of data wallets are never kept in the clear."""
+        plan = terms.recipe.schema
+        if self._consents is not None and self._consents.wallets.are_at(own.source):
+            with self._consents.wallets.table(dataset_id, self._consents.key) as path:
+                return _read_whole(path, wanted, terms)
+        folder = self._folder / str(dataset_id)
+        found = prepared.prepare(own.source, wanted, folder, division(terms.plan, plan))
+        return divided(found), found.persons or ()
 
     def forget(self, run_id: ids.RunId) -> None:
         """Erase all prepared tables; a run under way prepares its own again."""
@@ -113,6 +162,22 @@ def divided(table: columns.Columns) -> recipes.Rows:
     cut = table.rows - table.held_out
     train = records.Table(table.features[:cut], table.target[:cut])
     return recipes.Rows(train, records.Table(table.features[cut:], table.target[cut:]))
+
+
+def reader_of(
+    own: OwnTable, terms: agent.RunDocuments, path: pathlib.Path | None = None
+) -> Callable[[people.Persons], tuple[recipes.Rows, people.Kept]]:
+    """Return what reads the rows of some people from an owner's source, or from a copy of it; keeps nothing on disk."""
+    wanted = own.as_planned(terms.recipe.schema, terms.plan.group, min_rows=0)
+    return lambda persons: _read_whole(path or own.source, dataclasses.replace(wanted, persons=persons), terms)
+
+
+def _read_whole(
+    source: sources.Named, wanted: reading.Wanted, terms: agent.RunDocuments
+) -> tuple[recipes.Rows, people.Kept]:
+    """Return rows and whose they are, read into memory."""
+    found = reading.table_of(source, wanted)
+    return split_rows(found, terms.plan, wanted.plan), found.persons or ()
 
 
 def split_rows(table: columns.Columns, plan: documents.Plan, wanted: schema.Schema) -> recipes.Rows:

@@ -63,6 +63,28 @@ class Unchecked:
     """What was not checked and why, in plain words."""
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Consented:
+    """What a participant's headers say of the people whose rows it used."""
+
+    member_id: int
+    """The participant."""
+    headers: int
+    """Headers of it that were there."""
+    committed: int
+    """How many of them commit to a set of people who had consented."""
+
+    @property
+    def words(self) -> str:
+        """What that means, in plain words."""
+        if self.committed == 0:
+            return f"member {self.member_id}: no register of people's consents stands behind its contributions"
+        return (
+            f"member {self.member_id}: {self.committed} of {self.headers} contributions commit to a set of people who "
+            "consented; an auditor at that site can open them (`commons consent audit`)"
+        )
+
+
 SENTENCES: Mapping[str, str] = {
     "terms": "terms: the run's id is their hash, and plan and purpose are those that they name",
     "roster": "roster ({count} members): its digest, keys and layout, computed again",

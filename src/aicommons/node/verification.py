@@ -63,6 +63,8 @@ class Report:
     """Figures of the newest judged state over all sites; ``None`` where the sums were not opened."""
     agreed: state.State | None = None
     """The agreed state, computed again; ``None`` where the sums were not opened."""
+    consented: tuple[verdict.Consented, ...] = ()
+    """What each participant's headers say of the people whose rows it used."""
 
     @property
     def holds(self) -> bool:
@@ -117,6 +119,7 @@ def verify(
         rounds=findings.rounds,
         metrics=findings.figures,
         agreed=findings.agreed,
+        consented=findings.consented(),
     )
 
 

@@ -10,8 +10,10 @@ import decimal
 import enum
 import functools
 from collections.abc import Iterator, Mapping
+from typing import Self
 
-from aicommons.domain import encoding, errors, ids, licences, policies, vocabulary
+from aicommons.domain import encoding, errors, events, ids, licences, policies, vocabulary
+from aicommons.protocol import registry
 
 
 class Denial(enum.IntEnum):
@@ -86,22 +88,10 @@ REASONS: Mapping[Denial, str] = {
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Rules:
-    """What of a policy the ledger enforces; bitmaps as ``vocabulary.bits`` makes them, closed."""
-
-    permitted: int
-    """Purposes that are permitted."""
-    prohibited: int
-    """Purposes that are forbidden."""
-    commercial: bool
-    """Whether commercial use is permitted."""
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
 class Listing:
     """A dataset's present version as the ledger knows it."""
 
-    rules: Rules
+    rules: events.Rules
     """What its policy says, as far as the ledger enforces it."""
     is_listed: bool
     """Whether it is neither suspended nor retired."""
@@ -111,6 +101,18 @@ class Listing:
     """Whether it is free whatever the price says."""
     price: int
     """Asked per run, in the smallest unit."""
+
+    @classmethod
+    def seen(cls, dataset: registry.DatasetView, owner: registry.MemberView | None) -> Self:
+        """Return the listing that the ledger shows, with the owner's membership."""
+        newest = dataset.newest
+        return cls(
+            rules=newest.rules,
+            is_listed=dataset.state is registry.DatasetState.LISTED,
+            is_owner_active=owner is not None and owner.state is registry.MemberState.ACTIVE,
+            free_commons=newest.free_commons,
+            price=newest.price,
+        )
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -135,6 +137,22 @@ class Consent:
     """How many have."""
     revoked: bool = False
     """Whether it was taken back."""
+
+    @classmethod
+    def seen(cls, given: registry.ConsentView) -> Self:
+        """Return the consent that the ledger shows."""
+        terms = given.terms
+        return cls(
+            dataset_id=terms.dataset_id,
+            purposes=terms.purposes,
+            grantee=terms.grantee or None,
+            problem=terms.problem if any(terms.problem) else None,
+            commercial=terms.commercial,
+            expiry=terms.expiry,
+            max_uses=terms.max_uses,
+            uses=len(given.uses),
+            revoked=given.revoked is not None,
+        )
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -196,10 +214,10 @@ class Decision:
         return not self.denials
 
 
-def rules_of(policy: policies.UsePolicy) -> Rules:
+def rules_of(policy: policies.UsePolicy) -> events.Rules:
     """Return what of a policy the ledger enforces; without commercial use, all commercial purposes are forbidden."""
     forbidden = policy.prohibited if policy.commercial else (*policy.prohibited, vocabulary.COMMERCIAL)
-    return Rules(_bitmap(policy.permitted), _bitmap(forbidden), policy.commercial)
+    return events.Rules(_bitmap(policy.permitted), _bitmap(forbidden), policy.commercial)
 
 
 def ledger_denial(consent: Consent | None, listing: Listing | None, use: Use, now: int) -> Denial:

@@ -169,6 +169,14 @@ class LedgerView:
         owner = self.members.get(dataset.owner) if dataset is not None else None
         return registry.dead_since(consent, dataset, owner, now)
 
+    def is_guarded(self, guardianship_id: bytes, guardian: ids.Address, now: int) -> bool:
+        """Return whether ``guardian`` may consent for a child at block time ``now``, as ``Guardianships.isLive`` has it."""
+        known = self.guardianships.get(guardianship_id)
+        if known is None or not known.may_hold(guardian, now):
+            return False
+        attester = self.members.get(known.attested.attester)
+        return attester is not None and attester.state is registry.MemberState.ACTIVE
+
 
 KEPT: Mapping[type[events.Event], tuple[str, str]] = {
     events.MemberApplied: ("applied", "applicant"),

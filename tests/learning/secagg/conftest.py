@@ -52,7 +52,8 @@ class Committee:
 
     def submit(self, member_id: int) -> masking.Submission:
         """Return the submission of a member."""
-        return masking.shield(self.session, member_id, self.vector(member_id), Drawn(f"submit {member_id}"))
+        drawn, consent = Drawn(f"submit {member_id}"), bytes([member_id]) * 32
+        return masking.shield(self.session, member_id, self.vector(member_id), drawn, consent=consent)
 
     def submissions(self) -> dict[int, masking.Submission]:
         """Return everybody's submission."""

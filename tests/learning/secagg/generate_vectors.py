@@ -34,6 +34,8 @@ from aicommons.learning.secagg import (
 
 FOLDER = pathlib.Path(__file__).parents[3] / "vectors" / "secagg"
 MEMBER_IDS = (11, 22, 33)
+CONSENTS = {11: header.NO_REGISTER, 22: b"\xc2" * 32, 33: b"\xc3" * 32}
+"""Member -> its consent commitment; the first has no register."""
 SECRETS = tuple(number.to_bytes(32, "little") for number in (3, 5, 7))
 AUDITOR_ID, AUDITOR = 15, (13).to_bytes(32, "little")
 SID = hashlib.sha256(b"sid").digest()
@@ -128,7 +130,10 @@ def quantised() -> list[Json]:
 def whole_round(chosen: suite.Suite) -> Json:
     """Return every byte of one round of three members, with all secrets."""
     made = make_session(chosen)
-    sent = {each: masking.shield(made, each, vector(chosen, each), fixed(f"submit {each}")) for each in MEMBER_IDS}
+    sent = {
+        each: masking.shield(made, each, vector(chosen, each), fixed(f"submit {each}"), consent=CONSENTS[each])
+        for each in MEMBER_IDS
+    }
     seeds: list[dict[int, dict[int, bytes]]] = [
         {
             who: checking.check_submission(made, who, each.header, each.masked, index=index, secret=SECRETS[index])
@@ -208,27 +213,30 @@ def rounds() -> Json:
 def bad_headers() -> list[Json]:
     """Return malformed headers of member 22 in the first round, as member 11 sees them."""
     made = make_session(suite.Suite.AES_32)
-    good = masking.shield(made, 22, vector(made.suite, 22), fixed("submit 22"))
-    other = masking.shield(made, 33, vector(made.suite, 33), fixed("submit 33"))
+    good = masking.shield(made, 22, vector(made.suite, 22), fixed("submit 22"), consent=CONSENTS[22])
+    other = masking.shield(made, 33, vector(made.suite, 33), fixed("submit 33"), consent=CONSENTS[33])
     raw, masked = good.header, good.masked.tobytes()
-    response = int.from_bytes(raw[272:304], "little")
+    response = int.from_bytes(raw[304:336], "little")
     rows: dict[str, tuple[bytes, bytes]] = {
         "empty": (b"", masked),
         "truncated": (raw[:-1], masked),
         "oversized": (raw + b"\0", masked),
         "version": (b"\x01" + raw[1:], masked),
+        "version_before_consents": (b"\x02" + raw[1:], masked),
         "suite": (raw[:1] + b"\x02" + raw[2:], masked),
         "columns": (raw[:2] + b"\xff\xff" + raw[4:], masked),
         "members": (raw[:4] + b"\x04\0" + raw[6:], masked),
         "reserved": (raw[:6] + b"\x01" + raw[7:], masked),
         "words": (raw[:8] + b"\x09" + raw[9:], masked),
         "other_member": (other.header, other.masked.tobytes()),
-        "key_small_order": (raw[:48] + SMALL_ORDER + raw[80:], masked),
-        "copied_key": (raw[:48] + other.header[48:80] + raw[80:], masked),
-        "z_zero": (raw[:272] + bytes(32) + raw[304:], masked),
-        "z_plus_order": (raw[:272] + (response + group.ORDER).to_bytes(32, "little") + raw[304:], masked),
-        "root_changed": (raw[:144] + bytes(32) + raw[176:], masked),
-        "box_of_other_member": (raw[:304] + raw[384:464] + raw[384:], masked),
+        "consent_changed": (raw[:48] + bytes(32) + raw[80:], masked),
+        "consent_of_other_member": (raw[:48] + other.header[48:80] + raw[80:], masked),
+        "key_small_order": (raw[:80] + SMALL_ORDER + raw[112:], masked),
+        "copied_key": (raw[:80] + other.header[80:112] + raw[112:], masked),
+        "z_zero": (raw[:304] + bytes(32) + raw[336:], masked),
+        "z_plus_order": (raw[:304] + (response + group.ORDER).to_bytes(32, "little") + raw[336:], masked),
+        "root_changed": (raw[:176] + bytes(32) + raw[208:], masked),
+        "box_of_other_member": (raw[:336] + raw[416:496] + raw[416:], masked),
         "blob_flipped": (raw, bytes([masked[0] ^ 1]) + masked[1:]),
         "blob_short": (raw, masked[:-4]),
         "seed_not_committed": (_with_other_seed(made), masked),

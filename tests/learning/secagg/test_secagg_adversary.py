@@ -67,7 +67,7 @@ class Sent:
         return int.from_bytes(self.header[Z : Z + 32], "little")
 
 
-E, BLOB_ROOT, BLOB_DIGEST, ROOTS, R, Z, BOXES = 48, 80, 112, 144, 240, 272, 304
+CONSENT, E, BLOB_ROOT, BLOB_DIGEST, ROOTS, R, Z, BOXES = 48, 80, 112, 144, 176, 272, 304, 336
 """Offsets of a header with three columns; a box has 80 bytes."""
 
 
@@ -137,7 +137,8 @@ SUBMISSIONS: dict[str, tuple[Callable[[Sent], Sent], str]] = {
     "twice": (lambda s: dataclasses.replace(s, header=s.header * 2), "header-wrong-length"),
     "a megabyte of zeros": (lambda s: dataclasses.replace(s, header=bytes(10**6)), "header-wrong-version"),
     "version 1": (lambda s: s.write(0, b"\x01"), "header-wrong-version"),
-    "version 3": (lambda s: s.write(0, b"\x03"), "header-wrong-version"),
+    "version 2": (lambda s: s.write(0, b"\x02"), "header-wrong-version"),
+    "version 4": (lambda s: s.write(0, b"\x04"), "header-wrong-version"),
     "suite 0": (lambda s: s.write(1, b"\x00"), "header-wrong-suite"),
     "another suite": (lambda s: s.write(1, b"\x02"), "header-wrong-suite"),
     "no such suite": (lambda s: s.write(1, b"\xff"), "header-wrong-suite"),
@@ -176,6 +177,8 @@ SUBMISSIONS: dict[str, tuple[Callable[[Sent], Sent], str]] = {
     "z plus seven orders": (lambda s: s.write(Z, scalar_bytes(s.response() + 7 * group.ORDER)), "proof-invalid"),
     "z with the top bit": (lambda s: s.write(Z, scalar_bytes(s.response() | 1 << 255)), "proof-invalid"),
     "z plus one": (lambda s: s.write(Z, scalar_bytes((s.response() + 1) % group.ORDER)), "proof-invalid"),
+    "consent commitment changed after the proof": (lambda s: s.flip(CONSENT), "proof-invalid"),
+    "consent commitment taken away after the proof": (lambda s: s.write(CONSENT, bytes(32)), "proof-invalid"),
     "blob root changed after the proof": (lambda s: s.flip(BLOB_ROOT), "proof-invalid"),
     "blob digest changed after the proof": (lambda s: s.flip(BLOB_DIGEST), "proof-invalid"),
     "column root changed after the proof": (lambda s: s.flip(ROOTS + 95), "proof-invalid"),

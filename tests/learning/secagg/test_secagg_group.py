@@ -188,16 +188,21 @@ def test_epoch_keys_are_acknowledged_for_one_roster_epoch_and_member(drawn: type
 
 
 def test_cloned_machines_never_repeat_a_mask(make_committee: MakeCommittee, drawn: type[Drawn]) -> None:
-    """With the same random draws, another vector gets other seeds, another one-time key and another mask."""
+    """With the same random draws, another vector gets other seeds and another mask, and so does its one-time key.
+
+    Another commitment to whose rows they are gets another one-time key too: the boxes authenticate it.
+    """
     committee = make_committee(3)
     first_vector = committee.vector(11)
     second_vector = first_vector + np.uint32(1)
     first = masking.shield(committee.session, 11, first_vector, drawn("clone"))
     second = masking.shield(committee.session, 11, second_vector, drawn("clone"))
-    assert first.header[48:80] != second.header[48:80]
+    assert first.header[80:112] != second.header[80:112]
     assert not np.array_equal(first.masked + np.uint32(1), second.masked)
     repeated = masking.shield(committee.session, 11, first_vector, drawn("clone"))
     assert repeated.header == first.header
+    other_people = masking.shield(committee.session, 11, first_vector, drawn("clone"), consent=b"\xc7" * 32)
+    assert other_people.header[80:112] != first.header[80:112]
 
 
 def test_records_do_not_show_their_secrets(make_committee: MakeCommittee) -> None:

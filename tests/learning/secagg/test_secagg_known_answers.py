@@ -75,22 +75,22 @@ def test_masked_vector_and_roots(masked: masking.Masked) -> None:
 def test_header(known: session.Session, masked: masking.Masked) -> None:
     """Public digest, proof, length and digest of the header are those of the specification."""
     commitment = header.Commitment(
-        group.multiply_base(scalar(9)), masked.blob_root, masked.blob_digest, masked.column_roots
+        group.multiply_base(scalar(9)), masked.blob_root, masked.blob_digest, masked.column_roots, b"\xc7" * 32
     )
     public = header.public_part(known, PARTICIPANT, commitment)
-    assert header.public_digest(public).hex().startswith("094c4fe9e3d66829")
+    assert header.public_digest(public).hex().startswith("71bdf476f2c1a553")
     built = header.build(known, PARTICIPANT, public, secret=scalar(9), nonce=scalar(1234), seeds=SEEDS)
     proof = header.parse(built, known, PARTICIPANT).proof
-    assert proof[32:].hex().startswith("e1320a28c1b28152")
+    assert proof[32:].hex().startswith("7cc57d42b10c49ab")
     digest = hashlib.sha256(built).digest()
-    assert len(built) == 544
-    assert digest.hex().startswith("74c58b7b869358ed")
+    assert len(built) == 576
+    assert digest.hex().startswith("41a7c0e6cccaa3b2")
     assert encoding.set_digest(known.member_ids).hex().startswith("bcc9702a9f490b21")
     digests = [b"\xd1" * 32, digest, b"\xd3" * 32]
-    assert encoding.input_digest(SID, known.member_ids, digests).hex().startswith("ee991b657b7220b9")
+    assert encoding.input_digest(SID, known.member_ids, digests).hex().startswith("caf5927094b57605")
 
 
-@pytest.mark.parametrize(("members", "size"), [(3, 544), (5, 1568), (7, 5920), (20, 1488), (48, 3280)])
+@pytest.mark.parametrize(("members", "size"), [(3, 576), (5, 1600), (7, 5952), (20, 1520), (48, 3312)])
 def test_header_lengths(members: int, size: int) -> None:
     """Header lengths for rosters of 3 to 48 are those of the specification."""
     member_ids = tuple(range(members))

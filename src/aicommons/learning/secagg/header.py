@@ -11,7 +11,9 @@ from aicommons.domain import errors
 from aicommons.learning.secagg import boxes, group, hashing, keys
 from aicommons.learning.secagg import session as sessions
 
-VERSION = 2
+VERSION = 3
+NO_REGISTER = bytes(32)
+"""The consent commitment of a dataset without a register of its people's consents."""
 
 _PREFIX = struct.Struct("<BBHHHQ")
 _DIGEST = 32
@@ -29,6 +31,8 @@ class Commitment:
     """SHA-256 of the masked vector; only locates it in a store."""
     column_roots: tuple[bytes, ...]
     """root_ic for every column: commitments to the chunk keys."""
+    consent: bytes = NO_REGISTER
+    """SHA-256 of the note, kept at the node, of whose rows the vector is made from; opaque here."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -61,6 +65,7 @@ def public_part(session: sessions.Session, member_id: int, commitment: Commitmen
         (
             prefix,
             session.participant_context(member_id),
+            commitment.consent,
             commitment.ephemeral,
             commitment.blob_root,
             commitment.blob_digest,
@@ -113,14 +118,16 @@ def parse(raw: bytes, session: sessions.Session, member_id: int) -> Header:
     if len(raw) != expected:
         raise _refused("length", f"{expected} bytes", f"{len(raw)}", member_id)
     roots_end = _boxes_offset(session) - group.PROOF_BYTES
-    fields = [raw[start : start + _DIGEST] for start in range(_PREFIX.size, roots_end, _DIGEST)]
+    claimed, consent, ephemeral, blob_root, blob_digest, *roots = (
+        raw[start : start + _DIGEST] for start in range(_PREFIX.size, roots_end, _DIGEST)
+    )
     context = session.participant_context(member_id)
-    if fields[0] != context:
+    if claimed != context:
         raise _refused("context", "that of this session and member", "another", member_id)
     return Header(
         member_id=member_id,
         context=context,
-        commitment=Commitment(fields[1], fields[2], fields[3], tuple(fields[4:])),
+        commitment=Commitment(ephemeral, blob_root, blob_digest, tuple(roots), consent),
         public_digest=public_digest(raw[:roots_end]),
         proof=raw[roots_end : roots_end + group.PROOF_BYTES],
         boxes=_split_boxes(raw, session),
@@ -171,7 +178,7 @@ def _check_prefix(raw: bytes, session: sessions.Session, member_id: int) -> None
 
 
 def _boxes_offset(session: sessions.Session) -> int:
-    return _PREFIX.size + _DIGEST * (4 + len(session.layout.columns)) + group.PROOF_BYTES
+    return _PREFIX.size + _DIGEST * (5 + len(session.layout.columns)) + group.PROOF_BYTES
 
 
 def _box_bytes(session: sessions.Session) -> list[int]:

@@ -39,7 +39,14 @@ class Masked:
     """root_ic for every column."""
 
 
-def shield(session: sessions.Session, member_id: int, vector: suites.Words, draw: epoch.Draw) -> Submission:
+def shield(
+    session: sessions.Session,
+    member_id: int,
+    vector: suites.Words,
+    draw: epoch.Draw,
+    *,
+    consent: bytes = header.NO_REGISTER,
+) -> Submission:
     """Return the masked vector and its header. Call once per session: a second call makes a second header.
 
     Args:
@@ -47,6 +54,7 @@ def shield(session: sessions.Session, member_id: int, vector: suites.Words, draw
         member_id: the participant.
         vector: x_i, encoded words of the session's length and type.
         draw: called for 32 bytes per column in order, then 32 for the one-time key, then 32 for the proof.
+        consent: commitment to whose rows are in the vector, 32 bytes.
 
     Raises:
         errors.ContributionRefused: the vector has another length or type than the session.
@@ -59,10 +67,11 @@ def shield(session: sessions.Session, member_id: int, vector: suites.Words, draw
         keys.fresh_seed(session, member_id, column, fresh=draw(32), vector_digest=own)
         for column in range(len(session.layout.columns))
     )
-    secret = one_time_secret(session, member_id, fresh=draw(32), statement=own)
+    said = hashlib.sha256(own + consent).digest()  # the boxes authenticate both: another note needs another key too
+    secret = one_time_secret(session, member_id, fresh=draw(32), statement=said)
     masked = mask(session, member_id, vector, seeds)
     commitment = header.Commitment(
-        group.multiply_base(secret), masked.blob_root, masked.blob_digest, masked.column_roots
+        group.multiply_base(secret), masked.blob_root, masked.blob_digest, masked.column_roots, consent
     )
     public = header.public_part(session, member_id, commitment)
     nonce = group.hedged_nonce(secret, draw(32), header.public_digest(public))
@@ -106,7 +115,7 @@ def one_time_secret(session: sessions.Session, member_id: int, *, fresh: bytes, 
         session: the attempt.
         member_id: who seals.
         fresh: 32 fresh random bytes.
-        statement: 32 bytes: the vector's SHA-256, or the input digest of a reveal.
+        statement: 32 bytes: a digest of vector and consent commitment, or the input digest of a reveal.
     """
     return group.reduce_wide(
         hashing.tagged_wide("aic/once", session.sid, hashing.member_bytes(member_id), fresh, statement)

@@ -1,63 +1,31 @@
-"""What a member does at its own desk: everything that its wallet signs, and what its operator confirms.
+"""One member's desk: everything that its wallet signs, and what its operator confirms.
 
-Problem, dataset, consent, plan, run: each function puts the long part into the store and the agreement on the ledger,
-and returns the id that the ledger then knows. The command line, the demo and ``testing`` call it; nodes never do.
+Each act puts the long part into the store and the agreement on the ledger, and returns the id that the ledger then knows.
+The package's other modules hold what is offered and permitted, and the desk of a co-op.
 """
 
 import dataclasses
-import secrets
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Protocol, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
 
-from aicommons.domain import documents, encoding, errors, events, ids, messages, run, vocabulary
+from aicommons.domain import cards, documents, encoding, errors, events, ids, messages, policies, run
 from aicommons.learning import recipe as recipes
 from aicommons.node import journal
-from aicommons.protocol import consents, coops, ports, registry
+from aicommons.office import acting, terms
+from aicommons.office import coops as coop_desks
+from aicommons.protocol import consents, coops, ports, registry, rules
 from aicommons.protocol import view as views
 
 E = TypeVar("E")
 
-DEFAULT_PURPOSE = "DUO:0000007"
-"""Disease-specific research."""
 ORGANISATION = 1
 """Membership kind of an organisation; 0 is a person."""
-
-
-class Registry(Protocol):
-    """A ledger client that acts with the member's wallet."""
-
-    address: ids.Address
-
-    @property
-    def place(self) -> encoding.Place:
-        """Chain and address of TrainingRuns."""
-
-    def poll(self) -> Sequence[events.Event]:
-        """Return new events."""
-
-    def transact(self, contract: str, function: str, *values: object, at: ids.Address | None = None) -> None:
-        """Send a call and wait until it is recorded; ``at`` is where a contract outside the deployment stands."""
-
-    def call(self, contract: str, function: str, *values: object, at: ids.Address | None = None) -> tuple[object, ...]:
-        """Return what a view function answers."""
-
-    def call_data(self, contract: str, function: str, *values: object) -> bytes:
-        """Return the bytes of a call that others will make."""
-
-    def address_of(self, contract: str) -> ids.Address:
-        """Return where a contract of the deployment stands."""
-
-    def create(self, contract: str, *values: object) -> ids.Address:
-        """Create one of the packaged contracts and return where it stands."""
-
-    def history(self, contract: str, at: ids.Address) -> Sequence[events.Event]:
-        """Return all events of a contract outside the deployment."""
 
 
 class Desk:
     """One member's wallet, ledger and store."""
 
-    def __init__(self, registry: Registry, store: ports.Store) -> None:
+    def __init__(self, registry: acting.Registry, store: ports.Store) -> None:
         self._registry = registry
         self._store = store
         self._view = views.LedgerView()
@@ -134,16 +102,30 @@ class Desk:
         self._registry.transact("Problems", "state", digest, deadline)
         return _newest(self.view().problems, owner=self.member_id(), document=digest).problem_id
 
-    def publish_dataset(self, card: documents.DatasetCard, use: "Use | None" = None) -> int:
+    def publish_dataset(self, card: cards.DatasetCard, use: terms.Use | None = None) -> int:
         """List a dataset by its card; the data itself goes nowhere. Returns its id."""
         digest = ids.Digest(self._store.put(card.encode()))
-        self._registry.transact("DataRegistry", "list", digest, *(use or Use()).values())
+        self._registry.transact("DataRegistry", "list", digest, *(use or terms.Use()).values())
         return _newest(self.view().datasets, owner=self.member_id(), card=digest).dataset_id
 
-    def publish_version(self, dataset_id: int, card: documents.DatasetCard, use: "Use | None" = None) -> int:
+    def put_policy(self, policy: policies.UsePolicy) -> terms.Use:
+        """Put a policy of one's own into the store and return what the ledger will hold consents to under it.
+
+        Raises:
+            errors.InputError: another member makes this offer.
+        """
+        if policy.assigner != self.member_id():
+            raise errors.InputError(
+                "the policy is another member's", which="use-policy.assigner", expected=self.member_id(),
+                got=policy.assigner, next_step="Draft it with your own membership: see `commons policy draft`.",
+            )  # fmt: skip
+        digest = self._store.put(policy.encode())
+        return terms.Use(digest, rules.rules_of(policy), policy.free_commons, policy.price)
+
+    def publish_version(self, dataset_id: int, card: cards.DatasetCard, use: terms.Use | None = None) -> int:
         """Publish a new version of a dataset of one's own. Returns its number; runs that are under way keep theirs."""
         digest = ids.Digest(self._store.put(card.encode()))
-        self._registry.transact("DataRegistry", "publishVersion", dataset_id, digest, *(use or Use()).values())
+        self._registry.transact("DataRegistry", "publishVersion", dataset_id, digest, *(use or terms.Use()).values())
         return self.view().datasets[dataset_id].newest.version
 
     def suspend_dataset(self, dataset_id: int) -> None:
@@ -267,16 +249,16 @@ class Desk:
         self._registry.transact("CoopMembers", "bindGovernor", governor, at=members)
         return coops.Coop(members, governor)
 
-    def coop(self, coop: coops.Coop) -> "CoopDesk":
+    def coop(self, coop: coops.Coop) -> coop_desks.CoopDesk:
         """Return the desk of a co-op in which this wallet is steward or has a vote."""
-        return CoopDesk(self._registry, coop)
+        return coop_desks.CoopDesk(self._registry, coop)
 
     def publish_plan(self, plan: documents.Plan) -> ids.Digest:
         """Put a plan into the store after checking that its recipe can be read. Returns its digest."""
         recipes.from_plan(dict(plan.recipe))
         return ids.Digest(self._store.put(plan.encode()))
 
-    def open_run(self, offer: "Offer") -> ids.RunId:
+    def open_run(self, offer: terms.Offer) -> ids.RunId:
         """Open a run as its solver. Returns its id.
 
         Raises:
@@ -292,7 +274,7 @@ class Desk:
         self._registry.transact("TrainingRuns", "open", encoding.spec_values(spec))
         return encoding.run_id(spec)
 
-    def enrol(self, run_id: ids.RunId, seat: "Seat", node: "NodeSigner | None" = None) -> None:
+    def enrol(self, run_id: ids.RunId, seat: terms.Seat, node: acting.NodeSigner | None = None) -> None:
         """Bring a dataset to a run; ``Absence.EXIT`` needs the node's key for the exit signed in advance."""
         signed = b""
         if seat.absence is run.Absence.EXIT:
@@ -389,215 +371,3 @@ def _newest(known: Mapping[Any, E], **wanted: object) -> E:
         if all(getattr(each, name) == value for name, value in wanted.items()):
             return each
     raise errors.LedgerMismatch("the ledger recorded a call but does not show it", which=", ".join(wanted))
-
-
-ANYTHING_BUT_BANNED = events.Rules(
-    permitted=vocabulary.bits(
-        [each.code for each in vocabulary.PURPOSES if each.code not in vocabulary.BANNED_PURPOSES], closed=False
-    ),
-    prohibited=0,
-    commercial=False,
-)
-"""Rules that leave everything to the consents, but commercial use and what is banned."""
-
-
-def consent(dataset_id: int, purposes: Iterable[str], expiry: int, *, max_uses: int = 1) -> events.ConsentTerms:
-    """Return a consent to ``purposes`` and all below them, for any solver and problem, not commercial.
-
-    Raises:
-        errors.InputError: a purpose that the vocabulary does not know.
-    """
-    permitted = vocabulary.bits(purposes)
-    return events.ConsentTerms(dataset_id, permitted, ids.MemberId(0), bytes(32), False, expiry, max_uses, bytes(32))
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Use:
-    """What an owner lets the ledger hold every consent to."""
-
-    policy: bytes = encoding.keccak(b"default deny; see consents")
-    """Digest of the UsePolicy."""
-    rules: events.Rules = ANYTHING_BUT_BANNED
-    free_commons: bool = True
-    price: int = 0
-    """Per run, in the smallest unit of the ledger's money."""
-
-    def values(self) -> tuple[object, ...]:
-        """Return the contract's arguments after the card."""
-        return (self.policy, dataclasses.astuple(self.rules), self.free_commons, self.price)
-
-
-class CoopDesk:
-    """One wallet in one data co-op: admits people as its steward, or proposes and votes as one of them."""
-
-    def __init__(self, registry: Registry, coop: coops.Coop) -> None:
-        self._registry = registry
-        self._coop = coop
-
-    @property
-    def place(self) -> encoding.Place:
-        """Where ballots are good: chain and governor."""
-        return encoding.Place(self._registry.place.chain_id, self._coop.governor)
-
-    def check(self) -> None:
-        """Check that roll and governor belong together.
-
-        Raises:
-            errors.LedgerMismatch: they name others.
-        """
-        (token,) = self._ask("CoopGovernor", "token")
-        (bound,) = self._ask("CoopMembers", "governor")
-        named = (ids.parse_address(str(token)), ids.parse_address(str(bound)))
-        if named != (self._coop.members, self._coop.governor):
-            raise errors.LedgerMismatch("roll and governor do not belong together", which="the co-op")
-
-    def view(self) -> coops.CoopView:
-        """Return who is on the roll, what was proposed and how people voted."""
-        told = [
-            *self._registry.history("CoopMembers", self._coop.members),
-            *self._registry.history("CoopGovernor", self._coop.governor),
-        ]
-        return coops.fold(told)
-
-    def admit(self, people: Mapping[ids.Address, bytes]) -> None:
-        """Admit people as the steward: key -> salted commitment to what proves who it is, up to 100 in one call."""
-        self._act("CoopMembers", "admit", list(people), list(people.values()))
-
-    def leave(self) -> None:
-        """Give up this wallet's place."""
-        self._act("CoopMembers", "leave")
-
-    def propose(self, calls: Sequence["Call"], description: str) -> int:
-        """Propose calls in the co-op's name. Returns the proposal's id."""
-        targets, datas = [call.target for call in calls], [call.data for call in calls]
-        values = [0] * len(calls)
-        self._act("CoopGovernor", "propose", targets, values, datas, description)
-        digest = encoding.keccak(description.encode())
-        (proposal_id,) = self._ask("CoopGovernor", "getProposalId", targets, values, datas, digest)
-        if not isinstance(proposal_id, int):
-            raise errors.LedgerMismatch("the ledger's answer is no proposal", which="getProposalId")
-        return proposal_id
-
-    def propose_consent(self, terms: events.ConsentTerms, description: str) -> int:
-        """Propose that the co-op permits a use of a dataset that is entrusted to it. Returns the proposal's id."""
-        data = self._registry.call_data("DataRegistry", "give", dataclasses.astuple(terms))
-        return self.propose([Call(self._registry.address_of("DataRegistry"), data)], description)
-
-    def state(self, proposal_id: int) -> coops.ProposalState:
-        """Return where a proposal stands now."""
-        (state,) = self._ask("CoopGovernor", "state", proposal_id)
-        return coops.ProposalState(int(str(state)))
-
-    def vote(self, proposal_id: int, support: events.Support) -> None:
-        """Vote with this wallet."""
-        self._act("CoopGovernor", "castVote", proposal_id, int(support))
-
-    def ballot(self, proposal_id: int, support: events.Support, voter: ids.Address) -> coops.Ballot:
-        """Return what ``voter`` signs to vote without a transaction."""
-        (nonce,) = self._ask("CoopGovernor", "nonces", voter)
-        return coops.Ballot(proposal_id, support, voter, int(str(nonce)))
-
-    def vote_by_signature(self, ballot: coops.Ballot, signature: bytes) -> None:
-        """Send somebody's signed ballot."""
-        values = (ballot.proposal_id, int(ballot.support), ballot.voter, signature)
-        self._act("CoopGovernor", "castVoteBySig", *values)
-
-    def execute(self, proposal_id: int) -> None:
-        """Do what was carried; anybody may.
-
-        Raises:
-            errors.InputError: the co-op knows no such proposal.
-        """
-        found = self.view().proposals.get(proposal_id)
-        if found is None:
-            raise errors.InputError("no such proposal", which=f"proposal {proposal_id:#x}")
-        created = found.created
-        digest = encoding.keccak(created.description.encode())
-        values = (list(created.targets), list(created.values), list(created.calldatas), digest)
-        self._act("CoopGovernor", "execute", *values)
-
-    def _act(self, contract: str, function: str, *values: object) -> None:
-        self._registry.transact(contract, function, *values, at=self._at(contract))
-
-    def _ask(self, contract: str, function: str, *values: object) -> tuple[object, ...]:
-        return self._registry.call(contract, function, *values, at=self._at(contract))
-
-    def _at(self, contract: str) -> ids.Address:
-        return self._coop.members if contract == "CoopMembers" else self._coop.governor
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Call:
-    """One call of a proposal."""
-
-    target: ids.Address
-    """Contract that is called."""
-    data: bytes
-    """Function and arguments."""
-
-
-class NodeSigner(Protocol):
-    """Signs a run's messages with the node's key, once each."""
-
-    def sign(self, message: messages.Message) -> bytes:
-        """Return the signature."""
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Seat:
-    """What a member brings to a run."""
-
-    dataset_id: int
-    consent_id: bytes
-    absence: run.Absence = run.Absence.WAIT
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Offer:
-    """What a solver offers."""
-
-    problem: bytes
-    """Problem id."""
-    plan: ids.Digest
-    terms: documents.RunTerms
-    enrol_until: int
-    """Block time in seconds after which anybody may close the roster."""
-    min_participants: int = run.FEWEST_PARTICIPANTS
-    max_participants: int = run.MOST_PARTICIPANTS
-    max_attempts: int = 3
-    phase_seconds: int = 60
-    patience_seconds: int = 3600
-    solver_shares: int = 100_000
-    owner_shares: int = 100_000
-    most_rounds: int | None = None
-    """Cap on rounds, or ``None`` for what the plan needs at most."""
-    commercial: bool = False
-    """Whether the model is for commercial use."""
-    price: int = 0
-    """The most that is paid for one dataset, in the smallest unit of the ledger's money."""
-
-    def spec(self, solver: ids.MemberId, terms: ids.Digest, made: recipes.Recipe) -> run.RunSpec:
-        """Return the run's immutable terms, with a fresh salt."""
-        rounds = made.most_rounds if self.most_rounds is None else min(self.most_rounds, made.most_rounds)
-        return run.RunSpec(
-            problem=self.problem,
-            plan=self.plan,
-            terms=terms,
-            purpose=encoding.purpose_code(self.terms.purpose),
-            solver=solver,
-            rounds=rounds,
-            min_participants=self.min_participants,
-            max_participants=self.max_participants,
-            layout=1,
-            suite=1 if made.word_bits == 32 else 3,
-            max_attempts=self.max_attempts,
-            enrol_until=self.enrol_until,
-            phase_seconds=self.phase_seconds,
-            patience_seconds=self.patience_seconds,
-            solver_shares=self.solver_shares,
-            owner_shares=self.owner_shares,
-            bond=0,
-            commercial=self.commercial,
-            price=self.price,
-            salt=secrets.token_bytes(32),
-        )

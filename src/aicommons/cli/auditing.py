@@ -1,0 +1,82 @@
+"""Calls ``node/consents/audit`` with what the home of a site has, and tells its report; called by ``consent audit``."""
+
+import contextlib
+import dataclasses
+import pathlib
+from typing import TYPE_CHECKING
+
+import click
+
+from aicommons import app
+from aicommons.cli import homes, naming, output
+from aicommons.domain import errors, ids
+
+if TYPE_CHECKING:
+    from aicommons.node import auditing as audits
+
+MEANING = (
+    "Every contribution commits to people whose consent covered it, and follows from exactly their rows in this table. "
+    "It does not prove that nothing else was sent: what a node could still hide is in docs/explanation/consent.md."
+)
+NO_MEANING = "This site's contributions are not what its headers commit to, or nothing could be checked."
+
+
+def audit(run: str, table: pathlib.Path | None) -> None:
+    """Check a run and print what was found.
+
+    Raises:
+        errors.InputError: this home has no part in the run, or its node has not run.
+    """
+    from aicommons.node import agent as agents
+    from aicommons.node import auditing as audits
+    from aicommons.node import journal, tables
+    from aicommons.store import disk
+
+    opened = homes.act_as_member()
+    chosen = naming.choose_run(opened, run)
+    member, view = opened.desk.member_id(), opened.desk.view()
+    if not opened.home.journal_file.exists():
+        raise errors.InputError("this home's node has not run", which=str(opened.home.journal_file))
+    terms = agents.read_terms(opened.store, view.runs[chosen.run_id])
+    kept = app.open_consents(opened.home, opened.signer)
+    seat = view.runs[chosen.run_id].enrolled.get(member)
+    own = app.own_tables(opened.home).get(0 if seat is None else seat.dataset_id)
+    if own is None:
+        raise errors.InputError("this home brought no dataset to the run", which=ids.format_id(chosen.run_id)[:14])
+    with contextlib.closing(journal.Journal(opened.home.journal_file)) as noted:
+        report = audits.audit(
+            audits.Case(
+                run_id=chosen.run_id,
+                member_id=member,
+                view=view,
+                terms=terms,
+                place=opened.registry.place,
+                register_place=app.register_place(opened.home),
+                blobs=[disk.DiskStore(opened.home.node_folder / "blobs"), opened.store],
+                journal=noted,
+                keeping=kept,
+                read=tables.reader_of(own, terms, table),
+                least=own.minimum_cohort,
+            )
+        )
+    _tell(chosen.run_id, report)
+
+
+def _tell(run_id: ids.RunId, report: "audits.Report") -> None:
+    """Print a report; ends with exit code 1 when something does not match."""
+    contributions = [dataclasses.asdict(each) for each in report.checked]
+    lines = [f"Run {ids.format_id(run_id)}"]
+    for each in report.checked:
+        said = f"round {each.round_index} attempt {each.attempt}: {each.rows} rows of {each.persons} people"
+        said += f", {each.held_back} held back" if each.held_back else ""
+        lines.append(f"  {said}: {'everything matches' if not each.problems else 'DOES NOT HOLD'}")
+        lines += [f"    {problem}" for problem in each.problems]
+    lines += [f"  not checked: {each}" for each in report.missing]
+    lines += ["", MEANING if report.holds else NO_MEANING]
+    output.emit(
+        {"run_id": ids.format_id(run_id), "holds": report.holds, "contributions": contributions,
+         "missing": list(report.missing), "meaning": MEANING if report.holds else NO_MEANING},
+        *lines,
+    )  # fmt: skip
+    if not report.holds:
+        click.get_current_context().exit(output.FAILED)

@@ -1,0 +1,250 @@
+"""``commons inbox``: what is asked of this home, on the command line: everything that the owner's page offers too.
+
+What waits and what follows from an answer is decided in ``owner/deciding``; this file reads options and prints. Where
+operators are named, a name and its PIN (from COMMONS_PIN, else asked) stand for each answer.
+"""
+
+import dataclasses
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from aicommons.cli import homes, housekeeping, naming, output, speaking
+from aicommons.domain import errors, ids
+
+if TYPE_CHECKING:
+    from aicommons.owner import deciding, offers
+    from aicommons.protocol import inbox as rules
+
+
+@click.group()
+def command() -> None:
+    """See what is asked of you: approve, ask back, deny; standing rules."""
+
+
+@command.command("list")
+@output.json_option
+def list_items() -> None:
+    """List what waits for you, with what was denied."""
+    clerk, titles = _looking()
+    found = [(entry, titles(entry)) for entry in _entries(clerk)]
+    rows = [
+        [entry.item.key[: entry.item.key.index(":") + 13], title or "-", entry.standing.value, _until(entry)]
+        for entry, title in found
+    ]
+    result = {"items": [_as_json(entry, title) for entry, title in found]}
+    output.emit(result, *(output.aligned(["item", "what", "standing", "until"], rows) if rows else ["Nothing waits for you."]))  # fmt: skip
+
+
+@command.command("show")
+@click.argument("item")
+@output.json_option
+def show(item: str) -> None:
+    """Show ITEM: who asks, why, what would be computed, what it costs, and which of your datasets fit.
+
+    Your tables are read for this, here; the numbers of rows are shown to you alone.
+    """
+    from aicommons.owner import offers
+    from aicommons.protocol import inbox as rules
+
+    clerk, titles = _looking()
+    entry = _find(clerk, item)
+    result = _as_json(entry, titles(entry))
+    run_id = entry.item.run_id
+    if run_id is None:
+        output.emit(result, f"Request {entry.item.request_id}: `{output.command(f'request show {entry.item.request_id}')}` opens its letters.")  # fmt: skip
+    elif entry.item.kind is rules.Kind.ROSTER:
+        words = output.command(f"run confirm {ids.short(run_id)}")
+        output.emit(result, f"Who takes part in run {ids.short(run_id)} is to be confirmed: `{words}`.")
+    else:
+        offer = offers.make_offer(clerk.place, clerk.papers, clerk.tables, run_id)
+        output.emit(result | _offer_as_json(offer), *_offer_in_words(offer))
+
+
+@command.command("approve")
+@click.argument("item")
+@click.option("--dataset", type=click.IntRange(1), help="Which of yours to bring, where several fit.")
+@click.option("--fingerprint", help="For participants: the fingerprint that the others see.")
+@speaking.by
+@output.json_option
+def approve(item: str, dataset: int | None, fingerprint: str | None, by: str) -> None:
+    """Approve ITEM: a run gets your dataset and the narrowest consent for it; participants are confirmed for your node."""
+    from aicommons.protocol import inbox as rules
+
+    clerk = _acting()
+    entry = _find(clerk, item)
+    if entry.item.kind is rules.Kind.ROSTER:
+        _check_fingerprint(clerk, entry, fingerprint)
+    _say(clerk, entry, rules.Verdict.APPROVE, by=by, dataset_id=dataset)
+
+
+@command.command("ask")
+@click.argument("item")
+@click.argument("question")
+@speaking.by
+@output.json_option
+def ask(item: str, question: str, by: str) -> None:
+    """Note a QUESTION about ITEM; nothing is approved before somebody says so."""
+    from aicommons.protocol import inbox as rules
+
+    clerk = _acting()
+    _say(clerk, _find(clerk, item), rules.Verdict.ASK, by=by, reason=question)
+
+
+@command.command("deny")
+@click.argument("item")
+@click.argument("reason")
+@speaking.by
+@output.json_option
+def deny(item: str, reason: str, by: str) -> None:
+    """Deny ITEM, with a REASON. No standing rule ever approves that plan again."""
+    from aicommons.protocol import inbox as rules
+
+    clerk = _acting()
+    _say(clerk, _find(clerk, item), rules.Verdict.DENY, by=by, reason=reason)
+
+
+for each in housekeeping.COMMANDS:
+    command.add_command(each)
+
+
+def _looking() -> "tuple[deciding.Clerk, Callable[[deciding.Entry], str]]":
+    from aicommons.owner import deciding, progress
+
+    opened = homes.look()
+    clerk = deciding.make_clerk(opened)
+    view = opened.desk.view()
+    return (
+        clerk,
+        lambda entry: (
+            naming.plain(progress.title_of(clerk.papers.terms(view.runs[entry.item.run_id])))
+            if entry.item.run_id
+            else ""
+        ),
+    )
+
+
+def _acting() -> "deciding.Clerk":
+    from aicommons.owner import deciding
+
+    return deciding.make_clerk(homes.act_as_member())
+
+
+def _entries(clerk: "deciding.Clerk") -> "tuple[deciding.Entry, ...]":
+    from aicommons.owner import deciding
+
+    return deciding.entries(clerk)
+
+
+def _find(clerk: "deciding.Clerk", text: str) -> "deciding.Entry":
+    """Return the entry that ``text`` names: its key, or a unique beginning of it (of the run alone, too)."""
+    found = [each for each in _entries(clerk) if text and each.item.key.startswith(text)]
+    digits = text.lower().removeprefix("0x")
+    if len(digits) >= naming.LEAST_DIGITS:
+        found = found or [each for each in _entries(clerk) if (each.item.run_id or b"").hex().startswith(digits)]
+    if len(found) != 1:
+        raise errors.InputError(
+            "no such item" if not found else "several items begin so", which=text, next_step="see `commons inbox list`"
+        )
+    return found[0]
+
+
+def _say(clerk: "deciding.Clerk", entry: "deciding.Entry", verdict: "rules.Verdict", *, by: str, **said: Any) -> None:
+    from aicommons.owner import deciding
+
+    with clerk.inbox() as kept:
+        by = speaking.speaker(kept, by)
+    standing = deciding.decide(clerk, entry.item.key, deciding.Word(verdict, by=by, **said))
+    output.emit(
+        {"item": entry.item.key, "verdict": verdict.value, "standing": standing.value},
+        f"{entry.item.key[:20]}: {verdict.value}; it stands at: {standing.value}.",
+    )
+
+
+def _check_fingerprint(clerk: "deciding.Clerk", entry: "deciding.Entry", fingerprint: str | None) -> None:
+    from aicommons.cli import confirming
+    from aicommons.owner import rosters
+
+    seen = rosters.look(clerk.place, ids.RunId(entry.item.run_id or b""))
+    confirming.agree(seen.roster.roster, fingerprint, yes=False)
+
+
+def _until(entry: "deciding.Entry") -> str:
+    return "" if entry.item.until is None else naming.when(entry.item.until)
+
+
+def _as_json(entry: "deciding.Entry", title: str) -> dict[str, Any]:
+    said = [dataclasses.asdict(each) | {"verdict": each.verdict.value} for each in entry.said]
+    return {
+        "item": entry.item.key,
+        "kind": entry.item.kind.value,
+        "run_id": None if entry.item.run_id is None else ids.format_id(entry.item.run_id),
+        "request": entry.item.request_id,
+        "title": title,
+        "standing": entry.standing.value,
+        "until": entry.item.until,
+        "said": said,
+    }
+
+
+def _offer_as_json(offer: "offers.Offer") -> dict[str, Any]:
+    papers = offer.papers
+    return {
+        "solver": int(offer.current.spec.solver),
+        "problem": None if offer.problem is None else dataclasses.asdict(offer.problem),
+        "plan": ids.format_digest(offer.current.spec.plan),
+        "recipe": None if papers is None else papers.recipe.name,
+        "purpose": None if papers is None else papers.terms.purpose,
+        "privacy": None if papers is None else papers.terms.privacy,
+        "leaves_site": None if papers is None else papers.plan.leaves_site,
+        "most_rounds": offer.current.spec.rounds,
+        "datasets": [_fit_as_json(fit) for fit in offer.fits],
+    }
+
+
+def _fit_as_json(fit: "offers.Fit") -> dict[str, Any]:
+    return {
+        "dataset": fit.dataset_id,
+        "title": fit.title,
+        "fits": fit.is_fitting,
+        "rows": fit.measured.rows,
+        "smallest_cell": None if fit.measured.cell is None else dataclasses.asdict(fit.measured.cell),
+        "rounds": [
+            {
+                "stage": each.stage.value,
+                "bytes": each.vector_bytes,
+                "numbers": sum(block.length for block in each.blocks),
+            }
+            for each in fit.measured.sent
+        ],
+        "trouble": fit.measured.trouble,
+        "consent": None if fit.consent_id is None else ids.format_id(fit.consent_id),
+    }
+
+
+def _offer_in_words(offer: "offers.Offer") -> list[str]:
+    said = [f"Run {ids.format_id(offer.run_id)}", f"  asked by   {offer.solver}"]
+    if offer.problem is not None:
+        said += [
+            f"  problem    {naming.plain(offer.problem.title)} ({offer.problem_owner})",
+            f"  decides    {naming.plain(offer.problem.decision, 200)}",
+            f"  affects    {naming.plain(offer.problem.affected, 200)}",
+        ]
+    papers = offer.papers
+    if papers is None:
+        return [*said, "  the store does not give plan and terms now; without them nothing can be approved"]
+    said += [
+        f"  plan       {naming.plain(papers.plan.title)}: {papers.recipe.name}",
+        f"  predicts   {naming.plain(papers.recipe.schema.target.name)} from {len(papers.recipe.schema.features)} columns",
+        f"  purpose    {naming.plain(papers.terms.purpose)}",
+        f"  leaves     {naming.plain(papers.plan.leaves_site, 300)}",
+        f"  costs      at most {offer.current.spec.rounds} rounds; epsilon: {naming.plain(papers.terms.privacy)}",
+    ]
+    for fit in offer.fits:
+        smallest = fit.measured.cell
+        cell = "" if smallest is None else f", smallest group {smallest.rows} ({naming.plain(smallest.name)})"
+        words = f"{fit.measured.rows} rows{cell}" if fit.is_fitting else f"does not fit: {fit.measured.trouble}"
+        said.append(f"  dataset    {fit.dataset_id} {naming.plain(fit.title)}: {words}")
+    key = f"run:{offer.run_id.hex()[:12]}"
+    return [*said, f"Next: `{output.command(f'inbox approve {key}')}`, `ask {key} QUESTION` or `deny {key} REASON`."]

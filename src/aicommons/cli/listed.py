@@ -1,0 +1,59 @@
+"""Datasets as the ledger lists them, and their cards from the store; called by every noun that is about a dataset."""
+
+from typing import TYPE_CHECKING
+
+from aicommons.cli import homes, naming, published
+from aicommons.domain import errors
+
+if TYPE_CHECKING:
+    from aicommons.domain import cards
+    from aicommons.protocol import registry
+    from aicommons.protocol import view as views
+
+
+def find(view: "views.LedgerView", dataset_id: int) -> "registry.DatasetView":
+    """Return a dataset's entry on the ledger.
+
+    Raises:
+        errors.InputError: there is none.
+    """
+    if dataset_id not in view.datasets:
+        raise errors.InputError(
+            "no such dataset", which=f"dataset {dataset_id}", next_step="see `commons dataset list`"
+        )
+    return view.datasets[dataset_id]
+
+
+def check_unused(view: "views.LedgerView", dataset_id: int) -> None:
+    """Check that no run under way has the dataset: it named a version, and goes on with that version's rows.
+
+    Raises:
+        errors.InputError: a run has it.
+    """
+    busy = [
+        naming.short(run_id)
+        for run_id, current in view.runs.items()
+        if not current.state.is_over and any(seat.dataset_id == dataset_id for seat in current.enrolled.values())
+    ]
+    if busy:
+        raise errors.InputError(
+            "runs under way use the present version",
+            which=f"dataset {dataset_id}",
+            expected="no run under way",
+            got=f"run {', '.join(busy)}",
+            next_step="wait for their end (`commons run show RUN`), or list the table as a dataset of its own",
+        )
+
+
+def find_card(opened: homes.Opened, entry: "registry.DatasetView") -> "cards.DatasetCard | None":
+    """Return a dataset's card, ``None`` when the store does not give it now or it is no card."""
+    from aicommons.domain import cards
+
+    return published.find(opened.store, cards.DatasetCard, entry.card)
+
+
+def read_card(opened: homes.Opened, entry: "registry.DatasetView") -> "cards.DatasetCard":
+    """Return a dataset's card; raises like ``published.read``."""
+    from aicommons.domain import cards
+
+    return published.read(opened.store, cards.DatasetCard, entry.card)

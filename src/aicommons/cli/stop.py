@@ -1,0 +1,50 @@
+"""``commons stop``: the stop button on the command line."""
+
+import contextlib
+
+import click
+
+from aicommons.cli import homes, output
+from aicommons.domain import ids
+
+
+@click.command("stop")
+@click.option("--suspend", is_flag=True, help="Also suspend your datasets on the ledger: nobody can enrol them.")
+@click.option("--revoke", is_flag=True, help="Also revoke all consents that you gave and that are live, for ever.")
+@click.option("--reason", default="", help="For the log.")
+@click.option("--go-on", is_flag=True, help="Instead: let the node take part again.")
+@output.json_option
+def command(suspend: bool, revoke: bool, reason: str, go_on: bool) -> None:
+    """Stop everything here at once: from its next step on, your node takes part in nothing.
+
+    Needs no passphrase unless --suspend or --revoke is given. What was sent before cannot be called back: if the other
+    sites have fixed it already, it may still enter that round's total.
+    """
+    from aicommons.node import inbox
+    from aicommons.owner import stopping
+
+    home = homes.home()
+    home.settings()
+    if go_on and (suspend or revoke):
+        raise click.UsageError("--go-on stands alone")
+    with contextlib.closing(inbox.Inbox(home.inbox_file)) as kept:
+        if go_on:
+            stopping.release(kept, by="", reason=reason)
+            output.emit({"stopped": False}, "Your node takes part again.")
+            return
+        stopping.set_flag(kept, by="", reason=reason)
+        done = stopping.Stopped((), (), ())
+        if suspend or revoke:
+            done = stopping.tell_ledger(homes.act(), suspend=suspend, revoke=revoke)
+    output.emit(
+        {
+            "stopped": True,
+            "suspended": list(done.suspended),
+            "revoked": [ids.format_id(each) for each in done.revoked],
+            "refused": list(done.refused),
+        },
+        "Stopped. Your node takes part in nothing until `commons stop --go-on`.",
+        *(f"  dataset {each} is suspended" for each in done.suspended),
+        *(f"  consent {ids.short(each)} is revoked" for each in done.revoked),
+        *(f"  the ledger refused: {each}" for each in done.refused),
+    )

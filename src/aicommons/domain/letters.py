@@ -1,0 +1,17 @@
+"""Letters about a dataset: what an asker and an owner write to each other, as documents. Who may read one is decided by
+sealing (``node/letters``); what is asked and answered on the ledger is the contract ``Requests``' business.
+"""
+
+import dataclasses
+from typing import ClassVar
+
+from aicommons.domain import documents
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Letter(documents.Document):
+    """A few words from one member to another."""
+
+    KIND: ClassVar[str] = "letter"
+    words: str
+    """What is asked, answered or asked back, in plain words."""

@@ -1,0 +1,147 @@
+"""Receipts: what a person takes home, as text, as a page to print, or as JSON, in the person's language.
+
+Called by the command line and the owner's page right after a consent was entered: only then is the withdrawal code known.
+The page is whole in itself (no script, no font, no image from elsewhere), so that it prints offline; its QR code holds
+the withdrawal code and nothing else.
+"""
+
+import datetime as dt
+import html
+import io
+import textwrap
+from collections.abc import Mapping
+
+import segno
+
+from aicommons.domain import consents, errors, ids
+from aicommons.node.consents import briefs, wording
+
+WIDTH = 76
+STYLE = (
+    "body{font:12pt/1.4 sans-serif;max-width:42em;margin:2em auto;padding:0 1em}"
+    "dt{font-weight:bold;margin-top:.5em}dd{margin:0;overflow-wrap:anywhere}.code{font:bold 14pt monospace}"
+)
+
+
+def make(entered: briefs.Entered, code: str, *, title: str) -> consents.Receipt:
+    """Return the receipt of a consent.
+
+    Args:
+        entered: as the register has it.
+        code: its withdrawal code.
+        title: the dataset's.
+    """
+    record = entered.record
+    return consents.Receipt(
+        record=record.record,
+        number=entered.number,
+        dataset=record.scope.dataset,
+        title=title,
+        controller=record.controller,
+        subject=record.subject,
+        purposes=record.purposes,
+        commercial=record.commercial,
+        fields=record.scope.fields,
+        given=record.given,
+        given_at=record.history[0].at,
+        expiry=record.expiry,
+        majority=record.majority,
+        max_uses=record.max_uses,
+        steward=record.steward,
+        withdrawal=record.withdrawal,
+        language=record.language,
+        commitment=entered.commitment,
+        salt=entered.salt,
+        code=code,
+    )
+
+
+def as_json(receipt: consents.Receipt) -> str:
+    """Return a receipt as canonical JSON text."""
+    return receipt.encode().decode()
+
+
+def as_text(receipt: consents.Receipt, names: dict[str, str] | None = None) -> str:
+    """Return a receipt as plain text of 76 columns; ``names`` says purpose codes in words."""
+    words = words_of(receipt.language)
+    said = [words["title"].upper(), "", *_folded(_intro(receipt, words)), ""]
+    for label, value in _lines(receipt, words, names or {}):
+        said += _folded(f"{label}: {value}")
+    said += ["", words["how"].upper(), *_folded(_withdrawal(receipt, words)), "", *_folded(words["stays"])]
+    return "\n".join([*said, "", f"{words['code']}:", f"    {receipt.code}", ""])
+
+
+def as_html(receipt: consents.Receipt, names: dict[str, str] | None = None) -> str:
+    """Return a receipt as a page to print, with its withdrawal code as QR code."""
+    words = words_of(receipt.language)
+    rows = "".join(
+        f"<dt>{html.escape(label)}</dt><dd>{html.escape(value)}</dd>"
+        for label, value in _lines(receipt, words, names or {})
+    )
+    parts = [
+        f'<!doctype html><html lang="{receipt.language}"><meta charset="utf-8"><title>{html.escape(words["title"])}</title>',
+        f"<style>{STYLE}</style><h1>{html.escape(words['title'])}</h1><p>{html.escape(_intro(receipt, words))}</p>",
+        f"<dl>{rows}</dl><h2>{html.escape(words['how'])}</h2><p>{html.escape(_withdrawal(receipt, words))}</p>",
+        f"<p>{html.escape(words['stays'])}</p><h2>{html.escape(words['code'])}</h2>",
+        f'<p class="code">{html.escape(receipt.code)}</p>{qr_code(receipt.code, label=words["code"])}</html>',
+    ]
+    return "\n".join(parts) + "\n"
+
+
+def qr_code(text: str, *, label: str) -> str:
+    """Return ``text`` as an SVG image of a QR code."""
+    made = io.BytesIO()
+    segno.make(text, error="m", micro=False).save(made, kind="svg", scale=4, xmldecl=False, title=label)
+    return made.getvalue().decode()
+
+
+def words_of(language: str) -> Mapping[str, str]:
+    """Return the words of a language.
+
+    Raises:
+        errors.InputError: there are none.
+    """
+    if language not in wording.WORDS:
+        raise errors.InputError(
+            "no receipts in this language", which="language", expected=" or ".join(wording.WORDS), got=language[:12]
+        )
+    return wording.WORDS[language]
+
+
+def _lines(receipt: consents.Receipt, words: Mapping[str, str], names: dict[str, str]) -> list[tuple[str, str]]:
+    purposes = ", ".join(f"{names[code]} ({code})" if code in names else code for code in receipt.purposes)
+    uses = words["any_number"] if receipt.max_uses is None else str(receipt.max_uses)
+    lines = [
+        ("number", f"{receipt.dataset}-{receipt.number}"),
+        ("dataset", receipt.title),
+        ("controller", receipt.controller),
+        ("purposes", purposes),
+        ("commercial", words["yes"] if receipt.commercial else words["no"]),
+        ("fields", ", ".join(receipt.fields) or words["all_fields"]),
+        ("given_at", _day(receipt.given_at)),
+        ("expiry", _day(receipt.expiry)),
+        ("max_uses", uses),
+        ("steward", receipt.steward or receipt.controller),
+        ("record", receipt.record.hex()[:16]),
+        ("commitment", ids.format_id(receipt.commitment)),
+    ]
+    if receipt.majority is not None:
+        lines.insert(8, ("majority", _day(receipt.majority)))
+    return [(words[name], value) for name, value in lines]
+
+
+def _intro(receipt: consents.Receipt, words: Mapping[str, str]) -> str:
+    return words["intro_child" if receipt.subject is consents.Subject.CHILD else "intro"]
+
+
+def _withdrawal(receipt: consents.Receipt, words: Mapping[str, str]) -> str:
+    return words["withdrawal"].format(steward=receipt.steward or receipt.controller)
+
+
+def _day(at: int) -> str:
+    """Return a day as everybody reads it, whatever the language: year-month-day."""
+    return (dt.datetime(1970, 1, 1) + dt.timedelta(seconds=at)).date().isoformat()
+
+
+def _folded(text: str) -> list[str]:
+    return textwrap.wrap(text, WIDTH, subsequent_indent="  ", break_long_words=False) or [""]

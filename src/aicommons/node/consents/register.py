@@ -1,0 +1,361 @@
+"""The steward's register: every consent ever given behind the home's datasets, and what became of it.
+
+One SQLite file under ``<home>/consents``; whatever says something about a person is sealed under the register's key. It
+is append-only: a consent is entered once, and its status history grows. The command line and the owner's page write it,
+the node reads it. What covers a use is decided in ``protocol/coverage``, the ledger's trees in ``protocol/consents``.
+"""
+
+import dataclasses
+import json
+import os
+import pathlib
+from collections.abc import Iterator, Sequence
+
+from aicommons.domain import consents, encoding, errors
+from aicommons.node.consents import appending, briefs, codes, sealing
+from aicommons.protocol import consents as trees
+from aicommons.protocol import coverage
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS dataset(dataset INTEGER PRIMARY KEY, person TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS terms(place INTEGER PRIMARY KEY, sealed BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS entry(dataset INTEGER, number INTEGER, tag BLOB NOT NULL, evidence BLOB NOT NULL,
+  brief BLOB NOT NULL, record BLOB NOT NULL, PRIMARY KEY(dataset, number));
+CREATE UNIQUE INDEX IF NOT EXISTS entered_once ON entry(dataset, tag, evidence);
+CREATE TABLE IF NOT EXISTS change(place INTEGER PRIMARY KEY, dataset INTEGER NOT NULL, number INTEGER NOT NULL,
+  at INTEGER NOT NULL, status TEXT NOT NULL, sealed BLOB NOT NULL);
+CREATE INDEX IF NOT EXISTS changed ON change(dataset, number);
+CREATE TABLE IF NOT EXISTS code(address BLOB PRIMARY KEY, dataset INTEGER NOT NULL, number INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS posting(place INTEGER PRIMARY KEY, dataset INTEGER NOT NULL, root BLOB NOT NULL,
+  leaves INTEGER NOT NULL, status BLOB NOT NULL, changes INTEGER NOT NULL);
+"""
+TABLES = ("dataset", "terms", "entry", "change", "code", "posting")
+NEVER = 2**63 - 1
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Posting:
+    """A register's state as the ledger shows it."""
+
+    root: bytes
+    """Root over all leaves."""
+    leaves: int
+    """How many consents were ever entered."""
+    status: bytes
+    """Root over the words of the status list."""
+
+
+NOTHING_POSTED = Posting(trees.EMPTY, 0, trees.EMPTY)
+
+
+class Register:
+    """One home's register; open it once per process, in a child process anew."""
+
+    def __init__(self, path: pathlib.Path, key: sealing.Key, *, draw: sealing.Draw = os.urandom) -> None:
+        """Open the file at ``path``, made if it is not there; raises ``errors.InputError`` when it is damaged."""
+        self._file = appending.AppendOnly(path, SCHEMA, TABLES)
+        self._key, self._draw = key, draw
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def open(self, dataset: int, column: str) -> None:
+        """Keep consents for a dataset whose rows name their person in ``column``.
+
+        Raises:
+            errors.InputError: it is kept already, by another column.
+        """
+        with self._file.transaction():
+            known = self._file.first("SELECT person FROM dataset WHERE dataset = ?", dataset)
+            if known is not None and known[0] != column:
+                raise errors.InputError(
+                    "consents are kept by another column", which=f"dataset {dataset}", expected=known[0], got=column
+                )
+            self._file.add("INSERT OR IGNORE INTO dataset VALUES(?, ?)", dataset, column)
+
+    def datasets(self) -> dict[int, str]:
+        """Return the datasets with a register here, each with the column that says whose row it is."""
+        return dict(self._file.all("SELECT dataset, person FROM dataset"))
+
+    def column(self, dataset: int) -> str:
+        """Return the column that says whose row it is.
+
+        Raises:
+            errors.InputError: consents are not kept for this dataset.
+        """
+        row = self._file.first("SELECT person FROM dataset WHERE dataset = ?", dataset)
+        if row is None:
+            raise errors.InputError(
+                "this home keeps no register of people's consents for this dataset",
+                which=f"dataset {dataset}",
+                next_step=f"run `commons consent open {dataset} --person COLUMN`",
+            )
+        return str(row[0])
+
+    def tagger(self, dataset: int) -> bytes:
+        """Return the secret under which a dataset's people are named (``coverage.tag_of``)."""
+        return self._key.derive(b"tags of dataset %d" % dataset)
+
+    def tag(self, dataset: int, person: str) -> bytes:
+        """Return who is meant by a value of the person column: the same 32 bytes each time, which tell nobody else."""
+        return coverage.tag_of(self.tagger(dataset), person)
+
+    def enter(self, records: Sequence[consents.ConsentRecord]) -> list[tuple[briefs.Entered, str]]:
+        """Enter consents as they were given, all or none; return each with its withdrawal code, which is kept nowhere.
+
+        Raises:
+            errors.InputError: one was entered before, or withdrawn before: a new consent needs a new paper.
+            errors.DecodeError: one that does not hold together.
+            errors.StorageFull: no room; nothing was entered.
+        """
+        made = []
+        with self._file.transaction():
+            known = {terms: place for place, terms in enumerate(self.terms())}
+            counts: dict[int, int] = {}
+            for record in records:
+                record.check()
+                dataset = record.scope.dataset
+                number = counts.setdefault(dataset, self.count(dataset))
+                counts[dataset] += 1
+                made.append(self._enter(number, record, known))
+        return made
+
+    def _enter(
+        self, number: int, record: consents.ConsentRecord, known: dict[coverage.Terms, int]
+    ) -> tuple[briefs.Entered, str]:
+        self._check_new(record)
+        dataset = record.scope.dataset
+        salt, code = self._draw(32), codes.code_of(self._draw(codes.SECRET_BYTES))
+        given, address = record.as_given.encode(), codes.address_of(code)
+        terms = self._terms_place(briefs.terms_of(record), known)
+        brief = briefs.Brief.of(record, consents.commitment_of(salt, given), address, terms)
+        about = _about(dataset, number)
+        self._file.add(
+            "INSERT INTO entry VALUES(?, ?, ?, ?, ?, ?)",
+            *(dataset, number, record.tag, record.evidence),
+            self._key.seal(brief.encode(), about + b"brief"),
+            self._key.seal(salt + given, about),
+        )
+        self._file.add("INSERT INTO code VALUES(?, ?, ?)", address, dataset, number)
+        for change in record.history:
+            self._append(dataset, number, change)
+        return briefs.Entered(number, record, salt), code
+
+    def _check_new(self, record: consents.ConsentRecord) -> None:
+        dataset = record.scope.dataset
+        query = "SELECT number FROM entry WHERE dataset = ? AND tag = ? AND evidence = ?"
+        row = self._file.first(query, dataset, record.tag, record.evidence)
+        if row is None:
+            return
+        is_over = not self.get(dataset, row[0]).record.status.is_live
+        raise errors.InputError(
+            "this consent was withdrawn before" if is_over else "this consent was entered before",
+            which=f"dataset {dataset}, consent {row[0]}",
+            expected="a consent signed anew",
+            got="the same paper for the same person",
+            next_step="ask the person to sign a new paper"
+            if is_over
+            else "nothing is to be done: it is in the register",
+        )
+
+    def _terms_place(self, terms: coverage.Terms, known: dict[coverage.Terms, int]) -> int:
+        if terms not in known:
+            known[terms] = len(known)
+            sealed = self._key.seal(briefs.terms_bytes(terms), b"terms")
+            self._file.add("INSERT INTO terms VALUES(?, ?)", known[terms], sealed)
+        return known[terms]
+
+    def change(self, dataset: int, number: int, change: consents.Change) -> briefs.Entered:
+        """Append to a consent's status history; return it as it is now.
+
+        Raises:
+            errors.InputError: no such consent, or it was over before.
+        """
+        with self._file.transaction():
+            if not self.get(dataset, number).record.status.is_live:
+                raise errors.InputError("this consent is over already", which=f"dataset {dataset}, consent {number}")
+            self._append(dataset, number, change)
+        return self.get(dataset, number)
+
+    def _append(self, dataset: int, number: int, change: consents.Change) -> None:
+        evidence = None if change.evidence is None else change.evidence.hex()
+        said = encoding.canonical_json({"by": change.by, "evidence": evidence})
+        self._file.add(
+            "INSERT INTO change(dataset, number, at, status, sealed) VALUES(?, ?, ?, ?, ?)",
+            *(dataset, number, change.at, change.status.value),
+            self._key.seal(said, _about(dataset, number) + b"change"),
+        )
+
+    def new_code(self, dataset: int, number: int) -> str:
+        """Return another withdrawal code for a lost receipt; raises ``errors.InputError`` when there is no such consent.
+
+        It works at this register only: what stands on the ledger was fixed with the first one.
+        """
+        self.get(dataset, number)
+        code = codes.code_of(self._draw(codes.SECRET_BYTES))
+        with self._file.transaction():
+            self._file.add("INSERT INTO code VALUES(?, ?, ?)", codes.address_of(code), dataset, number)
+        return code
+
+    def of_code(self, code: str) -> tuple[int, int]:
+        """Return dataset and number of the consent that a withdrawal code is for.
+
+        Raises:
+            errors.InputError: not a code, or none of this register's.
+        """
+        row = self._file.first("SELECT dataset, number FROM code WHERE address = ?", codes.address_of(code))
+        if row is None:
+            raise errors.InputError(
+                "no consent here has this withdrawal code", next_step="take the receipt to the steward that it names"
+            )
+        return int(row[0]), int(row[1])
+
+    def of_person(self, dataset: int, tag: bytes) -> tuple[int, ...]:
+        """Return the numbers of a person's consents, ascending."""
+        query = "SELECT number FROM entry WHERE dataset = ? AND tag = ? ORDER BY number"
+        return tuple(number for (number,) in self._file.all(query, dataset, tag))
+
+    def count(self, dataset: int) -> int:
+        """Return how many consents were ever entered for a dataset."""
+        ((count,),) = self._file.all("SELECT count(*) FROM entry WHERE dataset = ?", dataset)
+        return int(count)
+
+    def get(self, dataset: int, number: int) -> briefs.Entered:
+        """Return one consent.
+
+        Raises:
+            errors.InputError: no such consent.
+        """
+        plain = self._key.open(self._column("record", dataset, number), _about(dataset, number))
+        given = consents.ConsentRecord.decode(plain[32:])
+        history = self._history(dataset, number)
+        return briefs.Entered(number, dataclasses.replace(given, history=history), plain[:32])
+
+    def _column(self, name: str, dataset: int, number: int) -> bytes:
+        query = f"SELECT {name} FROM entry WHERE dataset = ? AND number = ?"  # noqa: S608  a name of ours
+        row = self._file.first(query, dataset, number)
+        if row is None:
+            raise errors.InputError("no such consent in the register", which=f"dataset {dataset}, consent {number}")
+        return bytes(row[0])
+
+    def _history(self, dataset: int, number: int) -> tuple[consents.Change, ...]:
+        query = "SELECT at, status, sealed FROM change WHERE dataset = ? AND number = ? ORDER BY place"
+        made = []
+        for at, status, sealed in self._file.all(query, dataset, number):
+            said = json.loads(self._key.open(sealed, _about(dataset, number) + b"change"))
+            evidence = None if said["evidence"] is None else bytes.fromhex(said["evidence"])
+            made.append(consents.Change(consents.Status(status), at, said["by"], evidence))
+        return tuple(made)
+
+    def terms(self) -> list[coverage.Terms]:
+        """Return what consents say yes to, each once; entries name them by their place."""
+        rows = self._file.all("SELECT sealed FROM terms ORDER BY place")
+        return [briefs.parse_terms(self._key.open(sealed, b"terms")) for (sealed,) in rows]
+
+    def entries(self, dataset: int) -> Iterator[coverage.Entry]:
+        """Yield the dataset's consents in order, as far as decisions need them."""
+        for number, tag, brief in self._briefs(dataset):
+            yield brief.entry(number, tag)
+
+    def leaves(self, dataset: int) -> Iterator[trees.Leaf]:
+        """Yield the leaves of the dataset's tree, in order."""
+        for number, _, brief in self._briefs(dataset):
+            yield brief.leaf(dataset, number)
+
+    def leaf(self, dataset: int, number: int) -> trees.Leaf:
+        """Return the leaf of one consent; raises ``errors.InputError`` when there is none."""
+        return self._brief(dataset, number, self._column("brief", dataset, number)).leaf(dataset, number)
+
+    def _briefs(self, dataset: int) -> Iterator[tuple[int, bytes, briefs.Brief]]:
+        query = "SELECT number, tag, brief FROM entry WHERE dataset = ? ORDER BY number"
+        for number, tag, sealed in self._file.all(query, dataset):
+            yield number, tag, self._brief(dataset, number, sealed)
+
+    def _brief(self, dataset: int, number: int, sealed: bytes) -> briefs.Brief:
+        return briefs.Brief.decode(self._key.open(sealed, _about(dataset, number) + b"brief"))
+
+    def draft_posting(self, place: encoding.Place, dataset: int) -> tuple[trees.Tree, trees.Tree]:
+        """Return the present state of a dataset's register as the ledger shall show it, and remember it as drafted.
+
+        Args:
+            place: chain and ConsentRegister.
+            dataset: dataset id.
+
+        Returns:
+            The tree over all leaves, and the one over the status list.
+        """
+        ((changes,),) = self._file.all("SELECT coalesce(max(place), 0) FROM change WHERE dataset = ?", dataset)
+        leaves, status = self.trees(place, dataset)
+        with self._file.transaction():
+            self._file.add(
+                "INSERT INTO posting(dataset, root, leaves, status, changes) VALUES(?, ?, ?, ?, ?)",
+                *(dataset, leaves.root, leaves.size, status.root, changes),
+            )
+        return leaves, status
+
+    def trees(
+        self, place: encoding.Place, dataset: int, posting: Posting | None = None
+    ) -> tuple[trees.Tree, trees.Tree]:
+        """Return the trees over a dataset's leaves and its status list, now or as they stood at a drafted posting.
+
+        Raises:
+            errors.InputError: nothing of the kind was drafted from this register.
+        """
+        until = NEVER if posting is None else self._drafted_after(dataset, posting)
+        hashes = [trees.leaf_hash(place, leaf) for leaf in self.leaves(dataset)]
+        if posting is not None:
+            hashes = hashes[: posting.leaves]
+        query = "SELECT number, status FROM change WHERE dataset = ? AND place <= ? ORDER BY place"
+        words = trees.status_words(len(hashes), _over(self._file.all(query, dataset, until)))
+        return trees.Tree.over(hashes), trees.status_tree(dataset, words)
+
+    def _drafted_after(self, dataset: int, posting: Posting) -> int:
+        """Return how far the status histories went when a posting was drafted."""
+        query = "SELECT max(changes) FROM posting WHERE dataset = ? AND root = ? AND leaves = ? AND status = ?"
+        row = self._file.first(query, dataset, posting.root, posting.leaves, posting.status)
+        if row is None or row[0] is None:
+            raise errors.InputError("the ledger shows what was not drafted here", which=f"dataset {dataset}")
+        return int(row[0])
+
+    def is_sound(self, place: encoding.Place, dataset: int, posting: Posting) -> bool:
+        """Return whether this register gives what the ledger shows, all of it computed again."""
+        if not self.has_drafted(dataset, posting):
+            return False
+        leaves, status = self.trees(place, dataset, posting)
+        return (leaves.root, leaves.size, status.root) == (posting.root, posting.leaves, posting.status)
+
+    def has_drafted(self, dataset: int, posting: Posting) -> bool:
+        """Return whether what the ledger shows came from this register: another one was restored from a backup."""
+        query = "SELECT 1 FROM posting WHERE dataset = ? AND root = ? AND leaves = ? AND status = ?"
+        return self._file.first(query, dataset, posting.root, posting.leaves, posting.status) is not None
+
+    def of_age(self, dataset: int, now: int) -> list[int]:
+        """Return the numbers of live consents that a guardian gave for somebody who decides alone now and was not asked.
+
+        Who has given a consent of its own since then is not among them.
+        """
+        entries, over = list(self.entries(dataset)), self.withdrawn(dataset)
+        newest = {entry.tag: entry.number for entry in entries}
+        return [
+            entry.number
+            for entry in entries
+            if entry.majority is not None
+            and entry.majority <= now
+            and entry.number not in over
+            and newest[entry.tag] == entry.number
+        ]
+
+    def withdrawn(self, dataset: int, at: int = NEVER) -> frozenset[int]:
+        """Return the numbers of the consents that were over by their status at a time (seconds since 1970), or now."""
+        query = "SELECT number, status FROM change WHERE dataset = ? AND at <= ? ORDER BY place"
+        return _over(self._file.all(query, dataset, at))
+
+
+def _over(changes: Sequence[tuple[int, str]]) -> frozenset[int]:
+    """Return the numbers whose newest status is no live one."""
+    return frozenset(number for number, status in dict(changes).items() if not consents.Status(status).is_live)
+
+
+def _about(dataset: int, number: int) -> bytes:
+    return b"consent %d of dataset %d" % (number, dataset)

@@ -1,0 +1,52 @@
+"""What the ledger says of a dataset's register of people's consents: the part of a decision that is not the home's own.
+
+Called by ``keeping`` for the node and by ``audit``. A ledger that shows no register cannot turn a home's filter off: then
+every consent there counts as not posted, and nobody's rows are read.
+"""
+
+import dataclasses
+
+from aicommons.node.consents import register
+from aicommons.protocol import view as views
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Standing:
+    """What the ledger says."""
+
+    posting: register.Posting
+    """The newest posting."""
+    block: int
+    """Number of the block up to which the ledger was read."""
+    time: int
+    """Block time in seconds, or the clock's where that is later."""
+    withdrawn: frozenset[int] = frozenset()
+    """Places of the consents that people took back without the steward."""
+    guarded: frozenset[tuple[bytes, bytes]] = frozenset()
+    """Attestations of guardianship that are live, each with its guardian's address."""
+
+
+def standing_of(view: views.LedgerView, dataset: int, now: int) -> Standing | None:
+    """Return what the ledger says of a dataset's register at a time, ``None`` when it shows none.
+
+    Args:
+        view: the ledger.
+        dataset: dataset id.
+        now: the clock, in seconds since 1970; block time counts where it is later.
+    """
+    shown = view.registers.get(dataset)
+    if shown is None:
+        return None
+    time = max(view.time, now)
+    posting = register.Posting(shown.root, shown.leaves, shown.status)
+    withdrawn = frozenset(each.index for each in shown.withdrawn.values())
+    return Standing(posting, view.block, time, withdrawn, guarded_at(view, time))
+
+
+def guarded_at(view: views.LedgerView, now: int) -> frozenset[tuple[bytes, bytes]]:
+    """Return the attestations of guardianship that are live, each with its guardian's address."""
+    return frozenset(
+        (name, bytes(each.attested.guardian))
+        for name, each in view.guardianships.items()
+        if each.may_hold(each.attested.guardian, now)
+    )

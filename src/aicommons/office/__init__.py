@@ -1,0 +1,23 @@
+"""What a member does at its own desk: problem, dataset, consent, plan, run, requests, people's registers, co-ops.
+
+The command line, the demo, the portal and ``testing`` call it; nodes never do. Its names are these; the modules are its own.
+"""
+
+from aicommons.office.acting import NodeSigner, Registry
+from aicommons.office.coops import Call, CoopDesk
+from aicommons.office.desk import Desk
+from aicommons.office.terms import ANYTHING_BUT_BANNED, DEFAULT_PURPOSE, Offer, Seat, Use, consent
+
+__all__ = [
+    "ANYTHING_BUT_BANNED",
+    "DEFAULT_PURPOSE",
+    "Call",
+    "CoopDesk",
+    "Desk",
+    "NodeSigner",
+    "Offer",
+    "Registry",
+    "Seat",
+    "Use",
+    "consent",
+]

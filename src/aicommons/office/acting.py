@@ -1,0 +1,44 @@
+"""What desks need from outside: a ledger client that acts with a wallet, and a node's key. Implemented by ``ledger``."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from aicommons.domain import encoding, events, ids, messages
+
+
+class Registry(Protocol):
+    """A ledger client that acts with the member's wallet."""
+
+    address: ids.Address
+
+    @property
+    def place(self) -> encoding.Place:
+        """Chain and address of TrainingRuns."""
+
+    def poll(self) -> Sequence[events.Event]:
+        """Return new events."""
+
+    def transact(self, contract: str, function: str, *values: object, at: ids.Address | None = None) -> None:
+        """Send a call and wait until it is recorded; ``at`` is where a contract outside the deployment stands."""
+
+    def call(self, contract: str, function: str, *values: object, at: ids.Address | None = None) -> tuple[object, ...]:
+        """Return what a view function answers."""
+
+    def call_data(self, contract: str, function: str, *values: object) -> bytes:
+        """Return the bytes of a call that others will make."""
+
+    def address_of(self, contract: str) -> ids.Address:
+        """Return where a contract of the deployment stands."""
+
+    def create(self, contract: str, *values: object) -> ids.Address:
+        """Create one of the packaged contracts and return where it stands."""
+
+    def history(self, contract: str, at: ids.Address) -> Sequence[events.Event]:
+        """Return all events of a contract outside the deployment."""
+
+
+class NodeSigner(Protocol):
+    """Signs a run's messages with the node's key, once each."""
+
+    def sign(self, message: messages.Message) -> bytes:
+        """Return the signature."""

@@ -1,0 +1,121 @@
+"""The desk of a data co-op: its steward admits people, its people propose, vote and execute.
+
+Made by ``Desk.found_coop`` and ``Desk.coop``; a person needs no membership and no store, only a key. What a co-op's events
+say is ``protocol/coops.py``; asking people how they vote is left to whoever shows the desk.
+"""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+
+from aicommons.domain import encoding, errors, events, ids
+from aicommons.office import acting
+from aicommons.protocol import coops
+
+
+class CoopDesk:
+    """One wallet in one data co-op: admits people as its steward, or proposes and votes as one of them."""
+
+    def __init__(self, registry: acting.Registry, coop: coops.Coop) -> None:
+        self._registry = registry
+        self._coop = coop
+
+    @property
+    def place(self) -> encoding.Place:
+        """Where ballots are good: chain and governor."""
+        return encoding.Place(self._registry.place.chain_id, self._coop.governor)
+
+    def check(self) -> None:
+        """Check that roll and governor belong together.
+
+        Raises:
+            errors.LedgerMismatch: they name others.
+        """
+        (token,) = self._ask("CoopGovernor", "token")
+        (bound,) = self._ask("CoopMembers", "governor")
+        named = (ids.parse_address(str(token)), ids.parse_address(str(bound)))
+        if named != (self._coop.members, self._coop.governor):
+            raise errors.LedgerMismatch("roll and governor do not belong together", which="the co-op")
+
+    def view(self) -> coops.CoopView:
+        """Return who is on the roll, what was proposed and how people voted."""
+        told = [
+            *self._registry.history("CoopMembers", self._coop.members),
+            *self._registry.history("CoopGovernor", self._coop.governor),
+        ]
+        return coops.fold(told)
+
+    def admit(self, people: Mapping[ids.Address, bytes]) -> None:
+        """Admit people as the steward: key -> salted commitment to what proves who it is, up to 100 in one call."""
+        self._act("CoopMembers", "admit", list(people), list(people.values()))
+
+    def leave(self) -> None:
+        """Give up this wallet's place."""
+        self._act("CoopMembers", "leave")
+
+    def propose(self, calls: Sequence["Call"], description: str) -> int:
+        """Propose calls in the co-op's name. Returns the proposal's id."""
+        targets, datas = [call.target for call in calls], [call.data for call in calls]
+        values = [0] * len(calls)
+        self._act("CoopGovernor", "propose", targets, values, datas, description)
+        digest = encoding.keccak(description.encode())
+        (proposal_id,) = self._ask("CoopGovernor", "getProposalId", targets, values, datas, digest)
+        if not isinstance(proposal_id, int):
+            raise errors.LedgerMismatch("the ledger's answer is no proposal", which="getProposalId")
+        return proposal_id
+
+    def propose_consent(self, terms: events.ConsentTerms, description: str) -> int:
+        """Propose that the co-op permits a use of a dataset that is entrusted to it. Returns the proposal's id."""
+        data = self._registry.call_data("DataRegistry", "give", dataclasses.astuple(terms))
+        return self.propose([Call(self._registry.address_of("DataRegistry"), data)], description)
+
+    def state(self, proposal_id: int) -> coops.ProposalState:
+        """Return where a proposal stands now."""
+        (state,) = self._ask("CoopGovernor", "state", proposal_id)
+        return coops.ProposalState(int(str(state)))
+
+    def vote(self, proposal_id: int, support: events.Support) -> None:
+        """Vote with this wallet."""
+        self._act("CoopGovernor", "castVote", proposal_id, int(support))
+
+    def ballot(self, proposal_id: int, support: events.Support, voter: ids.Address) -> coops.Ballot:
+        """Return what ``voter`` signs to vote without a transaction."""
+        (nonce,) = self._ask("CoopGovernor", "nonces", voter)
+        return coops.Ballot(proposal_id, support, voter, int(str(nonce)))
+
+    def vote_by_signature(self, ballot: coops.Ballot, signature: bytes) -> None:
+        """Send somebody's signed ballot."""
+        values = (ballot.proposal_id, int(ballot.support), ballot.voter, signature)
+        self._act("CoopGovernor", "castVoteBySig", *values)
+
+    def execute(self, proposal_id: int) -> None:
+        """Do what was carried; anybody may.
+
+        Raises:
+            errors.InputError: the co-op knows no such proposal.
+        """
+        found = self.view().proposals.get(proposal_id)
+        if found is None:
+            raise errors.InputError("no such proposal", which=f"proposal {proposal_id:#x}")
+        created = found.created
+        digest = encoding.keccak(created.description.encode())
+        values = (list(created.targets), list(created.values), list(created.calldatas), digest)
+        self._act("CoopGovernor", "execute", *values)
+
+    def _act(self, contract: str, function: str, *values: object) -> None:
+        self._registry.transact(contract, function, *values, at=self._at(contract))
+
+    def _ask(self, contract: str, function: str, *values: object) -> tuple[object, ...]:
+        return self._registry.call(contract, function, *values, at=self._at(contract))
+
+    def _at(self, contract: str) -> ids.Address:
+        return self._coop.members if contract == "CoopMembers" else self._coop.governor
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Call:
+    """One call of a proposal."""
+
+    target: ids.Address
+    """Contract that is called."""
+    data: bytes
+    """Function and arguments."""

@@ -1,0 +1,108 @@
+"""What a member offers and permits: consents, rules, seats and offers of runs, each as the ledger wants it.
+
+Made by the command line, the demo and ``testing`` and handed to a desk; nothing here is signed or sent.
+"""
+
+import dataclasses
+import secrets
+from collections.abc import Iterable
+
+from aicommons.domain import documents, encoding, events, ids, run, vocabulary
+from aicommons.learning import recipe as recipes
+
+DEFAULT_PURPOSE = "DUO:0000007"
+"""Disease-specific research."""
+ANYTHING_BUT_BANNED = events.Rules(
+    permitted=vocabulary.bits(
+        [each.code for each in vocabulary.PURPOSES if each.code not in vocabulary.BANNED_PURPOSES], closed=False
+    ),
+    prohibited=0,
+    commercial=False,
+)
+"""Rules that leave everything to the consents, but commercial use and what is banned."""
+
+
+def consent(dataset_id: int, purposes: Iterable[str], expiry: int, *, max_uses: int = 1) -> events.ConsentTerms:
+    """Return a consent to ``purposes`` and all below them, for any solver and problem, not commercial.
+
+    Raises:
+        errors.InputError: a purpose that the vocabulary does not know.
+    """
+    permitted = vocabulary.bits(purposes)
+    return events.ConsentTerms(dataset_id, permitted, ids.MemberId(0), bytes(32), False, expiry, max_uses, bytes(32))
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Use:
+    """What an owner lets the ledger hold every consent to."""
+
+    policy: bytes = encoding.keccak(b"default deny; see consents")
+    """Digest of the UsePolicy."""
+    rules: events.Rules = ANYTHING_BUT_BANNED
+    free_commons: bool = True
+    price: int = 0
+    """Per run, in the smallest unit of the ledger's money."""
+
+    def values(self) -> tuple[object, ...]:
+        """Return the contract's arguments after the card."""
+        return (self.policy, dataclasses.astuple(self.rules), self.free_commons, self.price)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Seat:
+    """What a member brings to a run."""
+
+    dataset_id: int
+    consent_id: bytes
+    absence: run.Absence = run.Absence.WAIT
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Offer:
+    """What a solver offers."""
+
+    problem: bytes
+    """Problem id."""
+    plan: ids.Digest
+    terms: documents.RunTerms
+    enrol_until: int
+    """Block time in seconds after which anybody may close the roster."""
+    min_participants: int = run.FEWEST_PARTICIPANTS
+    max_participants: int = run.MOST_PARTICIPANTS
+    max_attempts: int = 3
+    phase_seconds: int = 60
+    patience_seconds: int = 3600
+    solver_shares: int = 100_000
+    owner_shares: int = 100_000
+    most_rounds: int | None = None
+    """Cap on rounds, or ``None`` for what the plan needs at most."""
+    commercial: bool = False
+    """Whether the model is for commercial use."""
+    price: int = 0
+    """The most that is paid for one dataset, in the smallest unit of the ledger's money."""
+
+    def spec(self, solver: ids.MemberId, terms: ids.Digest, made: recipes.Recipe) -> run.RunSpec:
+        """Return the run's immutable terms, with a fresh salt."""
+        rounds = made.most_rounds if self.most_rounds is None else min(self.most_rounds, made.most_rounds)
+        return run.RunSpec(
+            problem=self.problem,
+            plan=self.plan,
+            terms=terms,
+            purpose=encoding.purpose_code(self.terms.purpose),
+            solver=solver,
+            rounds=rounds,
+            min_participants=self.min_participants,
+            max_participants=self.max_participants,
+            layout=1,
+            suite=1 if made.word_bits == 32 else 3,
+            max_attempts=self.max_attempts,
+            enrol_until=self.enrol_until,
+            phase_seconds=self.phase_seconds,
+            patience_seconds=self.patience_seconds,
+            solver_shares=self.solver_shares,
+            owner_shares=self.owner_shares,
+            bond=0,
+            commercial=self.commercial,
+            price=self.price,
+            salt=secrets.token_bytes(32),
+        )

@@ -1,0 +1,272 @@
+"""From what waits in the inbox to what is done about it: approve, ask, deny, confirm, and the standing rules.
+
+An approval of a run gives the narrowest consent that is needed and enrols; an approval of a roster confirms it for this
+home's node. What is recorded as approved was done: where the ledger refuses, nothing is recorded. Called by the owner's
+page and ``commons inbox``; who may speak for the home (an operator's PIN) is checked before, by ``speaker``.
+"""
+
+import contextlib
+import dataclasses
+import time
+from collections.abc import Iterator, Sequence
+
+from aicommons import office
+from aicommons.domain import errors, ids
+from aicommons.node import inbox, journal
+from aicommons.owner import correspondence, offers, places, rosters
+from aicommons.protocol import inbox as rules
+from aicommons.protocol import view as views
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Clerk:
+    """What deciding needs: an opened home, and what was read for it before."""
+
+    place: places.Place
+    papers: places.Papers
+    tables: offers.Tables
+    secret: bytes | None = None
+    """Scalar of the home's reader key, which opens letters; ``None`` where the wallet is locked."""
+
+    @contextlib.contextmanager
+    def inbox(self) -> Iterator[inbox.Inbox]:
+        """Open the inbox for a moment: connections belong to one thread."""
+        with contextlib.closing(inbox.Inbox(self.place.home.inbox_file)) as kept:
+            yield kept
+
+
+def make_clerk(place: places.Place, secret: bytes | None = None) -> Clerk:
+    """Return a clerk who has read nothing yet; ``secret`` opens letters."""
+    return Clerk(place, places.Papers(place.store), offers.Tables(place.home), secret)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Entry:
+    """One item with everything that was said to it."""
+
+    item: rules.Item
+    said: tuple[rules.Decision, ...]
+    standing: rules.Standing
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Word:
+    """What somebody says to an item."""
+
+    verdict: rules.Verdict
+    reason: str = ""
+    by: str = ""
+    """Operator's name, or ``rule N``."""
+    dataset_id: int | None = None
+    """What to bring; needed only where several datasets fit."""
+    may_overlap: bool = False
+    """Accept participants that nearly equal those of an earlier run on the problem."""
+
+
+def entries(clerk: Clerk) -> tuple[Entry, ...]:
+    """Return what waits or waited and is still to be decided or was denied, oldest first."""
+    with clerk.inbox() as kept:
+        house = kept.house()
+        found = []
+        for item in _items(clerk):
+            said = tuple(kept.said(item.key))
+            found.append(Entry(item, said, _standing(clerk, item, said, house)))
+        return tuple(found)
+
+
+def _standing(clerk: Clerk, item: rules.Item, said: Sequence[rules.Decision], house: rules.House) -> rules.Standing:
+    if item.request_id is None:
+        return rules.standing(said, house)
+    return rules.standing_of_request(said, house, clerk.place.desk.view().requests[item.request_id].state)
+
+
+def letters(clerk: Clerk, entry: Entry) -> correspondence.Correspondence | None:
+    """Return what was written about an item, ``None`` when nobody wrote."""
+    if entry.item.request_id is None:
+        return None
+    return correspondence.read(clerk.place, clerk.papers, entry.item.request_id, entry.said, secret=clerk.secret)
+
+
+def find(clerk: Clerk, key: str) -> Entry:
+    """Return one entry by its key.
+
+    Raises:
+        errors.InputError: nothing of this name waits.
+    """
+    for entry in entries(clerk):
+        if entry.item.key == key:
+            return entry
+    raise errors.InputError(
+        "nothing of this name waits here", which=key[:80], next_step="it may be over; see `commons inbox list`"
+    )
+
+
+def _items(clerk: Clerk) -> tuple[rules.Item, ...]:
+    place = clerk.place
+    view = place.desk.view()
+    member = view.member_of_account(place.registry.address)
+    if member is None:
+        return ()
+    confirmed = [run_id for run_id, current in view.runs.items() if member in current.enrolled]
+    if confirmed:
+        with contextlib.closing(journal.Journal(place.home.journal_file)) as kept:
+            confirmed = [run_id for run_id in confirmed if kept.pinned(run_id) is not None]
+    own = [number for number in place.home.datasets() if number in view.datasets]
+    return rules.waiting(view, member, confirmed=confirmed, own=own, now=int(max(time.time(), view.time)))
+
+
+def speaker(kept: inbox.Inbox, name: str, pin: str) -> str:
+    """Return who speaks, after checking the PIN where operators are named.
+
+    Raises:
+        errors.InputError: operators are named and this is none of them, or the PIN is wrong.
+    """
+    if not kept.house().operators:
+        return ""
+    kept.check_operator(name, pin, time.time())
+    return name
+
+
+def decide(clerk: Clerk, key: str, word: Word) -> rules.Standing:
+    """Say ``word`` to an item, and do what follows; return where the item stands now.
+
+    Raises:
+        errors.InputError: no such item, it was decided before, or no dataset fits.
+        errors.CommonsError: what ledger or store say when it is carried out; then nothing is recorded.
+    """
+    entry = find(clerk, key)
+    if entry.standing is rules.Standing.DENIED:
+        raise errors.InputError("this was denied before", which=key, next_step="a denial stands; ask for a new run")
+    decision = rules.Decision(word.verdict, word.reason.strip(), word.by, time.time())
+    inbox.check_reason(decision)
+    with clerk.inbox() as kept:
+        after = rules.standing([*entry.said, decision], kept.house())
+        if after is rules.Standing.APPROVED:
+            _carry_out(clerk, entry.item, word)
+        request_id = entry.item.request_id
+        if request_id is not None and (word.verdict is not rules.Verdict.APPROVE or after is rules.Standing.APPROVED):
+            correspondence.answer(clerk.place, request_id, word.verdict, decision.reason)
+        kept.decide(key, decision)
+    return after
+
+
+def _carry_out(clerk: Clerk, item: rules.Item, word: Word) -> None:
+    if item.run_id is None:
+        return  # an approval of a request is a word, which its answer says
+    if item.kind is rules.Kind.ROSTER:
+        seen = rosters.look(clerk.place, item.run_id, may_overlap=word.may_overlap)
+        rosters.confirm(clerk.place, item.run_id, seen)
+        return
+    offer = offers.make_offer(clerk.place, clerk.papers, clerk.tables, item.run_id)
+    enrol(clerk, offer, choose(offer, word.dataset_id))
+
+
+def choose(offer: offers.Offer, dataset_id: int | None) -> offers.Fit:
+    """Return the dataset to bring.
+
+    Raises:
+        errors.InputError: it does not fit, none does, or several do and none is named.
+    """
+    which = ids.short(offer.run_id)
+    if offer.papers is None:
+        raise errors.InputError(
+            "plan and terms of the run cannot be read now", which=which, next_step="try again when the store answers"
+        )
+    named = [each for each in offer.fits if dataset_id in (None, each.dataset_id)]
+    fitting = [each for each in named if each.is_fitting]
+    if not fitting:
+        why = next((each.measured.trouble for each in named), None)
+        raise errors.InputError(
+            "no dataset of this home fits the run", which=which, got=why, next_step="see `commons inbox show`"
+        )
+    if len(fitting) > 1:
+        raise errors.InputError(
+            "several datasets fit",
+            which=which,
+            got=", ".join(str(each.dataset_id) for each in fitting),
+            next_step="say which one to bring",
+        )
+    return fitting[0]
+
+
+def enrol(clerk: Clerk, offer: offers.Offer, fit: offers.Fit) -> None:
+    """Give a consent if none is live, and bring the dataset to the run; raises as the ledger does."""
+    desk = clerk.place.desk
+    consent_id = fit.consent_id
+    if consent_id is None:
+        now = max(int(time.time()), desk.view().time)
+        consent_id = desk.give_consent(offers.consent_for(fit.dataset_id, offer.current.spec, now))
+    desk.enrol(offer.run_id, office.Seat(fit.dataset_id, consent_id))
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Applied:
+    """What a standing rule did, or could not do."""
+
+    item: rules.Item
+    number: int
+    trouble: str | None = None
+
+
+def apply_rules(clerk: Clerk) -> tuple[Applied, ...]:
+    """Let the standing rules answer what they may answer now."""
+    with clerk.inbox() as kept:
+        known, house = kept.standing_rules(), kept.house()
+        denied = kept.denied()
+    if not known:
+        return ()
+    view, minute = clerk.place.desk.view(), inbox.minute_of_day(time.time())
+    refused = tuple(_asked_of_denied(clerk, view, denied))
+    done = []
+    for entry in entries(clerk):
+        found = _rule_for(clerk, view, entry, known, refused=refused)
+        if found is not None and rules.may_rule_act(house, minute, found[1]):
+            done.append(_apply(clerk, entry, *found))
+    return tuple(done)
+
+
+def _asked_of_denied(clerk: Clerk, view: views.LedgerView, keys: list[str]) -> Iterator[rules.Asked]:
+    for key in keys:
+        kind, _, about = key.partition(":")
+        if kind == rules.Kind.REQUEST.value:
+            continue
+        current = view.runs.get(ids.RunId(bytes.fromhex(about)))
+        papers = None if current is None else clerk.papers.terms(current)
+        if current is not None and papers is not None:
+            yield offers.asked_of(current.spec, papers)
+
+
+def _rule_for(
+    clerk: Clerk,
+    view: views.LedgerView,
+    entry: Entry,
+    known: dict[int, rules.Rule],
+    *,
+    refused: tuple[rules.Asked, ...],
+) -> tuple[int, rules.Rule] | None:
+    if entry.item.run_id is None:
+        return None
+    current = view.runs[entry.item.run_id]
+    papers = clerk.papers.terms(current)
+    if papers is None:
+        return None
+    found = rules.matching(known, offers.asked_of(current.spec, papers), entry.said, denied=refused)
+    if found is None or entry.item.kind is rules.Kind.RUN:
+        return found
+    number, rule = found
+    return found if rule.confirms and _was_approved_by_rule(clerk, entry.item, number) else None
+
+
+def _was_approved_by_rule(clerk: Clerk, item: rules.Item, number: int) -> bool:
+    key = dataclasses.replace(item, kind=rules.Kind.RUN).key
+    with clerk.inbox() as kept:
+        return any(each.by == f"rule {number}" for each in kept.said(key))
+
+
+def _apply(clerk: Clerk, entry: Entry, number: int, rule: rules.Rule) -> Applied:
+    word = Word(rule.verdict, f"standing rule {number}", f"rule {number}", rule.dataset_id)
+    try:
+        decide(clerk, entry.item.key, word)
+    except errors.CommonsError as err:  # a person sees it in the inbox, and what failed may pass
+        return Applied(entry.item, number, str(err))
+    return Applied(entry.item, number)

@@ -1,0 +1,232 @@
+"""A run that asks for data, as its owner needs to see it before deciding: who, why, what is computed, what it costs, what fits.
+
+Called by the inbox of the page and of the command line. Everything said by others is repeated, nothing of it is checked
+but its digests; whether a table fits is found out by reading it here, and only numbers of rows are shown, to its owner.
+"""
+
+import dataclasses
+import pathlib
+import tempfile
+import threading
+from collections.abc import Mapping
+
+from aicommons import app
+from aicommons.data import prepared
+from aicommons.domain import documents, encoding, errors, events, ids, run, vocabulary
+from aicommons.node import agent as agents
+from aicommons.node import rehearsal, tables
+from aicommons.owner import places
+from aicommons.protocol import inbox, registry, rules
+from aicommons.protocol import view as views
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Measured:
+    """What a dry run of a plan on a dataset showed."""
+
+    rows: int = 0
+    """Complete rows."""
+    cell: rehearsal.Cell | None = None
+    """The smallest group of rows that would be counted."""
+    sent: tuple[rehearsal.Sent, ...] = ()
+    """What would leave the site in each kind of round."""
+    trouble: str | None = None
+    """Why the table does not fit; ``None`` when it does."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Fit:
+    """One dataset of this home beside a run."""
+
+    dataset_id: int
+    title: str
+    measured: Measured
+    consent_id: bytes | None
+    """A live consent that already permits it, ``None`` when approving has to give one."""
+    price: int
+    """What a run pays for it, in the smallest unit; 0 in the free commons."""
+
+    @property
+    def is_fitting(self) -> bool:
+        """Whether it can take part."""
+        return self.measured.trouble is None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Offer:
+    """A run that is open for enrolment."""
+
+    run_id: ids.RunId
+    current: views.RunView
+    problem: documents.Problem | None
+    """``None`` while the store does not give it."""
+    papers: agents.RunDocuments | None
+    """Plan and terms; nothing is approved without them."""
+    solver: str
+    """Name and number."""
+    problem_owner: str
+    readers: tuple[str, ...]
+    """Who else may read the sums."""
+    fits: tuple[Fit, ...]
+    """Datasets of this home, those that fit first."""
+
+    @property
+    def asked(self) -> inbox.Asked | None:
+        """What standing rules look at, ``None`` while the documents cannot be read."""
+        return None if self.papers is None else asked_of(self.current.spec, self.papers)
+
+    @property
+    def fitting(self) -> tuple[Fit, ...]:
+        """Datasets that can take part."""
+        return tuple(each for each in self.fits if each.is_fitting)
+
+
+def asked_of(spec: run.RunSpec, papers: agents.RunDocuments) -> inbox.Asked:
+    """Return what standing rules look at in a run."""
+    return inbox.Asked(spec.plan, int(spec.solver), papers.recipe.name, papers.terms.purpose)
+
+
+class Tables:
+    """How the datasets of this home fit plans; each is read once per plan, and again when its file changes."""
+
+    def __init__(self, home: app.Home) -> None:
+        self._home = home
+        self._known: dict[tuple[object, ...], Measured] = {}
+        self._reading = threading.Lock()
+
+    def measure(self, dataset_id: int, known: app.KnownDataset, papers: agents.RunDocuments, plan: bytes) -> Measured:
+        """Return what a dry run of a plan shows; what is wrong with the table is part of that."""
+        files = [_stamp(pathlib.Path(known["path"])), _stamp(self._home.mapping_file(dataset_id))]
+        key = (dataset_id, plan, papers.terms.minimum_cohort, *files)
+        with self._reading:
+            if key not in self._known:
+                self._known[key] = self._rehearse(dataset_id, known, papers)
+            return self._known[key]
+
+    def _rehearse(self, dataset_id: int, known: app.KnownDataset, papers: agents.RunDocuments) -> Measured:
+        recipe = papers.recipe
+        with tempfile.TemporaryDirectory(prefix="dry-run-", dir=self._home.path) as scratch:
+            try:
+                own = app.own_table(self._home, dataset_id, known)
+                division = tables.division(papers.plan, recipe.schema)
+                table = prepared.prepare(own.source, own.wanted(papers), pathlib.Path(scratch) / "rows", division)
+                found = rehearsal.rehearse(recipe, tables.divided(table), table, members=run.FEWEST_PARTICIPANTS)
+            except errors.PermanentError as err:
+                return Measured(trouble=str(err))
+            return Measured(table.rows, found.cells[0] if found.cells else None, found.rounds)
+
+
+def _stamp(path: pathlib.Path) -> tuple[int, int] | None:
+    """Return what changes with a file, ``None`` where there is none."""
+    try:
+        stat = path.stat()
+    except OSError:
+        return None
+    return stat.st_mtime_ns, stat.st_size
+
+
+def make_offer(place: places.Place, papers: places.Papers, measuring: Tables, run_id: ids.RunId) -> Offer:
+    """Return a run as an offer to this home.
+
+    Raises:
+        errors.InputError: no such run.
+    """
+    view = place.desk.view()
+    current = place.desk.run(run_id)
+    known = papers.terms(current)
+    stated = view.problems.get(current.spec.problem)
+    readers = () if known is None else tuple(papers.name(view, int(each.member_id)) for each in known.terms.readers)
+    fits = () if known is None else _fits(place, view, current, known, measuring=measuring)
+    return Offer(
+        run_id=run_id,
+        current=current,
+        problem=papers.problem(view, current.spec.problem),
+        papers=known,
+        solver=papers.name(view, current.spec.solver),
+        problem_owner="" if stated is None else papers.name(view, stated.owner),
+        readers=readers,
+        fits=tuple(sorted(fits, key=lambda each: (not each.is_fitting, each.dataset_id))),
+    )
+
+
+def _fits(
+    place: places.Place,
+    view: views.LedgerView,
+    current: views.RunView,
+    papers: agents.RunDocuments,
+    *,
+    measuring: Tables,
+) -> tuple[Fit, ...]:
+    member = place.desk.member_id()
+    own: Mapping[int, app.KnownDataset] = {
+        number: known
+        for number, known in place.home.datasets().items()
+        if number in view.datasets and view.datasets[number].owner == member
+    }
+    found = []
+    for number, known in own.items():
+        consent_id = live_consent(view, number, current)
+        against = objection(view, number, current.spec) if consent_id is None else None
+        measured = Measured(trouble=against) if against else measuring.measure(number, known, papers, current.spec.plan)
+        found.append(Fit(number, known["title"], measured, consent_id, view.datasets[number].newest.asked))
+    return tuple(found)
+
+
+def live_consent(view: views.LedgerView, dataset_id: int, current: views.RunView) -> bytes | None:
+    """Return a consent that already permits a dataset's use in a run, ``None`` when there is none."""
+    for consent_id, given in view.consents.items():
+        if given.dataset_id != dataset_id:
+            continue
+        terms, revoked = given.terms, given.revoked is not None
+        if _denial(view, current.spec, terms, uses=len(given.uses), revoked=revoked) is rules.Denial.NONE:
+            return consent_id
+    return None
+
+
+def objection(view: views.LedgerView, dataset_id: int, spec: run.RunSpec) -> str | None:
+    """Return why no consent of its owner could let a dataset take part in a run; ``None`` when one can."""
+    dataset = view.datasets[dataset_id]
+    if dataset.body is not None:
+        return "its consents are given by the vote of a body, not by its owner"
+    denial = _denial(view, spec, consent_for(dataset_id, spec, view.time), uses=0, revoked=False)
+    return None if denial is rules.Denial.NONE else denial.reason
+
+
+def _denial(
+    view: views.LedgerView, spec: run.RunSpec, terms: events.ConsentTerms, *, uses: int, revoked: bool
+) -> rules.Denial:
+    """Return what the ledger would say now to a run's use of a dataset under a consent."""
+    dataset = view.datasets[terms.dataset_id]
+    owner, newest = view.members.get(dataset.owner), dataset.newest
+    listing = rules.Listing(
+        rules=newest.rules,
+        is_listed=dataset.state is registry.DatasetState.LISTED,
+        is_owner_active=owner is not None and owner.state is registry.MemberState.ACTIVE,
+        free_commons=newest.free_commons,
+        price=newest.price,
+    )
+    consent = rules.Consent(
+        dataset_id=terms.dataset_id,
+        purposes=terms.purposes,
+        grantee=terms.grantee or None,
+        problem=terms.problem if any(terms.problem) else None,
+        commercial=terms.commercial,
+        expiry=terms.expiry,
+        max_uses=terms.max_uses,
+        uses=uses,
+        revoked=revoked,
+    )
+    use = rules.Use(terms.dataset_id, spec.purpose, spec.problem, spec.solver, spec.commercial, spec.price)
+    return rules.ledger_denial(consent, listing, use, view.time)
+
+
+def consent_for(dataset_id: int, spec: run.RunSpec, now: int) -> events.ConsentTerms:
+    """Return the narrowest consent that lets a dataset take part in a run: one use, one solver, one problem, 30 days."""
+    codes = [each.code for each in vocabulary.PURPOSES if encoding.purpose_code(each.code) == spec.purpose]
+    purposes = vocabulary.bits(codes, closed=False)
+    expiry = now + CONSENT_SECONDS
+    return events.ConsentTerms(dataset_id, purposes, spec.solver, spec.problem, spec.commercial, expiry, 1, bytes(32))
+
+
+CONSENT_SECONDS = 30 * 86400
+"""How long a consent lasts that an approval gives."""

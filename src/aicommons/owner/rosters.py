@@ -1,0 +1,136 @@
+"""What an operator confirms: who takes part in a run, by the roster's fingerprint.
+
+Called by ``run confirm`` and by the owner's inbox. A ledger that lies could show each site other participants and so
+single somebody out; people who compare the fingerprint notice (secure-aggregation, pinned roster). What is confirmed is
+kept by the node's journal. How a person is asked is left to the caller.
+"""
+
+import contextlib
+import dataclasses
+from collections.abc import Sequence
+
+from aicommons.domain import encoding, errors, events, ids
+from aicommons.learning.secagg import layout
+from aicommons.ledger import wallet
+from aicommons.node import agent as agents
+from aicommons.node import journal, overlap
+from aicommons.owner import places
+from aicommons.protocol import view as views
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Seen:
+    """What there is to confirm."""
+
+    roster: events.RosterFixed
+    pin: journal.Pin
+    """What this home brings."""
+    title: str
+    """Of the dataset that it brings."""
+    path: str
+    """Where that is, here."""
+    readers: tuple[int, ...]
+    """Members beside the participants that may read the run's sums."""
+
+
+def look(place: places.Place, run_id: ids.RunId, *, may_overlap: bool = False) -> Seen:
+    """Return what there is to confirm of a run, after checking that it is whole.
+
+    Raises:
+        errors.InputError: no roster yet, no seat, or a dataset that is not in this home.
+        errors.LedgerMismatch: the roster's digest or our key in it is not what it should be.
+        errors.BlobNotFound, errors.DecodeError: its terms cannot be read.
+    """
+    view = place.desk.view()
+    roster = own_roster(place, view, run_id)
+    pin = place.desk.pin(run_id, may_overlap=may_overlap)
+    known = place.home.datasets().get(pin.dataset_id)
+    if known is None:
+        raise errors.InputError(
+            "the ledger says that this site brings a dataset that is not in this home",
+            which=f"dataset {pin.dataset_id}",
+            next_step="do not confirm unless another home of yours enrolled it",
+        )
+    terms = agents.read_terms(place.store, view.runs[run_id]).terms
+    return Seen(roster, pin, known["title"], known["path"], tuple(int(each.member_id) for each in terms.readers))
+
+
+def check(place: places.Place, run_id: ids.RunId, seen: Seen) -> None:
+    """Check before anybody is asked that an earlier run on the problem had not nearly the same sites.
+
+    Raises:
+        errors.InputError: it had; nothing was confirmed.
+    """
+    with contextlib.closing(journal.Journal(place.home.journal_file)) as kept:
+        _check_overlap(place, kept, run_id, seen)
+
+
+def confirm(place: places.Place, run_id: ids.RunId, seen: Seen) -> None:
+    """Let this home's node take part with exactly what was ``seen``.
+
+    Raises:
+        errors.InputError: as ``check``.
+        errors.JournalConflict: something else was confirmed before.
+    """
+    with contextlib.closing(journal.Journal(place.home.journal_file)) as kept:
+        _check_overlap(place, kept, run_id, seen)
+        kept.pin(run_id, seen.pin)
+
+
+def _check_overlap(place: places.Place, kept: journal.Journal, run_id: ids.RunId, seen: Seen) -> None:
+    preferred = place.desk.run(run_id).spec.layout
+    check_overlap(kept, run_id, seen.pin, members=seen.roster.member_ids, preferred=preferred)
+
+
+def own_roster(place: places.Place, view: views.LedgerView, run_id: ids.RunId) -> events.RosterFixed:
+    """Return the run's roster after checking that it is whole and that this home has a seat with its own key.
+
+    Raises:
+        errors.InputError: there is no roster yet, or no seat.
+        errors.LedgerMismatch: the roster's digest or our key in it is not what it should be.
+    """
+    roster, which = view.runs[run_id].roster, ids.short(run_id)
+    if roster is None:
+        raise errors.InputError("the roster is not fixed yet", which=which, next_step="wait until the solver closes it")
+    member = view.member_of_account(place.registry.address)
+    if member is None or member not in roster.member_ids:
+        raise errors.InputError("this home has no seat in the run", which=which, next_step="see `commons run show`")
+    if encoding.roster_digest(run_id, roster.member_ids, roster.node_keys) != roster.roster:
+        raise errors.LedgerMismatch("the roster is not what its digest says", which=which)
+    own_key = wallet.address(place.home.node_file)
+    if roster.node_keys[roster.member_ids.index(member)] != own_key:
+        raise errors.LedgerMismatch(
+            "the roster names another node key for this member",
+            which=which,
+            expected=ids.format_id(own_key),
+            next_step="do not confirm; restore the node's key with `commons key restore --node`",
+        )
+    return roster
+
+
+def check_overlap(
+    kept: journal.Journal, run_id: ids.RunId, pin: journal.Pin, *, members: Sequence[int], preferred: int
+) -> None:
+    """Check a roster against the sets that this node trained with before on the same problem.
+
+    Args:
+        kept: the node's journal.
+        run_id: the run to confirm.
+        pin: what is about to be confirmed.
+        members: its roster, ascending.
+        preferred: layout that its terms prefer.
+
+    Raises:
+        errors.InputError: it comes too near to one of them; nothing was confirmed.
+    """
+    number = agents.layout_number(preferred, len(members))
+    faults = layout.make_layout(members, bytes(32), number).faults
+    near = overlap.find(kept, run_id, pin, members=members, faults=faults)
+    if near is not None:
+        apart = ", ".join(map(str, near.apart))
+        raise errors.InputError(
+            f"an earlier run on this problem had the same sites but for member {apart}; from both sums together "
+            "the numbers of single sites could be computed",
+            which=f"run {ids.short(near.run_id)}",
+            next_step="train with the same sites as then, or with more others; or accept it with --allow-overlap",
+        )

@@ -1,0 +1,116 @@
+"""Every use of this home's data and everything that was decided here, newest first; and what each dataset has given away.
+
+Uses come from the ledger and this home's node, decisions from its inbox. Called by the log and budget pages and by
+``commons log``.
+"""
+
+import dataclasses
+
+from aicommons.domain import ids, run
+from aicommons.node import inbox
+from aicommons.owner import deciding, progress
+from aicommons.protocol import view as views
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Use:
+    """One dataset of this home in one run."""
+
+    at: int
+    """Block time in seconds at which it enrolled."""
+    run_id: ids.RunId
+    title: str
+    """Of the plan; empty while the store does not give it."""
+    dataset_id: int
+    dataset: str
+    """Its title here."""
+    purpose: str
+    """Purpose code; empty while the terms cannot be read."""
+    solver: str
+    consent_id: bytes
+    state: run.RunState
+    rounds: int
+    """Rounds in whose sum this site is."""
+    bytes_sent: int
+    privacy: str
+    """What protects the sums themselves, in the terms' words."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Budget:
+    """What one dataset has given away so far."""
+
+    dataset_id: int
+    title: str
+    minimum_cohort: int
+    runs: int
+    """Runs that it took part in."""
+    rounds: int
+    """Sums that it is in."""
+    sets: tuple[tuple[int, ...], ...]
+    """Participant sets whose sums may be known to somebody, each once."""
+
+
+def uses(clerk: deciding.Clerk) -> tuple[Use, ...]:
+    """Return every use, newest first."""
+    place = clerk.place
+    view = place.desk.view()
+    member = view.member_of_account(place.registry.address)
+    titles = {number: known["title"] for number, known in place.home.datasets().items()}
+    found = []
+    with progress.own_journal(place) as kept:
+        for run_id, current in view.runs.items():
+            seat = current.enrolled.get(member) if member is not None else None
+            if seat is None or member is None:
+                continue
+            papers = clerk.papers.terms(current)
+            found.append(
+                Use(
+                    at=seat.at.time,
+                    run_id=run_id,
+                    title=progress.title_of(papers),
+                    dataset_id=seat.dataset_id,
+                    dataset=titles.get(seat.dataset_id, ""),
+                    purpose="" if papers is None else papers.terms.purpose,
+                    solver=clerk.papers.name(view, current.spec.solver),
+                    consent_id=seat.consent_id,
+                    state=current.state,
+                    rounds=_rounds_with(current, int(member)),
+                    bytes_sent=0 if kept is None else kept.bytes_sent(run_id),
+                    privacy="" if papers is None else papers.terms.privacy,
+                )
+            )
+    return tuple(sorted(found, key=lambda each: each.at, reverse=True))
+
+
+def _rounds_with(current: views.RunView, member: int) -> int:
+    """Return how many unmasked rounds have ``member`` in their set."""
+    count = index = 0
+    while (place := current.unmasked(index)) is not None:
+        count += member in current.members_of(current.attempts[place].set_bits)
+        index += 1
+    return count
+
+
+def decisions(clerk: deciding.Clerk) -> tuple[inbox.Happened, ...]:
+    """Return what was decided at this home, newest first."""
+    with clerk.inbox() as kept:
+        return tuple(kept.happened())
+
+
+def budgets(clerk: deciding.Clerk) -> tuple[Budget, ...]:
+    """Return what each dataset of this home has given away."""
+    used, view = uses(clerk), clerk.place.desk.view()
+    found = []
+    for number, known in clerk.place.home.datasets().items():
+        own = [each for each in used if each.dataset_id == number]
+        sets = {
+            current.members_of(attempt.set_bits)
+            for current in (view.runs[each.run_id] for each in own)
+            for attempt in current.attempts.values()
+            if attempt.phase >= run.Phase.FIXED and attempt.set_bits
+        }
+        rounds = sum(each.rounds for each in own)
+        budget = Budget(number, known["title"], known["minimum_cohort"], len(own), rounds, tuple(sorted(sets)))
+        found.append(budget)
+    return tuple(found)

@@ -1,0 +1,179 @@
+"""Templates and what all pages share: the language, who is asked, what waits; and how a refusal is told.
+
+Called by the routes. Every text stands in a template, so that one look at ``templates/`` finds what has to be
+translated. Nothing is decided here.
+"""
+
+import datetime as dt
+import functools
+import importlib.resources
+import urllib.parse
+from typing import Any
+
+import fastapi
+import jinja2
+from fastapi import responses
+
+from aicommons.domain import errors, ids, vocabulary
+from aicommons.owner import deciding, places, progress, uses
+from aicommons.portal import catalogues, guard
+from aicommons.protocol import view as views
+
+LANGUAGE_COOKIE = "commons_language"
+SECTIONS = ("/inbox", "/runs", "/log", "/budgets", "/settings", "/stop")
+YEAR = 365 * 86400
+
+
+class Pages:
+    """The home behind the page, and its templates in every language."""
+
+    def __init__(self, clerk: deciding.Clerk, session: guard.Session) -> None:
+        self.clerk = clerk
+        self.session = session
+        self.rounds = progress.Rounds()
+        self._owner = places.one_line(clerk.place.home.settings().name)
+        self._environments = {language: environment(language) for language in catalogues.LANGUAGES}
+        for each in self._environments.values():
+            each.filters["name"] = lambda member: clerk.papers.name(self.view(), int(member))
+
+    def view(self) -> views.LedgerView:
+        """Return what the ledger says now."""
+        return self.clerk.place.desk.view()
+
+    def render(
+        self, request: fastapi.Request, template: str, *, status: int = 200, **values: Any
+    ) -> responses.HTMLResponse:
+        """Return a whole page."""
+        language = language_of(request)
+        with self.clerk.inbox() as kept:
+            house = kept.house()
+        waiting = sum(entry.standing.value in ("open", "second") for entry in values.get("entries") or self._entries())
+        shared = {
+            "language": language,
+            "languages": catalogues.LANGUAGES,
+            "owner": self._owner,
+            "is_open": True,
+            "section": next((each for each in SECTIONS if request.url.path.startswith(each)), "/"),
+            "address_here": request.url.path,
+            "form_token": self.session.form_token,
+            "house": house,
+            "waiting": waiting,
+            "said": request.query_params.get("said", ""),
+            "places": places,
+            "correspondence": None,
+        }
+        text = self._environments[language].get_template(template).render(shared | values)
+        return responses.HTMLResponse(text, status, {"vary": "cookie, accept-language"})
+
+    def fragment(self, language: str, template: str, **values: Any) -> str:
+        """Return a part of a page, for the page and its stream; it is escaped."""
+        return self._environments[language].get_template(template).render(values)
+
+    def locked(self, request: fastapi.Request) -> responses.HTMLResponse:
+        """Return the page for somebody who has not opened the link; it says nothing of this home."""
+        language = language_of(request)
+        values = {
+            "language": language, "languages": catalogues.LANGUAGES, "owner": "AI Commons", "is_open": False,
+            "address_here": "/", "said": "", "section": "/",
+        }  # fmt: skip
+        return responses.HTMLResponse(self._environments[language].get_template("locked.html").render(values), 403)
+
+    def refused(self, request: fastapi.Request, err: errors.CommonsError) -> responses.HTMLResponse:
+        """Return the page that tells what was not done, and why."""
+        status = 503 if isinstance(err, errors.TemporaryError) else 409
+        return self.render(request, "refused.html", status=status, message=str(err), next_step=err.next_step)
+
+    def titles(self, view: views.LedgerView) -> "Titles":
+        """Return run id -> title of its plan."""
+        return Titles(self, view)
+
+    def live(self, used: tuple[uses.Use, ...]) -> list[progress.Progress]:
+        """Return the runs with this home's data that are under way."""
+        return [
+            progress.look(self.clerk.place, self.clerk.papers, self.rounds, each.run_id)
+            for each in used
+            if each.state in progress.LIVE
+        ]
+
+    def _entries(self) -> tuple[deciding.Entry, ...]:
+        try:
+            return deciding.entries(self.clerk)
+        except errors.TemporaryError:
+            return ()
+
+
+class Titles:
+    """Run id -> title of its plan, looked up when a template asks."""
+
+    def __init__(self, pages: Pages, view: views.LedgerView) -> None:
+        self._pages = pages
+        self._view = view
+
+    def __getitem__(self, run_id: ids.RunId | None) -> str:
+        if run_id is None:
+            return ""
+        return progress.title_of(self._pages.clerk.papers.terms(self._view.runs[run_id]))
+
+
+@functools.cache
+def environment(language: str) -> jinja2.Environment:
+    """Return the templates in one language."""
+    root = importlib.resources.files("aicommons.portal") / "templates"
+    made = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(str(root)),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        extensions=["jinja2.ext.i18n"],
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.install_gettext_translations(catalogues.load(language), newstyle=True)  # type: ignore[attr-defined]
+    made.filters |= {"moment": moment, "clock": clock, "purpose": purpose}
+    return made
+
+
+def moment(seconds: float) -> str:
+    """Return a time as people in every language read it."""
+    try:
+        return f"{dt.datetime.fromtimestamp(seconds, tz=dt.UTC):%Y-%m-%d %H:%M} UTC"
+    except (ValueError, OverflowError, OSError):
+        return "-"
+
+
+def purpose(code: str) -> str:
+    """Return a purpose with its vocabulary's own words, which are English."""
+    labels = {each.code: each.label for each in vocabulary.PURPOSES}
+    return f"{labels[code]} ({code})" if code in labels else code
+
+
+def clock(minute: int) -> str:
+    """Return a minute of the day as a time."""
+    return f"{minute // 60:02d}:{minute % 60:02d}"
+
+
+def language_of(request: fastapi.Request) -> str:
+    """Return the language of a request."""
+    return catalogues.choose(request.cookies.get(LANGUAGE_COOKIE), request.headers.get("accept-language"))
+
+
+def own_path(address: str) -> str:
+    """Return ``address`` if it is a path of this page, else the first page: a link never leads elsewhere."""
+    parts = urllib.parse.urlsplit(address)
+    is_own = not parts.scheme and not parts.netloc and parts.path.startswith("/") and not parts.path.startswith("//")
+    return parts.path if is_own and "\\" not in address else "/"
+
+
+async def read_form(request: fastapi.Request) -> dict[str, str]:
+    """Return the fields of a form of this page.
+
+    Raises:
+        errors.InputError: it does not carry the session's token, or has a file in it.
+    """
+    pages: Pages = request.app.state.pages
+    async with request.form(max_files=0, max_fields=40) as given:
+        fields = {name: value for name, value in given.items() if isinstance(value, str)}
+    if not pages.session.is_form_token(fields.get("token", "")):
+        raise errors.InputError(
+            "this form is not from the page as it is now", which="form", next_step="open the page again and repeat it"
+        )
+    return fields

@@ -1,0 +1,178 @@
+"""The register: what is entered stays, what is withdrawn is over, nothing about a person can be read without its key."""
+
+import pathlib
+import sqlite3
+from typing import TYPE_CHECKING
+
+import pytest
+
+from aicommons.domain import consents, errors, signature
+from aicommons.node.consents import codes, register, sealing
+from aicommons.protocol import consents as trees
+
+if TYPE_CHECKING:
+    from tests.node.consents.conftest import Office
+
+DATASET, GIVEN_AT, EXPIRY = 3, 1_790_000_000, 1_900_000_000
+GONE = consents.Change(consents.Status.WITHDRAWN, GIVEN_AT + 5, "holder", b"\x09" * 32)
+
+
+class Signer:
+    """A key in memory."""
+
+    def __init__(self, number: int) -> None:
+        self._secret = number.to_bytes(32, "big")
+        self.address = signature.address_of(self._secret)
+
+    def sign_digest(self, digest: bytes) -> bytes:
+        """Return 65 bytes over ``digest``."""
+        return signature.sign(self._secret, digest)
+
+
+def test_what_was_entered_comes_back(office: "Office") -> None:
+    """A consent is read back whole, numbered from 0 in the order of entry, with a salt of its own."""
+    made = office.register.enter([office.consent("p1"), office.child("p2", GIVEN_AT + 1000)])
+    assert [entered.number for entered, _ in made] == [0, 1]
+    for entered, _ in made:
+        assert office.register.get(DATASET, entered.number) == entered
+    assert made[0][0].salt != made[1][0].salt
+    assert office.register.of_person(DATASET, office.register.tag(DATASET, "p2")) == (1,)
+    assert office.register.of_person(DATASET, office.register.tag(DATASET, "p3")) == ()
+    assert office.register.tag(DATASET, " p2 ") == office.register.tag(DATASET, "p2")
+    assert office.register.tag(DATASET + 1, "p2") != office.register.tag(DATASET, "p2")
+
+
+def test_a_withdrawal_is_appended(office: "Office") -> None:
+    """A withdrawal stands in the history beside what it ends, and cannot be made twice."""
+    office.enter("p1", "p2")
+    after = office.register.change(DATASET, 0, GONE)
+    assert [change.status for change in after.record.history] == [consents.Status.GIVEN, consents.Status.WITHDRAWN]
+    assert after.record.history[1] == GONE
+    assert office.register.withdrawn(DATASET) == {0}
+    assert office.register.withdrawn(DATASET, GIVEN_AT + 4) == frozenset()
+    with pytest.raises(errors.InputError, match="over already"):
+        office.register.change(DATASET, 0, GONE)
+
+
+def test_a_withdrawn_paper_is_not_entered_again(office: "Office") -> None:
+    """The same paper for the same person is refused, and after a withdrawal a new one is asked for."""
+    office.enter("p1")
+    with pytest.raises(errors.InputError, match="entered before"):
+        office.enter("p1")
+    office.withdraw("p1")
+    with pytest.raises(errors.InputError, match="withdrawn before") as caught:
+        office.enter("p1")
+    assert caught.value.next_step == "ask the person to sign a new paper"
+    office.register.enter([office.consent("p1", evidence=b"\x07" * 32)])
+    assert office.register.withdrawn(DATASET) == {0}
+
+
+def test_all_or_none_are_entered(office: "Office") -> None:
+    """One bad consent among many leaves the register as it was."""
+    bad = office.consent("p2", purposes=())
+    with pytest.raises(errors.DecodeError):
+        office.register.enter([office.consent("p1"), bad])
+    assert office.register.count(DATASET) == 0
+
+
+def test_codes_find_their_consent(office: "Office") -> None:
+    """A receipt's code finds its consent, however it is typed; a second one for a lost receipt does too."""
+    made = office.enter("p1", "p2")
+    assert office.register.of_code(made["p2"].lower().replace("-", " ")) == (DATASET, 1)
+    assert office.register.of_code(office.register.new_code(DATASET, 1)) == (DATASET, 1)
+    stranger = codes.code_of(bytes(16))
+    with pytest.raises(errors.InputError, match="no consent here") as caught:
+        office.register.of_code(stranger)
+    assert stranger not in str(caught.value)
+
+
+@pytest.mark.parametrize("typed", ["", "abc", "0000-" * 7, "U" * 28, "0" * 29])
+def test_mistyped_codes_are_refused(office: "Office", typed: str) -> None:
+    """A code with a wrong letter is refused by its checksum, without being shown."""
+    with pytest.raises(errors.InputError, match="not a withdrawal code"):
+        office.register.of_code(typed)
+
+
+def test_the_codes_key_is_the_holder_of_who_has_none(office: "Office") -> None:
+    """Who has no key of its own can withdraw on the ledger with the receipt's code: its key is the leaf's holder."""
+    made = office.enter("p1")
+    leaf = office.register.leaf(DATASET, 0)
+    assert leaf.holder == codes.address_of(made["p1"])
+    assert (leaf.guardian, leaf.majority, leaf.expiry) == (trees.NOBODY, 0, EXPIRY)
+    own = "0x" + "ab" * 20
+    office.register.enter([office.consent("p2", holder=own)])
+    assert office.register.leaf(DATASET, 1).holder.hex() == "ab" * 20
+
+
+def test_leaves_of_children(office: "Office") -> None:
+    """An attested guardian stands in the leaf; one whose proof only the steward saw ends it at majority."""
+    majority = GIVEN_AT + 1000
+    attested = {"account": "0x" + "cd" * 20, "guardianship": b"\x05" * 32}
+    made = office.register.enter([office.child("p1", majority), office.child("p2", majority, **attested)])
+    seen, on_ledger = office.register.leaves(DATASET)
+    assert seen == office.register.leaf(DATASET, 0)
+    assert (seen.holder, seen.guardian) == (codes.address_of(made[0][1]), trees.NOBODY)
+    assert seen.is_current(majority - 1, is_guarded=False)
+    assert not seen.is_current(majority, is_guarded=True)
+    assert (on_ledger.guardian.hex(), on_ledger.guardianship) == ("cd" * 20, b"\x05" * 32)
+    assert on_ledger.is_current(majority - 1, is_guarded=True)
+    assert not on_ledger.is_current(majority - 1, is_guarded=False)
+    assert not on_ledger.is_current(majority, is_guarded=True)
+    assert seen.commitment == made[0][0].commitment
+
+
+def test_nothing_is_readable_without_the_key(office: "Office") -> None:
+    """No word of a consent, and no person's key, stands in the files."""
+    office.register.enter([office.child("patient-4711", GIVEN_AT + 1000)])
+    office.withdraw("patient-4711")
+    files = [path for path in (office.folder / "consents").iterdir() if path.is_file()]
+    raw = b"".join(path.read_bytes() for path in files)
+    for word in (b"patient-4711", b"A mother", b"Amina", b"DUO:0000007", b"A clinic"):
+        assert word not in raw
+    assert {path.stat().st_mode & 0o77 for path in files} == {0}
+    assert "Key(…)" in repr(office.key)
+
+
+def test_either_key_of_the_home_opens_it(office: "Office") -> None:
+    """Wallet and node key open the register, a stranger's does not, and a new node key is let in."""
+    file = sealing.KeyFile(office.folder / "consents" / "key.json")
+    office.enter("p1")
+    for number in (1, 2):
+        again = register.Register(office.folder / "consents" / "register.db", file.open(Signer(number)))
+        assert again.get(DATASET, 0).record.steward == "Amina"
+        again.close()
+    with pytest.raises(errors.KeyRefused, match="not sealed for this key"):
+        file.open(Signer(3))
+    file.admit(file.open(Signer(1)), Signer(3))
+    assert file.open(Signer(3)).derive(b"x") == office.key.derive(b"x")
+    with pytest.raises(errors.InputError, match="already"):
+        file.create(Signer(1))
+
+
+def test_another_key_opens_nothing(office: "Office") -> None:
+    """A register with the wrong key says so instead of giving out anything."""
+    office.enter("p1")
+    other = register.Register(office.folder / "consents" / "register.db", sealing.Key(bytes(32)))
+    with pytest.raises(errors.KeyRefused, match="does not open"):
+        other.get(DATASET, 0)
+    other.close()
+
+
+@pytest.mark.parametrize("table", ["terms", "entry", "change", "code"])
+@pytest.mark.parametrize("verb", ["UPDATE {} SET rowid = 99", "DELETE FROM {}"])
+def test_rows_are_only_added(office: "Office", tmp_path: pathlib.Path, table: str, verb: str) -> None:
+    """The file itself refuses that anything in it is changed or taken away."""
+    office.enter("p1")
+    with (
+        sqlite3.connect(tmp_path / "consents" / "register.db") as beside,
+        pytest.raises(sqlite3.IntegrityError, match="append-only"),
+    ):
+        beside.execute(verb.format(table))
+
+
+def test_a_damaged_file_is_named(tmp_path: pathlib.Path) -> None:
+    """A file that is no register is named with what to do."""
+    file = tmp_path / "register.db"
+    file.write_bytes(b"not a database, but long enough to be looked at" * 40)
+    with pytest.raises(errors.InputError, match="cannot be opened"):
+        register.Register(file, sealing.Key(bytes(32)))

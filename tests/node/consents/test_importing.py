@@ -1,0 +1,142 @@
+"""Thousands of papers from a table: all or none, and what is wrong is told by column, line and count, never by value."""
+
+import dataclasses
+import hashlib
+import pathlib
+from typing import TYPE_CHECKING
+
+import pytest
+
+from aicommons.domain import consents, errors
+from aicommons.node.consents import entering, importing
+
+if TYPE_CHECKING:
+    from tests.node.consents.conftest import Office
+
+NOW = 1_790_000_000
+COMMON = entering.Common(3, ("DUO:0000007",), NOW + 10**8, "Amina", "A clinic", NOW)
+DIGEST = "ab" * 32
+HEAD = "person,given,evidence,born,guardian,relation,guardian_evidence,expires,max_uses,language,holder"
+
+
+def table(folder: pathlib.Path, *rows: str, head: str = HEAD) -> pathlib.Path:
+    """Write a table of papers."""
+    file = folder / "papers.csv"
+    file.write_text("\n".join([head, *rows]) + "\n", encoding="utf-8")
+    return file
+
+
+def draw(count: int) -> bytes:
+    """Return bytes."""
+    return bytes(range(count))
+
+
+ADULT = f"p1,2026-01-05,{DIGEST},,,,,,,,"
+BAD = {
+    "a date that is none": (f"secret-1,05.01.2026,{DIGEST},,,,,,,,", "column given: not a date"),
+    "no date": (f"secret-1,,{DIGEST},,,,,,,,", "column given: not a date"),
+    "signed tomorrow": (f"secret-1,2126-01-05,{DIGEST},,,,,,,,", "column given: a day in the future"),
+    "no digest": ("secret-1,2026-01-05,secret-2,,,,,,,,", "column evidence: not a digest"),
+    "nobody": (f",2026-01-05,{DIGEST},,,,,,,,", "column person: nobody is named"),
+    "a child without a guardian": (
+        f"secret-1,2026-01-05,{DIGEST},2015-02-03,,,,,,,",
+        "column guardian: a child without",
+    ),
+    "a guardian without proof": (
+        f"secret-1,2026-01-05,{DIGEST},2015-02-03,secret-2,mother,,,,,",
+        "column guardian_evidence: a guardian without proof",
+    ),
+    "a guardian of an adult": (
+        f"secret-1,2026-01-05,{DIGEST},1980-02-03,secret-2,mother,{DIGEST},,,,",
+        "column guardian: a guardian for somebody of age",
+    ),
+    "a guardian of nobody's age": (
+        f"secret-1,2026-01-05,{DIGEST},,secret-2,mother,{DIGEST},,,,",
+        "column born: a guardian without the child's date of birth",
+    ),
+    "a birthday that is none": (
+        f"secret-1,2026-01-05,{DIGEST},2015-02-30,secret-2,mother,{DIGEST},,,,",
+        "column born: not a date",
+    ),
+    "over already": (
+        f"secret-1,2026-01-05,{DIGEST},,,,,2026-02-01,,,",
+        "column expires: a consent that is over already",
+    ),
+    "no use": (f"secret-1,2026-01-05,{DIGEST},,,,,,0,,", "column max_uses: not a count"),
+    "an unknown language": (f"secret-1,2026-01-05,{DIGEST},,,,,,,secret-2,", "column language: not a language"),
+    "an address that is none": (f"secret-1,2026-01-05,{DIGEST},,,,,,,,0xsecret-2", "column holder: not an address"),
+}
+
+
+@pytest.mark.parametrize(("row", "said"), BAD.values(), ids=BAD.keys())
+def test_bad_rows_are_named(office: "Office", tmp_path: pathlib.Path, row: str, said: str) -> None:
+    """What is wrong is told by column, first line and count, and never shows a value; nothing is entered."""
+    file = table(tmp_path, ADULT, row, row.replace("secret-1", "secret-3"))
+    with pytest.raises(errors.TableError) as caught:
+        importing.read(file, COMMON, office.register, draw)
+    assert said in str(caught.value)
+    assert "first in line 3" in str(caught.value)
+    if "secret-1" in row:
+        assert "in 2 rows" in str(caught.value)
+    assert "secret" not in str(caught.value)
+    assert caught.value.next_step is not None
+    assert office.register.count(3) == 0
+
+
+@pytest.mark.parametrize("purpose", ["DUO:7777777", "research", "aic:SocialScoring"])
+def test_unknown_and_banned_purposes_are_refused(office: "Office", tmp_path: pathlib.Path, purpose: str) -> None:
+    """A purpose that no vocabulary has, or that nothing may be used for, is refused when it is entered."""
+    common = dataclasses.replace(COMMON, purposes=(purpose,))
+    with pytest.raises(errors.TableError, match=r"purpose"):
+        importing.read(table(tmp_path, ADULT), common, office.register, draw)
+
+
+def test_good_papers_become_records(office: "Office", tmp_path: pathlib.Path) -> None:
+    """Adults and children, each with its own expiry, uses and language where the row says so."""
+    child = f"p2,2026-01-05,{DIGEST},2015-02-03,A mother,mother,{'cd' * 32},2027-01-01,2,sw,"
+    made = importing.read(table(tmp_path, ADULT, child, ""), COMMON, office.register, draw)
+    assert [record.subject for record in made] == [consents.Subject.ADULT, consents.Subject.CHILD]
+    assert made[0].expiry == COMMON.expiry
+    assert (made[1].max_uses, made[1].language, made[1].majority) == (2, "sw", 1_991_001_600)
+    assert made[1].tag == office.register.tag(3, "p2")
+    assert [entered.number for entered, _ in office.register.enter(made)] == [0, 1]
+
+
+def test_scans_are_digested(office: "Office", tmp_path: pathlib.Path) -> None:
+    """With a folder of scans the table names files, and nothing outside the folder is read."""
+    scans = tmp_path / "scans"
+    scans.mkdir()
+    (scans / "one.pdf").write_bytes(b"a signed paper")
+    file = table(tmp_path, "p1,2026-01-05,one.pdf,,,,,,,,")
+    (record,) = importing.read(file, COMMON, office.register, draw, scans=scans)
+    assert record.evidence == hashlib.sha256(b"a signed paper").digest()
+    (tmp_path / "papers.csv").write_text(HEAD + "\np1,2026-01-05,../papers.csv,,,,,,,,\n")
+    with pytest.raises(errors.TableError, match="no such scan"):
+        importing.read(file, COMMON, office.register, draw, scans=scans)
+
+
+@pytest.mark.parametrize(
+    ("head", "row", "said"),
+    [
+        ("person,given", "p1,2026-01-05", "without evidence"),
+        ("person,given,evidence,name", f"p1,2026-01-05,{DIGEST},x", "1 other columns"),
+        ("person,given,evidence,given", f"p1,2026-01-05,{DIGEST},x", "one twice"),
+        (HEAD, "p1,2026-01-05", "another number of cells"),
+        (HEAD, f"{ADULT}\n{ADULT}", "the same person twice"),
+        (HEAD, '"p1', "cannot be read"),
+    ],
+    ids=["a column is missing", "an unknown column", "a column twice", "a short row", "a person twice", "open quotes"],
+)
+def test_bad_tables_are_named(office: "Office", tmp_path: pathlib.Path, head: str, row: str, said: str) -> None:
+    """A table of another shape is refused as a whole, with what is wrong with it."""
+    with pytest.raises(errors.TableError) as caught:
+        importing.read(table(tmp_path, row, head=head), COMMON, office.register, draw)
+    assert said in str(caught.value)
+
+
+def test_other_encodings_are_named(office: "Office", tmp_path: pathlib.Path) -> None:
+    """A table in another encoding than UTF-8 is refused, not guessed at."""
+    file = tmp_path / "papers.csv"
+    file.write_bytes((HEAD + "\np\xe9,2026-01-05," + DIGEST + ",,,,,,,,\n").encode("latin-1"))
+    with pytest.raises(errors.TableError, match="UTF-8"):
+        importing.read(file, COMMON, office.register, draw)

@@ -1,0 +1,341 @@
+"""Somebody withdraws while a run is under way: the next contribution lacks the rows, and who keeps them is caught."""
+
+import contextlib
+import dataclasses
+import pathlib
+import sqlite3
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from aicommons import testing
+from aicommons.domain import consents, errors, run
+from aicommons.node import agent as agents
+from aicommons.node import auditing, tables, verification
+from aicommons.node.consents import codes, keeping, notes, people, register
+from aicommons.protocol import consents as trees
+from aicommons.protocol import view as views
+
+PEOPLE = tuple(f"person-{number:03}" for number in range(30))
+LEAVER = PEOPLE[7]
+COHORT = 3
+
+
+class Clinic:
+    """The first site of a scene, with a real table and a register of its people's consents."""
+
+    def __init__(self, scene, folder: pathlib.Path, keep: Callable[..., keeping.Keeping] = keeping.Keeping) -> None:
+        self.scene, self.folder = scene, folder
+        member = scene.member(0)
+        self.desk, self.member_id = member.desk, int(member.member_id)
+        self.commons = scene.simulation.commons
+        self.dataset = scene.simulation.view().enrolled[self.member_id].dataset_id
+        self.place = member.node.ledger.place
+        self.table = folder / "table.csv"
+        random = np.random.default_rng(5)
+        rows = [
+            f"{person},{a:.3f},{b:.3f},{'yes' if a > 0 else 'no'}"
+            for person in PEOPLE
+            for a, b in random.normal(size=(2, 2))
+        ]
+        self.table.write_text("\n".join(["person,a,b,y", *rows]) + "\n")
+        signer = member.node.signing._signer
+        self.honest = keeping.Keeping(folder / "consents", signer, self.commons.clock)
+        self.keeping = keep(folder / "consents", signer, self.commons.clock)
+        self.honest.key_file.create(signer)
+        own = tables.OwnTable(self.table, COHORT)
+        data = tables.OwnerTables(lambda: {self.dataset: own}, folder / "prepared", consents=self.keeping)
+        scene.change(0, data=data)
+        self.desk.open_register(self.dataset)
+        with self.honest.register() as opened:
+            opened.open(self.dataset, "person")
+            made = opened.enter([self.consent(opened, person) for person in PEOPLE])
+            self.codes = {person: code for person, (_, code) in zip(PEOPLE, made, strict=True)}
+        self.post()
+
+    def consent(self, opened: register.Register, person: str) -> consents.ConsentRecord:
+        """Return an adult's consent on paper."""
+        now = int(self.commons.clock.now()) - 100
+        return consents.ConsentRecord(
+            record=b"\x01" * 32,
+            tag=opened.tag(self.dataset, person),
+            subject=consents.Subject.ADULT,
+            majority=None,
+            holder=None,
+            guardian=None,
+            purposes=(testing.PURPOSE,),
+            commercial=False,
+            scope=consents.Scope(self.dataset, (), None, None),
+            basis=consents.Basis.EXPLICIT,
+            expiry=now + 10**7,
+            max_uses=None,
+            given=consents.Given.ON_PAPER,
+            evidence=b"\x02" * 32,
+            steward="Amina",
+            controller="A clinic",
+            notice=None,
+            language="en",
+            withdrawal="with the code",
+            history=(consents.Change(consents.Status.GIVEN, now, "steward Amina", None),),
+        )
+
+    def post(self) -> None:
+        """Put the register's state on the ledger."""
+        with self.honest.register() as opened:
+            self.desk.post_register(self.dataset, *opened.draft_posting(self.desk.register_place, self.dataset))
+
+    def withdraw_at_the_desk(self, _: object = None) -> None:
+        """The steward enters the withdrawal and posts it."""
+        self.commons.clock.advance(2)
+        gone = consents.Change(consents.Status.WITHDRAWN, int(self.commons.clock.now()), "steward Amina", None)
+        with self.honest.register() as opened:
+            opened.change(self.dataset, PEOPLE.index(LEAVER), gone)
+        self.post()
+        self.commons.clock.advance(2)
+
+    def withdraw_alone(self, _: object = None) -> None:
+        """The person takes the consent back on the ledger with the code of the receipt; the steward does nothing."""
+        place, number = self.desk.register_place, PEOPLE.index(LEAVER)
+        with self.honest.register() as opened:
+            leaf = opened.leaf(self.dataset, number)
+            tree, _ = opened.trees(place, self.dataset)
+        deadline = int(self.commons.clock.now()) + 3600
+        digest = trees.withdrawal_digest(place, trees.leaf_hash(place, leaf), deadline)
+        stranger = self.commons.registrar
+        stranger.withdraw_leaf_by_signature(
+            leaf,
+            tree.proof(number),
+            deadline=deadline,
+            by=leaf.holder,
+            signature=codes.sign(self.codes[LEAVER], digest),
+        )
+
+    def tag(self, person: str) -> bytes:
+        """Return a person's tag."""
+        with self.honest.register() as opened:
+            return opened.tag(self.dataset, person)
+
+    def notes(self):
+        """Return the notes of the run."""
+        with self.honest.notes() as noted:
+            return noted.of_run(self.scene.run_id)
+
+    def audit(self) -> auditing.Report:
+        """Audit the site's contributions, as somebody who was called in."""
+        node = self.scene.nodes[self.member_id].agent
+        view = self.commons.registrar.view()
+        terms = agents.terms_of(node, self.scene.run_id, view.runs[self.scene.run_id])
+
+        read = tables.reader_of(tables.OwnTable(self.table, COHORT), terms)
+        return auditing.audit(
+            auditing.Case(
+                self.scene.run_id, self.member_id, view, terms, node.ledger.place, self.desk.register_place,
+                [node.own, self.commons.store], node.journal, self.honest, read, COHORT,
+            )
+        )  # fmt: skip
+
+
+def round_0(view: views.RunView) -> bool:
+    """Everybody's contribution to the first round is fixed, and nobody has begun the second one."""
+    return view.round_index == 0 and view.current is not None and view.current.phase is run.Phase.FIXED
+
+
+@pytest.mark.parametrize("how", ["withdraw_at_the_desk", "withdraw_alone"])
+def test_the_next_contribution_lacks_the_rows(stage, tmp_path: pathlib.Path, how: str) -> None:
+    """A withdrawal between two rounds, at the desk or by the person alone, takes the rows out of the next contribution.
+
+    An auditor finds that every contribution was made from the rows of exactly those whose consent covered it.
+    """
+    with stage.scene(3) as scene:
+        clinic = Clinic(scene, tmp_path)
+        ended = scene.play(stage.move(round_0, lambda _: getattr(clinic, how)()))
+        assert ended.agreed.rounds_done == 3
+        first, *later = clinic.notes()
+        leaver = clinic.tag(LEAVER)
+        assert (len(first.people), first.record.rows) == (30, 60)
+        assert leaver in first.people
+        assert [each.record.round_index for each in later] == [1, 2]
+        assert all(leaver not in each.people for each in later)
+        assert {(each.record.persons, each.record.rows, each.record.held_back) for each in later} == {(27, 54, 2)}
+        report = clinic.audit()
+        assert [each.problems for each in report.checked] == [(), (), ()]
+        assert report.holds
+        assert report.missing == ()
+
+
+class Everybody(people.People):
+    """A node whose filter is off: it reads the rows of whoever ever was in the register, and says so."""
+
+    def choose(self, asked: people.Asked, read: Callable[[people.Persons], people.Kept]) -> people.Chosen:
+        """Read everybody."""
+        with self.opened() as (kept, _):
+            tags = frozenset(entry.tag for entry in kept.entries(asked.dataset))
+            read(people.Persons("person", kept.tagger(asked.dataset), tags))
+        return people.Chosen(asked, tags, bytes(32), 0)
+
+
+class Liar(people.People):
+    """A node that reads everybody and notes only those who have consented."""
+
+    def choose(self, asked: people.Asked, read: Callable[[people.Persons], people.Kept]) -> people.Chosen:
+        """Choose as one should, then read everybody."""
+        chosen = super().choose(asked, read)
+        with self.opened() as (kept, _):
+            tags = frozenset(entry.tag for entry in kept.entries(asked.dataset))
+            read(people.Persons("person", kept.tagger(asked.dataset), tags))
+        return chosen
+
+
+class Laggard(people.People):
+    """A node that looks up consents as they stood when it was started."""
+
+    def choose(self, asked: people.Asked, read: Callable[[people.Persons], people.Kept]) -> people.Chosen:
+        """Choose by the first posting."""
+        with self.opened() as (kept, _):
+            tags = frozenset(entry.tag for entry in kept.entries(asked.dataset))
+            read(people.Persons("person", kept.tagger(asked.dataset), tags))
+        FIRST.setdefault(asked.dataset, asked)
+        return people.Chosen(FIRST[asked.dataset], tags, bytes(32), 0)
+
+
+class Eager(people.People):
+    """A node that drops who withdrew, and nobody else."""
+
+    def choose(self, asked: people.Asked, read: Callable[[people.Persons], people.Kept]) -> people.Chosen:
+        """Choose without holding anybody back."""
+        with self.opened() as (kept, noted):
+            tags = people.covered(kept, asked, noted.runs_of(asked.dataset, but=asked.use.run))
+            read(people.Persons("person", kept.tagger(asked.dataset), tags))
+        return people.Chosen(asked, tags, bytes(32), 0)
+
+
+class Silent(people.People):
+    """A node that keeps no note of what it committed to."""
+
+    def keep(self, note: notes.Note) -> None:
+        """Forget it."""
+
+
+FIRST: dict[int, people.Asked] = {}
+"""Dataset -> what a laggard was asked first."""
+TAMPERED: dict[str, tuple[type[people.People], str]] = {
+    "its filter is off": (Everybody, "the rows of 1 person without consent are in it (withdrawn)"),
+    "it notes others than it read": (Liar, "it was not computed from the rows of the people in its note"),
+    "it looks up old consents": (Laggard, "with consents as they stood before the round began"),
+    "it holds nobody back": (Eager, "its people differ in only 1 from those of another contribution"),
+    "it keeps no notes": (Silent, "the node has nothing that opens its header's commitment"),
+}
+
+
+@pytest.mark.parametrize(("kind", "found"), TAMPERED.values(), ids=TAMPERED.keys())
+def test_a_tampered_node_is_caught(stage, tmp_path: pathlib.Path, kind: type[people.People], found: str) -> None:
+    """A node that keeps a withdrawn person's rows, or hides which rows it used, is named by the auditor's check."""
+
+    class Tampered(keeping.Keeping):
+        def people(self) -> people.People:
+            return kind(self._folder, self.key, self._draw)
+
+    FIRST.clear()
+    with stage.scene(3) as scene:
+        clinic = Clinic(scene, tmp_path, Tampered)
+        scene.play(stage.move(round_0, clinic.withdraw_at_the_desk))
+        report = clinic.audit()
+        assert not report.holds
+        assert len(report.checked) == 3
+        assert any(found in problem for problem in report.checked[1].problems), report.checked[1].problems
+
+
+def test_a_node_that_commits_to_nobody_is_caught(stage, tmp_path: pathlib.Path) -> None:
+    """A contribution without a commitment to people, from a dataset with a register, is named."""
+
+    class Unasked(keeping.Keeping):
+        def standing(self, view: views.LedgerView, dataset: int) -> None:
+            return None
+
+    with stage.scene(3) as scene:
+        clinic = Clinic(scene, tmp_path, Unasked)
+        scene.play()
+        assert {each.problems for each in clinic.audit().checked} == {("its header commits to nobody's consent",)}
+
+
+def test_a_register_that_was_changed_is_caught(stage, tmp_path: pathlib.Path) -> None:
+    """A register from which a withdrawal was taken away does not give the roots on the ledger any more."""
+    with stage.scene(3) as scene:
+        clinic = Clinic(scene, tmp_path)
+        scene.play(stage.move(round_0, clinic.withdraw_at_the_desk))
+        with contextlib.closing(sqlite3.connect(tmp_path / "consents" / "register.db")) as beside:
+            beside.execute("DROP TRIGGER keep_change_DELETE")
+            beside.execute("DELETE FROM change WHERE status = 'dpv:ConsentWithdrawn'")
+            beside.commit()
+        said = clinic.audit().checked[1].problems
+        assert "the register here is not the one that was posted to the ledger" in said
+
+
+def test_another_table_is_not_taken_for_the_old_one(stage, tmp_path: pathlib.Path) -> None:
+    """An audit with a table from which rows were taken says so, and computes something else."""
+    with stage.scene(3) as scene:
+        clinic = Clinic(scene, tmp_path)
+        scene.play()
+        clinic.table.write_text("\n".join(clinic.table.read_text().splitlines()[:-2]) + "\n")
+        said = clinic.audit().checked[0].problems
+        assert said[0] == "the table has 58 rows of 29 of its people, its note says 60 of 30"
+        assert len(said) == 2
+
+
+def test_verification_tells_which_sites_committed(stage, tmp_path: pathlib.Path) -> None:
+    """``run verify`` says for each participant whether its headers commit to people's consents."""
+    with stage.scene(3) as scene:
+        clinic = Clinic(scene, tmp_path)
+        current = scene.play()
+        commons = scene.simulation.commons
+        report = verification.verify(current, scene.run_id, commons.store, clinic.place)
+        said = {each.member_id: (each.headers, each.committed) for each in report.consented}
+        assert said == {member: (3, 3 if member == clinic.member_id else 0) for member in scene.roster}
+
+
+def test_a_ledger_that_hides_the_register_stops_the_site(stage, tmp_path: pathlib.Path) -> None:
+    """A ledger that shows no register makes every consent look unposted: the site sends nothing, rather than everything."""
+    with stage.scene(3, patience_seconds=40) as scene:
+        clinic = Clinic(scene, tmp_path)
+        node = scene.nodes[clinic.member_id].agent
+        view = commons_view = scene.simulation.commons.registrar.view()
+        assert commons_view.registers
+        node.data.observe(dataclasses.replace(view, permitted=dataclasses.replace(view.permitted, registers={})))
+        terms = agents.terms_of(node, scene.run_id, view.runs[scene.run_id])
+        use = agents.use_of(scene.run_id, view.runs[scene.run_id].spec, terms)
+        with pytest.raises(errors.ContributionRefused, match="too few people"):
+            node.data.bring(clinic.dataset, terms, use)
+
+
+def test_wallets_are_trained_on_while_consent_lasts(stage, tmp_path: pathlib.Path) -> None:
+    """Rows in data wallets go into a run while nobody is there; after a withdrawal neither filter nor key lets them in."""
+    with stage.scene(3) as scene:
+        clinic = Clinic(scene, tmp_path)
+        kept = clinic.honest
+        names = []
+        for number in range(7):
+            wallet = kept.wallets.open("a person's passphrase")
+            rows = f"a,b,y\n{number - 3},0.5,{'yes' if number > 3 else 'no'}\n0.1,{number},no\n0.3,-{number},yes\n"
+            wallet.put(clinic.dataset, rows.encode(), "a person's passphrase", kept.key)
+            names.append(wallet.name)
+        with kept.register() as opened:
+            opened.enter([clinic.consent(opened, name) for name in names])
+        clinic.post()
+        own = tables.OwnTable(tmp_path / "consents" / "wallets", COHORT)
+        data = tables.OwnerTables(lambda: {clinic.dataset: own}, tmp_path / "prepared", consents=kept)
+        scene.change(0, data=data)
+
+        def leave(_: object) -> None:
+            clinic.commons.clock.advance(2)
+            gone = consents.Change(consents.Status.WITHDRAWN, int(clinic.commons.clock.now()), "holder", None)
+            with kept.register() as opened:
+                tag = opened.change(clinic.dataset, len(PEOPLE), gone).record.tag
+                assert kept.wallets.revoke(clinic.dataset, opened.tagger(clinic.dataset), frozenset({tag})) == 1
+
+        scene.play(stage.move(round_0, leave))
+        first, *later = clinic.notes()
+        assert (first.record.persons, first.record.rows) == (7, 21)
+        assert {(each.record.persons, each.record.held_back) for each in later} == {(4, 2)}
+        assert all(clinic.tag(names[0]) not in each.people for each in later)
+        assert not list(tmp_path.rglob("prepared/**/*.npy")), "wallets' rows are never kept in the clear"
