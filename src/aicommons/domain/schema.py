@@ -44,6 +44,15 @@ class Task(enum.Enum):
     """One of several classes."""
 
 
+class Missing(enum.Enum):
+    """What happens to a row in which a feature has no value; the same at every site, because the plan says it."""
+
+    DROP = "drop"
+    """The row is left out and counted."""
+    FILL = "fill"
+    """A gap becomes the mean over the present values of all sites, a missing category no level at all."""
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Feature:
     """One input; make it with ``numeric`` or ``category``."""
@@ -158,6 +167,8 @@ class Schema:
     """Inputs."""
     target: Target
     """What is predicted."""
+    missing: Missing = Missing.DROP
+    """What happens to a row with a gap in a feature; a row without a target is always left out."""
 
     def __post_init__(self) -> None:
         """Check the record.
@@ -213,11 +224,17 @@ def category(name: str, levels: Sequence[str]) -> Feature:
 
 
 def to_document(schema: Schema) -> dict[str, object]:
-    """Return ``schema`` as a JSON-able document; ``from_document`` gives it back."""
-    return {
+    """Return ``schema`` as a JSON-able document; ``from_document`` gives it back.
+
+    ``missing`` is left out where it says DROP, so that plans from before it existed keep their bytes and digests.
+    """
+    document: dict[str, object] = {
         "features": [_without_none(feature, {"kind": feature.kind.value}) for feature in schema.features],
         "target": _without_none(schema.target, {"task": schema.target.task.value}),
     }
+    if schema.missing is not Missing.DROP:
+        document["missing"] = schema.missing.value
+    return document
 
 
 def from_document(document: object) -> Schema:
@@ -232,8 +249,19 @@ def from_document(document: object) -> Schema:
         for index, item in enumerate(reader.items("features", most=MOST_FEATURES))
     )
     target = _target_from(reader.value("target"))
+    missing = _missing_from(reader)
     reader.close()
-    return Schema(features, target)
+    return Schema(features, target, missing)
+
+
+def _missing_from(reader: fields.Fields) -> Missing:
+    """Return what happens to gaps; a plan has one encoding only, so that DROP is never written out."""
+    if not reader.has("missing"):
+        return Missing.DROP
+    missing = reader.one_of("missing", Missing)
+    if missing is Missing.DROP:
+        raise reader.refusal("missing", f"{Missing.FILL.value}, or no such field", missing.value)
+    return missing
 
 
 def _feature_from(document: object, which: str) -> Feature:

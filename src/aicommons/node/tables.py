@@ -77,5 +77,4 @@ def split_rows(table: columns.Columns, plan: documents.Plan, wanted: schema.Sche
     else:
         classes = None if wanted.target.task is schema.Task.GAUSSIAN else table.target
         held = splitting.by_rows(classes, len(table.target), seed=plan.split_seed, share=share)
-    train = records.Table(table.features[~held], table.target[~held])
-    return recipes.Rows(train, records.Table(table.features[held], table.target[held]))
+    return recipes.Rows(*(records.chunked(table.features, table.target, part) for part in (~held, held)))
