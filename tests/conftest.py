@@ -20,6 +20,7 @@ SKIPS = {
         "the peers' job is not there",
         "the UCI files are not beside this repository",
     ),
+    "java": ("java is not installed, and Spark needs it",),
 }
 """What a CI machine may lack -> beginnings of the reasons of the tests that need it."""
 MAY_LACK = "CI_MAY_LACK"

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from aicommons import office
 from aicommons.domain import documents, encoding, errors, events, ids, run
-from aicommons.learning import evaluation, state
+from aicommons.learning import evaluation, privacy, state
 from aicommons.learning import recipe as recipes
 from aicommons.ledger import client, deployments, wallet
 from aicommons.ledger import rpc as connections
@@ -70,6 +70,7 @@ class MemoryData:
 
     def __init__(self) -> None:
         self.tables: dict[int, recipes.Rows] = {}
+        self.rules: dict[int, privacy.Rule] = {}
 
     def rows(self, dataset_id: int, terms: agents.RunDocuments) -> recipes.Rows:
         """Return the rows of a dataset."""
@@ -77,6 +78,10 @@ class MemoryData:
         if dataset_id not in self.tables:
             raise errors.InputError("no such dataset here", which=f"dataset {dataset_id}")
         return self.tables[dataset_id]
+
+    def rule(self, dataset_id: int) -> privacy.Rule:
+        """Return the owner's rule for small cells; none is small where no rule was given."""
+        return self.rules.get(dataset_id, privacy.EVERYTHING)
 
     def forget(self, run_id: ids.RunId) -> None:
         """Keep the tables: nothing was prepared."""

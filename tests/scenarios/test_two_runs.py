@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from aicommons.domain import ids, run
-from aicommons.learning import recipe
+from aicommons.learning import privacy, recipe
 from aicommons.node import agent as agents
 from aicommons.node import reconciler, running
 
@@ -27,6 +27,10 @@ class SlowData:
         if terms.recipe == self.slow:
             self.pipe.read_bytes()
         return self.inner.rows(dataset_id, terms)
+
+    def rule(self, dataset_id: int) -> privacy.Rule:
+        """As the rows' owner."""
+        return self.inner.rule(dataset_id)
 
     def forget(self, run_id: ids.RunId) -> None:
         """As the rows' owner."""

@@ -85,7 +85,7 @@ def own_part(opened: homes.Opened, pin: "journal.Pin") -> str:
 def check_overlap(
     kept: "journal.Journal", run_id: ids.RunId, pin: "journal.Pin", *, members: Sequence[int], preferred: int
 ) -> None:
-    """Check a roster against the sets that this node trained with before on the same problem.
+    """Check a roster against the sets that this node trained with before, with the same dataset or on the same problem.
 
     Args:
         kept: the node's journal.
@@ -99,19 +99,21 @@ def check_overlap(
     """
     from aicommons.learning.secagg import layout
     from aicommons.node import agent as agents
-    from aicommons.node import overlap
+    from aicommons.node import disclosures, overlap
 
     number = agents.layout_number(preferred, len(members))
     faults = layout.make_layout(members, bytes(32), number).faults
-    near = overlap.find(kept, run_id, pin, members=members, faults=faults)
-    if near is not None:
-        apart = ", ".join(map(str, near.apart))
-        raise errors.InputError(
-            f"an earlier run on this problem had the same sites but for member {apart}; from both sums together "
-            "the numbers of single sites could be computed",
-            which=f"run {naming.short(near.run_id)}",
-            next_step="train with the same sites as then, or with more others; or accept it with --allow-overlap",
-        )
+    near = overlap.near(kept, run_id, pin, members=members, faults=faults)
+    if near is None:
+        return
+    if pin.may_overlap:
+        output.note(f"  accepted: {disclosures.in_words(near)}")
+        return
+    raise errors.InputError(
+        f"{disclosures.in_words(near)}; the numbers of single sites could be computed",
+        which=f"run {naming.short(near.run_id)}",
+        next_step="train with the same sites as then, or with more others; or accept it with --allow-overlap",
+    )
 
 
 def agree(roster: bytes, fingerprint: str | None, *, yes: bool) -> None:

@@ -14,7 +14,7 @@ the limbs tell a reader only how many carries the sites' low limbs produced toge
 import dataclasses
 import functools
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 
@@ -59,8 +59,8 @@ def contribution(plan: schema.Schema, train: records.Records, held_out: records.
     Raises:
         errors.ContributionRefused: more rows than the encoding carries.
     """
-    sums = train.fold(functools.partial(_sums, plan))
-    rows = np.concatenate([sums["rows"], held_out.fold(_count)["rows"]])
+    sums, counted = records.fold_both(train, functools.partial(_sums, plan), held_out, _count)
+    rows = np.concatenate([sums["rows"], counted["rows"]])
     if rows.max() > MOST_ROWS:
         raise errors.ContributionRefused(
             "the table has too many rows", which="table", expected=f"at most {MOST_ROWS}", got=int(rows.max())
@@ -123,6 +123,41 @@ def standardise(
     if missing is schema.Missing.FILL:
         standardised[np.isnan(standardised)] = 0.0
     return standardised
+
+
+def with_counts(
+    plan: schema.Schema, contribution: blocks.Contribution, change: Callable[[str, int], int]
+) -> blocks.Contribution:
+    """Return one site's ``contribution`` with each count that is in it as ``change`` (of its name and rows) makes it.
+
+    Counts are rows, held-out rows, rows per class, rows per level (its sums of u and of u^2), and present values.
+    """
+    values = join_limbs(contribution[BLOCK_NAME])
+    for name, places in _counts(plan):
+        changed = min(change(name, values[places[0]] >> FRACTION_BITS), MOST_ROWS)
+        for place in places:
+            values[place] = changed << FRACTION_BITS
+    mask = 2**LIMB_BITS - 1
+    limbs = [[(value >> LIMB_BITS * index) & mask for value in values] for index in range(LIMBS)]
+    return {BLOCK_NAME: np.array(limbs, dtype=np.float64).ravel()}
+
+
+def _counts(plan: schema.Schema) -> Iterator[tuple[str, tuple[int, ...]]]:
+    """Yield the name of each count and where it stands among a description's values."""
+    start = 2 + _target_words(plan)
+    squares, present = start + plan.width, start + 2 * plan.width
+    gaps = records.may_have_gaps(plan).tolist()
+    is_filled = plan.missing is schema.Missing.FILL
+    # A category's columns are never NaN: where present values are counted, theirs are the rows once more.
+    yield "rows", (0, *(present + index for index, may in enumerate(gaps) if is_filled and not may))
+    yield "held-out rows", (1,)
+    yield from ((f"class {label}", (2 + index,)) for index, label in enumerate(plan.target.classes or ()))
+    kinds = [feature.kind for feature in plan.features for _ in feature.columns()]
+    for index, (column, kind) in enumerate(zip(plan.columns, kinds, strict=True)):
+        if kind is schema.Kind.CATEGORY:
+            yield column.name, (start + index, squares + index)
+        elif is_filled:
+            yield f"present {column.name}", (present + index,)
 
 
 def split_limbs(values: blocks.Vector) -> blocks.Vector:

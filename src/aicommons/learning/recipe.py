@@ -95,18 +95,17 @@ class Recipe:
         train, held_out = (each.changed(self.checked) for each in (rows.train, rows.held_out))
         if value.stage is state.Stage.DESCRIBE:
             return describe.contribution(self.schema, train, held_out), local_state
-        judged = held_out.fold(functools.partial(self.judged, value))
+        judging = functools.partial(self.judged, value)
         if value.stage is state.Stage.EVALUATE:
-            return judged, local_state
+            return held_out.fold(judging), local_state
+        standardised = functools.partial(self.standardised, value)
         if isinstance(self.learner, learner.LocalTraining):
-            train = self._checked_once(rows.train)
-            fitted, local_state = self.learner.train(
-                value, local_state, train.changed(functools.partial(self.standardised, value)), rng
-            )
+            judged = held_out.fold(judging)
+            found = self._checked_once(rows.train).changed(standardised)
+            fitted, local_state = self.learner.train(value, local_state, found, rng)
         else:
-            fitted = train.changed(functools.partial(self.standardised, value)).fold(
-                functools.partial(self.learner.partial, value)
-            )
+            partial = functools.partial(self.learner.partial, value)
+            fitted, judged = records.fold_both(train.changed(standardised), partial, held_out, judging)
         contribution = {**fitted, **judged}
         blocks.check_contribution(self.blocks(value), contribution)
         return contribution, local_state

@@ -109,6 +109,24 @@ class Sampled(Records, Protocol):
         """Return the rows at ``places`` (0 to rows - 1), in that order."""
 
 
+@runtime_checkable
+class Joined(Records, Protocol):
+    """Rows that may be added over together with others, in one pass where both are of one table."""
+
+    def fold_with(
+        self, partial: Partial, other: Records, other_partial: Partial
+    ) -> tuple[blocks.Contribution, blocks.Contribution] | None:
+        """Return both sums, or ``None`` where there is no one pass over both."""
+
+
+def fold_both(
+    one: Records, partial: Partial, other: Records, other_partial: Partial
+) -> tuple[blocks.Contribution, blocks.Contribution]:
+    """Return the sums of ``partial`` over ``one`` and of ``other_partial`` over ``other``."""
+    together = one.fold_with(partial, other, other_partial) if isinstance(one, Joined) else None
+    return (one.fold(partial), other.fold(other_partial)) if together is None else together
+
+
 class Chunked:
     """Rows of arrays too long to be copied, usually mapped from a disk; made by ``chunked``."""
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from aicommons.domain import documents, encoding, errors, events, ids, messages, run, signature
-from aicommons.learning import blocks, state
+from aicommons.learning import blocks, privacy, state
 from aicommons.learning import recipe as recipes
 from aicommons.learning.secagg import epoch, layout, masks, reading, reveal, session, suite
 from aicommons.node import evidence, journal, signing
@@ -39,6 +39,9 @@ class Data(Protocol):
 
         Raises ``errors.TableError`` naming file, column and row, and ``errors.InputError`` for an unknown dataset.
         """
+
+    def rule(self, dataset_id: int) -> privacy.Rule:
+        """Return what the owner wants done about small cells; no plan has a say in it."""
 
     def forget(self, run_id: ids.RunId) -> None:
         """Erase what was prepared for a run."""

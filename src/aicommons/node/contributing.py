@@ -9,13 +9,15 @@ import collections
 import dataclasses
 import functools
 import logging
+from collections.abc import Sequence
 
 import numpy as np
 
 from aicommons.domain import encoding, errors, ids, messages
-from aicommons.learning.secagg import epoch, masking, quantise, suite
+from aicommons.learning import blocks, privacy, state
+from aicommons.learning.secagg import epoch, layout, masking, quantise, suite
 from aicommons.node import agent as agents
-from aicommons.node import frames
+from aicommons.node import disclosures, frames, journal
 from aicommons.protocol import duties, ports
 from aicommons.protocol import view as views
 
@@ -28,6 +30,7 @@ MOST_HEADER = 2**16
 def acknowledge(agent: agents.Agent, duty: duties.Duty, current: views.RunView) -> None:
     """Draw this epoch's key, keep it, and announce its point with a proof."""
     roster = agents.roster_of(agent, duty.run_id, current)
+    _check_roster(agent, duty.run_id, current, roster.member_ids)
     digest = encoding.roster_digest(duty.run_id, roster.member_ids, roster.node_keys)
     drawn = epoch.draw_secret(agent.draw)
     secret = agent.signing.keys.make(duty.run_id, agents.EPOCH, drawn)
@@ -40,6 +43,17 @@ def acknowledge(agent: agents.Agent, duty: duties.Duty, current: views.RunView) 
     message = messages.Ack(digest, agents.EPOCH, agent.member_id, kept[:32], kept[32:64], kept[64:])
     agent.ledger.post(key, message, agent.signing.sign(message))
     log.info("run %s: joined with %d members: Ack sent", ids.format_id(duty.run_id)[:12], len(roster.member_ids))
+
+
+def _check_roster(agent: agents.Agent, run_id: ids.RunId, current: views.RunView, members: Sequence[int]) -> None:
+    """Check that this dataset may be summed with ``members``, given all that it was summed with before.
+
+    Raises:
+        errors.AggregationRefused: ``set-too-near``; no key is made and nothing is sent.
+    """
+    number = agents.layout_number(current.spec.layout, len(members))
+    faults = layout.make_layout(members, bytes(32), number).faults
+    disclosures.check_disclosure(agent.journal, run_id, agents.pin_of(agent, run_id), members=members, faults=faults)
 
 
 def submit(agent: agents.Agent, duty: duties.Duty, current: views.RunView) -> None:
@@ -86,12 +100,16 @@ def _build(agent: agents.Agent, attempt: agents.Attempt) -> tuple[bytes, bytes] 
     if result is None:
         agent.runner.drop_others(of_run, name)  # a stopped attempt's fit would hold its place for as long as it takes
         local = agent.journal.local(attempt.key.run_id, attempt.key.round_index)
-        job = Contribution(agent, attempt, agents.pin_of(agent, attempt.key.run_id).dataset_id, local)
+        pin = agents.pin_of(agent, attempt.key.run_id)
+        seed = agent.journal.noise_seed(pin.dataset_id, agent.draw)
+        earlier = () if pin.may_overlap else _earlier(agent, attempt, pin.dataset_id)
+        job = Contribution(agent, attempt, pin.dataset_id, local, seed, earlier)
         agent.runner.start(name, job.work, ports.Lane.FIT)
         result = agent.runner.take(name)
     if result is None:
         return None
-    built, masked, local_state = frames.split(result)
+    built, masked, local_state, told = frames.split(result)
+    _keep_disclosure(agent, attempt, told.decode())
     digests = agent.own.put(built), agent.own.put(masked)
     if attempt.is_short:
         attempt.held.update(zip(digests, (built, masked), strict=True))
@@ -99,6 +117,30 @@ def _build(agent: agents.Agent, attempt: agents.Attempt) -> tuple[bytes, bytes] 
         agent.journal.keep_local(attempt.key.run_id, attempt.key.round_index + 1, local_state)
     agent.journal.keep_built(attempt.key.run_id, attempt.session.sid, *digests)
     return digests
+
+
+def _earlier(agent: agents.Agent, attempt: agents.Attempt, dataset_id: int) -> tuple[journal.Disclosure, ...]:
+    """Return what the dataset gave to other runs, where it matters: in round 0, whose sums are of the rows alone."""
+    if attempt.before.stage is not state.Stage.DESCRIBE:
+        return ()
+    return tuple(each for each in agent.journal.disclosures(dataset_id) if each.run_id != attempt.key.run_id)
+
+
+def _keep_disclosure(agent: agents.Agent, attempt: agents.Attempt, body: str) -> None:
+    """Write down what the dataset is about to give, before any of it is sent."""
+    pin = agents.pin_of(agent, attempt.key.run_id)
+    agent.journal.keep_disclosure(
+        journal.Disclosure(
+            run_id=attempt.key.run_id,
+            round_index=attempt.key.round_index,
+            dataset_id=pin.dataset_id,
+            version=pin.version,
+            members=attempt.participants,
+            plan=disclosures.plan_digest(attempt.terms.plan),
+            schema=disclosures.schema_digest(attempt.terms.recipe.schema),
+            body=body,
+        )
+    )
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -109,19 +151,20 @@ class Contribution:
     attempt: agents.Attempt
     dataset_id: int
     local_state: bytes | None
+    seed: bytes = dataclasses.field(repr=False)
+    """The dataset's own secret, for noise and for recognising its rows."""
+    earlier: tuple[journal.Disclosure, ...]
+    """What the dataset gave before, if this round must be held against it."""
 
     def work(self) -> bytes:
-        """Return header, masked vector and the learner's new local state as frames.
+        """Return header, masked vector, the learner's new local state and what is kept of the disclosure, as frames.
 
         Raises:
             errors.TableError: the owner's table does not fit the plan.
             errors.ContributionRefused: the numbers may not be sent.
         """
         attempt = self.attempt
-        made = attempt.terms.recipe
-        rows = self.agent.data.rows(self.dataset_id, attempt.terms)
-        draws = np.random.default_rng([made.seed, self.agent.member_id, attempt.key.round_index])
-        contribution, local_state = made.contribute(attempt.before, rows, local_state=self.local_state, rng=draws)
+        contribution, local_state, facts = self.plain()
         vector = quantise.encode(
             attempt.blocks,
             contribution,
@@ -129,4 +172,22 @@ class Contribution:
             word_bits=attempt.session.suite.word_bits,
         )
         sent = masking.shield(attempt.session, self.agent.member_id, vector, self.agent.draw)
-        return frames.join([sent.header, bytes(suite.byte_view(sent.masked)), local_state or b""])
+        told = disclosures.body(attempt.terms.recipe.schema, attempt.blocks, facts)
+        return frames.join([sent.header, bytes(suite.byte_view(sent.masked)), local_state or b"", told.encode()])
+
+    def plain(self) -> tuple[blocks.Contribution, bytes | None, disclosures.Facts | None]:
+        """Return the contribution before it is encoded, the new local state, and in round 0 what is known of the rows.
+
+        Small cells are treated here, by the owner's rule: nothing in a plan can change it. Raises like ``work``.
+        """
+        attempt = self.attempt
+        made = attempt.terms.recipe
+        rule = self.agent.data.rule(self.dataset_id)
+        rows = privacy.guard(made, self.agent.data.rows(self.dataset_id, attempt.terms), rule)
+        facts = None
+        if attempt.before.stage is state.Stage.DESCRIBE:
+            facts = disclosures.facts_of(rows, self.seed)
+            disclosures.check_rows(rule.minimum, self.earlier, made.schema, facts, members=attempt.participants)
+        draws = np.random.default_rng([made.seed, self.agent.member_id, attempt.key.round_index])
+        contribution, local_state = made.contribute(attempt.before, rows, local_state=self.local_state, rng=draws)
+        return privacy.with_noise(made, contribution, rule, self.seed), local_state, facts

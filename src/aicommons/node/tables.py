@@ -6,26 +6,40 @@ not its business.
 """
 
 import dataclasses
+import fractions
 import pathlib
 from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from aicommons.data import columns, prepared, reading
+from aicommons.data import columns, prepared, reading, spark
 from aicommons.domain import documents, errors, ids, schema
+from aicommons.learning import privacy, records, splitting
 from aicommons.learning import recipe as recipes
-from aicommons.learning import records, splitting
-from aicommons.node import agent
+from aicommons.node import agent, spark_tables
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class OwnTable:
     """A dataset at its owner's."""
 
-    path: pathlib.Path
-    """Its file."""
+    path: pathlib.Path | None
+    """Its file; ``None`` where it is kept in Spark."""
     minimum_cohort: int
     """Fewest complete rows that its owner lets take part, whatever a run's terms say."""
+    cluster: spark.Source | None = None
+    """Where Spark finds it; ``None`` for a file."""
+    minimum_cell: int = 1
+    """k: a level or class with 1 to k - 1 rows is a small cell; 1 where no cell is."""
+    small_cells: privacy.Treatment = privacy.Treatment.ALLOW
+    """What its owner wants done about small cells."""
+    epsilon: fractions.Fraction | None = None
+    """Of the noise on counts, with ``NOISE`` only."""
+
+    @property
+    def rule(self) -> privacy.Rule:
+        """The last three together; raises ``errors.InputError`` where they contradict each other."""
+        return privacy.Rule(self.minimum_cell, self.small_cells, self.epsilon)
 
 
 class OwnerTables:
@@ -51,6 +65,26 @@ class OwnerTables:
             errors.InputError: this home does not know the dataset.
             errors.TableError: the table does not fit the plan.
         """
+        own = self._found(dataset_id)
+        least = max(own.minimum_cohort, terms.terms.minimum_cohort)
+        if own.cluster is not None:
+            return spark_tables.rows_of(own.cluster, terms.plan, terms.recipe, min_rows=least)
+        if own.path is None:
+            raise errors.InputError("this home does not know where the dataset is", which=f"dataset {dataset_id}")
+        checks = reading.Checks(min_rows=least)
+        folder = self._folder / str(dataset_id)
+        found = prepared.prepare(own.path, terms.recipe.schema, folder, group=terms.plan.group, checks=checks)
+        return split_rows(found, terms.plan, terms.recipe.schema)
+
+    def rule(self, dataset_id: int) -> privacy.Rule:
+        """Return what the owner wants done about small cells.
+
+        Raises:
+            errors.InputError: this home does not know the dataset, or the owner's settings contradict each other.
+        """
+        return self._found(dataset_id).rule
+
+    def _found(self, dataset_id: int) -> OwnTable:
         own = self._own().get(dataset_id)
         if own is None:
             raise errors.InputError(
@@ -58,10 +92,7 @@ class OwnerTables:
                 which=f"dataset {dataset_id}",
                 next_step="publish it from this home (`commons dataset publish`)",
             )
-        checks = reading.Checks(min_rows=max(own.minimum_cohort, terms.terms.minimum_cohort))
-        folder = self._folder / str(dataset_id)
-        found = prepared.prepare(own.path, terms.recipe.schema, folder, group=terms.plan.group, checks=checks)
-        return split_rows(found, terms.plan, terms.recipe.schema)
+        return own
 
     def forget(self, run_id: ids.RunId) -> None:
         """Erase all prepared tables; a run under way prepares its own again."""
