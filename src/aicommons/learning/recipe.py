@@ -203,7 +203,7 @@ class Recipe:
         Raises:
             errors.ContributionRefused: rows that do not fit the schema, or that can only be added over.
         """
-        if not isinstance(found, records.Sampled):
+        if not records.is_sampled(found):
             raise errors.ContributionRefused(
                 "this learner goes through rows one by one, and this table can only be added over",
                 which=f"recipe {self.name}",

@@ -9,7 +9,7 @@ left out.
 import dataclasses
 import functools
 from collections.abc import Callable, Iterator, Sequence
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeGuard
 
 import numpy as np
 import numpy.typing as npt
@@ -95,7 +95,6 @@ class Records(Protocol):
         """Return the same rows with the numbers that ``change`` gives them, batch by batch when they are needed."""
 
 
-@runtime_checkable
 class Sampled(Records, Protocol):
     """Rows of which any few can be had: what a learner that trains at the site needs."""
 
@@ -109,7 +108,6 @@ class Sampled(Records, Protocol):
         """Return the rows at ``places`` (0 to rows - 1), in that order."""
 
 
-@runtime_checkable
 class Joined(Records, Protocol):
     """Rows that may be added over together with others, in one pass where both are of one table."""
 
@@ -119,11 +117,22 @@ class Joined(Records, Protocol):
         """Return both sums, or ``None`` where there is no one pass over both."""
 
 
+# Not runtime_checkable protocols: Python 3.11 asks them for ``rows``, which may be a pass over a cluster's table.
+def is_sampled(found: Records) -> TypeGuard[Sampled]:
+    """Return whether single rows can be had."""
+    return hasattr(found, "take")
+
+
+def is_joined(found: Records) -> TypeGuard[Joined]:
+    """Return whether they may be added over together with others."""
+    return hasattr(found, "fold_with")
+
+
 def fold_both(
     one: Records, partial: Partial, other: Records, other_partial: Partial
 ) -> tuple[blocks.Contribution, blocks.Contribution]:
     """Return the sums of ``partial`` over ``one`` and of ``other_partial`` over ``other``."""
-    together = one.fold_with(partial, other, other_partial) if isinstance(one, Joined) else None
+    together = one.fold_with(partial, other, other_partial) if is_joined(one) else None
     return (one.fold(partial), other.fold(other_partial)) if together is None else together
 
 
@@ -218,7 +227,7 @@ def gather(found: Records) -> Table:
     Raises:
         errors.InputError: rows that can only be added over (a Spark table).
     """
-    if not isinstance(found, Sampled):
+    if not is_sampled(found):
         raise errors.InputError(
             "these rows can only be added over", which="table", expected="a table on this machine", got="a Spark table"
         )
@@ -259,11 +268,12 @@ def may_have_gaps(plan: schema.Schema) -> Mask:
 
 def _check_within(values: npt.NDArray[np.float64], columns: Sequence[schema.Column], *, gaps: Mask) -> None:
     lo, hi = np.array([[column.lo, column.hi] for column in columns]).T
-    # Comparisons are false for NaN, so that NaN is refused too, where a column may have no gaps.
-    is_within = (values >= lo) & (values <= hi)
+    # Smallest and largest values: a NaN becomes either and compares false, so it is refused where there may be no gap.
+    low, high = np.minimum.reduce(values, axis=0, initial=np.inf), np.maximum.reduce(values, axis=0, initial=-np.inf)
     if gaps.any():
-        is_within |= np.isnan(values) & gaps
-    is_good = is_within.all(axis=0)
+        low = np.where(gaps, np.fmin.reduce(values, axis=0, initial=np.inf), low)
+        high = np.where(gaps, np.fmax.reduce(values, axis=0, initial=-np.inf), high)
+    is_good = (low >= lo) & (high <= hi)
     if not is_good.all():
         raise _out_of_range(columns[int(is_good.argmin())])
 

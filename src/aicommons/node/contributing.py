@@ -135,7 +135,7 @@ def _keep_disclosure(agent: agents.Agent, attempt: agents.Attempt, body: str) ->
             round_index=attempt.key.round_index,
             dataset_id=pin.dataset_id,
             version=pin.version,
-            members=attempt.participants,
+            members=attempt.session.member_ids,
             plan=disclosures.plan_digest(attempt.terms.plan),
             schema=disclosures.schema_digest(attempt.terms.recipe.schema),
             body=body,
@@ -187,7 +187,7 @@ class Contribution:
         facts = None
         if attempt.before.stage is state.Stage.DESCRIBE:
             facts = disclosures.facts_of(rows, self.seed)
-            disclosures.check_rows(rule.minimum, self.earlier, made.schema, facts, members=attempt.participants)
+            disclosures.check_rows(rule.minimum, self.earlier, made.schema, facts, members=attempt.session.member_ids)
         draws = np.random.default_rng([made.seed, self.agent.member_id, attempt.key.round_index])
         contribution, local_state = made.contribute(attempt.before, rows, local_state=self.local_state, rng=draws)
         return privacy.with_noise(made, contribution, rule, self.seed), local_state, facts

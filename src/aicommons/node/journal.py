@@ -74,7 +74,7 @@ class Disclosure:
     version: int
     """Of the dataset."""
     members: tuple[int, ...]
-    """The sites whose sum it goes into, ascending."""
+    """The roster, ascending: the sites whose sum it goes into, unless one is absent (``released`` has the sets)."""
     plan: bytes
     """Digest of the plan, 32 bytes."""
     schema: bytes

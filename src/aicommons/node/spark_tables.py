@@ -69,8 +69,8 @@ class Part:
 
     def of(self, block: spark.Block, held: records.Mask) -> blocks.Contribution:
         """Return the sums over one batch."""
-        side = held if self.is_held else ~held
-        table = records.Table(block.features[side], block.target[side])
+        side = np.flatnonzero(held if self.is_held else ~held)
+        table = records.Table(block.features.take(side, axis=0), block.target[side])
         for keep, change in self.steps:
             table = table.select(keep) if keep is not None else table
             table = change(table) if change is not None else table
