@@ -80,6 +80,8 @@ bench: $(VENV)/.dev
 	@$(BIN)/python bench/accuracy.py --data $(DATA)
 	@$(BIN)/python bench/ledger.py
 	@$(BIN)/python bench/secagg.py
+	@$(BIN)/python bench/consents.py
+	@$(BIN)/python bench/policies.py
 
 clean:
 	rm -rf $(VENV) contracts/node_modules contracts/out contracts/cache

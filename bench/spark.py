@@ -22,7 +22,8 @@ from typing import Any
 import numpy as np
 
 import report
-from aicommons.data import spark
+from aicommons.data import reading
+from aicommons.data.formats import spark
 from aicommons.domain import documents, schema
 from aicommons.learning import describe, evaluation, recipe, splitting, state
 from aicommons.learning.learners import glm
@@ -149,7 +150,7 @@ def measure(folder: pathlib.Path, options: argparse.Namespace) -> Iterator[Mappi
     plan = make_plan()
     source = spark.Source(f"local[{options.cores}]", spark.Kind.PARQUET, str(write(folder, options.rows)))
     document = documents.Plan("bench", recipe.to_plan(plan), "sums", 30, SEED, None)
-    rows = spark_tables.rows_of(source, document, plan, min_rows=1)
+    rows = spark_tables.rows_of(source, reading.Wanted(plan.schema), document)
     session = spark.connect(source.server)
     frame = session.read.parquet(source.what)
     value = plan.initial()

@@ -16,7 +16,10 @@ import sys
 
 import rfc8785
 
-CONTRACTS = ("Membership", "Problems", "DataRegistry", "TrainingRuns", "ModelRegistry")
+CONTRACTS = (
+    *("Membership", "Problems", "DataRegistry", "TrainingRuns", "ModelRegistry"),
+    *("Guardianships", "ConsentRegister", "Requests", "CoopMembers", "CoopGovernor"),
+)
 ROOT = pathlib.Path(__file__).resolve().parent
 ARTIFACTS = ROOT.parent / "src" / "aicommons" / "ledger" / "artifacts"
 INSTALL_HINT = "run 'make contracts-test' first: it installs Foundry"

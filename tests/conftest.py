@@ -21,6 +21,7 @@ SKIPS = {
         "the UCI files are not beside this repository",
     ),
     "java": ("java is not installed, and Spark needs it",),
+    "postgres": ("PostgreSQL is not installed",),
 }
 """What a CI machine may lack -> beginnings of the reasons of the tests that need it."""
 MAY_LACK = "CI_MAY_LACK"

@@ -12,15 +12,29 @@ contract DataRegistry is IDataRegistry, EIP712 {
 
     IMembership private immutable _membership;
     address private immutable _deployer;
+    uint256 private immutable _banned;
+    uint256 private immutable _purposeCount;
 
     address private _runs;
     uint256 private _count;
     mapping(uint256 datasetId => Dataset) private _datasets;
     mapping(bytes32 consentId => Consent) private _consents;
     mapping(uint256 datasetId => uint256) private _given;
+    /// @dev One more than the purpose's bit, so that zero means unknown.
+    mapping(bytes32 purpose => uint256) private _places;
 
-    constructor(IMembership membership) EIP712("AI Commons Data Registry", "1") {
+    /// @param purposes keccak256 of each purpose code; its index is its bit for ever
+    /// @param banned Bitmap of those that nobody can permit
+    constructor(IMembership membership, bytes32[] memory purposes, uint256 banned)
+        EIP712("AI Commons Data Registry", "1")
+    {
         (_membership, _deployer) = (membership, msg.sender);
+        (_banned, _purposeCount) = (banned, purposes.length);
+        if (purposes.length > 256) revert DataRegistryPurposesInvalid(purposes.length);
+        for (uint256 i; i < purposes.length; ++i) {
+            if (_places[purposes[i]] != 0) revert DataRegistryPurposesInvalid(purposes.length);
+            _places[purposes[i]] = i + 1;
+        }
     }
 
     /// @inheritdoc IDataRegistry
@@ -35,52 +49,84 @@ contract DataRegistry is IDataRegistry, EIP712 {
     // -------------------------------------------------------------------------------------------------------- datasets
 
     /// @inheritdoc IDataRegistry
-    function list(bytes32 card, bytes32 policy, bool freeCommons, uint256 price) external returns (uint256 datasetId) {
+    function list(bytes32 card, bytes32 policy, Rules calldata rules, bool freeCommons, uint256 price)
+        external
+        returns (uint256 datasetId)
+    {
         uint256 owner = _activeCaller();
-        if (card == 0 || policy == 0) revert DataRegistryDigestMissing();
         datasetId = ++_count;
-        _datasets[datasetId] = Dataset(owner, 1, DatasetState.Listed, freeCommons, price, card, policy);
-        emit Listed(datasetId, owner, card, policy, freeCommons, price);
+        Dataset storage stored = _datasets[datasetId];
+        (stored.owner, stored.version, stored.state) = (owner, 1, DatasetState.Listed);
+        _describe(stored, card, policy, rules, freeCommons, price);
+        emit Listed(datasetId, owner, card, policy, rules, freeCommons, price);
     }
 
     /// @inheritdoc IDataRegistry
-    function publishVersion(uint256 datasetId, bytes32 card, bytes32 policy) external {
+    function publishVersion(
+        uint256 datasetId,
+        bytes32 card,
+        bytes32 policy,
+        Rules calldata rules,
+        bool freeCommons,
+        uint256 price
+    ) external {
         Dataset storage stored = _owned(datasetId);
-        if (card == 0 || policy == 0) revert DataRegistryDigestMissing();
         if (stored.state == DatasetState.Retired) revert DataRegistryWrongState(datasetId, stored.state);
-        (stored.card, stored.policy) = (card, policy);
         uint32 version = ++stored.version;
-        emit VersionPublished(datasetId, version, card, policy);
+        _describe(stored, card, policy, rules, freeCommons, price);
+        emit VersionPublished(datasetId, version, card, policy, rules, freeCommons, price);
     }
 
     /// @inheritdoc IDataRegistry
     function suspend(uint256 datasetId) external {
-        _move(datasetId, DatasetState.Listed, DatasetState.Suspended);
+        Dataset storage stored = _held(datasetId);
+        if (stored.state != DatasetState.Listed) revert DataRegistryWrongState(datasetId, stored.state);
+        stored.state = DatasetState.Suspended;
         emit DatasetSuspended(datasetId);
     }
 
     /// @inheritdoc IDataRegistry
     function resume(uint256 datasetId) external {
-        _move(datasetId, DatasetState.Suspended, DatasetState.Listed);
+        Dataset storage stored = _granting(datasetId);
+        if (stored.state != DatasetState.Suspended) revert DataRegistryWrongState(datasetId, stored.state);
+        stored.state = DatasetState.Listed;
         emit DatasetResumed(datasetId);
     }
 
     /// @inheritdoc IDataRegistry
     function retire(uint256 datasetId) external {
-        Dataset storage stored = _owned(datasetId);
+        Dataset storage stored = _held(datasetId);
         if (stored.state == DatasetState.Retired) revert DataRegistryWrongState(datasetId, stored.state);
         stored.state = DatasetState.Retired;
         emit DatasetRetired(datasetId);
+    }
+
+    /// @inheritdoc IDataRegistry
+    function entrust(uint256 datasetId, address body) external {
+        Dataset storage stored = _owned(datasetId);
+        if (stored.state == DatasetState.Retired) revert DataRegistryWrongState(datasetId, stored.state);
+        if (stored.body != address(0)) revert DataRegistryEntrusted(datasetId, stored.body);
+        if (body == address(0) || body == msg.sender) revert DataRegistryNotBody(datasetId, body);
+        stored.body = body;
+        emit Entrusted(datasetId, body);
+    }
+
+    /// @inheritdoc IDataRegistry
+    function discharge(uint256 datasetId) external {
+        Dataset storage stored = _datasets[datasetId];
+        if (msg.sender != stored.body) revert DataRegistryNotBody(datasetId, msg.sender);
+        stored.body = address(0);
+        emit Discharged(datasetId, msg.sender);
     }
 
     // --------------------------------------------------------------------------------------------------------- consent
 
     /// @inheritdoc IDataRegistry
     function give(ConsentTerms calldata terms) external returns (bytes32 consentId) {
-        Dataset storage stored = _owned(terms.datasetId);
+        Dataset storage stored = _granting(terms.datasetId);
         if (stored.state == DatasetState.Retired) revert DataRegistryWrongState(terms.datasetId, stored.state);
-        if (terms.purpose == 0 || terms.maxUses == 0 || terms.expiry <= block.timestamp) {
-            revert DataRegistryTermsInvalid(terms.purpose, terms.expiry, terms.maxUses);
+        if (terms.purposes == 0 || terms.maxUses == 0 || terms.expiry <= block.timestamp) {
+            revert DataRegistryTermsInvalid(terms.purposes, terms.expiry, terms.maxUses);
         }
         uint256 nonce = _given[terms.datasetId]++;
         consentId = keccak256(abi.encode(block.chainid, address(this), terms, nonce));
@@ -90,8 +136,9 @@ contract DataRegistry is IDataRegistry, EIP712 {
 
     /// @inheritdoc IDataRegistry
     function revoke(bytes32 consentId) external {
-        if (_holderOf(consentId) != msg.sender) {
-            revert DataRegistryNotOwner(_consents[consentId].terms.datasetId, msg.sender);
+        uint256 datasetId = _consents[consentId].terms.datasetId;
+        if (_holderOf(consentId) != msg.sender && _datasets[datasetId].body != msg.sender) {
+            revert DataRegistryNotOwner(datasetId, msg.sender);
         }
         _revoke(consentId);
     }
@@ -106,40 +153,59 @@ contract DataRegistry is IDataRegistry, EIP712 {
     }
 
     /// @inheritdoc IDataRegistry
-    function use(bytes32 consentId, bytes32 runId, bytes32 purpose, bytes32 problem, uint256 grantee)
-        external
-        returns (uint256 datasetId, uint32 version)
-    {
+    function use(bytes32 consentId, bytes32 runId, Use calldata wanted) external returns (uint32 version) {
         if (msg.sender != _runs) revert DataRegistryNotRuns(msg.sender);
-        Consent storage stored = _consents[consentId];
-        datasetId = stored.terms.datasetId;
-        if (!canUse(consentId, datasetId, purpose, problem, grantee)) revert DataRegistryUseDenied(consentId);
-        uint32 uses = ++stored.uses;
-        emit ConsentUsed(consentId, runId, datasetId, uses);
-        return (datasetId, _datasets[datasetId].version);
+        Denial reason = denial(consentId, wanted);
+        if (reason != Denial.None) revert DataRegistryUseDenied(consentId, reason);
+        Dataset storage used = _datasets[wanted.datasetId];
+        uint32 uses = ++_consents[consentId].uses;
+        emit ConsentUsed(consentId, runId, wanted.datasetId, uses, _priceOf(used));
+        return used.version;
     }
 
     // ----------------------------------------------------------------------------------------------------------- views
 
     /// @inheritdoc IDataRegistry
-    function isLive(bytes32 consentId) public view returns (bool) {
-        Consent storage stored = _consents[consentId];
-        if (stored.revoked || block.timestamp >= stored.terms.expiry) return false;
-        Dataset storage used = _datasets[stored.terms.datasetId];
-        return used.state == DatasetState.Listed && _membership.isActive(used.owner);
+    function isLive(bytes32 consentId) external view returns (bool) {
+        return _death(consentId) == Denial.None;
     }
 
     /// @inheritdoc IDataRegistry
-    function canUse(bytes32 consentId, uint256 datasetId, bytes32 purpose, bytes32 problem, uint256 grantee)
-        public
-        view
-        returns (bool)
-    {
+    function canUse(bytes32 consentId, Use calldata wanted) external view returns (bool) {
+        return denial(consentId, wanted) == Denial.None;
+    }
+
+    /// @inheritdoc IDataRegistry
+    function denial(bytes32 consentId, Use calldata wanted) public view returns (Denial reason) {
+        reason = _death(consentId);
+        if (reason != Denial.None) return reason;
         Consent storage stored = _consents[consentId];
         ConsentTerms storage terms = stored.terms;
-        return isLive(consentId) && terms.datasetId == datasetId && terms.purpose == purpose
-            && (terms.problem == 0 || terms.problem == problem) && (terms.grantee == 0 || terms.grantee == grantee)
-            && stored.uses < terms.maxUses;
+        if (terms.datasetId != wanted.datasetId) return Denial.OtherDataset;
+        Dataset storage asked = _datasets[wanted.datasetId];
+        reason = _purposeDenial(asked.rules, terms.purposes, wanted.purpose);
+        if (reason != Denial.None) return reason;
+        if (terms.problem != 0 && terms.problem != wanted.problem) return Denial.OtherProblem;
+        if (terms.grantee != 0 && terms.grantee != wanted.grantee) return Denial.OtherGrantee;
+        if (wanted.commercial && !(terms.commercial && asked.rules.commercial)) return Denial.CommercialNotPermitted;
+        if (stored.uses >= terms.maxUses) return Denial.UsesSpent;
+        if (_priceOf(asked) > wanted.price) return Denial.PriceTooHigh;
+    }
+
+    /// @inheritdoc IDataRegistry
+    function purposeBit(bytes32 purpose) public view returns (bool known, uint8 bit) {
+        uint256 place = _places[purpose];
+        return place == 0 ? (false, 0) : (true, uint8(place - 1));
+    }
+
+    /// @inheritdoc IDataRegistry
+    function purposeCount() external view returns (uint256) {
+        return _purposeCount;
+    }
+
+    /// @inheritdoc IDataRegistry
+    function bannedPurposes() external view returns (uint256) {
+        return _banned;
     }
 
     /// @inheritdoc IDataRegistry
@@ -181,15 +247,62 @@ contract DataRegistry is IDataRegistry, EIP712 {
         emit ConsentRevoked(consentId, stored.terms.datasetId);
     }
 
-    function _move(uint256 datasetId, DatasetState from, DatasetState to) private {
-        Dataset storage stored = _owned(datasetId);
-        if (stored.state != from) revert DataRegistryWrongState(datasetId, stored.state);
-        stored.state = to;
+    /// @dev What a version says; the card and the policy themselves lie in the store.
+    function _describe(
+        Dataset storage stored,
+        bytes32 card,
+        bytes32 policy,
+        Rules calldata rules,
+        bool freeCommons,
+        uint256 price
+    ) private {
+        if (card == 0 || policy == 0) revert DataRegistryDigestMissing();
+        (stored.card, stored.policy, stored.rules) = (card, policy, rules);
+        (stored.freeCommons, stored.price) = (freeCommons, price);
     }
 
+    /// @dev Why a consent may not be used by anybody for anything; what a run asks again at every Submit.
+    function _death(bytes32 consentId) private view returns (Denial) {
+        Consent storage stored = _consents[consentId];
+        Dataset storage used = _datasets[stored.terms.datasetId];
+        if (stored.terms.datasetId == 0) return Denial.UnknownConsent;
+        if (stored.revoked) return Denial.Revoked;
+        if (block.timestamp >= stored.terms.expiry) return Denial.Expired;
+        if (used.state != DatasetState.Listed) return Denial.DatasetNotListed;
+        return _membership.isActive(used.owner) ? Denial.None : Denial.OwnerNotActive;
+    }
+
+    function _purposeDenial(Rules storage rules, uint256 consented, bytes32 purpose) private view returns (Denial) {
+        (bool known, uint8 bit) = purposeBit(purpose);
+        if (!known) return Denial.PurposeUnknown;
+        if (_banned >> bit & 1 == 1) return Denial.PurposeBanned;
+        if (rules.prohibited >> bit & 1 == 1) return Denial.PurposeProhibited;
+        if (rules.permitted >> bit & 1 == 0) return Denial.PurposeNotPermitted;
+        return consented >> bit & 1 == 0 ? Denial.PurposeNotConsented : Denial.None;
+    }
+
+    function _priceOf(Dataset storage priced) private view returns (uint256) {
+        return priced.freeCommons ? 0 : priced.price;
+    }
+
+    /// @dev By the owner.
     function _owned(uint256 datasetId) private view returns (Dataset storage stored) {
         stored = _datasets[datasetId];
         if (stored.owner == 0 || stored.owner != _activeCaller()) revert DataRegistryNotOwner(datasetId, msg.sender);
+    }
+
+    /// @dev By the owner or the body: whoever may say no.
+    function _held(uint256 datasetId) private view returns (Dataset storage stored) {
+        stored = _datasets[datasetId];
+        return stored.body == msg.sender ? stored : _owned(datasetId);
+    }
+
+    /// @dev By the body, or where there is none by the owner: whoever may say yes.
+    function _granting(uint256 datasetId) private view returns (Dataset storage stored) {
+        stored = _datasets[datasetId];
+        if (stored.body == msg.sender) return stored;
+        if (stored.body != address(0)) revert DataRegistryEntrusted(datasetId, stored.body);
+        return _owned(datasetId);
     }
 
     /// @dev The account that gave the consent, even if its member left since.

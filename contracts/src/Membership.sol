@@ -6,6 +6,9 @@ import {IMembership} from "./interfaces/IMembership.sol";
 /// @title Membership
 /// @notice A minimal soulbound registry; votes and tokens come with governance.
 contract Membership is IMembership {
+    /// @dev How long the old account may veto: long enough to be noticed on a holiday.
+    uint64 private constant RECOVERY_DELAY = 7 days;
+
     uint256 private immutable _threshold;
 
     uint256 private _count;
@@ -21,6 +24,8 @@ contract Membership is IMembership {
     mapping(uint256 subject => uint256) private _decisions;
     mapping(bytes32 tally => uint256) private _approvals;
     mapping(bytes32 tally => mapping(address registrar => bool)) private _approved;
+    mapping(uint256 memberId => address) private _guardians;
+    mapping(uint256 memberId => Recovery) private _recoveries;
 
     constructor(address[] memory registrars, uint256 approvals) {
         if (approvals == 0 || approvals > registrars.length) {
@@ -108,8 +113,60 @@ contract Membership is IMembership {
         --_live;
         delete _memberOf[msg.sender];
         delete _memberOfCredential[stored.credential];
+        delete _recoveries[memberId];
         emit Left(memberId, msg.sender);
     }
+
+    // -------------------------------------------------------------------------------------------------------- recovery
+
+    /// @inheritdoc IMembership
+    function setGuardian(address guardian) external {
+        uint256 memberId = _activeCaller();
+        if (guardian == msg.sender) revert MembershipAccountUsed(guardian, memberId);
+        address previous = _guardians[memberId];
+        _guardians[memberId] = guardian;
+        emit GuardianSet(memberId, previous, guardian);
+    }
+
+    /// @inheritdoc IMembership
+    function recover(uint256 memberId, address account) external {
+        Status status = _members[memberId].status;
+        if (status != Status.Active && status != Status.Suspended) revert MembershipWrongStatus(memberId, status);
+        if (account == address(0)) revert MembershipFieldMissing();
+        _checkUnused(account);
+        Recovery memory pending = _recoveries[memberId];
+        bool lapsed = _memberOf[pending.account] != 0; // admitted meanwhile: it can never be finished
+        if (pending.account != address(0) && !lapsed) revert MembershipRecoveryPending(memberId, pending.ripeAt);
+        uint256 subject = uint256(keccak256(abi.encode(memberId, account)));
+        if (msg.sender != _guardians[memberId] && !_approve(Decision.Recover, subject)) return;
+        uint64 ripeAt = uint64(block.timestamp) + RECOVERY_DELAY;
+        _recoveries[memberId] = Recovery(account, ripeAt);
+        emit RecoveryBegun(memberId, _members[memberId].account, account, ripeAt);
+    }
+
+    /// @inheritdoc IMembership
+    function veto(uint256 memberId) external {
+        if (_members[memberId].account != msg.sender) revert MembershipNotAccount(memberId, msg.sender);
+        if (_recoveries[memberId].account == address(0)) revert MembershipNoRecovery(memberId);
+        delete _recoveries[memberId];
+        emit RecoveryVetoed(memberId, msg.sender);
+    }
+
+    /// @inheritdoc IMembership
+    function finishRecovery(uint256 memberId) external {
+        Recovery memory pending = _recoveries[memberId];
+        if (pending.account == address(0)) revert MembershipNoRecovery(memberId);
+        if (block.timestamp < pending.ripeAt) revert MembershipRecoveryUnripe(memberId, pending.ripeAt);
+        _checkUnused(pending.account);
+        address previous = _members[memberId].account;
+        delete _recoveries[memberId];
+        delete _memberOf[previous];
+        _members[memberId].account = pending.account;
+        _memberOf[pending.account] = memberId;
+        emit Recovered(memberId, previous, pending.account);
+    }
+
+    // ----------------------------------------------------------------------------------------------------------- views
 
     /// @inheritdoc IMembership
     function memberOf(address account) external view returns (uint256) {
@@ -168,6 +225,16 @@ contract Membership is IMembership {
         return _threshold;
     }
 
+    /// @inheritdoc IMembership
+    function guardianOf(uint256 memberId) external view returns (address) {
+        return _guardians[memberId];
+    }
+
+    /// @inheritdoc IMembership
+    function recovery(uint256 memberId) external view returns (Recovery memory) {
+        return _recoveries[memberId];
+    }
+
     /// @dev Counts the caller's approval; the last needed one closes the tally and returns true.
     function _approve(Decision decision, uint256 subject) private returns (bool) {
         if (!_registrars[msg.sender]) revert MembershipNotRegistrar(msg.sender);
@@ -182,12 +249,16 @@ contract Membership is IMembership {
     }
 
     function _checkFree(Member memory wanted) private view {
-        uint256 taken = _memberOf[wanted.account];
-        if (taken != 0) revert MembershipAccountUsed(wanted.account, taken);
-        taken = _memberOfCredential[wanted.credential];
+        _checkUnused(wanted.account);
+        uint256 taken = _memberOfCredential[wanted.credential];
         if (taken != 0) revert MembershipCredentialUsed(wanted.credential, taken);
         taken = _keyOwner[wanted.nodeKey];
         if (taken != 0) revert MembershipNodeKeyUsed(wanted.nodeKey, taken);
+    }
+
+    function _checkUnused(address account) private view {
+        uint256 taken = _memberOf[account];
+        if (taken != 0) revert MembershipAccountUsed(account, taken);
     }
 
     function _checkStatus(uint256 memberId, Status expected) private view {

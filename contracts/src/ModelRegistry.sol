@@ -15,14 +15,15 @@ contract ModelRegistry is IModelRegistry {
 
     IMembership private immutable _membership;
     IProblems private immutable _problems;
+    IDataRegistry private immutable _data;
     ITrainingRuns private immutable _runs;
 
     mapping(bytes32 modelId => Model) private _models;
     mapping(bytes32 modelId => Source[]) private _sources;
     mapping(bytes32 modelId => mapping(uint256 memberId => uint256)) private _shares;
 
-    constructor(IMembership membership, IProblems problems, IDataRegistry, ITrainingRuns runs) {
-        (_membership, _problems, _runs) = (membership, problems, runs);
+    constructor(IMembership membership, IProblems problems, IDataRegistry data, ITrainingRuns runs) {
+        (_membership, _problems, _data, _runs) = (membership, problems, data, runs);
     }
 
     /// @inheritdoc IModelRegistry
@@ -45,6 +46,16 @@ contract ModelRegistry is IModelRegistry {
     }
 
     /// @inheritdoc IModelRegistry
+    function ask(bytes32 runId, uint256 datasetId, Wish wish, bytes32 document) external {
+        if (!_hasUsed(runId, datasetId)) revert ModelRegistryNotInLineage(runId, datasetId);
+        IDataRegistry.Dataset memory used = _data.dataset(datasetId);
+        if (_membership.accountOf(used.owner) != msg.sender && used.body != msg.sender) {
+            revert ModelRegistryNotOwner(datasetId, msg.sender);
+        }
+        emit Wished(runId, datasetId, wish, document);
+    }
+
+    /// @inheritdoc IModelRegistry
     function model(bytes32 modelId) external view returns (Model memory) {
         return _models[modelId];
     }
@@ -57,6 +68,15 @@ contract ModelRegistry is IModelRegistry {
     /// @inheritdoc IModelRegistry
     function sharesOf(bytes32 modelId, uint256 memberId) external view returns (uint256) {
         return _shares[modelId][memberId];
+    }
+
+    /// @dev At most 48 seats.
+    function _hasUsed(bytes32 runId, uint256 datasetId) private view returns (bool) {
+        Source[] storage used = _sources[runId];
+        for (uint256 i; i < used.length; ++i) {
+            if (used[i].datasetId == datasetId) return true;
+        }
+        return false;
     }
 
     function _checkState(bytes32 runId, Machine memory m, bytes32 stateDigest) private view {

@@ -101,7 +101,7 @@ contract TrainingRuns is ITrainingRuns, EIP712 {
         (seat.nodeKey, seat.enrolled, seat.absence) = (nodeKey, true, absence);
         (seat.datasetId, seat.consentId) = (datasetId, consentId);
         stored.ids.push(memberId);
-        seat.version = _useConsent(stored, runId, datasetId, consentId);
+        seat.version = _useConsent(stored.spec, runId, datasetId, consentId);
         emit Enrolled(runId, memberId, datasetId, seat.version, consentId, nodeKey, absence, exitSignature);
     }
 
@@ -111,10 +111,11 @@ contract TrainingRuns is ITrainingRuns, EIP712 {
         Machine memory m = _machine(stored);
         if (m.state != RunState.Enrolling) revert TrainingRunsWrongState(m.state);
         bool over = block.timestamp >= m.deadline;
-        bool enough = stored.ids.length >= m.minParticipants;
+        uint256[] memory ids = _liveSeats(runId, stored);
+        bool enough = ids.length >= m.minParticipants;
         bool bySolver = _membership.memberOf(msg.sender) == stored.spec.solver;
         if (!over && !(enough && bySolver)) revert TrainingRunsEnrolment(m.deadline);
-        if (enough) _fixRoster(runId, stored, m);
+        if (enough) _fixRoster(runId, stored, m, ids);
         else m.finish(Reason.TooFewParticipants);
         _store(runId, m);
     }
@@ -175,7 +176,9 @@ contract TrainingRuns is ITrainingRuns, EIP712 {
         bytes calldata signature
     ) external {
         (Run storage stored, Seat storage seat, Machine memory m) = _load(key);
+        bool first = !m.setFixed;
         m.commit(key, _bit(seat), _now());
+        if (first) _checkLive(stored, m.set);
         _checkDigest(stored.sid, sid);
         _checkDigest(stored.setDigest, setDigest);
         _checkDigest(stored.inputDigest, inputDigest);
@@ -251,6 +254,23 @@ contract TrainingRuns is ITrainingRuns, EIP712 {
         if (any ? !itself : lastRound != m.lastRound()) revert TrainingRunsExitRound(m.lastRound(), lastRound);
         m.exit(_bit(seat), memberId);
         emit Exited(runId, memberId, lastRound, signature);
+        _tryClose(stored, m);
+        _store(runId, m);
+    }
+
+    /// @inheritdoc ITrainingRuns
+    function drop(bytes32 runId, uint256 memberId) external {
+        Run storage stored = _runs[runId];
+        Machine memory m = _machine(stored);
+        Seat storage seat = _seat(runId, memberId);
+        bytes32 consentId = seat.consentId;
+        bool isExit = m.setFixed;
+        if (_data.isLive(consentId) || (isExit && seat.absence != Absence.Exit)) {
+            revert TrainingRunsMayNotDrop(memberId, consentId);
+        }
+        m.drop(_bit(seat), memberId, _now());
+        emit Dropped(runId, memberId, consentId);
+        if (isExit) emit Exited(runId, memberId, ANY_ROUND, "");
         _tryClose(stored, m);
         _store(runId, m);
     }
@@ -353,19 +373,52 @@ contract TrainingRuns is ITrainingRuns, EIP712 {
         if (stored.seats[memberId].enrolled) revert TrainingRunsAlreadyEnrolled(memberId);
     }
 
-    function _useConsent(Run storage stored, bytes32 runId, uint256 datasetId, bytes32 consentId)
+    function _useConsent(RunSpec storage spec, bytes32 runId, uint256 datasetId, bytes32 consentId)
         private
         returns (uint32 version)
     {
-        RunSpec storage spec = stored.spec;
-        uint256 used;
-        (used, version) = _data.use(consentId, runId, spec.purpose, spec.problem, spec.solver);
-        if (used != datasetId) revert TrainingRunsNotOwner(datasetId, _membership.memberOf(msg.sender));
+        return _data.use(
+            consentId,
+            runId,
+            IDataRegistry.Use(datasetId, spec.purpose, spec.problem, spec.solver, spec.commercial, spec.price)
+        );
     }
 
-    /// @dev Sorts the seats by id, numbers them and fixes keys, layout, f and q.
-    function _fixRoster(bytes32 runId, Run storage stored, Machine memory m) private {
-        uint256[] memory ids = _sorted(stored.ids);
+    /// @dev The first Commit fixes whose data the run uses, so it waits until the dead are dropped.
+    function _checkLive(Run storage stored, uint48 set) private view {
+        for (uint256 i; set >> i != 0; ++i) {
+            if (set >> i & 1 == 0) continue;
+            bytes32 consentId = stored.seats[stored.ids[i]].consentId;
+            if (!_data.isLive(consentId)) revert TrainingRunsConsentNotLive(consentId);
+        }
+    }
+
+    /// @dev Gives up the seats whose consent died while the others enrolled.
+    /// @return ids The others, ascending
+    function _liveSeats(bytes32 runId, Run storage stored) private returns (uint256[] memory ids) {
+        ids = stored.ids;
+        uint256 live;
+        for (uint256 i; i < ids.length; ++i) {
+            uint256 id = ids[i];
+            Seat storage seat = stored.seats[id];
+            if (!_data.isLive(seat.consentId)) {
+                seat.enrolled = false;
+                emit Dropped(runId, id, seat.consentId);
+                continue;
+            }
+            uint256 j = live++;
+            for (; j > 0 && ids[j - 1] > id; --j) {
+                ids[j] = ids[j - 1];
+            }
+            ids[j] = id;
+        }
+        assembly ("memory-safe") {
+            mstore(ids, live) // shorter than it was made
+        }
+    }
+
+    /// @dev Numbers the seats by id and fixes keys, layout, f and q.
+    function _fixRoster(bytes32 runId, Run storage stored, Machine memory m, uint256[] memory ids) private {
         address[] memory nodeKeys = new address[](ids.length);
         for (uint256 i; i < ids.length; ++i) {
             Seat storage seat = stored.seats[ids[i]];
@@ -378,18 +431,6 @@ contract TrainingRuns is ITrainingRuns, EIP712 {
         stored.roster = Messages.rosterOf(runId, ids, nodeKeys);
         m.fixRoster(ids.length, stored.layout, _now());
         emit RosterFixed(runId, stored.roster, ids, nodeKeys, stored.layout, m.faults, m.quorum);
-    }
-
-    function _sorted(uint256[] memory ids) private pure returns (uint256[] memory) {
-        for (uint256 i = 1; i < ids.length; ++i) {
-            uint256 id = ids[i];
-            uint256 j = i;
-            for (; j > 0 && ids[j - 1] > id; --j) {
-                ids[j] = ids[j - 1];
-            }
-            ids[j] = id;
-        }
-        return ids;
     }
 
     function _committee(Run storage stored) private view returns (bytes32) {

@@ -7,6 +7,7 @@ import {CommonsTest} from "./base/CommonsTest.sol";
 
 contract DataRegistryTest is CommonsTest {
     uint64 private constant EXPIRY = uint64(START + 365 days);
+    address private constant BODY = address(0xB0D7);
 
     function setUp() public override {
         super.setUp();
@@ -23,49 +24,78 @@ contract DataRegistryTest is CommonsTest {
         return _sign(privateKey, domain, keccak256(abi.encode(kind, consentId, deadline)));
     }
 
+    function _wanted() private pure returns (IDataRegistry.Use memory) {
+        return IDataRegistry.Use(1, PURPOSE, "problem", 2, false, 0);
+    }
+
     /// @dev Uses a consent as the runs contract would.
-    function _use(bytes32 consentId) private returns (uint256 datasetId, uint32 version) {
+    function _use(bytes32 consentId) private returns (uint32 version) {
         vm.prank(address(runs));
-        return data.use(consentId, "run", PURPOSE, "problem", 2);
+        return data.use(consentId, "run", _wanted());
+    }
+
+    function _expectDenied(bytes32 consentId, IDataRegistry.Denial denial) private {
+        bytes memory error = abi.encodeWithSelector(IDataRegistry.DataRegistryUseDenied.selector, consentId, denial);
+        vm.prank(address(runs));
+        vm.expectRevert(error);
+        data.use(consentId, "run", _wanted());
+    }
+
+    function _suspendMember(uint256 id) private {
+        for (uint256 i; i < 2; ++i) {
+            vm.prank(_registrar(i));
+            membership.suspend(id);
+        }
     }
 
     // -------------------------------------------------------------------------------------------------------- datasets
 
-    function test_list_givesIdsInOrder(bytes32 card, bytes32 policy, bool free, uint256 price) public {
+    function test_list_givesIdsInOrder(
+        bytes32 card,
+        bytes32 policy,
+        IDataRegistry.Rules memory rules,
+        bool free,
+        uint256 price
+    ) public {
         vm.assume(card != 0 && policy != 0);
         vm.prank(_account(2));
         vm.expectEmit(address(data));
-        emit IDataRegistry.Listed(1, 2, card, policy, free, price);
-        vm.assertEq(data.list(card, policy, free, price), 1);
+        emit IDataRegistry.Listed(1, 2, card, policy, rules, free, price);
+        vm.assertEq(data.list(card, policy, rules, free, price), 1);
         vm.assertEq(_list(1), 2);
         vm.assertEq(data.count(), 2);
         vm.assertEq(data.ownerOf(1), 2);
-        IDataRegistry.Dataset memory stored = data.dataset(1);
-        vm.assertEq(stored.card, card);
-        vm.assertEq(stored.policy, policy);
-        vm.assertEq(stored.price, price);
-        vm.assertEq(stored.version, 1);
-        vm.assertTrue(stored.freeCommons == free);
+        IDataRegistry.Dataset memory expected = IDataRegistry.Dataset(
+            2, 1, IDataRegistry.DatasetState.Listed, free, price, card, policy, rules, address(0)
+        );
+        vm.assertEq(keccak256(abi.encode(data.dataset(1))), keccak256(abi.encode(expected)));
     }
 
     function test_list_failsOnBadInput() public {
         vm.expectRevert(abi.encodeWithSelector(IDataRegistry.DataRegistryNotMember.selector, address(this)));
-        data.list("card", "policy", true, 0);
+        data.list("card", "policy", _rules(), true, 0);
         vm.startPrank(_account(1));
         vm.expectRevert(abi.encodeWithSelector(IDataRegistry.DataRegistryDigestMissing.selector));
-        data.list(0, "policy", true, 0);
+        data.list(0, "policy", _rules(), true, 0);
         vm.expectRevert(abi.encodeWithSelector(IDataRegistry.DataRegistryDigestMissing.selector));
-        data.list("card", 0, true, 0);
+        data.list("card", 0, _rules(), true, 0);
         vm.stopPrank();
     }
 
-    function test_publishVersion_appends() public {
+    /// @dev A version replaces everything that the dataset says of itself, and counts on.
+    function test_publishVersion_appends(IDataRegistry.Rules memory rules, bool free, uint256 price) public {
         _list(1);
         vm.prank(_account(1));
         vm.expectEmit(address(data));
-        emit IDataRegistry.VersionPublished(1, 2, "card", "policy");
-        data.publishVersion(1, "card", "policy");
-        vm.assertEq(data.dataset(1).version, 2);
+        emit IDataRegistry.VersionPublished(1, 2, "card", "policy", rules, free, price);
+        data.publishVersion(1, "card", "policy", rules, free, price);
+        IDataRegistry.Dataset memory expected = IDataRegistry.Dataset(
+            1, 2, IDataRegistry.DatasetState.Listed, free, price, "card", "policy", rules, address(0)
+        );
+        vm.assertEq(keccak256(abi.encode(data.dataset(1))), keccak256(abi.encode(expected)));
+        vm.prank(_account(1));
+        vm.expectRevert(abi.encodeWithSelector(IDataRegistry.DataRegistryDigestMissing.selector));
+        data.publishVersion(1, 0, "policy", rules, free, price);
     }
 
     /// @dev Only along Listed ↔ Suspended and → Retired, only by the owner.
@@ -84,7 +114,11 @@ contract DataRegistryTest is CommonsTest {
         _expectWrongState(IDataRegistry.DatasetState.Retired);
         data.resume(1);
         _expectWrongState(IDataRegistry.DatasetState.Retired);
-        data.publishVersion(1, "card", "policy");
+        data.suspend(1);
+        _expectWrongState(IDataRegistry.DatasetState.Retired);
+        data.entrust(1, BODY);
+        _expectWrongState(IDataRegistry.DatasetState.Retired);
+        data.publishVersion(1, "card", "policy", _rules(), true, 0);
         IDataRegistry.ConsentTerms memory terms = _terms(1);
         _expectWrongState(IDataRegistry.DatasetState.Retired);
         data.give(terms);
@@ -102,24 +136,106 @@ contract DataRegistryTest is CommonsTest {
         vm.expectRevert(error);
         data.suspend(1);
         vm.expectRevert(error);
+        data.resume(1);
+        vm.expectRevert(error);
         data.retire(1);
         vm.expectRevert(error);
-        data.publishVersion(1, "card", "policy");
+        data.entrust(1, BODY);
+        vm.expectRevert(error);
+        data.publishVersion(1, "card", "policy", _rules(), true, 0);
         IDataRegistry.ConsentTerms memory terms = _terms(1);
         vm.expectRevert(error);
         data.give(terms);
         vm.stopPrank();
     }
 
+    // -------------------------------------------------------------------------------------------------------- entrusting
+
+    /// @dev Only the body gives; both say no; only the body says yes again.
+    function test_entrust_leavesOnlyTheNoToTheOwner(address body) public {
+        vm.assume(body != address(0) && body != _account(1) && body != _account(2));
+        _list(1);
+        vm.prank(_account(1));
+        vm.expectEmit(address(data));
+        emit IDataRegistry.Entrusted(1, body);
+        data.entrust(1, body);
+        IDataRegistry.ConsentTerms memory terms = _terms(1);
+        bytes memory error = abi.encodeWithSelector(IDataRegistry.DataRegistryEntrusted.selector, 1, body);
+        vm.startPrank(_account(1));
+        vm.expectRevert(error);
+        data.give(terms);
+        vm.expectRevert(error);
+        data.entrust(1, BODY);
+        data.suspend(1);
+        vm.expectRevert(error);
+        data.resume(1);
+        vm.stopPrank();
+        vm.startPrank(body);
+        data.resume(1);
+        bytes32 first = data.give(terms);
+        bytes32 second = data.give(terms);
+        data.revoke(first);
+        data.suspend(1);
+        vm.stopPrank();
+        vm.startPrank(_account(1));
+        data.revoke(second);
+        data.retire(1);
+        vm.stopPrank();
+        vm.assertTrue(data.consent(first).revoked && data.consent(second).revoked);
+    }
+
+    /// @dev What the body gave is held by the dataset's owner, who is named in the event.
+    function test_give_byABodyNamesTheOwner() public {
+        _list(1);
+        vm.prank(_account(1));
+        data.entrust(1, BODY);
+        IDataRegistry.ConsentTerms memory terms = _terms(1);
+        bytes32 expected = keccak256(abi.encode(block.chainid, address(data), terms, 0));
+        vm.prank(BODY);
+        vm.expectEmit(address(data));
+        emit IDataRegistry.ConsentGiven(expected, 1, 1, terms);
+        vm.assertEq(data.give(terms), expected);
+        vm.assertTrue(data.canUse(expected, _wanted()));
+    }
+
+    function test_entrust_failsWithoutABody() public {
+        _list(1);
+        vm.startPrank(_account(1));
+        vm.expectRevert(abi.encodeWithSelector(IDataRegistry.DataRegistryNotBody.selector, 1, address(0)));
+        data.entrust(1, address(0));
+        vm.expectRevert(abi.encodeWithSelector(IDataRegistry.DataRegistryNotBody.selector, 1, _account(1)));
+        data.entrust(1, _account(1));
+        vm.stopPrank();
+    }
+
+    /// @dev Neither the owner nor anybody else ends it; afterwards the owner gives again.
+    function test_discharge_isTheBodysAlone(address stranger) public {
+        vm.assume(stranger != BODY);
+        _list(1);
+        vm.prank(stranger);
+        vm.expectRevert(abi.encodeWithSelector(IDataRegistry.DataRegistryNotBody.selector, 1, stranger));
+        data.discharge(1);
+        vm.prank(_account(1));
+        data.entrust(1, BODY);
+        vm.prank(stranger);
+        vm.expectRevert(abi.encodeWithSelector(IDataRegistry.DataRegistryNotBody.selector, 1, stranger));
+        data.discharge(1);
+        vm.prank(BODY);
+        vm.expectEmit(address(data));
+        emit IDataRegistry.Discharged(1, BODY);
+        data.discharge(1);
+        vm.assertEq(data.dataset(1).body, address(0));
+        _give(1, 1);
+    }
+
     // --------------------------------------------------------------------------------------------------------- consent
 
     /// @dev The id covers chain, contract, terms and nonce; equal terms twice are two consents.
-    function test_give_computesTheConsentId(bytes32 purpose, uint32 maxUses, uint64 expiry, bytes32 document) public {
-        vm.assume(purpose != 0 && maxUses != 0);
+    function test_give_computesTheConsentId(IDataRegistry.ConsentTerms memory terms) public {
+        vm.assume(terms.purposes != 0 && terms.maxUses != 0);
         _list(1);
-        IDataRegistry.ConsentTerms memory terms = _terms(1);
-        (terms.purpose, terms.maxUses, terms.document) = (purpose, maxUses, document);
-        terms.expiry = uint64(_between(expiry, START + 1, type(uint64).max - 1));
+        terms.datasetId = 1;
+        terms.expiry = uint64(_between(terms.expiry, START + 1, type(uint64).max - 1));
         for (uint256 nonce; nonce < 2; ++nonce) {
             bytes32 expected = keccak256(abi.encode(block.chainid, address(data), terms, nonce));
             vm.prank(_account(1));
@@ -136,46 +252,17 @@ contract DataRegistryTest is CommonsTest {
         _list(1);
         for (uint256 row; row < 3; ++row) {
             IDataRegistry.ConsentTerms memory terms = _terms(1);
-            if (row == 0) terms.purpose = 0;
+            if (row == 0) terms.purposes = 0;
             if (row == 1) terms.maxUses = 0;
             if (row == 2) terms.expiry = uint64(START);
             vm.prank(_account(1));
             vm.expectRevert(
                 abi.encodeWithSelector(
-                    IDataRegistry.DataRegistryTermsInvalid.selector, terms.purpose, terms.expiry, terms.maxUses
+                    IDataRegistry.DataRegistryTermsInvalid.selector, terms.purposes, terms.expiry, terms.maxUses
                 )
             );
             data.give(terms);
         }
-    }
-
-    /// @dev Default deny: each row differs from what was permitted in one thing.
-    function test_canUse_deniesWhatWasNotPermitted() public {
-        _list(1);
-        _list(1);
-        IDataRegistry.ConsentTerms memory terms = _terms(1);
-        (terms.grantee, terms.problem) = (2, "problem");
-        vm.prank(_account(1));
-        bytes32 consentId = data.give(terms);
-        vm.assertTrue(data.canUse(consentId, 1, PURPOSE, "problem", 2));
-        vm.assertFalse(data.canUse(bytes32("unknown"), 1, PURPOSE, "problem", 2), "consent");
-        vm.assertFalse(data.canUse(consentId, 2, PURPOSE, "problem", 2), "dataset");
-        vm.assertFalse(data.canUse(consentId, 1, "other", "problem", 2), "purpose");
-        vm.assertFalse(data.canUse(consentId, 1, PURPOSE, "other", 2), "problem");
-        vm.assertFalse(data.canUse(consentId, 1, PURPOSE, "problem", 1), "grantee");
-        vm.warp(EXPIRY - 1);
-        vm.assertTrue(data.canUse(consentId, 1, PURPOSE, "problem", 2), "last second");
-        vm.warp(EXPIRY);
-        vm.assertFalse(data.canUse(consentId, 1, PURPOSE, "problem", 2), "expired");
-    }
-
-    /// @dev Whatever is asked of an unknown consent, the answer is no.
-    function test_canUse_deniesTheUnknown(bytes32 consentId, uint256 datasetId, bytes32 purpose, uint256 who)
-        public
-        view
-    {
-        vm.assertFalse(data.canUse(consentId, datasetId, purpose, 0, who));
-        vm.assertFalse(data.isLive(consentId));
     }
 
     /// @dev A suspended dataset or holder takes its consents out of use, and gives them back.
@@ -188,10 +275,7 @@ contract DataRegistryTest is CommonsTest {
         vm.prank(_account(1));
         data.resume(1);
         vm.assertTrue(data.isLive(consentId));
-        for (uint256 i; i < 2; ++i) {
-            vm.prank(_registrar(i));
-            membership.suspend(1);
-        }
+        _suspendMember(1);
         vm.assertFalse(data.isLive(consentId));
     }
 
@@ -205,15 +289,37 @@ contract DataRegistryTest is CommonsTest {
         bytes32 consentId = data.give(terms);
         for (uint32 used = 1; used <= maxUses; ++used) {
             vm.expectEmit(address(data));
-            emit IDataRegistry.ConsentUsed(consentId, "run", 1, used);
-            (uint256 datasetId, uint32 version) = _use(consentId);
-            vm.assertEq(datasetId, 1);
-            vm.assertEq(version, 1);
+            emit IDataRegistry.ConsentUsed(consentId, "run", 1, used, 0);
+            vm.assertEq(_use(consentId), 1);
         }
         vm.assertTrue(data.isLive(consentId));
+        _expectDenied(consentId, IDataRegistry.Denial.UsesSpent);
+    }
+
+    /// @dev The price of a use is the dataset's at that moment; the free commons has none, whatever is written there.
+    function test_use_recordsTheAgreedPrice(uint256 price, bool free, uint256 most) public {
+        vm.assume(free || most >= price);
+        _list(1);
+        vm.prank(_account(1));
+        data.publishVersion(1, "card", "policy", _rules(), free, price);
+        bytes32 consentId = _give(1, 1);
+        IDataRegistry.Use memory wanted = _wanted();
+        wanted.price = most;
         vm.prank(address(runs));
-        vm.expectRevert(abi.encodeWithSelector(IDataRegistry.DataRegistryUseDenied.selector, consentId));
-        data.use(consentId, "run", PURPOSE, "problem", 2);
+        vm.expectEmit(address(data));
+        emit IDataRegistry.ConsentUsed(consentId, "run", 1, 1, free ? 0 : price);
+        vm.assertEq(data.use(consentId, "run", wanted), 2);
+    }
+
+    /// @dev New uses are held to the newest rules; what was counted goes on.
+    function test_use_followsTheNewestRules() public {
+        _list(1);
+        bytes32 consentId = _give(1, 1);
+        _use(consentId);
+        vm.prank(_account(1));
+        data.publishVersion(1, "card", "policy", IDataRegistry.Rules(NARROWER_BIT, 0, false), true, 0);
+        _expectDenied(consentId, IDataRegistry.Denial.PurposeNotPermitted);
+        vm.assertTrue(data.isLive(consentId));
     }
 
     function test_use_failsForOthers(address stranger) public {
@@ -222,7 +328,7 @@ contract DataRegistryTest is CommonsTest {
         bytes32 consentId = _give(1, 1);
         vm.prank(stranger);
         vm.expectRevert(abi.encodeWithSelector(IDataRegistry.DataRegistryNotRuns.selector, stranger));
-        data.use(consentId, "run", PURPOSE, "problem", 2);
+        data.use(consentId, "run", _wanted());
     }
 
     /// @dev Revoking is possible while everything else is suspended, and for a member who left.
@@ -232,10 +338,7 @@ contract DataRegistryTest is CommonsTest {
         bytes32 second = _give(1, 1);
         vm.prank(_account(1));
         data.suspend(1);
-        for (uint256 i; i < 2; ++i) {
-            vm.prank(_registrar(i));
-            membership.suspend(1);
-        }
+        _suspendMember(1);
         vm.prank(_account(1));
         vm.expectEmit(address(data));
         emit IDataRegistry.ConsentRevoked(first, 1);
@@ -294,7 +397,7 @@ contract DataRegistryTest is CommonsTest {
 
     /// @dev Once, by the deployer, to a contract.
     function test_bindRuns_worksOnceForTheDeployer() public {
-        DataRegistry fresh = new DataRegistry(membership);
+        DataRegistry fresh = new DataRegistry(membership, _purposes(), 0);
         _expectBindRefused(fresh, _account(1), address(runs));
         _expectBindRefused(fresh, address(this), address(0xdead));
         fresh.bindRuns(address(runs));

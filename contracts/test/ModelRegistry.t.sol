@@ -160,4 +160,58 @@ contract ModelRegistryTest is RunTest {
         runs.cancel(runId);
         _expectRegisterFails(1, "initial", abi.encodeWithSelector(IModelRegistry.ModelRegistryNoState.selector, runId));
     }
+
+    // ------------------------------------------------------------------------------------------------------------ wishes
+
+    /// @dev Whoever holds a dataset of the lineage asks, as often as it likes, also after it left.
+    function test_ask_emitsTheWish(uint256 word, bytes32 document) public {
+        uint256 id = _between(word, 1, 3);
+        _complete(3);
+        _register(1, "second");
+        for (uint256 wish; wish < 2; ++wish) {
+            vm.prank(_account(id));
+            vm.expectEmit(address(models));
+            emit IModelRegistry.Wished(runId, id, IModelRegistry.Wish(wish), document);
+            models.ask(runId, id, IModelRegistry.Wish(wish), document);
+            if (wish == 0) vm.prank(_account(id));
+            if (wish == 0) membership.leave();
+        }
+    }
+
+    /// @dev The body of an entrusted dataset asks too; its owner still may.
+    function test_ask_isTheBodysToo() public {
+        _complete(3);
+        _register(1, "second");
+        vm.prank(_account(2));
+        data.entrust(2, address(0xB0D7));
+        vm.prank(address(0xB0D7));
+        models.ask(runId, 2, IModelRegistry.Wish.Retire, "why");
+        vm.prank(_account(2));
+        models.ask(runId, 2, IModelRegistry.Wish.Retire, "why");
+    }
+
+    function test_ask_failsForOthers(address stranger) public {
+        vm.assume(stranger != _account(1) && stranger != address(0));
+        _complete(3);
+        _register(1, "second");
+        vm.prank(stranger);
+        vm.expectRevert(abi.encodeWithSelector(IModelRegistry.ModelRegistryNotOwner.selector, 1, stranger));
+        models.ask(runId, 1, IModelRegistry.Wish.Retrain, "why");
+    }
+
+    /// @dev Rows: a dataset that the model did not use, a run without a model, a run that is none.
+    function test_ask_failsOutsideTheLineage() public {
+        _complete(3);
+        bytes4 error = IModelRegistry.ModelRegistryNotInLineage.selector;
+        vm.startPrank(_account(1));
+        vm.expectRevert(abi.encodeWithSelector(error, runId, 1));
+        models.ask(runId, 1, IModelRegistry.Wish.Retrain, "why");
+        models.register(runId, "model card", _state("second"));
+        uint256 other = data.list("card", "policy", _rules(), true, 0);
+        vm.expectRevert(abi.encodeWithSelector(error, runId, other));
+        models.ask(runId, other, IModelRegistry.Wish.Retrain, "why");
+        vm.expectRevert(abi.encodeWithSelector(error, bytes32("none"), 1));
+        models.ask("none", 1, IModelRegistry.Wish.Retrain, "why");
+        vm.stopPrank();
+    }
 }

@@ -97,7 +97,7 @@ contract TrainingRunsEnrolmentTest is RunTest {
     function test_enrol_recordsTheSeat() public {
         _prepare(3);
         vm.prank(_account(2));
-        data.publishVersion(2, "card 2", "policy 2");
+        data.publishVersion(2, "card 2", "policy 2", _rules(), true, 0);
         _open(_spec(3, 5));
         vm.expectEmit(address(runs));
         emit ITrainingRuns.Enrolled(runId, 2, 2, 2, consentOf[2], vm.addr(_nodeKey(2)), Absence.Wait, "");
@@ -115,15 +115,59 @@ contract TrainingRunsEnrolmentTest is RunTest {
         _open(_spec(3, 5));
         vm.prank(_account(1));
         data.revoke(consentOf[1]);
-        _expectEnrolFails(1, 1, abi.encodeWithSelector(IDataRegistry.DataRegistryUseDenied.selector, consentOf[1]));
+        _expectDenied(1, 1, IDataRegistry.Denial.Revoked);
     }
 
-    function test_enrol_failsIfPurposeDiffers() public {
+    /// @dev Each row asks in the RunSpec for what the consent or the dataset does not give.
+    function test_enrol_failsIfTheRunWantsMore() public {
         _prepare(3);
         RunSpec memory spec = _spec(3, 5);
-        spec.purpose = keccak256("advertising");
+        spec.purpose = keccak256("dpv:Advertising");
         _open(spec);
-        _expectEnrolFails(1, 1, abi.encodeWithSelector(IDataRegistry.DataRegistryUseDenied.selector, consentOf[1]));
+        _expectDenied(1, 1, IDataRegistry.Denial.PurposeUnknown);
+        spec.purpose = NARROWER;
+        _open(spec);
+        _expectDenied(1, 1, IDataRegistry.Denial.PurposeNotConsented);
+        spec.purpose = BANNED;
+        _open(spec);
+        _expectDenied(1, 1, IDataRegistry.Denial.PurposeBanned);
+        spec = _spec(3, 5);
+        spec.commercial = true;
+        _open(spec);
+        _expectDenied(1, 1, IDataRegistry.Denial.CommercialNotPermitted);
+    }
+
+    /// @dev A run that pays at least the price takes the dataset, and the price is on record.
+    function test_enrol_recordsThePrice(uint256 price, uint256 most) public {
+        _prepare(3);
+        vm.prank(_account(1));
+        data.publishVersion(1, "card", "policy", _rules(), false, price);
+        RunSpec memory spec = _spec(3, 5);
+        spec.price = most;
+        _open(spec);
+        if (most < price) return _expectDenied(1, 1, IDataRegistry.Denial.PriceTooHigh);
+        vm.expectEmit(address(data));
+        emit IDataRegistry.ConsentUsed(consentOf[1], runId, 1, 1, price);
+        _enrol(1, Absence.Wait);
+    }
+
+    /// @dev A dataset that is entrusted takes part by the consent that its body gave; the owner's node brings it.
+    function test_enrol_takesABodysConsent() public {
+        _prepare(3);
+        _open(_spec(3, 5));
+        vm.prank(_account(1));
+        data.entrust(1, address(0xB0D7));
+        IDataRegistry.ConsentTerms memory terms = _terms(1);
+        vm.prank(address(0xB0D7));
+        consentOf[1] = data.give(terms);
+        _enrol(1, Absence.Wait);
+        vm.assertEq(runs.seats(runId)[0].seat.consentId, consentOf[1]);
+    }
+
+    function _expectDenied(uint256 id, uint256 datasetId, IDataRegistry.Denial denial) private {
+        _expectEnrolFails(
+            id, datasetId, abi.encodeWithSelector(IDataRegistry.DataRegistryUseDenied.selector, consentOf[id], denial)
+        );
     }
 
     function test_enrol_failsWithAnothersDataset() public {
@@ -137,7 +181,7 @@ contract TrainingRunsEnrolmentTest is RunTest {
         _prepare(3);
         _open(_spec(3, 5));
         uint256 second = _list(1);
-        _expectEnrolFails(1, second, abi.encodeWithSelector(ITrainingRuns.TrainingRunsNotOwner.selector, second, 1));
+        _expectDenied(1, second, IDataRegistry.Denial.OtherDataset);
     }
 
     function test_enrol_failsForASecondSeat() public {

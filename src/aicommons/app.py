@@ -73,11 +73,24 @@ class Settings:
         return settings
 
 
-class KnownDataset(TypedDict):
+class HowRead(TypedDict, total=False):
+    """How an owner wants a dataset's source read; what is absent has its default."""
+
+    source: dict[str, object]
+    """Description of a source that a path alone does not describe (``data/sources``); never holds a password."""
+    person: str
+    """Column of person keys, in the source's own name."""
+    unique: str
+    """Column of identifiers that may each stand there once."""
+    most_broken: float
+    """Largest share of rows, 0 to 1, that may be left out because a cell does not fit."""
+
+
+class KnownDataset(HowRead):
     """What a home remembers of a dataset of its own."""
 
     path: str
-    """Where its table is."""
+    """Where its table is: a file, or a described source in words."""
     title: str
     minimum_cohort: int
     """Fewest rows that its owner lets take part in anything."""
@@ -148,15 +161,29 @@ class Home:
             return {}
         return {int(key): value for key, value in json.loads(self.datasets_file.read_text()).items()}
 
-    def keep_dataset(self, dataset_id: int, path: pathlib.Path, card: "documents.DatasetCard") -> None:
-        """Remember which file a dataset is, and how many rows its owner wants at least in any training."""
-        known = {str(key): value for key, value in self.datasets().items()}
-        known[str(dataset_id)] = {
-            "path": str(path.resolve()),
+    def mapping_file(self, dataset_id: int) -> pathlib.Path:
+        """How a dataset's own columns, codes and units become those of plans."""
+        return self.path / "mappings" / f"{dataset_id}.json"
+
+    def keep_dataset(
+        self, dataset_id: int, path: pathlib.Path | str, card: "documents.DatasetCard", *, how: HowRead | None = None
+    ) -> None:
+        """Remember which source a dataset is, how it is read, and how many rows its owner wants at least anywhere.
+
+        Args:
+            dataset_id: on the ledger.
+            path: its file, or a described source in words.
+            card: its public description.
+            how: what its owner said beside.
+        """
+        known: KnownDataset = {
+            **(how or {}),
+            "path": path if isinstance(path, str) else str(path.resolve()),
             "title": card.title,
             "minimum_cohort": card.minimum_cohort,
         }
-        write_private(self.datasets_file, json.dumps(known, indent=2, sort_keys=True) + "\n")
+        kept = {str(key): value for key, value in self.datasets().items()} | {str(dataset_id): known}
+        write_private(self.datasets_file, json.dumps(kept, indent=2, sort_keys=True) + "\n")
 
 
 def write_private(path: pathlib.Path, text: str) -> None:
@@ -268,12 +295,22 @@ def found_ledger(home: Home, unlock: "Callable[[], wallet.Wallet]", *, engine: s
         else:
             operator = unlock()
             deployer = client.Client(connection, nowhere, operator)
-            made = deployments.deploy(deployer, chain_id, [operator.address], 1)
+            made = deployments.deploy(deployer, chain_id, founding(operator.address))
             ledger.commit()
     finally:
         file.close()
     write_private(kept, made.to_json())
     return kept
+
+
+def founding(registrar: ids.Address) -> "deployments.Founding":
+    """Return how a commons of our own starts: one registrar, and the purposes of this version's vocabulary."""
+    from aicommons.domain import vocabulary
+    from aicommons.ledger import deployments
+
+    codes = [each.code for each in vocabulary.PURPOSES]
+    banned = vocabulary.bits(vocabulary.BANNED_PURPOSES, closed=False)
+    return deployments.Founding([registrar], threshold=1, purposes=codes, banned=banned)
 
 
 def store_gate(home: Home) -> "server.Gate":
@@ -301,11 +338,6 @@ def member_of_node_key(registry: "client.Client", node_key: ids.Address) -> ids.
     """Return the active member whose node key this is now, if there is one."""
     found = registry.call("Membership", "memberOfNodeKey", node_key)[0]
     return ids.MemberId(found) if isinstance(found, int) and found else None
-
-
-def node_key_of(registry: "client.Client", member: int) -> ids.Address:
-    """Return a member's present node key; seats that were taken before a change keep the one they were taken with."""
-    return ids.parse_address(str(registry.call("Membership", "nodeKeyOf", member)[0]))
 
 
 def _transport(url: str, settings: Settings) -> "transport.Transport":
@@ -365,13 +397,29 @@ def reader_secret(signer: "ports.Signer") -> bytes:
 
 
 def own_tables(home: Home) -> "dict[int, tables.OwnTable]":
-    """Return dataset id -> its file and the fewest rows its owner agreed to."""
+    """Return dataset id -> its source, as its owner wants it read."""
+    return {dataset_id: own_table(home, dataset_id, known) for dataset_id, known in home.datasets().items()}
+
+
+def own_table(home: Home, dataset_id: int, known: KnownDataset) -> "tables.OwnTable":
+    """Return what a home keeps of one dataset, as the node reads it.
+
+    Raises:
+        errors.InputError: its description was changed to something that is none.
+    """
+    from aicommons.data import sources
     from aicommons.node import tables
 
-    return {
-        dataset_id: tables.OwnTable(pathlib.Path(known["path"]), known["minimum_cohort"])
-        for dataset_id, known in home.datasets().items()
-    }
+    described = known.get("source")
+    kept = home.mapping_file(dataset_id)
+    return tables.OwnTable(
+        source=pathlib.Path(known["path"]) if described is None else sources.from_document(described, home.path),
+        minimum_cohort=known["minimum_cohort"],
+        mapping_file=kept if kept.exists() else None,
+        person=known.get("person"),
+        most_broken=known.get("most_broken", 0.0),
+        unique=known.get("unique"),
+    )
 
 
 def reader_point(signer: "ports.Signer") -> bytes:

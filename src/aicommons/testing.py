@@ -11,8 +11,8 @@ import pathlib
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 
-from aicommons import office
-from aicommons.domain import documents, encoding, errors, events, ids, run
+from aicommons import app, office
+from aicommons.domain import documents, encoding, errors, ids, run
 from aicommons.learning import evaluation, privacy, state
 from aicommons.learning import recipe as recipes
 from aicommons.ledger import client, deployments, wallet
@@ -123,7 +123,7 @@ class Commons:
         self.operator = wallet.Wallet(os.urandom(32))
         nowhere = deployments.Deployment(chain.DEFAULT_CHAIN_ID, 0, {}, {})
         deployer = client.Client(self._connection, nowhere, self.operator)
-        self.deployment = deployments.deploy(deployer, nowhere.chain_id, [self.operator.address], 1)
+        self.deployment = deployments.deploy(deployer, nowhere.chain_id, app.founding(self.operator.address))
         self.registrar = office.Desk(self.connect(self.operator), self.store)
         self.members: list[Member] = []
 
@@ -278,9 +278,7 @@ def _publish(owner: Member, rows: recipes.Rows, until: int) -> None:
     card = documents.DatasetCard("A table", "a site", 10, {}, "LicenseRef-private", 10, "none")
     dataset_id = owner.desk.publish_dataset(card)
     owner.data.tables[dataset_id] = rows
-    purpose = encoding.purpose_code(PURPOSE)
-    wanted = events.ConsentTerms(dataset_id, purpose, ids.MemberId(0), bytes(32), until, 100, bytes(32))
-    owner.desk.give_consent(wanted)
+    owner.desk.give_consent(office.consent(dataset_id, [PURPOSE], until, max_uses=100))
 
 
 def _open(

@@ -90,3 +90,13 @@ def test_accuracy_is_that_of_the_pooled_model_and_missing_tables_are_named(tmp_p
         assert row.keys() == hospitals.keys()
         assert str(tmp_path) in row["note"]
         assert {value for key, value in row.items() if key not in ("table", "note")} == {None}
+
+
+def test_a_registers_gas_is_measured_on_the_contracts() -> None:
+    """A small register too is one posting within the limit, beside what one person's proof and withdrawal cost."""
+    rows = _run("consents.py", "--consents", "300", "--withdrawn", "5")
+    gas = {row["name"]: row["measured"] for row in rows if row["unit"] == "gas"}
+    (posting,) = (row for row in rows if row["limit"] is not None)
+    assert 21_000 < posting["measured"] <= posting["limit"] == 50_000
+    assert {name.split(",")[0] for name in gas} >= {"withdraw alone", "withdraw by signature", "open a register"}
+    assert all(amount > 21_000 for amount in gas.values())

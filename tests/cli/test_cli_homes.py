@@ -3,9 +3,12 @@
 import json
 import os
 import pathlib
+import re
 import stat
+import subprocess
+import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -112,6 +115,37 @@ def test_key_backup_restores_and_init_keeps_it(call: "Call", tmp_path: pathlib.P
     assert call(new, "key", "restore", str(file), "--json").json["address"] == wallet
     assert call(new, "init", "--name", "a", "--json").json["wallet"] == wallet
     assert call(new, "key", "restore", str(file)).code == 1
+
+
+def typed(home: pathlib.Path, *arguments: str, text: str) -> dict[str, Any]:
+    """Run a command in a process of its own, whose standard input is ``text``, and return what it printed."""
+    command = ["commons", "--home", str(home), *arguments, "--json"]
+    script = f"import sys; from aicommons.cli import main; sys.argv = {command!r}; main.main()"
+    done = subprocess.run([sys.executable, "-c", script], input=text, capture_output=True, text=True, check=False)
+    return dict(json.loads(done.stdout))
+
+
+def test_words_restore_a_key_in_another_home(call: "Call", tmp_path: pathlib.Path) -> None:
+    """Words that were written down are checked, bring the key back under a new passphrase, and a wrong one is named."""
+    old, new = tmp_path / "old", tmp_path / "new"
+    wallet = call(old, "init", "--name", "a", "--json").json["wallet"]
+    shown = call(old, "key", "backup", "--words")
+    words = " ".join(re.findall(r"^ .*$", shown.out, re.MULTILINE)).split()[1::2]
+    assert typed(old, "key", "check-words", text=" ".join(words))["address"] == wallet
+    assert typed(old, "key", "check-words", "--node", text=" ".join(words))["error"] == "KeyRefused"
+    assert "word 3" in typed(new, "key", "restore", "--words", text=" ".join([*words[:2], "x", *words[3:]]))["message"]
+    assert not new.exists()
+    assert typed(new, "key", "restore", "--words", text=" ".join(words))["address"] == wallet
+    assert call(old, "key", "backup", "--words", "--out", str(tmp_path / "file")).code == 2
+
+
+def test_backup_as_a_code_is_drawn_on_the_terminal(call: "Call", tmp_path: pathlib.Path) -> None:
+    """--qr draws the encrypted text below it."""
+    home = tmp_path / "home"
+    call(home, "init", "--name", "a")
+    plain, drawn = call(home, "key", "backup"), call(home, "key", "backup", "--qr")
+    assert drawn.out.startswith(plain.out)
+    assert len(drawn.out.splitlines()) > len(plain.out.splitlines()) + 40
 
 
 def test_damaged_backup_is_refused(call: "Call", tmp_path: pathlib.Path) -> None:

@@ -28,7 +28,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 RUN_KEYS = {
     "run_id", "state", "reason", "problem", "plan", "solver", "round", "attempt", "rounds_summed", "rounds_agreed",
-    "most_rounds", "enrolled", "roster", "fingerprint", "waits_for", "exits", "model", "shares",
+    "most_rounds", "enrolled", "roster", "fingerprint", "waits_for", "exits", "dropped", "model", "shares",
 }  # fmt: skip
 VERIFY_KEYS = {
     "run_id", "holds", "level", "verified", "problem", "checked", "unchecked", "meaning", "rounds", "metrics",
@@ -220,12 +220,12 @@ def test_enrol_refuses_before_anything_is_sent(
 
 
 def test_consent_for_another_purpose_does_not_count(founded: "Place", offered: dict[str, str]) -> None:
-    """A consent names one purpose; a run with another one is refused by the contract, in words."""
+    """A consent covers its purposes; a run with another one is refused by the contract, in words."""
     run_id = founded.open_run(offered)
-    given = founded.done("east", "consent", "give", offered["east"], "--purpose", "DUO:0000042")
+    given = founded.done("east", "consent", "give", offered["east"], "--purpose", "DUO:0000011")
     said = founded.call("east", "run", "enrol", run_id, "--dataset", offered["east"], "--consent", given["consent"])
     assert said.code == 1
-    assert "does not permit this run" in said.err
+    assert "does not permit this run now: the consent does not cover the purpose" in said.err
 
 
 def test_roster_of_fewer_than_three_is_never_closed(founded: "Place", offered: dict[str, str]) -> None:

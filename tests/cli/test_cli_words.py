@@ -83,7 +83,11 @@ def test_refusals_exist_in_the_contracts() -> None:
     """Every refusal that is told in words is an error of the packaged contracts."""
     from aicommons.ledger import contracts
 
-    known = {entry.name for name in contracts.NAMES for entry in contracts.load(name).failures.values()}
+    known = {
+        entry.name
+        for name in (*contracts.NAMES, *contracts.PER_COOP)
+        for entry in contracts.load(name).failures.values()
+    }
     assert set(refusals.WORDS) <= known
 
 
@@ -174,7 +178,8 @@ def test_plan_is_completed(tmp_path: pathlib.Path) -> None:
 SPEC = run.RunSpec(
     problem=bytes(32), plan=ids.Digest(bytes(32)), terms=ids.Digest(bytes(32)), purpose=bytes(32),
     solver=ids.MemberId(9), rounds=5, min_participants=3, max_participants=5, layout=1, suite=3, max_attempts=3,
-    enrol_until=1000, phase_seconds=60, patience_seconds=600, solver_shares=0, owner_shares=0, bond=0, salt=bytes(32),
+    enrol_until=1000, phase_seconds=60, patience_seconds=600, solver_shares=0, owner_shares=0, bond=0, commercial=False,
+    price=0, salt=bytes(32),
 )  # fmt: skip
 AT = events.Position(1, 0, 500)
 ROSTER = events.RosterFixed(AT, ids.RunId(FIRST), OTHER, (1, 2, 3), (ids.Address(bytes(20)),) * 3, 1, 0, 3)
@@ -206,6 +211,12 @@ WAITS = {
         (2,),
         None,
     ),
+    "submits without who was dropped": (
+        dataclasses.replace(_training(views.AttemptView(deadline=70, submits={1: SENT})), dropped={2: SENT}),
+        "masked vectors",
+        (3,),
+        70,
+    ),
     "the next state": (_training(views.AttemptView(run.Phase.UNMASKED)), "new state", (), None),
     "absent members": (_run(run.RunState.PAUSED, roster=ROSTER, missing=0b010, deadline=99), "absent", (2,), 99),
     "nothing": (_run(run.RunState.COMPLETED, roster=ROSTER), "", (), None),
@@ -229,6 +240,38 @@ def test_run_in_words_names_refusals() -> None:
     )
     lines = telling.lines(ids.RunId(FIRST), _training(views.AttemptView(stopped=stopped)), "member {}".format)
     assert any("member 2 refused the message of member 3 (box-does-not-open)" in line for line in lines)
+
+
+def test_run_in_words_names_who_is_out() -> None:
+    """A site that was put out is told with the reason, apart from one that left by its own exit."""
+    key = ids.Address(bytes(20))
+    seats = {
+        member: events.Enrolled(AT, ids.RunId(FIRST), ids.MemberId(member), 1, 1, OTHER, key, run.Absence.EXIT, b"")
+        for member in (1, 2, 3)
+    }
+    current = dataclasses.replace(
+        _training(views.AttemptView()), enrolled=seats, dropped={2: SENT}, exits={2: SENT, 3: SENT}
+    )
+    told = [line for line in telling.lines(ids.RunId(FIRST), current, "member {}".format) if "  site" in line]
+    assert ["its consent" in line for line in told] == [False, True, False]
+    assert ["left the run" in line for line in told] == [False, False, True]
+
+
+@pytest.mark.parametrize(
+    ("denial", "said"), [(11, "does not cover the purpose"), (16, "costs more"), (99, "a number that is unknown here")]
+)
+def test_a_denied_use_says_why(denial: int, said: str) -> None:
+    """The ledger's reason is said in words; one that this version does not know is said to be so."""
+    told = refusals.in_words(errors.LedgerRefused("x", error="DataRegistryUseDenied", arguments=(OTHER, denial)))
+    assert told is not None
+    assert said in told[0]
+
+
+def test_every_denial_has_words() -> None:
+    """The words stand in the order of the contract's enumeration, and none is missing."""
+    source = (pathlib.Path(__file__).parents[2] / "contracts/src/interfaces/IDataRegistry.sol").read_text()
+    listed = source.split("enum Denial {")[1].split("}")[0].split(",")
+    assert len(refusals.DENIALS) == len(listed)
 
 
 def test_every_state_and_reason_has_words() -> None:

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from aicommons.data import reading, sources
+from aicommons.data import batches, reading
+from aicommons.data.formats import delimited
 from aicommons.domain import errors, schema
 
 AGE = schema.numeric("age", 0.0, 120.0)
@@ -32,7 +33,7 @@ def test_a_good_table(tmp_path: pathlib.Path) -> None:
     assert [column.name for column in PLAN.columns] == ["age", "pain=1", "pain=2", "pain=none"]
     assert table.features.tolist() == [[63, 1, 0, 0], [41.5, 0, 1, 0], [70, 0, 0, 1]]
     assert table.target.tolist() == [1, 0, 1]
-    assert (table.groups, table.dropped, table.notices, table.rows) == (None, 0, (), 3)
+    assert (table.keys, table.dropped, table.notices, table.rows) == (None, 0, (), 3)
 
 
 SPELLINGS = {
@@ -107,8 +108,11 @@ BAD_TABLES = {
     "no complete row": ("age,pain,sick\n,1,yes\n63,?,no\n", "no row is complete", "table.csv"),
     "unclosed quote": ('age,pain,sick\n63,1,"yes\n64,1,no\n', "not closed", "line 2"),
     "text after a quote": ('age,pain,sick\n63,"1"x,yes\n', "not closed", "line 2"),
-    "a workbook": (b"PK\x03\x04rest", "not a CSV file", "table.csv"),
-    "a Parquet file": (b"PAR1\x00\x00", "not a CSV file", "table.csv"),
+    "half a workbook": (b"PK\x03\x04rest", "the file is damaged", "table.csv"),
+    "a gzip archive": (b"\x1f\x8b\x08", "not a table that can be read", "table.csv"),
+    "a database": (b"SQLite format 3\x00", "not a table that can be read", "table.csv"),
+    "half a Parquet file": (b"PAR1\x00\x00", "the file is damaged", "table.csv"),
+    "half an Arrow file": (b"ARROW1\x00\x00", "the file is damaged", "table.csv"),
     "UTF-16 without a mark": (GOOD.encode("utf-16-le"), "encoding is not known", "table.csv"),
     "half a UTF-16 character": (b"\xff\xfe" + GOOD.encode("utf-16-le") + b"x", "encoding", "table.csv"),
 }
@@ -166,10 +170,12 @@ def test_a_declared_level_is_no_gap(tmp_path: pathlib.Path) -> None:
 
 
 def test_groups_follow_their_rows(tmp_path: pathlib.Path) -> None:
-    """The group column gives one text per kept row; a row without a group is dropped."""
+    """The group column gives one key per kept row, the same within a group; a row without a group is dropped."""
     content = "age,pain,sick,person\n63,1,yes,a\n?,1,yes,b\n64,1,no,c\n65,1,no,\n66,2,no,a\n"
     table = reading.read_table(written(tmp_path, content), PLAN, group="person")
-    assert table.groups == ("a", "c", "a")
+    assert table.keys is not None
+    first, second, third = table.keys.tolist()
+    assert (first == third, first == second) == (True, False)
     assert table.features[:, 0].tolist() == [63, 64, 66]
 
 
@@ -239,15 +245,15 @@ def test_any_bytes_are_a_table_or_a_table_error(content: bytes, tmp_path: pathli
     """Foreign bytes never raise anything but TableError."""
     path = written(tmp_path, content)
     try:
-        source = sources.inspect(path)
-        assert all(len(row.cells) == len(source.header) for row in sources.rows(source))
+        source = delimited.inspect(path)
+        assert all(len(row.cells) == len(source.header) for row in delimited.rows(source))
     except errors.TableError:
         pass
 
 
 def test_many_rows_are_read_in_chunks(tmp_path: pathlib.Path) -> None:
     """Tables longer than a chunk keep their order, and an error names its line beyond the first chunk."""
-    count = 3 * reading.CHUNK_ROWS + 5
+    count = 3 * batches.MOST_ROWS + 5
     lines = [f"{row % 120},{1 + row % 2},{'yes' if row % 3 else 'no'}" for row in range(count)]
     path = written(tmp_path, "age,pain,sick\n" + "\n".join(lines))
     table = reading.read_table(path, PLAN)

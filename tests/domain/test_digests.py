@@ -153,6 +153,8 @@ specs = st.builds(
     solver_shares=st.integers(0, 2**32 - 1),
     owner_shares=st.integers(0, 2**32 - 1),
     bond=st.integers(0, 2**256 - 1),
+    commercial=st.booleans(),
+    price=st.integers(0, 2**256 - 1),
     salt=words,
 )
 
@@ -168,7 +170,7 @@ def test_run_id_is_keccak_of_abi(spec: run.RunSpec) -> None:
 def test_every_field_is_in_the_run_id(spec: run.RunSpec, name: str, data: st.DataObject) -> None:
     """Changing any one field changes the run id."""
     before = getattr(spec, name)
-    after = data.draw(words) if isinstance(before, bytes) else before ^ 1
+    after = data.draw(words) if isinstance(before, bytes) else type(before)(before ^ 1)
     changed = dataclasses.replace(spec, **{name: after})
     assert (encoding.run_id(changed) == encoding.run_id(spec)) == (after == before)
 

@@ -20,6 +20,8 @@ KINDS = {
         documents.Profile,
     )
 }  # fmt: skip
+READ = {"bytes32": bytes.fromhex, "bool": lambda text: bool(int(text))}
+"""ABI type -> how the vectors spell it; all others are decimal numbers."""
 TYPES = {
     each.TYPE: each
     for each in (messages.Ack, messages.Submit, messages.Commit, messages.Reveal, messages.Result, messages.Exit)
@@ -43,7 +45,7 @@ def test_run_ids(row: dict[str, Any]) -> None:
     """A run id follows from the terms as the file spells them."""
     kinds = run.RUN_SPEC_TYPES
     values = [
-        bytes.fromhex(row["spec"][name]) if kind == "bytes32" else int(row["spec"][name])
+        READ.get(kind, int)(row["spec"][name])
         for name, kind in zip((field.name for field in dataclasses.fields(run.RunSpec)), kinds, strict=True)
     ]
     assert encoding.run_id(run.RunSpec(*values)).hex() == row["run_id"]

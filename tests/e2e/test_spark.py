@@ -3,6 +3,7 @@
 import contextlib
 import csv
 import dataclasses
+import json
 import os
 import pathlib
 import shutil
@@ -17,7 +18,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from aicommons.data import reading, spark
+from aicommons.data import mapping, reading, sources
+from aicommons.data.formats import spark
 from aicommons.domain import documents, errors, schema
 from aicommons.learning import describe, recipe, records, splitting
 from aicommons.learning.learners import glm, mlp
@@ -25,6 +27,7 @@ from aicommons.node import agent, spark_tables, tables
 
 pytestmark = [
     pytest.mark.e2e,
+    pytest.mark.timeout(400),  # the first job of a session starts the workers
     pytest.mark.skipif(shutil.which("java") is None, reason="java is not installed, and Spark needs it"),
     pytest.mark.filterwarnings("ignore:PySpark does not yet fully support pandas"),
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
@@ -153,7 +156,8 @@ def _document(plan: recipe.Recipe, group: str | None = None) -> documents.Plan:
 
 def _in_spark(server: str, made: Made, plan: recipe.Recipe, group: str | None = None, **other: Any) -> recipe.Rows:
     source = spark.Source(server, **{"kind": spark.Kind.PARQUET, "what": str(made.parquet), **other})
-    return spark_tables.rows_of(source, _document(plan, group), plan, min_rows=10)
+    wanted = reading.Wanted(plan.schema, group, reading.Checks(min_rows=10))
+    return spark_tables.rows_of(source, wanted, _document(plan, group))
 
 
 def _local(plan: recipe.Recipe) -> recipe.Rows:
@@ -273,11 +277,44 @@ def test_what_does_not_fit_is_refused_in_our_words(classic_server: str, made: Ma
     assert "Traceback" not in str(caught.value)
 
 
+@dataclasses.dataclass
+class Persons:
+    """Everybody whose number is even consents."""
+
+    column = "person"
+    digest = bytes(32)
+
+    def is_consented(self, key: str) -> bool:
+        """Return whether a number is even."""
+        return int(key.removeprefix("person ")) % 2 == 0
+
+
+def test_a_described_table_is_read_as_a_file_is(classic_server: str, made: Made, tmp_path: pathlib.Path) -> None:
+    """The owner's mapping, persons without consent and persons in several groups are treated as for a CSV of the same rows."""
+    plan = _plan("binomial", missing=schema.Missing.FILL)
+    columns = {"a": mapping.Column("b", factor=0.5), "kind": mapping.Column("y3", codes={"0": "p", "1": "q", "2": "r"})}
+    mapped = mapping.Mapping(columns)
+    body = {"kind": "spark", "server": classic_server, "read": "parquet", "what": str(made.parquet)}
+    described = sources.from_document(body, tmp_path)
+    kept = tmp_path / "mapping.json"
+    kept.write_text(json.dumps(mapping.to_document(mapped)))
+    terms = agent.RunDocuments(plan, _document(plan, "unused"), documents.RunTerms("a purpose", (), 60, 10, "no DP"))
+    rows = []
+    for index, source in enumerate((made.csv, described)):
+        own = tables.OwnTable(source, 10, mapping_file=kept, persons=Persons(), person="person")
+        rows.append(tables.OwnerTables(lambda own=own: {1: own}, tmp_path / str(index)).rows(1, terms))
+    _rounds(plan, rows[1], rows[0])
+    assert 0 < rows[0].train.rows < ROWS  # one group of everybody ties all persons together
+    assert rows[1].held_out.rows == rows[0].held_out.rows == 0
+    opened = sources.open_source(described)
+    assert reading.read_table(opened, plan.schema, persons=Persons(), mapped=mapped).rows == rows[0].train.rows
+
+
 def test_other_refusals(server: str, made: Made, tmp_path: pathlib.Path) -> None:
     """Too few rows, no such file, a network, an unknown dataset: each with the way out."""
     plan = _plan("binomial")
-    source = spark.Source(server, spark.Kind.PARQUET, str(made.parquet))
-    own = tables.OwnTable(None, ROWS + 1, source)
+    body = {"kind": "spark", "server": server, "read": "parquet", "what": str(made.parquet)}
+    own = tables.OwnTable(sources.from_document(body, tmp_path), ROWS + 1)
     node = tables.OwnerTables(lambda: {1: own}, tmp_path)
     terms = agent.RunDocuments(plan, _document(plan), documents.RunTerms("a purpose", (), 60, 10, "no DP"))
     with pytest.raises(errors.TableError, match="minimum cohort"):

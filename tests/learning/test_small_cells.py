@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import strategies
 
-from aicommons.domain import errors, schema
+from aicommons.domain import errors, policies, schema
 from aicommons.learning import describe, privacy, recipe, records
 from aicommons.learning.learners import glm, mlp
 
@@ -52,9 +52,9 @@ def _cells(plan: recipe.Recipe, found: records.Records) -> dict[str, int]:
     rows=strategies.lists(ROW, max_size=40),
     held=strategies.lists(ROW, max_size=20),
     minimum=strategies.integers(2, 6),
-    treatment=strategies.sampled_from([privacy.Treatment.SUPPRESS, privacy.Treatment.COARSEN]),
+    treatment=strategies.sampled_from([policies.SmallCells.SUPPRESS, policies.SmallCells.COARSEN]),
 )
-def test_no_small_cell_is_left(rows: Any, held: Any, minimum: int, treatment: privacy.Treatment) -> None:
+def test_no_small_cell_is_left(rows: Any, held: Any, minimum: int, treatment: policies.SmallCells) -> None:
     """After suppression or coarsening no level, class, gap or side has 1 to k - 1 rows, and no row was made up."""
     plan = _plan()
     before = recipe.Rows(_table(rows), _table(held))
@@ -72,7 +72,7 @@ def test_rows_of_large_cells_stay() -> None:
     plan = _plan(schema.Missing.DROP)
     rows = [(0, 0, 0)] * 10 + [(1, 1, 1)] * 10 + [(2, 0, 0)] * 2 + [(0, 1, 2)]
     site = recipe.Rows(_table(rows), _table([]))
-    held = privacy.guard(plan, site, privacy.Rule(3, privacy.Treatment.SUPPRESS)).train
+    held = privacy.guard(plan, site, privacy.Rule(3, policies.SmallCells.SUPPRESS)).train
     assert _cells(plan, held) == {
         "rows": 20,
         "class a": 10,
@@ -82,7 +82,7 @@ def test_rows_of_large_cells_stay() -> None:
         "k1=l0": 10,
         "k1=l1": 10,
     }
-    merged = privacy.guard(plan, site, privacy.Rule(3, privacy.Treatment.COARSEN)).train
+    merged = privacy.guard(plan, site, privacy.Rule(3, policies.SmallCells.COARSEN)).train
     found = _cells(plan, merged)
     assert found["rows"] == 22
     # Two rows alone in the gap would be told by subtraction from the rows, so the next smallest level went with them.
@@ -116,12 +116,12 @@ def test_allowing_changes_nothing() -> None:
     assert privacy.guard(_plan(), site, privacy.EVERYTHING) is site
 
 
-RULES: dict[str, tuple[int, privacy.Treatment, str | None]] = {
-    "no minimum": (0, privacy.Treatment.SUPPRESS, None),
-    "noise without epsilon": (5, privacy.Treatment.NOISE, None),
-    "epsilon zero": (5, privacy.Treatment.NOISE, "0"),
-    "epsilon below zero": (5, privacy.Treatment.NOISE, "-1"),
-    "epsilon without noise": (5, privacy.Treatment.COARSEN, "1"),
+RULES: dict[str, tuple[int, policies.SmallCells, str | None]] = {
+    "no minimum": (0, policies.SmallCells.SUPPRESS, None),
+    "noise without epsilon": (5, policies.SmallCells.NOISE, None),
+    "epsilon zero": (5, policies.SmallCells.NOISE, "0"),
+    "epsilon below zero": (5, policies.SmallCells.NOISE, "-1"),
+    "epsilon without noise": (5, policies.SmallCells.COARSEN, "1"),
 }
 
 
@@ -134,7 +134,7 @@ def test_rules_that_contradict_themselves(name: str) -> None:
 
 
 def _noisy(plan: recipe.Recipe, rows: recipe.Rows, epsilon: str, seed: bytes = SEED) -> list[int]:
-    rule = privacy.Rule(2, privacy.Treatment.NOISE, fractions.Fraction(epsilon))
+    rule = privacy.Rule(2, policies.SmallCells.NOISE, fractions.Fraction(epsilon))
     part, _ = plan.contribute(plan.initial(), rows, rng=np.random.default_rng(0))
     changed = privacy.with_noise(plan, part, rule, seed)[describe.BLOCK_NAME]
     assert ((changed >= 0) & (changed < 2**20)).all()
@@ -167,7 +167,7 @@ def test_an_exact_learner_holds_rows_back_instead() -> None:
     """A curvature would tell the counts again, so noise means suppression there, and its counts stay exact."""
     plan = _plan(schema.Missing.DROP)
     site = recipe.Rows(_table([(0, 0, 0)] * 9 + [(1, 0, 0)] * 1), _table([(0, 0, 0)] * 9 + [(0, 0, 1)]))
-    rule = privacy.Rule(3, privacy.Treatment.NOISE, fractions.Fraction(1))
+    rule = privacy.Rule(3, policies.SmallCells.NOISE, fractions.Fraction(1))
     guarded = privacy.guard(plan, site, rule)
     assert (guarded.train.rows, guarded.held_out.rows) == (9, 9)
     part, _ = plan.contribute(plan.initial(), guarded, rng=np.random.default_rng(0))

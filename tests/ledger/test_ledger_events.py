@@ -30,7 +30,8 @@ def test_every_run_event_is_read() -> None:
 
 def test_every_record_is_made() -> None:
     """Each concrete record of ``domain/events`` is what some contract event becomes."""
-    parts = {events.Position, events.Event, events.Attempted, events.ConsentTerms, events.Source}
+    parts = {events.Position, events.ConsentTerms, events.Source, events.Rules}
+    parts |= {events.Event, events.Attempted, events.OfMember, events.OfDataset}
     kinds = {each for each in vars(events).values() if dataclasses.is_dataclass(each)} - parts
     assert len(kinds) == len(logs.RECORDS)
 
@@ -102,7 +103,7 @@ def test_custom_errors_are_found_by_selector() -> None:
 
 def test_artifacts_are_whole() -> None:
     """Every packaged artifact has code, functions and events, and its JSON has nothing else."""
-    for name in contracts.NAMES:
+    for name in (*contracts.NAMES, *contracts.PER_COOP):
         artifact = contracts.load(name)
         assert len(artifact.bytecode) > len(artifact.deployed_bytecode) > 1_000
         assert artifact.functions

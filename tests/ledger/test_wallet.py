@@ -244,3 +244,42 @@ def test_unlocking_stays_under_64_megabytes(keystore: pathlib.Path) -> None:
     unit = 1024 if sys.platform != "darwin" else 1
     assert int(grown) * unit < 64 * 2**20
     assert imported == "False"
+
+
+@pytest.mark.parametrize("language", wallet.WORD_LANGUAGES)
+def test_words_bring_the_key_back(keystore: pathlib.Path, tmp_path: pathlib.Path, language: str) -> None:
+    """The 24 words of every offered language restore the same key under a new passphrase, however they are typed."""
+    words = wallet.words(keystore, PASSPHRASE, language=language)
+    assert len(words) == 24
+    typed = "\n".join(words).upper()
+    restored = wallet.restore_words(typed, tmp_path / "node.json", "another passphrase")
+    assert restored.address == wallet.address(keystore) == wallet.address_of_words(" ".join(words))
+    assert wallet.unlock(tmp_path / "node.json", "another passphrase").address == restored.address
+
+
+WRONG_WORDS = {
+    "one word missing": (lambda words: words[:-1], "wrong number of words"),
+    "two words swapped": (lambda words: (words[1], words[0], *words[2:]), "do not belong together"),
+    "a word that is on no list": (lambda words: (*words[:6], "zzzz", *words[7:]), "word 7"),
+    "zero is no key": (lambda _: (*["abandon"] * 23, "art"), "do not belong together"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG_WORDS)
+def test_wrong_words_are_refused_without_being_shown(tmp_path: pathlib.Path, case: str) -> None:
+    """Words that are not a key's are refused by number, never repeated, and nothing is written."""
+    made = tmp_path / "made.json"
+    wallet.create(made, PASSPHRASE)
+    words = wallet.words(made, PASSPHRASE)
+    change, message = WRONG_WORDS[case]
+    place = tmp_path / "node.json"
+    with pytest.raises(errors.KeyRefused, match=message) as refused:
+        wallet.restore_words(" ".join(change(words)), place, PASSPHRASE)
+    assert not any(f" {word} " in f" {refused.value} " for word in words if len(word) > 5)
+    assert not place.exists()
+
+
+def test_words_in_an_unknown_language_are_refused(keystore: pathlib.Path) -> None:
+    """A language without a list is refused with those that have one."""
+    with pytest.raises(errors.InputError, match="french"):
+        wallet.words(keystore, PASSPHRASE, language="swahili")

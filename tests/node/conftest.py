@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from aicommons import office, testing
-from aicommons.domain import documents, encoding, errors, events, ids, messages, schema
+from aicommons.domain import documents, encoding, errors, ids, messages, schema
 from aicommons.learning import recipe, records
 from aicommons.learning.secagg import group, session
 from aicommons.node import agent as agents
@@ -252,8 +252,7 @@ def enrol(holder: testing.Member, run_id: ids.RunId, site: recipe.Rows, until: i
     card = documents.DatasetCard("A table", "a site", 10, {}, "LicenseRef-private", 10, "none")
     dataset = holder.desk.publish_dataset(card)
     holder.data.tables[dataset] = site
-    purpose = encoding.purpose_code(testing.PURPOSE)
-    wanted = events.ConsentTerms(dataset, purpose, ids.MemberId(0), bytes(32), until, 100, bytes(32))
+    wanted = office.consent(dataset, [testing.PURPOSE], until, max_uses=100)
     holder.desk.enrol(run_id, office.Seat(dataset, holder.desk.give_consent(wanted)))
 
 

@@ -29,8 +29,8 @@ Make = Callable[..., Any]
 class Row:
     """One state of a run and what a member owes in it."""
 
-    expected: list[tuple[Kind, int, int]]
-    """Kind, round and attempt of each duty."""
+    expected: list[tuple[Kind, int, int] | tuple[Kind, int, int, int]]
+    """Kind, round and attempt of each duty, and the member that it is about."""
     phase: Phase | None = None
     """Phase of the attempt under way, or no attempt at all."""
     place: tuple[int, int] = (0, 0)
@@ -57,6 +57,13 @@ class Row:
     """Whose Results stand there."""
     now: float = 1_000.0
     member: int = ME
+    withdrawn: dict[int, int] = dataclasses.field(default_factory=dict)
+    """Member -> block time at which it took its consent back."""
+    exiting: tuple[int, ...] = ()
+    """Who chose to exit."""
+    dropped: tuple[int, ...] = ()
+    """Who is out already."""
+    roster: tuple[int, ...] = ALL
 
 
 OVER = {"state": State.COMPLETED, "changed_at": 900}
@@ -236,6 +243,52 @@ ROWS: dict[str, Row] = {
         known=HOLDS | {"state_index": 2, "may_retire": False},
     ),
     "aborted before any agreement": Row([(Kind.RETIRE, 0, 0)], run=OVER | {"state": State.ABORTED}),
+    # DROP
+    "its own consent is dead: it contributes nothing more": Row(
+        [(Kind.DROP, 0, 0, 4)], Phase.OPEN, withdrawn={4: 900}
+    ),
+    "another's consent is dead": Row(
+        [(Kind.DROP, 0, 0, 6), (Kind.SUBMIT, 0, 0)], Phase.OPEN, withdrawn={6: 900}
+    ),
+    "two consents are dead": Row(
+        [(Kind.DROP, 0, 0, 2), (Kind.DROP, 0, 0, 6), (Kind.SUBMIT, 0, 0)], Phase.OPEN, withdrawn={2: 900, 6: 900}
+    ),
+    "another's consent is dead, the first on the roster goes first": Row(
+        [(Kind.SUBMIT, 0, 0)], Phase.OPEN, withdrawn={6: 1_000}, now=1_000.4
+    ),
+    "a dead consent among the vectors: nobody fixes that set": Row(
+        [(Kind.DROP, 0, 0, 6)], Phase.SUBMITTED, submits=ALL, withdrawn={6: 900}
+    ),
+    "a dead consent among the vectors, somebody else's turn to say so": Row(
+        [], Phase.SUBMITTED, submits=ALL, withdrawn={6: 1_000}, now=1_000.4
+    ),
+    "dropped already": Row(
+        [(Kind.SUBMIT, 0, 0)], Phase.OPEN, withdrawn={6: 900}, dropped=(6,)
+    ),
+    "dropped already, the set was closed without it": Row(
+        [(Kind.COMMIT, 0, 0)], Phase.SUBMITTED, bits=0b011, withdrawn={6: 900}, dropped=(6,)
+    ),
+    "dead after the first Commit, who waits": Row(
+        [(Kind.COMMIT, 0, 0)], Phase.SUBMITTED, commits=(2,), withdrawn={6: 900}
+    ),
+    "dead after the first Commit, who exits, while a sum is unmasked": Row(
+        [(Kind.COMMIT, 0, 0)], Phase.SUBMITTED, commits=(2,), withdrawn={6: 900}, exiting=(6,)
+    ),
+    "dead after the first Commit, who exits, between rounds, but too few would stay": Row(
+        [(Kind.SUBMIT, 1, 0)], Phase.UNMASKED, commits=ALL, reveals=ALL, known=HOLDS, withdrawn={6: 900}, exiting=(6,)
+    ),
+    "dead after the first Commit, who exits, between rounds": Row(
+        [(Kind.DROP, 0, 0, 8), (Kind.SUBMIT, 1, 0)],
+        Phase.UNMASKED, bits=0b1111, roster=(2, 4, 6, 8), commits=ALL, reveals=ALL, known=HOLDS,
+        withdrawn={8: 900}, exiting=(8,),
+    ),
+    "dead after the first Commit, its own, between rounds": Row(
+        [], Phase.UNMASKED, commits=ALL, reveals=ALL, known=HOLDS, withdrawn={4: 900}
+    ),
+    "dead when the run is over": Row([(Kind.RETIRE, 0, 0)], run=OVER | {"state": State.ABORTED}, withdrawn={6: 900}),
+    "who was dropped writes no model down": Row(
+        [(Kind.RETIRE, 0, 0)], Phase.UNMASKED, bits=0b101, run=OVER, known=HOLDS, agreed=1, dropped=(4,)
+    ),
     # strangers
     "not on the roster": Row([], Phase.OPEN, member=5),
     "not on the roster, phase over": Row([], Phase.OPEN, attempt_deadline=10, member=5),
@@ -263,7 +316,35 @@ def view_of(row: Row, run_of: Make, sent: Make) -> views.LedgerView:
     at = events.Position(3, 0, 30)
     agreed = events.StateAgreed(at, RUN, row.agreed, bytes(32), row.agreed_digest) if row.agreed is not None else None
     made = run_of(attempts=attempts, round_index=row.place[0], attempt=row.place[1], agreed=agreed, **row.run)
-    return views.LedgerView(runs={RUN: made})
+    if made.roster is not None:
+        keys = (ids.Address(bytes(20)),) * len(row.roster)
+        made = dataclasses.replace(made, roster=dataclasses.replace(made.roster, member_ids=row.roster, node_keys=keys))
+    dropped = {each: events.Dropped(at, RUN, ids.MemberId(each), bytes(32)) for each in row.dropped}
+    seats = {each: seat_of(each, absence=run.Absence(each in row.exiting)) for each in row.roster}
+    view = views.fold(views.LedgerView(), [told for each in row.roster for told in consented(each, row.withdrawn)])
+    return dataclasses.replace(view, runs={RUN: dataclasses.replace(made, enrolled=seats, dropped=dropped)})
+
+
+def seat_of(member: int, *, absence: run.Absence) -> events.Enrolled:
+    """Return a member's seat with the consent of the same number."""
+    at = events.Position(1, 0, 10)
+    key = ids.Address(bytes(20))
+    return events.Enrolled(at, RUN, ids.MemberId(member), member, 1, bytes([member]) * 32, key, absence, b"")
+
+
+def consented(member: int, withdrawn: dict[int, int]) -> list[events.Event]:
+    """Return how a member was admitted, listed a dataset and gave a consent, and perhaps took it back."""
+    at, nobody = events.Position(1, 0, 10), ids.Address(bytes(20))
+    consent, me = bytes([member]) * 32, ids.MemberId(member)
+    terms = events.ConsentTerms(member, 1, ids.MemberId(0), bytes(32), False, 2**40, 1, bytes(32))
+    told: list[events.Event] = [
+        events.MemberAdmitted(at, me, nobody, 1, nobody, bytes(32)),
+        events.DatasetListed(at, member, me, ids.Digest(bytes(32)), bytes(32), events.Rules(1, 0, False), True, 0),
+        events.ConsentGiven(at, consent, member, me, terms),
+    ]
+    if member in withdrawn:
+        told.append(events.ConsentRevoked(events.Position(2, 0, withdrawn[member]), consent, member))
+    return told
 
 
 def owed(row: Row, run_of: Make, sent: Make) -> tuple[duties.Duty, ...]:
@@ -343,6 +424,9 @@ rows = st.builds(
     agreed_digest=st.sampled_from((bytes(32), b"\x01" * 32)),
     before=st.none() | st.tuples(st.integers(0, 4), st.integers(0, 2)),
     vouched=members,
+    withdrawn=st.dictionaries(st.sampled_from((2, 4, 6)), st.integers(0, 2_000)),
+    exiting=members,
+    dropped=members,
 )
 any_state = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=300, deadline=None)
 
@@ -372,8 +456,15 @@ def test_rules_of_every_state(row: Row, run_of: Make, sent: Make) -> None:
         assert not kinds & speaking
     assert not (is_over and kinds & (speaking - {Kind.COMBINE}))
     assert is_over or not kinds & {Kind.REGISTER, Kind.RETIRE, Kind.ERASE}
+    in_set = {member for place, member in enumerate(ALL) if row.bits >> place & 1} - {*row.dropped}
+    if Kind.COMMIT in kinds:
+        assert row.commits or not in_set & set(row.withdrawn)
     for duty in found:
+        if duty.kind is Kind.DROP:
+            assert duty.member in in_set & set(row.withdrawn)
+            assert not row.commits or (duty.member in row.exiting and row.phase in (Phase.OPEN, Phase.UNMASKED))
         if duty.kind is Kind.SUBMIT:
+            assert row.member not in row.withdrawn
             assert duty.round_index <= row.known["state_index"]  # type: ignore[operator]
             assert duty.round_index < 5
             assert row.phase is not Phase.OPEN or not row.known["is_finished"]
@@ -394,8 +485,8 @@ def test_strangers_owe_nothing(row: Row, run_of: Make, sent: Make) -> None:
 @any_state
 @given(row=rows)
 def test_time_alone_only_adds_waiting_duties(row: Row, run_of: Make, sent: Make) -> None:
-    """As time passes, only ADVANCE, REGISTER, RETIRE and ERASE come up; everything else hangs on events."""
+    """As time passes, only ADVANCE, DROP, REGISTER, RETIRE and ERASE come up; everything else hangs on events."""
     early = {duty.kind for duty in owed(row, run_of, sent)}
     late = {duty.kind for duty in owed(dataclasses.replace(row, now=row.now + 10_000), run_of, sent)}
-    assert late - early <= {Kind.ADVANCE, Kind.REGISTER, Kind.RETIRE, Kind.ERASE}
+    assert late - early <= {Kind.ADVANCE, Kind.DROP, Kind.REGISTER, Kind.RETIRE, Kind.ERASE}
     assert early - late <= {Kind.COMBINE, Kind.REPORT}

@@ -241,40 +241,6 @@ def test_too_few_sites_cannot_begin(stage) -> None:
     assert "three" in caught.value.next_step
 
 
-def test_revoked_before_the_first_commit(stage) -> None:
-    """A site whose consent was revoked before the first Commit is left out, and the run completes without it."""
-    with stage.scene(5) as scene:
-
-        def revoke(scene) -> None:
-            site = scene.member(2)
-            (consent,) = [
-                each.consent_id for each in site.desk.view().consents.values() if each.holder == site.member_id
-            ]
-            site.desk.revoke_consent(consent)
-
-        current = scene.play(stage.move(in_state(State.ACKING), revoke))
-        assert current.state is State.COMPLETED
-        assert [source.member_id for source in current.model.sources] == [
-            member for index, member in enumerate(scene.roster) if index != 2
-        ]
-        assert scene.roster[2] not in current.attempts[(0, 0)].submits
-
-
-def test_revoked_after_the_first_commit(stage) -> None:
-    """A consent revoked later makes its site absent: the run waits, then ends at its last agreed state."""
-    with stage.scene(5) as scene:
-
-        def revoke(scene) -> None:
-            site = scene.member(2)
-            view = site.desk.view()
-            (consent,) = [each.consent_id for each in view.consents.values() if each.holder == site.member_id]
-            site.desk.revoke_consent(consent)
-
-        current = scene.play(stage.move(DONE_0, revoke))
-        assert (current.state, current.reason) == (State.ENDED, Reason.PATIENCE_OVER)
-        assert current.model.rounds_done == current.agreed.rounds_done == 1
-
-
 def test_cancelled_by_the_solver(stage) -> None:
     """A cancelled run keeps its last agreed state."""
     with stage.scene(3) as scene:

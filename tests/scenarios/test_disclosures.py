@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from aicommons.domain import errors, schema
+from aicommons.domain import errors, policies, schema
 from aicommons.learning import privacy, recipe, records, state
 from aicommons.learning.learners import glm
 from aicommons.node import disclosures
@@ -20,7 +20,7 @@ PLAN = recipe.Recipe(
     ),
     glm.Glm(schema.Task.BINOMIAL, max_steps=1),
 )
-SUPPRESS = privacy.Rule(4, privacy.Treatment.SUPPRESS)
+SUPPRESS = privacy.Rule(4, policies.SmallCells.SUPPRESS)
 
 
 def _table(seed: int, rows: int, rare: int) -> records.Table:

@@ -61,7 +61,7 @@ def test_equal_consents_have_ids_of_their_own(commons: testing.Commons) -> None:
     """A consent given again in the same words is another consent."""
     desk = commons.members[0].desk
     dataset = desk.publish_dataset(CARD)
-    terms = events.ConsentTerms(dataset, bytes([1]) * 32, ids.MemberId(0), bytes(32), UNTIL, 5, bytes(32))
+    terms = office.consent(dataset, [testing.PURPOSE], UNTIL, max_uses=5)
     first, second = desk.give_consent(terms), desk.give_consent(terms)
     assert first != second
     desk.revoke_consent(first)
@@ -77,9 +77,7 @@ REFUSED: dict[str, tuple[Callable[[office.Desk], object], type[errors.CommonsErr
         "no such run",
     ),
     "a consent to nobody's data": (
-        lambda desk: desk.give_consent(
-            events.ConsentTerms(99, bytes([1]) * 32, ids.MemberId(0), bytes(32), UNTIL, 5, bytes(32))
-        ),
+        lambda desk: desk.give_consent(office.consent(99, [testing.PURPOSE], UNTIL)),
         errors.LedgerRefused,
         "DataRegistry",
     ),

@@ -3,7 +3,10 @@ pragma solidity 0.8.37;
 
 /// @title Datasets and consent
 /// @notice What data exist (cards and policies by digest, never data) and who may use them for what. Default deny:
-/// nothing may be used without a live consent that names dataset, purpose, grantee and problem.
+/// nothing may be used without a live consent that covers dataset, purpose, grantee, problem and commercial use, within
+/// the dataset's own rules and at its price. A purpose is a bit: which code has which bit is fixed at deployment, and sets
+/// of purposes are bitmaps, already closed under "is a kind of" by whoever publishes them. A purpose that has no bit is
+/// denied.
 interface IDataRegistry {
     /// @notice None → Listed ↔ Suspended; Listed / Suspended → Retired.
     enum DatasetState {
@@ -13,7 +16,38 @@ interface IDataRegistry {
         Retired
     }
 
-    /// @notice One dataset.
+    /// @notice Why a use is denied; the first that applies, in this order. None = it is permitted.
+    enum Denial {
+        None,
+        UnknownConsent,
+        Revoked,
+        Expired,
+        DatasetNotListed,
+        OwnerNotActive,
+        OtherDataset,
+        PurposeUnknown,
+        PurposeBanned,
+        PurposeProhibited,
+        PurposeNotPermitted,
+        PurposeNotConsented,
+        OtherProblem,
+        OtherGrantee,
+        CommercialNotPermitted,
+        UsesSpent,
+        PriceTooHigh
+    }
+
+    /// @notice What of a UsePolicy the ledger itself enforces, whatever a consent says.
+    /// @param permitted Bitmap of the purposes that consents may permit
+    /// @param prohibited Bitmap of the purposes that nothing permits; wins over `permitted`
+    /// @param commercial Whether consents may permit commercial use
+    struct Rules {
+        uint256 permitted;
+        uint256 prohibited;
+        bool commercial;
+    }
+
+    /// @notice One dataset, as its newest version has it.
     /// @param owner Member id of the holder
     /// @param version Counted from 1, grows with every published card
     /// @param state See `DatasetState`
@@ -21,6 +55,8 @@ interface IDataRegistry {
     /// @param price Price per run in the commons' smallest unit
     /// @param card Digest of the DatasetCard
     /// @param policy Digest of the UsePolicy
+    /// @param rules What of the policy the ledger enforces
+    /// @param body Who alone gives its consents, such as a co-op's governor; zero = the owner does
     struct Dataset {
         uint256 owner;
         uint32 version;
@@ -29,24 +65,44 @@ interface IDataRegistry {
         uint256 price;
         bytes32 card;
         bytes32 policy;
+        Rules rules;
+        address body;
     }
 
     /// @notice What a holder permits.
     /// @param datasetId The dataset
-    /// @param purpose The only purpose; never zero
+    /// @param purposes Bitmap of the purposes; never zero
     /// @param grantee Member id of the only solver, 0 = any
     /// @param problem The only problem, 0 = any
+    /// @param commercial Whether commercial use is permitted too
     /// @param expiry First unix second at which the consent is dead
     /// @param maxUses How many runs may use it; never zero
     /// @param document Digest of the ConsentRecord
     struct ConsentTerms {
         uint256 datasetId;
-        bytes32 purpose;
+        uint256 purposes;
         uint256 grantee;
         bytes32 problem;
+        bool commercial;
         uint64 expiry;
         uint32 maxUses;
         bytes32 document;
+    }
+
+    /// @notice What is asked of a consent.
+    /// @param datasetId The dataset that is wanted
+    /// @param purpose keccak256 of the purpose code
+    /// @param problem The problem it is wanted for
+    /// @param grantee Member id of the solver
+    /// @param commercial Whether the use is commercial
+    /// @param price The most that is paid for one dataset, in the commons' smallest unit
+    struct Use {
+        uint256 datasetId;
+        bytes32 purpose;
+        bytes32 problem;
+        uint256 grantee;
+        bool commercial;
+        uint256 price;
     }
 
     /// @notice One consent.
@@ -61,24 +117,44 @@ interface IDataRegistry {
 
     /// @notice A dataset was listed.
     event Listed(
-        uint256 indexed datasetId, uint256 indexed owner, bytes32 card, bytes32 policy, bool freeCommons, uint256 price
+        uint256 indexed datasetId,
+        uint256 indexed owner,
+        bytes32 card,
+        bytes32 policy,
+        Rules rules,
+        bool freeCommons,
+        uint256 price
     );
-    /// @notice A dataset has a new card or policy; older versions stay in the record.
-    event VersionPublished(uint256 indexed datasetId, uint32 version, bytes32 card, bytes32 policy);
+    /// @notice A dataset has a new version; older versions stay in the record.
+    event VersionPublished(
+        uint256 indexed datasetId,
+        uint32 version,
+        bytes32 card,
+        bytes32 policy,
+        Rules rules,
+        bool freeCommons,
+        uint256 price
+    );
     /// @notice A dataset cannot be used for now.
     event DatasetSuspended(uint256 indexed datasetId);
     /// @notice A suspended dataset can be used again.
     event DatasetResumed(uint256 indexed datasetId);
     /// @notice A dataset will never be used again.
     event DatasetRetired(uint256 indexed datasetId);
+    /// @notice From now on only `body` gives the dataset's consents.
+    event Entrusted(uint256 indexed datasetId, address indexed body);
+    /// @notice The body gave the dataset back: its owner gives consents again.
+    event Discharged(uint256 indexed datasetId, address indexed body);
     /// @notice A holder gave consent.
     event ConsentGiven(
         bytes32 indexed consentId, uint256 indexed datasetId, uint256 indexed holder, ConsentTerms terms
     );
     /// @notice A holder took consent back.
     event ConsentRevoked(bytes32 indexed consentId, uint256 indexed datasetId);
-    /// @notice A run used a consent; `uses` counts this one.
-    event ConsentUsed(bytes32 indexed consentId, bytes32 indexed runId, uint256 indexed datasetId, uint32 uses);
+    /// @notice A run used a consent; `uses` counts this one, `price` is what was agreed for it, 0 for free commons.
+    event ConsentUsed(
+        bytes32 indexed consentId, bytes32 indexed runId, uint256 indexed datasetId, uint32 uses, uint256 price
+    );
     /// @notice The contract that may use consents was named, once and for all.
     event RunsBound(address runs);
 
@@ -90,8 +166,14 @@ interface IDataRegistry {
     error DataRegistryWrongState(uint256 datasetId, DatasetState state);
     /// @notice A digest that must not be zero is zero.
     error DataRegistryDigestMissing();
+    /// @notice More purposes than bits, or one twice.
+    error DataRegistryPurposesInvalid(uint256 purposes);
     /// @notice Terms with no purpose, no use or no future.
-    error DataRegistryTermsInvalid(bytes32 purpose, uint64 expiry, uint32 maxUses);
+    error DataRegistryTermsInvalid(uint256 purposes, uint64 expiry, uint32 maxUses);
+    /// @notice The dataset's consents are in the hands of a body: only it may do this, and its owner may not.
+    error DataRegistryEntrusted(uint256 datasetId, address body);
+    /// @notice Only the body that the dataset is entrusted to may do this; a body is never zero or the owner itself.
+    error DataRegistryNotBody(uint256 datasetId, address caller);
     /// @notice There is no such consent.
     error DataRegistryUnknownConsent(bytes32 consentId);
     /// @notice The consent was revoked before.
@@ -100,8 +182,8 @@ interface IDataRegistry {
     error DataRegistrySignatureInvalid(bytes32 consentId);
     /// @notice The signed revocation came after its own deadline.
     error DataRegistryDeadlinePassed(uint256 deadline);
-    /// @notice The consent does not permit this use now.
-    error DataRegistryUseDenied(bytes32 consentId);
+    /// @notice The consent does not permit this use now, and why.
+    error DataRegistryUseDenied(bytes32 consentId, Denial denial);
     /// @notice Only the bound runs contract may use consents.
     error DataRegistryNotRuns(address caller);
     /// @notice Only the deployer may bind, once, and to a contract.
@@ -114,37 +196,61 @@ interface IDataRegistry {
     /// @notice Lists a dataset in the caller's name.
     /// @param card Digest of the DatasetCard
     /// @param policy Digest of the UsePolicy
+    /// @param rules What of the policy the ledger enforces
     /// @param freeCommons Whether the holder asks no price
-    /// @param price Price per run in the commons' smallest unit
+    /// @param price Price per run in the commons' smallest unit; counts as 0 in the free commons
     /// @return datasetId 1, 2, 3, ...
-    function list(bytes32 card, bytes32 policy, bool freeCommons, uint256 price) external returns (uint256 datasetId);
+    function list(bytes32 card, bytes32 policy, Rules calldata rules, bool freeCommons, uint256 price)
+        external
+        returns (uint256 datasetId);
 
-    /// @notice Publishes a new version.
+    /// @notice Publishes a new version; new uses are held to it, uses that were counted before go on.
     /// @param datasetId One of the caller's datasets, not retired
     /// @param card Digest of the new card
     /// @param policy Digest of the new policy
-    function publishVersion(uint256 datasetId, bytes32 card, bytes32 policy) external;
+    /// @param rules What of the new policy the ledger enforces
+    /// @param freeCommons Whether the holder asks no price
+    /// @param price Price per run in the commons' smallest unit
+    function publishVersion(
+        uint256 datasetId,
+        bytes32 card,
+        bytes32 policy,
+        Rules calldata rules,
+        bool freeCommons,
+        uint256 price
+    ) external;
 
-    /// @notice Takes a dataset out of use for now; running runs lose it as well.
-    /// @param datasetId One of the caller's datasets
+    /// @notice Takes a dataset out of use for now; running runs lose it as well. By the owner or the body.
+    /// @param datasetId A dataset that is listed
     function suspend(uint256 datasetId) external;
 
-    /// @notice Puts a suspended dataset back into use.
-    /// @param datasetId One of the caller's datasets
+    /// @notice Puts a suspended dataset back into use. By the body where there is one, else by the owner.
+    /// @param datasetId A dataset that is suspended
     function resume(uint256 datasetId) external;
 
-    /// @notice Takes a dataset out of use for good.
-    /// @param datasetId One of the caller's datasets
+    /// @notice Takes a dataset out of use for good. By the owner or the body.
+    /// @param datasetId A dataset that is not retired
     function retire(uint256 datasetId) external;
 
-    /// @notice Gives consent as the dataset's owner.
-    /// @param terms What is permitted; purpose, uses and a future expiry are needed
+    /// @notice Puts the dataset's consents into the hands of a body, such as a co-op's governor: only it gives them from
+    /// now on. Consents that were given before stay as they are. Revoking, suspending and retiring stay with the owner
+    /// as well.
+    /// @param datasetId One of the caller's datasets, not retired and not entrusted
+    /// @param body The body's account
+    function entrust(uint256 datasetId, address body) external;
+
+    /// @notice Gives the dataset back to its owner, as the body that it was entrusted to.
+    /// @param datasetId A dataset that is entrusted to the caller
+    function discharge(uint256 datasetId) external;
+
+    /// @notice Gives consent as the dataset's owner, or as its body where there is one.
+    /// @param terms What is permitted; purposes, uses and a future expiry are needed
     /// @return consentId keccak256(abi.encode(chain id, this contract, terms, nonce)), nonce = consents given before
     /// for this dataset
     function give(ConsentTerms calldata terms) external returns (bytes32 consentId);
 
     /// @notice Takes consent back; works even when everything else is suspended, and for a member who left.
-    /// @param consentId One of the caller's consents
+    /// @param consentId A consent for one of the caller's datasets, or for one that is entrusted to the caller
     function revoke(bytes32 consentId) external;
 
     /// @notice Takes consent back by the holder's EIP-712 signature Revoke(bytes32 consentId,uint256 deadline) under
@@ -154,32 +260,38 @@ interface IDataRegistry {
     /// @param signature 65 bytes r || s || v of the holder's account, low s
     function revokeBySignature(bytes32 consentId, uint256 deadline, bytes calldata signature) external;
 
-    /// @notice Counts one use by a run.
+    /// @notice Counts one use by a run; refused with the denial if there is one.
     /// @param consentId The consent
     /// @param runId The run that uses it
-    /// @param purpose The run's purpose
-    /// @param problem The run's problem
-    /// @param grantee Member id of the run's solver
-    /// @return datasetId The consent's dataset
+    /// @param wanted What the run wants
     /// @return version The dataset's present version
-    function use(bytes32 consentId, bytes32 runId, bytes32 purpose, bytes32 problem, uint256 grantee)
-        external
-        returns (uint256 datasetId, uint32 version);
+    function use(bytes32 consentId, bytes32 runId, Use calldata wanted) external returns (uint32 version);
 
     /// @notice Whether a consent that was used goes on: not revoked, not expired, dataset listed, holder active.
     /// @param consentId Any id; unknown ids are dead
     function isLive(bytes32 consentId) external view returns (bool live);
 
-    /// @notice Whether a new use is permitted now; anything unknown is denied.
+    /// @notice Why a new use is denied now: the first reason in the order of `Denial`, None if it is permitted.
     /// @param consentId Any id
-    /// @param datasetId The dataset that is wanted
-    /// @param purpose What it is wanted for
-    /// @param problem The problem it is wanted for
-    /// @param grantee Member id of the solver
-    function canUse(bytes32 consentId, uint256 datasetId, bytes32 purpose, bytes32 problem, uint256 grantee)
-        external
-        view
-        returns (bool allowed);
+    /// @param wanted What is asked
+    function denial(bytes32 consentId, Use calldata wanted) external view returns (Denial reason);
+
+    /// @notice Whether a new use is permitted now: there is no denial.
+    /// @param consentId Any id
+    /// @param wanted What is asked
+    function canUse(bytes32 consentId, Use calldata wanted) external view returns (bool allowed);
+
+    /// @notice Which bit stands for a purpose.
+    /// @param purpose keccak256 of any purpose code
+    /// @return known Whether the purpose was registered at deployment
+    /// @return bit Its place in every bitmap, counted from the least significant
+    function purposeBit(bytes32 purpose) external view returns (bool known, uint8 bit);
+
+    /// @notice How many purposes were registered.
+    function purposeCount() external view returns (uint256 purposes);
+
+    /// @notice Bitmap of the purposes that nobody can permit.
+    function bannedPurposes() external view returns (uint256 purposes);
 
     /// @notice The record of a dataset.
     /// @param datasetId Any id

@@ -3,7 +3,8 @@ pragma solidity 0.8.37;
 
 /// @title The members of the commons and their keys
 /// @notice The only role oracle. A membership is soulbound: it has an owner account but no transfer. People and
-/// organisations apply; k of n registrars admit, suspend and reinstate them.
+/// organisations apply; k of n registrars admit, suspend and reinstate them. Who loses the key of its account gets its
+/// membership back by a guardian that it named, or by the registrars, after a delay in which the account may veto.
 interface IMembership {
     /// @notice What kind of member this is.
     enum Kind {
@@ -23,7 +24,8 @@ interface IMembership {
     enum Decision {
         Admit,
         Suspend,
-        Reinstate
+        Reinstate,
+        Recover
     }
 
     /// @notice One member or applicant.
@@ -46,11 +48,20 @@ interface IMembership {
         bytes32 profile;
     }
 
+    /// @notice A membership that is to change hands, back to whom it belongs.
+    /// @param account The account that is to act for the member; zero = there is none
+    /// @param ripeAt First unix second at which it can be finished
+    struct Recovery {
+        address account;
+        uint64 ripeAt;
+    }
+
     /// @notice Somebody asks for membership.
     event Applied(
         address indexed applicant, Kind kind, address nodeKey, bytes32 readerPoint, bytes32 credential, bytes32 profile
     );
-    /// @notice A registrar agreed to a decision; `subject` is an applicant's address or a member id.
+    /// @notice A registrar agreed to a decision; `subject` is an applicant's address, a member id, or for Recover
+    /// keccak256(abi.encode(member id, account)), so that approvals of different accounts never add up.
     event Approved(address indexed registrar, Decision indexed decision, uint256 indexed subject, uint256 approvals);
     /// @notice A member was admitted.
     event Admitted(uint256 indexed memberId, address indexed account, Kind kind, address nodeKey, bytes32 credential);
@@ -64,6 +75,14 @@ interface IMembership {
     event Reinstated(uint256 indexed memberId);
     /// @notice A member left for good; its id is never given out again.
     event Left(uint256 indexed memberId, address indexed account);
+    /// @notice A member named who may begin its recovery; zero = only the registrars.
+    event GuardianSet(uint256 indexed memberId, address previous, address indexed guardian);
+    /// @notice From `ripeAt` on anybody may give the membership to `account`, unless `previous` vetoes.
+    event RecoveryBegun(uint256 indexed memberId, address indexed previous, address indexed account, uint64 ripeAt);
+    /// @notice The account still acts for its member and said so.
+    event RecoveryVetoed(uint256 indexed memberId, address indexed account);
+    /// @notice `account` acts for the member from now on; `previous` is nobody.
+    event Recovered(uint256 indexed memberId, address indexed previous, address indexed account);
 
     /// @notice The constructor needs distinct registrars and 1 <= threshold <= their number.
     error MembershipRegistrarsInvalid(uint256 registrars, uint256 threshold);
@@ -87,6 +106,14 @@ interface IMembership {
     error MembershipNotActive(address caller);
     /// @notice The member's status does not allow this.
     error MembershipWrongStatus(uint256 memberId, Status status);
+    /// @notice A recovery is under way; it is vetoed or finished before another begins.
+    error MembershipRecoveryPending(uint256 memberId, uint64 ripeAt);
+    /// @notice No recovery is under way.
+    error MembershipNoRecovery(uint256 memberId);
+    /// @notice The delay is not over: the old account may still veto.
+    error MembershipRecoveryUnripe(uint256 memberId, uint64 ripeAt);
+    /// @notice Only the account whose membership is to be recovered may veto.
+    error MembershipNotAccount(uint256 memberId, address caller);
 
     /// @notice Asks for membership in the caller's name.
     /// @param kind Person or organisation
@@ -119,6 +146,24 @@ interface IMembership {
 
     /// @notice Ends the caller's membership.
     function leave() external;
+
+    /// @notice Names who may begin the recovery of the caller's membership: a second device, or somebody it trusts.
+    /// @param guardian Any account but the caller; zero = nobody but the registrars
+    function setGuardian(address guardian) external;
+
+    /// @notice Begins to give a membership to another account: at once as the member's guardian, else as a registrar
+    /// that agrees; the last needed one begins it. It takes seven days to ripen.
+    /// @param memberId An active or suspended member
+    /// @param account An account that acts for no live membership
+    function recover(uint256 memberId, address account) external;
+
+    /// @notice Stops a recovery, as the account that still acts for the member.
+    /// @param memberId The caller's own id
+    function veto(uint256 memberId) external;
+
+    /// @notice Finishes a recovery that nobody vetoed. Id, node key, votes and everything that the member owns stay.
+    /// @param memberId A member whose recovery is ripe
+    function finishRecovery(uint256 memberId) external;
 
     /// @notice The id for which `account` acts, 0 if there is none.
     /// @param account Any account
@@ -160,4 +205,12 @@ interface IMembership {
 
     /// @notice How many registrars have to agree.
     function threshold() external view returns (uint256 approvals);
+
+    /// @notice Who may begin the member's recovery beside the registrars; zero = nobody.
+    /// @param memberId Any id
+    function guardianOf(uint256 memberId) external view returns (address guardian);
+
+    /// @notice The recovery that is under way, zeros if there is none.
+    /// @param memberId Any id
+    function recovery(uint256 memberId) external view returns (Recovery memory pending);
 }

@@ -99,6 +99,9 @@ interface ITrainingRuns {
     );
     /// @notice A seat left the run by its signed Exit; `lastRound` as it was signed.
     event Exited(bytes32 indexed runId, uint256 indexed memberId, uint32 lastRound, bytes signature);
+    /// @notice A seat whose consent is dead is out: its data are in no sum of this run from now on. Before the roster is
+    /// fixed the seat itself is given up; afterwards its node still keeps its part of the others' masks.
+    event Dropped(bytes32 indexed runId, uint256 indexed memberId, bytes32 consentId);
     /// @notice The run entered a phase; `set` holds the seats whose vectors are (to be) summed.
     event PhaseEntered(bytes32 indexed runId, uint32 round, uint16 attempt, Phase phase, uint64 set, uint64 deadline);
     /// @notice The run's state changed; `missing` holds the seats it waits or waited for.
@@ -124,7 +127,7 @@ interface ITrainingRuns {
     error TrainingRunsFull(uint16 maxParticipants);
     /// @notice The member has a seat already.
     error TrainingRunsAlreadyEnrolled(uint256 memberId);
-    /// @notice The dataset is not the member's, or the consent is for another dataset.
+    /// @notice The dataset is not the member's.
     error TrainingRunsNotOwner(uint256 datasetId, uint256 memberId);
     /// @notice The member has no seat in this run.
     error TrainingRunsNoSeat(bytes32 runId, uint256 memberId);
@@ -136,6 +139,8 @@ interface ITrainingRuns {
     error TrainingRunsAlreadySent(uint256 memberId);
     /// @notice The seat's consent was revoked, expired or withdrawn with its dataset.
     error TrainingRunsConsentNotLive(bytes32 consentId);
+    /// @notice The consent of this seat is live, or its owner chose that the run waits.
+    error TrainingRunsMayNotDrop(uint256 memberId, bytes32 consentId);
     /// @notice The message names other digests than the ledger holds.
     error TrainingRunsDigestMismatch(bytes32 expected, bytes32 got);
     /// @notice The Reveal does not open the seat's Commit, or there is no Commit.
@@ -155,13 +160,14 @@ interface ITrainingRuns {
     /// @notice Takes a seat with a dataset of the caller's, using one of its consents.
     /// @param runId A run in state Enrolling
     /// @param datasetId A dataset of the caller's
-    /// @param consentId A consent for that dataset and the run's purpose
+    /// @param consentId A consent that permits the run's use of that dataset
     /// @param absence What happens when the node stays silent past the patience
     /// @param exitSignature With `Absence.Exit`: Exit(runId, memberId, type(uint32).max) by the node key; else empty
     function enrol(bytes32 runId, uint256 datasetId, bytes32 consentId, Absence absence, bytes calldata exitSignature)
         external;
 
-    /// @notice Ends enrolment: the solver with enough seats at any time, anybody after `enrolUntil`.
+    /// @notice Ends enrolment: the solver with enough seats at any time, anybody after `enrolUntil`. Seats whose consent
+    /// died meanwhile are given up and do not count.
     /// @param runId A run in state Enrolling
     function close(bytes32 runId) external;
 
@@ -192,7 +198,8 @@ interface ITrainingRuns {
     /// @param signature Submit(sid, memberId, headerDigest) by the node key
     function submit(Key calldata key, bytes32 sid, bytes32 headerDigest, bytes calldata signature) external;
 
-    /// @notice Certifies the set; any seat of the roster, until the next round is agreed.
+    /// @notice Certifies the set; any seat of the roster, until the next round is agreed. The run's first Commit is
+    /// refused while a consent in the set is dead: such a seat is dropped first.
     /// @param key Run, round, attempt and seat
     /// @param sid The agreed sid
     /// @param setDigest keccak256(abi.encode(ids of the set ascending))
@@ -248,6 +255,14 @@ interface ITrainingRuns {
     /// @param lastRound See above
     /// @param signature Exit(runId, memberId, lastRound) by the node key
     function exit(bytes32 runId, uint256 memberId, uint32 lastRound, bytes calldata signature) external;
+
+    /// @notice Puts a seat out whose consent was revoked, expired or withdrawn with its dataset: by anybody, at once.
+    /// Before the run's first Commit it simply goes, whatever it has sent, and the run goes on without it or is over if
+    /// too few are left. Afterwards its owner's choice decides: with `Absence.Exit` the Exit that was signed in advance
+    /// takes effect now, with `Absence.Wait` it stays and the run waits for it. No state that used it is unmade.
+    /// @param runId A run that is Running or Paused
+    /// @param memberId A seat of its set
+    function drop(bytes32 runId, uint256 memberId) external;
 
     /// @notice Moves a run on whose deadline has come: closes, pauses, retries or ends it.
     /// @param runId A run whose deadline has come

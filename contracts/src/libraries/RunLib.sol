@@ -222,6 +222,23 @@ library RunLib {
         m.set &= ~leaving;
     }
 
+    /// @notice A seat whose consent is dead is out. Before the set is fixed whatever it sent is left out too: inputs that
+    /// were about to be certified with it start again, and that attempt is not counted against the round. Once the set is
+    /// fixed it is an Exit.
+    function drop(Machine memory m, uint48 leaving, uint256 memberId, uint64 time) internal pure {
+        if (m.setFixed) return exit(m, leaving, memberId);
+        _checkGoing(m);
+        if (m.set & leaving == 0) revert ITrainingRuns.TrainingRunsNotInSet(memberId);
+        m.exited |= leaving;
+        m.set &= ~leaving;
+        m.arrived &= ~leaving;
+        if (size(m.set) < needed(m)) return finish(m, Reason.TooFewParticipants);
+        if (m.phase == Phase.Submitted) {
+            m.maxAttempts += 1;
+            _retry(m, time);
+        }
+    }
+
     /// @notice Moves a run on whose deadline has come.
     /// @return leaving Seats whose Exits, signed in advance, take effect now
     function advance(Machine memory m, uint64 time) internal pure returns (uint48 leaving) {

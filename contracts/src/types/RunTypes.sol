@@ -47,7 +47,7 @@ enum Reason {
 /// @param problem The problem that the run works on
 /// @param plan Digest of the plan document
 /// @param terms Digest of the full RunSpec document: readers, block encodings, privacy, combiner
-/// @param purpose The purpose that each consent has to name
+/// @param purpose The purpose that each consent has to cover, keccak256 of its code
 /// @param solver Member id of the solver
 /// @param rounds The largest number of rounds
 /// @param minParticipants Fewest participants, at least 3
@@ -61,6 +61,8 @@ enum Reason {
 /// @param solverShares The solver's part of 1,000,000
 /// @param ownerShares The problem owner's part of 1,000,000
 /// @param bond Bond per seat, 0 until the vault exists
+/// @param commercial Whether the model is for commercial use; each consent has to permit it then
+/// @param price The most that is paid for one dataset, in the commons' smallest unit
 /// @param salt Makes two runs on equal terms distinct
 struct RunSpec {
     bytes32 problem;
@@ -80,6 +82,8 @@ struct RunSpec {
     uint32 solverShares;
     uint32 ownerShares;
     uint256 bond;
+    bool commercial;
+    uint256 price;
     bytes32 salt;
 }
 
@@ -116,7 +120,7 @@ struct Key {
 /// @param sidRound Round of the last agreed sid
 /// @param roundsDone Rounds behind the last agreed state
 /// @param set Seats whose vectors are (to be) summed
-/// @param exited Seats that left by a signed Exit
+/// @param exited Seats that left by a signed Exit, or that were dropped because their consent died
 /// @param interrupted Whether the run has paused since the last round was unmasked
 /// @param arrived Seats whose Ack (Acking) or Submit of this attempt has arrived; after agreement only agreeing ones
 /// @param committed Seats whose Commit to the last agreed sid has arrived

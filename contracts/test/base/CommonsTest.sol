@@ -17,6 +17,12 @@ abstract contract CommonsTest {
 
     uint256 internal constant START = 1_800_000_000;
     bytes32 internal constant PURPOSE = keccak256("DUO:0000042");
+    bytes32 internal constant NARROWER = keccak256("DUO:0000007");
+    bytes32 internal constant BANNED = keccak256("aic:MilitaryUse");
+    /// @dev The purposes' bits, in the order of `_purposes`.
+    uint256 internal constant BIT = 1;
+    uint256 internal constant NARROWER_BIT = 2;
+    uint256 internal constant BANNED_BIT = 4;
 
     Membership internal membership;
     Problems internal problems;
@@ -28,7 +34,7 @@ abstract contract CommonsTest {
         vm.warp(START);
         membership = new Membership(_registrars(), 2);
         problems = new Problems(membership);
-        data = new DataRegistry(membership);
+        data = new DataRegistry(membership, _purposes(), BANNED_BIT);
         runs = ITrainingRuns(vm.deployCode("TrainingRuns.sol:TrainingRuns", abi.encode(membership, data, problems)));
         data.bindRuns(address(runs));
         models = new ModelRegistry(membership, problems, data, runs);
@@ -79,17 +85,28 @@ abstract contract CommonsTest {
         }
     }
 
+    function _purposes() internal pure returns (bytes32[] memory purposes) {
+        purposes = new bytes32[](3);
+        (purposes[0], purposes[1], purposes[2]) = (PURPOSE, NARROWER, BANNED);
+    }
+
+    /// @dev Everything that can be permitted is, so that a test's own rows decide.
+    function _rules() internal pure returns (IDataRegistry.Rules memory) {
+        return IDataRegistry.Rules(type(uint256).max, 0, true);
+    }
+
     function _list(uint256 id) internal returns (uint256 datasetId) {
         vm.prank(_account(id));
-        return data.list(keccak256(abi.encode("card", id)), keccak256(abi.encode("policy", id)), true, 0);
+        return data.list(keccak256(abi.encode("card", id)), keccak256(abi.encode("policy", id)), _rules(), true, 0);
     }
 
     function _terms(uint256 datasetId) internal pure returns (IDataRegistry.ConsentTerms memory) {
         return IDataRegistry.ConsentTerms({
             datasetId: datasetId,
-            purpose: PURPOSE,
+            purposes: BIT,
             grantee: 0,
             problem: 0,
+            commercial: false,
             expiry: uint64(START + 365 days),
             maxUses: 3,
             document: keccak256("consent record")

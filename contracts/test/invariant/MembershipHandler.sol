@@ -11,6 +11,11 @@ contract MembershipHandler is CommonsTest {
     IMembership public immutable target;
     uint256 public admitted;
     uint256 public left;
+    uint256 public recovered;
+    /// @notice A membership changed hands before its delay was over, or although its account vetoed.
+    bool public taken;
+
+    mapping(uint256 memberId => uint256) private _ripeAt;
 
     constructor() {
         super.setUp();
@@ -43,6 +48,7 @@ contract MembershipHandler is CommonsTest {
     /// @notice A member leaves; has to work for every member.
     function leave(uint256 word) external {
         if (word % 3 != 0 || target.memberOf(_person(word >> 2)) == 0) return;
+        delete _ripeAt[target.memberOf(_person(word >> 2))];
         vm.prank(_person(word >> 2));
         target.leave();
         ++left;
@@ -63,6 +69,47 @@ contract MembershipHandler is CommonsTest {
     function setNodeKey(uint256 word) external {
         vm.prank(_person(word));
         try target.setNodeKey(address(uint160(0x4E0 + (word >> 8) % 8))) {} catch {}
+    }
+
+    /// @notice A member names any person as its guardian, or nobody.
+    function setGuardian(uint256 word) external {
+        vm.prank(_person(word));
+        try target.setGuardian((word >> 8) % 4 == 0 ? address(0) : _person(word >> 16)) {} catch {}
+    }
+
+    /// @notice Anybody, mostly guardians and registrars, begins a recovery to any account.
+    function recover(uint256 word) external {
+        uint256 memberId = word % (target.count() + 1);
+        address caller = (word >> 8) % 2 == 0 ? target.guardianOf(memberId) : _registrar((word >> 16) % 3);
+        vm.prank(caller);
+        try target.recover(memberId, _person(word >> 24)) {
+            _note(memberId);
+        } catch {}
+    }
+
+    /// @notice Anybody tries to veto.
+    function veto(uint256 word) external {
+        uint256 memberId = word % (target.count() + 1);
+        vm.prank(_person(word >> 8));
+        try target.veto(memberId) {
+            delete _ripeAt[memberId];
+        } catch {}
+    }
+
+    /// @notice Time passes, and somebody tries to finish a recovery.
+    function finishRecovery(uint256 word) external {
+        vm.warp(vm.getBlockTimestamp() + (word >> 8) % 5 days);
+        uint256 memberId = word % (target.count() + 1);
+        try target.finishRecovery(memberId) {
+            ++recovered;
+            if (_ripeAt[memberId] == 0 || vm.getBlockTimestamp() < _ripeAt[memberId]) taken = true;
+            delete _ripeAt[memberId];
+        } catch {}
+    }
+
+    /// @dev Approvals that are not the last one begin nothing.
+    function _note(uint256 memberId) private {
+        if (target.recovery(memberId).account != address(0)) _ripeAt[memberId] = vm.getBlockTimestamp() + 7 days;
     }
 
     function _person(uint256 word) private pure returns (address) {

@@ -15,7 +15,7 @@ abstract contract RunsInvariant is CommonsTest {
     }
 
     function targetSelectors() external view returns (FuzzSelector[] memory targets) {
-        bytes4[] memory actions = new bytes4[](9);
+        bytes4[] memory actions = new bytes4[](10);
         actions[0] = RunsHandler.due.selector;
         actions[1] = RunsHandler.odd.selector;
         actions[2] = RunsHandler.pass.selector;
@@ -25,13 +25,14 @@ abstract contract RunsInvariant is CommonsTest {
         actions[6] = RunsHandler.attack.selector;
         actions[7] = RunsHandler.repeat.selector;
         actions[8] = RunsHandler.voteEarly.selector;
+        actions[9] = RunsHandler.drop.selector;
         targets = new FuzzSelector[](1);
         targets[0] = FuzzSelector(address(handler), actions);
     }
 
     /// @dev One campaign for all rules, because separate ones would walk the same sequences again.
     /// 11: two different sets never both reach a quorum of Commits in one run, Exits aside, and no Reveal is accepted
-    /// without the certificate and the seat's own Commit. 5: no Submit uses a consent that was revoked. 10: states,
+    /// without the certificate and the seat's own Commit. 5: no Submit uses a consent that was revoked, nor does the set that the first Commit fixes; nobody else is put out. 10: states,
     /// phases and rounds change only along the listed edges, and a run that is over never changes. An agreed state is
     /// never lost: Ended has one, Aborted has none, progress never goes back. Exits leave a quorum behind.
     /// 9: no seat's word on a sid is ever counted twice, and an agreed sid was named in its own attempt by a quorum.
@@ -40,6 +41,8 @@ abstract contract RunsInvariant is CommonsTest {
         vm.assertFalse(handler.twoSets(), "11: two sets certified");
         vm.assertFalse(handler.revealWithoutCertificate(), "11: reveal without certificate");
         vm.assertFalse(handler.deadConsent(), "5: dead consent used");
+        vm.assertFalse(handler.deadInFirstSet(), "5: the set was fixed with a dead consent in it");
+        vm.assertFalse(handler.waitingDropped(), "a seat was put out that may stay");
         vm.assertFalse(handler.wrongEdge(), "10: edge that is not listed");
         vm.assertFalse(handler.lostState(), "agreed state lost");
         vm.assertFalse(handler.tooFewStayed(), "too few stayed");

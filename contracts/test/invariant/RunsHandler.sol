@@ -16,6 +16,8 @@ contract RunsHandler is RunTest {
     bool public twoSets;
     bool public revealWithoutCertificate;
     bool public deadConsent;
+    bool public deadInFirstSet;
+    bool public waitingDropped;
     bool public wrongEdge;
     bool public lostState;
     bool public tooFewStayed;
@@ -31,6 +33,7 @@ contract RunsHandler is RunTest {
     uint256 public submits;
     uint256 public repeats;
     uint256 public earlyVotes;
+    uint256 public drops;
 
     struct Said {
         uint256 id;
@@ -131,6 +134,20 @@ contract RunsHandler is RunTest {
         _revoked[id] = true;
     }
 
+    /// @notice Anybody tries to put a seat out, whatever its consent.
+    function drop(uint256 word) external {
+        Machine memory m = _machine();
+        uint256 id = _between(word, 1, participants);
+        try runs.drop(runId, id) {
+            if (!_revoked[id]) waitingDropped = true;
+            if (m.setFixed && id % 4 == 0) waitingDropped = true;
+            if (m.setFixed && _count(m.set) - 1 < _quorum) tooFewStayed = true;
+            ++drops;
+            _noteExits();
+            _observe();
+        } catch {}
+    }
+
     /// @notice A seat refuses before any Reveal; rarely.
     function refuse(uint256 word) external {
         Machine memory m = _machine();
@@ -205,9 +222,23 @@ contract RunsHandler is RunTest {
     function _dueCommit(Machine memory m, uint256 from) private {
         uint256 seat = _next(~m.committed, from);
         if (seat == NOBODY) return;
+        uint256 dead = m.setFixed ? 0 : _deadIn(m.set);
+        if (dead != 0) {
+            runs.drop(runId, dead);
+            _noteExits();
+            return;
+        }
         bytes32 setDigest = runs.phaseOf(runId).setDigest;
         _commit(seat + 1, m.round, m.attempt);
         _noteCommit(seat + 1, m.round, m.attempt, setDigest, m.set);
+    }
+
+    /// @dev A seat of the set whose consent was revoked, 0 if there is none.
+    function _deadIn(uint48 set) private view returns (uint256) {
+        for (uint256 id = 1; id <= participants; ++id) {
+            if (set >> (id - 1) & 1 == 1 && _revoked[id]) return id;
+        }
+        return 0;
     }
 
     function _dueReveal(Machine memory m, uint256 from) private {
@@ -289,6 +320,7 @@ contract RunsHandler is RunTest {
         _certified[key][setDigest] = seats;
         _committed[key] |= 1 << id;
         if (setDigest != _digestOf(set)) twoSets = true;
+        if (!_last.setFixed && _deadIn(set) != 0) deadInFirstSet = true;
         if (_count(seats) != _quorum) return;
         ++certificates;
         for (uint256 i; i < _certifiedSets.length; ++i) {

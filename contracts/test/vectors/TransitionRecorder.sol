@@ -142,6 +142,12 @@ abstract contract TransitionRecorder is RunTest {
         _step("cancel", _account(solver), abi.encodeCall(ITrainingRuns.cancel, (runId)), "");
     }
 
+    function _doDrop(uint256 seat) internal {
+        bytes memory call = abi.encodeCall(ITrainingRuns.drop, (runId, seat + 1));
+        string memory fields = string.concat(_number("seat", seat), _flag("live", data.isLive(consentOf[seat + 1])));
+        _step("drop", address(this), call, fields);
+    }
+
     function _doRevoke(uint256 seat) internal {
         vm.prank(_account(seat + 1));
         data.revoke(consentOf[seat + 1]);
@@ -231,6 +237,7 @@ abstract contract TransitionRecorder is RunTest {
         if (selector == ITrainingRuns.TrainingRunsAlreadySent.selector) return "TrainingRunsAlreadySent";
         if (selector == ITrainingRuns.TrainingRunsNotInSet.selector) return "TrainingRunsNotInSet";
         if (selector == ITrainingRuns.TrainingRunsConsentNotLive.selector) return "TrainingRunsConsentNotLive";
+        if (selector == ITrainingRuns.TrainingRunsMayNotDrop.selector) return "TrainingRunsMayNotDrop";
         if (selector == ITrainingRuns.TrainingRunsCommitmentMismatch.selector) return "TrainingRunsCommitmentMismatch";
         if (selector == ITrainingRuns.TrainingRunsTooFewStay.selector) return "TrainingRunsTooFewStay";
         if (selector == ITrainingRuns.TrainingRunsExitRound.selector) return "TrainingRunsExitRound";

@@ -261,6 +261,48 @@ contract TransitionsTest is TransitionRecorder {
         _end();
     }
 
+    /// @dev Before the first Commit: dropped with the vectors in, and the attempt that it costs is not counted.
+    function test_consent_dropped_before_first_commit() public {
+        _beginOpen("consent_dropped_before_first_commit", 5, 0);
+        _submits(5, 0, 0, 0);
+        _doRevoke(1);
+        _doCommit(0, 0, 0);
+        _doDrop(1);
+        _doDrop(1);
+        for (uint256 seat; seat < 5; ++seat) {
+            if (seat != 1) _doSubmit(seat, 0, 1, "0");
+        }
+        for (uint256 seat; seat < 4; ++seat) {
+            _doCommit(seat, 0, 1);
+        }
+        _end();
+    }
+
+    /// @dev Too few are left: over at once.
+    function test_consent_dropped_too_few() public {
+        _beginOpen("consent_dropped_too_few", 3, 0);
+        _doRevoke(2);
+        _doDrop(0);
+        _doDrop(2);
+        _end();
+    }
+
+    /// @dev Afterwards the exit policy lets the seat leave at once; the wait policy keeps it.
+    function test_consent_dropped_after_first_commit() public {
+        _beginOpen("consent_dropped_after_first_commit", 5, 2);
+        _wholeRound(5, 0);
+        _doRevoke(1);
+        _doRevoke(2);
+        _doDrop(2);
+        _doDrop(1);
+        for (uint256 seat; seat < 5; ++seat) {
+            if (seat != 1) _doSubmit(seat, 1, 0, "1");
+        }
+        _later(PHASE);
+        _later(PATIENCE);
+        _end();
+    }
+
     function test_ack_missing() public {
         _beginWith("ack_missing", 4, 0);
         _doAck(2);

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from aicommons.cli import given, homes, naming, output, published
-from aicommons.domain import errors, events, ids, run
+from aicommons.cli import fitted, given, homes, naming, output, published, rehearsing, sourcing
+from aicommons.domain import errors, ids, run
+from aicommons.protocol import registry
 
 if TYPE_CHECKING:
+    from aicommons.data import sources
     from aicommons.domain import documents, schema
     from aicommons.protocol import view as views
 
@@ -21,6 +23,10 @@ if TYPE_CHECKING:
 @click.group()
 def command() -> None:
     """List a dataset of yours by its card; the data stays here."""
+
+
+for added in (sourcing.check, fitted.command, rehearsing.command):
+    command.add_command(added)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -35,7 +41,7 @@ class Description:
 
 
 @command.command("publish")
-@click.argument("file", type=click.Path(path_type=pathlib.Path, dir_okay=False))
+@sourcing.options
 @click.option("--title", required=True, help="One line.")
 @click.option(
     "--schema",
@@ -56,18 +62,21 @@ class Description:
 @click.option("--known-gaps", default="none stated", show_default=True, help="What is missing or biased.")
 @output.json_option
 def publish(
-    file: pathlib.Path, schema: pathlib.Path | None, target: str | None, drop: tuple[str, ...], **said: Any
+    asked: sourcing.Asked, schema: pathlib.Path | None, target: str | None, drop: tuple[str, ...], **said: Any
 ) -> None:
-    """Put a card of the table FILE on the ledger. The table itself goes nowhere."""
+    """Put a card of the table FILE, or of a described source, on the ledger. The rows themselves go nowhere."""
     if (schema is None) == (target is None):
         raise click.UsageError("give either --schema or --target")
     about = Description(**said)
-    declared, notices = _drafted(file, target, drop) if target is not None else _declared(schema)
-    rows = _count(file, declared, about.min_cohort, notices)
+    if target is not None and asked.mapping is not None:
+        raise click.UsageError("a mapping needs --schema: it says what your columns become")
+    declared, notices = _drafted(asked.named(), target, drop) if target is not None else _declared(schema)
+    rows = _count(asked, declared, about.min_cohort, notices)
     opened = homes.act_as_member()
     card = _card(opened, about, declared, rows)
     dataset_id = opened.desk.publish_dataset(card)
-    opened.home.keep_dataset(dataset_id, file, card)
+    opened.home.keep_dataset(dataset_id, asked.place(), card, how=asked.how())
+    asked.keep_mapping(opened.home, dataset_id)
     for notice in notices:
         output.note(notice)
     output.emit(
@@ -82,10 +91,10 @@ def publish(
     )
 
 
-def _drafted(file: pathlib.Path, target: str, drop: tuple[str, ...]) -> "tuple[schema.Schema, list[str]]":
+def _drafted(source: "sources.Named", target: str, drop: tuple[str, ...]) -> "tuple[schema.Schema, list[str]]":
     from aicommons.data import infer
 
-    drafted = infer.infer_columns([file], target, drop=drop)
+    drafted = infer.infer_columns([source], target, drop=drop)
     return drafted.schema, list(drafted.notices)
 
 
@@ -95,12 +104,12 @@ def _declared(file: pathlib.Path | None) -> "tuple[schema.Schema, list[str]]":
     return given.columns(file), []
 
 
-def _count(file: pathlib.Path, declared: "schema.Schema", min_cohort: int, notices: list[str]) -> int:
-    """Return the number of complete rows; raises ``errors.TableError`` when the table does not fit or is too small."""
-
+def _count(asked: sourcing.Asked, declared: "schema.Schema", min_cohort: int, notices: list[str]) -> int:
+    """Return the number of complete rows; raises ``errors.TableError`` when the source does not fit or is too small."""
     from aicommons.data import reading
 
-    table = reading.read_table(file, declared, checks=reading.Checks(min_rows=min_cohort))
+    own = asked.table(min_rows=min_cohort)
+    table = reading.check(own.source, own.as_planned(declared, min_rows=min_cohort))
     notices.extend(notice for notice in table.notices if notice not in notices)
     return table.rows
 
@@ -135,26 +144,28 @@ def list_datasets() -> None:
     output.emit({"datasets": listed}, *output.aligned(["dataset", "title", "rows", "owner", ""], rows))
 
 
-def _listed(opened: homes.Opened, entry: events.DatasetListed, *, here: bool) -> dict[str, Any]:
+def _listed(opened: homes.Opened, entry: registry.DatasetView, *, here: bool) -> dict[str, Any]:
     card = read_card(opened, entry)
     return {
         "dataset": entry.dataset_id,
         "owner": entry.owner,
         "title": None if card is None else naming.plain(card.title),
         "rows": None if card is None else card.rows,
-        "card": ids.format_digest(ids.Digest(entry.card)),
+        "version": entry.newest.version,
+        "state": entry.state.value,
+        "card": ids.format_digest(entry.card),
         "here": here,
     }
 
 
-def read_card(opened: homes.Opened, entry: events.DatasetListed) -> "documents.DatasetCard | None":
+def read_card(opened: homes.Opened, entry: registry.DatasetView) -> "documents.DatasetCard | None":
     """Return a dataset's card, ``None`` when the store does not give it now or it is no card."""
     from aicommons.domain import documents
 
     return published.find(opened.store, documents.DatasetCard, entry.card)
 
 
-def find(view: "views.LedgerView", dataset_id: int) -> events.DatasetListed:
+def find(view: "views.LedgerView", dataset_id: int) -> registry.DatasetView:
     """Return a dataset's entry on the ledger.
 
     Raises:

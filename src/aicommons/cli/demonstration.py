@@ -264,9 +264,8 @@ def _bring_data(script: scripts.Script, site: Party, run_id: ids.RunId, *, probl
     )
     dataset_id = site.desk.publish_dataset(card)
     site.home.keep_dataset(dataset_id, table, card)
-    purpose = encoding.purpose_code(office.DEFAULT_PURPOSE)
-    wanted = events.ConsentTerms(dataset_id, purpose, ids.MemberId(0), problem_id, until, 1, bytes(32))
-    consent_id = site.desk.give_consent(wanted)
+    wanted = office.consent(dataset_id, [office.DEFAULT_PURPOSE], until)
+    consent_id = site.desk.give_consent(dataclasses.replace(wanted, problem=problem_id))
     site.desk.enrol(run_id, office.Seat(dataset_id, consent_id))
 
 

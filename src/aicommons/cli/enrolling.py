@@ -5,7 +5,6 @@ the same way, when the run begins.
 """
 
 import contextlib
-import pathlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -13,18 +12,19 @@ from aicommons.cli import homes
 from aicommons.domain import errors
 
 if TYPE_CHECKING:
-    from aicommons.data import columns
+    from aicommons.data import reading
     from aicommons.node import signing
     from aicommons.protocol import view as views
 
 
-def check_table(opened: homes.Opened, current: "views.RunView", dataset_id: int) -> "columns.Columns":
-    """Return the table behind a dataset as a run's plan wants it.
+def check_table(opened: homes.Opened, current: "views.RunView", dataset_id: int) -> "reading.Summary":
+    """Read the source behind a dataset as a run's plan wants it and return what was found; nothing is kept.
 
     Raises:
         errors.TableError: a column, value or the number of rows does not fit.
         errors.InputError: this home does not know the dataset's file.
     """
+    from aicommons import app
     from aicommons.data import reading
     from aicommons.node import agent as agents
 
@@ -35,9 +35,8 @@ def check_table(opened: homes.Opened, current: "views.RunView", dataset_id: int)
             which=f"dataset {dataset_id}",
             next_step="publish it from this home: `commons dataset publish`",
         )
-    terms = agents.read_terms(opened.store, current)
-    checks = reading.Checks(min_rows=max(terms.terms.minimum_cohort, known["minimum_cohort"]))
-    return reading.read_table(pathlib.Path(known["path"]), terms.recipe.schema, group=terms.plan.group, checks=checks)
+    own = app.own_table(opened.home, dataset_id, known)
+    return reading.check(own.source, own.wanted(agents.read_terms(opened.store, current)))
 
 
 @contextlib.contextmanager

@@ -10,10 +10,10 @@ import pathlib
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from aicommons.domain import errors
+from aicommons.domain import errors, run
 
 if TYPE_CHECKING:
-    from aicommons.domain import documents, schema
+    from aicommons.domain import documents, policies, schema
 
 METRICS = ("accuracy", "auc", "r2")
 PLAN_DEFAULTS: Mapping[str, object] = {
@@ -22,6 +22,12 @@ PLAN_DEFAULTS: Mapping[str, object] = {
     "split_seed": 1,
     "group": None,
 }
+POLICY_DEFAULTS: Mapping[str, object] = {
+    "prohibited": [], "commercial": False, "countries": [], "licence": "LicenseRef-private",
+    "minimum_cohort": run.MINIMUM_COHORT, "minimum_cell": 1, "small_cells": "allow", "epsilon": None,
+    "privacy_unit": "record", "price": 0, "free_commons": False, "duties": [], "until": None, "person_column": None,
+    "assignee": None,
+}  # fmt: skip
 
 
 def read_json(path: pathlib.Path) -> dict[str, Any]:
@@ -69,6 +75,14 @@ def problem(path: pathlib.Path) -> "documents.Problem":
         return read
 
 
+def policy(path: pathlib.Path) -> "policies.UsePolicy":
+    """Return the use policy in ``path``; raises like ``problem``, and for a policy that contradicts itself."""
+    from aicommons.domain import policies
+
+    with naming(path):
+        return policies.UsePolicy.decode(_complete(read_json(path), policies.UsePolicy.KIND, POLICY_DEFAULTS))
+
+
 def plan(path: pathlib.Path) -> "documents.Plan":
     """Return the plan in ``path`` with every option of its recipe written out; raises like ``problem``."""
     from aicommons.domain import documents
@@ -96,6 +110,12 @@ def columns(path: pathlib.Path) -> "schema.Schema":
             if isinstance(body, dict) and isinstance(body.get(wrapper), dict):
                 body = body[wrapper]
         return schema.from_document(body)
+
+
+def group(path: pathlib.Path) -> str | None:
+    """Return the group column of the plan in ``path``, ``None`` where it names none or is a bare schema."""
+    named = read_json(path).get("group")
+    return named if isinstance(named, str) else None
 
 
 @contextlib.contextmanager

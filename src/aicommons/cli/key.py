@@ -1,11 +1,13 @@
 """``commons key``: show, back up, restore and rotate this home's keys.
 
 A seat in a run keeps the node key that it was taken with, and the store takes uploads from the present one only, so a key
-is changed between runs and never during one. A backup is still encrypted with the passphrase. Epoch keys of runs under
-way are never backed up: a node restored from a backup waits for its next run.
+is changed between runs and never during one. A backup is still encrypted with the passphrase; words for paper are not,
+so they are shown once and written nowhere. Epoch keys of runs under way are never backed up: a node restored from a
+backup waits for its next run.
 """
 
 import pathlib
+import sys
 from typing import TYPE_CHECKING
 
 import click
@@ -44,50 +46,129 @@ def show() -> None:
 @command.command("backup")
 @click.option("--out", type=click.Path(path_type=pathlib.Path, dir_okay=False), help="New file. [default: print it]")
 @click.option("--node", is_flag=True, help="The node's key instead of the wallet's.")
+@click.option("--words", is_flag=True, help="As 24 words to write down; they need no passphrase.")
+@click.option(
+    "--language",
+    type=click.Choice(["english", "french", "spanish", "portuguese"]),
+    default="english",
+    show_default=True,
+    help="Of the words.",
+)
+@click.option("--qr", is_flag=True, help="Show the text as a QR code too, to be kept on paper or taken by a telephone.")
 @output.json_option
-def backup(out: pathlib.Path | None, node: bool) -> None:
-    """Write a key as text for paper or a safe; it can be used only together with the passphrase."""
+def backup(*, out: pathlib.Path | None, node: bool, words: bool, language: str, qr: bool) -> None:
+    """Write a key as text for paper or a safe; it can be used only together with the passphrase.
+
+    With --words as 24 words instead, shown once and kept nowhere: whoever has them has the key.
+    """
     from aicommons.ledger import wallet
 
+    if words and (out is not None or qr):
+        raise click.UsageError("words are shown once and written into no file or picture; leave out --out and --qr")
     file = _file(homes.home(), node=node)
     if out is not None:
         output.check_new(out)
-    text = wallet.backup(file, homes.passphrase())
     address = ids.format_id(wallet.address(file))
+    if words:
+        _show_words(wallet.words(file, homes.passphrase(), language=language), address)
+        return
+    text = wallet.backup(file, homes.passphrase())
     if out is None:
         output.emit({"address": address, "backup": text}, text.rstrip())
-        return
-    app.write_private(out, text)
+    else:
+        app.write_private(out, text)
+        line = f"{out} holds the key of {address}. Keep it apart from the passphrase."
+        output.emit({"address": address, "file": str(out)}, line)
+    if qr and not output.call().as_json:
+        _show_code(text)
+
+
+def _show_words(words: tuple[str, ...], address: str) -> None:
+    numbered = [f"{place:>2} {word}" for place, word in enumerate(words, 1)]
+    rows = ["   ".join(each.ljust(14) for each in numbered[start : start + 4]).rstrip() for start in range(0, 24, 4)]
     output.emit(
-        {"address": address, "file": str(out)}, f"{out} holds the key of {address}. Keep it apart from the passphrase."
+        {"address": address, "words": " ".join(words)},
+        f"The key of {address} in 24 words. They are shown this once; write them down in their order:",
+        "",
+        *(f"  {row}" for row in rows),
+        "",
+        "Whoever has these words has the key, without any passphrase. Keep the paper where you would keep a deed.",
+        f"Check what you wrote: `{output.command('key check-words')}`.",
     )
 
 
-@command.command("restore")
-@click.argument("file", type=click.Path(path_type=pathlib.Path, dir_okay=False))
-@click.option("--node", is_flag=True, help="As the node's key instead of the wallet's.")
+def _show_code(text: str) -> None:
+    """Show the encrypted backup as a QR code of half blocks, as a terminal and its printer have them."""
+    import segno
+
+    segno.make(text, error="l").terminal(sys.stdout, compact=True)
+
+
+@command.command("check-words")
+@click.option("--node", is_flag=True, help="The node's key instead of the wallet's.")
 @output.json_option
-def restore(file: pathlib.Path, node: bool) -> None:
-    """Bring back a key from a backup or another wallet's keystore; a key that is there is never overwritten."""
+def check_words(node: bool) -> None:
+    """Check the words on your paper against this home's key; nothing is written."""
     from aicommons.ledger import wallet
 
+    file = _file(homes.home(), node=node)
+    expected = wallet.address(file)
+    if wallet.address_of_words(_asked_words()) != expected:
+        raise errors.KeyRefused(
+            "these words are another key's", which=ids.format_id(expected), next_step="write the words down anew"
+        )
+    output.emit({"address": ids.format_id(expected)}, f"The words are the key of {ids.format_id(expected)}.")
+
+
+def _asked_words() -> str:
+    """Return the words from the terminal, or from standard input where nobody can be asked."""
+    if sys.stdin.isatty():
+        return str(click.prompt("The 24 words, separated by spaces", hide_input=True, err=True))
+    return sys.stdin.read(LONGEST_BACKUP)
+
+
+@command.command("restore")
+@click.argument("file", required=False, type=click.Path(path_type=pathlib.Path, dir_okay=False))
+@click.option("--node", is_flag=True, help="As the node's key instead of the wallet's.")
+@click.option("--words", is_flag=True, help="From 24 words, which are asked for, instead of a file.")
+@output.json_option
+def restore(file: pathlib.Path | None, node: bool, words: bool) -> None:
+    """Bring back a key from a backup or another wallet's keystore; a key that is there is never overwritten.
+
+    From a FILE the passphrase of the backup opens it and locks the key again; with --words you choose a new one.
+    """
+    from aicommons.ledger import wallet
+
+    if words == (file is not None):
+        raise click.UsageError("give either FILE or --words")
     home = homes.home()
     place = _file(home, node=node)
     output.check_new(place)
-    try:
-        with file.open("rb") as opened:
-            text = opened.read(LONGEST_BACKUP).decode("utf-8-sig")
-    except OSError as err:
-        raise errors.InputError("the backup cannot be read", which=str(file), got=err.strerror) from err
-    except UnicodeDecodeError as err:
-        raise errors.KeyRefused("not a backup", which=file.name, expected="text") from err
-    home.path.mkdir(parents=True, exist_ok=True, mode=0o700)
-    restored = wallet.restore(text, place, homes.passphrase())
+    if file is None:
+        given = _asked_words()
+        wallet.address_of_words(given)  # a wrong word is said before a new passphrase is asked for
+        passphrase = homes.passphrase(is_new=True)
+        home.path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        restored = wallet.restore_words(given, place, passphrase)
+    else:
+        text = _read_backup(file)
+        home.path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        restored = wallet.restore(text, place, homes.passphrase())
     address = ids.format_id(restored.address)
     lines = [f"{place} holds the key of {address}."]
     if not home.settings_file.exists():
         lines.append(f"Next: `{output.command('init --name NAME')}` makes the rest of the home around it.")
     output.emit({"address": address, "file": str(place)}, *lines)
+
+
+def _read_backup(file: pathlib.Path) -> str:
+    try:
+        with file.open("rb") as opened:
+            return opened.read(LONGEST_BACKUP).decode("utf-8-sig")
+    except OSError as err:
+        raise errors.InputError("the backup cannot be read", which=str(file), got=err.strerror) from err
+    except UnicodeDecodeError as err:
+        raise errors.KeyRefused("not a backup", which=file.name, expected="text") from err
 
 
 @command.command("rotate")

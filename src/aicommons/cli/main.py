@@ -20,6 +20,7 @@ COMMANDS = {
     "store": "Run a store for masked vectors and documents.",
     "member": "Apply for membership, admit members, list them.",
     "dataset": "List a dataset of yours by its card; the data stays here.",
+    "policy": "Write use policies: who may learn from a dataset, for what.",
     "consent": "Give, take back and list permissions.",
     "problem": "State a problem, list problems.",
     "plan": "Publish a plan: a learner and its configuration.",

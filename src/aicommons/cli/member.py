@@ -69,11 +69,12 @@ def list_members() -> None:
         {
             "member": member,
             "title": names.title(member),
-            "account": ids.format_id(admitted.account),
-            "node_key": ids.format_id(app.node_key_of(opened.registry, member)),
-            "since": admitted.at.time,
+            "account": ids.format_id(each.account),
+            "node_key": ids.format_id(each.node_key),
+            "since": each.at.time,
+            "state": each.state.value,
         }
-        for member, admitted in sorted(view.members.items())
+        for member, each in sorted(view.members.items())
     ]
     admitted = {each.account for each in view.members.values()}
     waiting = [ids.format_id(applicant) for applicant in view.applied if applicant not in admitted]

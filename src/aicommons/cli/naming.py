@@ -133,12 +133,11 @@ class Names:
 
     def _fetch(self, member: int) -> str | None:
         admitted = self._view.members.get(member)
-        applied = self._view.applied.get(admitted.account) if admitted is not None else None
-        if applied is None or not any(applied.profile):
+        if admitted is None or not any(admitted.profile):
             return None
         from aicommons.domain import documents
 
-        profile = published.find(self._store, documents.Profile, applied.profile)
+        profile = published.find(self._store, documents.Profile, ids.Digest(admitted.profile))
         return None if profile is None else plain(profile.title) or None
 
 

@@ -30,6 +30,20 @@ WORDS: Mapping[str, tuple[str, str]] = {
         "the consent does not permit this run now",
         "compare purpose, problem, solver, expiry and uses: `commons consent list` and `commons run show RUN`",
     ),
+    "DataRegistryEntrusted": (
+        "this dataset's consents are in the hands of a body, such as a co-op's governor",
+        "propose it there; taking consents back stays with you too",
+    ),
+    "DataRegistryNotBody": ("this dataset is not entrusted to this account", "see `commons dataset show`"),
+    "MembershipRecoveryPending": (
+        "a recovery of this member is under way",
+        "its account may veto it until it is finished",
+    ),
+    "MembershipNoRecovery": ("no recovery of this member is under way", "see `commons member list`"),
+    "MembershipRecoveryUnripe": ("its account may still veto: the seven days are not over", "try again when they are"),
+    "MembershipNotAccount": ("only the account that acts for this member may veto", "see `commons member list`"),
+    "ModelRegistryNotInLineage": ("this model did not use the dataset", "see `commons model show RUN`"),
+    "ModelRegistryNotOwner": ("only who holds the dataset may ask this of a model", "see `commons dataset list`"),
     "TrainingRunsNotSolver": ("only the run's solver may do this", "ask the solver, or wait until enrolment is over"),
     "TrainingRunsNotMember": ("this wallet is not an active member", NOT_A_MEMBER),
     "TrainingRunsWrongState": ("the run is in another state", "see `commons run show RUN`"),
@@ -38,9 +52,75 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "TrainingRunsAlreadyEnrolled": ("this member has a seat already", "see `commons run show RUN`"),
     "TrainingRunsNotOwner": ("the dataset or the consent is not yours", "see `commons dataset list`"),
     "TrainingRunsConsentNotLive": ("the consent is not live any more", "give a new one: `commons consent give`"),
+    "ConsentRegisterNotOwner": ("this dataset belongs to another member", "see `commons dataset list`"),
+    "ConsentRegisterAlreadyOpen": ("this dataset has a register already", "nothing is left to do"),
+    "ConsentRegisterUnknown": ("this dataset has no register of people's consents", "let its owner open one"),
+    "ConsentRegisterLeavesFell": (
+        "the register holds fewer consents than were posted before",
+        "restore the register from its newest backup: consents that were entered do not disappear",
+    ),
+    "ConsentRegisterNotIncluded": (
+        "this consent is in none of the last eight postings of the register",
+        "ask the steward for the receipt's present proof",
+    ),
+    "ConsentRegisterNotHolder": (
+        "this key neither holds the consent nor is it the guardian's of a child",
+        "sign with the key that the receipt names, or go to the steward",
+    ),
+    "ConsentRegisterAlreadyWithdrawn": ("this consent was taken back before", "nothing is left to do"),
+    "ConsentRegisterDeadlinePassed": ("the signed withdrawal is too old", "sign it again"),
+    "ConsentRegisterSignatureInvalid": (
+        "the signature is not that of the named key",
+        "sign this very withdrawal again",
+    ),
+    "GuardianshipsNotOrganisation": ("only an active organisation vouches for a guardian", NOT_A_MEMBER),
+    "GuardianshipsNoFuture": ("the guardianship would be over at once", "give a day in the future"),
+    "GuardianshipsNotAttester": ("another organisation vouched for this guardian", "ask it to take its word back"),
+    "GuardianshipsAlreadyRevoked": ("this guardianship was taken back before", "nothing is left to do"),
+    "RequestsNotMember": ("this wallet is not an active member", NOT_A_MEMBER),
+    "RequestsUnknownDataset": ("there is no such dataset", "see `commons dataset list`"),
+    "RequestsNotOwner": ("only the dataset's owner answers", "see `commons dataset list`"),
+    "RequestsNotAsker": ("another member made this request", "use the wallet that asked"),
+    "RequestsWrongState": ("the request is decided, or waits for the other side", "read what was answered"),
+    "CoopMembersNotSteward": ("this wallet does not admit people here", "ask the co-op's steward"),
+    "CoopMembersAlreadyMember": ("this key has a place in the co-op already", "nothing is left to do"),
+    "CoopMembersCredentialUsed": ("this person has a place in the co-op already", "one place and one vote per person"),
+    "CoopMembersUnknown": ("this key has no place in the co-op", "ask the co-op's steward"),
+    "GovernorInsufficientProposerVotes": (
+        "this key has no vote in the co-op yet",
+        "ask the co-op's steward; a new place counts from the next second",
+    ),
+    "GovernorAlreadyCastVote": ("this person has voted on it already", "nothing is left to do"),
+    "GovernorInvalidSignature": ("the ballot was signed by another key, or was sent before", "sign a new ballot"),
+    "GovernorUnexpectedProposalState": ("the vote is not open, or not carried", "see the proposal's state and times"),
     "TrainingRunsSpecInvalid": ("a term of the run is out of range", "correct the named term"),
 }
 """Custom error -> what happened, what to do."""
+
+DENIALS: Mapping[object, str] = dict(
+    enumerate(
+        (
+            "nothing speaks against it",
+            "there is no such consent",
+            "it was taken back",
+            "it has expired",
+            "the dataset is suspended or retired",
+            "the dataset's owner is not an active member",
+            "it is for another dataset",
+            "this commons does not know the purpose",
+            "the purpose is banned",
+            "the dataset's policy prohibits the purpose",
+            "the dataset's policy does not permit the purpose",
+            "the consent does not cover the purpose",
+            "it is for another problem",
+            "it is for another solver",
+            "commercial use is not permitted",
+            "all its uses are spent",
+            "the dataset costs more than the run pays",
+        )
+    )
+)
+"""``DataRegistry.Denial`` -> in words."""
 
 
 def in_words(err: errors.LedgerRefused) -> tuple[str, str] | None:
@@ -48,6 +128,8 @@ def in_words(err: errors.LedgerRefused) -> tuple[str, str] | None:
     if err.error is None or err.error not in WORDS:
         return None
     happened, next_step = WORDS[err.error]
+    if err.error == "DataRegistryUseDenied" and len(err.arguments) == 2:
+        happened = f"{happened}: {DENIALS.get(err.arguments[1], 'it says why by a number that is unknown here')}"
     if err.error == "TrainingRunsSpecInvalid" and err.arguments and isinstance(err.arguments[0], bytes):
         happened = f"{happened}: {err.arguments[0].rstrip(bytes(1)).decode('ascii', 'replace')}"
     return f"{happened} ({err.error})", err.next_step or next_step

@@ -36,6 +36,8 @@ TERMS = (
     click.option("--patience-seconds", type=click.IntRange(0, 31_536_000), default=3600, show_default=True, help="How long a paused run waits for it."),
     click.option("--owner-shares", type=click.IntRange(0, MILLION), default=100_000, show_default=True, help="Problem owner's part of the model, of 1,000,000."),
     click.option("--solver-shares", type=click.IntRange(0, MILLION), default=100_000, show_default=True, help="Solver's part; the sites share the rest equally."),
+    click.option("--commercial", is_flag=True, help="The model is for commercial use; consents have to permit it."),
+    click.option("--price", type=click.IntRange(0), default=0, show_default=True, help="Most that is paid for one dataset, in the smallest unit."),
     click.option("--retention-days", type=click.IntRange(0, 3650), default=7, show_default=True, help="How long masked vectors stay in the store."),
     click.option("--min-cohort", type=click.IntRange(1), default=run.MINIMUM_COHORT, show_default=True, help="Fewest rows that a site may bring."),
 )  # fmt: skip
@@ -51,7 +53,7 @@ def _terms(function: Callable[..., None]) -> Callable[..., None]:
 @command.command("open")
 @click.option("--problem", required=True, help="Id of the problem.")
 @click.option("--plan", required=True, help="Digest of the plan.")
-@click.option("--purpose", required=True, help="Purpose code, such as DUO:0000007; consents must name the same.")
+@click.option("--purpose", required=True, help="Purpose code, such as DUO:0000007; consents must cover it.")
 @_terms
 @output.json_option
 def open_run(problem: str, plan: str, purpose: str, **terms: Any) -> None:
@@ -62,6 +64,7 @@ def open_run(problem: str, plan: str, purpose: str, **terms: Any) -> None:
         raise click.UsageError("--owner-shares and --solver-shares are more than the whole")
     if terms["least"] > terms["most"]:
         raise click.UsageError("--min is more than --max")
+    _check_purpose(purpose)
     opened = homes.act_as_member()
     view = opened.desk.view()
     problem_id = naming.resolve(problem, view.problems, "problem")
@@ -77,6 +80,8 @@ def open_run(problem: str, plan: str, purpose: str, **terms: Any) -> None:
         solver_shares=terms["solver_shares"],
         owner_shares=terms["owner_shares"],
         most_rounds=terms["rounds"],
+        commercial=terms["commercial"],
+        price=terms["price"],
     )
     run_id = opened.desk.open_run(offer)
     shown = ids.format_id(run_id)
@@ -91,6 +96,19 @@ def open_run(problem: str, plan: str, purpose: str, **terms: Any) -> None:
         f"Next: sites run `commons run enrol {naming.short(run_id)} --dataset N --consent ID`,",
         f"      then you run `{output.command(f'run close {naming.short(run_id)}')}`.",
     )
+
+
+def _check_purpose(code: str) -> None:
+    """Check that anybody could consent to it.
+
+    Raises:
+        errors.InputError: the vocabulary does not know it, or bans it.
+    """
+    from aicommons.domain import vocabulary
+
+    vocabulary.bit(code)
+    if code in vocabulary.BANNED_PURPOSES:
+        raise errors.InputError("this purpose is banned: no consent can permit it", which=code)
 
 
 def _document(

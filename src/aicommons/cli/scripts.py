@@ -7,7 +7,7 @@ import dataclasses
 import pathlib
 from collections.abc import Mapping
 
-from aicommons.data import infer, samples, sources
+from aicommons.data import batches, infer, samples, sources
 from aicommons.domain import errors, schema
 
 
@@ -111,9 +111,9 @@ def table(folder: pathlib.Path, own: OwnTable, choice: Choice) -> tuple[Script, 
         errors.InputError: site, target and group are not different columns.
     """
     drop = [name for name in (own.site, own.group) if name is not None]
-    source = sources.inspect(own.path)
+    source = sources.open_source(own.path)
     for name in drop:
-        source.index(name)
+        batches.check_column(source, name)
     if len({own.target, *drop}) <= len(drop):
         raise errors.InputError(
             "a column has two roles",

@@ -83,7 +83,8 @@ def _silent(current: "views.RunView", attempt: "views.AttemptView") -> tuple[int
         expected, came = sorted(attempt.commits), attempt.reveals
     else:
         return ()
-    return tuple(member for member in expected if member not in came and member not in current.exits)
+    out = {*came, *current.exits, *current.dropped}
+    return tuple(member for member in expected if member not in out)
 
 
 def rounds_done(current: "views.RunView") -> int:
@@ -126,6 +127,8 @@ def _seats(current: "views.RunView", name: Callable[[int], str]) -> list[str]:
     said = []
     for member, seat in sorted(current.enrolled.items()):
         left = ", left the run" if member in current.exits else ""
+        if member in current.dropped:
+            left = ", out: its consent was taken back or is over"
         policy = "waits" if seat.absence is run.Absence.WAIT else "leaves"
         said.append(f"  site       {name(member)}: dataset {seat.dataset_id}; if silent the run {policy}{left}")
     if current.roster is None:
@@ -168,6 +171,7 @@ def as_json(run_id: ids.RunId, current: "views.RunView") -> dict[str, object]:
         "fingerprint": roster.roster.hex() if roster is not None else None,
         "waits_for": {"what": awaited.what, "members": list(awaited.members), "until": awaited.until},
         "exits": sorted(current.exits),
+        "dropped": sorted(current.dropped),
         "model": current.model is not None,
         "shares": naming.shares(current.shares),
     }

@@ -20,10 +20,6 @@ if TYPE_CHECKING:
     from aicommons.protocol import view as views
 
 
-FIRST_VERSION = 1
-"""Version of a dataset whose card its listing names; later versions are published in events that nobody reads yet."""
-
-
 class Source(enum.Enum):
     """What of this home opens the sums."""
 
@@ -134,14 +130,14 @@ def _papers(view: "views.LedgerView", current: "views.RunView") -> "tuple[verifi
         papers.append(verification.Paper("problem statement", problem.owner, problem.document))
     for member, enrolled in sorted(current.enrolled.items()):
         listed = view.datasets.get(enrolled.dataset_id)
-        if listed is not None and enrolled.version == FIRST_VERSION:
-            papers.append(verification.Paper("dataset card", member, listed.card))
+        used = listed.version(enrolled.version) if listed is not None else None
+        if used is not None:
+            papers.append(verification.Paper("dataset card", member, used.card))
     owner = [problem.owner] if problem is not None else []
     for member in sorted({*owner, current.spec.solver, *current.enrolled}):
         admitted = view.members.get(member)
-        applied = view.applied.get(admitted.account) if admitted is not None else None
-        if applied is not None:
-            papers.append(verification.Paper("profile", member, applied.profile))
+        if admitted is not None and any(admitted.profile):
+            papers.append(verification.Paper("profile", member, ids.Digest(admitted.profile)))
     return tuple(papers)
 
 

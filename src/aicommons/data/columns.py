@@ -5,6 +5,7 @@ What is expected of the columns is a plan's business: ``domain/schema``. Called 
 """
 
 import dataclasses
+import hashlib
 import re
 
 import numpy as np
@@ -12,6 +13,7 @@ import numpy.typing as npt
 
 MISSING = frozenset({"", "?", "na", "n/a", "nan", "null", "."})
 """Cells that say "no value", in lower case; a declared level of the same spelling is a value."""
+NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 WHOLE = re.compile(r"[+-]?[0-9]+\.0+")
 
 
@@ -23,16 +25,22 @@ class Columns:
     """float64[n, p]; categories one-hot with all of their levels, in the order of the schema."""
     target: npt.NDArray[np.float64]
     """float64[n]; class index for a category."""
-    groups: tuple[str, ...] | None
-    """Group of each row, or ``None`` when the plan names no group column."""
+    keys: npt.NDArray[np.uint64] | None
+    """uint64[n]; equal where rows belong together (one person, one group). ``None`` where no column says so."""
     dropped: int
     """Rows left out because a value was missing."""
     notices: tuple[str, ...]
     """What the reader decided and its owner should know, as sentences without values."""
+    persons: tuple[str, ...] | None = None
+    """Person keys of the rows that were kept, each once, sorted; ``None`` where no consents stand behind the table."""
+    broken: int = 0
+    """Rows left out because a cell did not fit, as its owner allowed."""
+    held_out: int | None = None
+    """How many of the last rows are held out; ``None`` where the table was not divided."""
 
     @property
     def rows(self) -> int:
-        """Number of complete rows."""
+        """Number of rows that were kept."""
         return len(self.target)
 
 
@@ -40,3 +48,25 @@ def label(text: str) -> str:
     """Return the spelling under which category values are compared: stripped, and ``2.0`` read as ``2``."""
     stripped = text.strip()
     return stripped.partition(".")[0] if WHOLE.fullmatch(stripped) else stripped
+
+
+def parse_number(text: str, *, decimal_comma: bool) -> float | None:
+    """Return the number that a cell holds, infinite when it is too large, or ``None`` for text.
+
+    Stricter than ``float``: no digits of other scripts, no underscores.
+    """
+    stripped = text.strip()
+    if decimal_comma:
+        if "." in stripped:  # a thousands mark, most likely
+            return None
+        stripped = stripped.replace(",", ".", 1)
+    if NUMBER.fullmatch(stripped):
+        return float(stripped)
+    if stripped.lstrip("+-").lower() in ("inf", "infinity"):
+        return float("inf")
+    return None
+
+
+def key_of(text: str) -> int:
+    """Return 64 bits that stand for a person's or group's key in files; two of a million texts collide once in 10^7."""
+    return int.from_bytes(hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest())

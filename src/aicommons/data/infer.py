@@ -9,10 +9,9 @@ import collections
 import dataclasses
 import decimal
 import math
-import pathlib
 from collections.abc import Collection, Sequence
 
-from aicommons.data import columns, reading, sources
+from aicommons.data import batches, columns, reading, sources
 from aicommons.domain import errors, schema
 
 MOST_LEVELS = 20
@@ -101,19 +100,22 @@ class _Summary:
             )
 
 
-def infer_columns(paths: Sequence[pathlib.Path], target: str, *, drop: Collection[str] = ()) -> Inferred:
+def infer_columns(named: Sequence[sources.Named], target: str, *, drop: Collection[str] = ()) -> Inferred:
     """Return a draft of the columns of one table, or of several tables with the same columns.
 
     Args:
-        paths: the files; those of several sites are read as one table.
+        named: the sources; those of several sites are read as one table.
         target: name of the column to predict.
         drop: names of columns that are neither features nor target (the site, a group).
 
     Raises:
         errors.TableError: a missing target, one class only, no rows, no usable feature, or files that do not fit.
     """
-    summaries, rows, notices = _summarised(paths, target, {"", *drop} - {target})
-    predicted = _target(paths[0], target, summaries[target])
+    if not named:
+        raise errors.InputError("no table was given", expected="at least 1 file", got="0 files")
+    opened = [reading.opened_of(each) for each in named]
+    summaries, rows, notices = _summarised(opened, target, {"", *drop} - {target})
+    predicted = _target(opened[0], target, summaries[target])
     notices.append(
         f"{target} is read as a number (regression)."
         if predicted.classes is None
@@ -123,62 +125,67 @@ def infer_columns(paths: Sequence[pathlib.Path], target: str, *, drop: Collectio
     for name, summary in summaries.items():
         if name == target:
             continue
+        fixed = opened[0].declared.get(name)
+        if fixed is not None:
+            features.append(fixed)
+            continue
         reason = _unusable(summary, rows)
         if reason is None:
             features.append(_feature(name, summary))
         else:
             notices.append(f"{name} is left out: {reason}.")
     if not features:
-        raise errors.TableError("no column can serve as a feature", which=paths[0].name, expected="at least 1 feature")
+        raise errors.TableError("no column can serve as a feature", which=opened[0].name, expected="at least 1 feature")
     return Inferred(schema.Schema(tuple(features), predicted), rows, tuple(notices))
 
 
 def _summarised(
-    paths: Sequence[pathlib.Path], target: str, ignored: Collection[str]
+    opened: Sequence[batches.Opened], target: str, ignored: Collection[str]
 ) -> tuple[dict[str, _Summary], int, list[str]]:
-    if not paths:
-        raise errors.InputError("no table was given", expected="at least 1 file", got="0 files")
-    opened = [sources.inspect(path) for path in paths]
     summaries = {name: _Summary() for name in opened[0].header if name not in ignored}
     notices: list[str] = []
     rows = 0
     for source in opened:
-        source.index(target)
-        places = [(name, source.index(name), summary) for name, summary in summaries.items()]
+        for name in (target, *summaries):
+            batches.check_column(source, name)
         notices.extend(source.notices)
-        for row in sources.rows(source):
-            rows += 1
-            for name, place, summary in places:
-                _add(source, row, summary, name=name, place=place)
+        looked_at = [name for name in summaries if name not in source.declared]
+        for batch in source.batches(looked_at):
+            for broken in batch.broken[:1]:
+                raise batches.refusal(source, broken)
+            rows += len(batch.places)
+            for name in looked_at:
+                _add(source, batch, name, summaries[name])
     for summary in summaries.values():
         summary.check()
     if rows == 0:
-        raise errors.TableError("the file has a header only", which=paths[0].name, expected="rows", got="0 rows")
+        message = "the file has a header only" if opened[0].unit == "line" else "the source has no rows"
+        raise errors.TableError(message, which=opened[0].name, expected="rows", got="0 rows")
     return summaries, rows, notices
 
 
-def _add(source: sources.Source, row: sources.Row, summary: _Summary, *, name: str, place: int) -> None:
-    text = row.cells[place].strip()
-    if text.lower() in columns.MISSING:
-        return
-    number = sources.parse_number(text, decimal_comma=source.decimal_comma)
-    # Naming the place costs more than reading the cell, so only where it may be needed.
-    suspect = number is None or abs(number) > ABSURD
-    summary.add(text, sources.where(source.path, column=name, line=row.line) if suspect else "", number)
+def _add(source: batches.Opened, batch: batches.Batch, name: str, summary: _Summary) -> None:
+    for text, place in zip(batches.texts(batch.cells[name]), batch.places, strict=True):
+        if text.lower() in columns.MISSING:
+            continue
+        number = columns.parse_number(text, decimal_comma=source.decimal_comma)
+        # Naming the place costs more than reading the cell, so only where it may be needed.
+        suspect = number is None or abs(number) > ABSURD
+        summary.add(text, batches.where(source, column=name, place=place) if suspect else "", number)
 
 
-def _target(path: pathlib.Path, name: str, summary: _Summary) -> schema.Target:
+def _target(opened: batches.Opened, name: str, summary: _Summary) -> schema.Target:
     if summary.present == 0:
-        raise errors.TableError("the target column is empty", which=sources.where(path, column=name), got="no value")
+        raise errors.TableError("the target column is empty", which=batches.where(opened, column=name), got="no value")
     if summary.single:
-        raise reading.one_class(path, name)
+        raise reading.one_class(opened, name)
     if summary.numeric and not (summary.whole and len(summary.values) <= MOST_NUMBERED_CLASSES):
         lo, hi = rounded_down(summary.low), rounded_up(summary.high)
         return schema.Target(schema.Task.GAUSSIAN, name, lo=lo, hi=hi)
     if len(summary.values) > MOST_LEVELS:
         raise errors.TableError(
             "the target is text with too many different values",
-            which=sources.where(path, column=name),
+            which=batches.where(opened, column=name),
             expected=f"a number, or at most {MOST_LEVELS} classes",
             got="more classes",
         )
@@ -188,7 +195,7 @@ def _target(path: pathlib.Path, name: str, summary: _Summary) -> schema.Target:
 
 def _order(level: str) -> tuple[float, str]:
     """Order numbers by value, before texts by their letters."""
-    number = sources.parse_number(level, decimal_comma=False)
+    number = columns.parse_number(level, decimal_comma=False)
     return (math.inf if number is None else number, level)
 
 

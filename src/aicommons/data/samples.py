@@ -8,12 +8,12 @@ its data are asked for.
 import csv
 import pathlib
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
-from aicommons.data import columns, sources
+from aicommons.data import batches, columns, sources
 from aicommons.domain import errors, run, schema
 
 HEART_FILES = {
@@ -124,22 +124,14 @@ def by_site(
     Raises:
         errors.TableError: no such column, fewer than three sites or more than 256, or a table that cannot be read.
     """
-    source = sources.inspect(path)
-    place = source.index(column)
-    header = [name for index, name in enumerate(source.header) if index != place]
-    commas = {source.index(name) for name in numbers} if source.decimal_comma else set()
+    source = sources.open_source(path)
+    for name in (column, *numbers):
+        batches.check_column(source, name)
+    header = [name for name in source.header if name and name != column]
+    commas = set(numbers) if source.decimal_comma else set()
     parts: dict[str, list[list[str]]] = {}
-    for row in sources.rows(source):
-        site = columns.label(row.cells[place])
-        if site.lower() in columns.MISSING:
-            continue
-        parts.setdefault(site, []).append(
-            [
-                cell.replace(",", ".") if index in commas else cell
-                for index, cell in enumerate(row.cells)
-                if index != place
-            ]
-        )
+    for site, row in _rows_by_site(source, column, header, commas=commas):
+        parts.setdefault(site, []).append(row)
         if len(parts) > MOST_SITES:
             raise _site_count(path, column, "more")
     if len(parts) < run.FEWEST_PARTICIPANTS:
@@ -148,10 +140,25 @@ def by_site(
     return {site: _write(out / f"{names[site]}.csv", header, parts[site]) for site in sorted(parts)}
 
 
+def _rows_by_site(
+    source: batches.Opened, column: str, header: Sequence[str], *, commas: Collection[str]
+) -> Iterator[tuple[str, list[str]]]:
+    """Yield each row's site and its other cells as texts, decimal commas of the columns ``commas`` as points."""
+    for batch in source.batches([column, *header]):
+        for broken in batch.broken[:1]:
+            raise batches.refusal(source, broken)
+        cells = [batches.texts(batch.cells[name]) for name in header]
+        for index, text in enumerate(batches.texts(batch.cells[column])):
+            site = columns.label(text)
+            if site.lower() not in columns.MISSING:
+                pairs = zip(header, cells, strict=True)
+                yield site, [each[index].replace(",", ".") if name in commas else each[index] for name, each in pairs]
+
+
 def _site_count(path: pathlib.Path, column: str, got: str) -> errors.TableError:
     return errors.TableError(
         "the column does not name the sites",
-        which=sources.where(path, column=column),
+        which=f"{path.name}, column {column}",
         expected=f"{run.FEWEST_PARTICIPANTS} to {MOST_SITES} different sites",
         got=f"{got} sites",
         next_step="Choose the column that says where a record comes from; at least three sites train together.",
@@ -173,7 +180,7 @@ def _heart_rows(path: pathlib.Path) -> Iterable[list[str]]:
         if len(cells) != HEART_WIDTH:
             raise errors.TableError(
                 "a row has another number of fields",
-                which=sources.where(path, line=number),
+                which=f"{path.name}, line {number}",
                 expected=f"{HEART_WIDTH} fields",
                 got=f"{len(cells)} fields",
             )

@@ -1,298 +1,286 @@
-"""Files with rows: how one is written (encoding, separator, decimal mark) is found out here, and its rows are streamed.
+"""What the owner names as a source, and how it is opened: a path, or a description kept as JSON.
 
-Called by ``reading``, ``infer`` and ``samples``. A file is never held in memory and never changed. Errors name file,
-column and line, never a value. What is left out: what the columns mean, and everything but delimited text.
+A description says what a path alone cannot: which sheet, which query, how a folder of images or texts or FHIR resources
+becomes rows. Called by ``reading``, ``infer``, ``node/tables`` and the commands. Passwords are never in a description:
+it names the environment variable or the private file that holds one. What is left out: what the columns mean
+(``reading``, ``mapping``).
+
+    {"kind": "file", "path": "visits.parquet"}
+    {"kind": "excel", "path": "visits.xlsx", "sheet": "2025"}
+    {"kind": "sql", "url": "postgresql://reader@db/clinic", "query": "SELECT …", "password_variable": "CLINIC_PASSWORD"}
+    {"kind": "duckdb", "query": "SELECT … FROM visits", "files": {"visits": "visits.parquet"}}
+    {"kind": "images", "path": "xrays", "width": 28, "height": 28, "colours": "grey"}
+    {"kind": "texts", "path": "notes", "width": 256, "grams": "word", "longest": 2}
+    {"kind": "fhir", "path": "export", "columns": [{"name": "sex", "path": "Patient.gender"}]}
 """
 
-import codecs
-import csv
 import dataclasses
+import enum
+import json
 import pathlib
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Mapping
 
-from aicommons.domain import errors
+from aicommons.data import batches
+from aicommons.data.formats import delimited, files
+from aicommons.domain import errors, fields
 
-SAMPLE_BYTES = 256 * 1024
-"""How much of a file decides on its separator and decimal mark."""
-SAMPLE_ROWS = 200
-SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
-MARKS = (
-    (codecs.BOM_UTF8, "utf-8-sig"),
-    (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16, whose mark it begins with
-    (codecs.BOM_UTF32_BE, "utf-32"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
-)
-OTHER_FORMATS = {
-    b"PK\x03\x04": "an Excel workbook or a ZIP archive",
-    b"\xd0\xcf\x11\xe0": "an old Excel workbook",
-    b"PAR1": "a Parquet file",
-    b"\x1f\x8b": "a gzip archive",
-    b"%PDF": "a PDF",
-    b"SQLite format 3": "a SQLite database",
+LONGEST_QUERY = 20_000
+"""Characters."""
+LONGEST_PATH = 4_096
+MOST_FILES = 100
+"""Files that one query may read."""
+
+
+class Kind(enum.Enum):
+    """What a source is."""
+
+    FILE = "file"
+    """One file; its first bytes say whether it is delimited text, Parquet, Arrow or Excel."""
+    EXCEL = "excel"
+    """One sheet of a workbook."""
+    SQL = "sql"
+    """One SELECT on a database, read-only."""
+    DUCKDB = "duckdb"
+    """One SELECT over named files, read-only."""
+    IMAGES = "images"
+    """A folder of images with labels."""
+    TEXTS = "texts"
+    """A folder of texts with labels, or a table with one text per row."""
+    FHIR = "fhir"
+    """FHIR R4 resources as NDJSON, one row per patient."""
+    SPARK = "spark"
+    """A table, query or folder of files in Apache Spark, added up there."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Description:
+    """A source that a path alone does not describe; made by ``from_document``, which checks every field."""
+
+    kind: Kind
+    """What it is."""
+    body: Mapping[str, object]
+    """The whole document, all paths absolute."""
+
+    @property
+    def words(self) -> str:
+        """Where the data is, for its owner's eyes: a path or the database without its password."""
+        return str(self.body.get("path") or self.body.get("url") or self.kind.value)
+
+
+Named = pathlib.Path | Description
+"""What an owner may name."""
+
+
+def open_source(named: Named) -> batches.Opened:
+    """Return the source ready to be read.
+
+    Raises:
+        errors.TableError: it cannot be read, is of another format, or has no columns.
+        errors.InputError: a part of its description is wrong, or a password is not there.
+    """
+    if isinstance(named, pathlib.Path):
+        return _open_file(named)
+    return _OPENERS[named.kind](named.body)
+
+
+def read_description(path: pathlib.Path) -> Description:
+    """Return the description in the JSON file ``path``; its relative paths are taken from the file's folder.
+
+    Raises:
+        errors.InputError: not such a file, or naming the field that is missing, unknown or wrong.
+    """
+    try:
+        body = json.loads(path.read_text(encoding="utf-8-sig"))
+    except OSError as err:
+        raise errors.InputError("the file cannot be read", which=str(path), got=err.strerror) from err
+    except ValueError as err:
+        raise errors.InputError("not JSON in UTF-8", which=path.name, next_step="save the file as UTF-8 text") from err
+    return from_document(body, path.resolve().parent)
+
+
+def from_document(document: object, folder: pathlib.Path) -> Description:
+    """Return the description that ``document`` holds, with paths relative to ``folder`` made absolute.
+
+    Raises:
+        errors.InputError: naming the field that is missing, unknown or wrong.
+    """
+    reader = fields.Fields(document, "source")
+    kind = reader.one_of("kind", Kind)
+    body: dict[str, object] = {"kind": kind.value}
+    for name, read in {**_FIELDS[kind], **_OPTIONAL[kind]}.items():
+        if name in _FIELDS[kind] or reader.has(name):
+            body[name] = read(reader, name, folder)
+    reader.close()
+    return Description(kind, body)
+
+
+Read = Callable[[fields.Fields, str, pathlib.Path], object]
+
+
+def _path(reader: fields.Fields, name: str, folder: pathlib.Path) -> str:
+    return str((folder / pathlib.Path(reader.text(name, most=LONGEST_PATH)).expanduser()).resolve())
+
+
+def _text(reader: fields.Fields, name: str, _folder: pathlib.Path) -> str:
+    return reader.text(name)
+
+
+def _query(reader: fields.Fields, name: str, _folder: pathlib.Path) -> str:
+    return reader.text(name, most=LONGEST_QUERY)
+
+
+def _url(reader: fields.Fields, name: str, folder: pathlib.Path) -> str:
+    """A SQLite database is a file, so that its path is completed like all others."""
+    url = reader.text(name, most=LONGEST_PATH)
+    scheme, separator, rest = url.partition(":///")
+    return f"{scheme}:///{(folder / rest).resolve()}" if separator and scheme == "sqlite" else url
+
+
+def _named_files(reader: fields.Fields, name: str, folder: pathlib.Path) -> dict[str, str]:
+    found = reader.mapping(name)
+    if not 1 <= len(found) <= MOST_FILES:
+        raise reader.refusal(name, f"1 to {MOST_FILES} files", f"{len(found)} files")
+    inner = fields.Fields(found, reader.label(name))
+    for each in found:
+        if not (each.isascii() and each.isidentifier()):
+            raise inner.refusal(each, "a name of letters, digits and underscores", each)
+    return {each: _path(inner, each, folder) for each in found}
+
+
+def _side(reader: fields.Fields, name: str, _folder: pathlib.Path) -> int:
+    return reader.whole_within(name, 1, 256)
+
+
+def _width(reader: fields.Fields, name: str, _folder: pathlib.Path) -> int:
+    return reader.whole_within(name, 16, 8192)
+
+
+def _longest(reader: fields.Fields, name: str, _folder: pathlib.Path) -> int:
+    return reader.whole_within(name, 1, 5)
+
+
+def _choice(*choices: str) -> Read:
+    def read(reader: fields.Fields, name: str, _folder: pathlib.Path) -> str:
+        value = reader.text(name)
+        if value not in choices:
+            raise reader.refusal(name, f"one of {', '.join(choices)}", value)
+        return value
+
+    return read
+
+
+def _columns(reader: fields.Fields, name: str, _folder: pathlib.Path) -> list[dict[str, object]]:
+    from aicommons.data.formats import fhir
+
+    return [
+        fhir.check_column(item, f"{reader.label(name)}[{index}]")
+        for index, item in enumerate(reader.items(name, most=1000))
+    ]
+
+
+_FIELDS: Mapping[Kind, Mapping[str, Read]] = {
+    Kind.FILE: {"path": _path},
+    Kind.EXCEL: {"path": _path},
+    Kind.SQL: {"url": _url, "query": _query},
+    Kind.DUCKDB: {"query": _query, "files": _named_files},
+    Kind.IMAGES: {"path": _path, "width": _side, "height": _side, "colours": _choice("grey", "rgb")},
+    Kind.TEXTS: {"path": _path, "width": _width},
+    Kind.FHIR: {"path": _path, "columns": _columns},
+    Kind.SPARK: {"server": _text, "read": _choice("parquet", "csv", "table", "query"), "what": _query},
 }
-DECIMAL_COMMA = re.compile(r"[+-]?[0-9]+,[0-9]+")
-DECIMAL_POINT = re.compile(r"[+-]?[0-9]+\.[0-9]+")
-NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+"""Fields that a description must have."""
+_OPTIONAL: Mapping[Kind, Mapping[str, Read]] = {
+    Kind.FILE: {},
+    Kind.EXCEL: {"sheet": _text},
+    Kind.SQL: {"password_variable": _text, "password_file": _path},
+    Kind.DUCKDB: {},
+    Kind.IMAGES: {"labels": _path},
+    Kind.TEXTS: {"grams": _choice("word", "character"), "longest": _longest, "column": _text},
+    Kind.FHIR: {},
+    Kind.SPARK: {},
+}
+"""Fields that it may have."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Source:
-    """One file and how it is written."""
+def _open_file(path: pathlib.Path) -> batches.Opened:
+    kind = files.kind_of(path)
+    if kind is None:
+        return delimited.inspect(path)
+    if kind == "excel":
+        from aicommons.data.formats import excel
 
-    path: pathlib.Path
-    """Where it is."""
-    encoding: str
-    """Python's name of its encoding."""
-    separator: str
-    """One character between fields."""
-    decimal_comma: bool
-    """Whether numbers are written 1,5."""
-    header: tuple[str, ...]
-    """Column names, stripped."""
-    notices: tuple[str, ...]
-    """What was decided and its owner should know."""
+        return excel.inspect(path)
+    if kind == "parquet":
+        from aicommons.data.formats import parquet
 
-    def index(self, name: str) -> int:
-        """Return the place of column ``name``.
+        return parquet.inspect(path)
+    if kind in {"arrow", "arrow-stream"}:
+        from aicommons.data.formats import arrow
 
-        Raises:
-            errors.TableError: there is no such column.
-        """
-        try:
-            return self.header.index(name)
-        except ValueError as err:
-            raise errors.TableError(
-                "a column is missing",
-                which=where(self.path, column=name),
-                expected=f"a column named {name}",
-                got=_shown(self.header),
-                next_step=_header_advice(self.header),
-            ) from err
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Row:
-    """One record of a file."""
-
-    line: int
-    """Line of the file on which it begins, from 1; the header's is usually 1."""
-    cells: list[str]
-    """As many as the header has."""
-
-
-def where(path: pathlib.Path, *, column: str | None = None, line: int | None = None) -> str:
-    """Return how errors name a place: file, column and line."""
-    parts = [path.name]
-    if column is not None:
-        parts.append(f"column {column}")
-    if line is not None:
-        parts.append(f"line {line}")
-    return ", ".join(parts)
-
-
-def inspect(path: pathlib.Path) -> Source:
-    """Return how the file at ``path`` is written, after checking that it is a table with a header.
-
-    Raises:
-        errors.TableError: no such file, another format, empty, no columns, or two columns of one name.
-    """
-    head = _head(path)
-    encoding, notices = _encoding(path, head)
-    text = head.decode(encoding, errors="ignore")
-    if not text.strip():
-        raise errors.TableError("the file is empty", which=path.name, expected="a header and rows", got="nothing")
-    lines = text.splitlines(keepends=True)
-    # The sample may end inside a line, which would look ragged.
-    sample = lines[:-1] if len(head) == SAMPLE_BYTES and len(lines) > 1 else lines
-    separator = _separator(sample)
-    rows = list(_sampled(sample, separator))
-    header = tuple(cell.strip() for cell in rows[0])
-    _check_header(path, header)
-    decimal_comma = separator != "," and _has_decimal_commas(rows[1:])
-    if separator != ",":
-        notices.append(f"{path.name}: fields are separated by {SEPARATORS[separator]}s.")
-    if decimal_comma:
-        notices.append(f"{path.name}: numbers are written with a decimal comma.")
-    return Source(path, encoding, separator, decimal_comma, header, tuple(notices))
-
-
-def rows(source: Source) -> Iterator[Row]:
-    """Yield the rows of ``source`` after the header, one at a time; blank lines are passed over.
-
-    Raises:
-        errors.TableError: a row with too many or too few fields, an unclosed quote, or bytes of another encoding.
-    """
-    width = len(source.header)
-    previous = 0
-    try:
-        with source.path.open(encoding=source.encoding, newline="") as file:
-            reader = csv.reader(file, delimiter=source.separator, strict=True)
-            header_seen = False
-            for cells in reader:
-                line, previous = previous + 1, reader.line_num
-                if not cells:
-                    continue
-                if not header_seen:
-                    header_seen = True
-                elif len(cells) != width:
-                    raise _ragged(source, line, len(cells))
-                else:
-                    yield Row(line, cells)
-    except csv.Error as err:
-        raise errors.TableError(
-            "a quoted field is not closed properly",
-            which=where(source.path, line=previous + 1),
-            expected='quotes in pairs, "" for a quote inside',
-        ) from err
-    except UnicodeDecodeError as err:
-        raise errors.TableError(
-            "the text is not in the encoding of its beginning",
-            which=where(source.path, line=previous + 1),
-            expected=source.encoding,
-            got="other bytes",
-            next_step="Export the table as CSV (UTF-8).",
-        ) from err
-    except OSError as err:
-        raise _unreadable(source.path, err) from err
-
-
-def parse_number(text: str, *, decimal_comma: bool) -> float | None:
-    """Return the number that a cell holds, infinite when it is too large, or ``None`` for text.
-
-    Stricter than ``float``: no digits of other scripts, no underscores.
-    """
-    stripped = text.strip()
-    if decimal_comma:
-        if "." in stripped:  # a thousands mark, most likely
-            return None
-        stripped = stripped.replace(",", ".", 1)
-    if NUMBER.fullmatch(stripped):
-        return float(stripped)
-    if stripped.lstrip("+-").lower() in ("inf", "infinity"):
-        return float("inf")
-    return None
-
-
-def _head(path: pathlib.Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            head = file.read(SAMPLE_BYTES)
-    except OSError as err:
-        raise _unreadable(path, err) from err
-    for magic, name in OTHER_FORMATS.items():
-        if head.startswith(magic):
-            raise errors.TableError(
-                "not a CSV file",
-                which=path.name,
-                expected="delimited text",
-                got=name,
-                next_step="Export the table as CSV (UTF-8).",
-            )
-    return head
-
-
-def _unreadable(path: pathlib.Path, err: OSError) -> errors.TableError:
-    return errors.TableError(
-        "the file cannot be read", which=str(path), expected="a readable file", got=err.strerror or type(err).__name__
+        return arrow.inspect(path)
+    raise errors.TableError(
+        "not a table that can be read",
+        which=path.name,
+        expected="delimited text, Parquet, Arrow or an Excel workbook (.xlsx)",
+        got=kind,
+        next_step="Export the table as CSV (UTF-8); a database is named by a description (`--source FILE.json`).",
     )
 
 
-def _encoding(path: pathlib.Path, head: bytes) -> tuple[str, list[str]]:
-    for mark, name in MARKS:
-        if head.startswith(mark):
-            return name, []
-    if b"\0" in head:
-        raise errors.TableError(
-            "the encoding is not known",
-            which=path.name,
-            expected="UTF-8, or UTF-16 with a byte order mark",
-            got="zero bytes",
-            next_step="Export the table as CSV (UTF-8).",
-        )
-    if _decodes(path, "utf-8"):
-        return "utf-8", []
-    name = "cp1252" if _decodes(path, "cp1252") else "latin-1"
-    return name, [f"{path.name}: not UTF-8, read as {name}; check names with accents, or export as UTF-8."]
+def _open_path(body: Mapping[str, object]) -> batches.Opened:
+    return _open_file(pathlib.Path(str(body["path"])))
 
 
-def _decodes(path: pathlib.Path, encoding: str) -> bool:
-    decoder = codecs.getincrementaldecoder(encoding)()
-    try:
-        with path.open("rb") as file:
-            while chunk := file.read(SAMPLE_BYTES):
-                decoder.decode(chunk)
-        decoder.decode(b"", final=True)
-    except UnicodeDecodeError:
-        return False
-    return True
+def _open_excel(body: Mapping[str, object]) -> batches.Opened:
+    from aicommons.data.formats import excel
+
+    sheet = body.get("sheet")
+    return excel.inspect(pathlib.Path(str(body["path"])), sheet=None if sheet is None else str(sheet))
 
 
-def _sampled(lines: Sequence[str], separator: str) -> Iterator[list[str]]:
-    """Yield up to SAMPLE_ROWS parsed rows, ending quietly where quoting is broken: ``rows`` reports that."""
-    reader = csv.reader(lines, delimiter=separator, strict=True)
-    found = 0
-    while found < SAMPLE_ROWS:
-        try:
-            cells = next(reader)
-        except (StopIteration, csv.Error):
-            break
-        if cells:
-            found += 1
-            yield cells
-    if found == 0:
-        yield [cell for line in lines[:1] for cell in line.strip().split(separator)]
+def _open_sql(body: Mapping[str, object]) -> batches.Opened:
+    from aicommons.data.formats import sql
+
+    return sql.inspect(body)
 
 
-def _separator(lines: Sequence[str]) -> str:
-    """Return the separator under which most rows have as many fields as the header, and the header has most."""
+def _open_duckdb(body: Mapping[str, object]) -> batches.Opened:
+    from aicommons.data.formats import duck
 
-    def score(separator: str) -> tuple[float, int]:
-        widths = [len(cells) for cells in _sampled(lines, separator)]
-        if widths[0] == 1:
-            return (0.0, 0)
-        return (sum(width == widths[0] for width in widths) / len(widths), widths[0])
-
-    return max(SEPARATORS, key=score)
+    return duck.inspect(body)
 
 
-def _check_header(path: pathlib.Path, header: tuple[str, ...]) -> None:
-    named = [name for name in header if name]
-    if not named:
-        raise errors.TableError("the header has no names", which=where(path, line=1), expected="a name per column")
-    twice = sorted({name for name in named if named.count(name) > 1})
-    if twice:
-        raise errors.TableError(
-            "two columns have the same name",
-            which=where(path, column=twice[0], line=1),
-            expected="different names",
-            got=f"{named.count(twice[0])} times",
-        )
+def _open_images(body: Mapping[str, object]) -> batches.Opened:
+    from aicommons.data.formats import images
+
+    return images.inspect(body)
 
 
-def _header_advice(header: tuple[str, ...]) -> str:
-    if all(NUMBER.fullmatch(name) for name in header if name):
-        return "The first line looks like data; add a line with column names above it."
-    return "Name the column as the file does, or rename it in the file."
+def _open_texts(body: Mapping[str, object]) -> batches.Opened:
+    from aicommons.data.formats import texts
+
+    return texts.inspect(body)
 
 
-def _has_decimal_commas(sample: Sequence[list[str]]) -> bool:
-    cells = [cell.strip() for row in sample for cell in row]
-    commas = sum(DECIMAL_COMMA.fullmatch(cell) is not None for cell in cells)
-    return commas > 0 and not any(DECIMAL_POINT.fullmatch(cell) for cell in cells)
+def _open_fhir(body: Mapping[str, object]) -> batches.Opened:
+    from aicommons.data.formats import fhir
+
+    return fhir.inspect(body)
 
 
-def _ragged(source: Source, line: int, got: int) -> errors.TableError:
-    return errors.TableError(
-        "a row has another number of fields than the header",
-        which=where(source.path, line=line),
-        expected=f"{len(source.header)} fields",
-        got=f"{got} fields",
-        next_step="Correct this line; a text with the separator in it belongs in double quotes.",
-    )
+def _open_spark(body: Mapping[str, object]) -> batches.Opened:
+    from aicommons.data.formats import spark
+
+    return spark.inspect(body)
 
 
-def _shown(header: tuple[str, ...]) -> str:
-    more = f" and {len(header) - 20} more" if len(header) > 20 else ""
-    return ", ".join(name[:40] for name in header[:20]) + more
+_OPENERS: Mapping[Kind, Callable[[Mapping[str, object]], batches.Opened]] = {
+    Kind.FILE: _open_path,
+    Kind.EXCEL: _open_excel,
+    Kind.SQL: _open_sql,
+    Kind.DUCKDB: _open_duckdb,
+    Kind.IMAGES: _open_images,
+    Kind.TEXTS: _open_texts,
+    Kind.FHIR: _open_fhir,
+    Kind.SPARK: _open_spark,
+}

@@ -9,7 +9,6 @@ run needs; cards, policies and consents have modules of their own.
 import dataclasses
 import enum
 import functools
-import re
 import types
 import typing
 from collections.abc import Callable, Mapping
@@ -223,7 +222,7 @@ def _reader_of(kind: Any) -> FieldReader:
     """Return what reads a field of type ``kind``: counts from 0, byte strings as the hexadecimal digits of 32 bytes."""
     if kind in READ_AS:
         return READ_AS[kind]
-    if isinstance(kind, types.UnionType):
+    if typing.get_origin(kind) in (types.UnionType, typing.Union):  # the latter where one side is a NewType
         (given,) = (each for each in typing.get_args(kind) if each is not types.NoneType)
         return functools.partial(_optional, _reader_of(given))
     if typing.get_origin(kind) is tuple:
@@ -241,20 +240,6 @@ def _text(reader: fields.Fields, name: str) -> str:
 
 def _count(reader: fields.Fields, name: str) -> int:
     return reader.whole_within(name, 0, MAX_COUNT)
-
-
-def _flag(reader: fields.Fields, name: str) -> bool:
-    value = reader.value(name)
-    if not isinstance(value, bool):
-        raise reader.refusal(name, "true or false", value)
-    return value
-
-
-def _words(reader: fields.Fields, name: str) -> bytes:
-    text = _text(reader, name)
-    if not re.fullmatch("[0-9a-f]{64}", text):
-        raise reader.refusal(name, "64 hexadecimal digits in lower case", text)
-    return bytes.fromhex(text)
 
 
 def _optional(given: FieldReader, reader: fields.Fields, name: str) -> object:
@@ -279,9 +264,9 @@ READ_AS: Mapping[object, FieldReader] = {
     str: _text,
     int: _count,
     ids.MemberId: _count,
-    bool: _flag,
+    bool: fields.Fields.flag,
     float: fields.Fields.number,
-    bytes: _words,
+    bytes: fields.Fields.words,
     tuple[str, ...]: lambda reader, name: reader.texts(name, most=MAX_ITEMS),
     Mapping[str, object]: fields.Fields.mapping,
 }

@@ -98,7 +98,7 @@ class Place:
     chain_id: int
     """EIP-155 number of the chain."""
     contract: ids.Address
-    """Address of TrainingRuns."""
+    """Address of the contract that checks them."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -131,11 +131,16 @@ def input_digest(sid: bytes, member_ids: Sequence[int], header_digests: Sequence
     return _hash(["bytes32", "uint256[]", "bytes32[]"], [sid, list(member_ids), list(header_digests)])
 
 
-@functools.cache
 def domain_separator(place: Place) -> bytes:
     """Return the EIP-712 domain separator of TrainingRuns at ``place``."""
+    return domain_of(DOMAIN_NAME, DOMAIN_VERSION, place)
+
+
+@functools.cache
+def domain_of(name: str, version: str, place: Place) -> bytes:
+    """Return the EIP-712 domain separator of the contract at ``place``, as it calls itself."""
     types = ["bytes32", "bytes32", "bytes32", "uint256", "address"]
-    named = [keccak(text.encode()) for text in (DOMAIN_TYPE, DOMAIN_NAME, DOMAIN_VERSION)]
+    named = [keccak(text.encode()) for text in (DOMAIN_TYPE, name, version)]
     return _hash(types, [*named, place.chain_id, place.contract])
 
 
@@ -151,9 +156,18 @@ def message_digest(place: Place, message: messages.Message) -> bytes:
     Raises:
         errors.InputError: a digest of another length, or a number that no word can hold.
     """
-    words = [type_hash(message.TYPE)]
-    words += [_word(getattr(message, field.name)) for field in dataclasses.fields(message)]
-    return keccak(b"\x19\x01" + domain_separator(place) + keccak(b"".join(words)))
+    fields = [getattr(message, field.name) for field in dataclasses.fields(message)]
+    return typed_digest(domain_separator(place), message.TYPE, fields)
+
+
+def typed_digest(domain: bytes, type_string: str, fields: Sequence[bytes | int]) -> bytes:
+    """Return the 32 bytes that are signed for a struct whose fields are all static 32-byte words (EIP-712).
+
+    Raises:
+        errors.InputError: a digest of another length, or a number that no word can hold.
+    """
+    words = [type_hash(type_string), *(_word(value) for value in fields)]
+    return keccak(b"\x19\x01" + domain + keccak(b"".join(words)))
 
 
 def _word(value: bytes | int) -> bytes:

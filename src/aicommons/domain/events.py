@@ -1,9 +1,11 @@
 """What the ledger says happened: one frozen record per contract event, fields as in the interfaces (snake_case).
 
-``ledger/events.py`` decodes logs into these; ``protocol/view.py`` folds them. Their order is the ledger's.
+``ledger/events.py`` decodes logs into these; ``protocol/view.py`` folds them, ``protocol/coops.py`` those of one co-op's
+own contracts. Their order is the ledger's.
 """
 
 import dataclasses
+import enum
 
 from aicommons.domain import ids, run
 
@@ -51,15 +53,151 @@ class MemberAdmitted(Event):
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class DatasetListed(Event):
-    """A holder listed a dataset."""
+class OfMember(Event):
+    """What happened to one member."""
+
+    member_id: ids.MemberId
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class NodeKeySet(OfMember):
+    """A member's node signs with another key from now on."""
+
+    previous: ids.Address
+    node_key: ids.Address
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ReaderPointSet(OfMember):
+    """Sums are sealed to another point from now on."""
+
+    previous: bytes
+    reader_point: bytes
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class MemberSuspended(OfMember):
+    """A member may not act for now."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class MemberReinstated(OfMember):
+    """A suspended member may act again."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class MemberLeft(OfMember):
+    """A member left for good."""
+
+    account: ids.Address
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class GuardianSet(OfMember):
+    """A member named who may begin its recovery."""
+
+    previous: ids.Address
+    guardian: ids.Address
+    """Zero = nobody but the registrars."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class RecoveryBegun(OfMember):
+    """A membership is to change hands, unless its account vetoes."""
+
+    previous: ids.Address
+    account: ids.Address
+    ripe_at: int
+    """Block time in seconds from which anybody may finish it."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class RecoveryVetoed(OfMember):
+    """The account still acts for its member and said so."""
+
+    account: ids.Address
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class MemberRecovered(OfMember):
+    """Another account acts for the member from now on."""
+
+    previous: ids.Address
+    account: ids.Address
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Rules:
+    """What of a UsePolicy the ledger itself enforces; fields in the ABI's order."""
+
+    permitted: int
+    """Bitmap of the purposes that consents may permit (``vocabulary.bits``)."""
+    prohibited: int
+    """Bitmap of the purposes that nothing permits; wins over ``permitted``."""
+    commercial: bool
+    """Whether consents may permit commercial use."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class OfDataset(Event):
+    """What happened to one dataset."""
 
     dataset_id: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class DatasetListed(OfDataset):
+    """A holder listed a dataset."""
+
     owner: ids.MemberId
     card: ids.Digest
     policy: bytes
+    rules: Rules
     free_commons: bool
     price: int
+    """Per run, in the smallest unit of the ledger's money."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class VersionPublished(OfDataset):
+    """A dataset has a new version; older ones stay in the record."""
+
+    version: int
+    card: ids.Digest
+    policy: bytes
+    rules: Rules
+    free_commons: bool
+    price: int
+    """Per run, in the smallest unit of the ledger's money."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class DatasetSuspended(OfDataset):
+    """A dataset cannot be used for now."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class DatasetResumed(OfDataset):
+    """A suspended dataset can be used again."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class DatasetRetired(OfDataset):
+    """A dataset will never be used again."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class DatasetEntrusted(OfDataset):
+    """From now on only a body, such as a co-op's governor, gives the dataset's consents."""
+
+    body: ids.Address
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class DatasetDischarged(OfDataset):
+    """The body gave the dataset back to its owner."""
+
+    body: ids.Address
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -67,12 +205,14 @@ class ConsentTerms:
     """What a consent permits; fields in the ABI's order."""
 
     dataset_id: int
-    purpose: bytes
-    """keccak256 of the purpose code."""
+    purposes: int
+    """Bitmap of the purposes (``vocabulary.bits``); never 0."""
     grantee: ids.MemberId
     """Solver that may use it; 0 = any."""
     problem: bytes
     """Problem it may be used for; zero = any."""
+    commercial: bool
+    """Whether commercial use is permitted too."""
     expiry: int
     """Block time in seconds at which it ends."""
     max_uses: int
@@ -97,6 +237,19 @@ class ConsentRevoked(Event):
 
     consent_id: bytes
     dataset_id: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ConsentUsed(Event):
+    """A run used a consent."""
+
+    consent_id: bytes
+    run_id: ids.RunId
+    dataset_id: int
+    uses: int
+    """Uses so far, this one included."""
+    price: int
+    """What was agreed for it, in the smallest unit of the ledger's money; 0 for free commons."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -268,6 +421,15 @@ class Exited(Event):
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Dropped(Event):
+    """A seat is out because its consent is dead; its node still keeps its part of the others' masks."""
+
+    run_id: ids.RunId
+    member_id: ids.MemberId
+    consent_id: bytes
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Voided(Event):
     """Submits that named another state than the agreed one; they are in no set."""
 
@@ -307,3 +469,190 @@ class SharesGiven(Event):
     run_id: ids.RunId
     member_id: ids.MemberId
     shares: int
+
+
+class Wish(enum.IntEnum):
+    """What the owner of a dataset asks of a model that used it."""
+
+    RETRAIN = 0
+    RETIRE = 1
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Wished(Event):
+    """The owner of a dataset in a model's lineage asks for something."""
+
+    run_id: ids.RunId
+    dataset_id: int
+    wish: Wish
+    document: bytes
+    """Digest of the reason; zero when there is none."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class RegisterOpened(Event):
+    """A dataset has a register of people's consents."""
+
+    dataset_id: int
+    owner: ids.MemberId
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class RegisterPosted(Event):
+    """All consents behind a dataset, and all that were taken back through the steward."""
+
+    dataset_id: int
+    root: bytes
+    """Root over the leaves."""
+    leaves: int
+    """How many there are."""
+    status: bytes
+    """Root over the words of the status list."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class LeafWithdrawn(Event):
+    """A person took a consent back without the steward."""
+
+    dataset_id: int
+    index: int
+    leaf: bytes
+    """Hash of the leaf."""
+    by: ids.Address
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class GuardianAttested(Event):
+    """An organisation vouches for the guardian of a child."""
+
+    guardianship_id: bytes
+    attester: ids.MemberId
+    guardian: ids.Address
+    ward: bytes
+    """Salted commitment to who the child is."""
+    until: int
+    """Block time in seconds at which it is over."""
+    evidence: bytes
+    """Digest of the evidence's record."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class GuardianshipRevoked(Event):
+    """The organisation does not vouch any more."""
+
+    guardianship_id: bytes
+
+
+class Answer(enum.IntEnum):
+    """What an owner says to a request."""
+
+    ASK_BACK = 0
+    APPROVE = 1
+    DENY = 2
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class RequestAsked(Event):
+    """A member asks for a dataset."""
+
+    request_id: int
+    dataset_id: int
+    asker: ids.MemberId
+    for_run: bytes
+    """The run that it is for; zero when there is none yet."""
+    document: ids.Digest
+    """The request, sealed to the owner."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class RequestAnswered(Event):
+    """The owner answered."""
+
+    request_id: int
+    dataset_id: int
+    answer: Answer
+    document: ids.Digest
+    """The words, sealed to the asker; zero for an approval without any."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class RequestReplied(Event):
+    """The asker replied to a question."""
+
+    request_id: int
+    document: ids.Digest
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class RequestWithdrawn(Event):
+    """The asker does not want it any more."""
+
+    request_id: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class PersonAdmitted(Event):
+    """Somebody has a place and a vote in a co-op."""
+
+    person: ids.Address
+    credential: bytes
+    """Salted commitment to what proves who it is."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class PersonLeft(Event):
+    """Somebody has neither any more."""
+
+    person: ids.Address
+    credential: bytes
+
+
+class Support(enum.IntEnum):
+    """A vote in a co-op, as OpenZeppelin's Governor counts it."""
+
+    AGAINST = 0
+    FOR = 1
+    ABSTAIN = 2
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ProposalCreated(Event):
+    """A member of a co-op proposes calls in the co-op's name."""
+
+    proposal_id: int
+    proposer: ids.Address
+    targets: tuple[ids.Address, ...]
+    values: tuple[int, ...]
+    signatures: tuple[str, ...]
+    """Empty texts; calldata carries the selectors."""
+    calldatas: tuple[bytes, ...]
+    vote_start: int
+    """Block time after which votes count; membership is that of this second."""
+    vote_end: int
+    """Last block time at which votes count."""
+    description: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class VoteCast(Event):
+    """A member of a co-op voted."""
+
+    voter: ids.Address
+    proposal_id: int
+    support: Support
+    weight: int
+    reason: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ProposalExecuted(Event):
+    """What was carried was done."""
+
+    proposal_id: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ProposalCanceled(Event):
+    """The proposer took the proposal back before the vote."""
+
+    proposal_id: int

@@ -6,6 +6,7 @@ somebody else. It reads already parsed JSON; it leaves out parsing, digests and 
 
 import enum
 import math
+import re
 from collections.abc import Mapping
 from typing import TypeVar
 
@@ -13,6 +14,7 @@ from aicommons.domain import errors
 
 E = TypeVar("E", bound=enum.Enum)
 
+WORDS = re.compile("[0-9a-f]{64}")
 LARGEST_WHOLE = 2**53
 """Whole numbers above it are not exact in JSON readers that use float64."""
 
@@ -95,6 +97,20 @@ class Fields:
         if not isinstance(value, str) or value not in known:
             raise self.refusal(name, f"one of {', '.join(known)}", value)
         return known[value]
+
+    def flag(self, name: str) -> bool:
+        """Return true or false; raises for anything else."""
+        value = self.value(name)
+        if not isinstance(value, bool):
+            raise self.refusal(name, "true or false", value)
+        return value
+
+    def words(self, name: str) -> bytes:
+        """Return the 32 bytes that 64 hexadecimal digits in lower case stand for; raises for anything else."""
+        value = self.value(name)
+        if not isinstance(value, str) or not WORDS.fullmatch(value):
+            raise self.refusal(name, "64 hexadecimal digits in lower case", value)
+        return bytes.fromhex(value)
 
     def mapping(self, name: str) -> dict[str, object]:
         """Return a JSON object, whatever is in it; raises for anything else."""

@@ -98,12 +98,16 @@ class RunSpec:
     """Problem owner's part of the model's 1,000,000 shares."""
     bond: int
     """Bond in the smallest unit of the ledger's money; 0 until the Vault exists."""
+    commercial: bool
+    """Whether the model is for commercial use; consents have to permit it then."""
+    price: int
+    """The most that is paid for one dataset, in the smallest unit of the ledger's money."""
     salt: bytes
     """32 bytes that make the id unique."""
 
 
 RUN_SPEC_TYPES = (
     "bytes32", "bytes32", "bytes32", "bytes32", "uint256", "uint32", "uint16", "uint16", "uint8", "uint8", "uint16",
-    "uint64", "uint32", "uint32", "uint32", "uint32", "uint256", "bytes32",
+    "uint64", "uint32", "uint32", "uint32", "uint32", "uint256", "bool", "uint256", "bytes32",
 )  # fmt: skip
 """ABI types of RunSpec's fields, in order."""

@@ -7,7 +7,6 @@ Left out: record-level differential privacy of gradients, and what sums of sever
 """
 
 import dataclasses
-import enum
 import fractions
 import functools
 import hashlib
@@ -16,23 +15,10 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from aicommons.domain import encoding, errors, schema
+from aicommons.domain import encoding, errors, policies, schema
 from aicommons.learning import blocks, describe, learner, recipe, records
 
 Indexes = frozenset[int]
-
-
-class Treatment(enum.Enum):
-    """What happens to the rows of a small cell."""
-
-    ALLOW = "allow"
-    """They are used like all others."""
-    SUPPRESS = "suppress"
-    """They are held back."""
-    COARSEN = "coarsen"
-    """The level counts as missing, together with as many others as it takes; rows of a small class are held back."""
-    NOISE = "noise"
-    """Round 0's counts carry noise. A learner that sends exact sums would tell them again: there rows are held back."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -41,8 +27,10 @@ class Rule:
 
     minimum: int = 1
     """k: a cell with 1 to k - 1 rows is small."""
-    treatment: Treatment = Treatment.ALLOW
-    """What happens to it."""
+    treatment: policies.SmallCells = policies.SmallCells.ALLOW
+    """What happens to its rows: SUPPRESS holds them back; COARSEN takes a level for missing, with as many others as it takes
+    to make the gap large enough, and holds a small class back; NOISE is on round 0's counts of a learner that trains at the
+    site, and means SUPPRESS for one that sends exact sums, which would tell the counts again."""
     epsilon: fractions.Fraction | None = None
     """Of the noise on all of round 0's counts together, per record; with NOISE only."""
 
@@ -52,7 +40,7 @@ class Rule:
         Raises:
             errors.InputError: a minimum below 1, noise without a positive epsilon, or epsilon without noise.
         """
-        is_noisy = self.treatment is Treatment.NOISE
+        is_noisy = self.treatment is policies.SmallCells.NOISE
         if (
             self.minimum < 1
             or is_noisy != (self.epsilon is not None)
@@ -146,17 +134,17 @@ def guard(made: recipe.Recipe, rows: recipe.Rows, rule: Rule) -> recipe.Rows:
     Levels of held-out rows are in no sum; their classes are in the confusion matrix.
     """
     treatment = rule.treatment
-    if treatment is Treatment.NOISE and not isinstance(made.learner, learner.LocalTraining):
-        treatment = Treatment.SUPPRESS
-    if rule.minimum == 1 or treatment is Treatment.ALLOW:
+    if treatment is policies.SmallCells.NOISE and not isinstance(made.learner, learner.LocalTraining):
+        treatment = policies.SmallCells.SUPPRESS
+    if rule.minimum == 1 or treatment is policies.SmallCells.ALLOW:
         return rows
     train, held_out = (each.changed(made.checked) for each in (rows.train, rows.held_out))
     held_out = _suppressed(made.schema, held_out, rule.minimum, has_levels=False)
-    if treatment is Treatment.NOISE:
+    if treatment is policies.SmallCells.NOISE:
         return recipe.Rows(rows.train, held_out)
-    train = _suppressed(made.schema, train, rule.minimum, has_levels=treatment is Treatment.SUPPRESS)
+    train = _suppressed(made.schema, train, rule.minimum, has_levels=treatment is policies.SmallCells.SUPPRESS)
     return recipe.Rows(
-        train if treatment is Treatment.SUPPRESS else _coarsened(made.schema, train, rule.minimum), held_out
+        train if treatment is policies.SmallCells.SUPPRESS else _coarsened(made.schema, train, rule.minimum), held_out
     )
 
 

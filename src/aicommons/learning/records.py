@@ -200,11 +200,11 @@ class Chunked:
         return table
 
 
-def chunked(features: npt.NDArray[np.float64], target: blocks.Vector, kept: Mask) -> Table | Chunked:
-    """Return the ``kept`` rows of two arrays: copied where they are one batch, else left where they are."""
+def chunked(features: npt.NDArray[np.float64], target: blocks.Vector, kept: Mask | None = None) -> Table | Chunked:
+    """Return the ``kept`` rows (all by default) of two arrays: as a table where they are one batch, else where they are."""
     if len(target) <= batch_rows(features.shape[1]):
-        return Table(features[kept], target[kept])
-    return Chunked(features, target, kept)
+        return Table(features, target) if kept is None else Table(features[kept], target[kept])
+    return Chunked(features, target, np.broadcast_to(np.True_, target.shape) if kept is None else kept)
 
 
 def batch_rows(width: int) -> int:

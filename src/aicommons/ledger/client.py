@@ -5,7 +5,7 @@ not that chain or has other code there. Several endpoints, fees, reorganisations
 """
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from aicommons.domain import encoding, errors, events, ids, messages, run
@@ -100,17 +100,34 @@ class Client:
         last = rpc.number(rpc.call(self._rpc, "eth_blockNumber", []))
         return last, paging.read(self._logs, self._next_block, last)
 
-    def _logs(self, first: int, last: int) -> list[Any]:
-        found = rpc.call(self._rpc, *self._logs_call(first, last))
+    def history(self, contract: str, at: ids.Address) -> Sequence[events.Event]:
+        """Return all events of a contract that is no part of the deployment, in ledger order; raises like ``poll``.
+
+        Args:
+            contract: whose packaged interface it has.
+            at: where it stands.
+        """
+        try:
+            last = rpc.number(rpc.call(self._rpc, "eth_blockNumber", []))
+            found = paging.read(lambda first, until: self._logs(first, until, [at]), self._deployment.first_block, last)
+        except rpc.RpcFailure as failure:
+            raise _refusal("the ledger", failure) from failure
+        told = [logs.decode(contract, log) for log in found]
+        return [event for event in told if event is not None]
+
+    def _logs(self, first: int, last: int, addresses: Iterable[ids.Address] | None = None) -> list[Any]:
+        found = rpc.call(self._rpc, *self._logs_call(first, last, addresses))
         if not isinstance(found, list):
             raise errors.LedgerMismatch("the ledger's answer is no list of logs")
         return found
 
-    def _logs_call(self, first: int, last: int | None) -> tuple[str, Sequence[object]]:
+    def _logs_call(
+        self, first: int, last: int | None, addresses: Iterable[ids.Address] | None = None
+    ) -> tuple[str, Sequence[object]]:
         query = {
             "fromBlock": hex(first),
             "toBlock": "latest" if last is None else hex(last),
-            "address": [ids.format_id(address) for address in self._addresses],
+            "address": [ids.format_id(address) for address in addresses or self._addresses],
         }
         return "eth_getLogs", [query]
 
@@ -144,26 +161,40 @@ class Client:
         """Ask the contract to act on a deadline that is over; see the port."""
         self.transact(RUNS, "advance", run_id)
 
+    def drop(self, run_id: ids.RunId, member_id: int) -> None:
+        """Ask the contract to put a seat out whose consent is dead; see the port."""
+        self.transact(RUNS, "drop", run_id, member_id)
+
     def register_model(self, run_id: ids.RunId, card: ids.Digest, state_digest: bytes) -> None:
         """Write a finished run's model down; see the port."""
         self.transact("ModelRegistry", "register", run_id, card, state_digest)
 
-    def transact(self, contract: str, function: str, *values: object) -> None:
+    def address_of(self, contract: str) -> ids.Address:
+        """Return where a contract of the deployment stands."""
+        return self._deployment.addresses[contract]
+
+    def transact(self, contract: str, function: str, *values: object, at: ids.Address | None = None) -> None:
         """Send a call and return when it is recorded.
+
+        Args:
+            contract: whose packaged interface it has.
+            function: of the contract.
+            *values: its arguments.
+            at: where the contract stands, when it is not the deployment's own.
 
         Raises:
             errors.LedgerRefused: the contract reverted; carries its error's name and arguments.
             errors.LedgerUnreachable: nobody answered; the call may or may not have been recorded.
         """
         data = contracts.call_data(contract, function, values)
-        receipt = self._send(self._deployment.addresses[contract], data)
-        if not _is_success(receipt):
-            self._explain(contract, function, data)
+        place = at or self.address_of(contract)
+        if not _is_success(self._send(place, data)):
+            self._explain(place, f"{contract}.{function}", data)
 
-    def call(self, contract: str, function: str, *values: object) -> tuple[object, ...]:
-        """Return what a view function answers; raises like ``transact``."""
+    def call(self, contract: str, function: str, *values: object, at: ids.Address | None = None) -> tuple[object, ...]:
+        """Return what a view function answers; arguments and errors are those of ``transact``."""
         entry = contracts.load(contract).functions[function]
-        request = self._request(contract, contracts.call_data(contract, function, values))
+        request = self._request(at or self.address_of(contract), contracts.call_data(contract, function, values))
         try:
             answer = rpc.call(self._rpc, "eth_call", [request, "latest"])
         except rpc.RpcFailure as failure:
@@ -183,6 +214,15 @@ class Client:
         if not isinstance(answer, int):
             raise errors.LedgerMismatch("the ledger's answer is no member", which=function)
         return answer
+
+    def call_data(self, contract: str, function: str, *values: object) -> bytes:
+        """Return the bytes of a call, for a proposal that others execute."""
+        return contracts.call_data(contract, function, values)
+
+    def create(self, contract: str, *values: object) -> ids.Address:
+        """Create one of the packaged contracts and return its address; raises like ``transact``."""
+        artifact = contracts.load(contract)
+        return self.deploy(artifact.bytecode + encoding.abi_encode(artifact.constructor, values))
 
     def deploy(self, code: bytes) -> ids.Address:
         """Create a contract and return its address; raises like ``transact``."""
@@ -247,20 +287,20 @@ class Client:
         except rpc.RpcFailure as failure:
             raise _refusal("the ledger", failure) from failure
 
-    def _request(self, contract: str, data: bytes) -> dict[str, str]:
+    def _request(self, to: ids.Address, data: bytes) -> dict[str, str]:
         return {
             "from": ids.format_id(self.address),
-            "to": ids.format_id(self._deployment.addresses[contract]),
+            "to": ids.format_id(to),
             "data": "0x" + data.hex(),
             "gas": hex(transactions.GAS_LIMIT),
         }
 
-    def _explain(self, contract: str, function: str, data: bytes) -> None:
+    def _explain(self, to: ids.Address, name: str, data: bytes) -> None:
         try:
-            rpc.call(self._rpc, "eth_call", [self._request(contract, data), "latest"])
+            rpc.call(self._rpc, "eth_call", [self._request(to, data), "latest"])
         except rpc.RpcFailure as failure:
-            raise _refusal(f"{contract}.{function}", failure) from failure
-        raise errors.LedgerRefused("the contract refused, and would not now", which=f"{contract}.{function}")
+            raise _refusal(name, failure) from failure
+        raise errors.LedgerRefused("the contract refused, and would not now", which=name)
 
 
 def _check_order(places: Sequence[tuple[int, int]], first: int) -> None:

@@ -13,8 +13,13 @@ from typing import Any
 
 from aicommons.domain import encoding, errors
 
-NAMES = ("Membership", "Problems", "DataRegistry", "TrainingRuns", "ModelRegistry")
-"""All contracts, in deployment order."""
+NAMES = (
+    *("Membership", "Problems", "DataRegistry", "TrainingRuns", "ModelRegistry"),
+    *("Guardianships", "ConsentRegister", "Requests"),
+)
+"""The contracts of a deployment, in its order."""
+PER_COOP = ("CoopMembers", "CoopGovernor")
+"""Contracts that every co-op deploys for itself; a deployment does not know their addresses."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -102,7 +107,7 @@ def call_data(contract: str, function: str, values: Sequence[object]) -> bytes:
 
 def decode_failure(data: bytes) -> tuple[str, tuple[object, ...]] | None:
     """Return name and arguments of a custom error of any of the contracts, or ``None`` for other revert data."""
-    for name in NAMES:
+    for name in (*NAMES, *PER_COOP):
         entry = load(name).failures.get(data[:4])
         if entry is not None:
             try:

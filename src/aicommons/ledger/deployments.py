@@ -12,7 +12,16 @@ from typing import Protocol, Self
 from aicommons.domain import encoding, errors, ids
 from aicommons.ledger import addresses, contracts
 
-FOUNDING_NONCES = {"Membership": 0, "Problems": 1, "DataRegistry": 2, "TrainingRuns": 3, "ModelRegistry": 5}
+FOUNDING_NONCES = {
+    "Membership": 0,
+    "Problems": 1,
+    "DataRegistry": 2,
+    "TrainingRuns": 3,
+    "ModelRegistry": 5,
+    "Guardianships": 6,
+    "ConsentRegister": 7,
+    "Requests": 8,
+}
 """Transaction of ``deploy`` that creates each contract; number 4 binds two of them."""
 
 
@@ -72,14 +81,27 @@ class Deployer(Protocol):
         """Send a call."""
 
 
-def deploy(deployer: Deployer, chain_id: int, registrars: Sequence[ids.Address], threshold: int) -> Deployment:
+@dataclasses.dataclass(frozen=True, slots=True)
+class Founding:
+    """What a deployment can never change."""
+
+    registrars: Sequence[ids.Address]
+    """Who may admit members."""
+    threshold: int
+    """How many registrars must agree."""
+    purposes: Sequence[str]
+    """Purpose codes; the place is the bit of each for ever."""
+    banned: int
+    """Bitmap of the purposes that nobody can permit."""
+
+
+def deploy(deployer: Deployer, chain_id: int, founding: Founding) -> Deployment:
     """Create all contracts and bind them to each other (contracts/DEPLOY.md).
 
     Args:
         deployer: a client whose key pays; it holds no power afterwards.
         chain_id: of the ledger.
-        registrars: who may admit members.
-        threshold: how many registrars must agree.
+        founding: what can never be changed.
     """
     made: dict[str, ids.Address] = {}
 
@@ -87,13 +109,17 @@ def deploy(deployer: Deployer, chain_id: int, registrars: Sequence[ids.Address],
         artifact = contracts.load(name)
         made[name] = deployer.deploy(artifact.bytecode + encoding.abi_encode(artifact.constructor, values))
 
-    create("Membership", list(registrars), threshold)
+    create("Membership", list(founding.registrars), founding.threshold)
     create("Problems", made["Membership"])
-    create("DataRegistry", made["Membership"])
+    purposes = [encoding.purpose_code(code) for code in founding.purposes]
+    create("DataRegistry", made["Membership"], purposes, founding.banned)
     create("TrainingRuns", made["Membership"], made["DataRegistry"], made["Problems"])
     binding = contracts.call_data("DataRegistry", "bindRuns", [made["TrainingRuns"]])
     deployer.send_to(made["DataRegistry"], binding)
     create("ModelRegistry", made["Membership"], made["Problems"], made["DataRegistry"], made["TrainingRuns"])
+    create("Guardianships", made["Membership"])
+    create("ConsentRegister", made["Membership"], made["DataRegistry"], made["Guardianships"])
+    create("Requests", made["Membership"], made["DataRegistry"])
     hashes = {name: encoding.keccak(deployer.code_at(address)) for name, address in made.items()}
     return Deployment(chain_id, 0, made, hashes)
 

@@ -57,7 +57,8 @@ def _decode_data(types: list[str], data: bytes) -> list[Any]:
     words = [data[at : at + 32] for at in range(0, 32 * len(types), 32)]
     is_tailed = bool(types) and types[-1] == "bytes"
     if not all(kind in WORDS for kind in (types[:-1] if is_tailed else types)) or len(data) < 32 * len(types):
-        decoded = encoding.abi_decode(types, data)
+        # A text comes as bytes: anybody may emit one that is no UTF-8, and others must still read the log.
+        decoded = encoding.abi_decode([kind.replace("string", "bytes") for kind in types], data)
         return [_address(value) if kind == "address" else value for kind, value in zip(types, decoded, strict=True)]
     if not is_tailed:
         return [_word(kind, word) for kind, word in zip(types, words, strict=True)]
@@ -105,6 +106,15 @@ def _consent_given(at: events.Position, values: Values) -> events.Event:
     return events.ConsentGiven(at, values["consentId"], values["datasetId"], values["holder"], terms)
 
 
+def _described(kind: type[events.Event]) -> Callable[[events.Position, Values], events.Event]:
+    made = _record(kind)
+    return lambda at, values: made(at, values | {"rules": events.Rules(*values["rules"])})
+
+
+def _wished(at: events.Position, values: Values) -> events.Event:
+    return _record(events.Wished)(at, values | {"wish": events.Wish(values["wish"])})
+
+
 def _run_opened(at: events.Position, values: Values) -> events.Event:
     return events.RunOpened(at, values["runId"], values["solver"], run.RunSpec(*values["spec"]))
 
@@ -135,13 +145,51 @@ def _model_registered(at: events.Position, values: Values) -> events.Event:
     return _record(events.ModelRegistered, modelId="run_id")(at, values | {"sources": sources})
 
 
+def _answered(at: events.Position, values: Values) -> events.Event:
+    return _record(events.RequestAnswered)(at, values | {"answer": events.Answer(values["answer"])})
+
+
+def _proposed(at: events.Position, values: Values) -> events.Event:
+    lists = {name: tuple(values[name]) for name in ("values", "calldatas")}
+    targets = tuple(ids.parse_address(target) for target in values["targets"])
+    signatures = tuple(_text(each) for each in values["signatures"])
+    changed = lists | {"targets": targets, "signatures": signatures, "description": _text(values["description"])}
+    return _record(events.ProposalCreated)(at, values | changed)
+
+
+def _voted(at: events.Position, values: Values) -> events.Event:
+    changed = {"support": events.Support(values["support"]), "reason": _text(values["reason"])}
+    return _record(events.VoteCast)(at, values | changed)
+
+
+def _text(data: bytes) -> str:
+    return data.decode(errors="replace")
+
+
 ROUND = {"round": "round_index"}
+GUARDIANSHIP = {"id": "guardianship_id"}
 RECORDS: Mapping[tuple[str, str], Callable[[events.Position, Values], events.Event]] = {
     ("Membership", "Applied"): _record(events.MemberApplied),
     ("Membership", "Admitted"): _record(events.MemberAdmitted),
-    ("DataRegistry", "Listed"): _record(events.DatasetListed),
+    ("Membership", "NodeKeySet"): _record(events.NodeKeySet),
+    ("Membership", "ReaderPointSet"): _record(events.ReaderPointSet),
+    ("Membership", "Suspended"): _record(events.MemberSuspended),
+    ("Membership", "Reinstated"): _record(events.MemberReinstated),
+    ("Membership", "Left"): _record(events.MemberLeft),
+    ("Membership", "GuardianSet"): _record(events.GuardianSet),
+    ("Membership", "RecoveryBegun"): _record(events.RecoveryBegun),
+    ("Membership", "RecoveryVetoed"): _record(events.RecoveryVetoed),
+    ("Membership", "Recovered"): _record(events.MemberRecovered),
+    ("DataRegistry", "Listed"): _described(events.DatasetListed),
+    ("DataRegistry", "VersionPublished"): _described(events.VersionPublished),
+    ("DataRegistry", "DatasetSuspended"): _record(events.DatasetSuspended),
+    ("DataRegistry", "DatasetResumed"): _record(events.DatasetResumed),
+    ("DataRegistry", "DatasetRetired"): _record(events.DatasetRetired),
+    ("DataRegistry", "Entrusted"): _record(events.DatasetEntrusted),
+    ("DataRegistry", "Discharged"): _record(events.DatasetDischarged),
     ("DataRegistry", "ConsentGiven"): _consent_given,
     ("DataRegistry", "ConsentRevoked"): _record(events.ConsentRevoked),
+    ("DataRegistry", "ConsentUsed"): _record(events.ConsentUsed),
     ("Problems", "Stated"): _record(events.ProblemStated),
     ("TrainingRuns", "RunOpened"): _run_opened,
     ("TrainingRuns", "Enrolled"): _enrolled,
@@ -155,8 +203,25 @@ RECORDS: Mapping[tuple[str, str], Callable[[events.Position, Values], events.Eve
     ("TrainingRuns", "StateAgreed"): _record(events.StateAgreed),
     ("TrainingRuns", "AttemptStopped"): _record(events.AttemptStopped, **ROUND),
     ("TrainingRuns", "Exited"): _record(events.Exited),
+    ("TrainingRuns", "Dropped"): _record(events.Dropped),
     ("TrainingRuns", "PhaseEntered"): _phase_entered,
     ("TrainingRuns", "RunStateChanged"): _state_changed,
     ("ModelRegistry", "Registered"): _model_registered,
     ("ModelRegistry", "SharesGiven"): _record(events.SharesGiven, modelId="run_id"),
+    ("ModelRegistry", "Wished"): _wished,
+    ("ConsentRegister", "RegisterOpened"): _record(events.RegisterOpened),
+    ("ConsentRegister", "Posted"): _record(events.RegisterPosted),
+    ("ConsentRegister", "Withdrawn"): _record(events.LeafWithdrawn),
+    ("Guardianships", "GuardianAttested"): _record(events.GuardianAttested, **GUARDIANSHIP),
+    ("Guardianships", "GuardianshipRevoked"): _record(events.GuardianshipRevoked, **GUARDIANSHIP),
+    ("Requests", "Asked"): _record(events.RequestAsked, runId="for_run"),
+    ("Requests", "Answered"): _answered,
+    ("Requests", "Replied"): _record(events.RequestReplied),
+    ("Requests", "RequestWithdrawn"): _record(events.RequestWithdrawn),
+    ("CoopMembers", "PersonAdmitted"): _record(events.PersonAdmitted),
+    ("CoopMembers", "PersonLeft"): _record(events.PersonLeft),
+    ("CoopGovernor", "ProposalCreated"): _proposed,
+    ("CoopGovernor", "VoteCast"): _voted,
+    ("CoopGovernor", "ProposalExecuted"): _record(events.ProposalExecuted),
+    ("CoopGovernor", "ProposalCanceled"): _record(events.ProposalCanceled),
 }

@@ -15,10 +15,12 @@ import pathlib
 import secrets
 import tempfile
 import textwrap
+import unicodedata
 import uuid
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
+import mnemonic
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from aicommons.domain import encoding, errors, ids, signature
@@ -37,6 +39,10 @@ MAX_FILE = 64 * 1024
 """A keystore or a backup is about 1 kB; anything longer than this is something else."""
 SMALL = range(1, 257)
 """Values of scrypt's r and p that are taken seriously."""
+WORDS = 24
+"""A secret of 256 bits and 8 bits of checksum, 11 bits a word (BIP-39)."""
+WORD_LANGUAGES = ("english", "french", "spanish", "portuguese")
+"""Lists that are offered; there is none in Swahili."""
 ARMOUR_FIRST = "-----BEGIN AI COMMONS KEY BACKUP-----"
 ARMOUR_LAST = "-----END AI COMMONS KEY BACKUP-----"
 
@@ -158,6 +164,74 @@ def restore(text: str, path: pathlib.Path, passphrase: str) -> Wallet:
     secret = _open(_unarmour(text), passphrase, which="the backup", limit=RESTORE_LIMIT)
     _write_keystore(path, secret, passphrase)
     return Wallet(secret)
+
+
+def words(path: pathlib.Path, passphrase: str, *, language: str = "english") -> tuple[str, ...]:
+    """Return the key of the keystore at ``path`` as 24 words of a BIP-39 list, the last one with a checksum.
+
+    The words are the key itself and need no passphrase: 256 bits of entropy, no seed for deriving other keys (BIP-32).
+
+    Raises:
+        errors.KeyRefused: the passphrase does not open the keystore.
+        errors.InputError: there is no word list in this language.
+    """
+    secret = _open(_read(path), passphrase, which=path.name, limit=DERIVATION_LIMIT)
+    return tuple(_word_list(language).to_mnemonic(secret).split())
+
+
+def address_of_words(text: str) -> ids.Address:
+    """Return the address of the key that 24 words stand for; raises as ``restore_words``."""
+    return signature.address_of(_secret_of_words(text))
+
+
+def restore_words(text: str, path: pathlib.Path, passphrase: str) -> Wallet:
+    """Write the key that 24 words stand for to a new keystore at ``path`` and return it unlocked.
+
+    Args:
+        text: the words of :func:`words`, in whichever language, separated by spaces; capitals do not matter.
+        path: where the keystore goes; must not exist.
+        passphrase: opens the keystore from now on.
+
+    Raises:
+        errors.KeyRefused: not 24 words, a word that no list knows, or a wrong checksum; the words are never shown.
+        errors.InputError: ``path`` exists already, or the passphrase is too short.
+    """
+    secret = _secret_of_words(text)
+    _write_keystore(path, secret, passphrase)
+    return Wallet(secret)
+
+
+def _secret_of_words(text: str) -> bytes:
+    given = unicodedata.normalize("NFKD", text).lower().split()
+    if len(given) != WORDS:
+        raise errors.KeyRefused("a wrong number of words", expected=f"{WORDS} words", got=f"{len(given)} words")
+    known = [
+        found for language in WORD_LANGUAGES if all(word in (found := _word_list(language)).wordlist for word in given)
+    ]
+    if not known:
+        lists = [frozenset(_word_list(language).wordlist) for language in WORD_LANGUAGES]
+        best = max(lists, key=lambda found: sum(word in found for word in given))
+        places = [str(place) for place, word in enumerate(given, 1) if word not in best]
+        raise errors.KeyRefused(
+            "a word is on no list", which=f"word {', '.join(places)}", next_step="Compare these words with the paper."
+        )
+    checked = [found for found in known if found.check(" ".join(given))]
+    secret = bytes(checked[0].to_entropy(list(given))) if checked else b""
+    if not 0 < int.from_bytes(secret, "big") < signature.ORDER:
+        raise errors.KeyRefused(
+            "the words do not belong together",
+            expected="a matching checksum",
+            next_step="Compare their order with the paper.",
+        )
+    return secret
+
+
+def _word_list(language: str) -> mnemonic.Mnemonic:
+    if language not in WORD_LANGUAGES:
+        raise errors.InputError(
+            "no words in this language", expected=f"one of {', '.join(WORD_LANGUAGES)}", got=language[:40]
+        )
+    return mnemonic.Mnemonic(language)
 
 
 def _unarmour(text: str) -> bytes:

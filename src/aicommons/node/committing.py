@@ -2,8 +2,9 @@
 
 Checking and summing of long vectors run beside the loop, in a child with which the seeds end; for short ones a fork costs
 more than the work, so it is done at once and the seeds of this member's columns pass through the node's own memory.
-What a Reveal will open is recorded before the Commit is signed. Nothing is revealed without a quorum of Commits over one participant set, each signed by a key of the
-roster that the operator pinned (secure-aggregation section 4, steps 2 to 4): this is where a lying ledger fails.
+What a Reveal will open is recorded before the Commit is signed. Nothing is revealed without a quorum of Commits over one
+participant set, each signed by a key of the roster that the operator pinned (secure-aggregation section 4, steps 2 to 4):
+this is where a lying ledger fails.
 """
 
 import dataclasses

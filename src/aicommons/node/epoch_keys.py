@@ -59,9 +59,6 @@ class EpochKeys:
         kept = self._read(run_id, epoch)
         return None if kept == _ERASED else kept
 
-    def _is_foreign(self, run_id: ids.RunId, epoch: int) -> bool:
-        return self._words.word(_KIND, _scope(run_id, epoch)) is None
-
     def is_erased(self, run_id: ids.RunId, epoch: int) -> bool:
         """Return whether there was a key, or there was never to be one, and it is gone for good."""
         return self._read(run_id, epoch) == _ERASED
@@ -69,6 +66,9 @@ class EpochKeys:
     def erase(self, run_id: ids.RunId, epoch: int) -> None:
         """Overwrite the key in place; a key that was never made can then never be made."""
         self._write(run_id, epoch, _ERASED)
+
+    def _is_foreign(self, run_id: ids.RunId, epoch: int) -> bool:
+        return self._words.word(_KIND, _scope(run_id, epoch)) is None
 
     def _file(self, run_id: ids.RunId, epoch: int) -> pathlib.Path:
         return self._folder / f"{run_id.hex()}-{epoch}"

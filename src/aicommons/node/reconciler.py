@@ -28,6 +28,18 @@ def advance(agent: agents.Agent, duty: duties.Duty, current: views.RunView) -> N
     agent.ledger.advance(duty.run_id)
 
 
+def drop(agent: agents.Agent, duty: duties.Duty, current: views.RunView) -> None:
+    """Ask the contract to put a site out whose consent died, so that the others go on without it."""
+    agent.ledger.drop(duty.run_id, duty.member)
+    seat = current.enrolled[duty.member]
+    log.info(
+        "run %s: member %d is out: its consent %s is dead",
+        ids.format_id(duty.run_id)[:12],
+        duty.member,
+        ids.format_id(seat.consent_id)[:12],
+    )
+
+
 HANDLERS: Mapping[duties.DutyKind, Handler] = {
     duties.DutyKind.ACK: contributing.acknowledge,
     duties.DutyKind.SUBMIT: contributing.submit,
@@ -37,6 +49,7 @@ HANDLERS: Mapping[duties.DutyKind, Handler] = {
     duties.DutyKind.RESULT: concluding.result,
     duties.DutyKind.REGISTER: concluding.register,
     duties.DutyKind.ADVANCE: advance,
+    duties.DutyKind.DROP: drop,
     duties.DutyKind.REPORT: concluding.report,
     duties.DutyKind.RETIRE: concluding.retire,
     duties.DutyKind.ERASE: concluding.erase,

@@ -1,9 +1,10 @@
 """The signing journal: what was signed with the node's key, and beside it the epoch keys; backups exclude both.
 
 A node signs one message per type and scope, ever (secure-aggregation section 2, "Who signs what"): the same message may
-be signed again, another one is refused. A node restored from a backup has no epoch key and waits for the next run: the folder
-carries a CACHEDIR.TAG, which backup programs honour. A rolled-back file is noticed at start, when the ledger shows a
-Commit that it does not know (``reconciler``).
+be signed again, another one is refused. A node restored from a backup has no epoch key and waits for the next run: the
+folder carries a CACHEDIR.TAG, which backup programs honour. A rolled-back file is noticed at start, when the ledger
+shows a Commit that it does not know (``reconciler``). What a node must remember of a participant set stands here and not
+in the ordinary journal, which may come back from a backup.
 """
 
 import dataclasses

@@ -1,8 +1,8 @@
 """What does this node owe now? A pure function of the ledger's view, what the node remembers, and the time.
 
 The reconciler calls it after every look at the ledger and does what comes back; asking twice gives the same answer, so
-a node may be killed anywhere and started again. How a duty is done is ``node/``'s business (``reconciler.HANDLERS``); whether the ledger
-allows it is the contract's.
+a node may be killed anywhere and started again. How a duty is done is ``node/``'s business (``reconciler.HANDLERS``);
+whether the ledger allows it is the contract's.
 """
 
 import dataclasses
@@ -23,6 +23,7 @@ class DutyKind(enum.Enum):
     COMBINE = "combine"
     RESULT = "result"
     ADVANCE = "advance"
+    DROP = "drop"
     REGISTER = "register"
     REPORT = "report"
     RETIRE = "retire"
@@ -39,6 +40,8 @@ class Duty:
     """The round that it is about; 0 for a duty of the whole run."""
     attempt: int = 0
     """The attempt at that round."""
+    member: int = 0
+    """The member that it is about, where it is about another one; else 0."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -72,7 +75,7 @@ REVEALING = (run.Phase.FIXED, run.Phase.UNMASKED)
 LONGEST_FAREWELL = 3600.0
 """Seconds after the end of a run that the last sum and one's own figures are waited for, before keys go without them."""
 STAGGER = 0.5
-"""Seconds between roster members before each calls ``advance``, so that one call usually does."""
+"""Seconds between roster members before each calls ``advance`` or ``drop``, so that one call usually does."""
 
 
 def due(
@@ -84,7 +87,7 @@ def due(
         known = remembered.get(run_id)
         if known is None or current.roster is None or member not in current.roster.member_ids:
             continue
-        case = _Case(run_id, current, member, known, now)
+        case = _Case(run_id, current, member, known, now, _dead(view, current, now))
         duties.extend(_after_end(case) if current.state.is_over else _under_way(case))
     return tuple(duties)
 
@@ -99,6 +102,8 @@ class _Case:
     known: Remembered
     now: float
     """Seconds since 1970."""
+    dead: Mapping[int, int]
+    """Member whose consent permits nothing any more -> block time since when."""
 
     @property
     def place_on_roster(self) -> int:
@@ -115,6 +120,15 @@ class _Case:
         return Duty(self.run_id, kind, round_index, attempt)
 
 
+def _dead(view: views.LedgerView, current: views.RunView, now: float) -> Mapping[int, int]:
+    """Return who on the roster has a dead consent, and since when; nobody once the run is over."""
+    if current.state.is_over or current.roster is None:
+        return {}
+    seats = {each: current.enrolled[each] for each in current.roster.member_ids if each in current.enrolled}
+    found = {each: view.dead_since(seat.consent_id, now) for each, seat in seats.items()}
+    return {each: since for each, since in found.items() if since is not None}
+
+
 def _under_way(case: _Case) -> Iterator[Duty]:
     current, known = case.current, case.known
     if not known.is_pinned or not known.has_key:
@@ -123,9 +137,32 @@ def _under_way(case: _Case) -> Iterator[Duty]:
         if case.member not in current.acks:
             yield case.duty(DutyKind.ACK)
     elif current.state in (run.RunState.RUNNING, run.RunState.PAUSED):
+        yield from _to_drop(case)
         yield from _in_round(case)
     if _is_late(case):
         yield case.duty(DutyKind.ADVANCE)
+
+
+def _to_drop(case: _Case) -> Iterator[Duty]:
+    """Put out whose consent is dead: before the first Commit anybody, afterwards who chose to exit."""
+    current, attempt, roster = case.current, case.current.current, case.current.roster
+    if attempt is None or roster is None:
+        return
+    dead = _dead_in_set(case, attempt)
+    if current.is_set_fixed:
+        dead = [each for each in dead if current.enrolled[each].absence is run.Absence.EXIT]
+        stay = len(current.members_of(attempt.set_bits)) - len({*dead, *current.exits})
+        if attempt.phase not in (run.Phase.OPEN, run.Phase.UNMASKED) or stay < roster.quorum:
+            return  # the ledger lets nobody leave then; the patience decides
+    for each in dead:
+        if case.now > case.dead[each] + STAGGER * case.place_on_roster:
+            yield dataclasses.replace(case.duty(DutyKind.DROP), member=each)
+
+
+def _dead_in_set(case: _Case, attempt: views.AttemptView) -> list[int]:
+    """Return who is in the participant set although its consent is dead."""
+    out = {*case.current.dropped, *case.current.exits}
+    return [each for each in case.current.members_of(attempt.set_bits) if each in case.dead and each not in out]
 
 
 def _is_late(case: _Case) -> bool:
@@ -149,7 +186,7 @@ def _in_round(case: _Case) -> Iterator[Duty]:
     place = (current.round_index, current.attempt)
     if attempt.phase is run.Phase.OPEN and _owes_submit(case, attempt):
         yield case.duty(DutyKind.SUBMIT, *place)
-    elif attempt.phase in COMMITTING and member not in attempt.commits and place not in known.refused:
+    elif attempt.phase in COMMITTING and place not in known.refused and _owes_commit(case, attempt):
         yield case.duty(DutyKind.COMMIT, *place)
     if attempt.phase in REVEALING and member in attempt.commits and member not in attempt.reveals:
         yield case.duty(DutyKind.REVEAL, *place)
@@ -157,9 +194,15 @@ def _in_round(case: _Case) -> Iterator[Duty]:
 
 
 def _owes_submit(case: _Case, attempt: views.AttemptView) -> bool:
-    if case.known.is_finished or case.member in attempt.submits:
+    if case.known.is_finished or case.member in attempt.submits or case.member in case.dead:
         return False
     return attempt.set_bits == 0 or case.member in case.current.members_of(attempt.set_bits)
+
+
+def _owes_commit(case: _Case, attempt: views.AttemptView) -> bool:
+    """Return whether it has not committed; nobody fixes a run's set with a dead consent in it."""
+    is_clean = case.current.is_set_fixed or not _dead_in_set(case, attempt)
+    return is_clean and case.member not in attempt.commits
 
 
 def _after_unmasking(case: _Case, attempt: views.AttemptView) -> Iterator[Duty]:
@@ -171,7 +214,8 @@ def _after_unmasking(case: _Case, attempt: views.AttemptView) -> Iterator[Duty]:
         return
     if (is_last or current.state is run.RunState.PAUSED) and case.member not in current.attempts[place].results:
         yield case.duty(DutyKind.RESULT, *place)
-    if attempt.phase is run.Phase.UNMASKED and not is_last and case.member in current.members_of(attempt.set_bits):
+    is_in = case.member in current.members_of(attempt.set_bits) and case.member not in case.dead
+    if attempt.phase is run.Phase.UNMASKED and not is_last and is_in:
         yield case.duty(DutyKind.SUBMIT, current.round_index + 1, 0)
 
 
@@ -205,6 +249,7 @@ def _after_end(case: _Case) -> Iterator[Duty]:
 
 def _may_register(case: _Case) -> bool:
     agreed = case.current.agreed
-    if case.current.model is not None or agreed is None:
+    is_out = case.member in case.current.exits or case.member in case.current.dropped
+    if case.current.model is not None or agreed is None or is_out:
         return False
     return 0 < agreed.rounds_done <= case.known.state_index and case.known.has_model

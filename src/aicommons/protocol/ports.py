@@ -35,6 +35,9 @@ class Ledger(Protocol):
     def advance(self, run_id: ids.RunId) -> None:
         """Ask the contract to act on a deadline that is over; raises as ``post``."""
 
+    def drop(self, run_id: ids.RunId, member_id: int) -> None:
+        """Ask the contract to put a seat out whose consent is dead; raises as ``post``."""
+
     def register_model(self, run_id: ids.RunId, card: ids.Digest, state_digest: bytes) -> None:
         """Write a finished run's model down; raises as ``post``."""
 

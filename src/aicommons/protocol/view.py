@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Generic, TypeVar
 
 from aicommons.domain import events, ids, run
+from aicommons.protocol import permissions, registry
 
 AttemptPlace = tuple[int, int]
 """Round index and attempt."""
@@ -70,6 +71,8 @@ class RunView:
     """Block time at which the run as a whole may be moved on."""
     exits: Mapping[int, events.Exited] = dataclasses.field(default_factory=dict)
     """Member -> its exit, if it left."""
+    dropped: Mapping[int, events.Dropped] = dataclasses.field(default_factory=dict)
+    """Member -> how it was put out because its consent died."""
     changed_at: int = 0
     """Block time of the last change of ``state``."""
     model: events.ModelRegistered | None = None
@@ -81,6 +84,11 @@ class RunView:
     def current(self) -> AttemptView | None:
         """The attempt under way."""
         return self.attempts.get((self.round_index, self.attempt))
+
+    @property
+    def is_set_fixed(self) -> bool:
+        """Whether the first Commit fixed whose data the run uses."""
+        return any(attempt.commits for attempt in self.attempts.values())
 
     @property
     def is_round_agreed(self) -> bool:
@@ -110,36 +118,65 @@ class LedgerView:
     """Largest block time seen, in seconds."""
     applied: Mapping[bytes, events.MemberApplied] = dataclasses.field(default_factory=dict)
     """Account -> its application."""
-    members: Mapping[int, events.MemberAdmitted] = dataclasses.field(default_factory=dict)
-    """Member id -> its admission."""
-    datasets: Mapping[int, events.DatasetListed] = dataclasses.field(default_factory=dict)
-    """Dataset id -> its listing."""
-    consents: Mapping[bytes, events.ConsentGiven] = dataclasses.field(default_factory=dict)
-    """Consent id -> what it permits, revoked ones too."""
-    revoked: frozenset[bytes] = frozenset()
-    """Ids of the consents that were taken back."""
+    members: Mapping[int, registry.MemberView] = dataclasses.field(default_factory=dict)
+    """Member id -> the member, also one that left."""
+    datasets: Mapping[int, registry.DatasetView] = dataclasses.field(default_factory=dict)
+    """Dataset id -> the dataset with all its versions."""
+    consents: Mapping[bytes, registry.ConsentView] = dataclasses.field(default_factory=dict)
+    """Consent id -> the consent with its uses, revoked ones too."""
+    wishes: tuple[events.Wished, ...] = ()
+    """What owners of datasets ask of models, in their order."""
     problems: Mapping[bytes, events.ProblemStated] = dataclasses.field(default_factory=dict)
     """Problem id -> its statement."""
     runs: Mapping[ids.RunId, RunView] = dataclasses.field(default_factory=dict)
     """Run id -> the run, in opening order."""
+    permitted: permissions.Permissions = dataclasses.field(default_factory=permissions.Permissions)
+    """Registers, guardianships and requests."""
+
+    @property
+    def registers(self) -> Mapping[int, permissions.RegisterView]:
+        """Dataset id -> the register of people's consents behind it."""
+        return self.permitted.registers
+
+    @property
+    def guardianships(self) -> Mapping[bytes, permissions.GuardianshipView]:
+        """Guardianship id -> the attestation."""
+        return self.permitted.guardianships
+
+    @property
+    def requests(self) -> Mapping[int, permissions.RequestView]:
+        """Request id -> the request with what was said to it."""
+        return self.permitted.requests
+
+    @property
+    def revoked(self) -> frozenset[bytes]:
+        """Ids of the consents that were taken back."""
+        return frozenset(each.consent_id for each in self.consents.values() if each.revoked is not None)
 
     def member_of_account(self, account: bytes) -> ids.MemberId | None:
-        """Return the member that ``account`` was admitted as."""
-        for member_id, admitted in self.members.items():
-            if admitted.account == account:
+        """Return the member that ``account`` acts for now."""
+        for member_id, member in self.members.items():
+            if member.account == account and member.state is not registry.MemberState.LEFT:
                 return ids.MemberId(member_id)
         return None
+
+    def dead_since(self, consent_id: bytes, now: float) -> int | None:
+        """Return the block time since which a consent permits nothing, ``None`` while it lives at ``now`` (seconds)."""
+        consent = self.consents.get(consent_id)
+        if consent is None:
+            return 0
+        dataset = self.datasets.get(consent.dataset_id)
+        owner = self.members.get(dataset.owner) if dataset is not None else None
+        return registry.dead_since(consent, dataset, owner, now)
 
 
 KEPT: Mapping[type[events.Event], tuple[str, str]] = {
     events.MemberApplied: ("applied", "applicant"),
-    events.MemberAdmitted: ("members", "member_id"),
-    events.DatasetListed: ("datasets", "dataset_id"),
-    events.ConsentGiven: ("consents", "consent_id"),
     events.ProblemStated: ("problems", "problem_id"),
     events.Enrolled: ("enrolled", "member_id"),
     events.Acked: ("acks", "member_id"),
     events.Exited: ("exits", "member_id"),
+    events.Dropped: ("dropped", "member_id"),
     events.Submitted: ("submits", "member_id"),
     events.Committed: ("commits", "member_id"),
     events.Revealed: ("reveals", "member_id"),
@@ -209,19 +246,42 @@ class _LedgerDraft:
     def __init__(self, view: LedgerView) -> None:
         self._view = _Draft(view)
         self._runs: dict[ids.RunId, _RunDraft] = {}
-        self._revoked: set[bytes] = set()
+        self._permissions: list[events.Event] = []
 
     def tell(self, event: events.Event) -> None:
         self._view.put(block=event.at.block, time=max(self._view.get("time"), event.at.time))
         run_id = getattr(event, "run_id", None)
         if isinstance(event, events.RunOpened):
             self._open(event)
-        elif run_id is not None:
+        elif isinstance(event, events.Wished):
+            self._view.put(wishes=(*self._view.get("wishes"), event))
+        elif run_id is not None and not isinstance(event, events.ConsentUsed):
             self._tell_run(run_id, event)
-        elif isinstance(event, events.ConsentRevoked):
-            self._revoked.add(event.consent_id)
+        elif isinstance(event, permissions.TOLD):
+            self._permissions.append(event)
         else:
-            self._view.keep(event)
+            self._tell_registry(event)
+
+    def _tell_registry(self, event: events.Event) -> None:
+        match event:
+            case events.MemberAdmitted():
+                applied = self._view.get("applied").get(event.account)
+                self._view.mapping("members")[event.member_id] = registry.admitted(event, applied)
+            case events.DatasetListed():
+                self._view.mapping("datasets")[event.dataset_id] = registry.listed(event)
+            case events.ConsentGiven():
+                self._view.mapping("consents")[event.consent_id] = registry.given(event)
+            case events.OfMember() if event.member_id in self._view.get("members"):
+                members = self._view.mapping("members")
+                members[event.member_id] = registry.member_after(members[event.member_id], event)
+            case events.OfDataset() if event.dataset_id in self._view.get("datasets"):
+                datasets = self._view.mapping("datasets")
+                datasets[event.dataset_id] = registry.dataset_after(datasets[event.dataset_id], event)
+            case events.ConsentRevoked() | events.ConsentUsed() if event.consent_id in self._view.get("consents"):
+                consents = self._view.mapping("consents")
+                consents[event.consent_id] = registry.consent_after(consents[event.consent_id], event)
+            case _:
+                self._view.keep(event)
 
     def _open(self, event: events.RunOpened) -> None:
         if event.run_id not in self._view.get("runs"):  # its terms are what its id stands for: a second telling is none
@@ -238,8 +298,8 @@ class _LedgerDraft:
     def frozen(self) -> LedgerView:
         if self._runs:
             self._view.mapping("runs").update({run_id: told.frozen() for run_id, told in self._runs.items()})
-        if self._revoked:
-            self._view.put(revoked=self._view.get("revoked") | self._revoked)
+        if self._permissions:
+            self._view.put(permitted=permissions.fold(self._view.get("permitted"), self._permissions))
         return self._view.frozen()
 
 

@@ -1,0 +1,241 @@
+"""Delimited text: how a file is written (encoding, separator, decimal mark) is found out here, and its rows are streamed.
+
+Opened by ``sources``; ``samples`` cuts tables with it. A file is never held in memory and never changed. Errors name
+file, column and line, never a value. What is left out: what the columns mean.
+"""
+
+import codecs
+import csv
+import dataclasses
+import itertools
+import pathlib
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import ClassVar
+
+from aicommons.data import batches
+from aicommons.data.formats import files
+from aicommons.domain import errors, schema
+
+SAMPLE_BYTES = 256 * 1024
+"""How much of a file decides on its separator and decimal mark."""
+SAMPLE_ROWS = 200
+SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
+MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16, whose mark it begins with
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+DECIMAL_COMMA = re.compile(r"[+-]?[0-9]+,[0-9]+")
+DECIMAL_POINT = re.compile(r"[+-]?[0-9]+\.[0-9]+")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Source:
+    """One file and how it is written."""
+
+    path: pathlib.Path
+    """Where it is."""
+    encoding: str
+    """Python's name of its encoding."""
+    separator: str
+    """One character between fields."""
+    decimal_comma: bool
+    """Whether numbers are written 1,5."""
+    header: tuple[str, ...]
+    """Column names, stripped."""
+    notices: tuple[str, ...]
+    """What was decided and its owner should know."""
+
+    unit = "line"
+    """What its places count."""
+    declared: ClassVar[Mapping[str, schema.Feature]] = {}
+    """A text file says nothing about its columns' meaning."""
+
+    @property
+    def name(self) -> str:
+        """The file's name."""
+        return self.path.name
+
+    def identity(self) -> str:
+        """Return the digest of the file."""
+        return files.digest_of(self.path)
+
+    def batches(self, names: Sequence[str]) -> Iterator[batches.Batch]:
+        """Yield the rows after the header; a row with another number of fields is told as broken.
+
+        Raises:
+            errors.TableError: no such column, an unclosed quote, or bytes of another encoding.
+        """
+        for name in names:
+            batches.check_column(self, name)
+        wanted = [(name, self.header.index(name)) for name in names]
+        width, first, found = len(self.header), 0, _rows(self)
+        while chunk := list(itertools.islice(found, batches.MOST_ROWS)):
+            whole = [row for row in chunk if len(row.cells) == width]
+            broken = tuple(_ragged(row, width) for row in chunk if len(row.cells) != width)
+            cells: dict[str, batches.Cells] = {name: [row.cells[place] for row in whole] for name, place in wanted}
+            yield batches.Batch(first, [row.line for row in whole], cells, broken)
+            first += len(whole)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Row:
+    """One record of a file."""
+
+    line: int
+    """Line of the file on which it begins, from 1; the header's is usually 1."""
+    cells: list[str]
+    """As many as the line has fields."""
+
+
+def inspect(path: pathlib.Path) -> Source:
+    """Return how the file at ``path`` is written, after checking that it is a table with a header.
+
+    Raises:
+        errors.TableError: no such file, another format, empty, no columns, or two columns of one name.
+    """
+    head = _head(path)
+    encoding, notices = _encoding(path, head)
+    text = head.decode(encoding, errors="ignore")
+    if not text.strip():
+        raise errors.TableError("the file is empty", which=path.name, expected="a header and rows", got="nothing")
+    lines = text.splitlines(keepends=True)
+    # The sample may end inside a line, which would look ragged.
+    sample = lines[:-1] if len(head) == SAMPLE_BYTES and len(lines) > 1 else lines
+    separator = _separator(sample)
+    rows = list(_sampled(sample, separator))
+    header = tuple(cell.strip() for cell in rows[0])
+    batches.check_header(path.name, header, place=", line 1")
+    decimal_comma = separator != "," and _has_decimal_commas(rows[1:])
+    if separator != ",":
+        notices.append(f"{path.name}: fields are separated by {SEPARATORS[separator]}s.")
+    if decimal_comma:
+        notices.append(f"{path.name}: numbers are written with a decimal comma.")
+    return Source(path, encoding, separator, decimal_comma, header, tuple(notices))
+
+
+def rows(source: Source) -> Iterator[Row]:
+    """Yield the rows of ``source`` after the header, one at a time; blank lines are passed over.
+
+    Raises:
+        errors.TableError: a row with too many or too few fields, an unclosed quote, or bytes of another encoding.
+    """
+    width = len(source.header)
+    for row in _rows(source):
+        if len(row.cells) != width:
+            raise batches.refusal(source, _ragged(row, width))
+        yield row
+
+
+def _rows(source: Source) -> Iterator[Row]:
+    """Yield all rows, also those with another number of fields."""
+    previous = 0
+    try:
+        with source.path.open(encoding=source.encoding, newline="") as file:
+            reader = csv.reader(file, delimiter=source.separator, strict=True)
+            header_seen = False
+            for cells in reader:
+                line, previous = previous + 1, reader.line_num
+                if not cells:
+                    continue
+                if not header_seen:
+                    header_seen = True
+                else:
+                    yield Row(line, cells)
+    except csv.Error as err:
+        raise errors.TableError(
+            "a quoted field is not closed properly",
+            which=batches.where(source, place=previous + 1),
+            expected='quotes in pairs, "" for a quote inside',
+        ) from err
+    except UnicodeDecodeError as err:
+        raise errors.TableError(
+            "the text is not in the encoding of its beginning",
+            which=batches.where(source, place=previous + 1),
+            expected=source.encoding,
+            got="other bytes",
+            next_step="Export the table as CSV (UTF-8).",
+        ) from err
+    except OSError as err:
+        raise files.unreadable(source.path, err) from err
+
+
+def _head(path: pathlib.Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            head = file.read(SAMPLE_BYTES)
+    except OSError as err:
+        raise files.unreadable(path, err) from err
+    return head
+
+
+def _encoding(path: pathlib.Path, head: bytes) -> tuple[str, list[str]]:
+    for mark, name in MARKS:
+        if head.startswith(mark):
+            return name, []
+    if b"\0" in head:
+        raise errors.TableError(
+            "the encoding is not known",
+            which=path.name,
+            expected="UTF-8, or UTF-16 with a byte order mark",
+            got="zero bytes",
+            next_step="Export the table as CSV (UTF-8).",
+        )
+    if _decodes(path, "utf-8"):
+        return "utf-8", []
+    name = "cp1252" if _decodes(path, "cp1252") else "latin-1"
+    return name, [f"{path.name}: not UTF-8, read as {name}; check names with accents, or export as UTF-8."]
+
+
+def _decodes(path: pathlib.Path, encoding: str) -> bool:
+    decoder = codecs.getincrementaldecoder(encoding)()
+    try:
+        with path.open("rb") as file:
+            while chunk := file.read(SAMPLE_BYTES):
+                decoder.decode(chunk)
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _sampled(lines: Sequence[str], separator: str) -> Iterator[list[str]]:
+    """Yield up to SAMPLE_ROWS parsed rows, ending quietly where quoting is broken: ``rows`` reports that."""
+    reader = csv.reader(lines, delimiter=separator, strict=True)
+    found = 0
+    while found < SAMPLE_ROWS:
+        try:
+            cells = next(reader)
+        except (StopIteration, csv.Error):
+            break
+        if cells:
+            found += 1
+            yield cells
+    if found == 0:
+        yield [cell for line in lines[:1] for cell in line.strip().split(separator)]
+
+
+def _separator(lines: Sequence[str]) -> str:
+    """Return the separator under which most rows have as many fields as the header, and the header has most."""
+
+    def score(separator: str) -> tuple[float, int]:
+        widths = [len(cells) for cells in _sampled(lines, separator)]
+        if widths[0] == 1:
+            return (0.0, 0)
+        return (sum(width == widths[0] for width in widths) / len(widths), widths[0])
+
+    return max(SEPARATORS, key=score)
+
+
+def _has_decimal_commas(sample: Sequence[list[str]]) -> bool:
+    cells = [cell.strip() for row in sample for cell in row]
+    commas = sum(DECIMAL_COMMA.fullmatch(cell) is not None for cell in cells)
+    return commas > 0 and not any(DECIMAL_POINT.fullmatch(cell) for cell in cells)
+
+
+def _ragged(row: Row, width: int) -> batches.Broken:
+    message = "a row has another number of fields than the header"
+    return batches.Broken(row.line, message, f"{width} fields", f"{len(row.cells)} fields")
