@@ -22,6 +22,7 @@ SKIPS = {
     ),
     "browser": ("Chromium is not installed", "axe-core is not installed"),
     "oracles": ("the oracles' environment is not there",),
+    "java": ("java is not installed, and Spark needs it",),
     "postgres": ("PostgreSQL is not installed",),
 }
 """What a CI machine may lack -> beginnings of the reasons of the tests that need it."""

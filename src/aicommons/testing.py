@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from aicommons import app, office
 from aicommons.domain import cards, documents, encoding, errors, ids, profiles, run
-from aicommons.learning import evaluation, state
+from aicommons.learning import evaluation, privacy, state
 from aicommons.learning import recipe as recipes
 from aicommons.ledger import client, deployments, wallet
 from aicommons.ledger import rpc as connections
@@ -72,6 +72,7 @@ class MemoryData:
 
     def __init__(self) -> None:
         self.tables: dict[int, recipes.Rows] = {}
+        self.rules: dict[int, privacy.Rule] = {}
 
     def observe(self, view: views.LedgerView) -> None:
         """Nobody's consent is asked for these tables."""
@@ -85,6 +86,10 @@ class MemoryData:
 
     def keep(self, note: notes.Note) -> None:
         """Forget it: there is no register behind these tables."""
+
+    def rule(self, dataset_id: int) -> privacy.Rule:
+        """Return the owner's rule for small cells; none is small where no rule was given."""
+        return self.rules.get(dataset_id, privacy.EVERYTHING)
 
     def forget(self, run_id: ids.RunId) -> None:
         """Keep the tables: nothing was prepared."""

@@ -92,7 +92,7 @@ def test_caps_hold_for_one_site_with_all_rows(task: schema.Task, scale: float, s
     table = records.Table(features, _table(task, 200, 6).target)
     value = _after_describe(plan, [table], summed)
     value = glm._with(value, scale * rng.normal(size=(plan.schema.outputs, 4)))
-    part = plan.learner.partial(value, plan._standardised(value, table))
+    part = plan.learner.partial(value, plan.standardised(value, table))
     declared = plan.learner.blocks(value)
     blocks.check_contribution(declared, part)
     for block in declared:
@@ -115,7 +115,7 @@ def test_a_step_that_raises_the_loss_is_halved(summed: Summed) -> None:
 def _fitted(plan: recipe.Recipe, value: state.State, table: records.Table) -> tuple[state.State, int]:
     halvings = 0
     while value.stage is state.Stage.FIT:
-        value = plan.learner.combine(value, plan.learner.partial(value, plan._standardised(value, table)))
+        value = plan.learner.combine(value, plan.learner.partial(value, plan.standardised(value, table)))
         halvings += int(value.arrays.get("halvings", np.zeros(1))[0] > 0)
     return value, halvings
 
@@ -125,7 +125,7 @@ def test_a_loss_that_never_falls_ends_with_the_best_model(summed: Summed) -> Non
     plan = _plan(schema.Task.BINOMIAL, max_steps=100)
     table = _table(schema.Task.BINOMIAL, 50, 8)
     value = _after_describe(plan, [table], summed)
-    sums = dict(plan.learner.partial(value, plan._standardised(value, table)))
+    sums = dict(plan.learner.partial(value, plan.standardised(value, table)))
     accepted = value.arrays["coefficients"]
     while value.stage is state.Stage.FIT:
         value = plan.learner.combine(value, sums)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from aicommons.domain import ids, run
-from aicommons.learning import recipe
+from aicommons.learning import privacy, recipe
 from aicommons.node import agent as agents
 from aicommons.node import reconciler, running
 from aicommons.protocol import coverage
@@ -33,6 +33,10 @@ class SlowData:
         if terms.recipe == self.slow:
             self.pipe.read_bytes()
         return self.inner.bring(dataset_id, terms, use)
+
+    def rule(self, dataset_id: int) -> privacy.Rule:
+        """As the rows' owner."""
+        return self.inner.rule(dataset_id)
 
     def forget(self, run_id: ids.RunId) -> None:
         """As the rows' owner."""

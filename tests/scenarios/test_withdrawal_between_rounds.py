@@ -127,11 +127,12 @@ class Clinic:
         view = self.commons.registrar.view()
         terms = agents.terms_of(node, self.scene.run_id, view.runs[self.scene.run_id])
 
-        read = tables.reader_of(tables.OwnTable(self.table, COHORT), terms)
+        own = tables.OwnTable(self.table, COHORT)
+        read = tables.reader_of(own, terms)
         return auditing.audit(
             auditing.Case(
                 self.scene.run_id, self.member_id, view, terms, node.ledger.place, self.desk.register_place,
-                [node.own, self.commons.store], node.journal, self.honest, read, COHORT,
+                [node.own, self.commons.store], node.journal, self.honest, read, COHORT, own.rule,
             )
         )  # fmt: skip
 

@@ -57,6 +57,7 @@ def audit(run: str, table: pathlib.Path | None) -> None:
                 keeping=kept,
                 read=tables.reader_of(own, terms, table),
                 least=own.minimum_cohort,
+                rule=own.rule,
             )
         )
     _tell(chosen.run_id, report)

@@ -63,18 +63,18 @@ class Judged:
 
 def pooled(made: recipes.Recipe, sites: Mapping[str, recipes.Rows]) -> Figures:
     """Return how good one model of all training rows is on all held-out rows."""
-    train = _joined([rows.train for rows in sites.values()])
-    held_out = _joined([rows.held_out for rows in sites.values()])
+    train = _joined([records.gather(rows.train) for rows in sites.values()])
+    held_out = _joined([records.gather(rows.held_out) for rows in sites.values()])
     return Judged(fit(made, train, held_out.features), held_out.target).figures(made.schema.target.task)
 
 
 def alone(made: recipes.Recipe, sites: Mapping[str, recipes.Rows]) -> tuple[Figures, dict[str, Figures]]:
     """Return how good the sites' own models are on their own held-out rows: over all, and site by site."""
     task = made.schema.target.task
-    judged = {
-        name: Judged(fit(made, rows.train, rows.held_out.features), rows.held_out.target)
-        for name, rows in sites.items()
-    }
+    judged = {}
+    for name, rows in sites.items():
+        train, held_out = records.gather(rows.train), records.gather(rows.held_out)
+        judged[name] = Judged(fit(made, train, held_out.features), held_out.target)
     scores = np.concatenate([each.scores for each in judged.values()])
     truth = np.concatenate([each.truth for each in judged.values()])
     return Judged(scores, truth).figures(task), {name: each.figures(task) for name, each in judged.items()}

@@ -15,6 +15,7 @@ from aicommons.cli import processes, scripts
 from aicommons.data import reading
 from aicommons.domain import cards, documents, encoding, errors, events, ids, profiles, run, schema
 from aicommons.learning import recipe as recipes
+from aicommons.learning import records
 from aicommons.ledger import wallet
 from aicommons.node import journal, tables
 from aicommons.protocol import view as views
@@ -78,7 +79,7 @@ class Read:
     def gaps_in_words(self) -> str | None:
         """Return how many rows are not used; ``None`` when all are."""
         missing = sum(self.gaps.values())
-        used = sum(len(each.train.target) + len(each.held_out.target) for each in self.rows.values())
+        used = sum(each.train.rows + each.held_out.rows for each in self.rows.values())
         return f"{missing} of {missing + used} rows have a gap and are left out" if missing else None
 
 
@@ -115,7 +116,7 @@ def _check_classes(script: scripts.Script, usable: Mapping[str, recipes.Rows]) -
     target = script.schema.target
     if target.classes is None:
         return
-    seen = {float(value) for rows in usable.values() for value in rows.train.target}
+    seen = {float(value) for rows in usable.values() for value in records.gather(rows.train).target}
     if len(seen) < 2:
         raise errors.InputError(
             "all rows have the same class", which=f"column {target.name}", expected="at least 2 classes", got=len(seen)

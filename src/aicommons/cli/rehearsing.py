@@ -73,6 +73,7 @@ def _planned(plan_file: pathlib.Path | None, run_text: str | None) -> Planned:
 def _rehearsed(own: "tables.OwnTable", planned: Planned) -> "Iterator[tuple[rehearsal.Rehearsal, int]]":
     """Give the dry run's result and the number of rows; the prepared arrays are erased at the end."""
     from aicommons.data import prepared
+    from aicommons.learning import privacy
     from aicommons.node import rehearsal, tables
 
     recipe = planned.recipe
@@ -80,7 +81,8 @@ def _rehearsed(own: "tables.OwnTable", planned: Planned) -> "Iterator[tuple[rehe
     with tempfile.TemporaryDirectory(prefix="commons-dry-run-") as scratch:
         folder = pathlib.Path(scratch) / "prepared"
         table = prepared.prepare(own.source, wanted, folder, tables.division(planned.plan, recipe.schema))
-        yield rehearsal.rehearse(recipe, tables.divided(table), table, members=planned.members), table.rows
+        rows = privacy.guard(recipe, tables.divided(table), own.rule)
+        yield rehearsal.rehearse(recipe, rows, table, members=planned.members), table.rows
 
 
 def _shown(found: "rehearsal.Rehearsal", rows: int, min_cohort: int) -> dict[str, Any]:

@@ -190,9 +190,7 @@ def close(run_text: str) -> None:
 @click.argument("run_text", metavar="RUN")
 @click.option("--fingerprint", help="Confirm only if the roster's fingerprint is this one.")
 @click.option("--yes", is_flag=True, help="Confirm without asking.")
-@click.option(
-    "--allow-overlap", is_flag=True, help="Accept sites that nearly equal those of an earlier run on the problem."
-)
+@click.option("--allow-overlap", is_flag=True, help="Accept sites that nearly equal those of an earlier run.")
 @output.json_option
 def confirm(run_text: str, fingerprint: str | None, yes: bool, allow_overlap: bool) -> None:
     """Confirm, for this home's node, who takes part in RUN, who reads its sums and what this site brings.
@@ -200,8 +198,9 @@ def confirm(run_text: str, fingerprint: str | None, yes: bool, allow_overlap: bo
     Compare the fingerprint with the other members by telephone or in person: a lying ledger could show each site other
     participants. The node takes part only with the roster and the dataset that were confirmed here.
 
-    Where an earlier run on the same problem had nearly the same sites, the difference of the two sums would tell about
-    the few that differ; such a run is refused unless you accept that with --allow-overlap.
+    Where an earlier run with the same dataset, or on the same problem, had nearly the same sites, the difference of the
+    sums would tell about the few that differ; such a run is refused unless you accept that with --allow-overlap. What
+    comes near is named either way.
     """
     from aicommons.owner import rosters
 

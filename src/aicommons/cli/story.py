@@ -290,7 +290,7 @@ def _site(stage: demonstration.Stage, name: str, alone: comparison.Figures) -> d
     rows = stage.rows[name]
     return {
         "site": name,
-        "rows": len(rows.train.target) + len(rows.held_out.target),
+        "rows": rows.train.rows + rows.held_out.rows,
         "rows_left_out": stage.gaps[name],
         "federated": {key: float(value) for key, value in own.items()},
         "local": alone.to_json(),

@@ -257,7 +257,7 @@ class Reader:
         target = np.ascontiguousarray(numbers[kept, -1])
         if self._fields[-1].codes is not None and len(self._classes) < 2:
             self._classes.update(np.unique(target).tolist())
-        return Block(_matrix(self._wanted.plan, numbers[kept]), target, _keys(texts, kept))
+        return Block(matrix(self._wanted.plan, numbers[kept]), target, _keys(texts, kept))
 
     def _remember(self, identifiers: uniqueness.Identifiers, batch: batches.Batch, name: str) -> None:
         pairs = zip(batches.texts(batch.cells[name]), batch.places, strict=True)
@@ -357,7 +357,7 @@ def _keys(texts: Sequence[Sequence[str]], kept: npt.NDArray[np.bool_]) -> Keys:
     return made
 
 
-def _matrix(plan: schema.Schema, numbers: Numbers) -> Numbers:
+def matrix(plan: schema.Schema, numbers: Numbers) -> Numbers:
     """Return float64[n, p]: numbers as they are, categories as one column of 0 and 1 for each level, all 0 for a gap."""
     matrix = np.zeros((len(numbers), plan.width))
     start = 0
@@ -411,4 +411,4 @@ def read_inputs(source: sources.Named, plan: schema.Schema, *, mapped: mapping.M
     gaps = np.asarray(np.isnan(numbers).any(axis=1) & (plan.missing is schema.Missing.DROP))
     kept = [place for place, gap in zip(places, gaps, strict=True) if not gap]
     incomplete = [place for place, gap in zip(places, gaps, strict=True) if gap]
-    return Inputs(_matrix(plan, numbers[~gaps]), tuple(kept), tuple(incomplete), opened.notices)
+    return Inputs(matrix(plan, numbers[~gaps]), tuple(kept), tuple(incomplete), opened.notices)

@@ -48,6 +48,8 @@ class Kind(enum.Enum):
     """A folder of texts with labels, or a table with one text per row."""
     FHIR = "fhir"
     """FHIR R4 resources as NDJSON, one row per patient."""
+    SPARK = "spark"
+    """A table, query or folder of files in Apache Spark, added up there."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -184,6 +186,7 @@ _FIELDS: Mapping[Kind, Mapping[str, Read]] = {
     Kind.IMAGES: {"path": _path, "width": _side, "height": _side, "colours": _choice("grey", "rgb")},
     Kind.TEXTS: {"path": _path, "width": _width},
     Kind.FHIR: {"path": _path, "columns": _columns},
+    Kind.SPARK: {"server": _text, "read": _choice("parquet", "csv", "table", "query"), "what": _query},
 }
 """Fields that a description must have."""
 _OPTIONAL: Mapping[Kind, Mapping[str, Read]] = {
@@ -194,6 +197,7 @@ _OPTIONAL: Mapping[Kind, Mapping[str, Read]] = {
     Kind.IMAGES: {"labels": _path},
     Kind.TEXTS: {"grams": _choice("word", "character"), "longest": _longest, "column": _text},
     Kind.FHIR: {},
+    Kind.SPARK: {},
 }
 """Fields that it may have."""
 
@@ -264,6 +268,12 @@ def _open_fhir(body: Mapping[str, object]) -> batches.Opened:
     return fhir.inspect(body)
 
 
+def _open_spark(body: Mapping[str, object]) -> batches.Opened:
+    from aicommons.data.formats import spark
+
+    return spark.inspect(body)
+
+
 _OPENERS: Mapping[Kind, Callable[[Mapping[str, object]], batches.Opened]] = {
     Kind.FILE: _open_path,
     Kind.EXCEL: _open_excel,
@@ -272,4 +282,5 @@ _OPENERS: Mapping[Kind, Callable[[Mapping[str, object]], batches.Opened]] = {
     Kind.IMAGES: _open_images,
     Kind.TEXTS: _open_texts,
     Kind.FHIR: _open_fhir,
+    Kind.SPARK: _open_spark,
 }

@@ -72,6 +72,6 @@ class LocalTraining(Learner, Protocol):
     """A site trains, then sends a delta."""
 
     def train(
-        self, value: state.State, local_state: bytes | None, table: records.Table, rng: np.random.Generator
+        self, value: state.State, local_state: bytes | None, found: records.Sampled, rng: np.random.Generator
     ) -> tuple[Contribution, bytes | None]:
         """Return the site's contribution and its new local state (never sent, kept once the round is agreed)."""

@@ -7,6 +7,7 @@ the split into training and held-out rows (``splitting``) and reading files.
 """
 
 import dataclasses
+import functools
 from collections.abc import Callable, Mapping
 
 import numpy as np
@@ -38,9 +39,9 @@ LEARNERS: Mapping[str, Callable[[schema.Task, fields.Fields], AnyLearner]] = {
 class Rows:
     """One site's records in one round, raw units; they never leave the site."""
 
-    train: Table
+    train: records.Records
     """What is learned from."""
-    held_out: Table
+    held_out: records.Records
     """What the model is judged by; may be empty."""
 
 
@@ -89,16 +90,22 @@ class Recipe:
             errors.ContributionRefused: rows that do not fit the schema, numbers that are not finite, or a finished
                 state.
         """
-        records.check_table(self.schema, rows.train)
-        records.check_table(self.schema, rows.held_out)
         if value.stage is state.Stage.FINISHED:
             raise errors.ContributionRefused("the run is finished; nothing is due", which="state")
+        train, held_out = (each.changed(self.checked) for each in (rows.train, rows.held_out))
         if value.stage is state.Stage.DESCRIBE:
-            return describe.contribution(self.schema, rows.train, rows.held_out), local_state
-        judged = self._judged(value, rows.held_out)
+            return describe.contribution(self.schema, train, held_out), local_state
+        judging = functools.partial(self.judged, value)
         if value.stage is state.Stage.EVALUATE:
-            return judged, local_state
-        fitted, local_state = self._fit(value, local_state, self._standardised(value, rows.train), rng)
+            return held_out.fold(judging), local_state
+        standardised = functools.partial(self.standardised, value)
+        if isinstance(self.learner, learner.LocalTraining):
+            judged = held_out.fold(judging)
+            found = self._checked_once(rows.train).changed(standardised)
+            fitted, local_state = self.learner.train(value, local_state, found, rng)
+        else:
+            partial = functools.partial(self.learner.partial, value)
+            fitted, judged = records.fold_both(train.changed(standardised), partial, held_out, judging)
         contribution = {**fitted, **judged}
         blocks.check_contribution(self.blocks(value), contribution)
         return contribution, local_state
@@ -146,7 +153,8 @@ class Recipe:
             errors.InputError: the state holds no model, or another number of columns.
         """
         self._check_features(value, features)
-        scores = self.learner.scores(value, describe.standardise(value.arrays, features))
+        standardised = describe.standardise(value.arrays, features, missing=self.schema.missing)
+        scores = self.learner.scores(value, standardised)
         if self.schema.target.task is not schema.Task.GAUSSIAN:
             return scores
         return scores * value.arrays["target_scale"] + value.arrays["target_mean"]
@@ -166,27 +174,45 @@ class Recipe:
         probabilities: state.Array = np.exp(logits - np.logaddexp.reduce(logits, axis=1)[:, None])
         return probabilities
 
-    def _judged(self, value: state.State, held_out: Table) -> Contribution:
-        """Return the evaluation's part of a contribution."""
-        target = self.schema.target
-        is_binomial = target.task is schema.Task.BINOMIAL
-        middle = evaluation.log_odds(value.arrays["class_rows"]) if is_binomial else 0.0
-        return evaluation.contribution(target, self.scores(value, held_out.features), held_out.target, middle=middle)
+    def checked(self, table: Table) -> Table:
+        """Return ``table``, which fits the schema.
 
-    def _fit(
-        self, value: state.State, local_state: bytes | None, table: Table, rng: np.random.Generator
-    ) -> tuple[Contribution, bytes | None]:
-        """Return the learner's part of a contribution."""
-        if isinstance(self.learner, learner.LocalTraining):
-            return self.learner.train(value, local_state, table, rng)
-        return self.learner.partial(value, table), local_state
+        Raises:
+            errors.ContributionRefused: it does not.
+        """
+        records.check_table(self.schema, table)
+        return table
 
-    def _standardised(self, value: state.State, table: Table) -> Table:
+    def standardised(self, value: state.State, table: Table) -> Table:
         """Return ``table`` as learners see it."""
         target = table.target
         if self.schema.target.task is schema.Task.GAUSSIAN:
             target = (target - value.arrays["target_mean"]) / value.arrays["target_scale"]
-        return Table(describe.standardise(value.arrays, table.features), target)
+        return Table(describe.standardise(value.arrays, table.features, missing=self.schema.missing), target)
+
+    def judged(self, value: state.State, table: Table) -> Contribution:
+        """Return the evaluation's part of a contribution over one batch of held-out rows."""
+        target = self.schema.target
+        is_binomial = target.task is schema.Task.BINOMIAL
+        middle = evaluation.log_odds(value.arrays["class_rows"]) if is_binomial else 0.0
+        return evaluation.contribution(target, self.scores(value, table.features), table.target, middle=middle)
+
+    def _checked_once(self, found: records.Records) -> records.Sampled:
+        """Return the rows after checking all of them, where a learner will ask for few of them at a time.
+
+        Raises:
+            errors.ContributionRefused: rows that do not fit the schema, or that can only be added over.
+        """
+        if not records.is_sampled(found):
+            raise errors.ContributionRefused(
+                "this learner goes through rows one by one, and this table can only be added over",
+                which=f"recipe {self.name}",
+                expected="a table on the node's machine",
+                got="a table in Spark",
+                next_step="Take part with an additive recipe (glm), or export the table to a file.",
+            )
+        found.changed(self.checked).fold(lambda _: {})
+        return found
 
     def _check_features(self, value: state.State, features: state.Array) -> None:
         """Check that there is a model for these columns."""

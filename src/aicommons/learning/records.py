@@ -1,16 +1,25 @@
 """One site's records as numbers, in the order of a plan's schema; they never leave the site.
 
 ``data/`` reads the owner's files, ``node/tables`` splits them, and the recipe checks every table against its schema here
-before anything is computed from it. Reading files and splitting rows are left out.
+before anything is computed from it. Whatever adds over records goes through ``Records.fold``, so that a table in memory, one
+mapped from a disk and one in a Spark cluster (``node/spark_tables``) give the same sums. Reading files and splitting rows are
+left out.
 """
 
 import dataclasses
+import functools
+from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol, TypeGuard
 
 import numpy as np
 import numpy.typing as npt
 
 from aicommons.domain import errors, schema
 from aicommons.learning import blocks
+
+Mask = npt.NDArray[np.bool_]
+BATCH_VALUES = 2**20
+"""Numbers per batch, 8 MB: a few copies of it are all that a sum needs beside the rows themselves."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -43,13 +52,195 @@ class Table:
         """Number of records."""
         return len(self.target)
 
+    def fold(self, partial: "Partial") -> blocks.Contribution:
+        """Return ``partial`` of all rows: a table is one batch."""
+        return partial(self)
+
+    def select(self, keep: "Keep") -> "Table":
+        """Return the rows for which ``keep`` is True."""
+        mask = keep(self)
+        return self if mask.all() else Table(self.features[mask], self.target[mask])
+
+    def changed(self, change: "Change") -> "Table":
+        """Return the rows as ``change`` makes them."""
+        return change(self)
+
+    def take(self, places: npt.NDArray[np.intp]) -> "Table":
+        """Return the rows at ``places``, in that order."""
+        return Table(self.features[places], self.target[places])
+
+
+Partial = Callable[[Table], blocks.Contribution]
+"""Sums over one batch; the sums of two batches add up to those of both together."""
+Keep = Callable[[Table], Mask]
+"""bool[rows] of a batch: which of its rows stay."""
+Change = Callable[[Table], Table]
+"""A batch with other numbers in as many rows."""
+
+
+class Records(Protocol):
+    """Rows that can be added over, wherever they are."""
+
+    @property
+    def rows(self) -> int:
+        """Number of records; may need a pass over them."""
+
+    def fold(self, partial: Partial) -> blocks.Contribution:
+        """Return the sum of ``partial`` over batches, added in a fixed order; of one empty batch where there is no row."""
+
+    def select(self, keep: Keep) -> "Records":
+        """Return the rows for which ``keep`` is True."""
+
+    def changed(self, change: Change) -> "Records":
+        """Return the same rows with the numbers that ``change`` gives them, batch by batch when they are needed."""
+
+
+class Sampled(Records, Protocol):
+    """Rows of which any few can be had: what a learner that trains at the site needs."""
+
+    def select(self, keep: Keep) -> "Sampled":
+        """Return the rows for which ``keep`` is True."""
+
+    def changed(self, change: Change) -> "Sampled":
+        """Return the same rows with the numbers that ``change`` gives them."""
+
+    def take(self, places: npt.NDArray[np.intp]) -> Table:
+        """Return the rows at ``places`` (0 to rows - 1), in that order."""
+
+
+class Joined(Records, Protocol):
+    """Rows that may be added over together with others, in one pass where both are of one table."""
+
+    def fold_with(
+        self, partial: Partial, other: Records, other_partial: Partial
+    ) -> tuple[blocks.Contribution, blocks.Contribution] | None:
+        """Return both sums, or ``None`` where there is no one pass over both."""
+
+
+# Not runtime_checkable protocols: Python 3.11 asks them for ``rows``, which may be a pass over a cluster's table.
+def is_sampled(found: Records) -> TypeGuard[Sampled]:
+    """Return whether single rows can be had."""
+    return hasattr(found, "take")
+
+
+def is_joined(found: Records) -> TypeGuard[Joined]:
+    """Return whether they may be added over together with others."""
+    return hasattr(found, "fold_with")
+
+
+def fold_both(
+    one: Records, partial: Partial, other: Records, other_partial: Partial
+) -> tuple[blocks.Contribution, blocks.Contribution]:
+    """Return the sums of ``partial`` over ``one`` and of ``other_partial`` over ``other``."""
+    together = one.fold_with(partial, other, other_partial) if is_joined(one) else None
+    return (one.fold(partial), other.fold(other_partial)) if together is None else together
+
+
+class Chunked:
+    """Rows of arrays too long to be copied, usually mapped from a disk; made by ``chunked``."""
+
+    def __init__(
+        self, features: npt.NDArray[np.float64], target: blocks.Vector, kept: Mask, changes: tuple[Change, ...] = ()
+    ) -> None:
+        """Keep the arrays where they are.
+
+        Args:
+            features: float64[all rows, width].
+            target: float64[all rows].
+            kept: bool[all rows]: which of them these records are.
+            changes: applied to each batch, first to last.
+        """
+        self._features = features
+        self._target = target
+        self._kept = kept
+        self._changes = changes
+        self._length = batch_rows(features.shape[1])
+
+    @property
+    def rows(self) -> int:
+        """Number of kept rows."""
+        return int(np.count_nonzero(self._kept))
+
+    def fold(self, partial: Partial) -> blocks.Contribution:
+        """Return the sum of ``partial`` over batches that depend on the arrays' shape alone, first to last."""
+        return add(partial(table) for _, table in self._batches())
+
+    def select(self, keep: Keep) -> "Chunked":
+        """Return the rows for which ``keep`` is True; reads all of them once."""
+        kept = self._kept.copy()
+        for start, table in self._batches():
+            inside = np.flatnonzero(self._kept[start : start + self._length])
+            kept[start + inside[~keep(table)]] = False
+        return Chunked(self._features, self._target, kept, self._changes)
+
+    def changed(self, change: Change) -> "Chunked":
+        """Return the same rows, changed whenever some of them are read."""
+        return Chunked(self._features, self._target, self._kept, (*self._changes, change))
+
+    def take(self, places: npt.NDArray[np.intp]) -> Table:
+        """Return the rows at ``places``, in that order."""
+        rows = self._places[places]
+        return self._made(self._features[rows], self._target[rows])
+
+    @functools.cached_property
+    def _places(self) -> npt.NDArray[np.intp]:
+        """Place of each kept row in the arrays: 8 bytes a row, only where single rows are asked for."""
+        return np.flatnonzero(self._kept)
+
+    def _batches(self) -> Iterator[tuple[int, Table]]:
+        for start in range(0, max(len(self._kept), 1), self._length):
+            part = slice(start, start + self._length)
+            kept = self._kept[part]
+            yield start, self._made(self._features[part][kept], self._target[part][kept])
+
+    def _made(self, features: npt.NDArray[np.float64], target: blocks.Vector) -> Table:
+        table = Table(features, target)
+        for change in self._changes:
+            table = change(table)
+        return table
+
+
+def chunked(features: npt.NDArray[np.float64], target: blocks.Vector, kept: Mask | None = None) -> Table | Chunked:
+    """Return the ``kept`` rows (all by default) of two arrays: as a table where they are one batch, else where they are."""
+    if len(target) <= batch_rows(features.shape[1]):
+        return Table(features, target) if kept is None else Table(features[kept], target[kept])
+    return Chunked(features, target, np.broadcast_to(np.True_, target.shape) if kept is None else kept)
+
+
+def batch_rows(width: int) -> int:
+    """Return how many rows of ``width`` numbers one batch has."""
+    return max(1, BATCH_VALUES // max(width, 1))
+
+
+def add(parts: Iterator[blocks.Contribution]) -> blocks.Contribution:
+    """Return the sum of contributions with the same names, added first to last; there is at least one."""
+    total = {name: np.array(vector) for name, vector in next(parts).items()}
+    for part in parts:
+        for name, vector in part.items():
+            total[name] += vector
+    return total
+
+
+def gather(found: Records) -> Table:
+    """Return all rows as one table in memory: for comparisons and pages of a person's own table, not for training.
+
+    Raises:
+        errors.InputError: rows that can only be added over (a Spark table).
+    """
+    if not is_sampled(found):
+        raise errors.InputError(
+            "these rows can only be added over", which="table", expected="a table on this machine", got="a Spark table"
+        )
+    return found.take(np.arange(found.rows))
+
 
 def check_table(plan: schema.Schema, table: Table) -> None:
     """Check a site's table against a plan's schema before anything is computed from it.
 
     Raises:
         errors.ContributionRefused: a wrong width, a number that is not finite or not within its declared range, a
-            category column that is not 0 or 1, or a class index that does not exist. Never shows a value.
+            category column that is not 0 or 1, or a class index that does not exist. Never shows a value. NaN is a gap:
+            refused, unless the plan fills the gaps of its numeric columns.
     """
     if table.features.shape[1] != plan.width:
         raise errors.ContributionRefused(
@@ -58,17 +249,33 @@ def check_table(plan: schema.Schema, table: Table) -> None:
             expected=f"{plan.width} columns",
             got=f"{table.features.shape[1]} columns",
         )
-    columns = (*plan.columns, plan.target.column())
-    for values, bounds in ((table.features, columns[:-1]), (table.target[:, None], columns[-1:])):
-        lo, hi = np.array([[column.lo, column.hi] for column in bounds]).T
-        # Comparisons are false for NaN, so that NaN is refused too.
-        is_within = ((values >= lo) & (values <= hi)).all(axis=0)
-        if not is_within.all():
-            raise _out_of_range(bounds[int(is_within.argmin())])
+    _check_within(table.features, plan.columns, gaps=may_have_gaps(plan))
+    _check_within(table.target[:, None], (plan.target.column(),), gaps=np.zeros(1, dtype=np.bool_))
     if plan.target.task is not schema.Task.GAUSSIAN and not np.array_equal(table.target, np.rint(table.target)):
         raise errors.ContributionRefused(
             "a class index is not whole", which=f"column {plan.target.name}", expected="whole numbers"
         )
+
+
+def may_have_gaps(plan: schema.Schema) -> Mask:
+    """Return bool[width]: the columns in which NaN stands for a value that is missing; a category's gap is no level at all."""
+    is_filled = plan.missing is schema.Missing.FILL
+    return np.array(
+        [is_filled and each.kind is schema.Kind.NUMERIC for each in plan.features for _ in each.columns()],
+        dtype=np.bool_,
+    )
+
+
+def _check_within(values: npt.NDArray[np.float64], columns: Sequence[schema.Column], *, gaps: Mask) -> None:
+    lo, hi = np.array([[column.lo, column.hi] for column in columns]).T
+    # Smallest and largest values: a NaN becomes either and compares false, so it is refused where there may be no gap.
+    low, high = np.minimum.reduce(values, axis=0, initial=np.inf), np.maximum.reduce(values, axis=0, initial=-np.inf)
+    if gaps.any():
+        low = np.where(gaps, np.fmin.reduce(values, axis=0, initial=np.inf), low)
+        high = np.where(gaps, np.fmax.reduce(values, axis=0, initial=-np.inf), high)
+    is_good = (low >= lo) & (high <= hi)
+    if not is_good.all():
+        raise _out_of_range(columns[int(is_good.argmin())])
 
 
 def _out_of_range(column: schema.Column) -> errors.ContributionRefused:

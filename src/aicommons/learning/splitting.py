@@ -1,9 +1,10 @@
 """Which of a site's rows are held out for evaluation: decided once, at the site, from a seed.
 
 Called by the node before a run's first round (the same seed gives the same split after a restart) and by the pooled
-comparison of a demo. Where several rows belong to one unit (a person, a mother, a field), whole units are held out:
-otherwise a model is judged by rows whose twins it was trained on. Masks come in blocks, so that a table need not fit
-into memory. It leaves out where the seed comes from.
+comparison of a demo. Rows have an order in a file but none in a cluster: there ``by_content`` decides on each row by itself,
+and whole units are drawn by ``held_out_keys``, as here. Where several rows belong to one unit (a person, a mother, a field),
+whole units are held out: otherwise a model is judged by rows whose twins it was trained on. Masks come in blocks, so that a
+table need not fit into memory. It leaves out where the seed comes from.
 """
 
 import collections
@@ -61,8 +62,7 @@ def masks_by_keys(keys: Keys, *, seed: int, share: float = HELD_OUT_SHARE) -> It
     names = np.empty(0, dtype=np.uint64)
     for start in range(0, len(keys), BLOCK_ROWS):
         names = np.union1d(names, np.asarray(keys[start : start + BLOCK_ROWS]))
-    order = np.random.default_rng(seed).permutation(len(names))
-    chosen = names[order[: _count(len(names), share)]]
+    chosen = held_out_keys(names, seed=seed, share=share)
     for start in range(0, len(keys), BLOCK_ROWS):
         yield np.isin(np.asarray(keys[start : start + BLOCK_ROWS]), chosen)
 
@@ -70,6 +70,43 @@ def masks_by_keys(keys: Keys, *, seed: int, share: float = HELD_OUT_SHARE) -> It
 def whole(masks: Iterable[Mask]) -> Mask:
     """Return blocks of a mask as one."""
     return np.concatenate([np.zeros(0, dtype=np.bool_), *masks])
+
+
+def held_out_keys(names: Keys, *, seed: int, share: float = HELD_OUT_SHARE) -> Keys:
+    """Return which of the different keys of a table, ascending, are held out."""
+    order = np.random.default_rng(seed).permutation(len(names))
+    return names[order[: _count(len(names), share)]]
+
+
+def by_content(numbers: npt.NDArray[np.float64], *, seed: int, share: float = HELD_OUT_SHARE) -> Mask:
+    """Return bool[rows], True for about ``share`` of the rows: those whose keyed hash is small.
+
+    A row is decided by its numbers and the seed alone, so every order and every cut into batches gives the same split, and
+    equal rows are on one side. It is not stratified, and a table of few rows may hold out none: for large tables.
+    """
+    return row_hashes(numbers, seed=seed) < np.uint64(min(round(share * 2.0**64), 2**64 - 1))
+
+
+def row_hashes(numbers: npt.NDArray[np.float64], *, seed: int) -> npt.NDArray[np.uint64]:
+    """Return uint64[rows] from float64[rows, width]: equal rows (0.0 and -0.0, all gaps) have equal hashes.
+
+    The finaliser of SplitMix64 (Steele, Lea and Flood 2014) over the values' bits, one column after the other. It mixes
+    well and is not meant to withstand somebody who chooses rows.
+    """
+    hashes = np.full(len(numbers), seed, dtype=np.uint64)
+    for column in numbers.T:
+        bits = np.where(np.isnan(column), np.nan, column + 0.0).view(np.uint64)
+        hashes = _mixed(hashes + _GOLDEN ^ _mixed(bits + _GOLDEN))
+    return hashes
+
+
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+
+
+def _mixed(values: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return values ^ (values >> np.uint64(31))
 
 
 def _count(members: int, share: float) -> int:

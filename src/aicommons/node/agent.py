@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from aicommons.domain import documents, encoding, errors, events, ids, messages, run, signature, vocabulary
-from aicommons.learning import blocks, state
+from aicommons.learning import blocks, privacy, state
 from aicommons.learning import recipe as recipes
 from aicommons.learning.secagg import epoch, layout, masks, reading, reveal, session, suite
 from aicommons.node import evidence, journal, signing
@@ -57,6 +57,9 @@ class Data(Protocol):
 
     def keep(self, note: notes.Note) -> None:
         """Record whose rows are in a contribution, before it leaves."""
+
+    def rule(self, dataset_id: int) -> privacy.Rule:
+        """Return what the owner wants done about small cells; no plan has a say in it."""
 
     def forget(self, run_id: ids.RunId) -> None:
         """Erase what was prepared for a run."""

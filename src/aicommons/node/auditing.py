@@ -8,12 +8,13 @@ in it. What a node could still hide is said in docs/explanation/consent.md.
 
 import collections
 import dataclasses
+import os
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
 from aicommons.domain import consents, encoding, errors, events, ids
-from aicommons.learning import blocks, state
+from aicommons.learning import blocks, privacy, state
 from aicommons.learning import recipe as recipes
 from aicommons.learning.secagg import header, quantise, session, suite
 from aicommons.node import agent as agents
@@ -46,6 +47,8 @@ class Case:
     """Reads the table's rows of some people."""
     least: int
     """Fewest people whose sum may be shown: the dataset's minimum cohort."""
+    rule: privacy.Rule
+    """What the owner wants done about small cells."""
 
     @property
     def current(self) -> views.RunView:
@@ -282,14 +285,17 @@ class _Auditor:
         record, dataset = note.record, note.record.dataset
         column, secret = self.kept.column(dataset), self.kept.tagger(dataset)
         rows, found = self.case.read(people.Persons(column, secret, note.people))
-        count = len(rows.train.target) + len(rows.held_out.target)
+        count = rows.train.rows + rows.held_out.rows
         present = frozenset(coverage.tag_of(secret, key) for key in found)
         if (present, count) != (note.people, record.rows):
             yield f"the table has {count} rows of {len(present)} of its people, its note says {record.rows} of {record.persons}"
         made, member = self.case.terms.recipe, self.case.member_id
         local = self.case.journal.local(self.case.run_id, at.index)
         draws = np.random.default_rng([made.seed, member, at.index])
-        contribution, _ = made.contribute(at.before, rows, local_state=local, rng=draws)
+        guarded = privacy.guard(made, rows, self.case.rule)
+        contribution, _ = made.contribute(at.before, guarded, local_state=local, rng=draws)
+        seed = self.case.journal.noise_seed(dataset, os.urandom)
+        contribution = privacy.with_noise(made, contribution, self.case.rule, seed)
         members = len(at.session.member_ids)
         vector = quantise.encode(at.blocks, contribution, members=members, word_bits=at.session.suite.word_bits)
         if consents.vector_digest(record.salt, suite.byte_view(vector)) != record.vector:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from aicommons.domain import encoding, errors, ids, messages
 from aicommons.learning.secagg import boxes, checking, group, header, masks, reveal
 from aicommons.node import agent as agents
-from aicommons.node import evidence, frames, journal, overlap
+from aicommons.node import disclosures, evidence, frames, journal
 from aicommons.protocol import duties
 from aicommons.protocol import view as views
 
@@ -91,7 +91,7 @@ def _left_before(agent: agents.Agent, current: views.RunView, key: encoding.Atte
 
 
 def _check_releases(agent: agents.Agent, attempt: agents.Attempt, inputs: evidence.Inputs) -> None:
-    """Check that no sum released before, in this round or on this problem, makes this one tell about single sites.
+    """Check that no sum released before, in this round or with this dataset, makes this one tell about single sites.
 
     Raises:
         errors.AggregationRefused: ``set-changed`` or ``set-too-near``; nobody is to blame.
@@ -103,13 +103,7 @@ def _check_releases(agent: agents.Agent, attempt: agents.Attempt, inputs: eviden
             "masks of another participant set were uploaded before in this round", reason="set-changed"
         )
     pin, faults = agents.pin_of(agent, run_id), attempt.session.layout.faults
-    near = overlap.find(agent.journal, run_id, pin, members=members, faults=faults)
-    if near is not None:
-        raise errors.AggregationRefused(
-            f"its participants differ only in {', '.join(map(str, near.apart))} from those of run "
-            f"{ids.format_id(near.run_id)[:12]} on the same problem",
-            reason="set-too-near",
-        )
+    disclosures.check_disclosure(agent.journal, run_id, pin, members=members, faults=faults)
 
 
 def _round_scope(key: encoding.AttemptKey) -> bytes:

@@ -235,7 +235,7 @@ def own_metrics(made: recipes.Recipe, value: state.State, rows: recipes.Rows) ->
     judged = dataclasses.replace(value, stage=state.Stage.EVALUATE)
     sums, _ = made.contribute(judged, rows, rng=np.random.default_rng(0))
     figures = made.metrics(judged, sums)
-    counts: dict[str, object] = {"rows": len(rows.train.target), "held_out_rows": len(rows.held_out.target)}
+    counts: dict[str, object] = {"rows": rows.train.rows, "held_out_rows": rows.held_out.rows}
     return counts | in_words(figures)
 
 

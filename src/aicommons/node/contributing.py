@@ -9,13 +9,16 @@ import collections
 import dataclasses
 import functools
 import logging
+from collections.abc import Sequence
 
 import numpy as np
 
 from aicommons.domain import encoding, errors, ids, messages
-from aicommons.learning.secagg import epoch, header, masking, quantise, suite
+from aicommons.learning import blocks, privacy, state
+from aicommons.learning import recipe as recipes
+from aicommons.learning.secagg import epoch, header, layout, masking, quantise, suite
 from aicommons.node import agent as agents
-from aicommons.node import frames, journal
+from aicommons.node import disclosures, frames, journal
 from aicommons.node.consents import notes, people
 from aicommons.protocol import coverage, duties, ports
 from aicommons.protocol import view as views
@@ -29,6 +32,7 @@ MOST_HEADER = 2**16
 def acknowledge(agent: agents.Agent, duty: duties.Duty, current: views.RunView) -> None:
     """Draw this epoch's key, keep it, and announce its point with a proof."""
     roster = agents.roster_of(agent, duty.run_id, current)
+    _check_roster(agent, duty.run_id, current, roster.member_ids)
     digest = encoding.roster_digest(duty.run_id, roster.member_ids, roster.node_keys)
     drawn = epoch.draw_secret(agent.draw)
     secret = agent.signing.keys.make(duty.run_id, agents.EPOCH, drawn)
@@ -41,6 +45,17 @@ def acknowledge(agent: agents.Agent, duty: duties.Duty, current: views.RunView) 
     message = messages.Ack(digest, agents.EPOCH, agent.member_id, kept[:32], kept[32:64], kept[64:])
     agent.ledger.post(key, message, agent.signing.sign(message))
     log.info("run %s: joined with %d members: Ack sent", ids.format_id(duty.run_id)[:12], len(roster.member_ids))
+
+
+def _check_roster(agent: agents.Agent, run_id: ids.RunId, current: views.RunView, members: Sequence[int]) -> None:
+    """Check that this dataset may be summed with ``members``, given all that it was summed with before.
+
+    Raises:
+        errors.AggregationRefused: ``set-too-near``; no key is made and nothing is sent.
+    """
+    number = agents.layout_number(current.spec.layout, len(members))
+    faults = layout.make_layout(members, bytes(32), number).faults
+    disclosures.check_disclosure(agent.journal, run_id, agents.pin_of(agent, run_id), members=members, faults=faults)
 
 
 def submit(agent: agents.Agent, duty: duties.Duty, current: views.RunView) -> None:
@@ -87,12 +102,16 @@ def _build(agent: agents.Agent, attempt: agents.Attempt, use: coverage.Use) -> t
     if result is None:
         agent.runner.drop_others(of_run, name)  # a stopped attempt's fit would hold its place for as long as it takes
         local = agent.journal.local(attempt.key.run_id, attempt.key.round_index)
-        job = Contribution(agent, attempt, agents.pin_of(agent, attempt.key.run_id), local, use)
+        pin = agents.pin_of(agent, attempt.key.run_id)
+        seed = agent.journal.noise_seed(pin.dataset_id, agent.draw)
+        earlier = () if pin.may_overlap else _earlier(agent, attempt, pin.dataset_id)
+        job = Contribution(agent, attempt, pin, local, use=use, seed=seed, earlier=earlier)
         agent.runner.start(name, job.work, ports.Lane.FIT)
         result = agent.runner.take(name)
     if result is None:
         return None
-    built, masked, local_state, noted = frames.split(result)
+    built, masked, local_state, noted, told = frames.split(result)
+    _keep_disclosure(agent, attempt, told.decode())
     digests = agent.own.put(built), agent.own.put(masked)
     if attempt.is_short:
         attempt.held.update(zip(digests, (built, masked), strict=True))
@@ -104,6 +123,30 @@ def _build(agent: agents.Agent, attempt: agents.Attempt, use: coverage.Use) -> t
     return digests
 
 
+def _earlier(agent: agents.Agent, attempt: agents.Attempt, dataset_id: int) -> tuple[journal.Disclosure, ...]:
+    """Return what the dataset gave to other runs, where it matters: in round 0, whose sums are of the rows alone."""
+    if attempt.before.stage is not state.Stage.DESCRIBE:
+        return ()
+    return tuple(each for each in agent.journal.disclosures(dataset_id) if each.run_id != attempt.key.run_id)
+
+
+def _keep_disclosure(agent: agents.Agent, attempt: agents.Attempt, body: str) -> None:
+    """Write down what the dataset is about to give, before any of it is sent."""
+    pin = agents.pin_of(agent, attempt.key.run_id)
+    agent.journal.keep_disclosure(
+        journal.Disclosure(
+            run_id=attempt.key.run_id,
+            round_index=attempt.key.round_index,
+            dataset_id=pin.dataset_id,
+            version=pin.version,
+            members=attempt.session.member_ids,
+            plan=disclosures.plan_digest(attempt.terms.plan),
+            schema=disclosures.schema_digest(attempt.terms.recipe.schema),
+            body=body,
+        )
+    )
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Contribution:
     """The job: from the owner's records to a masked vector."""
@@ -113,21 +156,24 @@ class Contribution:
     pin: journal.Pin
     local_state: bytes | None
     use: coverage.Use
+    seed: bytes = dataclasses.field(repr=False)
+    """The dataset's own secret, for noise and for recognising its rows."""
+    earlier: tuple[journal.Disclosure, ...]
+    """What the dataset gave before, if this round must be held against it."""
 
     def work(self) -> bytes:
-        """Return header, masked vector, the learner's new local state and the note of whose rows they are, as frames.
+        """Return what leaves and what stays, as frames.
+
+        In their order: header, masked vector, the learner's new local state, the note of whose rows they are, and what is
+        kept of the disclosure.
 
         Raises:
             errors.TableError: the owner's table does not fit the plan.
             errors.ContributionRefused: the numbers may not be sent, or too few people have consented.
         """
         attempt = self.attempt
-        made = attempt.terms.recipe
         brought = self.agent.data.bring(self.pin.dataset_id, attempt.terms, self.use)
-        draws = np.random.default_rng([made.seed, self.agent.member_id, attempt.key.round_index])
-        contribution, local_state = made.contribute(
-            attempt.before, brought.rows, local_state=self.local_state, rng=draws
-        )
+        contribution, local_state, facts = self.plain(brought.rows)
         vector = quantise.encode(
             attempt.blocks,
             contribution,
@@ -138,7 +184,25 @@ class Contribution:
         committed = header.NO_REGISTER if note is None else note.record.digest
         sent = masking.shield(attempt.session, self.agent.member_id, vector, self.agent.draw, consent=committed)
         noted = b"" if note is None else notes.encode(note)
-        return frames.join([sent.header, bytes(suite.byte_view(sent.masked)), local_state or b"", noted])
+        told = disclosures.body(attempt.terms.recipe.schema, attempt.blocks, facts).encode()
+        return frames.join([sent.header, bytes(suite.byte_view(sent.masked)), local_state or b"", noted, told])
+
+    def plain(self, brought: recipes.Rows) -> tuple[blocks.Contribution, bytes | None, disclosures.Facts | None]:
+        """Return the contribution before it is encoded, the new local state, and in round 0 what is known of the rows.
+
+        Small cells are treated here, by the owner's rule: nothing in a plan can change it. Raises like ``work``.
+        """
+        attempt = self.attempt
+        made = attempt.terms.recipe
+        rule = self.agent.data.rule(self.pin.dataset_id)
+        rows = privacy.guard(made, brought, rule)
+        facts = None
+        if attempt.before.stage is state.Stage.DESCRIBE:
+            facts = disclosures.facts_of(rows, self.seed)
+            disclosures.check_rows(rule.minimum, self.earlier, made.schema, facts, members=attempt.session.member_ids)
+        draws = np.random.default_rng([made.seed, self.agent.member_id, attempt.key.round_index])
+        contribution, local_state = made.contribute(attempt.before, rows, local_state=self.local_state, rng=draws)
+        return privacy.with_noise(made, contribution, rule, self.seed), local_state, facts
 
     def _note(self, brought: agents.Brought, vector: suite.Words) -> notes.Note | None:
         """Return whose rows the vector is made of, where a register stands behind the dataset."""
@@ -146,5 +210,5 @@ class Contribution:
             return None
         key, rows = self.attempt.key, brought.rows
         place = people.Place(key.round_index, key.attempt, self.attempt.session.sid, self.pin.version)
-        count = len(rows.train.target) + len(rows.held_out.target)
+        count = rows.train.rows + rows.held_out.rows
         return brought.chosen.note(place, rows=count, vector=suite.byte_view(vector), salt=self.agent.draw(32))

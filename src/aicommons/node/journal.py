@@ -11,6 +11,7 @@ import sqlite3
 from collections.abc import Sequence
 
 from aicommons.domain import errors, ids
+from aicommons.protocol import ports
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS pin(run BLOB PRIMARY KEY, roster BLOB NOT NULL, problem BLOB NOT NULL,
@@ -28,6 +29,9 @@ CREATE TABLE IF NOT EXISTS stored(run BLOB, digest BLOB, PRIMARY KEY(run, digest
 CREATE TABLE IF NOT EXISTS sent(run BLOB PRIMARY KEY, bytes INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS report(run BLOB PRIMARY KEY, data BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS over(run BLOB PRIMARY KEY, at REAL NOT NULL);
+CREATE TABLE IF NOT EXISTS disclosure(run BLOB, round INTEGER, dataset INTEGER NOT NULL, version INTEGER NOT NULL,
+  members BLOB NOT NULL, plan BLOB NOT NULL, schema BLOB NOT NULL, body TEXT NOT NULL, PRIMARY KEY(run, round));
+CREATE TABLE IF NOT EXISTS noise(dataset INTEGER PRIMARY KEY, seed BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS refusal(run BLOB, round INTEGER, attempt INTEGER, member INTEGER, reason TEXT NOT NULL,
   PRIMARY KEY(run, round, attempt));
 """
@@ -58,6 +62,25 @@ class Released:
     run_id: ids.RunId
     members: tuple[int, ...]
     """Ascending."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Disclosure:
+    """What a dataset gave to one round: written before anything of it is sent."""
+
+    run_id: ids.RunId
+    round_index: int
+    dataset_id: int
+    version: int
+    """Of the dataset."""
+    members: tuple[int, ...]
+    """The roster, ascending: the sites whose sum it goes into, unless one is absent (``released`` has the sets)."""
+    plan: bytes
+    """Digest of the plan, 32 bytes."""
+    schema: bytes
+    """Digest of its columns, 32 bytes."""
+    body: str
+    """JSON: names of the sums and columns; in round 0 also rows, held-out rows and what identifies the set of rows here."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -189,10 +212,38 @@ class Journal:
         """Record, before the first Commit to it is signed, that the sum over ``members`` may be released."""
         self._write("INSERT OR IGNORE INTO released VALUES(?, ?)", (run_id, _join_members(members)))
 
-    def released(self, problem: bytes) -> list[Released]:
-        """Return all participant sets that this node ever committed to on ``problem``."""
-        query = "SELECT run, members FROM released JOIN pin USING(run) WHERE problem = ?"
-        return [Released(ids.RunId(run), _split_members(listed)) for run, listed in self._db.execute(query, (problem,))]
+    def released(self, problem: bytes, dataset_id: int) -> list[Released]:
+        """Return all participant sets that this node ever committed to on ``problem``, or with the dataset on any."""
+        query = "SELECT run, members FROM released JOIN pin USING(run) WHERE problem = ? OR dataset = ?"
+        rows = self._db.execute(query, (problem, dataset_id))
+        return [Released(ids.RunId(run), _split_members(listed)) for run, listed in rows]
+
+    def keep_disclosure(self, made: Disclosure) -> None:
+        """Record what a dataset is about to give; the newest attempt of a round counts."""
+        members = _join_members(made.members)
+        place = (made.run_id, made.round_index, made.dataset_id, made.version)
+        values = (*place, members, made.plan, made.schema, made.body)
+        self._write("INSERT OR REPLACE INTO disclosure VALUES(?, ?, ?, ?, ?, ?, ?, ?)", values)
+
+    def disclosures(self, dataset_id: int) -> list[Disclosure]:
+        """Return everything that a dataset gave, in the order in which it did."""
+        query = "SELECT run, round, dataset, version, members, plan, schema, body FROM disclosure WHERE dataset = ?"
+        found = []
+        for run, index, dataset, version, members, plan, schema, body in self._db.execute(
+            query + " ORDER BY rowid", (dataset_id,)
+        ):
+            listed = _split_members(members)
+            found.append(Disclosure(ids.RunId(run), index, dataset, version, listed, plan, schema, body))
+        return found
+
+    def noise_seed(self, dataset_id: int, draw: ports.Randomness) -> bytes:
+        """Return the dataset's own 32 secret bytes, drawn when they are first asked for and the same for ever after."""
+        row = self._db.execute("SELECT seed FROM noise WHERE dataset = ?", (dataset_id,)).fetchone()
+        if row is not None:
+            return bytes(row[0])
+        seed = draw(32)
+        self._write("INSERT INTO noise VALUES(?, ?)", (dataset_id, seed))
+        return seed
 
     def keep_state(self, run_id: ids.RunId, state: StateRecord) -> None:
         """Record a state; the same one again is no error.

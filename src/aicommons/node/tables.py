@@ -6,16 +6,18 @@ not its business.
 """
 
 import dataclasses
+import fractions
 import pathlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 
 from aicommons.data import columns, mapping, prepared, reading, sources
-from aicommons.domain import documents, errors, ids, schema
+from aicommons.data.formats import spark
+from aicommons.domain import documents, errors, ids, policies, schema
+from aicommons.learning import privacy, records, splitting
 from aicommons.learning import recipe as recipes
-from aicommons.learning import records, splitting
-from aicommons.node import agent
+from aicommons.node import agent, spark_tables
 from aicommons.node.consents import keeping, notes, people
 from aicommons.protocol import coverage
 from aicommons.protocol import view as views
@@ -37,6 +39,17 @@ class OwnTable:
     """Largest share of rows that may be left out because a cell does not fit."""
     unique: str | None = None
     """Column of identifiers that may each stand there once."""
+    minimum_cell: int = 1
+    """k: a level or class with 1 to k - 1 rows is a small cell; 1 where no cell is."""
+    small_cells: policies.SmallCells = policies.SmallCells.ALLOW
+    """What its owner wants done about small cells."""
+    epsilon: fractions.Fraction | None = None
+    """Of the noise on counts, with ``NOISE`` only."""
+
+    @property
+    def rule(self) -> privacy.Rule:
+        """The last three together; raises ``errors.InputError`` where they contradict each other."""
+        return privacy.Rule(self.minimum_cell, self.small_cells, self.epsilon)
 
     def wanted(self, terms: agent.RunDocuments) -> reading.Wanted:
         """Return what a run reads of it."""
@@ -102,13 +115,7 @@ class OwnerTables:
             errors.ContributionRefused: too few people have consented.
             errors.JournalConflict: the ledger shows a register that this home does not have.
         """
-        own = self._own().get(dataset_id)
-        if own is None:
-            raise errors.InputError(
-                "this home does not know the dataset's file",
-                which=f"dataset {dataset_id}",
-                next_step="publish it from this home (`commons dataset publish`)",
-            )
+        own = self._found(dataset_id)
         wanted = own.wanted(terms)
         standing = None if self._consents is None else self._consents.standing(self._view, dataset_id)
         if self._consents is None or standing is None:
@@ -129,12 +136,38 @@ class OwnerTables:
     ) -> tuple[recipes.Rows, people.Kept]:
         """Return rows and whose they are; those of data wallets are never kept in the clear."""
         plan = terms.recipe.schema
+        if isinstance(own.source, sources.Description) and own.source.kind is sources.Kind.SPARK:
+            if wanted.persons is not None:
+                raise errors.InputError(
+                    "people's consents cannot be looked up in a table in Spark yet",
+                    which=f"dataset {dataset_id}",
+                    next_step="publish the rows from a file or a database",
+                )
+            return spark_tables.rows_of(spark.from_body(own.source.body), wanted, terms.plan), ()
         if self._consents is not None and self._consents.wallets.are_at(own.source):
             with self._consents.wallets.table(dataset_id, self._consents.key) as path:
                 return _read_whole(path, wanted, terms)
         folder = self._folder / str(dataset_id)
         found = prepared.prepare(own.source, wanted, folder, division(terms.plan, plan))
         return divided(found), found.persons or ()
+
+    def rule(self, dataset_id: int) -> privacy.Rule:
+        """Return what the owner wants done about small cells.
+
+        Raises:
+            errors.InputError: this home does not know the dataset, or the owner's settings contradict each other.
+        """
+        return self._found(dataset_id).rule
+
+    def _found(self, dataset_id: int) -> OwnTable:
+        own = self._own().get(dataset_id)
+        if own is None:
+            raise errors.InputError(
+                "this home does not know the dataset's file",
+                which=f"dataset {dataset_id}",
+                next_step="publish it from this home (`commons dataset publish`)",
+            )
+        return own
 
     def forget(self, run_id: ids.RunId) -> None:
         """Erase all prepared tables; a run under way prepares its own again."""
@@ -160,8 +193,10 @@ def divided(table: columns.Columns) -> recipes.Rows:
     if table.held_out is None:
         raise ValueError("the table is not divided")
     cut = table.rows - table.held_out
-    train = records.Table(table.features[:cut], table.target[:cut])
-    return recipes.Rows(train, records.Table(table.features[cut:], table.target[cut:]))
+    return recipes.Rows(
+        records.chunked(table.features[:cut], table.target[:cut]),
+        records.chunked(table.features[cut:], table.target[cut:]),
+    )
 
 
 def reader_of(

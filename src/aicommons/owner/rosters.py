@@ -13,7 +13,7 @@ from aicommons.domain import encoding, errors, events, ids
 from aicommons.learning.secagg import layout
 from aicommons.ledger import wallet
 from aicommons.node import agent as agents
-from aicommons.node import journal, overlap
+from aicommons.node import disclosures, journal, overlap
 from aicommons.owner import places
 from aicommons.protocol import view as views
 
@@ -111,7 +111,7 @@ def own_roster(place: places.Place, view: views.LedgerView, run_id: ids.RunId) -
 def check_overlap(
     kept: journal.Journal, run_id: ids.RunId, pin: journal.Pin, *, members: Sequence[int], preferred: int
 ) -> None:
-    """Check a roster against the sets that this node trained with before on the same problem.
+    """Check a roster against the sets that this node trained with before, with the same dataset or on the same problem.
 
     Args:
         kept: the node's journal.
@@ -125,12 +125,10 @@ def check_overlap(
     """
     number = agents.layout_number(preferred, len(members))
     faults = layout.make_layout(members, bytes(32), number).faults
-    near = overlap.find(kept, run_id, pin, members=members, faults=faults)
-    if near is not None:
-        apart = ", ".join(map(str, near.apart))
+    near = overlap.near(kept, run_id, pin, members=members, faults=faults)
+    if near is not None and not pin.may_overlap:
         raise errors.InputError(
-            f"an earlier run on this problem had the same sites but for member {apart}; from both sums together "
-            "the numbers of single sites could be computed",
+            f"{disclosures.in_words(near)}; the numbers of single sites could be computed",
             which=f"run {ids.short(near.run_id)}",
             next_step="train with the same sites as then, or with more others; or accept it with --allow-overlap",
         )

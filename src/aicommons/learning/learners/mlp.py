@@ -89,17 +89,18 @@ class Mlp:
         return (Block("delta", length, self.clip, Encoding.CLIPPED),)
 
     def train(
-        self, value: state.State, local_state: bytes | None, table: records.Table, rng: np.random.Generator
+        self, value: state.State, local_state: bytes | None, found: records.Sampled, rng: np.random.Generator
     ) -> tuple[Contribution, bytes | None]:
         """Return the weighted delta after ``local_epochs`` passes in an order drawn from ``rng``; no local state."""
         before = self._layers(value)
         layers = [(weights.copy(), bias.copy()) for weights, bias in before]
+        count = found.rows
         for _ in range(self.local_epochs):
-            order = rng.permutation(table.rows)
-            for start in range(0, table.rows, self.batch):
-                rows = order[start : start + self.batch]
-                self._descend(layers, table.features[rows], table.target[rows])
-        share = table.rows / float(value.arrays["rows"][0])
+            order = rng.permutation(count)
+            for start in range(0, count, self.batch):
+                batch = found.take(order[start : start + self.batch])
+                self._descend(layers, batch.features, batch.target)
+        share = count / float(value.arrays["rows"][0])
         delta = np.concatenate(
             [
                 part.ravel()
