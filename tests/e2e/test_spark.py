@@ -258,7 +258,7 @@ PLANS: dict[str, tuple[Any, str]] = {
     "no such column": (lambda plan: _with_kind(plan, schema.numeric("c", 0, 1)), "column c"),
     "text in a number": (lambda plan: _with_kind(plan, schema.numeric("person", 0, 1)), "text in a numeric column"),
     "unknown level": (lambda plan: _with_kind(plan, schema.category("kind", ("p", "q"))), "an unknown category"),
-    "out of range": (lambda plan: _with_kind(plan, schema.numeric("b", -0.5, 0.5)), "declared range"),
+    "out of range": (lambda plan: _with_kind(plan, schema.numeric("b", -0.5, 0.5)), "out of its declared bounds"),
     "unknown class": (
         lambda plan: _with_target(plan, schema.Target(schema.Task.BINOMIAL, "y3", classes=("0", "1"))),
         "an unknown category",
