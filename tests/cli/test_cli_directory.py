@@ -5,6 +5,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from aicommons.cli import directory
+from aicommons.domain import profiles
+
 if TYPE_CHECKING:
     import pathlib
 
@@ -13,6 +16,13 @@ if TYPE_CHECKING:
     Call = Callable[..., Said]
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+
+
+def test_choices_are_those_of_profiles() -> None:
+    """What may be asked for is what profiles may say."""
+    assert [each.value for each in profiles.Good] == directory.GOODS
+    assert [each.value for each in profiles.Kind] == directory.KINDS
+
 
 WANTED = {
     "by what it offers": (["--offers", "data"], {"North"}),
