@@ -60,7 +60,9 @@ def test_search_finds_every_kind(founded: "Place", offered: dict[str, str]) -> N
     """Words find members, datasets and problems alike, and --kind narrows the search."""
     found = founded.done("east", "search", "north")["found"]
     assert {each["kind"] for each in found} == {"member", "dataset"}
-    assert [each["title"] for each in founded.done("east", "search", "risk")["found"]] == ["Who is at risk?"]
+    assert [each["title"] for each in founded.done("east", "search", "risk", "--kind", "problem")["found"]] == [
+        "Who is at risk?"
+    ]
     assert founded.done("east", "search", "north", "--kind", "problem")["found"] == []
     assert "Nothing was found." in founded.call("east", "search", "zzzz").out
     assert offered

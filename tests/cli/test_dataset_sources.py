@@ -16,6 +16,7 @@ import pytest
 
 from aicommons import app
 from aicommons.node import agent, tables
+from aicommons.protocol import coverage
 
 SCHEMA: dict[str, Any] = {
     "features": [
@@ -202,11 +203,15 @@ def test_a_described_source_is_published_and_read_by_the_node(founded: Any, tmp_
     assert rehearsed["rows"] == 80
     node = tables.OwnerTables(lambda: app.own_tables(home), tmp_path / "prepared")
     terms = _terms()
-    found = node.rows(made["dataset"], terms)
+    found = node.bring(made["dataset"], terms, NOBODY).rows
     assert found.train.rows + found.held_out.rows == 80
     ages = {int(age) for age in found.train.features[:, 0]}
     assert all(age ^ 1 in ages for age in ages)  # both rows of a patient are on one side
     assert "patient" not in json.dumps(founded.done("north", "dataset", "show", str(made["dataset"]))["card"])
+
+
+NOBODY = coverage.Use(frozenset(), False, bytes(32), 1, frozenset(), bytes(32))
+"""A use for which nobody's consent is asked."""
 
 
 def _terms() -> agent.RunDocuments:
