@@ -22,6 +22,7 @@ PLAN_DEFAULTS: Mapping[str, object] = {
     "split_seed": 1,
     "group": None,
 }
+NEEDS_DEFAULTS: dict[str, object] = {"minimum_cohort": 0, "countries": []}
 POLICY_DEFAULTS: Mapping[str, object] = {
     "prohibited": [], "commercial": False, "countries": [], "licence": "LicenseRef-private",
     "minimum_cohort": run.MINIMUM_COHORT, "minimum_cell": 1, "small_cells": "allow", "epsilon": None,
@@ -67,7 +68,10 @@ def problem(path: pathlib.Path) -> "documents.Problem":
     from aicommons.domain import documents
 
     with naming(path):
-        read = documents.Problem.decode(_complete(read_json(path), documents.Problem, {}))
+        body = read_json(path)
+        if isinstance(body.get("needs"), dict):
+            body["needs"] = NEEDS_DEFAULTS | body["needs"]
+        read = documents.Problem.decode(_complete(body, documents.Problem, {}))
         if read.metric not in METRICS:
             raise errors.InputError(
                 "an unknown metric", which="problem.metric", expected=" or ".join(METRICS), got=read.metric

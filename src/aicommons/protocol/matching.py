@@ -115,15 +115,14 @@ def pairs(view: views.LedgerView, member: ids.MemberId, *, own: Collection[int],
         now: seconds since 1970; only problems are taken on which runs may still be opened, and datasets that are listed.
     """
     usable = [each for each in view.datasets.values() if is_usable(view, each)]
-    found = []
-    for problem_id, stated in view.problems.items():
-        if now >= stated.deadline:
-            continue
-        for each in usable:
-            is_ours = each.owner == member and each.dataset_id in own
-            if (stated.owner == member) != is_ours and (is_ours or each.owner != member):
-                found.append(Pair(problem_id, each.dataset_id, each.newest.version))
-    return tuple(found)
+    ours = [each for each in usable if each.owner == member and each.dataset_id in own]
+    theirs = [each for each in usable if each.owner != member]
+    return tuple(
+        Pair(problem_id, each.dataset_id, each.newest.version)
+        for problem_id, stated in view.problems.items()
+        if now < stated.deadline
+        for each in (theirs if stated.owner == member else ours)
+    )
 
 
 def is_usable(view: views.LedgerView, dataset: registry.DatasetView) -> bool:
