@@ -8,7 +8,7 @@ import pytest
 from aicommons import testing
 from aicommons.domain import cards, documents, errors, ids
 from aicommons.ledger import wallet
-from aicommons.owner import deciding
+from aicommons.owner import deciding, fits
 from aicommons.portal import catalogues
 from aicommons.protocol import inbox as rules
 
@@ -130,3 +130,24 @@ def test_another_members_recovery_is_not_mine(desk: "Desk") -> None:
     """Nobody else's inbox shows it."""
     desk.commons.registrar.recover(desk.commons.solver.member_id, wallet.Wallet(b"\x09" * 32).address)
     assert news(desk) == []
+
+
+def test_more_than_one_look_can_judge_is_judged_in_the_next(desk: "Desk") -> None:
+    """Of more pairs than one look takes, each is judged and told in the end, those that cannot be read left out."""
+    problem = state(desk.commons.solver)
+    view = desk.owner.desk.view()
+    stated = view.problems[problem]
+    many = {
+        number.to_bytes(32, "big"): dataclasses.replace(
+            stated,
+            problem_id=number.to_bytes(32, "big"),
+            document=stated.document if number % 2 else ids.digest(bytes([1])),
+        )
+        for number in range(1, 2 * fits.MOST_AT_ONCE + 2)
+    }
+    crowded = dataclasses.replace(view, problems=many)
+    news_of = fits.Fits()
+    for _ in range(3):
+        with desk.clerk.inbox() as kept:
+            found = news_of.items(desk.place, kept, crowded, desk.owner.member_id)
+    assert len(found) == fits.MOST_AT_ONCE + 1

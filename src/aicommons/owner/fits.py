@@ -9,7 +9,7 @@ import contextlib
 import dataclasses
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from aicommons.catalogue import matching as catalogue
 from aicommons.catalogue import projection
@@ -22,6 +22,8 @@ from aicommons.protocol import view as views
 
 AGAIN_SECONDS = 60.0
 """Between attempts to judge what could not be read: a page asks twice a second, and a store may be away for days."""
+MOST_AT_ONCE = 500
+"""Pairs judged in one look: each may cost a question to the store, and somebody waits for the answer."""
 
 
 class Fits:
@@ -31,42 +33,46 @@ class Fits:
         self._looking = threading.Lock()
         self._seen: views.LedgerView | None = None
         self._until = 0.0
+        self._tried: set[str] = set()
         self._items: tuple[rules.Item, ...] = ()
 
     def items(
         self, place: places.Place, kept: inbox.Inbox, view: views.LedgerView, member: ids.MemberId
     ) -> tuple[rules.Item, ...]:
-        """Return what fits now, put away or not, oldest first."""
+        """Return what fits now, put away or not, as far as it was judged; the rest follows in the next look."""
         now = time.time()
         with self._looking:
             if view is not self._seen or now >= self._until:
                 pairs = matching.pairs(view, member, own=place.home.datasets(), now=int(max(now, view.time)))
-                judged = _judged(place, kept, view, pairs)
+                judged = self._judged(place, kept, view, pairs)
                 self._items = tuple(
                     rules.of_pair(view, member, pair, judged[pair.text].at)
                     for pair in pairs
                     if pair.text in judged and judged[pair.text].is_fitting
                 )
-                self._seen, self._until = view, now + AGAIN_SECONDS
+                self._seen, self._until = view, now if self._tried else now + AGAIN_SECONDS
             return self._items
 
+    def _judged(
+        self, place: places.Place, kept: inbox.Inbox, view: views.LedgerView, pairs: tuple[matching.Pair, ...]
+    ) -> Mapping[str, inbox.Judged]:
+        """Return what is known of ``pairs`` after judging some that are not, the newest first."""
+        known = kept.judged()
+        wanted = [pair for pair in reversed(pairs) if pair.text not in known and pair.text not in self._tried]
+        some = wanted[:MOST_AT_ONCE]
+        found = _judge(place, view, some) if some else {}
+        kept.keep_judged(found)
+        self._tried = self._tried | {pair.text for pair in some} if len(wanted) > len(some) else set()
+        return {**known, **found}
 
-def _judged(
-    place: places.Place, kept: inbox.Inbox, view: views.LedgerView, pairs: tuple[matching.Pair, ...]
-) -> Mapping[str, inbox.Judged]:
-    known = kept.judged()
-    wanted = [pair for pair in pairs if pair.text not in known]
-    if not wanted:
-        return known
-    now, found = int(max(time.time(), view.time)), {}
+
+def _judge(place: places.Place, view: views.LedgerView, pairs: Sequence[matching.Pair]) -> dict[str, inbox.Judged]:
+    """Return those of ``pairs`` of which everything could be read, judged."""
+    now = int(max(time.time(), view.time))
     with contextlib.closing(projection.Catalogue(place.home.catalogue_file)) as opened:
         judge = catalogue.Judge(view, opened.library(place.store), now)
-        for pair in wanted:
-            match = judge.match(pair.problem_id, pair.dataset_id)
-            if match.is_final:
-                found[pair.text] = inbox.Judged(now, match.is_fitting)
-    kept.keep_judged(found)
-    return {**known, **found}
+        matches = [judge.match(pair.problem_id, pair.dataset_id) for pair in pairs]
+    return {each.pair.text: inbox.Judged(now, each.is_fitting) for each in matches if each.is_final}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
