@@ -5,6 +5,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from aicommons.cli import directory
+from aicommons.domain import profiles
+
 if TYPE_CHECKING:
     import pathlib
 
@@ -23,6 +26,12 @@ WANTED = {
     "by a word of its text": (["maternity"], {"North"}),
     "nobody": (["--country", "FR"], set()),
 }
+
+
+def test_options_name_every_kind_and_good() -> None:
+    """What the options take, written out so that help loads nothing heavy, is what profiles can say."""
+    assert [each.value for each in profiles.Kind] == directory.KINDS
+    assert [each.value for each in profiles.Good] == directory.GOODS
 
 
 @pytest.mark.parametrize("case", WANTED)
