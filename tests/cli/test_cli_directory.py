@@ -17,6 +17,13 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
+
+def test_choices_are_those_of_profiles() -> None:
+    """What may be asked for is what profiles may say."""
+    assert [each.value for each in profiles.Good] == directory.GOODS
+    assert [each.value for each in profiles.Kind] == directory.KINDS
+
+
 WANTED = {
     "by what it offers": (["--offers", "data"], {"North"}),
     "by what it seeks": (["--seeks", "audit"], {"North"}),
@@ -26,12 +33,6 @@ WANTED = {
     "by a word of its text": (["maternity"], {"North"}),
     "nobody": (["--country", "FR"], set()),
 }
-
-
-def test_options_name_every_kind_and_good() -> None:
-    """What the options take, written out so that help loads nothing heavy, is what profiles can say."""
-    assert [each.value for each in profiles.Kind] == directory.KINDS
-    assert [each.value for each in profiles.Good] == directory.GOODS
 
 
 @pytest.mark.parametrize("case", WANTED)
@@ -59,7 +60,9 @@ def test_search_finds_every_kind(founded: "Place", offered: dict[str, str]) -> N
     """Words find members, datasets and problems alike, and --kind narrows the search."""
     found = founded.done("east", "search", "north")["found"]
     assert {each["kind"] for each in found} == {"member", "dataset"}
-    assert [each["title"] for each in founded.done("east", "search", "risk")["found"]] == ["Who is at risk?"]
+    assert [each["title"] for each in founded.done("east", "search", "risk", "--kind", "problem")["found"]] == [
+        "Who is at risk?"
+    ]
     assert founded.done("east", "search", "north", "--kind", "problem")["found"] == []
     assert "Nothing was found." in founded.call("east", "search", "zzzz").out
     assert offered

@@ -12,8 +12,9 @@ from aicommons.cli import homes, naming, output, search
 if TYPE_CHECKING:
     from aicommons.catalogue import projection
 
-KINDS = ["person", "hospital", "ngo", "co-op", "university", "ministry", "company", "community", "organisation"]
 GOODS = ["problem", "data", "skills", "storage", "compute", "audit", "data-work", "funding"]
+KINDS = ["person", "hospital", "ngo", "co-op", "university", "ministry", "company", "community", "organisation"]
+"""Values of ``profiles.Good`` and ``profiles.Kind``, which are not loaded for ``--help``; a test compares them."""
 
 
 @click.group()
