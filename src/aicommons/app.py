@@ -148,6 +148,11 @@ class Home:
         return self.path / "secret" / "signing.db"
 
     @property
+    def catalogue_file(self) -> pathlib.Path:
+        """What ledger and store say, made searchable; it may be deleted at any time."""
+        return self.path / "catalogue.db"
+
+    @property
     def inbox_file(self) -> pathlib.Path:
         """What was decided at this home, its standing rules and its stop flag."""
         return self.path / "inbox.db"

@@ -120,6 +120,10 @@ def test_file_may_start_with_a_mark(tmp_path: pathlib.Path) -> None:
     assert given.read_json(file) == {"a": 1}
 
 
+SCHEMA: dict[str, Any] = {
+    "features": [{"name": "age", "kind": "numeric", "lo": 0, "hi": 120}],
+    "target": {"name": "outcome", "task": "binomial", "classes": ["no", "yes"]},
+}
 PROBLEM: dict[str, Any] = {
     "title": "t",
     "affected": "a",
@@ -136,6 +140,18 @@ BAD_PROBLEMS: dict[str, tuple[dict[str, Any], str]] = {
     "an unknown metric": ({"metric": "beauty"}, "problem.metric"),
     "another kind of document": ({"type": "plan"}, "plan"),
     "another version": ({"version": 2}, "another version"),
+    "a target that does not exist": ({"sdg_targets": ["3.4", "3.99"]}, "problem.sdg_targets"),
+    "a goal instead of a target": ({"sdg_targets": ["3"]}, "no such SDG target"),
+    "an action line that does not exist": ({"action_lines": ["C7.E-sport"]}, "problem.action_lines"),
+    "a purpose that nobody knows": ({"purpose": "DUO:9999999"}, "problem.purpose"),
+    "a banned purpose": ({"purpose": "aic:SocialScoring"}, "banned"),
+    "data that is needed for no purpose": ({"needs": {"columns": SCHEMA}}, "problem.purpose"),
+    "columns that are none": ({"purpose": "DUO:0000007", "needs": {"columns": {}}}, "problem.needs"),
+    "a country that is none": (
+        {"purpose": "DUO:0000007", "needs": {"columns": SCHEMA, "countries": ["Kenya"]}},
+        "problem.needs.countries",
+    ),
+    "a need that is unknown": ({"purpose": "DUO:0000007", "needs": {"columns": SCHEMA, "rows": 5}}, "rows"),
     "a text that is too long": ({"title": "t" * 20_001}, "problem.title"),
 }
 
@@ -151,12 +167,6 @@ def test_bad_problem_is_named(tmp_path: pathlib.Path, row: str) -> None:
         given.problem(file)
     assert str(caught.value).startswith("problem.json: ")
     assert expected in str(caught.value)
-
-
-SCHEMA: dict[str, Any] = {
-    "features": [{"name": "age", "kind": "numeric", "lo": 0, "hi": 120}],
-    "target": {"name": "outcome", "task": "binomial", "classes": ["no", "yes"]},
-}
 
 
 def test_schema_is_found_in_a_plan(tmp_path: pathlib.Path) -> None:

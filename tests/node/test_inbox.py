@@ -39,6 +39,17 @@ def test_what_was_said_is_kept_in_order(kept: inbox.Inbox, tmp_path: pathlib.Pat
     assert stat.S_IMODE((tmp_path / "inbox.db").stat().st_mode) == 0o600
 
 
+def test_a_pair_is_judged_once(kept: inbox.Inbox, tmp_path: pathlib.Path) -> None:
+    """Judgements outlive the process, any number at once, and the first of a pair stands."""
+    many = {f"{number}.1.{'00' * 32}": inbox.Judged(number, number % 2 == 0) for number in range(2_500)}
+    kept.keep_judged(many)
+    kept.keep_judged({name: inbox.Judged(9, is_fitting=True) for name in many})
+    kept.keep_judged({})
+    again = inbox.Inbox(tmp_path / "inbox.db")
+    assert again.judged() == many
+    again.close()
+
+
 def test_rules_come_back_as_they_were(kept: inbox.Inbox) -> None:
     """A rule is read as it was written, and a number is never used twice."""
     rule = rules.Rule(rules.Verdict.APPROVE, bytes(range(32)), 4, "glm", "DUO:0000007", 2, confirms=True)

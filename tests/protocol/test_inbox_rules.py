@@ -6,8 +6,8 @@ import hypothesis
 import pytest
 from hypothesis import strategies as st
 
-from aicommons.domain import errors
-from aicommons.protocol import duties, inbox, permissions
+from aicommons.domain import errors, ids
+from aicommons.protocol import duties, inbox, matching, permissions
 
 ASKED = inbox.Asked(plan=b"p" * 32, author=3, recipe="glm", purpose="DUO:0000007")
 YES, NO, WHAT = inbox.Verdict.APPROVE, inbox.Verdict.DENY, inbox.Verdict.ASK
@@ -30,6 +30,7 @@ STANDINGS = {
     "a question": ([(WHAT, "")], inbox.House(), inbox.Standing.ASKED),
     "a question, then yes": ([(WHAT, ""), (YES, "")], inbox.House(), inbox.Standing.APPROVED),
     "yes, then the other asks": ([(YES, "Ada"), (WHAT, "Ben")], TWO, inbox.Standing.ASKED),
+    "put away by one of two": ([(inbox.Verdict.DISMISS, "Ada")], TWO, inbox.Standing.DISMISSED),
     "one operator alone": ([(YES, "Ada")], inbox.House(operators=("Ada",)), inbox.Standing.APPROVED),
 }
 
@@ -40,6 +41,29 @@ def test_where_an_item_stands(
 ) -> None:
     """One denial is enough, approvals count once per person, a question waits."""
     assert inbox.standing(said(*words), house) is wanted
+
+
+PAIR = matching.Pair(b"p" * 32, 1, 1)
+ITEMS = {
+    "a run": (inbox.Item(inbox.Kind.RUN, ids.RunId(bytes(32)), 0, 1), {YES, NO, WHAT}),
+    "a request": (inbox.Item(inbox.Kind.REQUEST, None, 0, None, 3), {YES, NO, WHAT}),
+    "a problem that fits": (inbox.Item(inbox.Kind.PROBLEM, None, 0, 1, pair=PAIR), {inbox.Verdict.DISMISS}),
+    "a dataset that fits": (inbox.Item(inbox.Kind.DATASET, None, 0, 1, pair=PAIR), {inbox.Verdict.DISMISS}),
+    "a recovery": (inbox.Item(inbox.Kind.RECOVERY, None, 0, 1), {NO}),
+}
+
+
+@pytest.mark.parametrize("case", ITEMS)
+def test_what_may_be_said_to_an_item(case: str) -> None:
+    """What asks for permission is answered, what only tells something is put away, a recovery is only vetoed."""
+    item, answers = ITEMS[case]
+    for verdict in inbox.Verdict:
+        if verdict in answers:
+            item.check(verdict)
+        else:
+            with pytest.raises(errors.InputError, match="no answer"):
+                item.check(verdict)
+    assert len({each.key for each, _ in ITEMS.values()}) == len(ITEMS)
 
 
 def test_a_reply_opens_a_question_again() -> None:
@@ -67,7 +91,13 @@ def test_a_rule_matches_when_all_that_it_names_is_so(rule: inbox.Rule, wanted: b
 
 
 @pytest.mark.parametrize(
-    "rule", [inbox.Rule(YES), inbox.Rule(NO, dataset_id=1, confirms=True), inbox.Rule(WHAT, author=1)]
+    "rule",
+    [
+        inbox.Rule(YES),
+        inbox.Rule(NO, dataset_id=1, confirms=True),
+        inbox.Rule(WHAT, author=1),
+        inbox.Rule(inbox.Verdict.DISMISS, author=1),
+    ],
 )
 def test_rules_that_say_nothing_are_refused(rule: inbox.Rule) -> None:
     """A rule that matches everything, or that asks, is none."""

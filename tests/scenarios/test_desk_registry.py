@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from aicommons import office, testing
+from aicommons import app, office, testing
 from aicommons.domain import cards, encoding, errors, events, ids, vocabulary
 from aicommons.ledger import wallet
-from aicommons.protocol import registry
+from aicommons.protocol import inbox, registry
 
 CARD = cards.DatasetCard("A table", "a site", 10, {}, "LicenseRef-private", 10, "none")
 NEWER = cards.DatasetCard("A table", "a site", 20, {}, "LicenseRef-private", 10, "none")
@@ -132,6 +132,25 @@ def test_a_lost_wallet_comes_back(commons: testing.Commons) -> None:
     back.suspend_dataset(dataset)
     with pytest.raises(errors.InputError, match="not a member"):
         one.desk.member_id()
+
+
+def test_a_recovered_wallet_reads_what_is_sealed_to_it(commons: testing.Commons) -> None:
+    """Until the new wallet puts its own reader key there, letters are sealed to the lost one; while pending, the inbox tells."""
+    one = commons.members[0]
+    fresh = wallet.Wallet(b"\x09" * 32)
+    begun = commons.registrar.recover(one.member_id, fresh.address)
+    assert begun is not None
+    (item,) = inbox.of_membership(one.desk.view(), one.member_id)
+    assert (item.kind, item.since, item.until) == (inbox.Kind.RECOVERY, begun.ripe_at - WEEK, begun.ripe_at)
+    commons.clock.advance(WEEK)
+    back = office.Desk(commons.connect(fresh), commons.store)
+    back.finish_recovery(one.member_id)
+    assert inbox.of_membership(back.view(), one.member_id) == ()
+    assert back.member(one.member_id).reader_point == app.reader_point(one.wallet)
+    back.set_reader_point(app.reader_point(fresh))
+    assert back.member(one.member_id).reader_point == app.reader_point(fresh)
+    with pytest.raises(errors.LedgerRefused, match="MembershipNotActive"):
+        one.desk.set_reader_point(app.reader_point(one.wallet))
 
 
 def test_the_account_vetoes(commons: testing.Commons) -> None:

@@ -9,21 +9,20 @@ is SQLite's (FTS5, BM25); nothing here decides who may use what.
 import contextlib
 import dataclasses
 import enum
+import itertools
 import json
 import pathlib
 import re
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
-from typing import TypeVar
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from aicommons.domain import cards, documents, encoding, errors, ids, profiles
+from aicommons.catalogue import papers
+from aicommons.domain import cards, documents, errors, ids, profiles
 from aicommons.protocol import ports
 from aicommons.protocol import view as views
 
-D = TypeVar("D", bound=documents.Document)
-
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS kept(digest BLOB PRIMARY KEY, data BLOB NOT NULL);
+SCHEMA = f"""
+{papers.SCHEMA}
 CREATE TABLE IF NOT EXISTS entry(
     kind TEXT, id TEXT, title TEXT NOT NULL, country TEXT, member INTEGER, facts TEXT NOT NULL, PRIMARY KEY(kind, id)
 ) WITHOUT ROWID;
@@ -84,17 +83,28 @@ class Catalogue:
 
     def refresh(self, view: views.LedgerView, store: ports.Store) -> int:
         """Write everything anew from ``view``, fetching documents that are not kept; return how many are missing."""
-        papers = _Papers(self._db, store)
-        entries = list(_entries(view, papers))
+        found = self.library(store)
+        entries = list(_entries(view, found))
         with self._transaction():
             self._db.execute("DELETE FROM entry")
             self._db.execute("DELETE FROM words")
             self._db.executemany("INSERT OR REPLACE INTO entry VALUES(?, ?, ?, ?, ?, ?)", map(_row, entries))
             self._db.executemany("INSERT INTO words VALUES(?, ?, ?, ?)", map(_words, entries))
-        return papers.missing
+        return found.missing
 
-    def find(self, text: str = "", *, kind: Kind | None = None, country: str | None = None) -> list[Entry]:
-        """Return at most ``MOST_FOUND`` entries with all words of ``text``, best first; all of them for no words.
+    def library(self, store: ports.Store) -> papers.Papers:
+        """Return the documents that are kept here, and those that ``store`` has beside them."""
+        return papers.Papers(self._db, store)
+
+    def find(
+        self,
+        text: str = "",
+        *,
+        kind: Kind | None = None,
+        country: str | None = None,
+        wanted: Callable[[Entry], bool] = lambda _: True,
+    ) -> list[Entry]:
+        """Return at most ``MOST_FOUND`` ``wanted`` entries with all words of ``text``, best first; all for no words.
 
         A word also finds longer ones that begin with it; case and accents do not matter.
         """
@@ -103,17 +113,18 @@ class Catalogue:
             query = (
                 "SELECT e.* FROM words w JOIN entry e ON e.kind = w.kind AND e.id = w.id "
                 "WHERE words MATCH ? AND (? IS NULL OR e.kind = ?) AND (? IS NULL OR e.country = ?) "
-                "ORDER BY bm25(words, 0, 0, 5, 1), e.kind, e.id LIMIT ?"
+                "ORDER BY bm25(words, 0, 0, 5, 1), e.kind, e.id"
             )
             given: list[object] = [terms]
         else:
             query = (
                 "SELECT e.* FROM entry e WHERE (? IS NULL OR e.kind = ?) AND (? IS NULL OR e.country = ?) "
-                "ORDER BY e.kind, e.title, e.id LIMIT ?"
+                "ORDER BY e.kind, e.title, e.id"
             )
             given = []
         name = None if kind is None else kind.value
-        return [_entry(row) for row in self._db.execute(query, [*given, name, name, country, country, MOST_FOUND])]
+        rows = self._db.execute(query, [*given, name, name, country, country])
+        return list(itertools.islice(filter(wanted, map(_entry, rows)), MOST_FOUND))
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -126,49 +137,20 @@ class Catalogue:
         self._db.execute("COMMIT")
 
 
-class _Papers:
-    """Documents by digest: from the file, else from the store."""
-
-    def __init__(self, db: sqlite3.Connection, store: ports.Store) -> None:
-        self._db = db
-        self._store = store
-        self.missing = 0
-
-    def read(self, kind: type[D], digest: bytes) -> D | None:
-        """Return a document, or ``None`` when it cannot be had or read now."""
-        if not any(digest):
-            return None
-        try:
-            return kind.decode(self._get(digest))
-        except (errors.BlobNotFound, errors.StoreUnreachable, errors.StoreRefused, errors.DigestMismatch):
-            self.missing += 1
-        except (errors.DecodeError, errors.InputError):
-            pass  # somebody else's mistake: the entry shows what the ledger says
-        return None
-
-    def _get(self, digest: bytes) -> bytes:
-        row = self._db.execute("SELECT data FROM kept WHERE digest = ?", (digest,)).fetchone()
-        if row is not None:
-            return bytes(row[0])
-        data = self._store.get(digest, encoding.MAX_DOCUMENT)
-        self._db.execute("INSERT OR IGNORE INTO kept VALUES(?, ?)", (digest, data))
-        return data
-
-
-def _entries(view: views.LedgerView, papers: _Papers) -> Iterator[Entry]:
+def _entries(view: views.LedgerView, found: papers.Papers) -> Iterator[Entry]:
     for member_id, admitted in view.members.items():
-        profile = papers.read(profiles.Profile, admitted.profile)
+        profile = found.read(profiles.Profile, admitted.profile)
         country = None if profile is None else profile.country
         yield _described(Kind.MEMBER, str(member_id), profile, member=member_id, country=country)
     for dataset_id, listed in view.datasets.items():
-        card = papers.read(cards.DatasetCard, listed.card)
+        card = found.read(cards.DatasetCard, listed.card)
         yield _described(Kind.DATASET, str(dataset_id), card, member=listed.owner)
     for problem_id, stated in view.problems.items():
-        problem = papers.read(documents.Problem, stated.document)
+        problem = found.read(documents.Problem, stated.document)
         yield _described(Kind.PROBLEM, ids.format_id(problem_id), problem, member=stated.owner)
     for run_id, current in view.runs.items():
         if current.model is not None:
-            model = papers.read(documents.ModelCard, current.model.card)
+            model = found.read(documents.ModelCard, current.model.card)
             yield _described(Kind.MODEL, ids.format_id(run_id), model, member=current.spec.solver)
 
 

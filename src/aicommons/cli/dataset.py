@@ -19,6 +19,7 @@ from aicommons.cli import (
     given,
     homes,
     listed,
+    matched,
     naming,
     output,
     rehearsing,
@@ -40,7 +41,7 @@ def command() -> None:
 
 
 for added in (
-    sourcing.check, fitted.command, rehearsing.command, *card_commands.COMMANDS, *releasing.COMMANDS,
+    sourcing.check, fitted.command, rehearsing.command, matched.problems, *card_commands.COMMANDS, *releasing.COMMANDS,
 ):  # fmt: skip
     command.add_command(added)
 

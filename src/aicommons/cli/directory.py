@@ -37,8 +37,9 @@ def list_members(*, words: tuple[str, ...], country: str | None, **wanted: str |
     opened = homes.look()
     code = None if country is None else country.upper()
     with search.catalogue(opened) as found:
-        entries = found.find(" ".join(words), kind=projection.Kind.MEMBER, country=code)
-    entries = [each for each in entries if _is_wanted(each, wanted)]
+        entries = found.find(
+            " ".join(words), kind=projection.Kind.MEMBER, country=code, wanted=lambda each: _is_wanted(each, wanted)
+        )
     rows = [
         [
             each.member,

@@ -22,6 +22,7 @@ PLAN_DEFAULTS: Mapping[str, object] = {
     "split_seed": 1,
     "group": None,
 }
+NEEDS_DEFAULTS: dict[str, object] = {"minimum_cohort": 0, "countries": []}
 POLICY_DEFAULTS: Mapping[str, object] = {
     "prohibited": [], "commercial": False, "countries": [], "licence": "LicenseRef-private",
     "minimum_cohort": run.MINIMUM_COHORT, "minimum_cell": 1, "small_cells": "allow", "epsilon": None,
@@ -67,12 +68,53 @@ def problem(path: pathlib.Path) -> "documents.Problem":
     from aicommons.domain import documents
 
     with naming(path):
-        read = documents.Problem.decode(_complete(read_json(path), documents.Problem, {}))
+        body = read_json(path)
+        if isinstance(body.get("needs"), dict):
+            body["needs"] = NEEDS_DEFAULTS | body["needs"]
+        read = documents.Problem.decode(_complete(body, documents.Problem, {}))
         if read.metric not in METRICS:
             raise errors.InputError(
                 "an unknown metric", which="problem.metric", expected=" or ".join(METRICS), got=read.metric
             )
+        _check_codes(read)
         return read
+
+
+def _check_codes(stated: "documents.Problem") -> None:
+    """Check every code of a problem against its vocabulary; raises ``errors.InputError`` for the first that is none."""
+    from aicommons.domain import vocabulary
+
+    for target in stated.sdg_targets:
+        with _about("problem.sdg_targets", target):
+            vocabulary.target(target)
+    lines = vocabulary.action_lines()
+    for line in stated.action_lines:
+        if line not in lines:
+            which, known = "problem.action_lines", ", ".join(sorted(lines))
+            raise errors.InputError("no such WSIS action line", which=which, expected=known, got=line[:40])
+    if stated.purpose is not None:
+        with _about("problem.purpose", stated.purpose):
+            banned = vocabulary.broader(vocabulary.purpose(stated.purpose).code) & vocabulary.BANNED_PURPOSES
+        if banned:
+            raise errors.InputError("the purpose is banned in the commons", which="problem.purpose", got=stated.purpose)
+    elif stated.needs is not None:
+        raise errors.InputError(
+            "data is needed, but not said what for",
+            which="problem.purpose",
+            expected="a purpose code such as DUO:0000007",
+            next_step="see all purposes with `commons policy purposes`",
+        )
+
+
+@contextlib.contextmanager
+def _about(which: str, code: str) -> Iterator[None]:
+    """Name the field of a code in an error about it; raises ``errors.InputError``."""
+    try:
+        yield
+    except errors.InputError as err:
+        raise errors.InputError(
+            err.message, which=which, expected=err.expected, got=code[:60], next_step=err.next_step
+        ) from err
 
 
 def profile(path: pathlib.Path, title: str) -> "profiles.Profile":

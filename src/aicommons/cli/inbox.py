@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def command() -> None:
-    """See what is asked of you: approve, ask back, deny; standing rules."""
+    """See what is asked of you: approve, ask back, deny; what newly fits; standing rules."""
 
 
 @command.command("list")
@@ -52,7 +52,9 @@ def show(item: str) -> None:
     entry = _find(clerk, item)
     result = _as_json(entry, titles(entry))
     run_id = entry.item.run_id
-    if run_id is None:
+    if entry.item.kind in rules.ANSWERS:
+        output.emit(result, *_news_in_words(clerk, entry))
+    elif run_id is None:
         output.emit(result, f"Request {entry.item.request_id}: `{output.command(f'request show {entry.item.request_id}')}` opens its letters.")  # fmt: skip
     elif entry.item.kind is rules.Kind.ROSTER:
         words = output.command(f"run confirm {ids.short(run_id)}")
@@ -105,24 +107,55 @@ def deny(item: str, reason: str, by: str) -> None:
     _say(clerk, _find(clerk, item), rules.Verdict.DENY, by=by, reason=reason)
 
 
+@command.command("dismiss")
+@click.argument("item")
+@speaking.by
+@output.json_option
+def dismiss(item: str, by: str) -> None:
+    """Put ITEM away, if it only tells you something: a problem or dataset that fits. It never comes back."""
+    from aicommons.owner import deciding
+    from aicommons.protocol import inbox as rules
+
+    clerk = deciding.make_clerk(homes.look())
+    _say(clerk, _find(clerk, item), rules.Verdict.DISMISS, by=by)
+
+
 for each in housekeeping.COMMANDS:
     command.add_command(each)
 
 
 def _looking() -> "tuple[deciding.Clerk, Callable[[deciding.Entry], str]]":
-    from aicommons.owner import deciding, progress
+    from aicommons.owner import deciding
 
     opened = homes.look()
     clerk = deciding.make_clerk(opened)
     view = opened.desk.view()
-    return (
-        clerk,
-        lambda entry: (
-            naming.plain(progress.title_of(clerk.papers.terms(view.runs[entry.item.run_id])))
-            if entry.item.run_id
-            else ""
-        ),
-    )
+    return clerk, lambda entry: naming.plain(deciding.title(clerk, view, entry.item))
+
+
+def _news_in_words(clerk: "deciding.Clerk", entry: "deciding.Entry") -> list[str]:
+    """Return what an item tells that asks for no permission, with what can be done about it."""
+    from aicommons.owner import fits
+
+    item = entry.item
+    if item.pair is None:
+        member = clerk.place.desk.member_id()
+        pending = clerk.place.desk.member(member).recovery
+        account = "another account" if pending is None else ids.format_id(pending.account)
+        return [
+            f"{account} is to act for your membership from {_until(entry)} on, as your guardian or the registrars ask.",
+            f"If you did not lose your wallet: `{output.command('member veto')}`.",
+        ]
+    seen = fits.look(clerk.place, clerk.papers, item.pair)
+    problem, dataset = ids.short(item.pair.problem_id), item.pair.dataset_id
+    title = "-" if seen.problem is None else naming.plain(seen.problem.title)
+    decision = "-" if seen.problem is None else naming.plain(seen.problem.decision, 200)
+    return [
+        f"Problem {problem}: {title}, stated by {naming.plain(seen.problem_owner)}, until {_until(entry)}",
+        f"  decides    {decision}",
+        f"Dataset {dataset}: {'-' if seen.card is None else naming.plain(seen.card.title)}, held by {naming.plain(seen.holder)}",
+        f"They fit each other. `{output.command(f'problem show {problem}')}`, `dataset show {dataset}`, or `inbox dismiss {item.key[:24]}`.",
+    ]
 
 
 def _acting() -> "deciding.Clerk":
@@ -181,6 +214,8 @@ def _as_json(entry: "deciding.Entry", title: str) -> dict[str, Any]:
         "kind": entry.item.kind.value,
         "run_id": None if entry.item.run_id is None else ids.format_id(entry.item.run_id),
         "request": entry.item.request_id,
+        "problem": None if entry.item.pair is None else ids.format_id(entry.item.pair.problem_id),
+        "dataset": None if entry.item.pair is None else entry.item.pair.dataset_id,
         "title": title,
         "standing": entry.standing.value,
         "until": entry.item.until,

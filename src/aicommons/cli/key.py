@@ -178,6 +178,7 @@ def rotate() -> None:
 
     A seat in a run keeps the key that it was taken with, so this waits for the end of your runs: while one is under way
     nothing is changed. The old keystore is kept under its address. End the node first and start it again afterwards.
+    A wallet that a membership was recovered to also puts its own reader key there: letters and sums are sealed to it then.
     """
     from aicommons.ledger import wallet
 
@@ -191,6 +192,7 @@ def rotate() -> None:
         if not kept.exists():
             app.write_whole(kept, home.node_file.read_bytes(), mode=0o600)
         opened.desk.set_node_key(new)
+        _keep_reader_point(opened)
         _next_file(home).replace(home.node_file)
     output.emit(
         {"old": ids.format_id(old), "new": ids.format_id(new), "kept": str(kept)},
@@ -198,6 +200,13 @@ def rotate() -> None:
         f"  {kept} holds the old one, {ids.format_id(old)}: no run needs it any more, signatures of past runs stay valid.",
         f"Next: `{output.command('key backup --node --out FILE')}`, then `{output.command('node start')}`.",
     )
+
+
+def _keep_reader_point(opened: homes.Opened) -> None:
+    """Put this wallet's reader key on the ledger where another one's stands: it is derived from the wallet."""
+    point = app.reader_point(opened.signer)
+    if opened.desk.member(opened.desk.member_id()).reader_point != point:
+        opened.desk.set_reader_point(point)
 
 
 def _check_no_seat(view: "views.LedgerView", member: ids.MemberId) -> None:

@@ -1,7 +1,7 @@
-"""``commons member``: apply for membership, admit members, list them.
+"""``commons member``: apply for membership, admit members, list and show them.
 
 A membership holds the node's key and the reader's point; the profile document follows into the store once the member
-may upload (``homes.introduce``).
+may upload (``homes.introduce``). How a lost wallet is replaced is in ``recovering``.
 """
 
 import pathlib
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from aicommons import app
-from aicommons.cli import given, homes, naming, output
+from aicommons.cli import given, homes, naming, output, recovering
 from aicommons.domain import errors, ids
 
 if TYPE_CHECKING:
@@ -19,7 +19,11 @@ if TYPE_CHECKING:
 
 @click.group()
 def command() -> None:
-    """Apply for membership, admit members, list them."""
+    """Apply for membership, admit members, list them, recover a lost one."""
+
+
+for each in recovering.COMMANDS:
+    command.add_command(each)
 
 
 @command.command("apply")
@@ -96,14 +100,45 @@ def list_members() -> None:
             "node_key": ids.format_id(each.node_key),
             "since": each.at.time,
             "state": each.state.value,
+            **recovering.as_json(each),
         }
         for member, each in sorted(view.members.items())
     ]
     admitted = {each.account for each in view.members.values()}
     waiting = [ids.format_id(applicant) for applicant in view.applied if applicant not in admitted]
     rows = [[each["member"], each["title"] or "-", each["account"], naming.when(each["since"])] for each in members]
+    pending = [line for number, each in sorted(view.members.items()) for line in recovering.in_words(number, each)]
     output.emit(
         {"members": members, "applications": waiting},
         *output.aligned(["member", "title", "account", "since"], rows),
         *(f"applied, not admitted: {each}" for each in waiting),
+        *pending,
+    )
+
+
+@command.command("show")
+@click.argument("member", type=click.IntRange(1))
+@output.json_option
+def show(member: int) -> None:
+    """Show MEMBER (a number): its keys, its guardian, and whether another account is to act for it."""
+    opened = homes.look()
+    seen = opened.desk.member(member)
+    title = naming.Names(opened, opened.desk.view()).title(member)
+    guardian = None if seen.guardian is None else ids.format_id(seen.guardian)
+    output.emit(
+        {
+            "member": member,
+            "title": title,
+            "account": ids.format_id(seen.account),
+            "node_key": ids.format_id(seen.node_key),
+            "since": seen.at.time,
+            "state": seen.state.value,
+            **recovering.as_json(seen),
+        },
+        f"Member {member}: {title or 'its profile cannot be read now'}",
+        f"  state     {seen.state.value}, since {naming.when(seen.at.time)}",
+        f"  account   {ids.format_id(seen.account)}",
+        f"  node key  {ids.format_id(seen.node_key)}",
+        f"  guardian  {guardian or 'nobody: only the registrars could begin a recovery'}",
+        *recovering.in_words(member, seen),
     )

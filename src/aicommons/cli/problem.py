@@ -1,17 +1,22 @@
 """``commons problem``: state a problem, list problems, show one."""
 
 import dataclasses
+import json
 import pathlib
+from typing import Any
 
 import click
 
-from aicommons.cli import given, homes, naming, output, published
+from aicommons.cli import given, homes, matched, naming, output, published
 from aicommons.domain import ids
 
 
 @click.group()
 def command() -> None:
-    """State a problem, list problems."""
+    """State a problem, list problems, find data for one."""
+
+
+command.add_command(matched.datasets)
 
 
 @command.command("state")
@@ -24,7 +29,8 @@ def state(file: pathlib.Path, days: int) -> None:
     """Put the problem in FILE on the ledger.
 
     FILE is JSON with title, affected, decision, why_ai, sdg_targets (a list such as ["3.4"]), metric (accuracy, auc or
-    r2) and baseline.
+    r2) and baseline. With purpose (such as "DUO:0000007") and needs (columns as in a plan's schema, minimum_cohort,
+    countries) it is told to those whose data fits; it may also say commercial and action_lines (such as "C7.E-health").
     """
     read = given.problem(file)
     opened = homes.act_as_member()
@@ -38,6 +44,9 @@ def state(file: pathlib.Path, days: int) -> None:
         },
         f"Problem {ids.format_id(problem_id)}",
         f"  {naming.plain(read.title)}; runs may be opened until {naming.when(deadline)}.",
+        f"Next: `{output.command(f'problem datasets {naming.short(problem_id)}')}`."
+        if read.needs is not None
+        else "It does not say which data it needs, so no dataset is proposed.",
     )
 
 
@@ -74,7 +83,7 @@ def show(problem: str) -> None:
     entry = view.problems[problem_id]
     document = published.read(opened.store, documents.Problem, entry.document)
     runs = [ids.format_id(run_id) for run_id, current in view.runs.items() if current.spec.problem == problem_id]
-    body = dataclasses.asdict(document) | {"sdg_targets": list(document.sdg_targets)}
+    body = json.loads(json.dumps(dataclasses.asdict(document)))
     output.emit(
         {
             "problem": ids.format_id(problem_id),
@@ -85,10 +94,19 @@ def show(problem: str) -> None:
         },
         f"Problem {ids.format_id(problem_id)}",
         f"  stated by {naming.Names(opened, view)(entry.owner)}; runs may be opened until {naming.when(entry.deadline)}",
-        *(f"  {name.replace('_', ' ')}: {naming.plain(_text(value), 500)}" for name, value in body.items()),
+        *(f"  {name.replace('_', ' ')}: {naming.plain(_text(value), 500)}" for name, value in body.items() if value),
         *(f"  run {each}" for each in runs),
     )
 
 
 def _text(value: object) -> str:
+    if isinstance(value, dict) and "columns" in value:
+        return _needs(value)
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _needs(needs: dict[str, Any]) -> str:
+    features, target = needs["columns"].get("features", []), needs["columns"].get("target", {})
+    names = [str(each.get("name")) for each in (*features, target)]
+    places = f" from {', '.join(needs['countries'])}" if needs["countries"] else ""
+    return f"{', '.join(names)}; at least {needs['minimum_cohort']} rows{places}"

@@ -10,10 +10,14 @@ import enum
 import re
 from collections.abc import Iterator
 
-from aicommons.domain import documents, errors, ids, licences, vocabulary
+from aicommons.domain import documents, encoding, errors, ids, licences, vocabulary
 
 EPSILON = re.compile(r"(0|[1-9][0-9]{0,3})(\.[0-9]{1,6})?")
 """A decimal number below 10,000 in one spelling, save for zeros at its end."""
+
+
+CONSENTS_ALONE = encoding.keccak(b"default deny; see consents")
+"""Stands on the ledger instead of a policy's digest where consents alone say what is permitted."""
 
 
 class SmallCells(enum.Enum):

@@ -9,6 +9,7 @@ whoever has the home's files and passphrase. Acting on a decision is ``owner/``'
 import dataclasses
 import hashlib
 import hmac
+import itertools
 import json
 import pathlib
 import sqlite3
@@ -30,6 +31,7 @@ CREATE TABLE IF NOT EXISTS operator(name TEXT PRIMARY KEY, salt BLOB NOT NULL, d
 CREATE TABLE IF NOT EXISTS setting(name TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS happened(at REAL NOT NULL, what TEXT NOT NULL, about TEXT NOT NULL, by TEXT NOT NULL,
   reason TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS judged(pair TEXT PRIMARY KEY, at INTEGER NOT NULL, fits INTEGER NOT NULL) WITHOUT ROWID;
 """
 SCRYPT_N, SCRYPT_R, SCRYPT_P = 2**14, 8, 1
 SHORTEST_PIN, LONGEST_PIN = 6, 64
@@ -37,6 +39,8 @@ MOST_TRIES = 5
 """Wrong PINs in a row before an operator's name is locked."""
 LOCKED_SECONDS = 300.0
 LONGEST_NAME = 60
+JUDGED_AT_ONCE = 1000
+"""Rows of one statement, far below what SQLite takes."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -46,13 +50,23 @@ class Happened:
     at: float
     """Seconds since 1970."""
     what: str
-    """``approve``, ``deny``, ``ask``, ``confirm``, ``stop``, ``resume``, ``rule``, ``unrule``, ``operators`` or ``quiet``."""
+    """``approve``, ``deny``, ``ask``, ``dismiss``, ``confirm``, ``stop``, ``resume``, ``rule``, ``unrule``, ``operators`` or ``quiet``."""
     about: str
     """Id of what it was done to, as text; empty for the whole home."""
     by: str
     """Who: an operator's name, ``rule N``, or empty."""
     reason: str
     """Their words."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Judged:
+    """A dataset and a problem that were held against each other once."""
+
+    at: int
+    """When, in seconds since 1970."""
+    is_fitting: bool
+    """Whether nothing spoke against it then."""
 
 
 class Inbox:
@@ -101,6 +115,19 @@ class Inbox:
         """Return the items that somebody denied."""
         query = "SELECT DISTINCT item FROM decision WHERE verdict = ?"
         return [row[0] for row in self._db.execute(query, (rules.Verdict.DENY.value,))]
+
+    def judged(self) -> dict[str, Judged]:
+        """Return pair of problem and dataset -> how it was judged."""
+        rows = self._db.execute("SELECT pair, at, fits FROM judged")
+        return {pair: Judged(at, bool(fits)) for pair, at, fits in rows}
+
+    def keep_judged(self, found: Mapping[str, Judged]) -> None:
+        """Keep judgements; one that is there already stays as it is."""
+        rows = [(pair, each.at, int(each.is_fitting)) for pair, each in found.items()]
+        for begin in range(0, len(rows), JUDGED_AT_ONCE):  # every statement waits for the disk once
+            some = rows[begin : begin + JUDGED_AT_ONCE]
+            marks = ", ".join(["(?, ?, ?)"] * len(some))
+            self._write(f"INSERT OR IGNORE INTO judged VALUES {marks}", tuple(itertools.chain(*some)))  # noqa: S608
 
     def standing_rules(self) -> dict[int, rules.Rule]:
         """Return number -> standing rule."""
@@ -221,7 +248,7 @@ def check_reason(decision: rules.Decision) -> None:
     Raises:
         errors.InputError: it is empty or too long.
     """
-    least = 0 if decision.verdict is rules.Verdict.APPROVE else 1
+    least = 0 if decision.verdict in (rules.Verdict.APPROVE, rules.Verdict.DISMISS) else 1
     if not least <= len(decision.reason.strip()) <= rules.LONGEST_REASON:
         raise errors.InputError(
             "a denial needs a reason and a question its words",

@@ -96,6 +96,10 @@ class Desk:
         """Let another key sign for this member's node from now on; seats that were taken keep theirs."""
         self._registry.transact("Membership", "setNodeKey", node_key)
 
+    def set_reader_point(self, point: bytes) -> None:
+        """Let letters and sums be sealed to another reader key from now on: a recovered wallet has one of its own."""
+        self._registry.transact("Membership", "setReaderPoint", point)
+
     def state_problem(self, problem: documents.Problem, deadline: int) -> bytes:
         """Put a problem on the ledger; ``deadline`` is a block time in seconds. Returns its id."""
         digest = ids.Digest(self._store.put(problem.encode()))

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from aicommons import office
 from aicommons.domain import errors, ids
 from aicommons.node import inbox, journal
-from aicommons.owner import correspondence, offers, places, rosters
+from aicommons.owner import correspondence, fits, offers, places, progress, rosters
 from aicommons.protocol import inbox as rules
 from aicommons.protocol import view as views
 
@@ -27,6 +27,8 @@ class Clerk:
     tables: offers.Tables
     secret: bytes | None = None
     """Scalar of the home's reader key, which opens letters; ``None`` where the wallet is locked."""
+    news: fits.Fits = dataclasses.field(default_factory=fits.Fits)
+    """What newly fits, kept between two looks."""
 
     @contextlib.contextmanager
     def inbox(self) -> Iterator[inbox.Inbox]:
@@ -64,14 +66,21 @@ class Word:
 
 
 def entries(clerk: Clerk) -> tuple[Entry, ...]:
-    """Return what waits or waited and is still to be decided or was denied, oldest first."""
+    """Return what waits or waited and is still to be decided or was denied, oldest first; nothing that was put away."""
     with clerk.inbox() as kept:
         house = kept.house()
         found = []
-        for item in _items(clerk):
+        for item in _items(clerk, kept):
             said = tuple(kept.said(item.key))
             found.append(Entry(item, said, _standing(clerk, item, said, house)))
-        return tuple(found)
+        return tuple(each for each in found if each.standing is not rules.Standing.DISMISSED)
+
+
+def title(clerk: Clerk, view: views.LedgerView, item: rules.Item) -> str:
+    """Return what an item is about in a few words of others, empty where nobody gave any or they cannot be read now."""
+    if item.run_id is None:
+        return fits.title(clerk.papers, view, item)
+    return progress.title_of(clerk.papers.terms(view.runs[item.run_id]))
 
 
 def _standing(clerk: Clerk, item: rules.Item, said: Sequence[rules.Decision], house: rules.House) -> rules.Standing:
@@ -101,7 +110,7 @@ def find(clerk: Clerk, key: str) -> Entry:
     )
 
 
-def _items(clerk: Clerk) -> tuple[rules.Item, ...]:
+def _items(clerk: Clerk, kept: inbox.Inbox) -> tuple[rules.Item, ...]:
     place = clerk.place
     view = place.desk.view()
     member = view.member_of_account(place.registry.address)
@@ -109,10 +118,12 @@ def _items(clerk: Clerk) -> tuple[rules.Item, ...]:
         return ()
     confirmed = [run_id for run_id, current in view.runs.items() if member in current.enrolled]
     if confirmed:
-        with contextlib.closing(journal.Journal(place.home.journal_file)) as kept:
-            confirmed = [run_id for run_id in confirmed if kept.pinned(run_id) is not None]
+        with contextlib.closing(journal.Journal(place.home.journal_file)) as seen:
+            confirmed = [run_id for run_id in confirmed if seen.pinned(run_id) is not None]
     own = [number for number in place.home.datasets() if number in view.datasets]
-    return rules.waiting(view, member, confirmed=confirmed, own=own, now=int(max(time.time(), view.time)))
+    waiting = rules.waiting(view, member, confirmed=confirmed, own=own, now=int(max(time.time(), view.time)))
+    news = (*rules.of_membership(view, member), *clerk.news.items(place, kept, view, member))
+    return tuple(sorted((*waiting, *news), key=lambda item: item.since))
 
 
 def speaker(kept: inbox.Inbox, name: str, pin: str) -> str:
@@ -137,12 +148,15 @@ def decide(clerk: Clerk, key: str, word: Word) -> rules.Standing:
     entry = find(clerk, key)
     if entry.standing is rules.Standing.DENIED:
         raise errors.InputError("this was denied before", which=key, next_step="a denial stands; ask for a new run")
+    entry.item.check(word.verdict)
     decision = rules.Decision(word.verdict, word.reason.strip(), word.by, time.time())
     inbox.check_reason(decision)
     with clerk.inbox() as kept:
         after = rules.standing([*entry.said, decision], kept.house())
         if after is rules.Standing.APPROVED:
             _carry_out(clerk, entry.item, word)
+        if entry.item.kind is rules.Kind.RECOVERY:
+            clerk.place.desk.veto(clerk.place.desk.member_id())
         request_id = entry.item.request_id
         if request_id is not None and (word.verdict is not rules.Verdict.APPROVE or after is rules.Standing.APPROVED):
             correspondence.answer(clerk.place, request_id, word.verdict, decision.reason)
@@ -228,7 +242,7 @@ def apply_rules(clerk: Clerk) -> tuple[Applied, ...]:
 def _asked_of_denied(clerk: Clerk, view: views.LedgerView, keys: list[str]) -> Iterator[rules.Asked]:
     for key in keys:
         kind, _, about = key.partition(":")
-        if kind == rules.Kind.REQUEST.value:
+        if kind not in (rules.Kind.RUN.value, rules.Kind.ROSTER.value):
             continue
         current = view.runs.get(ids.RunId(bytes.fromhex(about)))
         papers = None if current is None else clerk.papers.terms(current)

@@ -7,7 +7,7 @@ and whether its wallet can sign is theirs to settle.
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from aicommons import app, office
-from aicommons.domain import documents, encoding, errors, ids, profiles
+from aicommons.domain import cards, documents, encoding, errors, ids, profiles
 from aicommons.node import agent as agents
 from aicommons.protocol import ports
 from aicommons.protocol import view as views
@@ -63,6 +63,11 @@ class Papers:
         if stated is None:
             return None
         return self._find("problem", stated.document, lambda: documents.Problem.decode(self._get(stated.document)))
+
+    def card(self, view: views.LedgerView, dataset_id: int) -> cards.DatasetCard | None:
+        """Return a dataset's present card, ``None`` when it cannot be had now."""
+        digest = view.datasets[dataset_id].card
+        return self._find("card", digest, lambda: cards.DatasetCard.decode(self._get(digest)))
 
     def terms(self, current: views.RunView) -> agents.RunDocuments | None:
         """Return a run's plan and terms, ``None`` when they cannot be had now or cannot be read."""

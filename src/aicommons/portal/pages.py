@@ -14,9 +14,10 @@ import fastapi
 import jinja2
 from fastapi import responses
 
-from aicommons.domain import errors, ids, vocabulary
+from aicommons.domain import errors, vocabulary
 from aicommons.owner import deciding, places, progress, uses
 from aicommons.portal import catalogues, guard
+from aicommons.protocol import inbox as rules
 from aicommons.protocol import view as views
 
 LANGUAGE_COOKIE = "commons_language"
@@ -84,7 +85,7 @@ class Pages:
         return self.render(request, "refused.html", status=status, message=str(err), next_step=err.next_step)
 
     def titles(self, view: views.LedgerView) -> "Titles":
-        """Return run id -> title of its plan."""
+        """Return item -> what it is about."""
         return Titles(self, view)
 
     def live(self, used: tuple[uses.Use, ...]) -> list[progress.Progress]:
@@ -103,16 +104,14 @@ class Pages:
 
 
 class Titles:
-    """Run id -> title of its plan, looked up when a template asks."""
+    """Item -> what it is about, looked up when a template asks."""
 
     def __init__(self, pages: Pages, view: views.LedgerView) -> None:
         self._pages = pages
         self._view = view
 
-    def __getitem__(self, run_id: ids.RunId | None) -> str:
-        if run_id is None:
-            return ""
-        return progress.title_of(self._pages.clerk.papers.terms(self._view.runs[run_id]))
+    def __getitem__(self, item: rules.Item) -> str:
+        return deciding.title(self._pages.clerk, self._view, item)
 
 
 @functools.cache

@@ -11,7 +11,7 @@ import fastapi
 from fastapi import responses
 
 from aicommons.domain import errors, ids
-from aicommons.owner import deciding, offers, rosters, stopping, uses
+from aicommons.owner import deciding, fits, offers, rosters, stopping, uses
 from aicommons.portal import catalogues, streams
 from aicommons.portal import pages as shared
 from aicommons.protocol import inbox as rules
@@ -72,6 +72,8 @@ class Looking:
         """Show one thing that waits, with everything that is needed to decide."""
         clerk = self._pages.clerk
         entry = deciding.find(clerk, key)
+        if entry.item.kind in rules.ANSWERS:
+            return self._news(request, entry)
         written = deciding.letters(clerk, entry)
         if entry.item.run_id is None:
             return self._pages.render(request, "request.html", entry=entry, correspondence=written)
@@ -79,6 +81,15 @@ class Looking:
             return self._roster(request, entry, entry.item.run_id)
         offer = offers.make_offer(clerk.place, clerk.papers, clerk.tables, entry.item.run_id)
         return self._pages.render(request, "offer.html", entry=entry, offer=offer, correspondence=written)
+
+    def _news(self, request: fastapi.Request, entry: deciding.Entry) -> responses.HTMLResponse:
+        clerk = self._pages.clerk
+        if entry.item.pair is not None:
+            seen = fits.look(clerk.place, clerk.papers, entry.item.pair)
+            return self._pages.render(request, "fit.html", entry=entry, seen=seen)
+        pending = clerk.place.desk.member(clerk.place.desk.member_id()).recovery
+        account = bytes(20) if pending is None else pending.account
+        return self._pages.render(request, "recovery.html", entry=entry, account=account)
 
     def _roster(self, request: fastapi.Request, entry: deciding.Entry, run_id: ids.RunId) -> responses.HTMLResponse:
         clerk, view = self._pages.clerk, self._pages.view()
@@ -88,7 +99,7 @@ class Looking:
             "roster.html",
             entry=entry,
             seen=seen,
-            title=self._pages.titles(view)[run_id],
+            title=self._pages.titles(view)[entry.item],
             members=[clerk.papers.name(view, member) for member in seen.roster.member_ids],
             readers=[clerk.papers.name(view, member) for member in seen.readers],
             fingerprint=ids.fingerprint(seen.roster.roster),
@@ -154,7 +165,9 @@ class Acting:
         try:
             verdict = rules.Verdict(form.get("verdict"))
         except ValueError as err:
-            raise errors.InputError("no such answer", which="verdict", expected="approve, ask or deny") from err
+            raise errors.InputError(
+                "no such answer", which="verdict", expected="approve, ask, deny or dismiss"
+            ) from err
         word = deciding.Word(
             verdict, form.get("reason", ""), speaker(clerk, form), int(dataset) if dataset.isdecimal() else None
         )
@@ -163,7 +176,8 @@ class Acting:
             kind, _, about = key.partition(":")
             place = "/inbox" if kind == rules.Kind.REQUEST.value else f"/runs/{about}"
             return responses.RedirectResponse(f"{place}?said=approved", 303)
-        return responses.RedirectResponse(f"/inbox?said={standing.value}", 303)
+        said = "vetoed" if key.startswith(rules.Kind.RECOVERY.value) else standing.value
+        return responses.RedirectResponse(f"/inbox?said={said}", 303)
 
     def stop(self, form: Form) -> responses.RedirectResponse:
         """Stop everything at once; nobody is asked for a PIN."""

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from aicommons.domain import errors, ids, run
 from aicommons.protocol import duties, permissions
+from aicommons.protocol import matching as fitting
 from aicommons.protocol import view as views
 
 DAY_MINUTES = 24 * 60
@@ -27,6 +28,12 @@ class Kind(enum.Enum):
     """Are these the right participants of a run that this home enrolled in?"""
     REQUEST = "request"
     """Somebody asks for a dataset of this home, for no run that is open now."""
+    PROBLEM = "problem"
+    """A problem that a dataset of this home could serve: to be known, not decided."""
+    DATASET = "dataset"
+    """A dataset that fits a problem of this home's member: to be known, not decided."""
+    RECOVERY = "recovery"
+    """Another account is to act for this home's member; denying is the veto."""
 
 
 class Verdict(enum.Enum):
@@ -35,6 +42,8 @@ class Verdict(enum.Enum):
     APPROVE = "approve"
     ASK = "ask"
     DENY = "deny"
+    DISMISS = "dismiss"
+    """Seen, and not wanted any more; only for what needs no decision."""
 
 
 class Standing(enum.Enum):
@@ -47,6 +56,8 @@ class Standing(enum.Enum):
     ASKED = "asked"
     """A question was sent; the answer is awaited."""
     DENIED = "denied"
+    DISMISSED = "dismissed"
+    """Put away; it never comes back."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -56,19 +67,49 @@ class Item:
     kind: Kind
     """What is asked."""
     run_id: ids.RunId | None
-    """The run it is about; ``None`` for a request."""
+    """The run it is about; ``None`` where it is about none."""
     since: int
     """Block time in seconds at which it came up."""
     until: int | None
     """Block time in seconds after which it is too late, or ``None``."""
     request_id: int | None = None
     """The request that it is, or that was made for the run; ``None`` when nobody wrote."""
+    pair: fitting.Pair | None = None
+    """The problem and the dataset that fit each other; ``None`` for anything else."""
 
     @property
     def key(self) -> str:
         """Name of the item in the inbox's file, unique for ever."""
+        if self.pair is not None:
+            return f"{self.kind.value}:{self.pair.text}"
+        if self.kind is Kind.RECOVERY:
+            return f"{self.kind.value}:{self.until}"  # no other recovery of this member is ripe at that second
         about = str(self.request_id) if self.run_id is None else self.run_id.hex()
         return f"{self.kind.value}:{about}"
+
+    def check(self, verdict: Verdict) -> None:
+        """Check that ``verdict`` is an answer to it.
+
+        Raises:
+            errors.InputError: it needs no decision, or cannot be put away, or only a veto is left.
+        """
+        answers = ANSWERS.get(self.kind, (Verdict.APPROVE, Verdict.ASK, Verdict.DENY))
+        if verdict not in answers:
+            raise errors.InputError(
+                "that is no answer to this item",
+                which=self.key[:40],
+                expected=" or ".join(each.value for each in answers),
+                got=verdict.value,
+                next_step="see `commons inbox show`",
+            )
+
+
+ANSWERS: Mapping[Kind, tuple[Verdict, ...]] = {
+    Kind.PROBLEM: (Verdict.DISMISS,),
+    Kind.DATASET: (Verdict.DISMISS,),
+    Kind.RECOVERY: (Verdict.DENY,),
+}
+"""What may be said to items that ask for no permission."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -124,8 +165,8 @@ class Rule:
         Raises:
             errors.InputError: it matches every run, or its verdict is a question.
         """
-        if self.verdict is Verdict.ASK:
-            raise errors.InputError("a rule cannot ask", which="rule", expected="approve or deny")
+        if self.verdict not in (Verdict.APPROVE, Verdict.DENY):
+            raise errors.InputError("a rule cannot say this", which="rule", expected="approve or deny")
         if all(each is None for each in (self.plan, self.author, self.recipe, self.purpose)):
             raise errors.InputError(
                 "a rule has to name something",
@@ -232,6 +273,25 @@ def waiting(
     return tuple(sorted(found, key=lambda item: item.since))
 
 
+def of_membership(view: views.LedgerView, member: ids.MemberId) -> tuple[Item, ...]:
+    """Return the recovery of ``member`` that is under way, which its account may veto until somebody finishes it."""
+    recovery = view.members[member].recovery
+    if recovery is None:
+        return ()
+    return (Item(Kind.RECOVERY, None, recovery.ripe_at - RECOVERY_SECONDS, recovery.ripe_at),)
+
+
+RECOVERY_SECONDS = 7 * 86400
+"""How long the contract lets an account veto its recovery."""
+
+
+def of_pair(view: views.LedgerView, member: ids.MemberId, pair: fitting.Pair, since: int) -> Item:
+    """Return the item that tells of a dataset and a problem that fit each other, found at block time ``since``."""
+    stated = view.problems[pair.problem_id]
+    kind = Kind.DATASET if stated.owner == member else Kind.PROBLEM
+    return Item(kind, None, since, stated.deadline, pair=pair)
+
+
 def _is_asked(view: views.LedgerView, member: ids.MemberId, request: permissions.RequestView) -> bool:
     dataset = view.datasets.get(request.asked.dataset_id)
     return dataset is not None and dataset.owner == member and not request.state.is_decided
@@ -252,6 +312,8 @@ def standing(said: Sequence[Decision], house: House) -> Standing:
     newest = {each.by: each.verdict for each in said}
     if Verdict.DENY in newest.values():
         return Standing.DENIED
+    if Verdict.DISMISS in newest.values():
+        return Standing.DISMISSED
     if said and said[-1].verdict is Verdict.ASK:
         return Standing.ASKED
     approvals = sum(verdict is Verdict.APPROVE for verdict in newest.values())
