@@ -302,7 +302,7 @@ def test_a_described_table_is_read_as_a_file_is(classic_server: str, made: Made,
     rows = []
     for index, source in enumerate((made.csv, described)):
         own = tables.OwnTable(source, 10, mapping_file=kept, persons=Persons(), person="person")
-        rows.append(tables.OwnerTables(lambda own=own: {1: own}, tmp_path / str(index)).rows(1, terms))
+        rows.append(tables.OwnerTables(lambda _, own=own: own, tmp_path / str(index)).rows(1, terms))
     _rounds(plan, rows[1], rows[0])
     assert 0 < rows[0].train.rows < ROWS  # one group of everybody ties all persons together
     assert rows[1].held_out.rows == rows[0].held_out.rows == 0
@@ -315,7 +315,7 @@ def test_other_refusals(server: str, made: Made, tmp_path: pathlib.Path) -> None
     plan = _plan("binomial")
     body = {"kind": "spark", "server": server, "read": "parquet", "what": str(made.parquet)}
     own = tables.OwnTable(sources.from_document(body, tmp_path), ROWS + 1)
-    node = tables.OwnerTables(lambda: {1: own}, tmp_path)
+    node = tables.OwnerTables(lambda _: own, tmp_path)
     terms = agent.RunDocuments(plan, _document(plan), documents.RunTerms("a purpose", (), 60, 10, "no DP"))
     with pytest.raises(errors.TableError, match="minimum cohort"):
         plan.contribute(plan.initial(), node.rows(1, terms), rng=np.random.default_rng(0))

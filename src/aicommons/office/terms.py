@@ -7,7 +7,7 @@ import dataclasses
 import secrets
 from collections.abc import Iterable
 
-from aicommons.domain import documents, encoding, events, ids, run, vocabulary
+from aicommons.domain import documents, encoding, events, ids, policies, run, vocabulary
 from aicommons.learning import recipe as recipes
 
 DEFAULT_PURPOSE = "DUO:0000007"
@@ -36,7 +36,7 @@ def consent(dataset_id: int, purposes: Iterable[str], expiry: int, *, max_uses: 
 class Use:
     """What an owner lets the ledger hold every consent to."""
 
-    policy: bytes = encoding.keccak(b"default deny; see consents")
+    policy: bytes = policies.CONSENTS_ALONE
     """Digest of the UsePolicy."""
     rules: events.Rules = ANYTHING_BUT_BANNED
     free_commons: bool = True
