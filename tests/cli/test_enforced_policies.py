@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import random
 from typing import TYPE_CHECKING
 
 import pytest
@@ -26,19 +27,26 @@ SCHEMA = {
 
 
 def published(
-    place: "Place", folder: pathlib.Path, *options: str, schema: object = SCHEMA, version_of: str = ""
+    place: "Place",
+    folder: pathlib.Path,
+    *options: str,
+    licence: str = "CC0-1.0",
+    schema: object = SCHEMA,
+    more: tuple[str, ...] = (),
 ) -> str:
     """Publish a table of the north under a policy with ``options`` and return the dataset's number."""
     table = folder / "table.csv"
-    lines = [f"{20 + row % 60},{'fm'[row % 2]},{'yes' if row % 3 else 'no'}" for row in range(60)]
+    draw = random.Random(5)
+    ages = [draw.uniform(20, 90) for _ in range(60)]
+    lines = [f"{age:.1f},{draw.choice('fm')},{'yes' if draw.gauss(age, 15) > 55 else 'no'}" for age in ages]
     table.write_text("\n".join(["age,sex,outcome", *lines]) + "\n")
     policy = folder / f"policy{len(list(folder.glob('policy*')))}.json"
-    drafted = ["--title", "Research", "--permit", "dpv:ScientificResearch", "--min-cohort", "10", *options]
+    drafted = ["--title", "Research", "--permit", "dpv:ScientificResearch", "--min-cohort", "10", "--licence", licence]
+    drafted += options
     place.done("north", "policy", "draft", str(policy), *drafted)
     declared = folder / "schema.json"
     declared.write_text(json.dumps(schema))
-    said = ["--title", "Under a policy", "--schema", str(declared), "--policy", str(policy)]
-    more = ["--version-of", version_of] if version_of else []
+    said = ["--title", "Under a policy", "--schema", str(declared), "--policy", str(policy), "--licence", licence]
     return str(place.done("north", "dataset", "publish", str(table), *said, *more)["dataset"])
 
 
@@ -54,15 +62,16 @@ def enrol(place: "Place", run_id: str, dataset: str) -> list[str]:
 
 def test_enrol_names_all_that_forbids_it(founded: "Place", offered: dict[str, str], tmp_path: pathlib.Path) -> None:
     """A solver's country, the model's licence and a duty are refused together, by name; better terms are not."""
-    dataset = published(founded, tmp_path, "--licence", "CC-BY-SA-4.0", "--country", "KE", "--duty", "report_back")
+    shared = "CC-BY-SA-4.0"
+    dataset = published(founded, tmp_path, "--country", "KE", "--duty", "report_back", licence=shared)
     run_id = founded.open_run(offered)
     said = founded.call("north", *enrol(founded, run_id, dataset))
     assert said.code == 1
     for reason in ("from this country (the solver has named none)", "model's licence does not keep", "A duty that"):
         assert reason in said.err
     assert founded.done("north", "run", "show", run_id)["enrolled"] == []
-    dataset = published(founded, tmp_path, "--licence", "CC-BY-SA-4.0", "--duty", "report_back", version_of=dataset)
-    terms = ["--licence", "CC-BY-SA-4.0", "--accept-duty", "report_back", "--accept-duty", "attribution"]
+    published(founded, tmp_path, "--duty", "report_back", licence=shared, more=("--version-of", dataset))
+    terms = ["--licence", shared, "--accept-duty", "report_back", "--accept-duty", "attribution"]
     agreed = founded.open_run(offered, *terms)
     assert founded.done("north", *enrol(founded, agreed, dataset))["rows"] == 60
     for each in (run_id, agreed):
@@ -133,7 +142,16 @@ def test_the_policy_protects_the_table(founded: "Place", tmp_path: pathlib.Path)
 def test_a_new_version_keeps_the_policy_unless_another_is_given(founded: "Place", tmp_path: pathlib.Path) -> None:
     """Another file under the same number is not looser by oversight."""
     dataset = published(founded, tmp_path, "--country", "KE")
-    said = ["--title", "Again", "--schema", str(tmp_path / "schema.json"), "--version-of", dataset]
+    said = [
+        "--title",
+        "Again",
+        "--licence",
+        "CC0-1.0",
+        "--schema",
+        str(tmp_path / "schema.json"),
+        "--version-of",
+        dataset,
+    ]
     assert founded.done("north", "dataset", "publish", str(tmp_path / "table.csv"), *said)["version"] == 2
     assert founded.done("east", "policy", "show", dataset)["policy"]["countries"] == ["KE"]
     known = app.Home(founded.root / "north").datasets()[int(dataset)]
