@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING, NotRequired, Self, TypedDict
 from aicommons.domain import errors, ids
 
 if TYPE_CHECKING:
-    from aicommons.domain import cards, encoding
+    from aicommons.domain import cards, encoding, policies
     from aicommons.ledger import client, deployments, wallet
     from aicommons.node import agent, running, tables
     from aicommons.node.consents import keeping
     from aicommons.protocol import ports
-    from aicommons.store import http, server, transport
+    from aicommons.store import disk, http, server, transport
 
 DEFAULT_RPC = "http://127.0.0.1:8545"
 DEFAULT_STORE = "http://127.0.0.1:8546"
@@ -85,6 +85,8 @@ class HowRead(TypedDict, total=False):
     """Column of identifiers that may each stand there once."""
     most_broken: float
     """Largest share of rows, 0 to 1, that may be left out because a cell does not fit."""
+    policy: str
+    """Digest of its use policy, hexadecimal; absent where consents alone say what is permitted."""
 
 
 class KnownDataset(HowRead):
@@ -138,6 +140,11 @@ class Home:
         return self.path / "consents"
 
     @property
+    def documents_folder(self) -> pathlib.Path:
+        """Own copies of policies, cards and profiles, by content."""
+        return self.path / "documents"
+
+    @property
     def journal_file(self) -> pathlib.Path:
         """The node's journal."""
         return self.node_folder / "journal.db"
@@ -181,9 +188,12 @@ class Home:
             return {}
         return {int(key): value for key, value in json.loads(self.datasets_file.read_text()).items()}
 
-    def mapping_file(self, dataset_id: int) -> pathlib.Path:
-        """How a dataset's own columns, codes and units become those of plans."""
-        return self.path / "mappings" / f"{dataset_id}.json"
+    def mapping_file(self, dataset_id: int, version: int | None = None) -> pathlib.Path:
+        """How a dataset's own columns, codes and units become those of plans; of its newest version where none is named."""
+        newest = self.datasets().get(dataset_id)
+        if version is None or newest is None or newest.get("version", 1) == version:
+            return self.path / "mappings" / f"{dataset_id}.json"
+        return self.path / "mappings" / f"{dataset_id}.{version}.json"
 
     def keep_dataset(
         self, dataset_id: int, path: pathlib.Path | str, card: "cards.DatasetCard", *, how: HowRead | None = None
@@ -198,7 +208,6 @@ class Home:
             card: its public description.
             how: what its owner said beside.
         """
-        known = self.datasets()
         entry: KnownDataset = {
             "path": path if isinstance(path, str) else str(path.resolve()),
             "title": card.title,
@@ -206,10 +215,35 @@ class Home:
             "version": card.dataset_version,
         }
         entry.update(how or {})  # type: ignore[typeddict-item]  # it is a part of the same record
-        before = known.get(dataset_id)
+        self._keep_newest(dataset_id, entry)
+        if card.dataset_version > 1:
+            self.mapping_file(dataset_id).unlink(missing_ok=True)  # it was of the version before, and is kept with it
+
+    def keep_policy(self, dataset_id: int, version: int, policy: bytes) -> None:
+        """Remember that a dataset's newest version, with the source it had before, is published under a policy.
+
+        A dataset that this home has not published is not remembered.
+
+        Args:
+            dataset_id: on the ledger.
+            version: the new one.
+            policy: digest of the use policy.
+        """
+        before = self.datasets().get(dataset_id)
         if before is not None:
-            earlier = before.pop("earlier", {})
-            entry["earlier"] = {**earlier, str(before.get("version", 1)): before}
+            entry: KnownDataset = {**before, "version": version, "policy": policy.hex()}
+            entry.pop("earlier", None)
+            self._keep_newest(dataset_id, entry)
+
+    def _keep_newest(self, dataset_id: int, entry: KnownDataset) -> None:
+        """Make an entry the dataset's newest, with what was the newest kept beside it under its version."""
+        known = self.datasets()
+        before, mapped = known.get(dataset_id), self.mapping_file(dataset_id)
+        if before is not None:
+            earlier, version = before.pop("earlier", {}), before.get("version", 1)
+            entry["earlier"] = {**earlier, str(version): before}
+            if mapped.exists() and version != entry.get("version", 1):
+                write_private(mapped.with_name(f"{dataset_id}.{version}.json"), mapped.read_text(encoding="utf-8"))
         kept = {str(key): value for key, value in {**known, dataset_id: entry}.items()}
         write_private(self.datasets_file, json.dumps(kept, indent=2, sort_keys=True) + "\n")
 
@@ -446,23 +480,31 @@ def reader_secret(signer: "ports.Signer") -> bytes:
     return group.reduce_wide(hashing.tagged_wide("aic/readerkey", proof))
 
 
-def own_tables(home: Home) -> "dict[int, tables.OwnTable]":
-    """Return dataset id -> its source, as its owner wants it read."""
-    return {dataset_id: own_table(home, dataset_id, known) for dataset_id, known in home.datasets().items()}
+def own_documents(home: Home) -> "disk.DiskStore":
+    """Return this home's own copies of documents: the policies and cards that it published, and what it read to judge a run."""
+    from aicommons.store import disk
+
+    return disk.DiskStore(home.documents_folder)
+
+
+def own_version(home: Home, part: "agent.Part") -> "tables.OwnTable | None":
+    """Return one version of a dataset as its owner wants it read, ``None`` when this home does not know it."""
+    known = home.dataset_version(part.dataset_id, part.version)
+    return None if known is None else own_table(home, part.dataset_id, known)
 
 
 def own_table(home: Home, dataset_id: int, known: KnownDataset) -> "tables.OwnTable":
-    """Return what a home keeps of one dataset, as the node reads it.
+    """Return what a home keeps of one dataset, as the node reads it and as its use policy wants it protected.
 
     Raises:
-        errors.InputError: its description was changed to something that is none.
+        errors.InputError: its description was changed to something that is none, or its policy is lost.
     """
     from aicommons.data import sources
     from aicommons.node import tables
 
     described = known.get("source")
-    kept = home.mapping_file(dataset_id)
-    return tables.OwnTable(
+    kept = home.mapping_file(dataset_id, known.get("version", 1))
+    own = tables.OwnTable(
         source=pathlib.Path(known["path"]) if described is None else sources.from_document(described, home.path),
         minimum_cohort=known["minimum_cohort"],
         mapping_file=kept if kept.exists() else None,
@@ -470,6 +512,22 @@ def own_table(home: Home, dataset_id: int, known: KnownDataset) -> "tables.OwnTa
         most_broken=known.get("most_broken", 0.0),
         unique=known.get("unique"),
     )
+    policy = known.get("policy")
+    return own if policy is None else own.under(_own_policy(home, dataset_id, bytes.fromhex(policy)))
+
+
+def _own_policy(home: Home, dataset_id: int, digest: bytes) -> "policies.UsePolicy":
+    """Return the home's copy of a policy; what protects the rows is never guessed."""
+    from aicommons.domain import encoding, policies
+
+    try:
+        return policies.UsePolicy.decode(own_documents(home).get(digest, encoding.MAX_DOCUMENT))
+    except (errors.BlobNotFound, errors.DigestMismatch, errors.DecodeError) as err:
+        raise errors.InputError(
+            "this home's copy of the dataset's use policy is lost",
+            which=f"dataset {dataset_id}",
+            next_step=f"publish it again: `commons policy publish FILE {dataset_id}`",
+        ) from err
 
 
 def open_consents(home: Home, signer: "ports.Signer") -> "keeping.Keeping":
@@ -523,9 +581,12 @@ def open_node(
             ledger=ledger,
             store=open_store(home, signer),
             own=disk.DiskStore(home.node_folder / "blobs"),
+            documents=own_documents(home),
             inputs=inputs.FolderInputs(home.node_folder / "inputs"),
             data=tables.OwnerTables(
-                lambda: own_tables(home), home.node_folder / "prepared", consents=open_consents(home, signer)
+                lambda part: own_version(home, part),
+                home.node_folder / "prepared",
+                consents=open_consents(home, signer),
             ),
             runner=runner,
             clock=SystemClock(),

@@ -9,10 +9,10 @@ import dataclasses
 import os
 import pathlib
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from aicommons import app, office
-from aicommons.domain import cards, documents, encoding, errors, ids, profiles, run
+from aicommons.domain import cards, documents, encoding, errors, ids, licences, policies, profiles, run
 from aicommons.learning import evaluation, privacy, state
 from aicommons.learning import recipe as recipes
 from aicommons.ledger import client, deployments, wallet
@@ -77,19 +77,24 @@ class MemoryData:
     def observe(self, view: views.LedgerView) -> None:
         """Nobody's consent is asked for these tables."""
 
-    def bring(self, dataset_id: int, terms: agents.RunDocuments, use: coverage.Use) -> agents.Brought:
-        """Return the rows of a dataset."""
+    def bring(self, part: agents.Part, terms: agents.RunDocuments, use: coverage.Use) -> agents.Brought:
+        """Return the rows of a dataset; all its versions have the same."""
         del terms, use
-        if dataset_id not in self.tables:
-            raise errors.InputError("no such dataset here", which=f"dataset {dataset_id}")
-        return agents.Brought(self.tables[dataset_id])
+        if part.dataset_id not in self.tables:
+            raise errors.InputError("no such dataset here", which=f"dataset {part.dataset_id}")
+        return agents.Brought(self.tables[part.dataset_id])
 
     def keep(self, note: notes.Note) -> None:
         """Forget it: there is no register behind these tables."""
 
-    def rule(self, dataset_id: int) -> privacy.Rule:
+    def rule(self, part: agents.Part) -> privacy.Rule:
         """Return the owner's rule for small cells; none is small where no rule was given."""
-        return self.rules.get(dataset_id, privacy.EVERYTHING)
+        return self.rules.get(part.dataset_id, privacy.EVERYTHING)
+
+    def as_mapped(self, part: agents.Part, names: Sequence[str]) -> Sequence[str]:
+        """Return the names: these tables have no mapping."""
+        del part
+        return names
 
     def forget(self, run_id: ids.RunId) -> None:
         """Keep the tables: nothing was prepared."""
@@ -119,6 +124,14 @@ class Terms:
     most_rounds: int | None = None
     absence: Mapping[int, run.Absence] = dataclasses.field(default_factory=dict)
     """Site index -> absence policy; ``wait`` where none is named."""
+    policy: Mapping[int, Callable[[ids.MemberId], policies.UsePolicy]] = dataclasses.field(default_factory=dict)
+    """Site index -> its use policy, made for its member id; consents alone decide where none is named."""
+    solver: profiles.Profile | None = None
+    """What the solver says of itself; only a title where nothing is given."""
+    licence: str | None = None
+    """Of the model."""
+    duties: tuple[licences.Duty, ...] = ()
+    """What the solver takes upon itself."""
 
 
 class Commons:
@@ -173,6 +186,7 @@ class Commons:
             ledger=ledger,
             store=self.store,
             own=memory.MemoryStore(),
+            documents=memory.MemoryStore(),
             inputs=memory.MemoryInputs(),
             data=data,
             runner=running.InlineRunner(),
@@ -273,20 +287,21 @@ def simulate(
 
 
 def _prepare(commons: Commons, sites: Sequence[recipes.Rows], plan: recipes.Recipe, terms: Terms) -> Simulation:
-    commons.admit("solver")
+    commons.admit("solver", terms.solver)
     owners = [commons.admit(f"site-{index}") for index in range(len(sites))]
     until = int(commons.clock.now()) + 86400
     problem = documents.Problem("A problem", "who", "decision", "why", ("3.4",), "accuracy", "none")
     problem_id = commons.solver.desk.state_problem(problem, until)
-    for owner, rows in zip(owners, sites, strict=True):
-        _publish(owner, rows, until)
+    for index, (owner, rows) in enumerate(zip(owners, sites, strict=True)):
+        made = terms.policy.get(index)
+        _publish(owner, rows, until, policy=None if made is None else made(owner.member_id))
     nodes = {int(owner.member_id): reconciler.Reconciler(owner.node) for owner in owners}
     return _open(commons, problem_id, plan, nodes=nodes, terms=terms)
 
 
-def _publish(owner: Member, rows: recipes.Rows, until: int) -> None:
+def _publish(owner: Member, rows: recipes.Rows, until: int, *, policy: policies.UsePolicy | None) -> None:
     card = cards.DatasetCard("A table", "a site", 10, {}, "LicenseRef-private", 10, "none")
-    dataset_id = owner.desk.publish_dataset(card)
+    dataset_id = owner.desk.publish_dataset(card, None if policy is None else owner.desk.put_policy(policy))
     owner.data.tables[dataset_id] = rows
     owner.desk.give_consent(office.consent(dataset_id, [PURPOSE], until, max_uses=100))
 
@@ -299,7 +314,7 @@ def _open(
     offer = office.Offer(
         problem=problem_id,
         plan=desk.publish_plan(documents.Plan("A plan", recipes.to_plan(plan), "sums", 30, 0, None)),
-        terms=documents.RunTerms(PURPOSE, (), terms.retention_seconds, 10, "no DP"),
+        terms=documents.RunTerms(PURPOSE, (), terms.retention_seconds, 10, "no DP", terms.licence, terms.duties),
         enrol_until=int(commons.clock.now()) + 86400,
         phase_seconds=terms.phase_seconds,
         patience_seconds=terms.patience_seconds,

@@ -1,6 +1,7 @@
 """Cards from the table to the ledger and out again, on a real ledger and store: what stops publication, and every way out."""
 
 import contextlib
+import dataclasses
 import json
 import pathlib
 import random
@@ -14,6 +15,8 @@ import mlcroissant
 import pytest
 
 from aicommons import app
+from aicommons.domain import cards
+from aicommons.node import agent
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Place, Said
@@ -193,21 +196,41 @@ def test_versions_are_only_added(founded: "Place", table: pathlib.Path, tmp_path
     assert app.Home(founded.root / "south").dataset_version(first["dataset"], 2) is None
 
 
-def test_no_version_is_added_during_a_run(founded: "Place", offered: dict[str, str], tmp_path: pathlib.Path) -> None:
-    """A run named a version: until it is over, no other table takes its place."""
+def test_a_run_keeps_the_version_that_it_named(
+    founded: "Place", offered: dict[str, str], tmp_path: pathlib.Path
+) -> None:
+    """A new version may be published while a run is under way: its node goes on reading the file that was enrolled."""
     run_id = founded.open_run(offered)
     given = founded.done("north", "consent", "give", offered["north"], "--purpose", "DUO:0000007")["consent"]
     founded.done("north", "run", "enrol", run_id, "--dataset", offered["north"], "--consent", given)
-    known = app.Home(founded.root / "north").datasets()
+    home, dataset = app.Home(founded.root / "north"), int(offered["north"])
+    before = home.datasets()[dataset].get("version", 1)
     file = tmp_path / "newer.csv"
-    file.write_text(clinic(120, 9))
-    options = ["--title", "Newer", "--target", "outcome", "--drop", "nom", "--drop", "patient_id"]
-    arguments = ["dataset", "publish", str(file), *options, "--version-of", offered["north"]]
-    said = founded.call("north", *arguments)
-    assert said.code == 1
-    assert run_id[:14] in said.err
-    assert app.Home(founded.root / "north").datasets() == known
+    file.write_text((founded.root / "north.csv").read_text())
+    schema = str(founded.root / "schema.json")
+    arguments = ["dataset", "publish", str(file), "--title", "Newer", "--schema", schema, "--version-of"]
+    assert founded.done("north", *arguments, str(dataset))["version"] == before + 1
+    found = [app.own_version(home, agent.Part(dataset, before + more)) for more in (0, 1)]
+    assert [None if each is None else each.source for each in found] == [founded.root / "north.csv", file]
     founded.done("solver", "run", "cancel", run_id)
+
+
+def test_a_version_keeps_its_mapping(tmp_path: pathlib.Path) -> None:
+    """A new file has no mapping before its owner gives one; a new policy for the same file keeps it; old versions do."""
+    home = app.Home(tmp_path)
+    card = cards.DatasetCard("Heart", "Bern", 300, {}, "CC0-1.0", 10, "")
+    home.keep_dataset(4, tmp_path / "one.csv", card)
+    app.write_private(home.mapping_file(4), '{"columns": {"age": {"column": "years"}}}')
+    home.keep_policy(4, 2, bytes(32))
+    assert home.mapping_file(4, 1) != home.mapping_file(4, 2)
+    assert home.mapping_file(4, 1).read_text() == home.mapping_file(4, 2).read_text()
+    home.keep_dataset(4, tmp_path / "two.csv", dataclasses.replace(card, dataset_version=3))
+    assert [home.mapping_file(4, version).exists() for version in (1, 2, 3)] == [True, True, False]
+    assert [known and known["path"] for known in (home.dataset_version(4, version) for version in (1, 2, 3))] == [
+        str(tmp_path / "one.csv"), str(tmp_path / "one.csv"), str(tmp_path / "two.csv"),
+    ]  # fmt: skip
+    home.keep_policy(5, 2, bytes(32))
+    assert 5 not in home.datasets()
 
 
 def _policy(place: "Place", folder: pathlib.Path, *options: str, home: str = "north") -> str:

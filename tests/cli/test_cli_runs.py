@@ -55,7 +55,7 @@ def test_watch_told_every_round_and_the_end(founded: "Place", trained: str) -> N
 def test_run_is_shown_with_own_figures(founded: "Place", trained: str) -> None:
     """A site sees its own figures, an outsider does not; both see the same run."""
     inside, outside = (founded.done(home, "run", "show", trained) for home in ("north", "solver"))
-    assert set(inside["own"]) == {"confirmed", "figures", "bytes_sent", "refusals"}
+    assert set(inside["own"]) == {"confirmed", "figures", "bytes_sent", "refusals", "not_permitted"}
     assert inside["own"]["confirmed"] is True
     assert inside["own"]["bytes_sent"] > 0
     assert outside["own"] == {}

@@ -27,6 +27,7 @@ SCHEMA: dict[str, Any] = {
 }
 PLAN = {"title": "Risk by age", "recipe": {"recipe": "glm", "schema": SCHEMA}}
 Call = Callable[..., Any]
+USE = coverage.Use(frozenset(), False, bytes(32), 1, frozenset(), bytes(32))
 
 
 @pytest.fixture
@@ -195,15 +196,15 @@ def test_a_described_source_is_published_and_read_by_the_node(founded: Any, tmp_
     assert made["rows"] == 80
     home = app.Home(founded.root / "north")
     assert str(tmp_path / "clinic.db") in home.datasets()[made["dataset"]]["path"]
-    own = app.own_tables(home)[made["dataset"]]
+    part = agent.Part(made["dataset"], 1)
+    own = app.own_version(home, part)
     assert (own.person, own.most_broken) == ("patient", 0.02)
     rehearsed = founded.done(
         "north", "dataset", "dry-run", "--dataset", str(made["dataset"]), "--plan", founded.write("p.json", PLAN)
     )
     assert rehearsed["rows"] == 80
-    node = tables.OwnerTables(lambda: app.own_tables(home), tmp_path / "prepared")
-    terms = _terms()
-    found = node.bring(made["dataset"], terms, NOBODY).rows
+    node = tables.OwnerTables(lambda asked: app.own_version(home, asked), tmp_path / "prepared")
+    found = node.bring(part, _terms(), USE).rows
     assert found.train.rows + found.held_out.rows == 80
     ages = {int(age) for age in found.train.features[:, 0]}
     assert all(age ^ 1 in ages for age in ages)  # both rows of a patient are on one side

@@ -12,7 +12,7 @@ import pathlib
 import sys
 from collections.abc import Callable
 
-from aicommons.domain import cards, documents, encoding, ids, messages, profiles, run, signature
+from aicommons.domain import cards, documents, encoding, ids, licences, messages, profiles, run, signature
 from aicommons.learning.secagg import group
 
 FOLDER = pathlib.Path(__file__).parents[2] / "vectors"
@@ -184,7 +184,13 @@ CARD = cards.DatasetCard(
 )
 PROBLEM = documents.Problem("Heart", "patients", "refer or not", "rules fail", ("3.4",), "auc", "0.7 by score")
 TERMS = documents.RunTerms(
-    "DUO:0000007", (documents.Reader(ids.MemberId(5), b"\x05" * 32),), 604_800, minimum_cohort=10, privacy="no DP"
+    "DUO:0000007",
+    (documents.Reader(ids.MemberId(5), b"\x05" * 32),),
+    604_800,
+    minimum_cohort=10,
+    privacy="no DP",
+    licence="CC-BY-SA-4.0",
+    duties=(licences.Duty.ATTRIBUTION, licences.Duty.REPORT_BACK),
 )
 
 

@@ -12,7 +12,7 @@ import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aicommons.domain import cards, documents, encoding, errors, ids, profiles, vocabulary
+from aicommons.domain import cards, documents, encoding, errors, ids, licences, profiles, vocabulary
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 counts = st.integers(0, 2**53 - 1)
@@ -93,7 +93,16 @@ EVERY = {
         split_seed=counts,
         group=st.none() | texts,
     ),
-    documents.RunTerms: st.builds(documents.RunTerms, texts, readers, counts, minimum_cohort=counts, privacy=texts),
+    documents.RunTerms: st.builds(
+        documents.RunTerms,
+        texts,
+        readers,
+        counts,
+        minimum_cohort=counts,
+        privacy=texts,
+        licence=st.none() | texts,
+        duties=st.lists(st.sampled_from(licences.Duty), unique=True).map(tuple),
+    ),
     documents.ModelCard: st.builds(
         documents.ModelCard, texts, texts, texts, objects, rounds=counts, participants=counts, privacy=texts
     ),
@@ -241,6 +250,10 @@ BAD: dict[str, tuple[Any, Callable[[], bytes], str]] = {
     "a point with blanks": (TERMS, changed(TERMS, readers=[{"member_id": 5, "point": "05 " * 32}]), "64 hex"),
     "retention below zero": (TERMS, changed(TERMS, retention_seconds=-1), "run-terms.retention_seconds"),
     "retention as text": (TERMS, changed(TERMS, retention_seconds="7 days"), "run-terms.retention_seconds"),
+    "an unknown duty": (TERMS, changed(TERMS, duties=["to be kind"]), "run-terms.duties"),
+    "a duty twice": (TERMS, changed(TERMS, duties=["attribution", "attribution"]), "run-terms.duties"),
+    "duties left out": (TERMS, changed(TERMS, duties=...), "run-terms.duties"),
+    "a licence that is a number": (TERMS, changed(TERMS, licence=4), "run-terms.licence"),
     "rows below zero": (CARD, changed(CARD, rows=-10), "dataset-card.rows"),
     "rows not whole": (CARD, changed(CARD, rows=1.5), "dataset-card.rows"),
     "schema as list": (CARD, changed(CARD, schema=[]), "dataset-card.schema"),

@@ -325,7 +325,7 @@ def test_other_refusals(server: str, made: Made, tmp_path: pathlib.Path) -> None
     plan = _plan("binomial")
     body = {"kind": "spark", "server": server, "read": "parquet", "what": str(made.parquet)}
     own = tables.OwnTable(sources.from_document(body, tmp_path), ROWS + 1)
-    node = tables.OwnerTables(lambda: {1: own}, tmp_path)
+    node = tables.OwnerTables(lambda _: own, tmp_path)
     terms = agent.RunDocuments(plan, _document(plan), documents.RunTerms("a purpose", (), 60, 10, "no DP"))
     with pytest.raises(errors.TableError, match="minimum cohort"):
         plan.contribute(plan.initial(), node.bring(1, terms, USE).rows, rng=np.random.default_rng(0))

@@ -32,10 +32,10 @@ def test_the_larger_minimum_counts(tmp_path: pathlib.Path, owner: int, run: int,
     """A table of 20 rows takes part only where owner and run are both content with 20."""
     file = tmp_path / "table.csv"
     file.write_text("age,ill\n" + "".join(f"{20 + row},{'yes' if row % 3 else 'no'}\n" for row in range(20)))
-    own = tables.OwnerTables(lambda: {3: tables.OwnTable(file, owner)}, tmp_path / "prepared")
+    own = tables.OwnerTables(lambda _: tables.OwnTable(file, owner), tmp_path / "prepared")
     if fits:
-        rows = own.bring(3, terms(run), USE).rows
+        rows = own.bring(agent.Part(3, 1), terms(run), USE).rows
         assert len(rows.train.target) + len(rows.held_out.target) == 20
         return
     with pytest.raises(errors.TableError, match="minimum cohort"):
-        own.bring(3, terms(run), USE)
+        own.bring(agent.Part(3, 1), terms(run), USE)

@@ -1,12 +1,14 @@
 """The owner's page on an in-memory commons: what it shows, what its forms do, and what others' words cannot do to it."""
 
+import contextlib
 import re
 from typing import TYPE_CHECKING
 
 import pytest
 
 from aicommons import office
-from aicommons.domain import cards, errors, events, vocabulary
+from aicommons.domain import cards, errors, events, ids, policies, vocabulary
+from aicommons.node import journal
 from aicommons.owner import deciding
 from aicommons.portal import catalogues, pages
 from aicommons.protocol import inbox as rules
@@ -289,3 +291,38 @@ def test_a_dataset_whose_rules_forbid_the_purpose_is_not_offered(desk: "Desk") -
     text = visitor.get(f"/inbox/{desk.key(run_id)}").text
     assert denials.Denial.PURPOSE_NOT_PERMITTED.reason in text
     assert "Approve</button>" not in text
+
+
+def test_a_policy_that_forbids_is_said_and_not_approved(desk: "Desk") -> None:
+    """Every reason stands on the page, there is no button, and an approval behind its back gives no consent and no seat."""
+    policy = policies.UsePolicy(
+        "Research", desk.owner.member_id, ("dpv:ScientificResearch",), (), False, ("KE",), "CC-BY-SA-4.0", 10, 1,
+        policies.SmallCells.ALLOW, None, policies.PrivacyUnit.RECORD, 0, True, (policies.Duty.REPORT_BACK,), None, None,
+    )  # fmt: skip
+    card = cards.DatasetCard("Examinations", "here", 60, {}, "LicenseRef-private", 10, "none")
+    version = desk.owner.desk.publish_version(1, card, desk.owner.desk.put_policy(policy))
+    desk.home.keep_policy(1, version, ids.digest(policy.encode()))
+    run_id = desk.propose()
+    visitor, session = desk.open_page()
+    text = visitor.get(f"/inbox/{desk.key(run_id)}").text
+    for reason in ("the solver has named none", "licence does not keep", "A duty that the policy asks"):
+        assert reason in text
+    assert "Approve</button>" not in text
+    answer = visitor.post(f"/inbox/{desk.key(run_id)}", {"token": session.form_token, "verdict": "approve"})
+    assert answer.status == 409
+    assert "A duty that the policy asks" in answer.text
+    assert not desk.is_enrolled(run_id)
+    assert not desk.place.desk.view().consents
+
+
+def test_a_run_that_a_policy_stopped_is_shown(desk: "Desk") -> None:
+    """What the node found stands in the inbox, on the first page and on the run's own, until it is over or permitted."""
+    run_id = desk.propose()
+    visitor, session = desk.open_page()
+    visitor.post(f"/inbox/{desk.key(run_id)}", {"token": session.form_token, "verdict": "approve"})
+    with contextlib.closing(journal.Journal(desk.home.journal_file)) as kept:
+        kept.keep_denial(run_id, "The policy has ended.")
+        for path in ("/inbox", f"/runs/{run_id.hex()}"):
+            assert "The policy has ended." in visitor.get(path).text
+        kept.keep_denial(run_id, None)
+    assert all("The policy" not in visitor.get(path).text for path in ("/inbox", f"/runs/{run_id.hex()}"))

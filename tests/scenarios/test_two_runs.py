@@ -3,7 +3,7 @@
 import dataclasses
 import os
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -28,15 +28,19 @@ class SlowData:
         """As the rows' owner."""
         self.inner.observe(view)
 
-    def bring(self, dataset_id: int, terms: agents.RunDocuments, use: coverage.Use) -> agents.Brought:
+    def bring(self, part: agents.Part, terms: agents.RunDocuments, use: coverage.Use) -> agents.Brought:
         """Wait for the pipe if the plan is the slow one."""
         if terms.recipe == self.slow:
             self.pipe.read_bytes()
-        return self.inner.bring(dataset_id, terms, use)
+        return self.inner.bring(part, terms, use)
 
-    def rule(self, dataset_id: int) -> privacy.Rule:
+    def rule(self, part: agents.Part) -> privacy.Rule:
         """As the rows' owner."""
-        return self.inner.rule(dataset_id)
+        return self.inner.rule(part)
+
+    def as_mapped(self, part: agents.Part, names: Sequence[str]) -> Sequence[str]:
+        """As the rows' owner."""
+        return self.inner.as_mapped(part, names)
 
     def forget(self, run_id: ids.RunId) -> None:
         """As the rows' owner."""

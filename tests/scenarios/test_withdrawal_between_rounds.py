@@ -45,7 +45,7 @@ class Clinic:
         self.keeping = keep(folder / "consents", signer, self.commons.clock)
         self.honest.key_file.create(signer)
         own = tables.OwnTable(self.table, COHORT)
-        data = tables.OwnerTables(lambda: {self.dataset: own}, folder / "prepared", consents=self.keeping)
+        data = tables.OwnerTables(lambda _: own, folder / "prepared", consents=self.keeping)
         scene.change(0, data=data)
         self.desk.open_register(self.dataset)
         with self.honest.register() as opened:
@@ -306,7 +306,7 @@ def test_a_ledger_that_hides_the_register_stops_the_site(stage, tmp_path: pathli
         terms = agents.terms_of(node, scene.run_id, view.runs[scene.run_id])
         use = agents.use_of(scene.run_id, view.runs[scene.run_id].spec, terms)
         with pytest.raises(errors.ContributionRefused, match="too few people"):
-            node.data.bring(clinic.dataset, terms, use)
+            node.data.bring(agents.Part(clinic.dataset, 1), terms, use)
 
 
 def test_wallets_are_trained_on_while_consent_lasts(stage, tmp_path: pathlib.Path) -> None:
@@ -324,7 +324,7 @@ def test_wallets_are_trained_on_while_consent_lasts(stage, tmp_path: pathlib.Pat
             opened.enter([clinic.consent(opened, name) for name in names])
         clinic.post()
         own = tables.OwnTable(tmp_path / "consents" / "wallets", COHORT)
-        data = tables.OwnerTables(lambda: {clinic.dataset: own}, tmp_path / "prepared", consents=kept)
+        data = tables.OwnerTables(lambda _: own, tmp_path / "prepared", consents=kept)
         scene.change(0, data=data)
 
         def leave(_: object) -> None:

@@ -40,7 +40,7 @@ def audit(run: str, table: pathlib.Path | None) -> None:
     terms = agents.read_terms(opened.store, view.runs[chosen.run_id])
     kept = app.open_consents(opened.home, opened.signer)
     seat = view.runs[chosen.run_id].enrolled.get(member)
-    own = app.own_tables(opened.home).get(0 if seat is None else seat.dataset_id)
+    own = None if seat is None else app.own_version(opened.home, agents.Part(seat.dataset_id, seat.version))
     if own is None:
         raise errors.InputError("this home brought no dataset to the run", which=ids.format_id(chosen.run_id)[:14])
     with contextlib.closing(journal.Journal(opened.home.journal_file)) as noted:

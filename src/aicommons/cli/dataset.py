@@ -87,7 +87,7 @@ class Description:
     "--policy",
     "policy_file",
     type=click.Path(path_type=pathlib.Path, dir_okay=False),
-    help="Use policy (JSON, see `policy draft`). [default: consents alone say what is permitted]",
+    help="Use policy (JSON, see `policy draft`). [default: that of the version before, else consents alone decide]",
 )
 @click.option(
     "--version-of", type=click.IntRange(1), help="Number of a dataset of yours that this is a new version of."
@@ -103,6 +103,8 @@ def publish(asked: sourcing.Asked, card_file: pathlib.Path | None, **said: Any) 
     card, notices = _judged(asked, card_file, reasons, said)
     opened = homes.act_as_member()
     card = dataclasses.replace(card, site=card.site or opened.home.settings().name)
+    if policy is None and version_of is not None:
+        policy = under_policy.of_newest(opened, listed.find(opened.desk.view(), version_of).newest)
     dataset_id, card = _published(opened, card, version_of, policy)
     opened.home.keep_dataset(dataset_id, asked.place(), card, how=_how(asked, policy))
     asked.keep_mapping(opened.home, dataset_id)
@@ -122,10 +124,12 @@ def publish(asked: sourcing.Asked, card_file: pathlib.Path | None, **said: Any) 
 
 
 def _how(asked: sourcing.Asked, policy: "policies.UsePolicy | None") -> app.HowRead:
-    """Return how the source is read; the policy's person column is the source's where nobody named another."""
+    """Return how the source is read and protected; the policy's person column is its own where nobody named another."""
     kept = asked.how()
     if policy is not None and policy.person_column is not None:
         kept.setdefault("person", policy.person_column)
+    if policy is not None:
+        kept["policy"] = ids.digest(policy.encode()).hex()
     return kept
 
 
@@ -160,11 +164,12 @@ def _published(
     """Return a dataset's number and its card as it stands on the ledger now."""
     card, use = under_policy.applied(opened, card, policy)
     if version_of is None:
+        card = dataclasses.replace(card, dataset_version=1)
+        under_policy.keep(opened.home, card, policy)
         return opened.desk.publish_dataset(card, use), card
-    view = opened.desk.view()
-    newest = listed.find(view, version_of).newest
-    listed.check_unused(view, version_of)
+    newest = listed.find(opened.desk.view(), version_of).newest
     card = dataclasses.replace(card, dataset_version=newest.version + 1)
+    under_policy.keep(opened.home, card, policy)
     opened.desk.publish_version(version_of, card, use)
     return version_of, card
 

@@ -1,42 +1,42 @@
-"""What happens before a seat is taken: the table is held against the plan, an exit is signed in advance.
+"""What happens before a seat is taken: policy and table are held against the run, an exit is signed in advance.
 
-Called by ``run enrol``. A table that does not fit is refused here, so that nothing is sent; the node reads it again, in
-the same way, when the run begins.
+Called by ``run enrol``. What is not permitted and what does not fit is refused here, so that nothing is sent; the node asks
+and reads again, in the same way, when the run begins.
 """
 
 import contextlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from aicommons.cli import homes
-from aicommons.domain import errors
+from aicommons.cli import homes, listed, naming
 
 if TYPE_CHECKING:
     from aicommons.data import reading
     from aicommons.node import signing
-    from aicommons.protocol import view as views
 
 
-def check_table(opened: homes.Opened, current: "views.RunView", dataset_id: int) -> "reading.Summary":
-    """Read the source behind a dataset as a run's plan wants it and return what was found; nothing is kept.
+def check_use(opened: homes.Opened, chosen: naming.Chosen, dataset_id: int, consent_id: bytes) -> "reading.Summary":
+    """Hold a dataset's newest version against a run, and return what reading it as the plan wants it found; nothing is kept.
 
     Raises:
+        errors.UseDenied: its use policy or its card does not permit the run, with every reason.
         errors.TableError: a column, value or the number of rows does not fit.
         errors.InputError: this home does not know the dataset's file.
     """
     from aicommons import app
     from aicommons.data import reading
     from aicommons.node import agent as agents
+    from aicommons.node import permission
+    from aicommons.owner import permitting
 
-    known = opened.home.datasets().get(dataset_id)
-    if known is None:
-        raise errors.InputError(
-            "this home does not know the dataset's file",
-            which=f"dataset {dataset_id}",
-            next_step="publish it from this home: `commons dataset publish`",
-        )
-    own = app.own_table(opened.home, dataset_id, known)
-    return reading.check(own.source, own.wanted(agents.read_terms(opened.store, current)))
+    part = agents.Part(dataset_id, listed.find(chosen.view, dataset_id).newest.version)
+    papers = agents.read_terms(opened.store, chosen.run)
+    consent = permission.consent_of(chosen.view, consent_id, chosen.run_id)
+    permitting.check(opened, chosen.run_id, papers, part=part, consent=consent)
+    own = app.own_version(opened.home, part)
+    if own is None:
+        raise permitting.unknown(part)
+    return reading.check(own.source, own.wanted(papers))
 
 
 @contextlib.contextmanager

@@ -26,15 +26,23 @@ def command() -> None:
 @command.command("list")
 @output.json_option
 def list_items() -> None:
-    """List what waits for you, with what was denied."""
+    """List what waits for you, with what was denied, and the runs that your policies stopped."""
+    from aicommons.owner import progress
+
     clerk, titles = _looking()
     found = [(entry, titles(entry)) for entry in _entries(clerk)]
     rows = [
         [entry.item.key[: entry.item.key.index(":") + 13], title or "-", entry.standing.value, _until(entry)]
         for entry, title in found
     ]
-    result = {"items": [_as_json(entry, title) for entry, title in found]}
-    output.emit(result, *(output.aligned(["item", "what", "standing", "until"], rows) if rows else ["Nothing waits for you."]))  # fmt: skip
+    stopped = progress.stopped(clerk.place)
+    result = {
+        "items": [_as_json(entry, title) for entry, title in found],
+        "not_permitted": {ids.format_id(run_id): said for run_id, said in stopped.items()},
+    }
+    lines = output.aligned(["item", "what", "standing", "until"], rows) if rows else ["Nothing waits for you."]
+    notices = [f"Run {ids.short(run_id)}: your node puts nothing more into it. {naming.plain(said, 400)}" for run_id, said in stopped.items()]  # fmt: skip
+    output.emit(result, *lines, *notices)
 
 
 @command.command("show")
@@ -232,6 +240,8 @@ def _offer_as_json(offer: "offers.Offer") -> dict[str, Any]:
         "recipe": None if papers is None else papers.recipe.name,
         "purpose": None if papers is None else papers.terms.purpose,
         "privacy": None if papers is None else papers.terms.privacy,
+        "licence": None if papers is None else papers.terms.licence,
+        "duties": [] if papers is None else [each.value for each in papers.terms.duties],
         "leaves_site": None if papers is None else papers.plan.leaves_site,
         "most_rounds": offer.current.spec.rounds,
         "datasets": [_fit_as_json(fit) for fit in offer.fits],
@@ -276,6 +286,10 @@ def _offer_in_words(offer: "offers.Offer") -> list[str]:
         f"  leaves     {naming.plain(papers.plan.leaves_site, 300)}",
         f"  costs      at most {offer.current.spec.rounds} rounds; epsilon: {naming.plain(papers.terms.privacy)}",
     ]
+    if papers.terms.licence is not None:
+        said.append(f"  licence    {naming.plain(papers.terms.licence)}, of the model")
+    if papers.terms.duties:
+        said.append(f"  takes on   {', '.join(each.value.replace('_', ' ') for each in papers.terms.duties)}")
     for fit in offer.fits:
         smallest = fit.measured.cell
         cell = "" if smallest is None else f", smallest group {smallest.rows} ({naming.plain(smallest.name)})"

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from aicommons.cli import homes, naming, published
+from aicommons.cli import homes, published
 from aicommons.domain import errors
 
 if TYPE_CHECKING:
@@ -22,27 +22,6 @@ def find(view: "views.LedgerView", dataset_id: int) -> "registry.DatasetView":
             "no such dataset", which=f"dataset {dataset_id}", next_step="see `commons dataset list`"
         )
     return view.datasets[dataset_id]
-
-
-def check_unused(view: "views.LedgerView", dataset_id: int) -> None:
-    """Check that no run under way has the dataset: it named a version, and goes on with that version's rows.
-
-    Raises:
-        errors.InputError: a run has it.
-    """
-    busy = [
-        naming.short(run_id)
-        for run_id, current in view.runs.items()
-        if not current.state.is_over and any(seat.dataset_id == dataset_id for seat in current.enrolled.values())
-    ]
-    if busy:
-        raise errors.InputError(
-            "runs under way use the present version",
-            which=f"dataset {dataset_id}",
-            expected="no run under way",
-            got=f"run {', '.join(busy)}",
-            next_step="wait for their end (`commons run show RUN`), or list the table as a dataset of its own",
-        )
 
 
 def find_card(opened: homes.Opened, entry: "registry.DatasetView") -> "cards.DatasetCard | None":

@@ -49,6 +49,7 @@ def report(at: homes.Opened, run_id: ids.RunId) -> dict[str, Any]:
             "figures": json.loads(kept.report(run_id) or b"{}"),
             "bytes_sent": kept.bytes_sent(run_id),
             "refusals": refusals,
+            "not_permitted": kept.denial(run_id),
         }
 
 
@@ -59,6 +60,8 @@ def report_in_words(found: dict[str, Any]) -> list[str]:
     said = [
         f"  here       roster {'confirmed' if found['confirmed'] else 'not confirmed'}; {found['bytes_sent']} bytes sent, all masked"
     ]
+    if found["not_permitted"] is not None:
+        said.append(f"  stopped    nothing more of this site goes into the run: {found['not_permitted']}")
     if found["figures"]:
         figures = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in sorted(found["figures"].items()))
         said.append(f"  own rows   {figures} (these figures stay here)")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from aicommons.cli import given, homes, listed, naming, output, published
+from aicommons.cli import given, homes, listed, naming, output, published, under_policy
 from aicommons.domain import errors, ids, run
 
 if TYPE_CHECKING:
@@ -138,7 +138,10 @@ def publish(file: pathlib.Path, dataset_id: int) -> None:
             "the store does not give the dataset's card now", which=f"dataset {dataset_id}",
             next_step="Nothing was changed; try again when the store answers.",
         )  # fmt: skip
-    version = opened.desk.publish_version(dataset_id, card, opened.desk.put_policy(policy))
+    use = opened.desk.put_policy(policy)
+    under_policy.keep(opened.home, card, policy)
+    version = opened.desk.publish_version(dataset_id, card, use)
+    opened.home.keep_policy(dataset_id, version, use.policy)
     digest = ids.format_digest(ids.digest(policy.encode()))
     output.emit(
         {"dataset": dataset_id, "version": version, "digest": digest},

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from aicommons.cli import confirming, enrolling, homes, listed, naming, output, own, telling
+from aicommons.cli import confirming, enrolling, homes, naming, output, own, telling
 from aicommons.domain import errors, ids, run
 
 if TYPE_CHECKING:
@@ -36,6 +36,8 @@ TERMS = (
     click.option("--solver-shares", type=click.IntRange(0, MILLION), default=100_000, show_default=True, help="Solver's part; the sites share the rest equally."),
     click.option("--commercial", is_flag=True, help="The model is for commercial use; consents have to permit it."),
     click.option("--price", type=click.IntRange(0), default=0, show_default=True, help="Most that is paid for one dataset, in the smallest unit."),
+    click.option("--licence", help="Licence that the model will have, as an SPDX expression. Data may ask for one."),
+    click.option("--accept-duty", "duties", multiple=True, type=click.Choice(["attribution", "benefit_sharing", "report_back"]), help="Duty towards those who hold the data that you take upon yourself. May be repeated."),
     click.option("--retention-days", type=click.IntRange(0, 3650), default=7, show_default=True, help="How long masked vectors stay in the store."),
     click.option("--min-cohort", type=click.IntRange(1), default=run.MINIMUM_COHORT, show_default=True, help="Fewest rows that a site may bring."),
 )  # fmt: skip
@@ -112,14 +114,18 @@ def _check_purpose(code: str) -> None:
 def _document(
     opened: homes.Opened, owner: ids.MemberId, purpose: str, terms: Mapping[str, Any]
 ) -> "documents.RunTerms":
-    from aicommons.domain import documents
+    from aicommons.domain import documents, licences
 
+    if terms["licence"] is not None:
+        licences.parse(terms["licence"])
     return documents.RunTerms(
         purpose=purpose,
         readers=_readers(opened, owner),
         retention_seconds=terms["retention_days"] * naming.DAY,
         minimum_cohort=terms["min_cohort"],
         privacy="no DP",
+        licence=terms["licence"],
+        duties=tuple(licences.Duty(each) for each in sorted(set(terms["duties"]))),
     )
 
 
@@ -143,7 +149,7 @@ def _readers(opened: homes.Opened, owner: ids.MemberId) -> "tuple[documents.Read
 @click.option("--absence", type=click.Choice(list(ABSENCES)), default="wait", show_default=True, help="If this site goes silent: the run waits, or goes on without it.")  # fmt: skip
 @output.json_option
 def enrol(run_text: str, dataset_id: int, consent: str, absence: str) -> None:
-    """Bring a dataset of yours to RUN. The table is checked first; if it does not fit, nothing is sent."""
+    """Bring a dataset of yours to RUN. Its use policy and its table are checked first; if they do not fit, nothing is sent."""
     from aicommons import office
 
     opened = homes.act_as_member()
@@ -157,7 +163,7 @@ def enrol(run_text: str, dataset_id: int, consent: str, absence: str) -> None:
             expected=f"dataset {dataset_id}",
             got=f"dataset {view.consents[consent_id].dataset_id}",
         )
-    checked = enrolling.check_table(opened, chosen.run, listed.find(view, dataset_id).dataset_id)
+    checked = enrolling.check_use(opened, chosen, dataset_id, consent_id)
     for notice in checked.notices:
         output.note(notice)
     seat = office.Seat(dataset_id, consent_id, ABSENCES[absence])

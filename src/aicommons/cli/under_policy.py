@@ -7,12 +7,14 @@ rules that the ledger itself holds every consent to. Writing policies is ``polic
 import dataclasses
 from typing import TYPE_CHECKING
 
+from aicommons import app
 from aicommons.cli import homes
 from aicommons.domain import errors, ids
 
 if TYPE_CHECKING:
     from aicommons import office
     from aicommons.domain import cards, policies
+    from aicommons.protocol import registry
 
 
 def applied(
@@ -40,6 +42,25 @@ def applied(
         price=policy.price,
     )
     return dataclasses.replace(card, policy=bytes(digest)), use
+
+
+def of_newest(opened: homes.Opened, newest: "registry.VersionView") -> "policies.UsePolicy | None":
+    """Return the policy of a dataset's newest version: another table under the same number is no looser by oversight.
+
+    Raises:
+        errors.UseDenied: neither this home nor the store has it.
+    """
+    from aicommons.node import permission
+
+    return permission.policy_of(permission.Shelves(opened.store, app.own_documents(opened.home)), newest)
+
+
+def keep(home: app.Home, card: "cards.DatasetCard", policy: "policies.UsePolicy | None") -> None:
+    """Keep this home's own copies of what a dataset is published with: its node holds runs against them."""
+    own = app.own_documents(home)
+    own.put(card.encode())
+    if policy is not None:
+        own.put(policy.encode())
 
 
 def with_person(card: "cards.DatasetCard", column: str | None) -> "cards.DatasetCard":

@@ -14,7 +14,7 @@ import typing
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Self
 
-from aicommons.domain import encoding, errors, fields, ids, schema, vocabulary
+from aicommons.domain import encoding, errors, fields, ids, licences, schema, vocabulary
 
 MAX_TEXT = 20_000
 """Longest text field, in characters."""
@@ -174,9 +174,15 @@ class RunTerms(Document):
     """Fewest rows a site may bring."""
     privacy: str
     """What protects the sums themselves, in words; without DP it says "no DP"."""
+    licence: str | None = None
+    """Licence that the model will have, as ``licences`` reads it, or ``None`` when nobody says."""
+    duties: tuple[licences.Duty, ...] = ()
+    """What the solver takes upon itself towards those who hold the data."""
 
     def check(self) -> None:
-        """Check that the readers have one order; raises ``errors.DecodeError``."""
+        """Check that the readers have one order and no duty stands twice; raises ``errors.DecodeError``."""
+        if len(set(self.duties)) != len(self.duties):
+            raise errors.DecodeError("something is named twice", which="run-terms.duties", expected="each duty once")
         members = [reader.member_id for reader in self.readers]
         if members != sorted(set(members)):
             raise errors.DecodeError("readers are not ascending and distinct", which="run-terms.readers")

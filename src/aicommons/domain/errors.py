@@ -17,6 +17,7 @@
         ├── DigestMismatch             bytes that do not hash to the digest they were asked for by
         ├── AggregationRefused         a header, box, blob or sum that fails secure aggregation's checks
         ├── ContributionRefused        numbers that a site will not send (not finite, over the bound, wrong length)
+        │   └── UseDenied              its owner's use policy, or the dataset's card, does not permit them
         ├── JournalConflict            a second, different signature was asked for
         ├── KeyRefused                 a keystore that cannot be opened
         └── VerificationFailed         the first thing that does not match in ``run verify``
@@ -166,6 +167,16 @@ class AggregationRefused(PermanentError):
 
 class ContributionRefused(PermanentError):
     """This site's numbers were not sent; check the table's columns against the plan's schema."""
+
+
+class UseDenied(ContributionRefused):
+    """Read the dataset's policy (``commons policy show``); a run with other terms, or a new version, may be permitted."""
+
+    def __init__(
+        self, message: str, *, which: str | None = None, reasons: tuple[str, ...] = (), next_step: str | None = None
+    ) -> None:
+        super().__init__(message, which=which, next_step=next_step)
+        self.reasons = reasons
 
 
 class JournalConflict(PermanentError):

@@ -7,6 +7,7 @@ a licence here is our reading for machines; the licence's own text decides betwe
 """
 
 import dataclasses
+import enum
 import functools
 import re
 from collections.abc import Mapping
@@ -22,6 +23,17 @@ MAX_DEPTH = 8
 EXCEPTIONS = frozenset({"Classpath-exception-2.0", "LLVM-exception", "GCC-exception-3.1"})
 """What may follow ``WITH``; none changes anything that is asked here."""
 TOKEN = re.compile(r"\s*([()]|[A-Za-z0-9][A-Za-z0-9.-]*)")
+
+
+class Duty(enum.Enum):
+    """What a user of the data takes upon itself."""
+
+    ATTRIBUTION = "attribution"
+    """Name the holders with the model."""
+    BENEFIT_SHARING = "benefit_sharing"
+    """Give a part of the benefit back to the people the data come from."""
+    REPORT_BACK = "report_back"
+    """Tell the holders what came of it."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -12,6 +12,9 @@ from collections.abc import Iterator
 
 from aicommons.domain import documents, encoding, errors, ids, licences, vocabulary
 
+CONSENTS_ALONE = encoding.keccak(b"default deny; see consents")
+"""Stands on the ledger for the policy of a dataset that has none: its consents alone say what is permitted."""
+Duty = licences.Duty
 EPSILON = re.compile(r"(0|[1-9][0-9]{0,3})(\.[0-9]{1,6})?")
 """A decimal number below 10,000 in one spelling, save for zeros at its end."""
 
@@ -40,17 +43,6 @@ class PrivacyUnit(enum.Enum):
     """One person with all its rows; needs a person column."""
     RECORD = "record"
     """One row."""
-
-
-class Duty(enum.Enum):
-    """What a user of the data takes upon itself."""
-
-    ATTRIBUTION = "attribution"
-    """Name the holders with the model."""
-    BENEFIT_SHARING = "benefit_sharing"
-    """Give a part of the benefit back to the people the data come from."""
-    REPORT_BACK = "report_back"
-    """Tell the holders what came of it."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ held against the operator's pin, Acks are checked, documents are fetched once, a
 """
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from aicommons.domain import documents, encoding, errors, events, ids, messages, run, signature, vocabulary
@@ -42,24 +42,36 @@ class Brought:
     """Whose rows they are, where a register of people's consents stands behind the dataset."""
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Part:
+    """What a site brings to a run: one version of a dataset, whatever became the newest since."""
+
+    dataset_id: int
+    version: int
+    """As the ledger counts them, from 1."""
+
+
 class Data(Protocol):
     """The owner's records, as a plan wants them."""
 
     def observe(self, view: views.LedgerView) -> None:
         """Take note of what the ledger says now: consents that were taken back there count from then on."""
 
-    def bring(self, dataset_id: int, terms: RunDocuments, use: coverage.Use) -> Brought:
+    def bring(self, part: Part, terms: RunDocuments, use: coverage.Use) -> Brought:
         """Return training and held-out rows of the people whose consent covers ``use``. Called inside a job.
 
-        Raises ``errors.TableError`` naming file, column and row, ``errors.InputError`` for an unknown dataset, and
-        ``errors.ContributionRefused`` when too few people have consented.
+        Raises ``errors.TableError`` naming file, column and row, ``errors.InputError`` for an unknown dataset or version,
+        and ``errors.ContributionRefused`` when too few people have consented.
         """
 
     def keep(self, note: notes.Note) -> None:
         """Record whose rows are in a contribution, before it leaves."""
 
-    def rule(self, dataset_id: int) -> privacy.Rule:
+    def rule(self, part: Part) -> privacy.Rule:
         """Return what the owner wants done about small cells; no plan has a say in it."""
+
+    def as_mapped(self, part: Part, names: Sequence[str]) -> Sequence[str]:
+        """Return what a plan's columns are called at the owner's; raises ``errors.InputError`` like ``bring``."""
 
     def forget(self, run_id: ids.RunId) -> None:
         """Erase what was prepared for a run."""
@@ -88,6 +100,8 @@ class Agent:
     store: ports.Store
     own: ports.Store
     """Blobs kept durably at this node: what it built, for as long as it may have to send it again."""
+    documents: ports.Store
+    """Policies, cards and profiles that this home published or has read: the common store may lose them."""
     inputs: ports.Inputs
     """What others sent for a round under way: a Commit says that this node holds it, whoever erases it elsewhere."""
     data: Data
@@ -168,6 +182,12 @@ def pin_of(agent: Agent, run_id: ids.RunId) -> journal.Pin:
     if pin is None:
         raise errors.LedgerMismatch("no roster was confirmed for this run", which=ids.format_id(run_id))
     return pin
+
+
+def part_of(agent: Agent, run_id: ids.RunId) -> Part:
+    """Return what the operator confirmed that this site brings; raises like ``pin_of``."""
+    pin = pin_of(agent, run_id)
+    return Part(pin.dataset_id, pin.version)
 
 
 def terms_of(agent: Agent, run_id: ids.RunId, current: views.RunView) -> RunDocuments:

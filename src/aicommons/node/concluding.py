@@ -146,9 +146,9 @@ def report(agent: agents.Agent, duty: duties.Duty, current: views.RunView) -> No
     found = agent.runner.take(name)
     if found is None:
         terms = agents.terms_of(agent, duty.run_id, current)
-        dataset_id = agents.pin_of(agent, duty.run_id).dataset_id
+        part = agents.part_of(agent, duty.run_id)
         use = agents.use_of(duty.run_id, current.spec, terms)
-        job = OwnReport(agent.data, terms, agent.journal.state(duty.run_id), dataset_id, use)
+        job = OwnReport(agent.data, terms, agent.journal.state(duty.run_id), part, use)
         agent.runner.start(name, job.work, ports.Lane.FIT)
         found = agent.runner.take(name)
     if found is not None:
@@ -189,7 +189,7 @@ class OwnReport:
     terms: agents.RunDocuments
     kept: journal.StateRecord | None
     """The newest state that this node holds."""
-    dataset_id: int
+    part: agents.Part
     use: coverage.Use
 
     def work(self) -> bytes:
@@ -199,7 +199,7 @@ class OwnReport:
             return b"{}"
         value, begun = state.decode(self.kept.data), time.monotonic()
         try:
-            rows = self.data.bring(self.dataset_id, self.terms, self.use).rows
+            rows = self.data.bring(self.part, self.terms, self.use).rows
             figures = own_metrics(made, value, rows)
             alone = own_model(made, rows, lambda: time.monotonic() - begun > ALONE_SECONDS)
             if alone is not None:

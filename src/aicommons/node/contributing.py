@@ -96,7 +96,7 @@ def _check_agreement(attempt: agents.Attempt) -> None:
 
 
 def _build(agent: agents.Agent, attempt: agents.Attempt, use: coverage.Use) -> tuple[bytes, bytes] | None:
-    of_run = f"contribute-{attempt.key.run_id.hex()[:16]}-"
+    of_run = jobs_of(attempt.key.run_id)
     name = of_run + attempt.session.sid.hex()[:16]
     result = agent.runner.take(name)
     if result is None:
@@ -121,6 +121,11 @@ def _build(agent: agents.Agent, attempt: agents.Attempt, use: coverage.Use) -> t
         agent.data.keep(notes.decode(noted))
     agent.journal.keep_built(attempt.key.run_id, attempt.session.sid, *digests)
     return digests
+
+
+def jobs_of(run_id: ids.RunId) -> str:
+    """Return how the names of a run's contributing jobs begin."""
+    return f"contribute-{run_id.hex()[:16]}-"
 
 
 def _earlier(agent: agents.Agent, attempt: agents.Attempt, dataset_id: int) -> tuple[journal.Disclosure, ...]:
@@ -161,6 +166,11 @@ class Contribution:
     earlier: tuple[journal.Disclosure, ...]
     """What the dataset gave before, if this round must be held against it."""
 
+    @property
+    def part(self) -> agents.Part:
+        """What this site brings."""
+        return agents.Part(self.pin.dataset_id, self.pin.version)
+
     def work(self) -> bytes:
         """Return what leaves and what stays, as frames.
 
@@ -172,7 +182,7 @@ class Contribution:
             errors.ContributionRefused: the numbers may not be sent, or too few people have consented.
         """
         attempt = self.attempt
-        brought = self.agent.data.bring(self.pin.dataset_id, attempt.terms, self.use)
+        brought = self.agent.data.bring(self.part, attempt.terms, self.use)
         contribution, local_state, facts = self.plain(brought.rows)
         vector = quantise.encode(
             attempt.blocks,
@@ -194,7 +204,7 @@ class Contribution:
         """
         attempt = self.attempt
         made = attempt.terms.recipe
-        rule = self.agent.data.rule(self.pin.dataset_id)
+        rule = self.agent.data.rule(self.part)
         rows = privacy.guard(made, brought, rule)
         facts = None
         if attempt.before.stage is state.Stage.DESCRIBE:

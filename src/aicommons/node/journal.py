@@ -32,6 +32,7 @@ CREATE TABLE IF NOT EXISTS over(run BLOB PRIMARY KEY, at REAL NOT NULL);
 CREATE TABLE IF NOT EXISTS disclosure(run BLOB, round INTEGER, dataset INTEGER NOT NULL, version INTEGER NOT NULL,
   members BLOB NOT NULL, plan BLOB NOT NULL, schema BLOB NOT NULL, body TEXT NOT NULL, PRIMARY KEY(run, round));
 CREATE TABLE IF NOT EXISTS secret(dataset INTEGER, kind TEXT, seed BLOB NOT NULL, PRIMARY KEY(dataset, kind));
+CREATE TABLE IF NOT EXISTS denial(run BLOB PRIMARY KEY, said TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS refusal(run BLOB, round INTEGER, attempt INTEGER, member INTEGER, reason TEXT NOT NULL,
   PRIMARY KEY(run, round, attempt));
 """
@@ -408,6 +409,21 @@ class Journal:
         """Return (round, attempt) -> (accused member, reason)."""
         query = "SELECT round, attempt, member, reason FROM refusal WHERE run = ?"
         return {(row[0], row[1]): (row[2], row[3]) for row in self._db.execute(query, (run_id,))}
+
+    def keep_denial(self, run_id: ids.RunId, said: str | None) -> bool:
+        """Record why this site's dataset may not be used in a run now, or that it may; return whether that is news."""
+        if self.denial(run_id) == said:
+            return False
+        if said is None:
+            self._write("DELETE FROM denial WHERE run = ?", (run_id,))
+        else:
+            self._write("INSERT OR REPLACE INTO denial VALUES(?, ?)", (run_id, said))
+        return True
+
+    def denial(self, run_id: ids.RunId) -> str | None:
+        """Return why this site's dataset may not be used in a run now, ``None`` where nothing stood against it."""
+        row = self._db.execute("SELECT said FROM denial WHERE run = ?", (run_id,)).fetchone()
+        return row[0] if row else None
 
 
 def _join_members(members: Sequence[int]) -> bytes:

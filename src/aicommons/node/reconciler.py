@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from aicommons.domain import encoding, errors, ids, messages, signature
 from aicommons.learning import state
 from aicommons.node import agent as agents
-from aicommons.node import combining, committing, concluding, contributing
+from aicommons.node import combining, committing, concluding, contributing, permission
 from aicommons.protocol import duties
 from aicommons.protocol import view as views
 
@@ -115,11 +115,20 @@ class Reconciler:
     def _do(self, duty: duties.Duty, now: float) -> None:
         current = self.view.runs[duty.run_id]
         try:
+            if duty.kind is duties.DutyKind.SUBMIT:  # whatever was begun: nothing is sent that is not permitted now
+                self._check_permission(duty.run_id)
             HANDLERS[duty.kind](self.agent, duty, current)
         except errors.CommonsError as err:
             self._note(duty, err, now)
         else:
             self._trouble.pop(duty, None)
+
+    def _check_permission(self, run_id: ids.RunId) -> None:
+        try:
+            permission.check_seat(self.agent, self.view, run_id)
+        except errors.UseDenied:
+            self.agent.runner.drop_others(contributing.jobs_of(run_id), "")
+            raise
 
     def _note(self, duty: duties.Duty, err: errors.CommonsError, now: float) -> None:
         before = self._trouble.get(duty)
@@ -127,7 +136,8 @@ class Reconciler:
         delay = min(LONGEST_DELAY, FIRST_DELAY * 2 ** min(tries, 10))
         if isinstance(err, errors.TemporaryError):
             delay = min(delay, err.delay)
-        if before is None or before.message != str(err):
+        is_told = isinstance(err, errors.UseDenied)  # once in a run, where it is found
+        if not is_told and (before is None or before.message != str(err)):
             said = log.info if isinstance(err, errors.TemporaryError | errors.BlobNotFound) else log.warning
             said(
                 "run %s round %d: %s: %s: %s",

@@ -8,7 +8,7 @@ not its business.
 import dataclasses
 import fractions
 import pathlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
@@ -51,6 +51,22 @@ class OwnTable:
         """The last three together; raises ``errors.InputError`` where they contradict each other."""
         return privacy.Rule(self.minimum_cell, self.small_cells, self.epsilon)
 
+    def under(self, policy: policies.UsePolicy) -> "OwnTable":
+        """Return the table as its use policy wants it protected: never less than its card says, and never less than asked.
+
+        Noise needs an epsilon; a policy that asks for noise and names none gets its small cells held back instead.
+        """
+        is_noisy = policy.small_cells is policies.SmallCells.NOISE
+        is_bare = is_noisy and policy.epsilon is None
+        return dataclasses.replace(
+            self,
+            minimum_cohort=max(self.minimum_cohort, policy.minimum_cohort),
+            minimum_cell=policy.minimum_cell,
+            small_cells=policies.SmallCells.SUPPRESS if is_bare else policy.small_cells,
+            epsilon=fractions.Fraction(policy.epsilon) if is_noisy and policy.epsilon is not None else None,
+            person=self.person or policy.person_column,
+        )
+
     def wanted(self, terms: agent.RunDocuments) -> reading.Wanted:
         """Return what a run reads of it."""
         least = max(self.minimum_cohort, terms.terms.minimum_cohort)
@@ -77,7 +93,7 @@ class OwnerTables:
 
     def __init__(
         self,
-        own: Callable[[], Mapping[int, OwnTable]],
+        own: Callable[[agent.Part], OwnTable | None],
         folder: pathlib.Path,
         *,
         consents: keeping.Keeping | None = None,
@@ -85,7 +101,8 @@ class OwnerTables:
         """Keep in mind where things are; nothing is read yet.
 
         Args:
-            own: says which source each dataset is; asked anew each time, one may be published while the node runs.
+            own: says which source a version of a dataset is, if this home knows it; asked anew each time, one may be
+                published while the node runs.
             folder: where prepared arrays may be kept, private to the owner.
             consents: this home's registers of people's consents.
         """
@@ -106,33 +123,33 @@ class OwnerTables:
         if self._consents is not None:
             self._consents.people().keep(note)
 
-    def bring(self, dataset_id: int, terms: agent.RunDocuments, use: coverage.Use) -> agent.Brought:
+    def bring(self, part: agent.Part, terms: agent.RunDocuments, use: coverage.Use) -> agent.Brought:
         """Return training and held-out rows as a plan wants them, of the people whose consent covers ``use``.
 
         Raises:
-            errors.InputError: this home does not know the dataset.
+            errors.InputError: this home does not know the dataset in this version.
             errors.TableError: the table does not fit the plan.
             errors.ContributionRefused: too few people have consented.
             errors.JournalConflict: the ledger shows a register that this home does not have.
         """
-        own = self._found(dataset_id)
+        own = self._found(part)
         wanted = own.wanted(terms)
-        standing = None if self._consents is None else self._consents.standing(self._view, dataset_id)
+        standing = None if self._consents is None else self._consents.standing(self._view, part.dataset_id)
         if self._consents is None or standing is None:
-            return agent.Brought(self._read(own, dataset_id, wanted, terms)[0])
+            return agent.Brought(self._read(own, part, wanted, terms)[0])
         found: list[recipes.Rows] = []
 
         def read(persons: people.Persons) -> people.Kept:
-            rows, kept = self._read(own, dataset_id, dataclasses.replace(wanted, persons=persons), terms)
+            rows, kept = self._read(own, part, dataclasses.replace(wanted, persons=persons), terms)
             found[:] = [rows]
             return kept
 
-        asked = people.Asked(dataset_id, own.minimum_cohort, use, standing)
+        asked = people.Asked(part.dataset_id, own.minimum_cohort, use, standing)
         chosen = self._consents.people().choose(asked, read)
         return agent.Brought(found[0], chosen)
 
     def _read(
-        self, own: OwnTable, dataset_id: int, wanted: reading.Wanted, terms: agent.RunDocuments
+        self, own: OwnTable, part: agent.Part, wanted: reading.Wanted, terms: agent.RunDocuments
     ) -> tuple[recipes.Rows, people.Kept]:
         """Return rows and whose they are; those of data wallets are never kept in the clear."""
         plan = terms.recipe.schema
@@ -140,31 +157,35 @@ class OwnerTables:
             if wanted.persons is not None:
                 raise errors.InputError(
                     "people's consents cannot be looked up in a table in Spark yet",
-                    which=f"dataset {dataset_id}",
+                    which=f"dataset {part.dataset_id}",
                     next_step="publish the rows from a file or a database",
                 )
             return spark_tables.rows_of(spark.from_body(own.source.body), wanted, terms.plan), ()
         if self._consents is not None and self._consents.wallets.are_at(own.source):
-            with self._consents.wallets.table(dataset_id, self._consents.key) as path:
+            with self._consents.wallets.table(part.dataset_id, self._consents.key) as path:
                 return _read_whole(path, wanted, terms)
-        folder = self._folder / str(dataset_id)
+        folder = self._folder / f"{part.dataset_id}-{part.version}"
         found = prepared.prepare(own.source, wanted, folder, division(terms.plan, plan))
         return divided(found), found.persons or ()
 
-    def rule(self, dataset_id: int) -> privacy.Rule:
+    def rule(self, part: agent.Part) -> privacy.Rule:
         """Return what the owner wants done about small cells.
 
         Raises:
-            errors.InputError: this home does not know the dataset, or the owner's settings contradict each other.
+            errors.InputError: as ``bring``, or the owner's settings contradict each other.
         """
-        return self._found(dataset_id).rule
+        return self._found(part).rule
 
-    def _found(self, dataset_id: int) -> OwnTable:
-        own = self._own().get(dataset_id)
+    def as_mapped(self, part: agent.Part, names: Sequence[str]) -> Sequence[str]:
+        """Return what a plan's columns are called in the source; raises ``errors.InputError`` like ``bring``."""
+        return self._found(part).as_mapped(names)
+
+    def _found(self, part: agent.Part) -> OwnTable:
+        own = self._own(part)
         if own is None:
             raise errors.InputError(
                 "this home does not know the dataset's file",
-                which=f"dataset {dataset_id}",
+                which=f"dataset {part.dataset_id}, version {part.version}",
                 next_step="publish it from this home (`commons dataset publish`)",
             )
         return own

@@ -15,8 +15,8 @@ from aicommons.data import prepared
 from aicommons.domain import documents, encoding, errors, events, ids, run, vocabulary
 from aicommons.node import agent as agents
 from aicommons.node import rehearsal, tables
-from aicommons.owner import places
-from aicommons.protocol import inbox, registry, rules
+from aicommons.owner import permitting, places
+from aicommons.protocol import inbox, rules
 from aicommons.protocol import view as views
 
 
@@ -96,8 +96,9 @@ class Tables:
 
     def measure(self, dataset_id: int, known: app.KnownDataset, papers: agents.RunDocuments, plan: bytes) -> Measured:
         """Return what a dry run of a plan shows; what is wrong with the table is part of that."""
-        files = [_stamp(pathlib.Path(known["path"])), _stamp(self._home.mapping_file(dataset_id))]
-        key = (dataset_id, plan, papers.terms.minimum_cohort, *files)
+        version = known.get("version", 1)
+        files = [_stamp(pathlib.Path(known["path"])), _stamp(self._home.mapping_file(dataset_id, version))]
+        key = (dataset_id, version, plan, papers.terms.minimum_cohort, *files)
         with self._reading:
             if key not in self._known:
                 self._known[key] = self._rehearse(dataset_id, known, papers)
@@ -166,10 +167,35 @@ def _fits(
     found = []
     for number, known in own.items():
         consent_id = live_consent(view, number, current)
-        against = objection(view, number, current.spec) if consent_id is None else None
-        measured = Measured(trouble=against) if against else measuring.measure(number, known, papers, current.spec.plan)
+        measured = _measured(place, view, (number, current, papers), consent_id=consent_id, measuring=measuring)
         found.append(Fit(number, known["title"], measured, consent_id, view.datasets[number].newest.asked))
     return tuple(found)
+
+
+def _measured(
+    place: places.Place,
+    view: views.LedgerView,
+    asked: tuple[int, views.RunView, agents.RunDocuments],
+    *,
+    consent_id: bytes | None,
+    measuring: Tables,
+) -> Measured:
+    """Return what reading a dataset shows, or all that forbids it: then nothing is read."""
+    number, current, papers = asked
+    newest, run_id = view.datasets[number].newest, encoding.run_id(current.spec)
+    part = agents.Part(number, newest.version)
+    known = place.home.dataset_version(number, newest.version)
+    if consent_id is None:
+        consent = seen_consent(consent_for(number, current.spec, view.time))
+        of_ledger = objection(view, number, current.spec)
+    else:
+        consent, of_ledger = rules.Consent.seen(view.consents[consent_id]), None
+    of_home = permitting.objection(place, run_id, papers, part=part, consent=consent)
+    said = [each for each in (of_ledger, of_home) if each is not None]
+    if known is None or said:
+        is_said_twice = len(said) == 2 and said[0] in said[1]
+        return Measured(trouble=" ".join(said[1:] if is_said_twice else said) or str(permitting.unknown(part)))
+    return measuring.measure(number, known, papers, current.spec.plan)
 
 
 def live_consent(view: views.LedgerView, dataset_id: int, current: views.RunView) -> bytes | None:
@@ -197,15 +223,15 @@ def _denial(
 ) -> rules.Denial:
     """Return what the ledger would say now to a run's use of a dataset under a consent."""
     dataset = view.datasets[terms.dataset_id]
-    owner, newest = view.members.get(dataset.owner), dataset.newest
-    listing = rules.Listing(
-        rules=newest.rules,
-        is_listed=dataset.state is registry.DatasetState.LISTED,
-        is_owner_active=owner is not None and owner.state is registry.MemberState.ACTIVE,
-        free_commons=newest.free_commons,
-        price=newest.price,
-    )
-    consent = rules.Consent(
+    listing = rules.Listing.seen(dataset, view.members.get(dataset.owner))
+    consent = dataclasses.replace(seen_consent(terms), uses=uses, revoked=revoked)
+    use = rules.Use(terms.dataset_id, spec.purpose, spec.problem, spec.solver, spec.commercial, spec.price)
+    return rules.ledger_denial(consent, listing, use, view.time)
+
+
+def seen_consent(terms: events.ConsentTerms) -> rules.Consent:
+    """Return a consent of these terms that nobody has used yet."""
+    return rules.Consent(
         dataset_id=terms.dataset_id,
         purposes=terms.purposes,
         grantee=terms.grantee or None,
@@ -213,11 +239,7 @@ def _denial(
         commercial=terms.commercial,
         expiry=terms.expiry,
         max_uses=terms.max_uses,
-        uses=uses,
-        revoked=revoked,
     )
-    use = rules.Use(terms.dataset_id, spec.purpose, spec.problem, spec.solver, spec.commercial, spec.price)
-    return rules.ledger_denial(consent, listing, use, view.time)
 
 
 def consent_for(dataset_id: int, spec: run.RunSpec, now: int) -> events.ConsentTerms:

@@ -72,6 +72,8 @@ class Progress:
     """The model of this site's rows alone, on the same rows."""
     not_judged: str | None
     """Why there are no figures of one's own."""
+    not_permitted: str | None
+    """Why this home's node puts nothing more into the run, in its words; ``None`` while it may."""
 
     @property
     def metric(self) -> str | None:
@@ -167,7 +169,16 @@ def look(place: places.Place, papers: places.Papers, rounds: Rounds, run_id: ids
             together=_numbers({name: text for name, text in judged.items() if not name.startswith("alone_")}),
             alone=_numbers(alone),
             not_judged=report.get("not_judged"),
+            not_permitted=None if kept is None or current.state.is_over else kept.denial(run_id),
         )
+
+
+def stopped(place: places.Place) -> Mapping[ids.RunId, str]:
+    """Return the runs under way into which this home's node puts nothing more, with why: policy or card forbid it now."""
+    view = place.desk.view()
+    with own_journal(place) as kept:
+        said = {run_id: kept.denial(run_id) for run_id in view.runs} if kept is not None else {}
+    return {run_id: text for run_id, text in said.items() if text is not None and not view.runs[run_id].state.is_over}
 
 
 def title_of(papers: agents.RunDocuments | None) -> str:

@@ -14,7 +14,7 @@ from aicommons.learning.secagg import layout
 from aicommons.ledger import wallet
 from aicommons.node import agent as agents
 from aicommons.node import disclosures, journal, overlap
-from aicommons.owner import places
+from aicommons.owner import permitting, places
 from aicommons.protocol import view as views
 
 
@@ -44,11 +44,11 @@ def look(place: places.Place, run_id: ids.RunId, *, may_overlap: bool = False) -
     view = place.desk.view()
     roster = own_roster(place, view, run_id)
     pin = place.desk.pin(run_id, may_overlap=may_overlap)
-    known = place.home.datasets().get(pin.dataset_id)
+    known = place.home.dataset_version(pin.dataset_id, pin.version)
     if known is None:
         raise errors.InputError(
             "the ledger says that this site brings a dataset that is not in this home",
-            which=f"dataset {pin.dataset_id}",
+            which=f"dataset {pin.dataset_id}, version {pin.version}",
             next_step="do not confirm unless another home of yours enrolled it",
         )
     terms = agents.read_terms(place.store, view.runs[run_id]).terms
@@ -56,11 +56,13 @@ def look(place: places.Place, run_id: ids.RunId, *, may_overlap: bool = False) -
 
 
 def check(place: places.Place, run_id: ids.RunId, seen: Seen) -> None:
-    """Check before anybody is asked that an earlier run on the problem had not nearly the same sites.
+    """Check before anybody is asked that the use is permitted, and that an earlier run had not nearly the same sites.
 
     Raises:
-        errors.InputError: it had; nothing was confirmed.
+        errors.UseDenied: the dataset's policy or card does not permit it (any more).
+        errors.InputError: an earlier run on the problem had nearly the same sites; nothing was confirmed.
     """
+    _check_permission(place, run_id, seen)
     with contextlib.closing(journal.Journal(place.home.journal_file)) as kept:
         _check_overlap(place, kept, run_id, seen)
 
@@ -69,12 +71,18 @@ def confirm(place: places.Place, run_id: ids.RunId, seen: Seen) -> None:
     """Let this home's node take part with exactly what was ``seen``.
 
     Raises:
-        errors.InputError: as ``check``.
+        errors.UseDenied, errors.InputError: as ``check``.
         errors.JournalConflict: something else was confirmed before.
     """
+    _check_permission(place, run_id, seen)
     with contextlib.closing(journal.Journal(place.home.journal_file)) as kept:
         _check_overlap(place, kept, run_id, seen)
         kept.pin(run_id, seen.pin)
+
+
+def _check_permission(place: places.Place, run_id: ids.RunId, seen: Seen) -> None:
+    part = agents.Part(seen.pin.dataset_id, seen.pin.version)
+    permitting.check_seat(place, run_id, part=part, consent_id=seen.pin.consent_id)
 
 
 def _check_overlap(place: places.Place, kept: journal.Journal, run_id: ids.RunId, seen: Seen) -> None:

@@ -11,7 +11,7 @@ import fastapi
 from fastapi import responses
 
 from aicommons.domain import errors, ids
-from aicommons.owner import deciding, fits, offers, rosters, stopping, uses
+from aicommons.owner import deciding, fits, offers, progress, rosters, stopping, uses
 from aicommons.portal import catalogues, streams
 from aicommons.portal import pages as shared
 from aicommons.protocol import inbox as rules
@@ -66,7 +66,8 @@ class Looking:
         """Show what waits."""
         view = self._pages.view()
         entries = deciding.entries(self._pages.clerk)
-        return self._pages.render(request, "inbox.html", entries=entries, titles=self._pages.titles(view))
+        titles, stopped = self._pages.titles(view), progress.stopped(self._pages.clerk.place)
+        return self._pages.render(request, "inbox.html", entries=entries, titles=titles, stopped=stopped)
 
     def item(self, request: fastapi.Request, key: str) -> responses.HTMLResponse:
         """Show one thing that waits, with everything that is needed to decide."""

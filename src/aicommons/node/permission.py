@@ -1,0 +1,222 @@
+"""May a dataset be used in a run now? Its owner's use policy and its card decide, as they were when it was enrolled.
+
+Asked before enrolling and confirming (``owner/permitting``) and by the node before every contribution (``reconciler``); ``rules.decide``
+judges, here is gathered what it judges by. Both documents are the dataset VERSION's, by the digests on the ledger; this
+home's own copy serves where the store cannot. A dataset without a policy is judged by its consents alone, which the ledger does.
+"""
+
+import dataclasses
+import functools
+import logging
+from collections.abc import Callable, Sequence
+
+from aicommons.domain import cards, encoding, errors, ids, policies, profiles, run, schema
+from aicommons.node import agent as agents
+from aicommons.protocol import ports, registry, rules
+from aicommons.protocol import view as views
+
+log = logging.getLogger("aicommons.node")
+
+UNREADABLE = (errors.BlobNotFound, errors.DigestMismatch, errors.DecodeError, errors.StoreRefused)
+"""Why a document is as good as none; a store that only does not answer is asked again."""
+OFFERED = (cards.Role.FEATURE, cards.Role.TARGET)
+"""What a plan may learn from."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Shelves:
+    """Where documents are."""
+
+    store: ports.Store
+    """Everybody's."""
+    own: ports.Store
+    """This home's: what it published, and what it has read before."""
+
+    def read(self, digest: bytes) -> bytes:
+        """Return a document, kept here from now on; raises as the store's ``get``."""
+        try:
+            return self.own.get(digest, encoding.MAX_DOCUMENT)
+        except (errors.BlobNotFound, errors.DigestMismatch):
+            data = self.store.get(digest, encoding.MAX_DOCUMENT)
+            self.own.put(data)
+            return data
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Asked:
+    """What a run asks of one version of a dataset."""
+
+    spec: run.RunSpec
+    papers: agents.RunDocuments
+    part: agents.Part
+    """Of this home's, or about to be."""
+    consent: rules.Consent | None
+    """What it is brought under."""
+    now: int
+    """Seconds since 1970, the later of this machine's and the ledger's."""
+    as_mapped: Callable[[Sequence[str]], Sequence[str]]
+    """Returns what a plan's columns are called in the owner's source."""
+
+
+def check(view: views.LedgerView, shelves: Shelves, asked: Asked) -> None:
+    """Check that the dataset's use policy and card permit what a run asks.
+
+    Raises:
+        errors.UseDenied: they do not, with every reason; or one of them cannot be read, which permits nothing.
+        errors.StoreUnreachable: they are not in this home, and the store does not answer.
+    """
+    against = objections(view, shelves, asked)
+    if against:
+        number = asked.part.dataset_id
+        raise errors.UseDenied(
+            f"the dataset may not be used in this run: {' '.join(against)}",
+            which=f"dataset {number}, version {asked.part.version}",
+            reasons=against,
+            next_step=f"see `commons policy show {number}` and `commons dataset show {number}`",
+        )
+
+
+def objections(view: views.LedgerView, shelves: Shelves, asked: Asked) -> tuple[str, ...]:
+    """Return everything that stands against a use, a sentence each; raises like ``check`` where a document is missing."""
+    known = view.datasets.get(asked.part.dataset_id)
+    version = None if known is None else known.version(asked.part.version)
+    if version is None:
+        return ("The ledger does not show this version of the dataset.",)
+    columns = _of_columns(_card(shelves, version.card), asked)
+    policy = policy_of(shelves, version)
+    if policy is None:
+        return columns
+    country = country_of(view, shelves, asked.spec.solver) if policy.countries else None
+    decision = rules.decide(policy, asked.consent, _request(asked, policy, country))
+    return (*(_in_words(denial, country) for denial in decision.denials), *columns)
+
+
+def policy_of(shelves: Shelves, version: registry.VersionView) -> policies.UsePolicy | None:
+    """Return a version's use policy, ``None`` where consents alone decide; raises like ``check``."""
+    if version.policy == policies.CONSENTS_ALONE:
+        return None
+    try:
+        return _read_policy(shelves.read(version.policy))
+    except UNREADABLE as err:
+        raise _unreadable("use policy", version.policy) from err
+
+
+def country_of(view: views.LedgerView, shelves: Shelves, member: int) -> str | None:
+    """Return the country that a member named when it was admitted, ``None`` when nobody can know it.
+
+    Raises:
+        errors.StoreUnreachable: its profile is not in this home, and the store does not answer.
+    """
+    known = view.members.get(member)
+    if known is None or not any(known.profile):
+        return None
+    try:
+        return profiles.Profile.decode(shelves.read(known.profile)).country
+    except UNREADABLE:
+        return None
+
+
+def consent_of(view: views.LedgerView, consent_id: bytes, run_id: ids.RunId) -> rules.Consent | None:
+    """Return a consent as the ledger shows it, without its use by this very run: a seat does not stand against itself."""
+    given = view.consents.get(consent_id)
+    if given is None:
+        return None
+    others = sum(use.run_id != run_id for use in given.uses)
+    return dataclasses.replace(rules.Consent.seen(given), uses=others)
+
+
+def check_seat(agent: agents.Agent, view: views.LedgerView, run_id: ids.RunId) -> None:
+    """Check, before a node contributes, that what its operator confirmed is still permitted; tells its owner once if not.
+
+    Raises:
+        errors.UseDenied: it is not.
+        errors.LedgerMismatch: nothing was confirmed for this run.
+    """
+    pin, part, current = agents.pin_of(agent, run_id), agents.part_of(agent, run_id), view.runs[run_id]
+    asked = Asked(
+        spec=current.spec,
+        papers=agents.terms_of(agent, run_id, current),
+        part=part,
+        consent=consent_of(view, pin.consent_id, run_id),
+        now=int(max(agent.clock.now(), view.time)),
+        as_mapped=functools.partial(agent.data.as_mapped, part),
+    )
+    try:
+        check(view, Shelves(agent.store, agent.documents), asked)
+    except errors.UseDenied as err:
+        if agent.journal.keep_denial(run_id, str(err)):
+            log.warning("run %s: nothing more of this site goes into it: %s", ids.format_id(run_id)[:12], err)
+        raise
+    if agent.journal.keep_denial(run_id, None):
+        log.info("run %s: this site's dataset may be used in it again", ids.format_id(run_id)[:12])
+
+
+def _request(asked: Asked, policy: policies.UsePolicy, country: str | None) -> rules.Request:
+    terms, spec = asked.papers.terms, asked.spec
+    return rules.Request(
+        purpose=terms.purpose,
+        commercial=spec.commercial,
+        country=country,
+        solver=spec.solver,
+        problem=spec.problem,
+        licence=terms.licence,
+        epsilon=None,  # no learner bounds what a person loses yet, whatever the terms of a run say
+        cohort=policy.minimum_cohort,  # counted where rows are read: ``tables.OwnTable`` has the policy's minimum
+        price=spec.price,
+        duties=frozenset(terms.duties),
+        now=asked.now,
+    )
+
+
+def _in_words(denial: rules.Denial, country: str | None) -> str:
+    if denial is rules.Denial.COUNTRY_NOT_PERMITTED:
+        return f"{denial.reason[:-1]} ({country or 'the solver has named none'})."
+    return denial.reason
+
+
+def _of_columns(card: cards.DatasetCard, asked: Asked) -> tuple[str, ...]:
+    """Return which columns of a plan are not the card's to learn from; a card that declares none says nothing of them."""
+    roles = {field.name: field.role for field in card.fields or _declared(card)}
+    if not roles:
+        return ()
+    plan, group = asked.papers.recipe.schema, asked.papers.plan.group
+    learned = [plan.target.name, *(feature.name for feature in plan.features)]
+    said = []
+    for name, source in zip(learned, asked.as_mapped(learned), strict=True):
+        found = {roles[each] for each in (name, source) if each in roles}
+        if not found:
+            said.append(f"The card does not declare the column {name[:40]}.")
+        elif not found <= {*OFFERED}:
+            said.append(f"The card does not offer the column {name[:40]} to be learned from.")
+    if group is not None and roles.keys().isdisjoint({group, *asked.as_mapped([group])}):
+        said.append(f"The card does not declare the column {group[:40]}.")
+    return tuple(said)
+
+
+def _declared(card: cards.DatasetCard) -> tuple[cards.Field, ...]:
+    return cards.fields_of(schema.from_document(card.schema)) if card.schema else ()
+
+
+def _card(shelves: Shelves, digest: bytes) -> cards.DatasetCard:
+    try:
+        return _read_card(shelves.read(digest))
+    except UNREADABLE as err:
+        raise _unreadable("card", digest) from err
+
+
+@functools.lru_cache(maxsize=64)
+def _read_policy(data: bytes) -> policies.UsePolicy:
+    return policies.UsePolicy.decode(data)
+
+
+@functools.lru_cache(maxsize=64)
+def _read_card(data: bytes) -> cards.DatasetCard:
+    return cards.DatasetCard.decode(data)
+
+
+def _unreadable(what: str, digest: bytes) -> errors.UseDenied:
+    said = f"The dataset's {what} cannot be read, and what cannot be read permits nothing."
+    return errors.UseDenied(
+        said, which=f"document {digest.hex()[:12]}", reasons=(said,),
+        next_step="publish the dataset's version again, or bring the document back into the store",
+    )  # fmt: skip

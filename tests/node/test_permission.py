@@ -1,0 +1,255 @@
+"""What stands against a dataset in a run: every term of its use policy, its card's columns, and documents that are missing."""
+
+import dataclasses
+from typing import Any
+
+import pytest
+
+from aicommons.domain import cards, documents, encoding, errors, events, ids, licences, policies, profiles, run, schema
+from aicommons.learning import recipe
+from aicommons.learning.learners import glm
+from aicommons.node import agent as agents
+from aicommons.node import permission
+from aicommons.protocol import registry, rules
+from aicommons.protocol import view as views
+from aicommons.store import memory
+
+NOW, END = 1_800_000_000, 1_900_000_000
+AT = events.Position(1, 0, NOW)
+SOLVER = ids.MemberId(7)
+PART = agents.Part(3, 1)
+RUN_ID = ids.RunId(b"\x01" * 32)
+PROFILE = profiles.Profile("A solver", country="TZ")
+POLICY = policies.UsePolicy(
+    title="Research",
+    assigner=ids.MemberId(2),
+    permitted=("dpv:ScientificResearch",),
+    prohibited=(),
+    commercial=False,
+    countries=(),
+    licence="CC0-1.0",
+    minimum_cohort=10,
+    minimum_cell=1,
+    small_cells=policies.SmallCells.ALLOW,
+    epsilon=None,
+    privacy_unit=policies.PrivacyUnit.RECORD,
+    price=0,
+    free_commons=True,
+    duties=(),
+    until=None,
+    person_column=None,
+)
+FIELDS = (
+    cards.Field("age", cards.FieldType.NUMBER, lo=0.0, hi=120.0),
+    cards.Field("patient", cards.FieldType.TEXT, cards.Role.KEY),
+    cards.Field("remark", cards.FieldType.TEXT, cards.Role.CONTEXT),
+    cards.Field("ill", cards.FieldType.CATEGORY, cards.Role.TARGET, levels=("no", "yes")),
+)
+CARD = cards.DatasetCard("Heart", "Bern", 300, cards.plan_schema(FIELDS), "CC0-1.0", 10, "", fields=FIELDS)
+CONSENT = rules.Consent(3, (1 << 256) - 1, None, None, False, END, 5)
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """What is changed, and what is said then."""
+
+    says: tuple[str, ...] = ()
+    """The beginning of each objection."""
+    policy: dict[str, Any] = dataclasses.field(default_factory=dict)
+    terms: dict[str, Any] = dataclasses.field(default_factory=dict)
+    spec: dict[str, Any] = dataclasses.field(default_factory=dict)
+    profile: profiles.Profile | None = PROFILE
+    card: cards.DatasetCard = CARD
+    columns: tuple[str, ...] = ("age",)
+    """What the plan learns from."""
+    group: str | None = None
+    mapped: dict[str, str] = dataclasses.field(default_factory=dict)
+    """Column of the plan -> its name in the source, where it is another."""
+    consent: rules.Consent | None = CONSENT
+    now: int = NOW
+
+
+COUNTRY = "The policy does not permit use from this country"
+LICENCE, DUTY = "The model's licence does not keep", "A duty that the policy asks was not taken on"
+BARE = dataclasses.replace(CARD, fields=(), schema={})
+SHARED = {"licence": "CC-BY-SA-4.0"}
+ROWS: dict[str, Row] = {
+    "nothing against it": Row(),
+    "in its last second": Row(policy={"until": NOW + 1}),
+    "ended": Row(("The policy has ended.",), policy={"until": NOW}),
+    "a permitted country": Row(policy={"countries": ("KE", "TZ")}),
+    "another country": Row((f"{COUNTRY} (TZ).",), policy={"countries": ("KE",)}),
+    "a solver without a country": Row(
+        (f"{COUNTRY} (the solver has named none).",),
+        policy={"countries": ("KE",)},
+        profile=profiles.Profile("A solver"),
+    ),
+    "a solver whose profile nobody has": Row((f"{COUNTRY} (the solver",), policy={"countries": ("KE",)}, profile=None),
+    "no country asked, no profile": Row(profile=None),
+    "commercial": Row(("Commercial use is not permitted.",), spec={"commercial": True}),
+    "no licence of the model where the data asks for one": Row((LICENCE, DUTY), policy=SHARED),
+    "the same licence and its duty": Row(policy=SHARED, terms=SHARED | {"duties": (licences.Duty.ATTRIBUTION,)}),
+    "another licence": Row(
+        (LICENCE,), policy=SHARED, terms={"licence": "MIT", "duties": (licences.Duty.ATTRIBUTION,)}
+    ),
+    "a licence that nobody knows": Row((LICENCE,), policy=SHARED | {"duties": ()}, terms={
+        "licence": "LicenseRef-ours", "duties": (licences.Duty.ATTRIBUTION,)}),
+    "a duty that was not taken on": Row((DUTY,), policy={"duties": (licences.Duty.REPORT_BACK,)}),
+    "a duty that was": Row(
+        policy={"duties": (licences.Duty.REPORT_BACK,)}, terms={"duties": (licences.Duty.REPORT_BACK,)}
+    ),
+    "a bound on privacy loss, which no learner keeps yet": Row(
+        ("More privacy loss than the policy allows, or no bound on it.",), policy={"epsilon": "3"}
+    ),
+    "a price that is paid": Row(policy={"price": 5, "free_commons": False}, spec={"price": 5}),
+    "a price that is not": Row(
+        ("The owner asks more than is offered.",), policy={"price": 6, "free_commons": False}, spec={"price": 5}
+    ),
+    "for another member": Row(("The policy is for another member.",), policy={"assignee": ids.MemberId(8)}),
+    "a purpose that is prohibited": Row(
+        ("The policy forbids the purpose.",), policy={"prohibited": ("DUO:0000007",)}
+    ),
+    "a consent that was taken back": Row(
+        ("The consent was taken back.",), consent=dataclasses.replace(CONSENT, revoked=True)
+    ),
+    "no consent": Row(("There is no such consent.",), consent=None),
+    "everything at once": Row(
+        ("Commercial use", "The owner asks more", "The policy has ended.", COUNTRY, "More privacy loss", DUTY,
+         "The card does not declare the column shoe."),
+        policy={"price": 6, "free_commons": False, "until": NOW, "countries": ("KE",), "epsilon": "1",
+                "duties": (licences.Duty.REPORT_BACK,)},
+        spec={"commercial": True},
+        columns=("age", "shoe"),
+    ),
+    "a column that the card does not declare": Row(
+        ("The card does not declare the column shoe.",), columns=("age", "shoe")
+    ),
+    "a key": Row(("The card does not offer the column patient",), columns=("age", "patient")),
+    "what is only described": Row(("The card does not offer the column remark",), columns=("remark",)),
+    "a key under another name": Row(
+        ("The card does not offer the column age",), mapped={"age": "patient"},
+    ),
+    "a column that the owner maps onto a declared one": Row(columns=("years",), mapped={"years": "age"}),
+    "a column that is mapped onto an undeclared one": Row(
+        ("The card does not declare the column years.",), columns=("years",), mapped={"years": "shoe"}
+    ),
+    "grouped by a key": Row(group="patient"),
+    "grouped by a column that is not declared": Row(("The card does not declare the column farm.",), group="farm"),
+    "a card that declares only a schema": Row(
+        ("The card does not declare the column shoe.",),
+        card=dataclasses.replace(CARD, fields=()),
+        columns=("age", "shoe"),
+    ),
+    "a card that declares nothing": Row(card=BARE, columns=("shoe",)),
+}  # fmt: skip
+
+
+def papers(row: Row) -> agents.RunDocuments:
+    """Return a run's documents."""
+    columns = tuple(schema.numeric(name, 0, 120) for name in row.columns)
+    plan = schema.Schema(columns, schema.Target(schema.Task.BINOMIAL, "ill", classes=("no", "yes")))
+    made = recipe.Recipe("glm", plan, glm.Glm(schema.Task.BINOMIAL))
+    terms = dataclasses.replace(documents.RunTerms("DUO:0000007", (), 60, 10, "no DP"), **row.terms)
+    return agents.RunDocuments(made, documents.Plan("t", recipe.to_plan(made), "sums", 30, 0, row.group), terms)
+
+
+def asked(row: Row) -> permission.Asked:
+    """Return what is asked."""
+    spec = run.RunSpec(
+        bytes(32), ids.Digest(bytes(32)), ids.Digest(bytes(32)), encoding.purpose_code("DUO:0000007"), SOLVER,
+        3, 3, 48, 1, 1, 3, END, 60, 600, 100_000, 100_000, 0, commercial=False, price=0, salt=bytes(32),
+    )  # fmt: skip
+    spec = dataclasses.replace(spec, **row.spec)
+    mapped = lambda names: [row.mapped.get(name, name) for name in names]  # noqa: E731  a mapping of the owner's
+    return permission.Asked(spec, papers(row), PART, row.consent, row.now, mapped)
+
+
+def seen(row: Row, store: memory.MemoryStore, policy: bytes | None = None) -> views.LedgerView:
+    """Return a ledger with one dataset and the solver; their documents lie in ``store``."""
+    if policy is None:
+        policy = store.put(dataclasses.replace(POLICY, **row.policy).encode())
+    profile = b"\x05" * 32 if row.profile is None else store.put(row.profile.encode())
+    nothing = events.Rules(0, 0, commercial=False)
+    version = registry.VersionView(1, store.put(row.card.encode()), policy, nothing, free_commons=True, price=0, at=AT)
+    nobody = ids.Address(bytes(20))
+    member = registry.MemberView(SOLVER, nobody, 1, nobody, bytes(32), bytes(32), profile, AT)
+    dataset = registry.DatasetView(3, ids.MemberId(2), (version,))
+    return views.LedgerView(time=NOW, members={SOLVER: member}, datasets={3: dataset})
+
+
+@pytest.mark.parametrize("row", ROWS.values(), ids=ROWS.keys())
+def test_every_term_counts(row: Row) -> None:
+    """Each term of policy and card that is not kept is said, all of them at once, and nothing else is."""
+    store = memory.MemoryStore()
+    found = permission.objections(seen(row, store), permission.Shelves(store, memory.MemoryStore()), asked(row))
+    assert len(found) == len(row.says), found
+    assert all(said.startswith(begun) for said, begun in zip(found, row.says, strict=True)), found
+
+
+def test_without_a_policy_consents_alone_decide() -> None:
+    """Nothing of a policy is asked where none was published; what the card does not declare is refused all the same."""
+    store = memory.MemoryStore()
+    shelves = permission.Shelves(store, memory.MemoryStore())
+    row = Row(consent=None, spec={"commercial": True})
+    assert permission.objections(seen(row, store, policies.CONSENTS_ALONE), shelves, asked(row)) == ()
+    row = Row(columns=("shoe",))
+    assert len(permission.objections(seen(row, store, policies.CONSENTS_ALONE), shelves, asked(row))) == 1
+
+
+def test_the_homes_own_copy_serves_where_the_store_lost_it() -> None:
+    """What was read once is kept here; with neither, nothing is permitted."""
+    store, own, row = memory.MemoryStore(), memory.MemoryStore(), Row(policy={"until": NOW})
+    view = seen(row, store)
+    assert permission.objections(view, permission.Shelves(store, own), asked(row)) == ("The policy has ended.",)
+    lost = permission.Shelves(memory.MemoryStore(), own)
+    assert permission.objections(view, lost, asked(row)) == ("The policy has ended.",)
+    nowhere = permission.Shelves(memory.MemoryStore(), memory.MemoryStore())
+    with pytest.raises(errors.UseDenied, match="cannot be read"):
+        permission.check(view, nowhere, asked(row))
+
+
+def test_another_document_in_a_policys_place_permits_nothing() -> None:
+    """A digest on the ledger that names something else than a policy is no permission."""
+    store, row = memory.MemoryStore(), Row()
+    view = seen(row, store, store.put(CARD.encode()))
+    with pytest.raises(errors.UseDenied, match="use policy cannot be read"):
+        permission.check(view, permission.Shelves(store, memory.MemoryStore()), asked(row))
+
+
+def test_the_version_that_was_enrolled_counts() -> None:
+    """A stricter version that came later changes nothing for a run that named the first; an unknown one is refused."""
+    store, row = memory.MemoryStore(), Row()
+    view = seen(row, store)
+    (first,) = view.datasets[3].versions
+    strict = store.put(dataclasses.replace(POLICY, until=NOW).encode())
+    both = dataclasses.replace(view.datasets[3], versions=(first, dataclasses.replace(first, version=2, policy=strict)))
+    view = dataclasses.replace(view, datasets={3: both})
+    shelves = permission.Shelves(store, memory.MemoryStore())
+    said = [
+        permission.objections(view, shelves, dataclasses.replace(asked(row), part=agents.Part(3, version)))
+        for version in (1, 2, 3)
+    ]
+    assert said == [(), ("The policy has ended.",), ("The ledger does not show this version of the dataset.",)]
+
+
+def test_a_seat_does_not_stand_against_itself() -> None:
+    """The one use that a consent allows may be this very run; another run's use counts."""
+    terms = events.ConsentTerms(3, 1, ids.MemberId(0), bytes(32), False, END, 1, bytes(32))
+    other = ids.RunId(b"\x02" * 32)
+    for user, uses in ((RUN_ID, 0), (other, 1)):
+        used = events.ConsentUsed(AT, b"\x09" * 32, user, 3, 1, 0)
+        given = registry.ConsentView(b"\x09" * 32, 3, ids.MemberId(2), terms, AT, uses=(used,))
+        found = permission.consent_of(views.LedgerView(consents={b"\x09" * 32: given}), b"\x09" * 32, RUN_ID)
+        assert found is not None
+        assert found.uses == uses
+    assert permission.consent_of(views.LedgerView(), b"\x09" * 32, RUN_ID) is None
+
+
+def test_what_is_refused_names_all_reasons() -> None:
+    """The error holds each reason and the dataset's version, in words that a person can act on."""
+    store, row = memory.MemoryStore(), ROWS["everything at once"]
+    with pytest.raises(errors.UseDenied) as caught:
+        permission.check(seen(row, store), permission.Shelves(store, memory.MemoryStore()), asked(row))
+    assert len(caught.value.reasons) == len(row.says)
+    assert str(caught.value).startswith("dataset 3, version 1: the dataset may not be used in this run: Commercial use")
+    assert "commons policy show 3" in str(caught.value.next_step)
