@@ -208,7 +208,7 @@ def withdraw(
         live = [each for each in found if opened.get(*each).record.status.is_live]
         if not live:
             raise errors.InputError("nothing is left to withdraw", got=f"{len(found)} consents, all of them over")
-        change = _withdrawal(None if paper is None else _digest_of(paper), by="holder" if code else "steward")
+        change = _withdrawal(None if paper is None else digest_of(paper), by="holder" if code else "steward")
         for each in live:
             tag = opened.change(*each, change).record.tag
             kept.wallets.revoke(each[0], opened.tagger(each[0]), frozenset({tag}))
@@ -294,12 +294,13 @@ def post(dataset_id: int) -> None:
 @click.command("audit")
 @click.argument("run")
 @click.option("--table", type=FILE, help="The table as it was during the run. [default: where it is now]")
+@click.option("--person", help="A person's key in your table: also say which contributions the rows are in.")
 @output.json_option
-def audit(run: str, table: pathlib.Path | None) -> None:
+def audit(run: str, table: pathlib.Path | None, person: str | None) -> None:
     """Check at the site whether every contribution to RUN was made from the rows of people who had consented."""
     from aicommons.cli import auditing
 
-    auditing.audit(run, table)
+    auditing.audit(run, table, person)
 
 
 def _common(home: app.Home, dataset_id: int, said: dict[str, Any]) -> "entering.Common":
@@ -319,7 +320,7 @@ def _common(home: app.Home, dataset_id: int, said: dict[str, Any]) -> "entering.
         grantee=said["grantee"],
         max_uses=said["uses"],
         language=said["language"],
-        notice=None if notice is None else _digest_of(notice),
+        notice=None if notice is None else digest_of(notice),
         age_of_majority=said["age_of_majority"],
     )
 
@@ -334,19 +335,20 @@ def _paper(said: dict[str, Any]) -> "entering.Paper":
     proof = said["guardian_paper"]
     return entering.Paper(
         person=person,
-        evidence=_digest_of(said["paper"]) if said["paper"] is not None else ids.parse_bytes32(said["evidence"]),
+        evidence=digest_of(said["paper"]) if said["paper"] is not None else ids.parse_bytes32(said["evidence"]),
         given_at=int(time.time()) if said["given"] is None else importing.day("--given", said["given"]),
         born=said["born"],
         guardian=said["guardian"],
         relation=said["relation"],
-        guardian_evidence=None if proof is None else _digest_of(proof),
+        guardian_evidence=None if proof is None else digest_of(proof),
         guardian_account=None if account is None else ids.format_id(ids.parse_address(account)),
         guardianship=None if attested is None else ids.parse_bytes32(attested),
         holder=None if holder is None else ids.format_id(ids.parse_address(holder)),
     )
 
 
-def _digest_of(file: pathlib.Path) -> bytes:
+def digest_of(file: pathlib.Path) -> bytes:
+    """Return the SHA-256 of a file; raises ``errors.InputError`` when it cannot be read."""
     import hashlib
 
     try:
