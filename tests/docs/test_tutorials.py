@@ -86,7 +86,9 @@ def test_a_childs_paper_consent_is_entered_and_withdrawn_as_it_is_written(
         assert "a guardian without proof" in output
         assert "this consent was withdrawn before" in output
         second, first = (each["run_id"] for each in page.say(folder, "hill", "run", "list")["runs"])
-        audits = {run: page.say(folder, "lake", "consent", "audit", run, "--person", "P-040") for run in (first, second)}
+        audits = {
+            run: page.say(folder, "lake", "consent", "audit", run, "--person", "P-040") for run in (first, second)
+        }
         assert [each["holds"] for each in audits.values()] == [True, True]
         seen = {
             run: {(each["persons"], each["held_back"], each["rows"], each["includes_person"]) for each in audit["contributions"]}

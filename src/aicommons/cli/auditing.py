@@ -84,15 +84,17 @@ def _tell(run_id: ids.RunId, report: "audits.Report", among: frozenset[tuple[int
     """Print a report; ends with exit code 1 when something does not match."""
     contributions = [dataclasses.asdict(each) for each in report.checked]
     if among is not None:
-        for each in contributions:
-            each["includes_person"] = (each["round_index"], each["attempt"]) in among
+        for said in contributions:
+            said["includes_person"] = (said["round_index"], said["attempt"]) in among
     lines = [f"Run {ids.format_id(run_id)}"]
     for each in report.checked:
-        said = f"round {each.round_index} attempt {each.attempt}: {each.rows} rows of {each.persons} people"
-        said += f", {each.held_back} held back" if each.held_back else ""
+        line = f"round {each.round_index} attempt {each.attempt}: {each.rows} rows of {each.persons} people"
+        line += f", {each.held_back} held back" if each.held_back else ""
         if among is not None:
-            said += ", this person's among them" if (each.round_index, each.attempt) in among else ", none of this person's"
-        lines.append(f"  {said}: {'everything matches' if not each.problems else 'DOES NOT HOLD'}")
+            line += (
+                ", this person's among them" if (each.round_index, each.attempt) in among else ", none of this person's"
+            )
+        lines.append(f"  {line}: {'everything matches' if not each.problems else 'DOES NOT HOLD'}")
         lines += [f"    {problem}" for problem in each.problems]
     lines += [f"  not checked: {each}" for each in report.missing]
     lines += ["", MEANING if report.holds else NO_MEANING]

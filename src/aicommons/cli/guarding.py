@@ -44,10 +44,12 @@ def attest(guardian: str, born: str, paper: pathlib.Path, *, ward: str | None, y
         raise errors.InputError("nobody is named", which="--ward", expected="who the child is, in words")
     opened = homes.act_as_member()
     salt = os.urandom(32)
-    named = opened.desk.attest_guardian(consents.ward_commitment(salt, who), address, until, evidence)
+    ward_digest = consents.ward_commitment(salt, who)
+    named = opened.desk.attest_guardian(ward_digest, address, until, evidence)
     body = {"guardianship": ids.format_id(named), "guardian": ids.format_id(address), "until": until}
     kept = opened.home.consents_folder / "guardianships" / f"{named.hex()}.json"
-    private = body | {"salt": ids.format_id(salt), "evidence": ids.format_id(evidence)}
+    secret = {"salt": salt, "ward": ward_digest, "evidence": evidence}
+    private = body | {name: ids.format_id(value) for name, value in secret.items()}
     app.write_private(kept, json.dumps(private, indent=2, sort_keys=True) + "\n")
     output.emit(
         {**body, "file": str(kept)},
@@ -93,7 +95,9 @@ def check(records: "Iterable[consents.ConsentRecord]", view: "views.LedgerView |
     Raises:
         errors.InputError: one is not; says what to do.
     """
-    guardians = [each.guardian for each in records if each.guardian is not None and each.guardian.guardianship is not None]
+    guardians = [
+        each.guardian for each in records if each.guardian is not None and each.guardian.guardianship is not None
+    ]
     if not guardians:
         return
     view = homes.look().desk.view() if view is None else view

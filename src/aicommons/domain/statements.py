@@ -50,7 +50,11 @@ class Statement(documents.Document):
         """Check that it says yes to something, by somebody, for a while; raises ``errors.DecodeError``."""
         rules = (
             ("person", bool(self.person.strip()), "somebody"),
-            ("purposes", bool(self.purposes) and len(set(self.purposes)) == len(self.purposes), "at least one, each once"),
+            (
+                "purposes",
+                bool(self.purposes) and len(set(self.purposes)) == len(self.purposes),
+                "at least one, each once",
+            ),
             ("expiry", self.expiry > self.given_at, "a time after it was signed"),
             ("dataset", self.dataset > 0, "a dataset"),
             ("grantee", self.grantee != 0, "a member, or null"),

@@ -121,7 +121,11 @@ class CoopDesk:
         target = self._registry.address_of("DataRegistry")
         for given in view.consents.values():
             data = self._registry.call_data("DataRegistry", "give", dataclasses.astuple(given.terms))
-            if given.dataset_id == dataset_id and given.at.block == found.executed.at.block and (target, data) in called:
+            if (
+                given.dataset_id == dataset_id
+                and given.at.block == found.executed.at.block
+                and (target, data) in called
+            ):
                 return given
         raise errors.InputError(
             "this vote was about something else", which=which, expected=f"a use of dataset {dataset_id}"
