@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from aicommons import app
-from aicommons.cli import output, steward
+from aicommons.cli import given, output, steward
 from aicommons.domain import errors
 
 if TYPE_CHECKING:
@@ -127,19 +127,12 @@ def open_document(fhir: pathlib.Path | None, dpv: pathlib.Path | None) -> Foreig
     Raises:
         errors.InputError: it cannot be read, is not JSON, or does not say when it was given.
     """
-    from aicommons.domain import encoding
     from aicommons.domain.standards import dpv_consent, fhir_consent
 
     file = fhir or dpv or pathlib.Path()
-    try:
-        data = file.read_bytes()
-        body = encoding.parse_json(data.strip())
-    except OSError as err:
-        raise errors.InputError("the file cannot be read", which=str(file), got=err.strerror) from err
-    except errors.DecodeError as err:
-        raise errors.InputError(err.message, which=file.name, expected="one JSON object") from err
+    body = given.read_json(file)
     given_at = fhir_consent.given_at(body) if fhir is not None else dpv_consent.given_at(body)
-    return Foreign(body, fhir is not None, hashlib.sha256(data).digest(), given_at)
+    return Foreign(body, fhir is not None, steward.digest_of(file), given_at)
 
 
 def _check_times(record: "consents.ConsentRecord", now: int) -> None:

@@ -77,7 +77,11 @@ def _with(options: tuple[Callable[[Any], Any], ...], function: output.F) -> outp
 @click.command("enter")
 @steward.DATASET
 @person_options
-@click.option("--by-key", type=FILE, help="Instead of a paper: what the person signed with `consent sign`.")
+@click.option(
+    "--by-key",
+    type=FILE,
+    help="Instead of a paper: what was signed with `consent sign`, by the key of --holder or of the guardian.",
+)
 @click.option(
     "--by-vote", help="Instead of a paper: an executed proposal of your co-op, on whose roll --holder stands."
 )
@@ -197,8 +201,8 @@ def _check_alone(said: dict[str, Any]) -> None:
     if by_key is not None and said["by_vote"] is not None:
         raise click.UsageError("give one of --by-key and --by-vote")
     twice = [name for name in (*TERMS, "paper", "evidence", "given") if said[name]]
-    if by_key is not None:
-        twice += [name for name in ("person", "holder", "guardian_account") if said[name] is not None]
+    if by_key is not None and said["person"] is not None:
+        twice.append("person")
     if twice:
         name = {"purposes": "purpose", "fields": "field"}.get(twice[0], twice[0].replace("_", "-"))
         raise click.UsageError(f"--{name} is said by the {'vote' if by_key is None else 'signed message'} itself")
@@ -208,7 +212,9 @@ def _given(home: app.Home, dataset_id: int, said: dict[str, Any]) -> "tuple[ente
     """Return what one consent is founded on, and what it permits."""
     if said["by_key"] is not None:
         signed = spoken.read(home, said["by_key"], dataset_id)
-        return _paper(said, **signed.paper), signed.terms
+        paper = _paper(said, **signed.paper)
+        spoken.check_signer(signed, paper)
+        return paper, signed.terms
     if said["by_vote"] is not None:
         voted = spoken.of_vote(said["by_vote"], dataset_id, said["holder"])
         return _paper(said, person=_person(said), **voted.paper), voted.terms

@@ -19,6 +19,7 @@ from aicommons.domain import errors, ids
 
 if TYPE_CHECKING:
     from aicommons.domain import consents, statements
+    from aicommons.node.consents import entering
 
 FILE = click.Path(path_type=pathlib.Path, dir_okay=False)
 VOTE_TAG = b"AI Commons vote, version 1"
@@ -32,6 +33,8 @@ class Yes:
     """Fields of ``entering.Paper``."""
     terms: dict[str, Any]
     """Fields of ``entering.Common``: what is permitted."""
+    signer: tuple[str, str] | None = None
+    """Field of the paper in which the signing key has to stand, and its address."""
 
 
 @click.command("sign")
@@ -112,12 +115,28 @@ def read(home: app.Home, file: pathlib.Path, dataset_id: int) -> Yes:
             got=f"dataset {said.dataset}",
         )  # fmt: skip
     by = signature.recover(trees.statement_digest(place, said), _bytes(signed.signature, file.name))
-    key = {"guardian_account" if said.guardian else "holder": ids.format_id(by)}
     return Yes(
-        {"person": said.person, "evidence": said.evidence, "given_at": said.given_at, "given": _how("by-key"), **key},
+        {"person": said.person, "evidence": said.evidence, "given_at": said.given_at, "given": _how("by-key")},
         {"purposes": said.purposes, "expiry": said.expiry, "commercial": said.commercial, "fields": said.fields,
          "problem": said.problem, "grantee": said.grantee, "max_uses": said.max_uses},
+        signer=("guardian_account" if said.guardian else "holder", ids.format_id(by)),
     )  # fmt: skip
+
+
+def check_signer(yes: Yes, paper: "entering.Paper") -> None:
+    """Check that a message was signed by the key that the steward knows as this person's; raises ``errors.InputError``."""
+    if yes.signer is None:
+        return
+    field, signer = yes.signer
+    known = getattr(paper, field)
+    if known != signer:
+        raise errors.InputError(
+            "nobody known has signed this",
+            which=f"--{field.replace('_', '-')}",
+            expected="the address of the key that signed, which you have seen to be this person's",
+            got="none" if known is None else "another key",
+            next_step="ask the person for the address of its key (`commons consent sign` shows it)",
+        )
 
 
 def check_role(record: "consents.ConsentRecord", file: pathlib.Path) -> None:
