@@ -5,6 +5,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from aicommons.cli import directory
+from aicommons.domain import profiles
+
 if TYPE_CHECKING:
     import pathlib
 
@@ -13,6 +16,13 @@ if TYPE_CHECKING:
     Call = Callable[..., Said]
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+
+
+def test_choices_are_those_of_profiles() -> None:
+    """What may be asked for is what profiles may say."""
+    assert [each.value for each in profiles.Good] == directory.GOODS
+    assert [each.value for each in profiles.Kind] == directory.KINDS
+
 
 WANTED = {
     "by what it offers": (["--offers", "data"], {"North"}),
@@ -50,7 +60,9 @@ def test_search_finds_every_kind(founded: "Place", offered: dict[str, str]) -> N
     """Words find members, datasets and problems alike, and --kind narrows the search."""
     found = founded.done("east", "search", "north")["found"]
     assert {each["kind"] for each in found} == {"member", "dataset"}
-    assert [each["title"] for each in founded.done("east", "search", "risk")["found"]] == ["Who is at risk?"]
+    assert [each["title"] for each in founded.done("east", "search", "risk", "--kind", "problem")["found"]] == [
+        "Who is at risk?"
+    ]
     assert founded.done("east", "search", "north", "--kind", "problem")["found"] == []
     assert "Nothing was found." in founded.call("east", "search", "zzzz").out
     assert offered

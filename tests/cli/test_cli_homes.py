@@ -125,6 +125,7 @@ def typed(home: pathlib.Path, *arguments: str, text: str) -> dict[str, Any]:
     return dict(json.loads(done.stdout))
 
 
+@pytest.mark.slow("each answer is typed into a process of its own")
 def test_words_restore_a_key_in_another_home(call: "Call", tmp_path: pathlib.Path) -> None:
     """Words that were written down are checked, bring the key back under a new passphrase, and a wrong one is named."""
     old, new = tmp_path / "old", tmp_path / "new"

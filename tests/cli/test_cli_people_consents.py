@@ -19,7 +19,7 @@ PEOPLE = [f"patient-{number}" for number in range(60)]
 SITES = ("north", "east", "south")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def dataset(founded: "Place", trained: str) -> int:
     """A table of north's with a column that says whose row it is, and a register that is open on the ledger."""
     draw = random.Random(3)

@@ -271,7 +271,10 @@ def test_a_roster_too_near_to_an_earlier_one(founded: "Place", trained: str, off
     place = founded.root / "north"
     run_id = ids.RunId(bytes.fromhex(trained.removeprefix("0x")))
     with contextlib.closing(journal.Journal(app.Home(place).journal_file)) as kept:
-        pin, released = kept.pinned(run_id), kept.released(bytes.fromhex(offered["problem"].removeprefix("0x")))
+        pin, released = (
+            kept.pinned(run_id),
+            kept.released(bytes.fromhex(offered["problem"].removeprefix("0x")), int(offered["north"])),
+        )
         assert pin is not None
         assert [(each.run_id, each.members) for each in released] == [(run_id, (2, 3, 4))]
         later, members = ids.RunId(bytes(32)), (2, 3, 4, 6)

@@ -16,6 +16,7 @@ import pytest
 
 from aicommons import app
 from aicommons.node import agent, tables
+from aicommons.protocol import coverage
 
 SCHEMA: dict[str, Any] = {
     "features": [
@@ -42,7 +43,7 @@ def written(folder: pathlib.Path, rows: list[str], header: str = "age,sex,outcom
     return str(path)
 
 
-USUAL = [f"{20 + row},{'fm'[row % 2]},{'yes' if row % 3 else 'no'}" for row in range(60)]
+USUAL = [f"{20 + row % 40},{'fm'[row % 2]},{'yes' if row % 3 else 'no'}" for row in range(60)]
 
 
 def everything(folder: pathlib.Path) -> dict[str, str]:
@@ -129,7 +130,7 @@ def test_checking_counts(call: Call, plan: str, tmp_path: pathlib.Path) -> None:
 
 def test_a_mapping_is_drafted_completed_and_used(call: Call, plan: str, tmp_path: pathlib.Path) -> None:
     """The draft maps what is beyond doubt and counts the rest; completed, the same table fits."""
-    rows = [f"{20 + row};{'Female' if row % 2 else 'MALE'};{'E11' if row % 3 else '-'}" for row in range(60)]
+    rows = [f"{20 + row % 40};{'Female' if row % 2 else 'MALE'};{'E11' if row % 3 else '-'}" for row in range(60)]
     (tmp_path / "plan2.json").write_text(json.dumps(PLAN).replace('"f", "m"', '"female", "male"'))
     file, out = written(tmp_path, rows, "AGE;Sex;Outcome"), tmp_path / "mapping.json"
     wanted = str(tmp_path / "plan2.json")
@@ -180,7 +181,7 @@ def test_a_described_source_is_published_and_read_by_the_node(founded: Any, tmp_
     """A SQLite query with a mapping, a person key and skipped rows is read by the node exactly as it was published."""
     with sqlite3.connect(tmp_path / "clinic.db") as connection:
         connection.execute("CREATE TABLE visits (years REAL, sex TEXT, outcome TEXT, patient INTEGER)")
-        rows = [(20 + row, "FM"[row % 2], ("yes" if row % 3 else "no"), row // 2) for row in range(80)]
+        rows = [(20 + row % 40, "FM"[row % 2], ("yes" if row % 3 else "no"), row // 2) for row in range(80)]
         connection.executemany("INSERT INTO visits VALUES (?, ?, ?, ?)", [*rows, (500, "F", "no", 1)])
     connection.close()
     source = tmp_path / "source.json"
@@ -202,11 +203,15 @@ def test_a_described_source_is_published_and_read_by_the_node(founded: Any, tmp_
     assert rehearsed["rows"] == 80
     node = tables.OwnerTables(lambda: app.own_tables(home), tmp_path / "prepared")
     terms = _terms()
-    found = node.rows(made["dataset"], terms)
+    found = node.bring(made["dataset"], terms, NOBODY).rows
     assert found.train.rows + found.held_out.rows == 80
     ages = {int(age) for age in found.train.features[:, 0]}
     assert all(age ^ 1 in ages for age in ages)  # both rows of a patient are on one side
     assert "patient" not in json.dumps(founded.done("north", "dataset", "show", str(made["dataset"]))["card"])
+
+
+NOBODY = coverage.Use(frozenset(), False, bytes(32), 1, frozenset(), bytes(32))
+"""A use for which nobody's consent is asked."""
 
 
 def _terms() -> agent.RunDocuments:
@@ -221,7 +226,7 @@ def _terms() -> agent.RunDocuments:
 @pytest.mark.slow("ledger and store are started once for all tests of this folder")
 def test_a_parquet_file_is_published_like_a_csv(founded: Any, tmp_path: pathlib.Path) -> None:
     """FILE may be any table; its columns are drafted from it."""
-    ages, outcomes = [20 + row * 7 % 59 for row in range(60)], ["yes" if row % 3 else "no" for row in range(60)]
+    ages, outcomes = [20 + row * 7 % 31 for row in range(60)], ["yes" if row % 3 else "no" for row in range(60)]
     pyarrow.parquet.write_table(pa.table({"age": ages, "outcome": outcomes}), tmp_path / "t.parquet")
     made = founded.done(
         "east", "dataset", "publish", str(tmp_path / "t.parquet"), "--title", "Parquet", "--target", "outcome"

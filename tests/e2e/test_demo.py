@@ -169,16 +169,22 @@ def test_lines_printed_by_a_kept_demo_work_as_they_are(tmp_path: pathlib.Path) -
     """The printed lines, pasted into a shell, start the servers, verify the run and predict; one line stays one line."""
     done = _demo("--nodes", "3", "--rounds", "3", "--keep", TMPDIR=str(tmp_path), COLUMNS="40")
     assert done.returncode == 0, done.stderr
-    lines = done.stdout.partition("in this order:\n")[2]
+    *lines, last = done.stdout.partition("in this order:\n")[2].strip().splitlines()
+    begin, _, meaning = last.partition("#")
+    assert begin.rstrip().endswith(" up"), last
+    assert "owner's page" in meaning
+    waits = "for _ in $(seq 300); do grep -q http:// up.log && break; sleep 0.2; done; cat up.log"
+    script = "\n".join([*lines, f"{begin} > up.log 2>&1 &", waits])
     shell = subprocess.run(
-        ["bash", "-c", f"set -m; trap 'kill $(jobs -p); wait' EXIT\nset -e\n{lines}"],
+        ["bash", "-c", f"set -m; trap 'kill $(jobs -p); wait' EXIT\nset -e\n{script}"],
         capture_output=True,
         text=True,
         env={**os.environ, "PATH": f"{pathlib.Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"},
-        timeout=60,
+        timeout=120,
         check=False,
     )
     assert shell.returncode == 0, shell.stdout + shell.stderr
+    assert "http://127.0.0.1" in shell.stdout
     assert "Everything holds, down to every sum and every state." in shell.stdout
     assert "line,prediction" in shell.stdout
 

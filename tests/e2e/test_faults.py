@@ -16,7 +16,7 @@ from aicommons.domain import errors, run
 KILLS = 20
 CONTEXT = slice(16, 48)
 """Where a header names its session and member."""
-ONE_TIME_KEY = slice(48, 80)
+ONE_TIME_KEY = slice(80, 112)
 """Where a header holds E_i (secure-aggregation section 2)."""
 
 

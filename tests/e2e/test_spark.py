@@ -18,12 +18,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from aicommons.data import mapping, reading, sources
+from aicommons.data import mapping, prepared, reading, sources
 from aicommons.data.formats import spark
 from aicommons.domain import documents, errors, schema
 from aicommons.learning import describe, recipe, records, splitting
 from aicommons.learning.learners import glm, mlp
 from aicommons.node import agent, spark_tables, tables
+from aicommons.protocol import coverage
 
 pytestmark = [
     pytest.mark.e2e,
@@ -258,7 +259,7 @@ PLANS: dict[str, tuple[Any, str]] = {
     "no such column": (lambda plan: _with_kind(plan, schema.numeric("c", 0, 1)), "column c"),
     "text in a number": (lambda plan: _with_kind(plan, schema.numeric("person", 0, 1)), "text in a numeric column"),
     "unknown level": (lambda plan: _with_kind(plan, schema.category("kind", ("p", "q"))), "an unknown category"),
-    "out of range": (lambda plan: _with_kind(plan, schema.numeric("b", -0.5, 0.5)), "declared range"),
+    "out of range": (lambda plan: _with_kind(plan, schema.numeric("b", -0.5, 0.5)), "out of its declared bounds"),
     "unknown class": (
         lambda plan: _with_target(plan, schema.Target(schema.Task.BINOMIAL, "y3", classes=("0", "1"))),
         "an unknown category",
@@ -301,13 +302,22 @@ def test_a_described_table_is_read_as_a_file_is(classic_server: str, made: Made,
     terms = agent.RunDocuments(plan, _document(plan, "unused"), documents.RunTerms("a purpose", (), 60, 10, "no DP"))
     rows = []
     for index, source in enumerate((made.csv, described)):
-        own = tables.OwnTable(source, 10, mapping_file=kept, persons=Persons(), person="person")
-        rows.append(tables.OwnerTables(lambda own=own: {1: own}, tmp_path / str(index)).rows(1, terms))
+        own = tables.OwnTable(source, 10, mapping_file=kept, person="person")
+        wanted = dataclasses.replace(own.wanted(terms), persons=Persons())
+        if index:
+            rows.append(spark_tables.rows_of(spark.from_body(described.body), wanted, terms.plan))
+        else:
+            division = tables.division(terms.plan, plan.schema)
+            rows.append(tables.divided(prepared.prepare(source, wanted, tmp_path / "kept", division)))
     _rounds(plan, rows[1], rows[0])
     assert 0 < rows[0].train.rows < ROWS  # one group of everybody ties all persons together
     assert rows[1].held_out.rows == rows[0].held_out.rows == 0
     opened = sources.open_source(described)
     assert reading.read_table(opened, plan.schema, persons=Persons(), mapped=mapped).rows == rows[0].train.rows
+
+
+USE = coverage.Use(frozenset(), False, bytes(32), 1, frozenset(), bytes(32))
+"""A use for which nobody's consent is asked."""
 
 
 def test_other_refusals(server: str, made: Made, tmp_path: pathlib.Path) -> None:
@@ -318,7 +328,7 @@ def test_other_refusals(server: str, made: Made, tmp_path: pathlib.Path) -> None
     node = tables.OwnerTables(lambda: {1: own}, tmp_path)
     terms = agent.RunDocuments(plan, _document(plan), documents.RunTerms("a purpose", (), 60, 10, "no DP"))
     with pytest.raises(errors.TableError, match="minimum cohort"):
-        plan.contribute(plan.initial(), node.rows(1, terms), rng=np.random.default_rng(0))
+        plan.contribute(plan.initial(), node.bring(1, terms, USE).rows, rng=np.random.default_rng(0))
     with pytest.raises(errors.TableError, match="Spark cannot read it"):
         _in_spark(server, made, plan, what=str(tmp_path / "nothing"))
     network = _plan("binomial", learner=mlp.Mlp(schema.Task.BINOMIAL, (2,)))

@@ -150,6 +150,21 @@ def test_several_sets_together_single_nobody_out(name: str) -> None:
     assert (None if found is None else found.apart) == expected
 
 
+def test_combinations_count_for_a_node(tmp_path) -> None:
+    """A set that no single earlier one comes near to is refused for what follows from several, in words."""
+    kept = journal.Journal(tmp_path / "journal.db")
+    pin = journal.Pin(bytes(32), b"\x01" * 32, 1, 1, bytes(32))
+    for index, members in enumerate([(1, 2, 3), (4, 5, 6)]):
+        run_id = ids.RunId(bytes([index]) * 32)
+        kept.pin(run_id, pin)
+        kept.keep_released(run_id, members)
+    with pytest.raises(errors.AggregationRefused, match="several earlier runs") as caught:
+        disclosures.check_disclosure(kept, RUN, pin, members=(1, 2, 3, 4, 5, 6, 7), faults=1)
+    assert "member 7" in str(caught.value)
+    disclosures.check_disclosure(kept, RUN, pin, members=(1, 2, 3, 4, 5, 6, 7, 8, 9), faults=1)
+    kept.close()
+
+
 MEMBERS = st.frozensets(st.integers(1, 12), min_size=3, max_size=9)
 
 

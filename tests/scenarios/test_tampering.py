@@ -52,8 +52,8 @@ class CheatingRunner(running.InlineRunner):
         super().start(name, job, lane)
 
     def _cheat(self, work: contributing.Contribution, result: bytes) -> bytes:
-        head, masked, local = frames.split(result)
-        return frames.join([*self._change(Case(work.agent, work.attempt, (head, masked))), local])
+        head, masked, *kept = frames.split(result)
+        return frames.join([*self._change(Case(work.agent, work.attempt, (head, masked))), *kept])
 
 
 def flipped(data: bytes, place: int) -> bytes:

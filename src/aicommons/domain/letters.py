@@ -3,7 +3,6 @@ sealing (``node/letters``); what is asked and answered on the ledger is the cont
 """
 
 import dataclasses
-from typing import ClassVar
 
 from aicommons.domain import documents
 
@@ -12,6 +11,6 @@ from aicommons.domain import documents
 class Letter(documents.Document):
     """A few words from one member to another."""
 
-    KIND: ClassVar[str] = "letter"
+    KIND = "letter"
     words: str
     """What is asked, answered or asked back, in plain words."""

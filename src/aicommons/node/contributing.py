@@ -103,7 +103,7 @@ def _build(agent: agents.Agent, attempt: agents.Attempt, use: coverage.Use) -> t
         agent.runner.drop_others(of_run, name)  # a stopped attempt's fit would hold its place for as long as it takes
         local = agent.journal.local(attempt.key.run_id, attempt.key.round_index)
         pin = agents.pin_of(agent, attempt.key.run_id)
-        seed = agent.journal.noise_seed(pin.dataset_id, agent.draw)
+        seed = agent.journal.dataset_secret(pin.dataset_id, agent.draw)
         earlier = () if pin.may_overlap else _earlier(agent, attempt, pin.dataset_id)
         job = Contribution(agent, attempt, pin, local, use=use, seed=seed, earlier=earlier)
         agent.runner.start(name, job.work, ports.Lane.FIT)

@@ -31,10 +31,14 @@ CREATE TABLE IF NOT EXISTS report(run BLOB PRIMARY KEY, data BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS over(run BLOB PRIMARY KEY, at REAL NOT NULL);
 CREATE TABLE IF NOT EXISTS disclosure(run BLOB, round INTEGER, dataset INTEGER NOT NULL, version INTEGER NOT NULL,
   members BLOB NOT NULL, plan BLOB NOT NULL, schema BLOB NOT NULL, body TEXT NOT NULL, PRIMARY KEY(run, round));
-CREATE TABLE IF NOT EXISTS noise(dataset INTEGER PRIMARY KEY, seed BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS secret(dataset INTEGER, kind TEXT, seed BLOB NOT NULL, PRIMARY KEY(dataset, kind));
 CREATE TABLE IF NOT EXISTS refusal(run BLOB, round INTEGER, attempt INTEGER, member INTEGER, reason TEXT NOT NULL,
   PRIMARY KEY(run, round, attempt));
 """
+
+
+ROWS_AND_NOISE = "rows-and-noise"
+"""What a dataset's secret is for: recognising its rows, and noise that stays the same."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -236,13 +240,14 @@ class Journal:
             found.append(Disclosure(ids.RunId(run), index, dataset, version, listed, plan, schema, body))
         return found
 
-    def noise_seed(self, dataset_id: int, draw: ports.Randomness) -> bytes:
+    def dataset_secret(self, dataset_id: int, draw: ports.Randomness) -> bytes:
         """Return the dataset's own 32 secret bytes, drawn when they are first asked for and the same for ever after."""
-        row = self._db.execute("SELECT seed FROM noise WHERE dataset = ?", (dataset_id,)).fetchone()
+        query = "SELECT seed FROM secret WHERE dataset = ? AND kind = ?"
+        row = self._db.execute(query, (dataset_id, ROWS_AND_NOISE)).fetchone()
         if row is not None:
             return bytes(row[0])
         seed = draw(32)
-        self._write("INSERT INTO noise VALUES(?, ?)", (dataset_id, seed))
+        self._write("INSERT INTO secret VALUES(?, ?, ?)", (dataset_id, ROWS_AND_NOISE, seed))
         return seed
 
     def keep_state(self, run_id: ids.RunId, state: StateRecord) -> None:

@@ -170,7 +170,7 @@ def _ship(session: Any) -> None:
     with tempfile.TemporaryDirectory(prefix="aicommons-") as folder:
         made = pathlib.Path(folder) / "aicommons.zip"
         with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
-            for file in sorted(root.rglob("*.py")):
+            for file in sorted([*root.rglob("*.py"), *root.joinpath("domain").rglob("*.json")]):
                 archive.write(file, pathlib.Path("aicommons") / file.relative_to(root))
         # A server keeps a session's files under their names and takes no other content for one of them.
         path = made.rename(made.with_stem(f"aicommons-{hashlib.sha256(made.read_bytes()).hexdigest()[:16]}"))
