@@ -85,7 +85,7 @@ def test_a_childs_paper_consent_is_entered_and_withdrawn_as_it_is_written(
     with page.played(tmp_path) as output:
         assert "a guardian without proof" in output
         assert "this consent was withdrawn before" in output
-        second, first = (each["run_id"] for each in page.say(folder, "hill", "run", "list")["runs"])
+        first, second = (each["run_id"] for each in page.say(folder, "hill", "run", "list")["runs"])
         audits = {
             run: page.say(folder, "lake", "consent", "audit", run, "--person", "P-040") for run in (first, second)
         }
