@@ -100,3 +100,8 @@ def test_a_registers_gas_is_measured_on_the_contracts() -> None:
     assert 21_000 < posting["measured"] <= posting["limit"] == 50_000
     assert {name.split(",")[0] for name in gas} >= {"withdraw alone", "withdraw by signature", "open a register"}
     assert all(amount > 21_000 for amount in gas.values())
+    (memory,) = (row["measured"] for row in rows if row["unit"] == "MB")
+    assert 30 < memory < 500
+    assert {"import 300 consents from a table", "take 5 back with their codes"} <= {
+        row["name"].split(",")[0] for row in rows if row["unit"] == "s"
+    }

@@ -118,7 +118,8 @@ def test_a_child_and_its_majority(founded: "Place", dataset: int) -> None:
     refused = founded.call("north", "consent", "enter", str(dataset), *child, "--json")
     assert "--guardian: a child without a guardian" in json.loads(refused.out)["message"]
     unproven = founded.call("north", "consent", "enter", str(dataset), *child, "--guardian", "A mother", "--json")
-    assert "--guardian-evidence: a guardian without proof" in json.loads(unproven.out)["message"]
+    assert "--guardian-paper: a guardian without proof" in json.loads(unproven.out)["message"]
+    assert "attest-guardian" in json.loads(unproven.out)["next_step"]
     scan = founded.write("birth.pdf", "a scan")
     made = founded.done(
         "north", "consent", "enter", str(dataset), *child, "--guardian", "A mother", "--guardian-paper", scan

@@ -71,7 +71,7 @@ def command_lines(page: pathlib.Path) -> Iterator[list[str]]:
     text = page.read_text(encoding="utf-8")
     for block in SHELL.findall(text):
         joined = re.sub(r"<<'EOF'\n.*?^EOF$", "", block, flags=re.MULTILINE | re.DOTALL)
-        for line in joined.splitlines():
+        for line in joined.replace("\\\n", " ").splitlines():
             for found in re.finditer(r"(?:^|[($`] ?)\s*(commons .*)$", line):
                 yield shell_words(found.group(1))
     for inline in re.findall(r"`((?:\.venv/bin/)?commons [^`]+)`", FENCE.sub("", text)):

@@ -75,7 +75,40 @@ def test_a_data_co_op_decides_by_vote_as_it_is_written(tutorial: "type[Tutorial]
         assert (consent["state"], consent["uses"]) == ("live", 1)
 
 
+@pytest.mark.e2e
+@pytest.mark.timeout(SECONDS)
+def test_a_childs_paper_consent_is_entered_and_withdrawn_as_it_is_written(
+    tutorial: "type[Tutorial]", tmp_path: pathlib.Path
+) -> None:
+    """Every command of the page works in its order: the child's rows are in the first training and in no later one."""
+    page, folder = tutorial("enter-and-withdraw-a-paper-consent-for-a-child.md"), tmp_path / "paper-consent"
+    with page.played(tmp_path) as output:
+        assert "a guardian without proof" in output
+        assert "this consent was withdrawn before" in output
+        first, second = (each["run_id"] for each in page.say(folder, "hill", "run", "list")["runs"])
+        audits = {
+            run: page.say(folder, "lake", "consent", "audit", run, "--person", "P-040") for run in (first, second)
+        }
+        assert [each["holds"] for each in audits.values()] == [True, True]
+        seen = {
+            run: {(each["persons"], each["held_back"], each["rows"], each["includes_person"]) for each in audit["contributions"]}
+            for run, audit in audits.items()
+        }  # fmt: skip
+        assert seen == {first: {(40, 0, 41, True)}, second: {(30, 9, 30, False)}}
+        adult = page.say(folder, "lake", "consent", "audit", second, "--person", "a stranger")
+        assert not any(each["includes_person"] for each in adult["contributions"])
+    receipt = (folder / "zuri.html").read_text(encoding="utf-8")
+    assert 'lang="sw"' in receipt
+    assert "Amina Njeri" in receipt
+    assert len(list((folder / "receipts").glob("*.html"))) == 39
+    outside = [file for home in ("hill", "town") for file in (folder / home).rglob("*") if file.is_file()]
+    assert [file.name for file in outside if b"P-040" in file.read_bytes() or b"Zawadi" in file.read_bytes()] == []
+
+
 PAGES = {
+    "enter-and-withdraw-a-paper-consent-for-a-child.md": [
+        *("ledger", "store", "node-lake", "node-hill", "node-town"),
+    ],
     "start-a-data-co-op.md": ["ledger", "store", "node-valley", "node-hill", "node-coast"],
     "three-organisations.md": ["ledger", "store", "node-north", "node-south", "node-east"],
     "publish-my-hospitals-table.md": ["ledger", "store", "node"],

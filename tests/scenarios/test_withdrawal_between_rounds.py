@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from aicommons import testing
-from aicommons.domain import consents, errors, run
+from aicommons.domain import consents, errors, ids, run
 from aicommons.node import agent as agents
 from aicommons.node import auditing, tables, verification
 from aicommons.node.consents import codes, keeping, notes, people, register
@@ -163,6 +163,33 @@ def test_the_next_contribution_lacks_the_rows(stage, tmp_path: pathlib.Path, how
         assert [each.problems for each in report.checked] == [(), (), ()]
         assert report.holds
         assert report.missing == ()
+
+
+def test_a_guardian_who_is_vouched_for_no_more_is_out_of_the_next_contribution(stage, tmp_path: pathlib.Path) -> None:
+    """When an organisation takes an attestation back between two rounds, the child's rows are in none that follow.
+
+    The audit knows that it still held when the first contribution was made.
+    """
+    with stage.scene(3) as scene:
+        clinic = Clinic(scene, tmp_path)
+        voucher, key = scene.member(1).desk, ids.Address(b"\xab" * 20)
+        until = int(clinic.commons.clock.now()) + 10**6
+        named = voucher.attest_guardian(b"\x03" * 32, key, until, b"\x04" * 32)
+        mother = consents.Guardian("A mother", "mother", b"\x04" * 32, ids.format_id(key), named)
+        with clinic.table.open("a") as table:
+            table.write("a-child,0.1,0.2,no\n")
+        with clinic.honest.register() as opened:
+            adult = clinic.consent(opened, "a-child")
+            child = {"subject": consents.Subject.CHILD, "majority": until, "guardian": mother}
+            opened.enter([dataclasses.replace(adult, **child)])
+        clinic.post()
+        scene.play(stage.move(round_0, lambda _: voucher.revoke_guardian(named)))
+        first, *later = clinic.notes()
+        tag = clinic.tag("a-child")
+        assert tag in first.people
+        assert [tag in each.people for each in later] == [False, False]
+        report = clinic.audit()
+        assert [each.problems for each in report.checked] == [(), (), ()]
 
 
 class Everybody(people.People):

@@ -13,6 +13,7 @@ from aicommons.domain import errors, ids
 
 if TYPE_CHECKING:
     from aicommons.node import auditing as audits
+    from aicommons.node.consents import keeping
 
 MEANING = (
     "Every contribution commits to people whose consent covered it, and follows from exactly their rows in this table. "
@@ -21,8 +22,13 @@ MEANING = (
 NO_MEANING = "This site's contributions are not what its headers commit to, or nothing could be checked."
 
 
-def audit(run: str, table: pathlib.Path | None) -> None:
+def audit(run: str, table: pathlib.Path | None, person: str | None = None) -> None:
     """Check a run and print what was found.
+
+    Args:
+        run: its id.
+        table: a copy of the table as it was then, or ``None`` for where it is now.
+        person: key of somebody in the table, to be told in which contributions the rows are.
 
     Raises:
         errors.InputError: this home has no part in the run, or its node has not run.
@@ -60,17 +66,35 @@ def audit(run: str, table: pathlib.Path | None) -> None:
                 rule=own.rule,
             )
         )
-    _tell(chosen.run_id, report)
+    among = None if person is None or seat is None else _contributions_of(kept, chosen.run_id, seat.dataset_id, person)
+    _tell(chosen.run_id, report, among)
 
 
-def _tell(run_id: ids.RunId, report: "audits.Report") -> None:
+def _contributions_of(
+    kept: "keeping.Keeping", run_id: ids.RunId, dataset_id: int, person: str
+) -> frozenset[tuple[int, int]]:
+    """Return round and attempt of the contributions whose notes name a person."""
+    with kept.register() as opened, kept.notes() as noted:
+        tag = opened.tag(dataset_id, person)
+        found = [each.record for each in noted.of_run(run_id) if tag in each.people]
+    return frozenset((each.round_index, each.attempt) for each in found)
+
+
+def _tell(run_id: ids.RunId, report: "audits.Report", among: frozenset[tuple[int, int]] | None) -> None:
     """Print a report; ends with exit code 1 when something does not match."""
     contributions = [dataclasses.asdict(each) for each in report.checked]
+    if among is not None:
+        for said in contributions:
+            said["includes_person"] = (said["round_index"], said["attempt"]) in among
     lines = [f"Run {ids.format_id(run_id)}"]
     for each in report.checked:
-        said = f"round {each.round_index} attempt {each.attempt}: {each.rows} rows of {each.persons} people"
-        said += f", {each.held_back} held back" if each.held_back else ""
-        lines.append(f"  {said}: {'everything matches' if not each.problems else 'DOES NOT HOLD'}")
+        line = f"round {each.round_index} attempt {each.attempt}: {each.rows} rows of {each.persons} people"
+        line += f", {each.held_back} held back" if each.held_back else ""
+        if among is not None:
+            line += (
+                ", this person's among them" if (each.round_index, each.attempt) in among else ", none of this person's"
+            )
+        lines.append(f"  {line}: {'everything matches' if not each.problems else 'DOES NOT HOLD'}")
         lines += [f"    {problem}" for problem in each.problems]
     lines += [f"  not checked: {each}" for each in report.missing]
     lines += ["", MEANING if report.holds else NO_MEANING]

@@ -1,13 +1,14 @@
 """``commons consent``: give, take back and list permissions to use a dataset of one's own.
 
-The consents of the people whose data it is are ``steward``'s commands, in the same group.
+The consents of the people whose data it is are commands of ``steward``, ``papers``, ``guarding``, ``spoken`` and
+``exchanging``, in the same group.
 """
 
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from aicommons.cli import homes, listed, naming, output, permitting, steward
+from aicommons.cli import exchanging, guarding, homes, listed, naming, output, papers, permitting, spoken, steward
 from aicommons.domain import errors, ids
 
 if TYPE_CHECKING:
@@ -109,7 +110,7 @@ def list_consents(mine: bool) -> None:
     output.emit({"consents": listed}, *output.aligned(["consent", "dataset", "holder", "state", "uses", "until"], rows))
 
 
-for each in steward.COMMANDS:
+for each in (*steward.COMMANDS, *papers.COMMANDS, *guarding.COMMANDS, *spoken.COMMANDS, *exchanging.COMMANDS):
     command.add_command(each)
 
 

@@ -91,9 +91,10 @@ def admit(addresses: tuple[str, ...]) -> None:
     _, name, coop = _act()
     people = {naming.parse_address(each): encoding.keccak(naming.parse_address(each)) for each in addresses}
     coop.admit(people)
-    shown = [ids.format_id(each) for each in people]
+    listed_now = [ids.format_id(each) for each in people]
     output.emit(
-        {"admitted": shown}, f"{len(shown)} people are on the roll of {naming.plain(name)}: {', '.join(shown)}."
+        {"admitted": listed_now},
+        f"{len(listed_now)} people are on the roll of {naming.plain(name)}: {', '.join(listed_now)}.",
     )
 
 
@@ -133,10 +134,10 @@ def propose(dataset_id: int, why: str, asked: permitting.Asked) -> None:
     terms = asked.terms(dataset_id, view)
     proposal = coop.propose_consent(terms, why)
     output.emit(
-        {"proposal": _shown(proposal), "dataset": dataset_id},
-        f"Proposal {_shown(proposal)}",
+        {"proposal": shown(proposal), "dataset": dataset_id},
+        f"Proposal {shown(proposal)}",
         f"  {naming.plain(why, 500)}",
-        f"Next: the co-op's people run `commons coop vote {_shown(proposal)} for` (or against).",
+        f"Next: the co-op's people run `commons coop vote {shown(proposal)} for` (or against).",
     )
 
 
@@ -172,15 +173,15 @@ def list_proposals() -> None:
 def vote(proposal: str, support: str, sign_only: pathlib.Path | None) -> None:
     """Vote on PROPOSAL with this home's wallet."""
     opened, _, coop = _act()
-    number = _resolve(coop, proposal)
+    number = resolve(coop, proposal)
     if sign_only is None:
         coop.vote(number, SUPPORT[support])
-        output.emit({"proposal": _shown(number), "vote": support}, f"Voted {support} on {_shown(number)[:14]}.")
+        output.emit({"proposal": shown(number), "vote": support}, f"Voted {support} on {shown(number)[:14]}.")
         return
     output.check_new(sign_only)
     ballot = coop.ballot(number, SUPPORT[support], ids.Address(opened.registry.address))
     body = {
-        "proposal": _shown(number),
+        "proposal": shown(number),
         "vote": support,
         "voter": ids.format_id(ballot.voter),
         "nonce": ballot.nonce,
@@ -205,15 +206,15 @@ def relay(file: pathlib.Path) -> None:
     if support not in SUPPORT:
         raise reader.refusal("vote", f"one of {', '.join(SUPPORT)}", support)
     _, _, coop = _act()
-    number = _resolve(coop, reader.text("proposal"))
+    number = resolve(coop, reader.text("proposal"))
     voter = naming.parse_address(reader.text("voter"))
     ballot = coops.Ballot(number, SUPPORT[support], voter, reader.whole_within("nonce", 0, 2**53))
     signature = _bytes(reader.text("signature"), file.name)
     reader.close()
     coop.vote_by_signature(ballot, signature)
     output.emit(
-        {"proposal": _shown(number), "vote": support, "voter": ids.format_id(voter)},
-        f"{ids.format_id(voter)} voted {support} on {_shown(number)[:14]}.",
+        {"proposal": shown(number), "vote": support, "voter": ids.format_id(voter)},
+        f"{ids.format_id(voter)} voted {support} on {shown(number)[:14]}.",
     )
 
 
@@ -225,12 +226,12 @@ def execute(proposal: str) -> None:
     from aicommons.protocol import coops
 
     opened, _, coop = _act()
-    number = _resolve(coop, proposal)
+    number = resolve(coop, proposal)
     state = coop.state(number)
     if state is not coops.ProposalState.SUCCEEDED:
         raise errors.InputError(
             "this proposal cannot be carried out now",
-            which=_shown(number)[:14],
+            which=shown(number)[:14],
             expected="a vote that is over and carried",
             got=state.name.lower(),
             next_step="see `commons coop list`",
@@ -239,8 +240,8 @@ def execute(proposal: str) -> None:
     coop.execute(number)
     new = [ids.format_id(each) for each in opened.desk.view().consents if each not in before]
     output.emit(
-        {"proposal": _shown(number), "consents": new},
-        f"Proposal {_shown(number)[:14]} is carried out.",
+        {"proposal": shown(number), "consents": new},
+        f"Proposal {shown(number)[:14]} is carried out.",
         *(f"  consent {each} is given" for each in new),
     )
 
@@ -283,18 +284,26 @@ def _act() -> "tuple[homes.Opened, str, office.CoopDesk]":
     return opened, name, opened.desk.coop(coop)
 
 
-def _shown(proposal: int) -> str:
+def desk_of(opened: homes.Opened) -> "office.CoopDesk":
+    """Return the desk of the co-op that an opened home belongs to; raises ``errors.InputError`` when it knows none."""
+    _, coop = _read(_file(opened.home))
+    return opened.desk.coop(coop)
+
+
+def shown(proposal: int) -> str:
+    """Return a proposal's id as text."""
     return f"0x{proposal:064x}"
 
 
-def _resolve(coop: "office.CoopDesk", text: str) -> int:
+def resolve(coop: "office.CoopDesk", text: str) -> int:
+    """Return the proposal of a co-op that ``text`` names, in full or by its beginning; raises ``errors.InputError``."""
     known = {key.to_bytes(32, "big") for key in coop.view().proposals}
     return int.from_bytes(naming.resolve(text, known, "proposal"), "big")
 
 
 def _proposal(coop: "office.CoopDesk", key: int, found: "coops.ProposalView") -> dict[str, Any]:
     return {
-        "proposal": _shown(key),
+        "proposal": shown(key),
         "why": found.created.description,
         "state": coop.state(key).name.lower(),
         "proposer": ids.format_id(found.created.proposer),

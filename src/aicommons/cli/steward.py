@@ -1,11 +1,11 @@
-"""``commons consent open | enter | import | withdraw | receipt | lookup | post | audit``: people's consents behind a dataset.
+"""``commons consent open | withdraw | receipt | lookup | post | audit``: the register of people's consents behind a dataset.
 
 What a steward does at the desk needs the home alone; ``open``, ``post``, ``audit`` and a withdrawal with a proof speak to
-the ledger. A person's key, name or date of birth is never printed. ``consent`` puts these commands into its group.
+the ledger. A person's key, name or date of birth is never printed. How consents come into it is ``papers``' business;
+``consent`` puts the commands into its group.
 """
 
 import contextlib
-import os
 import pathlib
 import time
 from collections.abc import Iterator
@@ -20,31 +20,11 @@ from aicommons.domain import errors, ids
 if TYPE_CHECKING:
     from aicommons.domain import consents
     from aicommons.ledger import wallet
-    from aicommons.node.consents import briefs, entering, keeping, proofs, register
+    from aicommons.node.consents import briefs, keeping, proofs, register
 
 FILE = click.Path(path_type=pathlib.Path, dir_okay=False)
 FOLDER = click.Path(path_type=pathlib.Path, file_okay=False)
 DATASET = click.argument("dataset_id", metavar="DATASET", type=click.IntRange(1))
-
-
-def common_options(function: Any) -> Any:
-    """Give a command the options that all papers of a dataset share."""
-    options = (
-        click.option("--purpose", "purposes", multiple=True, required=True, help="Purpose code; may be repeated."),
-        click.option("--until", required=True, help="Last day, as YYYY-MM-DD."),
-        click.option("--steward", required=True, help="Your name, as it stands on receipts."),
-        click.option("--commercial", is_flag=True, help="The paper covers commercial use. [default: it does not]"),
-        click.option("--field", "fields", multiple=True, help="A column that is covered; may be repeated. [default: all]"),
-        click.option("--problem", help="Id of the only problem. [default: any]"),
-        click.option("--grantee", type=click.IntRange(1), help="Member id of the only solver. [default: any]"),
-        click.option("--uses", type=click.IntRange(1, 2**31 - 1), help="How many runs may use it. [default: any number]"),
-        click.option("--language", type=click.Choice(["en", "fr", "sw"]), default="en", show_default=True, help="Of the receipt."),
-        click.option("--notice", type=FILE, help="The information sheet that was handed out."),
-        click.option("--majority", "age_of_majority", type=click.IntRange(1, 30), default=18, show_default=True, help="Age in years."),
-    )  # fmt: skip
-    for option in reversed(options):
-        function = option(function)
-    return function
 
 
 @contextlib.contextmanager
@@ -102,88 +82,16 @@ def open_register(dataset_id: int, person: str) -> None:
     )
 
 
-@click.command("enter")
-@DATASET
-@click.option("--person", help="The person's key in your table. [default: asked for, so that it stands in no history]")
-@click.option("--paper", type=FILE, help="Scan of the signed paper.")
-@click.option("--evidence", help="Instead of --paper: the scan's SHA-256.")
-@click.option("--given", help="Day of the signature, as YYYY-MM-DD. [default: today]")
-@click.option("--born", help="A child's date of birth, as YYYY-MM-DD; it is not kept.")
-@click.option("--guardian", help="Who signed for a child.")
-@click.option("--relation", help="Such as mother.")
-@click.option("--guardian-paper", type=FILE, help="Scan of what proves guardianship.")
-@click.option("--guardian-account", help="Address of the guardian's key.")
-@click.option("--guardianship", help="Id of an attestation on the ledger.")
-@click.option("--holder", help="Address of the person's own key.")
-@click.option("--receipt", type=FILE, help="Where the receipt goes: .html, .txt or .json. [default: printed]")
-@common_options
-@output.json_option
-def enter(dataset_id: int, receipt: pathlib.Path | None, **said: Any) -> None:
-    """Enter one consent given on paper for DATASET, and hand over a receipt."""
-    from aicommons.node.consents import entering
-
-    with desk() as (home, _, opened):
-        opened.column(dataset_id)
-        if receipt is not None:
-            output.check_new(receipt)
-        common = _common(home, dataset_id, said)
-        try:
-            record = entering.record_of(_paper(said), common, opened, os.urandom)
-        except errors.InputError as err:
-            which = f"--{(err.which or '').replace('_', '-')}"
-            raise errors.InputError(err.message, which=which, expected=err.expected, next_step=err.next_step) from err
-        ((entered, code),) = opened.enter([record])
-    said_on = _receipt(home, entered, code, receipt)
-    output.emit(
-        {"dataset": dataset_id, "number": entered.number, "subject": record.subject.value,
-         "majority": record.majority, "expiry": record.expiry, "code": code,
-         "receipt": None if receipt is None else str(receipt)},
-        *said_on,
-        f"Consent {dataset_id}-{entered.number} is entered. It counts from the next posting on:"
-        f" `{output.command(f'consent post {dataset_id}')}`.",
-    )  # fmt: skip
-
-
-@click.command("import")
-@DATASET
-@click.argument("file", type=FILE)
-@click.option("--scans", type=FOLDER, help="Folder of the scans that the table names; else it holds their SHA-256.")
-@click.option("--receipts", type=FOLDER, help="New folder for a page to print for each person.")
-@common_options
-@output.json_option
-def import_papers(
-    dataset_id: int, file: pathlib.Path, scans: pathlib.Path | None, receipts: pathlib.Path | None, **said: Any
-) -> None:
-    """Enter all consents of the table FILE for DATASET, or none.
-
-    Columns: person, given, evidence; for children born, guardian, relation, guardian_evidence; where needed
-    guardian_account, guardianship, holder, expires, max_uses, language.
-    """
-    from aicommons.node.consents import importing
-
-    with desk() as (home, _, opened):
-        opened.column(dataset_id)
-        if receipts is not None:
-            output.check_new(receipts)
-        common = _common(home, dataset_id, said)
-        made = opened.enter(importing.read(file, common, opened, os.urandom, scans=scans))
-    if receipts is not None:
-        receipts.mkdir(mode=0o700, parents=True)
-        for entered, code in made:
-            _receipt(home, entered, code, receipts / f"consent-{dataset_id}-{entered.number}.html")
-    output.emit(
-        {"dataset": dataset_id, "entered": len(made), "receipts": None if receipts is None else str(receipts)},
-        f"{len(made)} consents are entered for dataset {dataset_id}. They count from the next posting on:"
-        f" `{output.command(f'consent post {dataset_id}')}`.",
-    )
-
-
 @click.command("withdraw")
 @click.option("--code", help="Withdrawal code of a receipt.")
 @click.option("--number", help="Number on a receipt, such as 3-17.")
 @click.option("--dataset", "dataset_id", type=click.IntRange(1), help="With --person: which dataset.")
 @click.option("--person", help="The person's key in your table: all consents of that person.")
-@click.option("--proof", type=FILE, help="With --code: send it to the ledger oneself, without the steward.")
+@click.option(
+    "--proof",
+    type=FILE,
+    help="Send it to the ledger oneself, without the steward: with --code, or with this home's own key.",
+)
 @click.option("--paper", type=FILE, help="Scan of a signed withdrawal.")
 @output.json_option
 def withdraw(
@@ -197,8 +105,8 @@ def withdraw(
 ) -> None:
     """Take a person's consent back: from the next round on the rows are not used."""
     if proof is not None:
-        if code is None:
-            raise click.UsageError("--proof needs --code")
+        if (number, dataset_id, person, paper) != (None, None, None, None):
+            raise click.UsageError("--proof says which consent it is")
         _withdraw_alone(code, proof)
         return
     if sum(each is not None for each in (code, number, person)) != 1 or (person is None) != (dataset_id is None):
@@ -208,7 +116,7 @@ def withdraw(
         live = [each for each in found if opened.get(*each).record.status.is_live]
         if not live:
             raise errors.InputError("nothing is left to withdraw", got=f"{len(found)} consents, all of them over")
-        change = _withdrawal(None if paper is None else _digest_of(paper), by="holder" if code else "steward")
+        change = _withdrawal(None if paper is None else digest_of(paper), by="holder" if code else "steward")
         for each in live:
             tag = opened.change(*each, change).record.tag
             kept.wallets.revoke(each[0], opened.tagger(each[0]), frozenset({tag}))
@@ -234,12 +142,12 @@ def receipt(number: str, out: pathlib.Path | None, proof: pathlib.Path | None) -
         if file is not None:
             output.check_new(file)
     with desk() as (home, _, opened):
-        place = _parse_number(number)
+        place = parse_number(number)
         entered = opened.get(*place)
         if proof is not None:
             app.write_private(proof, _proof_of(home, opened, place).encode().decode() + "\n")
         code = opened.new_code(*place)
-    lines = _receipt(home, entered, code, out)
+    lines = hand_out(home, entered, code, out)
     output.emit(
         {"number": number, "code": code, "receipt": None if out is None else str(out), "proof": None if proof is None else str(proof)},
         *lines,
@@ -294,59 +202,17 @@ def post(dataset_id: int) -> None:
 @click.command("audit")
 @click.argument("run")
 @click.option("--table", type=FILE, help="The table as it was during the run. [default: where it is now]")
+@click.option("--person", help="A person's key in your table: also say which contributions the rows are in.")
 @output.json_option
-def audit(run: str, table: pathlib.Path | None) -> None:
+def audit(run: str, table: pathlib.Path | None, person: str | None) -> None:
     """Check at the site whether every contribution to RUN was made from the rows of people who had consented."""
     from aicommons.cli import auditing
 
-    auditing.audit(run, table)
+    auditing.audit(run, table, person)
 
 
-def _common(home: app.Home, dataset_id: int, said: dict[str, Any]) -> "entering.Common":
-    from aicommons.node.consents import entering, importing
-
-    notice = said["notice"]
-    return entering.Common(
-        dataset=dataset_id,
-        purposes=tuple(said["purposes"]),
-        expiry=importing.day("--until", said["until"]) + naming.DAY,
-        steward=said["steward"],
-        controller=home.settings().name,
-        now=int(time.time()),
-        commercial=said["commercial"],
-        fields=tuple(said["fields"]),
-        problem=None if said["problem"] is None else ids.parse_bytes32(said["problem"]),
-        grantee=said["grantee"],
-        max_uses=said["uses"],
-        language=said["language"],
-        notice=None if notice is None else _digest_of(notice),
-        age_of_majority=said["age_of_majority"],
-    )
-
-
-def _paper(said: dict[str, Any]) -> "entering.Paper":
-    from aicommons.node.consents import entering, importing
-
-    if (said["paper"] is None) == (said["evidence"] is None):
-        raise click.UsageError("give --paper or --evidence")
-    person = said["person"] if said["person"] is not None else click.prompt("Key of the person in the table", err=True)
-    account, holder, attested = (said[name] for name in ("guardian_account", "holder", "guardianship"))
-    proof = said["guardian_paper"]
-    return entering.Paper(
-        person=person,
-        evidence=_digest_of(said["paper"]) if said["paper"] is not None else ids.parse_bytes32(said["evidence"]),
-        given_at=int(time.time()) if said["given"] is None else importing.day("--given", said["given"]),
-        born=said["born"],
-        guardian=said["guardian"],
-        relation=said["relation"],
-        guardian_evidence=None if proof is None else _digest_of(proof),
-        guardian_account=None if account is None else ids.format_id(ids.parse_address(account)),
-        guardianship=None if attested is None else ids.parse_bytes32(attested),
-        holder=None if holder is None else ids.format_id(ids.parse_address(holder)),
-    )
-
-
-def _digest_of(file: pathlib.Path) -> bytes:
+def digest_of(file: pathlib.Path) -> bytes:
+    """Return the SHA-256 of a file; raises ``errors.InputError`` when it cannot be read."""
     import hashlib
 
     try:
@@ -356,7 +222,7 @@ def _digest_of(file: pathlib.Path) -> bytes:
         raise errors.InputError("the file cannot be read", which=str(file), got=err.strerror) from err
 
 
-def _receipt(home: app.Home, entered: "briefs.Entered", code: str, file: pathlib.Path | None) -> list[str]:
+def hand_out(home: app.Home, entered: "briefs.Entered", code: str, file: pathlib.Path | None) -> list[str]:
     """Write a receipt, or return it as lines."""
     from aicommons.node.consents import receipts
 
@@ -377,7 +243,7 @@ def _found(
     if code is not None:
         return [opened.of_code(code)]
     if number is not None:
-        place = _parse_number(number)
+        place = parse_number(number)
         opened.get(*place)
         return [place]
     dataset_id = dataset_id or 0
@@ -387,7 +253,8 @@ def _found(
     return [(dataset_id, each) for each in found]
 
 
-def _parse_number(text: str) -> tuple[int, int]:
+def parse_number(text: str) -> tuple[int, int]:
+    """Return dataset and place of a consent's number, such as 3-17; raises ``errors.InputError``."""
     dataset_id, _, place = text.partition("-")
     if not (text.isascii() and dataset_id.isdigit() and place.isdigit()):
         raise errors.InputError("not the number of a consent", expected="such as 3-17", got=text[:20])
@@ -416,8 +283,8 @@ def _proof_of(home: app.Home, opened: "register.Register", place: tuple[int, int
     return proofs.Proof(at, opened.leaf(dataset_id, number), tree.proof(number))
 
 
-def _withdraw_alone(code: str, file: pathlib.Path) -> None:
-    """Send a withdrawal that the code's key signs, from whoever's wallet this is."""
+def _withdraw_alone(code: str | None, file: pathlib.Path) -> None:
+    """Send a withdrawal that the code's key signs, from whoever's wallet this is, or one by this wallet's own key."""
     from aicommons.node.consents import codes, proofs
     from aicommons.protocol import consents as trees
 
@@ -428,11 +295,14 @@ def _withdraw_alone(code: str, file: pathlib.Path) -> None:
     opened = homes.act()
     if proof.place != app.register_place(opened.home):
         raise errors.LedgerMismatch("this proof is for another ledger", which=file.name)
-    deadline = naming.from_now(opened.desk.view(), naming.DAY)
-    leaf = trees.leaf_hash(proof.place, proof.leaf)
-    signed = codes.sign(code, trees.withdrawal_digest(proof.place, leaf, deadline))
-    by = codes.address_of(code)
-    opened.desk.withdraw_leaf_by_signature(proof.leaf, proof.siblings, deadline=deadline, by=by, signature=signed)
+    if code is None:
+        opened.desk.withdraw_leaf(proof.leaf, proof.siblings)
+    else:
+        deadline = naming.from_now(opened.desk.view(), naming.DAY)
+        leaf = trees.leaf_hash(proof.place, proof.leaf)
+        signed = codes.sign(code, trees.withdrawal_digest(proof.place, leaf, deadline))
+        by = codes.address_of(code)
+        opened.desk.withdraw_leaf_by_signature(proof.leaf, proof.siblings, deadline=deadline, by=by, signature=signed)
     name = f"{proof.leaf.dataset_id}-{proof.leaf.index}"
     output.emit(
         {"withdrawn": [name]}, f"Withdrawn on the ledger: consent {name}. No node may use the rows in its next round."
@@ -470,5 +340,5 @@ def _in_words(shown: dict[str, Any]) -> list[str]:
     return [f"Consent {shown['number']}: {shown['status']}, until {naming.when(shown['expiry'])}", *history]
 
 
-COMMANDS = (open_register, enter, import_papers, withdraw, receipt, lookup, post, audit)
+COMMANDS = (open_register, withdraw, receipt, lookup, post, audit)
 """What ``consent`` takes into its group."""

@@ -15,6 +15,7 @@ from aicommons.domain import documents, errors
 
 RECORD_TAG = b"AI Commons consent record, version 1"
 VECTOR_TAG = b"AI Commons plain vector, version 1"
+WARD_TAG = b"AI Commons ward, version 1"
 
 
 class Subject(enum.Enum):
@@ -294,6 +295,16 @@ class RowsRecord(documents.Document):
 def commitment_of(salt: bytes, given: bytes) -> bytes:
     """Return the salted commitment to an encoded record as given: 32 bytes."""
     return hashlib.sha256(RECORD_TAG + salt + given).digest()
+
+
+def ward_commitment(salt: bytes, ward: str) -> bytes:
+    """Return the salted commitment to who a child is, as an attestation of guardianship has it: 32 bytes.
+
+    Args:
+        salt: 32 random bytes, which the attester keeps.
+        ward: who the child is in words, such as name and day of birth; spaces around it do not count.
+    """
+    return hashlib.sha256(WARD_TAG + salt + ward.strip().encode()).digest()
 
 
 def vector_digest(salt: bytes, vector: memoryview) -> bytes:

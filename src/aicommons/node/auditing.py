@@ -276,7 +276,7 @@ class _Auditor:
             now=record.time,
             posted=0 if posted is None else posted.leaves,
             withdrawn=self.kept.withdrawn(record.dataset, record.time - 1) | on_ledger,
-            guarded=standing.guarded_at(self.case.view, record.time),
+            guarded=standing.guarded_at(self.case.view, record.time, record.block),
             runs_before=self.noted.runs_of(record.dataset, but=self.case.run_id),
         )
 

@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 
 from aicommons.domain import encoding, errors, events, ids
 from aicommons.office import acting
-from aicommons.protocol import coops
+from aicommons.protocol import coops, registry
+from aicommons.protocol import view as views
 
 
 class CoopDesk:
@@ -100,6 +101,35 @@ class CoopDesk:
         digest = encoding.keccak(created.description.encode())
         values = (list(created.targets), list(created.values), list(created.calldatas), digest)
         self._act("CoopGovernor", "execute", *values)
+
+    def carried(self, proposal_id: int, view: views.LedgerView, dataset_id: int) -> registry.ConsentView:
+        """Return the consent to use a dataset that the ledger holds because a proposal was carried out.
+
+        Raises:
+            errors.InputError: the proposal is not known, was not executed, or was about something else.
+        """
+        which, found = f"proposal {proposal_id:#x}"[:21], self.view().proposals.get(proposal_id)
+        if found is None or found.executed is None:
+            raise errors.InputError(
+                "nothing was decided by this vote",
+                which=which,
+                expected="a proposal that was carried and executed",
+                got="no proposal" if found is None else self.state(proposal_id).name.lower(),
+                next_step="see `commons coop list`",
+            )
+        called = set(zip(found.created.targets, found.created.calldatas, strict=True))
+        target = self._registry.address_of("DataRegistry")
+        for given in view.consents.values():
+            data = self._registry.call_data("DataRegistry", "give", dataclasses.astuple(given.terms))
+            if (
+                given.dataset_id == dataset_id
+                and given.at.block == found.executed.at.block
+                and (target, data) in called
+            ):
+                return given
+        raise errors.InputError(
+            "this vote was about something else", which=which, expected=f"a use of dataset {dataset_id}"
+        )
 
     def _act(self, contract: str, function: str, *values: object) -> None:
         self._registry.transact(contract, function, *values, at=self._at(contract))

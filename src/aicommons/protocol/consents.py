@@ -10,7 +10,7 @@ import functools
 from collections.abc import Iterable, Sequence
 from typing import Self
 
-from aicommons.domain import encoding, errors, ids
+from aicommons.domain import encoding, errors, ids, statements
 
 EMPTY = encoding.keccak(b"AI Commons empty register")
 """Root of a tree without leaves; nothing can be proven against it."""
@@ -190,6 +190,38 @@ def withdrawal_digest(place: encoding.Place, leaf: bytes, deadline: int) -> byte
     """
     domain = encoding.domain_of(DOMAIN_NAME, DOMAIN_VERSION, place)
     return encoding.typed_digest(domain, WITHDRAW_TYPE, [leaf, deadline])
+
+
+def statement_digest(place: encoding.Place, said: statements.Statement) -> bytes:
+    """Return the 32 bytes that a person or a child's guardian signs to consent with a key (EIP-712).
+
+    Args:
+        place: the ConsentRegister, whose domain the withdrawals have too.
+        said: what is consented to.
+    """
+    domain = encoding.domain_of(DOMAIN_NAME, DOMAIN_VERSION, place)
+    values: list[bytes | int] = [
+        said.dataset,
+        _text(said.person),
+        int(said.guardian),
+        _texts(said.purposes),
+        int(said.commercial),
+        _texts(said.fields),
+        said.problem or bytes(32),
+        said.grantee or 0,
+        said.max_uses or 0,
+        said.given_at,
+        said.expiry,
+    ]
+    return encoding.typed_digest(domain, statements.STATEMENT_TYPE, values)
+
+
+def _text(text: str) -> bytes:
+    return encoding.keccak(text.encode())
+
+
+def _texts(texts: Sequence[str]) -> bytes:
+    return encoding.keccak(b"".join(_text(text) for text in texts))
 
 
 def _above(layer: tuple[bytes, ...]) -> tuple[bytes, ...]:

@@ -55,9 +55,13 @@ class GuardianshipView:
     attested: events.GuardianAttested
     revoked: events.GuardianshipRevoked | None = None
 
-    def may_hold(self, guardian: ids.Address, now: int) -> bool:
-        """Return whether it holds for ``guardian`` at block time ``now``, if its attester is still an active member."""
-        return self.attested.guardian == guardian and now < self.attested.until and self.revoked is None
+    def may_hold(self, guardian: ids.Address, now: int, block: int | None = None) -> bool:
+        """Return whether it holds for ``guardian`` at block time ``now``, if its attester is an active member.
+
+        With ``block``, as it stood at the end of that block.
+        """
+        is_over = self.revoked is not None and (block is None or self.revoked.at.block <= block)
+        return self.attested.guardian == guardian and now < self.attested.until and not is_over
 
 
 class RequestState(enum.IntEnum):

@@ -169,13 +169,18 @@ class LedgerView:
         owner = self.members.get(dataset.owner) if dataset is not None else None
         return registry.dead_since(consent, dataset, owner, now)
 
-    def is_guarded(self, guardianship_id: bytes, guardian: ids.Address, now: int) -> bool:
-        """Return whether ``guardian`` may consent for a child at block time ``now``, as ``Guardianships.isLive`` has it."""
+    def is_guarded(self, guardianship_id: bytes, guardian: ids.Address, now: int, block: int | None = None) -> bool:
+        """Return whether ``guardian`` may consent for a child at block time ``now``, as ``Guardianships.isLive`` has it.
+
+        With ``block``, as it stood then; of an attester only the last change of state is known.
+        """
         known = self.guardianships.get(guardianship_id)
-        if known is None or not known.may_hold(guardian, now):
+        if known is None or not known.may_hold(guardian, now, block):
             return False
         attester = self.members.get(known.attested.attester)
-        return attester is not None and attester.state is registry.MemberState.ACTIVE
+        if attester is None:
+            return False
+        return attester.state is registry.MemberState.ACTIVE or (block is not None and now < attester.changed_at)
 
 
 KEPT: Mapping[type[events.Event], tuple[str, str]] = {

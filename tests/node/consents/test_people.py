@@ -146,6 +146,20 @@ def test_expired_consents_and_grown_wards_are_left_out(clinic: Clinic) -> None:
         clinic.choose(clinic.asked(now=EXPIRY))
 
 
+def test_a_grown_ward_is_in_again_once_she_consents_herself(clinic: Clinic) -> None:
+    """From majority on the guardian's word counts for nothing; the person's own, entered and posted, does."""
+    majority = GIVEN_AT + 40
+    clinic.office.register.enter([clinic.office.child("stranger", majority)])
+    clinic.post()
+    assert not clinic.tags("stranger") & clinic.choose(clinic.asked()).people
+    assert clinic.office.register.of_age(DATASET, GIVEN_AT + 50) == [len(EVERYBODY)]
+    clinic.office.register.enter([clinic.office.consent("stranger", evidence=b"\x07" * 32)])
+    assert clinic.office.register.of_age(DATASET, GIVEN_AT + 50) == []
+    assert not clinic.tags("stranger") & clinic.choose(clinic.asked()).people
+    clinic.post()
+    assert clinic.tags("stranger") <= clinic.choose(clinic.asked()).people
+
+
 def test_a_guardianship_has_to_be_live(clinic: Clinic) -> None:
     """A child whose guardian an organisation vouched for is in while it vouches."""
     account = "0x" + "cd" * 20

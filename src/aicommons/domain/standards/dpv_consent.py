@@ -76,6 +76,16 @@ def read(document: object, expected: Expected, draft: consents.ConsentRecord) ->
     return record
 
 
+def given_at(document: object) -> int:
+    """Return the time of a record's first status, in seconds since 1970; raises ``errors.InputError``."""
+    which = f"{WHICH}.dpv:hasConsentStatus"
+    found = jsonld.listed(jsonld.node(document, WHICH).value("dpv:hasConsentStatus"), which)
+    if not found:
+        raise jsonld.refusal(which, "nobody has consented", "an empty list")
+    value, place = found[0]
+    return _time(jsonld.node(value, place), "dct:date")
+
+
 def _head(reader: fields.Fields, names: frozenset[str]) -> None:
     for prefix in ("dpv", "dct"):
         if prefix not in names:

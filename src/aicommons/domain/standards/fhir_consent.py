@@ -106,6 +106,11 @@ def read(resource: object, expected: Expected, draft: consents.ConsentRecord, *,
     return record
 
 
+def given_at(resource: object) -> int:
+    """Return when a resource says that it was given, in seconds since 1970; raises ``errors.InputError``."""
+    return _start(jsonld.node(resource, WHICH).text("dateTime"), "consent.dateTime")
+
+
 def _head(reader: fields.Fields, expected: Expected) -> None:
     if (kind := reader.text("resourceType")) != "Consent":
         raise jsonld.refusal("consent.resourceType", "not a Consent", kind)

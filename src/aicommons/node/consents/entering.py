@@ -1,6 +1,6 @@
 """What a steward has on the desk becomes a consent record: one paper, and what all papers of a dataset have in common.
 
-Called by ``commons consent enter``, by ``importing`` and by the owner's page. Who is a child follows from the date of
+A message that somebody signed with a key, and the vote of a co-op, count as papers too. Called by ``commons consent enter``, by ``importing`` and by the owner's page. Who is a child follows from the date of
 birth alone, which is then forgotten: the record keeps the day of majority.
 """
 
@@ -11,6 +11,11 @@ from aicommons.node.consents import register, sealing
 
 AGE_OF_MAJORITY = 18
 """Years, where the steward says nothing else."""
+WAY_OUT = (
+    "give a scan of what proves guardianship (--guardian-paper), or ask an organisation that has seen it to run "
+    "`commons consent attest-guardian` and give its id (--guardianship)"
+)
+"""What to do about a guardian without proof."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -51,12 +56,12 @@ class Common:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Paper:
-    """What one signed paper says."""
+    """What one signed paper, signed message or vote says."""
 
     person: str
     """The person's key in the owner's table."""
     evidence: bytes
-    """SHA-256 of the scanned paper."""
+    """SHA-256 of the scanned paper, of the signed statement, or of the vote's proposal."""
     given_at: int
     """When it was signed, in seconds since 1970."""
     born: str | None = None
@@ -73,6 +78,8 @@ class Paper:
     """Id of an attestation on the ledger."""
     holder: str | None = None
     """Address of the person's own key, ``0x…``."""
+    given: consents.Given = consents.Given.ON_PAPER
+    """How it was given."""
 
 
 def record_of(paper: Paper, common: Common, kept: register.Register, draw: sealing.Draw) -> consents.ConsentRecord:
@@ -90,7 +97,12 @@ def record_of(paper: Paper, common: Common, kept: register.Register, draw: seali
         raise _wrong("expires", "a consent that is over already", "a day after today")
     if paper.given_at > common.now:
         raise _wrong("given", "a day in the future", "the day of the signature")
-    first = consents.Change(consents.Status.GIVEN, paper.given_at, f"steward {common.steward}", paper.evidence)
+    by = {
+        consents.Given.ON_PAPER: f"steward {common.steward}",
+        consents.Given.BY_KEY: "guardian" if is_child else "holder",
+        consents.Given.BY_VOTE: "vote",
+    }
+    first = consents.Change(consents.Status.GIVEN, paper.given_at, by[paper.given], paper.evidence)
     return consents.ConsentRecord(
         record=draw(32),
         tag=kept.tag(common.dataset, paper.person),
@@ -101,10 +113,10 @@ def record_of(paper: Paper, common: Common, kept: register.Register, draw: seali
         purposes=common.purposes,
         commercial=common.commercial,
         scope=consents.Scope(common.dataset, common.fields, common.problem, common.grantee),
-        basis=consents.Basis.EXPLICIT,
+        basis=consents.Basis.CONSENT if paper.given is consents.Given.BY_VOTE else consents.Basis.EXPLICIT,
         expiry=common.expiry,
         max_uses=common.max_uses,
-        given=consents.Given.ON_PAPER,
+        given=paper.given,
         evidence=paper.evidence,
         steward=common.steward,
         controller=common.controller,
@@ -125,7 +137,12 @@ def _check_guardian(paper: Paper, *, is_child: bool) -> None:
     if is_child and paper.guardian is None:
         raise _wrong("guardian", "a child without a guardian", "who signed for it")
     if is_child and paper.guardian_evidence is None:
-        raise _wrong("guardian_evidence", "a guardian without proof", "the digest or file of what proves guardianship")
+        raise errors.InputError(
+            "a guardian without proof",
+            which="guardian_evidence",
+            expected="the digest or file of what proves guardianship",
+            next_step=WAY_OUT,
+        )
 
 
 def _check_purposes(codes: tuple[str, ...]) -> None:

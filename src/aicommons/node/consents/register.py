@@ -116,9 +116,10 @@ class Register:
             for record in records:
                 record.check()
                 dataset = record.scope.dataset
-                number = counts.setdefault(dataset, self.count(dataset))
+                if dataset not in counts:
+                    counts[dataset] = self.count(dataset)  # once: SQLite counts them one by one
+                made.append(self._enter(counts[dataset], record, known))
                 counts[dataset] += 1
-                made.append(self._enter(number, record, known))
         return made
 
     def _enter(

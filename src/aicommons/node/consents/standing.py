@@ -43,10 +43,16 @@ def standing_of(view: views.LedgerView, dataset: int, now: int) -> Standing | No
     return Standing(posting, view.block, time, withdrawn, guarded_at(view, time))
 
 
-def guarded_at(view: views.LedgerView, now: int) -> frozenset[tuple[bytes, bytes]]:
-    """Return the attestations of guardianship that are live, each with its guardian's address."""
+def guarded_at(view: views.LedgerView, now: int, block: int | None = None) -> frozenset[tuple[bytes, bytes]]:
+    """Return the attestations of guardianship that are live, each with its guardian's address.
+
+    Args:
+        view: the ledger.
+        now: block time in seconds.
+        block: for an audit, the block up to which the ledger had been read at ``now``; what came later does not count.
+    """
     return frozenset(
         (name, bytes(each.attested.guardian))
         for name, each in view.guardianships.items()
-        if each.may_hold(each.attested.guardian, now)
+        if view.is_guarded(name, each.attested.guardian, now, block)
     )
