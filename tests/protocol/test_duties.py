@@ -428,7 +428,7 @@ rows = st.builds(
     exiting=members,
     dropped=members,
 ).filter(lambda row: row.before != row.place)  # an attempt is not before itself
-any_state = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=300, deadline=None)
+any_state = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150, deadline=None)
 
 
 @any_state
