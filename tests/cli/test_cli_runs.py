@@ -278,7 +278,7 @@ def test_a_roster_too_near_to_an_earlier_one(founded: "Place", trained: str, off
         assert pin is not None
         assert [(each.run_id, each.members) for each in released] == [(run_id, (2, 3, 4))]
         later, members = ids.RunId(bytes(32)), (2, 3, 4, 6)
-        with pytest.raises(errors.InputError, match="the same sites but for member 6"):
+        with pytest.raises(errors.InputError, match="differ only in member 6 from those"):
             rosters.check_overlap(kept, later, pin, members=members, preferred=1)
         accepted = dataclasses.replace(pin, may_overlap=True)
         rosters.check_overlap(kept, later, accepted, members=members, preferred=1)

@@ -427,8 +427,8 @@ rows = st.builds(
     withdrawn=st.dictionaries(st.sampled_from((2, 4, 6)), st.integers(0, 2_000)),
     exiting=members,
     dropped=members,
-)
-any_state = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=300, deadline=None)
+).filter(lambda row: row.before != row.place)  # an attempt is not before itself
+any_state = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150, deadline=None)
 
 
 @any_state

@@ -120,7 +120,7 @@ def test_sets_of_the_problem_and_of_the_dataset_are_compared(tmp_path) -> None:
 
     for asked in (pin, other_problem, other_data):
         assert find(later, asked, (1, 2, 3, 4, 6)) == overlap.Overlap(RUN, (6,))
-        with pytest.raises(errors.AggregationRefused, match="differ only in 6") as caught:
+        with pytest.raises(errors.AggregationRefused, match="differ only in member 6") as caught:
             disclosures.check_disclosure(kept, later, asked, members=(1, 2, 3, 4, 6), faults=2)
         assert caught.value.reason == "set-too-near"
     assert find(later, elsewhere, (1, 2, 3, 4, 6)) is None

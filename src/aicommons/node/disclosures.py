@@ -101,7 +101,7 @@ def in_words(found: overlap.Overlap) -> str:
         return (
             f"from its sum and those of several earlier runs (the newest is {run}) that of member {sites} would follow"
         )
-    return f"its participants differ only in {sites} from those of run {run} with the same dataset or problem"
+    return f"its participants differ only in member {sites} from those of run {run} with the same dataset or problem"
 
 
 def check_rows(
