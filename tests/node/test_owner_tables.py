@@ -1,10 +1,13 @@
 """An owner's tables: the fewest rows that the owner agreed to count, whatever the terms of a run say."""
 
+import dataclasses
+import fractions
 import pathlib
 
 import pytest
 
-from aicommons.domain import documents, errors, schema
+from aicommons import app
+from aicommons.domain import cards, documents, errors, ids, policies, schema
 from aicommons.learning import recipe
 from aicommons.learning.learners import glm
 from aicommons.node import agent, tables
@@ -39,3 +42,52 @@ def test_the_larger_minimum_counts(tmp_path: pathlib.Path, owner: int, run: int,
         return
     with pytest.raises(errors.TableError, match="minimum cohort"):
         own.bring(agent.Part(3, 1), terms(run), USE)
+
+
+HERE = pathlib.Path("table.csv")
+POLICY = policies.UsePolicy(
+    "Research", ids.MemberId(2), ("DUO:0000007",), (), False, (), "CC0-1.0", 30, 5, policies.SmallCells.SUPPRESS, None,
+    policies.PrivacyUnit.RECORD, 0, True, (), None, None,
+)  # fmt: skip
+Small = policies.SmallCells
+PROTECTED = {
+    "the policy's cohort is larger": ({}, tables.OwnTable(HERE, 10), (30, 5, Small.SUPPRESS, None, None)),
+    "the card's cohort is larger": ({}, tables.OwnTable(HERE, 40), (40, 5, Small.SUPPRESS, None, None)),
+    "noise with an epsilon": (
+        {"small_cells": Small.NOISE, "epsilon": "0.5"},
+        tables.OwnTable(HERE, 10),
+        (30, 5, Small.NOISE, fractions.Fraction(1, 2), None),
+    ),
+    "noise without one": ({"small_cells": Small.NOISE}, tables.OwnTable(HERE, 10), (30, 5, Small.SUPPRESS, None, None)),
+    "an epsilon without noise": ({"epsilon": "3"}, tables.OwnTable(HERE, 10), (30, 5, Small.SUPPRESS, None, None)),
+    "its person column": ({"person_column": "who"}, tables.OwnTable(HERE, 10), (30, 5, Small.SUPPRESS, None, "who")),
+    "the source's own person column": (
+        {"person_column": "who"},
+        tables.OwnTable(HERE, 10, person="patient"),
+        (30, 5, Small.SUPPRESS, None, "patient"),
+    ),
+}
+
+
+@pytest.mark.parametrize(("changes", "own", "expected"), PROTECTED.values(), ids=PROTECTED.keys())
+def test_a_policy_protects_its_table(
+    changes: dict[str, object], own: tables.OwnTable, expected: tuple[object, ...]
+) -> None:
+    """Never less than the card says and never less than the policy asks; what cannot be noised is held back."""
+    found = own.under(dataclasses.replace(POLICY, **changes))  # type: ignore[arg-type]
+    assert (found.minimum_cohort, found.minimum_cell, found.small_cells, found.epsilon, found.person) == expected
+    assert found.rule.minimum == 5
+
+
+def test_a_lost_policy_is_not_guessed(tmp_path: pathlib.Path) -> None:
+    """A home that knows which policy protects a table, and has lost it, does not read the table."""
+    home = app.Home(tmp_path)
+    home.keep_dataset(3, tmp_path / "t.csv", cards.DatasetCard("t", "s", 10, {}, "CC0-1.0", 10, ""))
+    digest = ids.digest(POLICY.encode())
+    home.keep_policy(3, 2, digest)
+    with pytest.raises(errors.InputError, match="use policy is lost"):
+        app.own_version(home, agent.Part(3, 2))
+    app.own_documents(home).put(POLICY.encode())
+    found = app.own_version(home, agent.Part(3, 2))
+    assert found is not None
+    assert found.minimum_cell == 5
