@@ -114,6 +114,6 @@ def _denial(number: object) -> str:
     """Return a reason of ``DataRegistry.denial`` in words, to stand inside a sentence."""
     from aicommons.protocol import rules
 
-    known = {each.value: each.reason for each in rules.Denial if each.is_on_ledger}
-    reason = known.get(number, "It says why by a number that is unknown here.")  # type: ignore[call-overload]
+    known: dict[object, str] = {each.value: each.reason for each in rules.Denial if each.is_on_ledger}
+    reason = known.get(number, "It says why by a number that is unknown here.")
     return f"{reason[0].lower()}{reason[1:-1]}"

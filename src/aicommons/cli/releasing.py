@@ -6,7 +6,7 @@ open, under a licence and with an attribution, after the same checks as a card a
 
 import dataclasses
 import pathlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -102,9 +102,9 @@ def _in_words(file: pathlib.Path, found: "anonymity.Measure") -> list[str]:
 @click.option("--keep", multiple=True, metavar="COLUMN=REASON", help="Why a column is no identifier. May be repeated.")
 @click.option("--accept-faults", metavar="REASON", help="Why rows that do not fit the card may stay.")
 @output.json_option
-def release(file: pathlib.Path, card_file: pathlib.Path, **said: object) -> None:
+def release(file: pathlib.Path, card_file: pathlib.Path, **said: Any) -> None:
     """Give the table FILE to everybody: it goes into the store, its card on the ledger. This cannot be taken back."""
-    terms = Terms(**said)  # type: ignore[arg-type]
+    terms = Terms(**said)
     reasons = confirmed.parse_reasons(terms.keep, terms.accept_faults)
     card, k = _checked(file, drafted.read(card_file), terms, reasons)
     opened = homes.act_as_member()

@@ -18,6 +18,8 @@ from aicommons.domain import errors, schema
 if TYPE_CHECKING:
     import pyarrow as pa
 
+KIND = "an Arrow file"
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Source:
@@ -47,7 +49,7 @@ class Source:
         """Yield the rows; raises ``errors.TableError`` where the file is damaged or a column holds no cells."""
         for name in names:
             batches.check_column(self, name)
-        with _damage(self.name), _reader(self.path) as (_, parts):
+        with damage(self.name, KIND), _reader(self.path) as (_, parts):
             yield from cut(self, parts, names)
 
 
@@ -58,7 +60,7 @@ def inspect(path: pathlib.Path) -> Source:
         errors.TableError: damaged, or columns without names.
         errors.InputError: the extra is not installed.
     """
-    with _damage(path.name), _reader(path) as (header, _):
+    with damage(path.name, KIND), _reader(path) as (header, _):
         names = tuple(name.strip() for name in header)
     batches.check_header(path.name, names)
     return Source(path, names)
@@ -131,18 +133,17 @@ def _reader(path: pathlib.Path) -> "Iterator[tuple[list[str], Iterator[pa.Record
 
 
 @contextlib.contextmanager
-def _damage(name: str) -> Iterator[None]:
+def damage(name: str, expected: str) -> Iterator[None]:
+    """Say of a file that pyarrow cannot read what it should have been.
+
+    Raises:
+        errors.TableError: its bytes are not what they claim to be.
+        errors.InputError: the extra is not installed.
+    """
     extras.need("pyarrow", "tables")
     import pyarrow as pa
 
     try:
         yield
     except (pa.ArrowException, OSError) as err:
-        raise damaged(name, "an Arrow file") from err
-
-
-def damaged(name: str, expected: str) -> errors.TableError:
-    """Return the error for a file whose bytes are not what they claim to be."""
-    return errors.TableError(
-        "the file is damaged", which=name, expected=expected, next_step="Export or copy the file again."
-    )
+        raise files.damaged(name, expected) from err

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 from aicommons.data import batches
-from aicommons.data.formats import arrow, extras, files
+from aicommons.data.formats import extras, files
 from aicommons.domain import errors, schema
 
 MOST_UNPACKED = 4 * 2**30
@@ -127,7 +127,7 @@ def _check_size(path: pathlib.Path) -> None:
     except OSError as err:
         raise files.unreadable(path, err) from err
     except zipfile.BadZipFile as err:
-        raise arrow.damaged(path.name, "an Excel workbook") from err
+        raise files.damaged(path.name, "an Excel workbook") from err
     if not any(name.startswith("xl/") for name in sizes):
         raise errors.TableError(
             "not a table that can be read",
@@ -160,4 +160,4 @@ def _workbook(path: pathlib.Path) -> Iterator[Any]:
             with contextlib.closing(book):
                 yield book
     except (exceptions.InvalidFileException, zipfile.BadZipFile, KeyError, ValueError, ET.ParseError) as err:
-        raise arrow.damaged(path.name, "an Excel workbook") from err
+        raise files.damaged(path.name, "an Excel workbook") from err

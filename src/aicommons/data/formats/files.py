@@ -63,3 +63,10 @@ def unreadable(path: pathlib.Path, err: OSError) -> errors.TableError:
     return errors.TableError(
         "the file cannot be read", which=str(path), expected="a readable file", got=err.strerror or type(err).__name__
     )
+
+
+def damaged(name: str, expected: str) -> errors.TableError:
+    """Return the error for a file whose bytes are not what they claim to be."""
+    return errors.TableError(
+        "the file is damaged", which=name, expected=expected, next_step="Export or copy the file again."
+    )

@@ -3,15 +3,16 @@
 Opened by ``sources``. Needs the extra ``tables``.
 """
 
-import contextlib
 import dataclasses
 import pathlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import ClassVar
 
 from aicommons.data import batches
-from aicommons.data.formats import arrow, extras, files
+from aicommons.data.formats import arrow, files
 from aicommons.domain import schema
+
+KIND = "a Parquet file"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ class Source:
 
         for name in names:
             batches.check_column(self, name)
-        with _damage(self.name), pyarrow.parquet.ParquetFile(self.path, pre_buffer=False) as file:
+        with arrow.damage(self.name, KIND), pyarrow.parquet.ParquetFile(self.path, pre_buffer=False) as file:
             wanted = [self.stored[name] for name in names]
             # Without columns there would be no rows; the first one stands for them.
             parts = file.iter_batches(
@@ -62,20 +63,9 @@ def inspect(path: pathlib.Path) -> Source:
         errors.TableError: damaged, or columns without names.
         errors.InputError: the extra is not installed.
     """
-    with _damage(path.name):
+    with arrow.damage(path.name, KIND):
         import pyarrow.parquet
 
         stored = pyarrow.parquet.read_schema(path).names
     batches.check_header(path.name, [name.strip() for name in stored])
     return Source(path, tuple(name.strip() for name in stored), {name.strip(): name for name in stored})
-
-
-@contextlib.contextmanager
-def _damage(name: str) -> Iterator[None]:
-    extras.need("pyarrow", "tables")
-    import pyarrow as pa
-
-    try:
-        yield
-    except (pa.ArrowException, OSError) as err:
-        raise arrow.damaged(name, "a Parquet file") from err
