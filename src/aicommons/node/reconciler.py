@@ -128,6 +128,8 @@ class Reconciler:
         if isinstance(err, errors.TemporaryError):
             delay = min(delay, err.delay)
         if before is None or before.message != str(err):
+            if isinstance(err, errors.AggregationRefused | errors.ContributionRefused):
+                self.agent.journal.keep_declined(duty.run_id, duty.round_index, str(err))
             said = log.info if isinstance(err, errors.TemporaryError | errors.BlobNotFound) else log.warning
             said(
                 "run %s round %d: %s: %s: %s",
