@@ -17,6 +17,7 @@ from aicommons.cli import (
     drafted,
     fitted,
     given,
+    holding,
     homes,
     listed,
     naming,
@@ -40,7 +41,7 @@ def command() -> None:
 
 
 for added in (
-    sourcing.check, fitted.command, rehearsing.command, *card_commands.COMMANDS, *releasing.COMMANDS,
+    sourcing.check, fitted.command, rehearsing.command, *card_commands.COMMANDS, *releasing.COMMANDS, *holding.COMMANDS,
 ):  # fmt: skip
     command.add_command(added)
 

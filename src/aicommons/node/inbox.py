@@ -46,7 +46,8 @@ class Happened:
     at: float
     """Seconds since 1970."""
     what: str
-    """``approve``, ``deny``, ``ask``, ``confirm``, ``stop``, ``resume``, ``rule``, ``unrule``, ``operators`` or ``quiet``."""
+    """``approve``, ``deny``, ``ask``, ``confirm``, ``stop``, ``resume``, ``rule``, ``unrule``, ``operators``, ``quiet``, or what
+    was done to a dataset or consent, such as ``suspend dataset`` and ``enter consent``."""
     about: str
     """Id of what it was done to, as text; empty for the whole home."""
     by: str

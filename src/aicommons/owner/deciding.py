@@ -70,7 +70,9 @@ def entries(clerk: Clerk) -> tuple[Entry, ...]:
         found = []
         for item in _items(clerk):
             said = tuple(kept.said(item.key))
-            found.append(Entry(item, said, _standing(clerk, item, said, house)))
+            standing = _standing(clerk, item, said, house)
+            if item.wish is None or standing is not rules.Standing.APPROVED:  # a wish is over when it was answered here
+                found.append(Entry(item, said, standing))
         return tuple(found)
 
 
@@ -112,7 +114,8 @@ def _items(clerk: Clerk) -> tuple[rules.Item, ...]:
         with contextlib.closing(journal.Journal(place.home.journal_file)) as kept:
             confirmed = [run_id for run_id in confirmed if kept.pinned(run_id) is not None]
     own = [number for number in place.home.datasets() if number in view.datasets]
-    return rules.waiting(view, member, confirmed=confirmed, own=own, now=int(max(time.time(), view.time)))
+    asked = rules.waiting(view, member, confirmed=confirmed, own=own, now=int(max(time.time(), view.time)))
+    return tuple(sorted((*asked, *rules.wished(view, member)), key=lambda item: item.since))
 
 
 def speaker(kept: inbox.Inbox, name: str, pin: str) -> str:
@@ -137,6 +140,8 @@ def decide(clerk: Clerk, key: str, word: Word) -> rules.Standing:
     entry = find(clerk, key)
     if entry.standing is rules.Standing.DENIED:
         raise errors.InputError("this was denied before", which=key, next_step="a denial stands; ask for a new run")
+    if entry.item.wish is not None and word.verdict is rules.Verdict.ASK:
+        raise errors.InputError("a wish is public and takes no question", which=key, expected="approve or deny")
     decision = rules.Decision(word.verdict, word.reason.strip(), word.by, time.time())
     inbox.check_reason(decision)
     with clerk.inbox() as kept:
@@ -152,7 +157,7 @@ def decide(clerk: Clerk, key: str, word: Word) -> rules.Standing:
 
 def _carry_out(clerk: Clerk, item: rules.Item, word: Word) -> None:
     if item.run_id is None:
-        return  # an approval of a request is a word, which its answer says
+        return  # an approval of a request is a word, which its answer says; that of a wish is a promise, kept here
     if item.kind is rules.Kind.ROSTER:
         seen = rosters.look(clerk.place, item.run_id, may_overlap=word.may_overlap)
         rosters.confirm(clerk.place, item.run_id, seen)
@@ -228,7 +233,7 @@ def apply_rules(clerk: Clerk) -> tuple[Applied, ...]:
 def _asked_of_denied(clerk: Clerk, view: views.LedgerView, keys: list[str]) -> Iterator[rules.Asked]:
     for key in keys:
         kind, _, about = key.partition(":")
-        if kind == rules.Kind.REQUEST.value:
+        if kind in (rules.Kind.REQUEST.value, rules.Kind.WISH.value):
             continue
         current = view.runs.get(ids.RunId(bytes.fromhex(about)))
         papers = None if current is None else clerk.papers.terms(current)

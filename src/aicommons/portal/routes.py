@@ -11,7 +11,7 @@ import fastapi
 from fastapi import responses
 
 from aicommons.domain import errors, ids
-from aicommons.owner import deciding, offers, rosters, stopping, uses
+from aicommons.owner import budgets, deciding, lineage, offers, rosters, stopping, uses
 from aicommons.portal import catalogues, streams
 from aicommons.portal import pages as shared
 from aicommons.protocol import inbox as rules
@@ -66,12 +66,16 @@ class Looking:
         """Show what waits."""
         view = self._pages.view()
         entries = deciding.entries(self._pages.clerk)
-        return self._pages.render(request, "inbox.html", entries=entries, titles=self._pages.titles(view))
+        titles, wards = self._pages.titles(view), self._pages.wards()
+        return self._pages.render(request, "inbox.html", entries=entries, titles=titles, wards=wards)
 
     def item(self, request: fastapi.Request, key: str) -> responses.HTMLResponse:
         """Show one thing that waits, with everything that is needed to decide."""
         clerk = self._pages.clerk
         entry = deciding.find(clerk, key)
+        if entry.item.wish is not None:
+            wish = lineage.wish(clerk.place, clerk.papers, entry.item.wish)
+            return self._pages.render(request, "wish.html", entry=entry, wish=wish)
         written = deciding.letters(clerk, entry)
         if entry.item.run_id is None:
             return self._pages.render(request, "request.html", entry=entry, correspondence=written)
@@ -117,7 +121,7 @@ class Looking:
 
     def budgets(self, request: fastapi.Request) -> responses.HTMLResponse:
         """Show what each dataset has given away."""
-        return self._pages.render(request, "budgets.html", budgets=uses.budgets(self._pages.clerk))
+        return self._pages.render(request, "budgets.html", budgets=budgets.budgets(self._pages.clerk))
 
     def stop(self, request: fastapi.Request) -> responses.HTMLResponse:
         """Show what stopping means, and what else can be done."""
@@ -161,7 +165,7 @@ class Acting:
         standing = deciding.decide(clerk, key, word)
         if standing is rules.Standing.APPROVED:
             kind, _, about = key.partition(":")
-            place = "/inbox" if kind == rules.Kind.REQUEST.value else f"/runs/{about}"
+            place = f"/runs/{about}" if kind in (rules.Kind.RUN.value, rules.Kind.ROSTER.value) else "/inbox"
             return responses.RedirectResponse(f"{place}?said=approved", 303)
         return responses.RedirectResponse(f"/inbox?said={standing.value}", 303)
 

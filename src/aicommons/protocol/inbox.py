@@ -10,7 +10,7 @@ import enum
 from collections.abc import Iterable, Mapping, Sequence
 
 from aicommons.domain import errors, ids, run
-from aicommons.protocol import duties, permissions
+from aicommons.protocol import duties, lineage, permissions
 from aicommons.protocol import view as views
 
 DAY_MINUTES = 24 * 60
@@ -27,6 +27,8 @@ class Kind(enum.Enum):
     """Are these the right participants of a run that this home enrolled in?"""
     REQUEST = "request"
     """Somebody asks for a dataset of this home, for no run that is open now."""
+    WISH = "wish"
+    """The owner of a dataset asks that a model of this home's be retrained or retired."""
 
 
 class Verdict(enum.Enum):
@@ -56,19 +58,22 @@ class Item:
     kind: Kind
     """What is asked."""
     run_id: ids.RunId | None
-    """The run it is about; ``None`` for a request."""
+    """The run to decide on; ``None`` for a request or a wish."""
     since: int
     """Block time in seconds at which it came up."""
     until: int | None
     """Block time in seconds after which it is too late, or ``None``."""
     request_id: int | None = None
     """The request that it is, or that was made for the run; ``None`` when nobody wrote."""
+    wish: int | None = None
+    """Place of the wish that it is among all wishes on the ledger, or ``None``."""
 
     @property
     def key(self) -> str:
         """Name of the item in the inbox's file, unique for ever."""
-        about = str(self.request_id) if self.run_id is None else self.run_id.hex()
-        return f"{self.kind.value}:{about}"
+        if self.run_id is not None:
+            return f"{self.kind.value}:{self.run_id.hex()}"
+        return f"{self.kind.value}:{self.request_id if self.wish is None else self.wish}"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -230,6 +235,13 @@ def waiting(
             found.append(Item(Kind.ROSTER, run_id, current.roster.at.time, current.deadline or None))
     found += [Item(Kind.REQUEST, None, request.asked.at.time, None, number) for number, request in asked.items()]
     return tuple(sorted(found, key=lambda item: item.since))
+
+
+def wished(view: views.LedgerView, member: ids.MemberId) -> tuple[Item, ...]:
+    """Return what others wish of the models that ``member`` answers for, oldest first; it waits until somebody answers."""
+    return tuple(
+        Item(Kind.WISH, None, each.at.time, None, wish=place) for place, each in lineage.wishes_for(view, member)
+    )
 
 
 def _is_asked(view: views.LedgerView, member: ids.MemberId, request: permissions.RequestView) -> bool:
