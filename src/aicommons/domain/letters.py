@@ -4,7 +4,6 @@ a wish about a model is not sealed: whoever owns or uses the model reads it.
 """
 
 import dataclasses
-from typing import ClassVar
 
 from aicommons.domain import documents
 
@@ -13,7 +12,7 @@ from aicommons.domain import documents
 class Letter(documents.Document):
     """A few words from one member to another."""
 
-    KIND: ClassVar[str] = "letter"
+    KIND = "letter"
     words: str
     """What is asked, answered or asked back, in plain words."""
 
@@ -22,6 +21,6 @@ class Letter(documents.Document):
 class Reason(documents.Document):
     """Why the owner of a dataset wants a model retrained or retired; public."""
 
-    KIND: ClassVar[str] = "reason"
+    KIND = "reason"
     words: str
     """In plain words; never about a person."""
