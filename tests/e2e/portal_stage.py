@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 
 from aicommons import app, office
 from aicommons.cli import demonstration, processes, scripts
-from aicommons.domain import cards, documents, errors, ids, run, schema
+from aicommons.domain import cards, documents, errors, events, ids, run, schema
 from aicommons.learning import recipe as recipes
 from aicommons.ledger import wallet
 from aicommons.node import journal
@@ -65,6 +65,36 @@ class Stage:
             if name != OWNER:
                 with contextlib.closing(journal.Journal(site.home.journal_file)) as kept:
                     kept.pin(run_id, site.desk.pin(run_id))
+
+    def open_register(self) -> int:
+        """List a table of people at the owner's and ask them for consent; return the dataset's number."""
+        lines = [
+            "patient,age,ill",
+            *(f"patient-{number},{20 + number % 9},{'ny'[number % 2]}" for number in range(40)),
+        ]
+        table = self.root / "people.csv"
+        table.write_text("\n".join(lines) + "\n")
+        home = self.owner.home.path
+        listed = self.running.call(
+            home, "dataset", "publish", str(table), "--title", "Patients", "--target", "ill", "--drop", "patient"
+        )
+        number = int(listed["dataset"])
+        self.running.call(home, "consent", "open", str(number), "--person", "patient")
+        return number
+
+    def wish(self, run_id: ids.RunId) -> None:
+        """Let another site's owner ask that a run's model be retrained, once it is written down."""
+        site = next(each for name, each in self.sites.items() if name != OWNER)
+        for _ in range(600):
+            if site.desk.run(run_id).model is not None:
+                break
+            time.sleep(0.1)
+        site.desk.wish(run_id, next(iter(site.home.datasets())), events.Wish.RETRAIN)
+
+    def wishes_of_others(self) -> list[int]:
+        """Return the places of the wishes that other owners made."""
+        own = self.owner.home.datasets()
+        return [place for place, each in enumerate(self.solver.desk.view().wishes) if each.dataset_id not in own]
 
     def state(self, run_id: ids.RunId) -> run.RunState:
         """Return where a run stands on the ledger."""

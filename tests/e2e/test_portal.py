@@ -44,6 +44,8 @@ class Seen:
     """The run that was trained."""
     told: tuple[str, ...]
     """What its page said while it was trained."""
+    people: int = 0
+    """A dataset of the owner's whose people are asked for consent."""
 
     def go(self, path: str) -> None:
         """Open a page."""
@@ -91,7 +93,7 @@ def seen(browser: sync_api.Browser, tmp_path_factory: pytest.TempPathFactory) ->
         run_id = stage.propose("Malignant or benign")
         page.wait_for_selector(f"a[href='/inbox/run:{run_id.hex()}']")  # it comes by itself
         told = train(made, run_id)
-        yield dataclasses.replace(made, done=run_id, told=told)
+        yield dataclasses.replace(made, done=run_id, told=told, people=stage.open_register())
         context.close()
 
 
@@ -258,8 +260,15 @@ def test_every_page_is_accessible(seen: Seen, language: str, scheme: Any) -> Non
     with asked(seen) as (run_id, roster_id):
         seen.page.emulate_media(color_scheme=scheme)
         seen.go(f"/language/{language}")
+        if not seen.stage.wishes_of_others():
+            seen.stage.wish(seen.done)
+        number = next(iter(seen.stage.owner.home.datasets()))
+        enter_paper(seen, f"patient-{language}-{scheme}", language=language)
+        receipt = seen.page.url.removeprefix(seen.base)
+        wish = seen.stage.wishes_of_others()[0]
         paths = [
-            "/", "/inbox", f"/inbox/run:{run_id.hex()}", f"/inbox/roster:{roster_id.hex()}", "/runs",
+            "/datasets", f"/datasets/{number}", "/consents", f"/consents/{seen.people}", f"/consents/{seen.people}/0",
+            receipt, f"/inbox/wish:{wish}", "/", "/inbox", f"/inbox/run:{run_id.hex()}", f"/inbox/roster:{roster_id.hex()}", "/runs",
             f"/runs/{seen.done.hex()}", "/log", "/budgets", "/settings", "/stop", "/inbox/unknown",
         ]  # fmt: skip
         found = {path: violations(seen, path, language) for path in paths}
@@ -284,6 +293,80 @@ def asked(seen: Seen) -> Iterator[tuple["ids.RunId", "ids.RunId"]]:
         seen.stage.others_enrol(roster_id)
         seen.stage.close(roster_id)
     yield run_id, roster_id
+
+
+def enter_paper(seen: Seen, person: str, **said: str) -> None:
+    """Enter a paper consent at the desk, up to its receipt; ``said`` are more fields by name."""
+    page, scan = seen.page, seen.stage.root / "scan.pdf"
+    scan.write_bytes(b"a paper that somebody signed for " + person.encode())
+    seen.go(f"/consents/{seen.people}")
+    form = "#enter "
+    page.fill(f"{form}input[name=person]", person)
+    page.set_input_files(f"{form}input[name=paper]", scan)
+    page.select_option(f"{form}select[name=purposes]", ["DUO:0000007", "dpv:ScientificResearch"])
+    page.fill(f"{form}input[name=until]", "2999-12-31")
+    page.fill(f"{form}input[name=steward]", "Amina Njeri")
+    page.select_option(f"{form}select[name=receipt_language]", said.pop("language", "en"))
+    if said:
+        page.click(f"{form}summary >> nth=0")
+        page.set_input_files(f"{form}input[name=guardian_paper]", scan)
+        for name, value in said.items():
+            page.fill(f"{form}input[name={name}]", value)
+    page.click(f"{form}button.primary")
+    page.wait_for_url("**/consents/receipts/**")
+
+
+def test_a_steward_enters_a_paper_prints_its_receipt_and_withdraws_it(seen: Seen) -> None:
+    """A child's paper is entered in the browser, its receipt is one printed page in Swahili, and it is withdrawn by look-up."""
+    page, asked = seen.page, list[str]()
+    page.on("request", lambda request: asked.append(request.url))
+    enter_paper(seen, "patient-7", language="sw", born="2016-02-03", guardian="Zawadi Otieno", relation="mother")
+    receipt = page.url
+    assert page.get_attribute("article.receipt", "lang") == "sw"
+    code = page.inner_text(".receipt .code")
+    assert page.is_visible("#print")
+    page.emulate_media(media="print")
+    assert page.is_visible("article.receipt svg")
+    assert [page.is_visible(each) for each in ("header", "footer", ".aside", "[role=status]")] == [False] * 4
+    printed = page.pdf(format="A4")
+    assert printed.startswith(b"%PDF")
+    assert b"/Count 1" in printed
+    page.emulate_media(media="screen")
+    page.click("button:text('It was handed over')")
+    page.goto(receipt)
+    assert code not in page.content()
+
+    seen.go(f"/consents/{seen.people}")
+    page.fill("form[action$='/find'] input[name=person]", "patient-7")
+    page.click("form[action$='/find'] button")
+    page.wait_for_url(f"**/consents/{seen.people}/*")
+    assert "2034-02-03" in page.inner_text("main")
+    page.check("input[name=confirmed]")
+    page.click("button.danger:text('Withdraw')")
+    assert "Withdrawn." in page.inner_text("[role=status]")
+    home = seen.stage.owner.home.path
+    found = seen.stage.running.call(home, "consent", "lookup", str(seen.people), "--person", "patient-7")
+    assert [each["status"] for each in found["consents"]] == ["dpv:ConsentWithdrawn"]
+    assert [url for url in asked if "patient" in url or code in url] == []
+    assert "patient" not in (home / "portal" / "portal.log").read_text()
+
+
+def test_a_dataset_asks_for_retraining_and_is_suspended_and_resumed(seen: Seen) -> None:
+    """On the dataset's page its model is found and asked for, and the dataset goes out of use and back."""
+    page = seen.page
+    number = next(iter(seen.stage.owner.home.datasets()))
+    wait_for(seen, lambda: seen.stage.solver.desk.run(seen.done).model is not None)
+    seen.go(f"/datasets/{number}")
+    page.click(f"section[aria-labelledby='run-{seen.done.hex()}'] summary")
+    page.fill("details[open] textarea", "The consents were withdrawn")
+    page.click("details[open] button:text('Ask for retraining')")
+    assert "The consents were withdrawn" in page.inner_text("main")
+    assert seen.stage.solver.desk.view().wishes[-1].run_id == seen.done
+    seen.go(f"/datasets/{seen.people}")  # nothing is under way with this one
+    page.check("form:has(button:text('Suspend')) input[name=confirmed]")
+    page.click("button:text('Suspend')")
+    page.click("button:text('Resume')")
+    assert page.locator("button:text('Suspend')").count() == 1
 
 
 def was_decided(seen: Seen, run_id: "ids.RunId") -> bool:

@@ -177,3 +177,14 @@ def test_a_broken_file_is_named(path: pathlib.Path) -> None:
     path.write_bytes(b"this is no database" * 100)
     with pytest.raises(errors.InputError, match=path.name):
         journals.Journal(path)
+
+
+def test_what_was_not_given_is_kept_once_per_reason(journal: journals.Journal, path: pathlib.Path) -> None:
+    """The same reason in the same round counts once, however often it is tried; a restarted node still knows it."""
+    for index, reason in ((1, "too near"), (0, "too few rows"), (1, "another"), (1, "too near")):
+        journal.keep_declined(RUN, index, reason)
+    assert journal.declined(RUN) == [(0, "too few rows"), (1, "too near"), (1, "another")]
+    assert journal.declined(OTHER) == []
+    again = journals.Journal(path)
+    assert len(again.declined(RUN)) == 3
+    again.close()

@@ -8,7 +8,7 @@ import pathlib
 import random
 import re
 import urllib.parse
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -64,6 +64,23 @@ class Visitor:
             "content-length": str(len(body)),
         }
         return self.ask("POST", path, body, given | headers)
+
+    def send(self, path: str, fields: Sequence[tuple[str, str]], files: Mapping[str, bytes]) -> Answer:
+        """Send a form with files, as a browser does (RFC 7578)."""
+        parts = [f'name="{name}"\r\n\r\n{value}'.encode() for name, value in fields]
+        kind = "Content-Type: application/octet-stream"
+        parts += [
+            f'name="{name}"; filename="{name}.pdf"\r\n{kind}\r\n\r\n'.encode() + data for name, data in files.items()
+        ]
+        body = (
+            b"".join(b"--edge\r\nContent-Disposition: form-data; " + part + b"\r\n" for part in parts) + b"--edge--\r\n"
+        )
+        headers = {
+            "origin": f"http://{HOST}",
+            "content-type": "multipart/form-data; boundary=edge",
+            "content-length": str(len(body)),
+        }
+        return self.ask("POST", path, body, headers)
 
     def ask(self, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> Answer:
         """Send one request."""
@@ -194,7 +211,7 @@ def set_up(tmp_path: pathlib.Path) -> Iterator[Desk]:
     problem = documents.Problem("Who is at risk?", "patients", "whom to examine", "why", ("3.4",), "auc", "none")
     problem_id = commons.solver.desk.state_problem(problem, 2 * testing.START)
     secret = app.reader_secret(owner.wallet)
-    place = opening.Opened(home, owner.registry, commons.store, owner.desk, secret)  # type: ignore[arg-type]
+    place = opening.Opened(home, owner.registry, commons.store, owner.desk, owner.wallet, secret)  # type: ignore[arg-type]
     yield Desk(commons, owner, home, place, problem_id)
     commons.close()
 

@@ -18,7 +18,7 @@ from aicommons.protocol import rules as denials
 if TYPE_CHECKING:
     from tests.portal.conftest import Desk
 
-PATHS = ("/", "/inbox", "/runs", "/log", "/budgets", "/settings", "/stop")
+PATHS = ("/", "/inbox", "/runs", "/datasets", "/datasets/1", "/consents", "/log", "/budgets", "/settings", "/stop")
 
 
 @pytest.mark.parametrize("path", PATHS)

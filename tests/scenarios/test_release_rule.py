@@ -83,6 +83,8 @@ def test_a_second_run_with_nearly_the_same_sites(stage, name: str) -> None:
         assert before != second.run_id
         assert bool(current.acks) == goes_on
         assert any(attempt.reveals for attempt in current.attempts.values()) == goes_on
+        told = [node.agent.journal.declined(second.run_id) for node in second.nodes.values()]
+        assert any("differ only" in reason for each in told for _, reason in each) != goes_on
 
 
 def test_a_set_is_held_against_earlier_ones_again_before_the_commit(stage) -> None:
@@ -101,6 +103,9 @@ def test_a_set_is_held_against_earlier_ones_again_before_the_commit(stage) -> No
         assert not any(attempt.commits for attempt in current.attempts.values())
         kept = [node.agent.journal.refusals(second.run_id) for node in second.nodes.values()]
         assert {reason for each in kept for _, reason in each.values()} == {"set-too-near"}
+        told = [node.agent.journal.declined(second.run_id) for node in second.nodes.values()]
+        assert all("differ only" in reason for each in told for _, reason in each)
+        assert any(told)
 
 
 def test_sets_of_the_problem_and_of_the_dataset_are_compared(tmp_path) -> None:

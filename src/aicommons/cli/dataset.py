@@ -17,6 +17,7 @@ from aicommons.cli import (
     drafted,
     fitted,
     given,
+    holding,
     homes,
     listed,
     matched,
@@ -42,6 +43,7 @@ def command() -> None:
 
 for added in (
     sourcing.check, fitted.command, rehearsing.command, matched.problems, *card_commands.COMMANDS, *releasing.COMMANDS,
+    *holding.COMMANDS,
 ):  # fmt: skip
     command.add_command(added)
 

@@ -63,14 +63,16 @@ def export(number: str, kind: str, out: pathlib.Path | None, **said: Any) -> Non
 
     if out is not None:
         output.check_new(out)
-    with steward.desk() as (home, _, opened):
-        place = steward.parse_number(number)
-        record = opened.get(*place).record
+    from aicommons.owner import stewarding
+
+    place = stewarding.parse_number(number)
+    with steward.desk() as counter:
+        record = counter.register.get(*place).record
     names = _names(record, said)
     if kind == "fhir":
         written = fhir_consent.write(record, _fhir(place[0], names, said))
     else:
-        written = dpv_consent.write(record, _dpv(home.settings().name, names, said))
+        written = dpv_consent.write(record, _dpv(counter.home.settings().name, names, said))
     text = json.dumps(written, indent=1, ensure_ascii=False) + "\n"
     if out is not None:
         app.write_private(out, text)

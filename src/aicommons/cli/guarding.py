@@ -1,8 +1,8 @@
 """``commons consent attest-guardian | revoke-guardian``: an organisation vouches for who may consent for a child.
 
 Whoever attests (a school, a clinic, a court) has seen the proof; on the ledger stand the guardian's key, a salted
-commitment to the child and a digest of the scan. ``steward`` holds consents that name an attestation against it. The
-salt stays at the attester's home: with it, and nothing else, it can show which child is meant.
+commitment to the child and a digest of the scan. ``owner/guardians`` holds consents that name an attestation against
+it. The salt stays at the attester's home: with it, and nothing else, it can show which child is meant.
 """
 
 import json
@@ -18,7 +18,6 @@ from aicommons.cli import homes, naming, output
 from aicommons.domain import errors, ids
 
 if TYPE_CHECKING:
-    from aicommons.domain import consents
     from aicommons.protocol import view as views
 
 FILE = click.Path(path_type=pathlib.Path, dir_okay=False)
@@ -81,36 +80,15 @@ def revoke(guardianship: str) -> None:
     )
 
 
+def look() -> "views.LedgerView":
+    """Return what the ledger says, for whoever holds consents against attestations."""
+    return homes.look().desk.view()
+
+
 def attested(text: str) -> tuple[bytes, "views.LedgerView"]:
     """Return the attestation that a steward names, in full or by its beginning, and the ledger that shows it."""
-    view = homes.look().desk.view()
+    view = look()
     return _named(text, view.guardianships), view
-
-
-def check(records: "Iterable[consents.ConsentRecord]", view: "views.LedgerView | None" = None) -> None:
-    """Check that every attestation which consents name is live, for the same guardian, and not longer than childhood.
-
-    The ledger is asked only where there is something to ask.
-
-    Raises:
-        errors.InputError: one is not; says what to do.
-    """
-    guardians = [
-        each.guardian for each in records if each.guardian is not None and each.guardian.guardianship is not None
-    ]
-    if not guardians:
-        return
-    view = homes.look().desk.view() if view is None else view
-    now = naming.from_now(view, 0)
-    for guardian in guardians:
-        named, account = guardian.guardianship or b"", guardian.account
-        known = view.guardianships.get(named)
-        if known is None or account is None:
-            raise _unproven(named, "one that the ledger shows, with the guardian's account", "none")
-        if known.attested.guardian != ids.parse_address(account):
-            raise _unproven(named, "the key of whoever signed", "the key of another guardian")
-        if not view.is_guarded(named, known.attested.guardian, now):
-            raise _unproven(named, "one that lasts", "one that is over, or was taken back")
 
 
 def _named(text: str, known: Iterable[bytes]) -> bytes:
@@ -121,18 +99,6 @@ def _named(text: str, known: Iterable[bytes]) -> bytes:
             err.message, which=err.which, expected=err.expected, got=err.got,
             next_step="take the id that `commons consent attest-guardian` printed",
         ) from err  # fmt: skip
-
-
-def _unproven(named: bytes, expected: str, got: str) -> errors.InputError:
-    from aicommons.node.consents import entering
-
-    return errors.InputError(
-        "a guardian without proof",
-        which=f"guardianship {naming.short(named)}",
-        expected=expected,
-        got=got,
-        next_step=entering.WAY_OUT,
-    )
 
 
 def _majority(born: str, years: int) -> int:

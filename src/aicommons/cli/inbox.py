@@ -60,7 +60,9 @@ def show(item: str) -> None:
     entry = _find(clerk, item)
     result = _as_json(entry, titles(entry))
     run_id = entry.item.run_id
-    if entry.item.kind in rules.ANSWERS:
+    if entry.item.wish is not None:
+        output.emit(*_wish(clerk, result, entry.item.wish))
+    elif entry.item.kind in rules.ANSWERS:
         output.emit(result, *_news_in_words(clerk, entry))
     elif run_id is None:
         output.emit(result, f"Request {entry.item.request_id}: `{output.command(f'request show {entry.item.request_id}')}` opens its letters.")  # fmt: skip
@@ -166,6 +168,20 @@ def _news_in_words(clerk: "deciding.Clerk", entry: "deciding.Entry") -> list[str
     ]
 
 
+def _wish(clerk: "deciding.Clerk", result: dict[str, Any], number: int) -> tuple[dict[str, Any], str, str, str]:
+    """Return what is said of a wish, as JSON and in words."""
+    from aicommons.owner import lineage
+
+    wish = lineage.wish(clerk.place, clerk.papers, number)
+    told = {"wish": wish.wish.name.lower(), "model": ids.format_id(wish.run_id), "dataset": wish.dataset_id}
+    return (
+        result | told | {"by": naming.plain(wish.by), "reason": wish.words},
+        f"{naming.plain(wish.by)} asks to {wish.wish.name.lower()} the model of run {ids.short(wish.run_id)}: {naming.plain(wish.title)}",
+        f"  because   {naming.plain(wish.words or 'no reason can be read', 500)}",
+        f"Next: `{output.command(f'inbox approve wish:{number}')}`, or `deny wish:{number} REASON`. It binds nobody.",
+    )
+
+
 def _acting() -> "deciding.Clerk":
     from aicommons.owner import deciding
 
@@ -180,7 +196,8 @@ def _entries(clerk: "deciding.Clerk") -> "tuple[deciding.Entry, ...]":
 
 def _find(clerk: "deciding.Clerk", text: str) -> "deciding.Entry":
     """Return the entry that ``text`` names: its key, or a unique beginning of it (of the run alone, too)."""
-    found = [each for each in _entries(clerk) if text and each.item.key.startswith(text)]
+    begun = [each for each in _entries(clerk) if text and each.item.key.startswith(text)]
+    found = [each for each in begun if each.item.key == text] or begun
     digits = text.lower().removeprefix("0x")
     if len(digits) >= naming.LEAST_DIGITS:
         found = found or [each for each in _entries(clerk) if (each.item.run_id or b"").hex().startswith(digits)]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from aicommons import app
-from aicommons.cli import homes, naming, output, own, published
+from aicommons.cli import homes, naming, output, own, published, wishing
 from aicommons.domain import errors, ids
 
 if TYPE_CHECKING:
@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 @click.group()
 def command() -> None:
     """Show, download and use models."""
+
+
+for added in wishing.COMMANDS:
+    command.add_command(added)
 
 
 @command.command("list")

@@ -19,7 +19,8 @@ from aicommons.domain import errors, ids
 
 if TYPE_CHECKING:
     from aicommons.domain import consents
-    from aicommons.node.consents import entering, register
+    from aicommons.node.consents import entering
+    from aicommons.owner import stewarding
 
 FILE = click.Path(path_type=pathlib.Path, dir_okay=False)
 FOLDER = click.Path(path_type=pathlib.Path, file_okay=False)
@@ -93,17 +94,16 @@ def enter(dataset_id: int, receipt: pathlib.Path | None, **said: Any) -> None:
 
     if said["by_key"] is not None or said["by_vote"] is not None:
         _check_alone(said)
-    with steward.desk() as (home, _, opened):
-        opened.column(dataset_id)
+    with steward.desk() as counter:
+        counter.register.column(dataset_id)
         if receipt is not None:
             output.check_new(receipt)
-        paper, terms = _given(home, dataset_id, said)
-        common = _common(home, dataset_id, said, terms)
-        record = _by_options(lambda: entering.record_of(paper, common, opened, os.urandom))
+        paper, terms = _given(counter.home, dataset_id, said)
+        common = _common(counter.home, dataset_id, said, terms)
+        record = _by_options(lambda: entering.record_of(paper, common, counter.register, os.urandom))
         if said["by_key"] is not None:
             spoken.check_role(record, said["by_key"])
-        guarding.check([record])
-        _enter(home, opened, record, receipt)
+        _enter(counter, record, receipt)
 
 
 @click.command("import")
@@ -138,37 +138,37 @@ def import_papers(
         _import_table(dataset_id, file, said)
         return
     document = exchanging.open_document(fhir, dpv)
-    with steward.desk() as (home, _, opened):
-        opened.column(dataset_id)
+    with steward.desk() as counter:
+        counter.register.column(dataset_id)
         if receipt is not None:
             output.check_new(receipt)
         terms = {"purposes": (), "expiry": exchanging.FOR_NOW, **_bounds(said)}
         if said["until"] is not None:
             terms["expiry"] = _last_day(said["until"])
-        draft = _common(home, dataset_id, said, terms)
+        draft = _common(counter.home, dataset_id, said, terms)
         evidence = document.evidence if said["paper"] is None else steward.digest_of(said["paper"])
         paper = _paper(said, person=_person(said), evidence=evidence, given_at=document.given_at)
-        record = _by_options(lambda: document.read(paper, draft, opened, said))
-        guarding.check([record])
-        _enter(home, opened, record, receipt)
+        record = _by_options(lambda: document.read(paper, draft, counter.register, said))
+        _enter(counter, record, receipt)
 
 
 def _import_table(dataset_id: int, file: pathlib.Path, said: dict[str, Any]) -> None:
     from aicommons.node.consents import importing
+    from aicommons.owner import guardians
 
     receipts = said["receipts"]
-    with steward.desk() as (home, _, opened):
-        opened.column(dataset_id)
+    with steward.desk() as counter:
+        counter.register.column(dataset_id)
         if receipts is not None:
             output.check_new(receipts)
-        common = _common(home, dataset_id, said, _on_paper(said))
-        records = importing.read(file, common, opened, os.urandom, scans=said["scans"])
-        guarding.check(records)
-        made = opened.enter(records)
+        common = _common(counter.home, dataset_id, said, _on_paper(said))
+        records = importing.read(file, common, counter.register, os.urandom, scans=said["scans"])
+        guardians.check(records, guarding.look)
+        made = counter.register.enter(records)
     if receipts is not None:
         receipts.mkdir(mode=0o700, parents=True)
         for entered, code in made:
-            steward.hand_out(home, entered, code, receipts / f"consent-{dataset_id}-{entered.number}.html")
+            steward.hand_out(counter.home, entered, code, receipts / f"consent-{dataset_id}-{entered.number}.html")
     output.emit(
         {"dataset": dataset_id, "entered": len(made), "receipts": None if receipts is None else str(receipts)},
         f"{len(made)} consents are entered for dataset {dataset_id}. They count from the next posting on:"
@@ -176,19 +176,19 @@ def _import_table(dataset_id: int, file: pathlib.Path, said: dict[str, Any]) -> 
     )
 
 
-def _enter(
-    home: app.Home, opened: "register.Register", record: "consents.ConsentRecord", receipt: pathlib.Path | None
-) -> None:
+def _enter(counter: "stewarding.Counter", record: "consents.ConsentRecord", receipt: pathlib.Path | None) -> None:
     """Enter one record and hand out its receipt."""
+    from aicommons.owner import stewarding
+
     dataset_id = record.scope.dataset
-    ((entered, code),) = opened.enter([record])
-    lines = steward.hand_out(home, entered, code, receipt)
-    name = f"{dataset_id}-{entered.number}"
+    made = stewarding.enter_record(counter, record, guarding.look)
+    lines = steward.hand_out(counter.home, made.entered, made.receipt.code, receipt)
+    name = f"{dataset_id}-{made.entered.number}"
     counts = f"It counts from the next posting on: `{output.command(f'consent post {dataset_id}')}`."
     over = f"It is over ({record.status.value}): it permits nothing, and stands in the register as it was."
     output.emit(
-        {"dataset": dataset_id, "number": entered.number, "subject": record.subject.value, "given": record.given.value,
-         "status": record.status.value, "majority": record.majority, "expiry": record.expiry, "code": code,
+        {"dataset": dataset_id, "number": made.entered.number, "subject": record.subject.value, "given": record.given.value,
+         "status": record.status.value, "majority": record.majority, "expiry": record.expiry, "code": made.receipt.code,
          "receipt": None if receipt is None else str(receipt)},
         *lines,
         f"Consent {name} is entered. {counts if record.status.is_live else over}",

@@ -1,8 +1,9 @@
 """``commons consent open | withdraw | receipt | lookup | post | audit``: the register of people's consents behind a dataset.
 
 What a steward does at the desk needs the home alone; ``open``, ``post``, ``audit`` and a withdrawal with a proof speak to
-the ledger. A person's key, name or date of birth is never printed. How consents come into it is ``papers``' business;
-``consent`` puts the commands into its group.
+the ledger. What is done is ``owner/stewarding``'s, as on the owner's page; this file reads options and prints. A person's
+key, name or date of birth is never printed. How consents come into the register is ``papers``' business; ``consent`` puts
+the commands into its group.
 """
 
 import contextlib
@@ -18,9 +19,9 @@ from aicommons.cli import homes, listed, naming, output
 from aicommons.domain import errors, ids
 
 if TYPE_CHECKING:
-    from aicommons.domain import consents
     from aicommons.ledger import wallet
-    from aicommons.node.consents import briefs, keeping, proofs, register
+    from aicommons.node.consents import briefs, proofs
+    from aicommons.owner import stewarding
 
 FILE = click.Path(path_type=pathlib.Path, dir_okay=False)
 FOLDER = click.Path(path_type=pathlib.Path, file_okay=False)
@@ -28,34 +29,15 @@ DATASET = click.argument("dataset_id", metavar="DATASET", type=click.IntRange(1)
 
 
 @contextlib.contextmanager
-def desk(
-    signer: "wallet.Wallet | app.Bystander | None" = None,
-) -> Iterator[tuple[app.Home, "keeping.Keeping", "register.Register"]]:
-    """Open this home's register with its wallet, unlocked here or before; a node key that is new is let in.
+def desk(signer: "wallet.Wallet | app.Bystander | None" = None) -> Iterator["stewarding.Counter"]:
+    """Open this home's register with its wallet, unlocked here or before; raises as ``stewarding.at``."""
+    from aicommons.owner import stewarding
 
-    Raises:
-        errors.InputError: this home keeps no register yet.
-    """
     home = homes.home()
-    home.settings()
-    kept = app.open_consents(home, app.Bystander(ids.Address(bytes(20))))
-    if not kept.key_file.exists:
-        raise errors.InputError(
-            "this home keeps no register of people's consents yet",
-            which=str(home.consents_folder),
-            next_step="run `commons consent open DATASET --person COLUMN`",
-        )
-    kept = app.open_consents(home, signer or homes.unlock(home.wallet_file))
-    _admit_node(home, kept)
-    with kept.register() as opened:
-        yield home, kept, opened
-
-
-def _admit_node(home: app.Home, kept: "keeping.Keeping") -> None:
-    from aicommons.ledger import wallet
-
-    if home.node_file.exists() and not kept.key_file.is_for(wallet.address(home.node_file)):
-        kept.key_file.admit(kept.key, homes.unlock(home.node_file))
+    stewarding.check_kept(home)
+    signer = signer or homes.unlock(home.wallet_file)
+    with stewarding.at(home, signer, lambda: homes.unlock(home.node_file)) as counter:
+        yield counter
 
 
 @click.command("open")
@@ -111,15 +93,14 @@ def withdraw(
         return
     if sum(each is not None for each in (code, number, person)) != 1 or (person is None) != (dataset_id is None):
         raise click.UsageError("give one of --code, --number, or --dataset with --person")
-    with desk() as (_, kept, opened):
-        found = _found(opened, code=code, number=number, dataset_id=dataset_id, person=person)
-        live = [each for each in found if opened.get(*each).record.status.is_live]
-        if not live:
-            raise errors.InputError("nothing is left to withdraw", got=f"{len(found)} consents, all of them over")
-        change = _withdrawal(None if paper is None else digest_of(paper), by="holder" if code else "steward")
-        for each in live:
-            tag = opened.change(*each, change).record.tag
-            kept.wallets.revoke(each[0], opened.tagger(each[0]), frozenset({tag}))
+    from aicommons.owner import stewarding
+
+    wanted = stewarding.Wanted(code, number, person, dataset_id)
+    evidence = None if paper is None else digest_of(paper)
+    with desk() as counter:
+        found = stewarding.find(counter, wanted)
+        by = "holder" if code else "steward"
+        live = stewarding.withdraw(counter, found, by=by, now=int(time.time()), evidence=evidence)
     names = [f"{dataset}-{place}" for dataset, place in live]
     output.emit(
         {"withdrawn": names},
@@ -141,15 +122,17 @@ def receipt(number: str, out: pathlib.Path | None, proof: pathlib.Path | None) -
     for file in (out, proof):
         if file is not None:
             output.check_new(file)
-    with desk() as (home, _, opened):
-        place = parse_number(number)
-        entered = opened.get(*place)
+    from aicommons.owner import stewarding
+
+    with desk() as counter:
+        place = stewarding.parse_number(number)
+        counter.register.get(*place)
         if proof is not None:
-            app.write_private(proof, _proof_of(home, opened, place).encode().decode() + "\n")
-        code = opened.new_code(*place)
-    lines = hand_out(home, entered, code, out)
+            app.write_private(proof, _proof_of(counter, place).encode().decode() + "\n")
+        made = stewarding.receipt_again(counter, place)
+    lines = hand_out(counter.home, made.entered, made.receipt.code, out)
     output.emit(
-        {"number": number, "code": code, "receipt": None if out is None else str(out), "proof": None if proof is None else str(proof)},
+        {"number": number, "code": made.receipt.code, "receipt": None if out is None else str(out), "proof": None if proof is None else str(proof)},
         *lines,
     )  # fmt: skip
 
@@ -162,16 +145,19 @@ def receipt(number: str, out: pathlib.Path | None, proof: pathlib.Path | None) -
 @output.json_option
 def lookup(dataset_id: int, person: str | None, code: str | None, of_age: bool) -> None:
     """Show what the register of DATASET says: counts, or one person's consents with their history."""
-    with desk() as (_, _, opened):
-        opened.column(dataset_id)
+    from aicommons.owner import stewarding
+
+    now = int(time.time())
+    with desk() as counter:
+        counter.register.column(dataset_id)
         if person is None and code is None and not of_age:
-            _emit_counts(opened, dataset_id)
+            _emit_counts(stewarding.counts(counter, dataset_id, now))
             return
         if of_age:
-            found = [(dataset_id, number) for number in opened.of_age(dataset_id, int(time.time()))]
+            found = [(dataset_id, number) for number in counter.register.of_age(dataset_id, now)]
         else:
-            found = _found(opened, code=code, number=None, dataset_id=dataset_id, person=person)
-        entered = [opened.get(*each) for each in found]
+            found = stewarding.find(counter, stewarding.Wanted(code, None, person, dataset_id))
+        entered = [counter.register.get(*each) for each in found]
     shown = [_shown(each) for each in entered]
     lines = [line for each in shown for line in _in_words(each)] or ["No consent."]
     output.emit({"consents": shown}, *lines)
@@ -182,20 +168,15 @@ def lookup(dataset_id: int, person: str | None, code: str | None, of_age: bool) 
 @output.json_option
 def post(dataset_id: int) -> None:
     """Put the state of DATASET's register on the ledger: one root, one list of withdrawals, whatever has changed."""
+    from aicommons.owner import stewarding
+
     opened = homes.act_as_member()
-    shown = opened.desk.view().registers.get(dataset_id)
-    alone = () if shown is None else tuple(each.index for each in shown.withdrawn.values())
-    with desk(opened.signer) as (home, kept, here):
-        here.column(dataset_id)
-        gone = frozenset(here.get(dataset_id, number).record.tag for number in alone)
-        kept.wallets.revoke(dataset_id, here.tagger(dataset_id), gone)
-        leaves, status = here.draft_posting(app.register_place(home), dataset_id)
-        withdrawn = len(here.withdrawn(dataset_id))
-    opened.desk.post_register(dataset_id, leaves, status)
+    with desk(opened.signer) as counter:
+        done = stewarding.post(counter, opened.desk, dataset_id)
     output.emit(
-        {"dataset": dataset_id, "root": ids.format_id(leaves.root), "consents": leaves.size, "withdrawn": withdrawn,
-         "status": ids.format_id(status.root)},
-        f"Posted: {leaves.size} consents, {withdrawn} of them withdrawn, under root {ids.format_id(leaves.root)[:14]}.",
+        {"dataset": dataset_id, "root": ids.format_id(done.root), "consents": done.consents, "withdrawn": done.withdrawn,
+         "status": ids.format_id(done.status)},
+        f"Posted: {done.consents} consents, {done.withdrawn} of them withdrawn, under root {ids.format_id(done.root)[:14]}.",
     )  # fmt: skip
 
 
@@ -225,10 +206,9 @@ def digest_of(file: pathlib.Path) -> bytes:
 def hand_out(home: app.Home, entered: "briefs.Entered", code: str, file: pathlib.Path | None) -> list[str]:
     """Write a receipt, or return it as lines."""
     from aicommons.node.consents import receipts
+    from aicommons.owner import stewarding
 
-    known = home.datasets().get(entered.record.scope.dataset)
-    title = known["title"] if known is not None else f"dataset {entered.record.scope.dataset}"
-    made = receipts.make(entered, code, title=title)
+    made = stewarding.receipt_of(home, entered, code)
     if file is None:
         return receipts.as_text(made).splitlines()
     how = {".html": receipts.as_html, ".json": receipts.as_json}.get(file.suffix, receipts.as_text)
@@ -236,51 +216,20 @@ def hand_out(home: app.Home, entered: "briefs.Entered", code: str, file: pathlib
     return [f"The receipt is in {file}: print it, hand it over, and delete the file."]
 
 
-def _found(
-    opened: "register.Register", *, code: str | None, number: str | None, dataset_id: int | None, person: str | None
-) -> list[tuple[int, int]]:
-    """Return the consents that are meant."""
-    if code is not None:
-        return [opened.of_code(code)]
-    if number is not None:
-        place = parse_number(number)
-        opened.get(*place)
-        return [place]
-    dataset_id = dataset_id or 0
-    found = opened.of_person(dataset_id, opened.tag(dataset_id, person or ""))
-    if not found:
-        raise errors.InputError("nobody in the register has this key", which=f"dataset {dataset_id}")
-    return [(dataset_id, each) for each in found]
-
-
-def parse_number(text: str) -> tuple[int, int]:
-    """Return dataset and place of a consent's number, such as 3-17; raises ``errors.InputError``."""
-    dataset_id, _, place = text.partition("-")
-    if not (text.isascii() and dataset_id.isdigit() and place.isdigit()):
-        raise errors.InputError("not the number of a consent", expected="such as 3-17", got=text[:20])
-    return int(dataset_id), int(place)
-
-
-def _withdrawal(evidence: bytes | None, *, by: str) -> "consents.Change":
-    from aicommons.domain import consents
-
-    return consents.Change(consents.Status.WITHDRAWN, int(time.time()), by, evidence)
-
-
-def _proof_of(home: app.Home, opened: "register.Register", place: tuple[int, int]) -> "proofs.Proof":
+def _proof_of(counter: "stewarding.Counter", place: tuple[int, int]) -> "proofs.Proof":
     from aicommons.node.consents import proofs
     from aicommons.node.consents import register as registers
 
     dataset_id, number = place
-    at = app.register_place(home)
+    at = app.register_place(counter.home)
     shown = homes.look().desk.view().registers.get(dataset_id)
     if shown is None or number >= shown.leaves:
         raise errors.InputError(
             "this consent is not on the ledger yet", next_step=f"run `commons consent post {dataset_id}` first"
         )
     posting = registers.Posting(shown.root, shown.leaves, shown.status)
-    tree, _ = opened.trees(at, dataset_id, posting)
-    return proofs.Proof(at, opened.leaf(dataset_id, number), tree.proof(number))
+    tree, _ = counter.register.trees(at, dataset_id, posting)
+    return proofs.Proof(at, counter.register.leaf(dataset_id, number), tree.proof(number))
 
 
 def _withdraw_alone(code: str | None, file: pathlib.Path) -> None:
@@ -309,15 +258,11 @@ def _withdraw_alone(code: str | None, file: pathlib.Path) -> None:
     )
 
 
-def _emit_counts(opened: "register.Register", dataset_id: int) -> None:
-    entered, withdrawn = opened.count(dataset_id), len(opened.withdrawn(dataset_id))
-    grown = len(opened.of_age(dataset_id, int(time.time())))
-    result = {
-        "dataset": dataset_id, "entered": entered, "withdrawn": withdrawn, "of_age": grown,
-    }  # fmt: skip
+def _emit_counts(found: "stewarding.Counts") -> None:
     output.emit(
-        result,
-        f"Dataset {dataset_id}: {entered} consents entered, {withdrawn} withdrawn, {grown} children of age to be asked.",
+        {"dataset": found.dataset_id, "entered": found.entered, "withdrawn": found.withdrawn, "of_age": found.of_age},
+        f"Dataset {found.dataset_id}: {found.entered} consents entered, {found.withdrawn} withdrawn,"
+        f" {found.of_age} children of age to be asked.",
     )
 
 

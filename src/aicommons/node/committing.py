@@ -52,6 +52,7 @@ def _refuse(agent: agents.Agent, attempt: agents.Attempt, err: errors.Aggregatio
     """
     place = (attempt.key.round_index, attempt.key.attempt)
     log.warning("run %s round %d: refused: %s (%s)", ids.format_id(attempt.key.run_id)[:12], place[0], err, err.reason)
+    agent.journal.keep_declined(attempt.key.run_id, place[0], str(err))
     try:
         if err.member is not None:
             agent.ledger.refuse(attempt.key, agent.member_id, ids.MemberId(err.member), err.reason)

@@ -80,6 +80,11 @@ def facts_in(made: journal.Disclosure) -> Facts | None:
     return Facts(told["rows"], told["held_out_rows"], told["content"]) if "content" in told else None
 
 
+def columns_in(made: journal.Disclosure) -> tuple[str, ...]:
+    """Return the owner's columns that a line of the record says were used."""
+    return tuple(str(each) for each in json.loads(made.body)["columns"])
+
+
 def check_disclosure(
     kept: journal.Journal, run_id: ids.RunId, pin: journal.Pin, *, members: Sequence[int], faults: int
 ) -> None:
@@ -126,7 +131,7 @@ def check_rows(
         before = facts_in(made)
         if before is None or sorted(made.members) != sorted(members):
             continue
-        if set(json.loads(made.body)["columns"]).isdisjoint(columns_of(wanted)):
+        if set(columns_in(made)).isdisjoint(columns_of(wanted)):
             continue
         change = abs(facts.total - before.total)
         is_edited = made.schema == schema_digest(wanted) and facts.content != before.content

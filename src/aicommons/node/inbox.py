@@ -50,7 +50,8 @@ class Happened:
     at: float
     """Seconds since 1970."""
     what: str
-    """``approve``, ``deny``, ``ask``, ``dismiss``, ``confirm``, ``stop``, ``resume``, ``rule``, ``unrule``, ``operators`` or ``quiet``."""
+    """``approve``, ``deny``, ``ask``, ``dismiss``, ``confirm``, ``stop``, ``resume``, ``rule``, ``unrule``, ``operators``, ``quiet``, or
+    what was done to a dataset or consent, such as ``suspend dataset`` and ``enter consent``."""
     about: str
     """Id of what it was done to, as text; empty for the whole home."""
     by: str

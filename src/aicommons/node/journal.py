@@ -33,6 +33,7 @@ CREATE TABLE IF NOT EXISTS disclosure(run BLOB, round INTEGER, dataset INTEGER N
   members BLOB NOT NULL, plan BLOB NOT NULL, schema BLOB NOT NULL, body TEXT NOT NULL, PRIMARY KEY(run, round));
 CREATE TABLE IF NOT EXISTS secret(dataset INTEGER, kind TEXT, seed BLOB NOT NULL, PRIMARY KEY(dataset, kind));
 CREATE TABLE IF NOT EXISTS denial(run BLOB PRIMARY KEY, said TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS declined(run BLOB, round INTEGER, reason TEXT, PRIMARY KEY(run, round, reason));
 CREATE TABLE IF NOT EXISTS refusal(run BLOB, round INTEGER, attempt INTEGER, member INTEGER, reason TEXT NOT NULL,
   PRIMARY KEY(run, round, attempt));
 """
@@ -424,6 +425,15 @@ class Journal:
         """Return why this site's dataset may not be used in a run now, ``None`` where nothing stood against it."""
         row = self._db.execute("SELECT said FROM denial WHERE run = ?", (run_id,)).fetchone()
         return row[0] if row else None
+
+    def keep_declined(self, run_id: ids.RunId, round_index: int, reason: str) -> None:
+        """Record in words why this node did not give its numbers to a round; the same reason counts once."""
+        self._write("INSERT OR IGNORE INTO declined VALUES(?, ?, ?)", (run_id, round_index, reason))
+
+    def declined(self, run_id: ids.RunId) -> list[tuple[int, str]]:
+        """Return (round, reason) of everything that this node did not give in a run, in the order of the rounds."""
+        query = "SELECT round, reason FROM declined WHERE run = ? ORDER BY round, rowid"
+        return [(index, reason) for index, reason in self._db.execute(query, (run_id,))]
 
 
 def _join_members(members: Sequence[int]) -> bytes:

@@ -138,6 +138,8 @@ class Reconciler:
             delay = min(delay, err.delay)
         is_told = isinstance(err, errors.UseDenied)  # once in a run, where it is found
         if not is_told and (before is None or before.message != str(err)):
+            if isinstance(err, errors.AggregationRefused | errors.ContributionRefused):
+                self.agent.journal.keep_declined(duty.run_id, duty.round_index, str(err))
             said = log.info if isinstance(err, errors.TemporaryError | errors.BlobNotFound) else log.warning
             said(
                 "run %s round %d: %s: %s: %s",

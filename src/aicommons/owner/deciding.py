@@ -72,15 +72,17 @@ def entries(clerk: Clerk) -> tuple[Entry, ...]:
         found = []
         for item in _items(clerk, kept):
             said = tuple(kept.said(item.key))
-            found.append(Entry(item, said, _standing(clerk, item, said, house)))
+            standing = _standing(clerk, item, said, house)
+            if item.wish is None or standing is not rules.Standing.APPROVED:  # a wish is over when it was answered here
+                found.append(Entry(item, said, standing))
         return tuple(each for each in found if each.standing is not rules.Standing.DISMISSED)
 
 
 def title(clerk: Clerk, view: views.LedgerView, item: rules.Item) -> str:
     """Return what an item is about in a few words of others, empty where nobody gave any or they cannot be read now."""
-    if item.run_id is None:
-        return fits.title(clerk.papers, view, item)
-    return progress.title_of(clerk.papers.terms(view.runs[item.run_id]))
+    if item.run_id is not None:
+        return progress.title_of(clerk.papers.terms(view.runs[item.run_id]))
+    return "" if item.pair is None else fits.title(clerk.papers, view, item)
 
 
 def _standing(clerk: Clerk, item: rules.Item, said: Sequence[rules.Decision], house: rules.House) -> rules.Standing:
@@ -122,7 +124,11 @@ def _items(clerk: Clerk, kept: inbox.Inbox) -> tuple[rules.Item, ...]:
             confirmed = [run_id for run_id in confirmed if seen.pinned(run_id) is not None]
     own = [number for number in place.home.datasets() if number in view.datasets]
     waiting = rules.waiting(view, member, confirmed=confirmed, own=own, now=int(max(time.time(), view.time)))
-    news = (*rules.of_membership(view, member), *clerk.news.items(place, kept, view, member))
+    news = (
+        *rules.wished(view, member),
+        *rules.of_membership(view, member),
+        *clerk.news.items(place, kept, view, member),
+    )
     return tuple(sorted((*waiting, *news), key=lambda item: item.since))
 
 
@@ -166,7 +172,7 @@ def decide(clerk: Clerk, key: str, word: Word) -> rules.Standing:
 
 def _carry_out(clerk: Clerk, item: rules.Item, word: Word) -> None:
     if item.run_id is None:
-        return  # an approval of a request is a word, which its answer says
+        return  # an approval of a request is a word, which its answer says; that of a wish is a promise, kept here
     if item.kind is rules.Kind.ROSTER:
         seen = rosters.look(clerk.place, item.run_id, may_overlap=word.may_overlap)
         rosters.confirm(clerk.place, item.run_id, seen)

@@ -135,6 +135,7 @@ def check_overlap(
     faults = layout.make_layout(members, bytes(32), number).faults
     near = overlap.near(kept, run_id, pin, members=members, faults=faults)
     if near is not None and not pin.may_overlap:
+        kept.keep_declined(run_id, 0, disclosures.in_words(near))
         raise errors.InputError(
             f"{disclosures.in_words(near)}; the numbers of single sites could be computed",
             which=f"run {ids.short(near.run_id)}",

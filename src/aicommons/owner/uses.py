@@ -1,7 +1,7 @@
-"""Every use of this home's data and everything that was decided here, newest first; and what each dataset has given away.
+"""Every use of this home's data and everything that was decided here, newest first.
 
-Uses come from the ledger and this home's node, decisions from its inbox. Called by the log and budget pages and by
-``commons log``.
+Uses come from the ledger and this home's node, decisions from its inbox. Called by the log page and ``commons log``; what
+was told by all uses together is ``budgets``' business.
 """
 
 import dataclasses
@@ -34,21 +34,6 @@ class Use:
     bytes_sent: int
     privacy: str
     """What protects the sums themselves, in the terms' words."""
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Budget:
-    """What one dataset has given away so far."""
-
-    dataset_id: int
-    title: str
-    minimum_cohort: int
-    runs: int
-    """Runs that it took part in."""
-    rounds: int
-    """Sums that it is in."""
-    sets: tuple[tuple[int, ...], ...]
-    """Participant sets whose sums may be known to somebody, each once."""
 
 
 def uses(clerk: deciding.Clerk) -> tuple[Use, ...]:
@@ -96,21 +81,3 @@ def decisions(clerk: deciding.Clerk) -> tuple[inbox.Happened, ...]:
     """Return what was decided at this home, newest first."""
     with clerk.inbox() as kept:
         return tuple(kept.happened())
-
-
-def budgets(clerk: deciding.Clerk) -> tuple[Budget, ...]:
-    """Return what each dataset of this home has given away."""
-    used, view = uses(clerk), clerk.place.desk.view()
-    found = []
-    for number, known in clerk.place.home.datasets().items():
-        own = [each for each in used if each.dataset_id == number]
-        sets = {
-            current.members_of(attempt.set_bits)
-            for current in (view.runs[each.run_id] for each in own)
-            for attempt in current.attempts.values()
-            if attempt.phase >= run.Phase.FIXED and attempt.set_bits
-        }
-        rounds = sum(each.rounds for each in own)
-        budget = Budget(number, known["title"], known["minimum_cohort"], len(own), rounds, tuple(sorted(sets)))
-        found.append(budget)
-    return tuple(found)

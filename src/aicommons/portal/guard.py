@@ -17,6 +17,10 @@ from typing import Any
 
 MOST_BODY = 64 * 1024
 """Longest form, in bytes."""
+SCANNING = "/consents/"
+"""Beginning of the paths whose forms bring scans."""
+MOST_SCANNED = 32 * 2**20
+"""Longest form with scans, in bytes."""
 HEADERS = {
     "content-security-policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
@@ -125,8 +129,9 @@ class Guard:
         if headers.get("origin") != f"http://{host}" or headers.get("sec-fetch-site", "same-origin") != "same-origin":
             return 403, "A form of this page can be sent only from this page."
         length = headers.get("content-length", "")
-        if not length.isdecimal() or len(length) > 9 or int(length) > MOST_BODY:
-            return 413, f"At most {MOST_BODY} bytes."
+        most = MOST_SCANNED if scope["path"].startswith(SCANNING) else MOST_BODY
+        if not length.isdecimal() or len(length) > 9 or int(length) > most:
+            return 413, f"At most {most} bytes."
         return None
 
     async def _enter(self, scope: Scope, receive: Receive, send: Send) -> None:

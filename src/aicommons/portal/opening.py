@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 from aicommons import app, office
 from aicommons.domain import encoding, events, ids
 from aicommons.ledger import wallet
+from aicommons.owner import stewarding
+from aicommons.protocol import ports
 from aicommons.protocol import view as views
 
 if TYPE_CHECKING:
@@ -86,6 +88,8 @@ class Opened:
     registry: office.Registry
     store: "http.HttpStore"
     desk: office.Desk
+    signer: ports.Signer
+    """The wallet, which opens the register of people's consents."""
     secret: bytes | None = None
     """Scalar of the home's reader key."""
 
@@ -104,4 +108,7 @@ def open_home(home: app.Home, passphrase: str) -> Opened:
     client.check()
     registry = SharedRegistry(client)
     store = app.open_store(home, signer)
-    return Opened(home, registry, store, SharedDesk(registry, store), app.reader_secret(signer))
+    if stewarding.is_kept(home):
+        with stewarding.at(home, signer, lambda: wallet.unlock(home.node_file, passphrase)):
+            pass  # a node key that is new was let in: the passphrase is not kept
+    return Opened(home, registry, store, SharedDesk(registry, store), signer, app.reader_secret(signer))

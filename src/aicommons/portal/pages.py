@@ -4,33 +4,49 @@ Called by the routes. Every text stands in a template, so that one look at ``tem
 translated. Nothing is decided here.
 """
 
+import contextlib
+import dataclasses
 import datetime as dt
 import functools
+import hashlib
 import importlib.resources
+import logging
+import time
 import urllib.parse
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import fastapi
 import jinja2
 from fastapi import responses
 
 from aicommons.domain import errors, vocabulary
-from aicommons.owner import deciding, places, progress, uses
-from aicommons.portal import catalogues, guard
+from aicommons.owner import deciding, places, progress, stewarding, uses
+from aicommons.portal import catalogues, guard, tray
 from aicommons.protocol import inbox as rules
+from aicommons.protocol import ports
 from aicommons.protocol import view as views
 
+if TYPE_CHECKING:
+    from starlette import datastructures
+
+log = logging.getLogger("aicommons.portal")
+
 LANGUAGE_COOKIE = "commons_language"
-SECTIONS = ("/inbox", "/runs", "/log", "/budgets", "/settings", "/stop")
+SECTIONS = ("/inbox", "/runs", "/datasets", "/consents", "/log", "/budgets", "/settings", "/stop")
 YEAR = 365 * 86400
 
 
 class Pages:
     """The home behind the page, and its templates in every language."""
 
-    def __init__(self, clerk: deciding.Clerk, session: guard.Session) -> None:
+    def __init__(self, clerk: deciding.Clerk, session: guard.Session, signer: ports.Signer) -> None:
+        """Share ``clerk`` among all pages; ``signer``, the home's wallet, opens the register of people's consents."""
         self.clerk = clerk
         self.session = session
+        self.tray = tray.Tray()
+        self._signer = signer
+        self._wards = stewarding.Wards(clerk.place.home, signer)
+        self._told = ""
         self.rounds = progress.Rounds()
         self._owner = places.one_line(clerk.place.home.settings().name)
         self._environments = {language: environment(language) for language in catalogues.LANGUAGES}
@@ -41,6 +57,28 @@ class Pages:
         """Return what the ledger says now."""
         return self.clerk.place.desk.view()
 
+    def counter(self) -> contextlib.AbstractContextManager[stewarding.Counter]:
+        """Open the home's register for one act; raises as ``stewarding.at``."""
+        return stewarding.at(self.clerk.place.home, self._signer)
+
+    @property
+    def has_register(self) -> bool:
+        """Whether this home keeps people's consents."""
+        return stewarding.is_kept(self.clerk.place.home)
+
+    def wards(self) -> tuple[stewarding.Place, ...]:
+        """Return the consents of children who have come of age and have to be asked.
+
+        A register that does not open is told on the consents' pages; it must not take the stop button away.
+        """
+        try:
+            return self._wards.look(int(time.time()))
+        except errors.PermanentError as err:
+            if str(err) != self._told:
+                log.warning("the register of consents does not open: %s", err)
+                self._told = str(err)
+            return ()
+
     def render(
         self, request: fastapi.Request, template: str, *, status: int = 200, **values: Any
     ) -> responses.HTMLResponse:
@@ -49,6 +87,7 @@ class Pages:
         with self.clerk.inbox() as kept:
             house = kept.house()
         waiting = sum(entry.standing.value in ("open", "second") for entry in values.get("entries") or self._entries())
+        waiting += len(self.wards())
         shared = {
             "language": language,
             "languages": catalogues.LANGUAGES,
@@ -127,7 +166,7 @@ def environment(language: str) -> jinja2.Environment:
         lstrip_blocks=True,
     )
     made.install_gettext_translations(catalogues.load(language), newstyle=True)  # type: ignore[attr-defined]
-    made.filters |= {"moment": moment, "clock": clock, "purpose": purpose}
+    made.filters |= {"moment": moment, "clock": clock, "purpose": purpose, "day": day}
     return made
 
 
@@ -137,6 +176,11 @@ def moment(seconds: float) -> str:
         return f"{dt.datetime.fromtimestamp(seconds, tz=dt.UTC):%Y-%m-%d %H:%M} UTC"
     except (ValueError, OverflowError, OSError):
         return "-"
+
+
+def day(seconds: float) -> str:
+    """Return a day as people in every language read it."""
+    return moment(seconds).partition(" ")[0]
 
 
 def purpose(code: str) -> str:
@@ -171,8 +215,50 @@ async def read_form(request: fastapi.Request) -> dict[str, str]:
     pages: Pages = request.app.state.pages
     async with request.form(max_files=0, max_fields=40) as given:
         fields = {name: value for name, value in given.items() if isinstance(value, str)}
+    _check_token(pages, fields)
+    return fields
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Sheet:
+    """A form that may bring scans: only their digests are kept."""
+
+    fields: dict[str, str]
+    purposes: tuple[str, ...]
+    """Every purpose that was chosen."""
+    digests: dict[str, bytes]
+    """Field of a file -> its SHA-256."""
+
+
+async def read_sheet(request: fastapi.Request) -> Sheet:
+    """Return the fields of a form that may bring scans, each of them hashed and forgotten.
+
+    Raises:
+        errors.InputError: it does not carry the session's token.
+    """
+    pages: Pages = request.app.state.pages
+    async with request.form(max_files=MOST_SCANS, max_fields=40) as given:
+        fields = {name: value for name, value in given.items() if isinstance(value, str)}
+        purposes = tuple(value for value in given.getlist("purposes") if isinstance(value, str))
+        scans = {name: value for name, value in given.items() if not isinstance(value, str) and value.size}
+        digests = {name: await _digest_of(value) for name, value in scans.items()}
+    _check_token(pages, fields)
+    return Sheet(fields, purposes, digests)
+
+
+MOST_SCANS = 3
+"""Paper, proof of guardianship, information sheet."""
+
+
+async def _digest_of(scan: "datastructures.UploadFile") -> bytes:
+    hashed = hashlib.sha256()
+    while part := await scan.read(2**20):
+        hashed.update(part)
+    return hashed.digest()
+
+
+def _check_token(pages: Pages, fields: dict[str, str]) -> None:
     if not pages.session.is_form_token(fields.get("token", "")):
         raise errors.InputError(
             "this form is not from the page as it is now", which="form", next_step="open the page again and repeat it"
         )
-    return fields

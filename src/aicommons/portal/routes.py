@@ -11,7 +11,7 @@ import fastapi
 from fastapi import responses
 
 from aicommons.domain import errors, ids
-from aicommons.owner import deciding, fits, offers, progress, rosters, stopping, uses
+from aicommons.owner import budgets, deciding, fits, lineage, offers, progress, rosters, stopping, uses
 from aicommons.portal import catalogues, streams
 from aicommons.portal import pages as shared
 from aicommons.protocol import inbox as rules
@@ -66,13 +66,20 @@ class Looking:
         """Show what waits."""
         view = self._pages.view()
         entries = deciding.entries(self._pages.clerk)
-        titles, stopped = self._pages.titles(view), progress.stopped(self._pages.clerk.place)
-        return self._pages.render(request, "inbox.html", entries=entries, titles=titles, stopped=stopped)
+        titles, wards, stopped = (
+            self._pages.titles(view),
+            self._pages.wards(),
+            progress.stopped(self._pages.clerk.place),
+        )
+        return self._pages.render(request, "inbox.html", entries=entries, titles=titles, wards=wards, stopped=stopped)
 
     def item(self, request: fastapi.Request, key: str) -> responses.HTMLResponse:
         """Show one thing that waits, with everything that is needed to decide."""
         clerk = self._pages.clerk
         entry = deciding.find(clerk, key)
+        if entry.item.wish is not None:
+            wish = lineage.wish(clerk.place, clerk.papers, entry.item.wish)
+            return self._pages.render(request, "wish.html", entry=entry, wish=wish)
         if entry.item.kind in rules.ANSWERS:
             return self._news(request, entry)
         written = deciding.letters(clerk, entry)
@@ -129,7 +136,7 @@ class Looking:
 
     def budgets(self, request: fastapi.Request) -> responses.HTMLResponse:
         """Show what each dataset has given away."""
-        return self._pages.render(request, "budgets.html", budgets=uses.budgets(self._pages.clerk))
+        return self._pages.render(request, "budgets.html", budgets=budgets.budgets(self._pages.clerk))
 
     def stop(self, request: fastapi.Request) -> responses.HTMLResponse:
         """Show what stopping means, and what else can be done."""
@@ -175,7 +182,7 @@ class Acting:
         standing = deciding.decide(clerk, key, word)
         if standing is rules.Standing.APPROVED:
             kind, _, about = key.partition(":")
-            place = "/inbox" if kind == rules.Kind.REQUEST.value else f"/runs/{about}"
+            place = f"/runs/{about}" if kind in (rules.Kind.RUN.value, rules.Kind.ROSTER.value) else "/inbox"
             return responses.RedirectResponse(f"{place}?said=approved", 303)
         said = "vetoed" if key.startswith(rules.Kind.RECOVERY.value) else standing.value
         return responses.RedirectResponse(f"/inbox?said={said}", 303)

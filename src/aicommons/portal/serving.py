@@ -20,7 +20,7 @@ from fastapi import responses
 from aicommons import app
 from aicommons.domain import errors
 from aicommons.owner import deciding
-from aicommons.portal import guard, house, opening, routes
+from aicommons.portal import counter, guard, holdings, house, opening, routes
 from aicommons.portal import pages as shared
 
 log = logging.getLogger("aicommons.portal")
@@ -38,11 +38,12 @@ def make(place: opening.Opened, session: guard.Session, *, entered: Callable[[],
         session: who may see it.
         entered: called when a link was used.
     """
-    pages = shared.Pages(deciding.make_clerk(place, place.secret), session)
+    pages = shared.Pages(deciding.make_clerk(place, place.secret), session, place.signer)
     made = fastapi.FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     made.state.pages = pages
     made.include_router(routes.make(pages))
-    made.include_router(house.make(pages))
+    for each in (house, holdings, counter):
+        made.include_router(each.make(pages))
     assets = load_assets()
     made.add_api_route("/static/{name}", lambda name: serve_asset(assets, name), methods=["GET"], response_model=None)
     made.add_exception_handler(errors.CommonsError, lambda request, err: pages.refused(request, err))

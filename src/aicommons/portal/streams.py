@@ -32,7 +32,13 @@ def today(pages: shared.Pages) -> dict[str, Any]:
     open_entries = tuple(
         entry for entry in deciding.entries(pages.clerk) if entry.standing.value in ("open", "second", "asked")
     )
-    return {"entries": open_entries, "titles": pages.titles(view), "used": used, "live": pages.live(used)}
+    return {
+        "entries": open_entries,
+        "titles": pages.titles(view),
+        "wards": pages.wards(),
+        "used": used,
+        "live": pages.live(used),
+    }
 
 
 def run(pages: shared.Pages, run_id: ids.RunId) -> dict[str, Any]:

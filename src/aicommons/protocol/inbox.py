@@ -10,7 +10,7 @@ import enum
 from collections.abc import Iterable, Mapping, Sequence
 
 from aicommons.domain import errors, ids, run
-from aicommons.protocol import duties, permissions
+from aicommons.protocol import duties, lineage, permissions
 from aicommons.protocol import matching as fitting
 from aicommons.protocol import view as views
 
@@ -34,6 +34,8 @@ class Kind(enum.Enum):
     """A dataset that fits a problem of this home's member: to be known, not decided."""
     RECOVERY = "recovery"
     """Another account is to act for this home's member; denying is the veto."""
+    WISH = "wish"
+    """The owner of a dataset asks that a model of this home's be retrained or retired."""
 
 
 class Verdict(enum.Enum):
@@ -76,6 +78,8 @@ class Item:
     """The request that it is, or that was made for the run; ``None`` when nobody wrote."""
     pair: fitting.Pair | None = None
     """The problem and the dataset that fit each other; ``None`` for anything else."""
+    wish: int | None = None
+    """Place of the wish that it is among all wishes on the ledger, or ``None``."""
 
     @property
     def key(self) -> str:
@@ -84,8 +88,9 @@ class Item:
             return f"{self.kind.value}:{self.pair.text}"
         if self.kind is Kind.RECOVERY:
             return f"{self.kind.value}:{self.until}"  # no other recovery of this member is ripe at that second
-        about = str(self.request_id) if self.run_id is None else self.run_id.hex()
-        return f"{self.kind.value}:{about}"
+        if self.run_id is not None:
+            return f"{self.kind.value}:{self.run_id.hex()}"
+        return f"{self.kind.value}:{self.request_id if self.wish is None else self.wish}"
 
     def check(self, verdict: Verdict) -> None:
         """Check that ``verdict`` is an answer to it.
@@ -108,6 +113,7 @@ ANSWERS: Mapping[Kind, tuple[Verdict, ...]] = {
     Kind.PROBLEM: (Verdict.DISMISS,),
     Kind.DATASET: (Verdict.DISMISS,),
     Kind.RECOVERY: (Verdict.DENY,),
+    Kind.WISH: (Verdict.APPROVE, Verdict.DENY),
 }
 """What may be said to items that ask for no permission."""
 
@@ -290,6 +296,13 @@ def of_pair(view: views.LedgerView, member: ids.MemberId, pair: fitting.Pair, si
     stated = view.problems[pair.problem_id]
     kind = Kind.DATASET if stated.owner == member else Kind.PROBLEM
     return Item(kind, None, since, stated.deadline, pair=pair)
+
+
+def wished(view: views.LedgerView, member: ids.MemberId) -> tuple[Item, ...]:
+    """Return what others wish of the models that ``member`` answers for, oldest first; it waits until somebody answers."""
+    return tuple(
+        Item(Kind.WISH, None, each.at.time, None, wish=place) for place, each in lineage.wishes_for(view, member)
+    )
 
 
 def _is_asked(view: views.LedgerView, member: ids.MemberId, request: permissions.RequestView) -> bool:

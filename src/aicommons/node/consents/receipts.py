@@ -5,6 +5,7 @@ The page is whole in itself (no script, no font, no image from elsewhere), so th
 the withdrawal code and nothing else.
 """
 
+import dataclasses
 import datetime as dt
 import html
 import io
@@ -61,31 +62,70 @@ def as_json(receipt: consents.Receipt) -> str:
     return receipt.encode().decode()
 
 
-def as_text(receipt: consents.Receipt, names: dict[str, str] | None = None) -> str:
-    """Return a receipt as plain text of 76 columns; ``names`` says purpose codes in words."""
-    words = words_of(receipt.language)
-    said = [words["title"].upper(), "", *_folded(_intro(receipt, words)), ""]
-    for label, value in _lines(receipt, words, names or {}):
-        said += _folded(f"{label}: {value}")
-    said += ["", words["how"].upper(), *_folded(_withdrawal(receipt, words)), "", *_folded(words["stays"])]
-    return "\n".join([*said, "", f"{words['code']}:", f"    {receipt.code}", ""])
+@dataclasses.dataclass(frozen=True, slots=True)
+class Printed:
+    """A receipt in the person's language, part by part: what every form of it shows."""
+
+    language: str
+    title: str
+    intro: str
+    """What was agreed, in one sentence."""
+    lines: tuple[tuple[str, str], ...]
+    """Label and value."""
+    how: str
+    """Heading of what comes next."""
+    withdrawal: str
+    """How to withdraw."""
+    stays: str
+    """What a withdrawal does not undo."""
+    label: str
+    """Of the code."""
+    code: str
+
+    @property
+    def qr_code(self) -> str:
+        """The code as an SVG image."""
+        return qr_code(self.code, label=self.label)
 
 
-def as_html(receipt: consents.Receipt, names: dict[str, str] | None = None) -> str:
-    """Return a receipt as a page to print, with its withdrawal code as QR code."""
+def printed(receipt: consents.Receipt, names: Mapping[str, str] | None = None) -> Printed:
+    """Return a receipt's parts; ``names`` says purpose codes in words; raises as ``words_of``."""
     words = words_of(receipt.language)
-    rows = "".join(
-        f"<dt>{html.escape(label)}</dt><dd>{html.escape(value)}</dd>"
-        for label, value in _lines(receipt, words, names or {})
+    return Printed(
+        language=receipt.language,
+        title=words["title"],
+        intro=words["intro_child" if receipt.subject is consents.Subject.CHILD else "intro"],
+        lines=tuple(_lines(receipt, words, names or {})),
+        how=words["how"],
+        withdrawal=words["withdrawal"].format(steward=receipt.steward or receipt.controller),
+        stays=words["stays"],
+        label=words["code"],
+        code=receipt.code,
     )
-    parts = [
-        f'<!doctype html><html lang="{receipt.language}"><meta charset="utf-8"><title>{html.escape(words["title"])}</title>',
-        f"<style>{STYLE}</style><h1>{html.escape(words['title'])}</h1><p>{html.escape(_intro(receipt, words))}</p>",
-        f"<dl>{rows}</dl><h2>{html.escape(words['how'])}</h2><p>{html.escape(_withdrawal(receipt, words))}</p>",
-        f"<p>{html.escape(words['stays'])}</p><h2>{html.escape(words['code'])}</h2>",
-        f'<p class="code">{html.escape(receipt.code)}</p>{qr_code(receipt.code, label=words["code"])}</html>',
+
+
+def as_text(receipt: consents.Receipt, names: Mapping[str, str] | None = None) -> str:
+    """Return a receipt as plain text of 76 columns; ``names`` says purpose codes in words."""
+    parts = printed(receipt, names)
+    said = [parts.title.upper(), "", *_folded(parts.intro), ""]
+    for label, value in parts.lines:
+        said += _folded(f"{label}: {value}")
+    said += ["", parts.how.upper(), *_folded(parts.withdrawal), "", *_folded(parts.stays)]
+    return "\n".join([*said, "", f"{parts.label}:", f"    {parts.code}", ""])
+
+
+def as_html(receipt: consents.Receipt, names: Mapping[str, str] | None = None) -> str:
+    """Return a receipt as a page to print, with its withdrawal code as QR code."""
+    parts, safe = printed(receipt, names), html.escape
+    rows = "".join(f"<dt>{safe(label)}</dt><dd>{safe(value)}</dd>" for label, value in parts.lines)
+    made = [
+        f'<!doctype html><html lang="{parts.language}"><meta charset="utf-8"><title>{safe(parts.title)}</title>',
+        f"<style>{STYLE}</style><h1>{safe(parts.title)}</h1><p>{safe(parts.intro)}</p>",
+        f"<dl>{rows}</dl><h2>{safe(parts.how)}</h2><p>{safe(parts.withdrawal)}</p>",
+        f"<p>{safe(parts.stays)}</p><h2>{safe(parts.label)}</h2>",
+        f'<p class="code">{safe(parts.code)}</p>{parts.qr_code}</html>',
     ]
-    return "\n".join(parts) + "\n"
+    return "\n".join(made) + "\n"
 
 
 def qr_code(text: str, *, label: str) -> str:
@@ -108,7 +148,7 @@ def words_of(language: str) -> Mapping[str, str]:
     return wording.WORDS[language]
 
 
-def _lines(receipt: consents.Receipt, words: Mapping[str, str], names: dict[str, str]) -> list[tuple[str, str]]:
+def _lines(receipt: consents.Receipt, words: Mapping[str, str], names: Mapping[str, str]) -> list[tuple[str, str]]:
     purposes = ", ".join(f"{names[code]} ({code})" if code in names else code for code in receipt.purposes)
     uses = words["any_number"] if receipt.max_uses is None else str(receipt.max_uses)
     lines = [
@@ -128,14 +168,6 @@ def _lines(receipt: consents.Receipt, words: Mapping[str, str], names: dict[str,
     if receipt.majority is not None:
         lines.insert(8, ("majority", _day(receipt.majority)))
     return [(words[name], value) for name, value in lines]
-
-
-def _intro(receipt: consents.Receipt, words: Mapping[str, str]) -> str:
-    return words["intro_child" if receipt.subject is consents.Subject.CHILD else "intro"]
-
-
-def _withdrawal(receipt: consents.Receipt, words: Mapping[str, str]) -> str:
-    return words["withdrawal"].format(steward=receipt.steward or receipt.controller)
 
 
 def _day(at: int) -> str:

@@ -331,6 +331,18 @@ class Register:
         query = "SELECT 1 FROM posting WHERE dataset = ? AND root = ? AND leaves = ? AND status = ?"
         return self._file.first(query, dataset, posting.root, posting.leaves, posting.status) is not None
 
+    def is_shown(self, dataset: int, posting: Posting) -> bool:
+        """Return whether the ledger shows everything that was entered or changed here so far."""
+        _, newest = self.state(dataset)
+        if newest == 0:
+            return True
+        return self.has_drafted(dataset, posting) and self._drafted_after(dataset, posting) == newest
+
+    def state(self, dataset: int) -> tuple[int, int]:
+        """Return what grows with each entry and each change of a dataset's register, without opening any of them."""
+        ((changes,),) = self._file.all("SELECT coalesce(max(place), 0) FROM change WHERE dataset = ?", dataset)
+        return self.count(dataset), int(changes)
+
     def of_age(self, dataset: int, now: int) -> list[int]:
         """Return the numbers of live consents that a guardian gave for somebody who decides alone now and was not asked.
 

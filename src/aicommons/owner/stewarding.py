@@ -1,0 +1,383 @@
+"""The consent desk: what a steward does with people's papers, for the owner's page and ``commons consent`` alike.
+
+Enter, find, withdraw, hand over a receipt, post. A person's key comes in as an argument and goes into the register's tag
+alone: no message, log or address has it. What a paper becomes is ``entering``'s business, what covers a use ``coverage``'s;
+how files are read and forms look is the callers'.
+"""
+
+import contextlib
+import dataclasses
+import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
+
+from aicommons import app, office
+from aicommons.domain import consents, errors, ids
+from aicommons.ledger import wallet
+from aicommons.node.consents import briefs, entering, importing, keeping, receipts, register, wording
+from aicommons.owner import guardians
+from aicommons.protocol import ports
+from aicommons.protocol import view as views
+
+DAY = 86_400
+LANGUAGES = tuple(wording.WORDS)
+"""In which receipts are printed."""
+Place = tuple[int, int]
+"""Dataset id and number of a consent."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Counter:
+    """A home's register, open for one act."""
+
+    home: app.Home
+    kept: keeping.Keeping
+    register: register.Register
+
+
+def is_kept(home: app.Home) -> bool:
+    """Return whether a home keeps a register of people's consents."""
+    return app.open_consents(home, app.Bystander(ids.Address(bytes(20)))).key_file.exists
+
+
+def check_kept(home: app.Home) -> None:
+    """Check that a home keeps a register, before a passphrase is asked for.
+
+    Raises:
+        errors.InputError: not a home, or it keeps none yet.
+    """
+    home.settings()
+    if not is_kept(home):
+        raise errors.InputError(
+            "this home keeps no register of people's consents yet",
+            which=str(home.consents_folder),
+            next_step="run `commons consent open DATASET --person COLUMN`",
+        )
+
+
+@contextlib.contextmanager
+def at(home: app.Home, signer: ports.Signer, node: "Callable[[], ports.Signer] | None" = None) -> Iterator[Counter]:
+    """Open a home's register with its wallet; a node key that is new is let in, when ``node`` can unlock it.
+
+    Raises:
+        errors.InputError: as ``check_kept``.
+        errors.KeyRefused: the wallet does not open it.
+    """
+    check_kept(home)
+    kept = app.open_consents(home, signer)
+    if node is not None and home.node_file.exists() and not kept.key_file.is_for(wallet.address(home.node_file)):
+        kept.key_file.admit(kept.key, node())
+    with kept.register() as opened:
+        yield Counter(home, kept, opened)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Terms:
+    """What a dataset's papers have in common, as a steward says it."""
+
+    purposes: tuple[str, ...]
+    """Purpose codes."""
+    until: str
+    """Last day, as ``YYYY-MM-DD``."""
+    steward: str
+    """Name, as it stands on receipts."""
+    commercial: bool = False
+    fields: tuple[str, ...] = ()
+    """Columns covered; empty for all."""
+    problem: str | None = None
+    """Id of the only problem."""
+    grantee: int | None = None
+    """Member id of the only solver."""
+    uses: int | None = None
+    """How many runs, or ``None`` for any number."""
+    language: str = "en"
+    """Of the receipt."""
+    notice: bytes | None = None
+    """SHA-256 of the information sheet."""
+    age_of_majority: int = entering.AGE_OF_MAJORITY
+    """Years."""
+
+    def common(self, home: app.Home, dataset_id: int, now: int) -> entering.Common:
+        """Return them as the register wants them; raises ``errors.InputError`` naming the field."""
+        receipts.words_of(self.language)
+        if not self.purposes:
+            raise errors.InputError("a consent is for a purpose", which="purpose", expected="at least one")
+        if not self.steward.strip():
+            raise errors.InputError("nobody enters this", which="steward", expected="your name")
+        return entering.Common(
+            dataset=dataset_id,
+            purposes=self.purposes,
+            expiry=importing.day("until", self.until) + DAY,
+            steward=self.steward.strip(),
+            controller=home.settings().name,
+            now=now,
+            commercial=self.commercial,
+            fields=self.fields,
+            problem=_id("problem", self.problem),
+            grantee=self.grantee,
+            max_uses=self.uses,
+            language=self.language,
+            notice=self.notice,
+            age_of_majority=self.age_of_majority,
+        )
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Signed:
+    """One signed paper, as a steward says it."""
+
+    person: str
+    """The person's key in the owner's table."""
+    evidence: bytes
+    """SHA-256 of the scan."""
+    given: str | None = None
+    """Day of the signature, as ``YYYY-MM-DD``; ``None`` for today."""
+    born: str | None = None
+    """A child's date of birth, as ``YYYY-MM-DD``; not kept."""
+    guardian: str | None = None
+    """Who signed for a child."""
+    relation: str | None = None
+    """Such as mother."""
+    guardian_evidence: bytes | None = None
+    """SHA-256 of what proves guardianship."""
+    guardian_account: str | None = None
+    """Address of the guardian's key."""
+    guardianship: str | None = None
+    """Id of an attestation on the ledger."""
+    holder: str | None = None
+    """Address of the person's own key."""
+
+    def paper(self, now: int) -> entering.Paper:
+        """Return it as the register wants it; raises ``errors.InputError`` naming the field."""
+        return entering.Paper(
+            person=self.person,
+            evidence=self.evidence,
+            given_at=now if self.given is None else importing.day("given", self.given),
+            born=self.born,
+            guardian=self.guardian,
+            relation=self.relation,
+            guardian_evidence=self.guardian_evidence,
+            guardian_account=_address("guardian_account", self.guardian_account),
+            guardianship=_id("guardianship", self.guardianship),
+            holder=_address("holder", self.holder),
+        )
+
+
+def _address(name: str, text: str | None) -> str | None:
+    try:
+        return None if text is None else ids.format_id(ids.parse_address(text))
+    except errors.DecodeError as err:
+        raise errors.InputError("not an address", which=name, expected="0x and 40 hexadecimal digits") from err
+
+
+def _id(name: str, text: str | None) -> bytes | None:
+    try:
+        return None if text is None else ids.parse_bytes32(text)
+    except errors.DecodeError as err:
+        raise errors.InputError("not an id", which=name, expected="0x and 64 hexadecimal digits") from err
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Made:
+    """A consent that was just entered, or whose receipt is printed again."""
+
+    entered: briefs.Entered
+    receipt: consents.Receipt
+    """With its withdrawal code, which is kept nowhere."""
+
+
+def enter(
+    counter: Counter, dataset_id: int, signed: Signed, terms: Terms, *, look: Callable[[], views.LedgerView], now: int
+) -> Made:
+    """Enter one consent given on paper.
+
+    Args:
+        counter: the register.
+        dataset_id: the dataset.
+        signed: the paper.
+        terms: what it shares with the others.
+        look: returns what the ledger says, where a guardian is attested there.
+        now: seconds since 1970.
+
+    Raises:
+        errors.InputError: no register for this dataset, something that does not hold together (``which`` names the
+            field, never the person), or a paper that was entered before.
+    """
+    counter.register.column(dataset_id)
+    common = terms.common(counter.home, dataset_id, now)
+    return enter_record(counter, entering.record_of(signed.paper(now), common, counter.register, os.urandom), look)
+
+
+def enter_record(counter: Counter, record: consents.ConsentRecord, look: Callable[[], views.LedgerView]) -> Made:
+    """Enter one consent, however it was given; raises ``errors.InputError`` as ``enter``."""
+    guardians.check([record], look)
+    ((entered, code),) = counter.register.enter([record])
+    return Made(entered, receipt_of(counter.home, entered, code))
+
+
+def receipt_of(home: app.Home, entered: briefs.Entered, code: str) -> consents.Receipt:
+    """Return the receipt of a consent with its code."""
+    known = home.datasets().get(entered.record.scope.dataset)
+    title = known["title"] if known is not None else f"dataset {entered.record.scope.dataset}"
+    return receipts.make(entered, code, title=title)
+
+
+def receipt_again(counter: Counter, place: Place) -> Made:
+    """Return another receipt, with a new code that works at this home; on the ledger only the first one's does."""
+    entered = counter.register.get(*place)
+    return Made(entered, receipt_of(counter.home, entered, counter.register.new_code(*place)))
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which consents are meant: by one of these three."""
+
+    code: str | None = None
+    """Withdrawal code of a receipt."""
+    number: str | None = None
+    """Number on a receipt, such as ``3-17``."""
+    person: str | None = None
+    """The person's key in the owner's table; needs the dataset."""
+    dataset_id: int | None = None
+
+
+def find(counter: Counter, wanted: Wanted) -> list[Place]:
+    """Return the consents that are meant.
+
+    Raises:
+        errors.InputError: none; the message has neither key nor code.
+    """
+    if wanted.code is not None:
+        return [counter.register.of_code(wanted.code)]
+    if wanted.number is not None:
+        place = parse_number(wanted.number)
+        counter.register.get(*place)
+        return [place]
+    dataset_id = wanted.dataset_id or 0
+    counter.register.column(dataset_id)
+    found = counter.register.of_person(dataset_id, counter.register.tag(dataset_id, wanted.person or ""))
+    if not found:
+        raise errors.InputError("nobody in the register has this key", which=f"dataset {dataset_id}")
+    return [(dataset_id, each) for each in found]
+
+
+def parse_number(text: str) -> Place:
+    """Read the number of a consent such as ``3-17``; raises ``errors.InputError`` for anything else."""
+    dataset_id, _, place = text.strip().partition("-")
+    if not (text.isascii() and dataset_id.isdigit() and place.isdigit() and len(text) <= 30):
+        raise errors.InputError("not the number of a consent", expected="such as 3-17", got=text[:20])
+    return int(dataset_id), int(place)
+
+
+def of_same_person(counter: Counter, place: Place) -> list[briefs.Entered]:
+    """Return all consents of the person whose consent this is, newest first; raises ``errors.InputError``."""
+    dataset_id, _ = place
+    tag = counter.register.get(*place).record.tag
+    return [counter.register.get(dataset_id, each) for each in reversed(counter.register.of_person(dataset_id, tag))]
+
+
+def withdraw(
+    counter: Counter, found: Sequence[Place], *, by: str, now: int, evidence: bytes | None = None
+) -> list[Place]:
+    """Take back those of the consents that are live; the rows are out of the node's next contribution.
+
+    Args:
+        counter: the register.
+        found: the consents.
+        by: ``holder``, ``guardian`` or ``steward``.
+        now: seconds since 1970.
+        evidence: SHA-256 of a signed withdrawal, if there is one.
+
+    Raises:
+        errors.InputError: nothing is left to withdraw.
+    """
+    live = [each for each in found if counter.register.get(*each).record.status.is_live]
+    if not live:
+        raise errors.InputError("nothing is left to withdraw", got=f"{len(found)} consents, all of them over")
+    change = consents.Change(consents.Status.WITHDRAWN, now, by, evidence)
+    for dataset_id, number in live:
+        tag = counter.register.change(dataset_id, number, change).record.tag
+        counter.kept.wallets.revoke(dataset_id, counter.register.tagger(dataset_id), frozenset({tag}))
+    return live
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Posted:
+    """What was put on the ledger."""
+
+    root: bytes
+    consents: int
+    """Ever entered."""
+    withdrawn: int
+    status: bytes
+    """Root over the status list."""
+
+
+def post(counter: Counter, desk: office.Desk, dataset_id: int) -> Posted:
+    """Put the state of a dataset's register on the ledger: one root and one list of withdrawals.
+
+    Raises:
+        errors.InputError: no register for this dataset.
+        errors.LedgerRefused, errors.LedgerUnreachable: nothing was posted.
+    """
+    here = counter.register
+    here.column(dataset_id)
+    shown = desk.view().registers.get(dataset_id)
+    alone = () if shown is None else tuple(each.index for each in shown.withdrawn.values())
+    gone = frozenset(here.get(dataset_id, number).record.tag for number in alone)
+    counter.kept.wallets.revoke(dataset_id, here.tagger(dataset_id), gone)
+    leaves, status = here.draft_posting(app.register_place(counter.home), dataset_id)
+    desk.post_register(dataset_id, leaves, status)
+    return Posted(leaves.root, leaves.size, len(here.withdrawn(dataset_id)), status.root)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Counts:
+    """What a dataset's register says in numbers."""
+
+    dataset_id: int
+    entered: int
+    withdrawn: int
+    of_age: int
+    """Children who decide alone now and were not asked."""
+
+
+def counts(counter: Counter, dataset_id: int, now: int) -> Counts:
+    """Return what a register says in numbers; raises ``errors.InputError`` when there is none for the dataset."""
+    here = counter.register
+    here.column(dataset_id)
+    grown = len(here.of_age(dataset_id, now))
+    return Counts(dataset_id, here.count(dataset_id), len(here.withdrawn(dataset_id)), grown)
+
+
+def is_shown(counter: Counter, view: views.LedgerView, dataset_id: int) -> bool:
+    """Return whether the ledger shows everything that was entered and withdrawn here."""
+    shown = view.registers.get(dataset_id)
+    posting = register.NOTHING_POSTED
+    if shown is not None:
+        posting = register.Posting(shown.root, shown.leaves, shown.status)
+    return counter.register.is_shown(dataset_id, posting)
+
+
+class Wards:
+    """Who has come of age and has to be asked; a register is read again only when it changed or an hour went by."""
+
+    def __init__(self, home: app.Home, signer: ports.Signer) -> None:
+        """Look at ``home``'s registers with ``signer``, its wallet."""
+        self._home, self._signer = home, signer
+        self._known: dict[int, tuple[tuple[int, ...], tuple[Place, ...]]] = {}
+        self._reading = threading.Lock()
+
+    def look(self, now: int) -> tuple[Place, ...]:
+        """Return the consents that ended with a child's majority; none where this home keeps no register."""
+        if not is_kept(self._home):
+            return ()
+        with self._reading, at(self._home, self._signer) as counter:
+            found: list[Place] = []
+            for dataset_id in counter.register.datasets():
+                state = (*counter.register.state(dataset_id), now // 3600)
+                if self._known.get(dataset_id, ((), ()))[0] != state:
+                    grown = counter.register.of_age(dataset_id, now)
+                    self._known[dataset_id] = (state, tuple((dataset_id, each) for each in grown))
+                found += self._known[dataset_id][1]
+            return tuple(found)

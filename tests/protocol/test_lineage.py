@@ -1,0 +1,75 @@
+"""Which models a dataset is in and who answers for a model, from the events of a real run."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from aicommons.domain import events, ids, run
+from aicommons.protocol import inbox, lineage
+from aicommons.protocol import view as views
+
+LATER = events.Position(10**6, 0, 2 * 10**9)
+
+
+def after(told: Sequence[events.Event], *more: events.Event) -> tuple[views.LedgerView, ids.RunId]:
+    """Return the view after a run and some more events, and the run."""
+    view = views.fold(views.LedgerView(), [*told, *more])
+    return view, next(iter(view.runs))
+
+
+def wish(run_id: ids.RunId, dataset: int) -> events.Wished:
+    """Return a wish about a run's model."""
+    return events.Wished(LATER, run_id, dataset, events.Wish.RETRAIN, bytes(32))
+
+
+def test_a_model_is_found_by_each_of_its_sources(told: Sequence[events.Event]) -> None:
+    """Every dataset of the lineage leads to the model, another number to none."""
+    view, run_id = after(told)
+    assert view.runs[run_id].model is not None
+    for dataset in view.datasets:
+        assert [found for found, _ in lineage.touched(view, dataset)] == [run_id]
+    assert list(lineage.touched(view, 99)) == []
+
+
+def test_a_run_under_way_is_found_until_it_is_over_without_a_model(told: Sequence[events.Event]) -> None:
+    """A seat counts while the run goes on; without a registered model nothing is left of it at the end."""
+    begun = [each for each in told if not isinstance(each, events.ModelRegistered)]
+    ended = next(
+        place for place, each in enumerate(begun)
+        if isinstance(each, events.RunStateChanged) and each.state is run.RunState.COMPLETED
+    )  # fmt: skip
+    view, run_id = after(begun[:ended])
+    assert [found for found, _ in lineage.touched(view, 1)] == [run_id]
+    assert not lineage.has_source(view.runs[run_id], 1)
+    gone = events.Exited(LATER, run_id, view.datasets[1].owner, 0, bytes(65))
+    assert list(lineage.touched(after(begun[:ended], gone)[0], 1)) == []
+    assert list(lineage.touched(after(begun)[0], 1)) == []
+
+
+def test_wishes_reach_who_answers_for_the_model_and_nobody_else(told: Sequence[events.Event]) -> None:
+    """Solver, problem owner and co-owners are asked; not the one who asks, nor a member without a part."""
+    view, run_id = after(told)
+    asker = view.datasets[1].owner
+    view, run_id = after(told, wish(run_id, 1), wish(ids.RunId(b"\x09" * 32), 1))
+    solver = view.runs[run_id].spec.solver
+    others = {view.datasets[number].owner for number in view.datasets} - {asker}
+    for member in (solver, *others):
+        assert [place for place, _ in lineage.wishes_for(view, member)] == [0], member
+    for member in (asker, ids.MemberId(99)):
+        assert list(lineage.wishes_for(view, member)) == []
+
+
+def test_a_wish_is_an_item_of_its_own(told: Sequence[events.Event]) -> None:
+    """Two wishes about one model are two items, and neither is one that a rule could answer for the run."""
+    _, run_id = after(told)
+    view, _ = after(told, wish(run_id, 1), wish(run_id, 1))
+    items = inbox.wished(view, view.runs[run_id].spec.solver)
+    assert [each.key for each in items] == ["wish:0", "wish:1"]
+    assert {(each.run_id, each.request_id, each.until) for each in items} == {(None, None, None)}
+
+
+@pytest.mark.parametrize("place", [-1, 99])
+def test_an_unknown_model_has_nobody_who_answers(told: Sequence[events.Event], place: int) -> None:
+    """A run that the ledger does not know belongs to nobody."""
+    view, _ = after(told)
+    assert not lineage.answers_for(view, ids.RunId(b"\x09" * 32), place)
