@@ -41,7 +41,7 @@ def main(folder: pathlib.Path) -> None:
     member = app.member_of_node_key(app.connect(home, key), key.address)
     assert member is not None
     blind = tables.OwnerTables(
-        lambda: app.own_tables(home),
+        lambda part: app.own_version(home, part),
         home.node_folder / "prepared",
         consents=Tampered(home.consents_folder, key, app.SystemClock()),
     )

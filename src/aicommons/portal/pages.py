@@ -19,7 +19,7 @@ import fastapi
 import jinja2
 from fastapi import responses
 
-from aicommons.domain import errors, vocabulary
+from aicommons.domain import errors, ids, vocabulary
 from aicommons.owner import deciding, places, progress, stewarding, uses
 from aicommons.portal import catalogues, guard, tray
 from aicommons.protocol import inbox as rules
@@ -151,6 +151,10 @@ class Titles:
 
     def __getitem__(self, item: rules.Item) -> str:
         return deciding.title(self._pages.clerk, self._view, item)
+
+    def run(self, run_id: ids.RunId) -> str:
+        """Return what a run is about."""
+        return progress.title_of(self._pages.clerk.papers.terms(self._view.runs[run_id]))
 
 
 @functools.cache
