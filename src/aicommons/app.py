@@ -87,6 +87,8 @@ class HowRead(TypedDict, total=False):
     """Largest share of rows, 0 to 1, that may be left out because a cell does not fit."""
     policy: str
     """Digest of its use policy, hexadecimal; absent where consents alone say what is permitted."""
+    asks_people: bool
+    """Whether people's consents stand behind it, so that its rows are never read without their register."""
 
 
 class KnownDataset(HowRead):
@@ -241,10 +243,30 @@ class Home:
         before, mapped = known.get(dataset_id), self.mapping_file(dataset_id)
         if before is not None:
             earlier, version = before.pop("earlier", {}), before.get("version", 1)
+            if before.get("asks_people"):
+                entry["asks_people"] = True  # people are asked for the dataset, whatever version it is in
             entry["earlier"] = {**earlier, str(version): before}
             if mapped.exists() and version != entry.get("version", 1):
                 write_private(mapped.with_name(f"{dataset_id}.{version}.json"), mapped.read_text(encoding="utf-8"))
         kept = {str(key): value for key, value in {**known, dataset_id: entry}.items()}
+        write_private(self.datasets_file, json.dumps(kept, indent=2, sort_keys=True) + "\n")
+
+    def ask_people(self, dataset_id: int) -> None:
+        """Remember that a dataset is read with the register of people's consents or not at all; this is never undone.
+
+        A home that lost the register would else read everybody as soon as a ledger kept quiet about it.
+
+        Raises:
+            errors.InputError: this home has not published the dataset.
+        """
+        self._change(dataset_id, {"asks_people": True})
+
+    def _change(self, dataset_id: int, change: HowRead | dict[str, str]) -> None:
+        known = self.datasets()
+        if dataset_id not in known:
+            raise errors.InputError("this home has not published this dataset", which=f"dataset {dataset_id}")
+        known[dataset_id].update(change)  # type: ignore[typeddict-item]  # it is a part of the same record
+        kept = {str(key): value for key, value in known.items()}
         write_private(self.datasets_file, json.dumps(kept, indent=2, sort_keys=True) + "\n")
 
     def read_from_wallets(self, dataset_id: int) -> pathlib.Path:
@@ -253,13 +275,9 @@ class Home:
         Raises:
             errors.InputError: this home has not published the dataset.
         """
-        known = {str(key): value for key, value in self.datasets().items()}
-        if str(dataset_id) not in known:
-            raise errors.InputError("this home has not published this dataset", which=f"dataset {dataset_id}")
         folder = self.consents_folder / "wallets"
+        self._change(dataset_id, {"path": str(folder.resolve())})
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        known[str(dataset_id)]["path"] = str(folder.resolve())
-        write_private(self.datasets_file, json.dumps(known, indent=2, sort_keys=True) + "\n")
         return folder
 
     def dataset_version(self, dataset_id: int, version: int) -> KnownDataset | None:
@@ -511,6 +529,7 @@ def own_table(home: Home, dataset_id: int, known: KnownDataset) -> "tables.OwnTa
         person=known.get("person"),
         most_broken=known.get("most_broken", 0.0),
         unique=known.get("unique"),
+        asks_people=home.datasets()[dataset_id].get("asks_people", False),
     )
     policy = known.get("policy")
     return own if policy is None else own.under(_own_policy(home, dataset_id, bytes.fromhex(policy)))

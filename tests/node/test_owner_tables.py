@@ -91,3 +91,20 @@ def test_a_lost_policy_is_not_guessed(tmp_path: pathlib.Path) -> None:
     found = app.own_version(home, agent.Part(3, 2))
     assert found is not None
     assert found.minimum_cell == 5
+
+
+def test_a_table_behind_a_lost_register_is_not_read(tmp_path: pathlib.Path) -> None:
+    """People were asked once: without the register nobody is read, also when the ledger says nothing, in any version."""
+    home, file = app.Home(tmp_path), tmp_path / "t.csv"
+    file.write_text("age,ill\n" + "".join(f"{20 + row},{'yes' if row % 3 else 'no'}\n" for row in range(20)))
+    own = tables.OwnerTables(lambda part: app.own_version(home, part), tmp_path / "prepared")
+    card = cards.DatasetCard("t", "s", 10, {}, "CC0-1.0", 10, "")
+    with pytest.raises(errors.InputError, match="has not published"):
+        home.ask_people(3)
+    home.keep_dataset(3, file, card)
+    assert len(own.bring(agent.Part(3, 1), terms(10), USE).rows.train.target) > 0
+    home.ask_people(3)
+    home.keep_dataset(3, file, dataclasses.replace(card, dataset_version=2))
+    for version in (1, 2):
+        with pytest.raises(errors.JournalConflict, match="register of people's consents is lost"):
+            own.bring(agent.Part(3, version), terms(10), USE)

@@ -50,6 +50,7 @@ def open_register(dataset_id: int, person: str) -> None:
     view = opened.desk.view()
     if listed.find(view, dataset_id).owner != opened.desk.member_id():
         raise errors.InputError("this dataset belongs to another member", which=f"dataset {dataset_id}")
+    opened.home.ask_people(dataset_id)
     kept = app.open_consents(opened.home, opened.signer)
     if not kept.key_file.exists:
         kept.key_file.create(opened.signer, homes.unlock(opened.home.node_file))

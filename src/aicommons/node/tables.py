@@ -45,6 +45,8 @@ class OwnTable:
     """What its owner wants done about small cells."""
     epsilon: fractions.Fraction | None = None
     """Of the noise on counts, with ``NOISE`` only."""
+    asks_people: bool = False
+    """Whether its rows are read with the register of people's consents or not at all."""
 
     @property
     def rule(self) -> privacy.Rule:
@@ -130,12 +132,18 @@ class OwnerTables:
             errors.InputError: this home does not know the dataset in this version.
             errors.TableError: the table does not fit the plan.
             errors.ContributionRefused: too few people have consented.
-            errors.JournalConflict: the ledger shows a register that this home does not have.
+            errors.JournalConflict: the ledger shows a register that this home does not have, or this home lost it.
         """
         own = self._found(part)
         wanted = own.wanted(terms)
         standing = None if self._consents is None else self._consents.standing(self._view, part.dataset_id)
         if self._consents is None or standing is None:
+            if own.asks_people:
+                raise errors.JournalConflict(
+                    "this home's register of people's consents is lost",
+                    which=f"dataset {part.dataset_id}",
+                    next_step="restore the home's `consents` folder from a backup, or enter the papers again",
+                )
             return agent.Brought(self._read(own, part, wanted, terms)[0])
         found: list[recipes.Rows] = []
 
