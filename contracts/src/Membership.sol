@@ -105,6 +105,14 @@ contract Membership is IMembership {
     }
 
     /// @inheritdoc IMembership
+    function setProfile(bytes32 profile) external {
+        uint256 memberId = _activeCaller();
+        bytes32 previous = _members[memberId].profile;
+        _members[memberId].profile = profile;
+        emit ProfileSet(memberId, previous, profile);
+    }
+
+    /// @inheritdoc IMembership
     function leave() external {
         uint256 memberId = _memberOf[msg.sender];
         if (memberId == 0) revert MembershipNotActive(msg.sender);

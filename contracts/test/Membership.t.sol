@@ -203,6 +203,18 @@ contract MembershipTest is CommonsTest {
         membership.setReaderPoint(0);
     }
 
+    function test_setProfile_changesIt(bytes32 profile) public {
+        _admit(1, 1);
+        bytes32 previous = membership.member(1).profile;
+        vm.prank(_account(1));
+        vm.expectEmit(address(membership));
+        emit IMembership.ProfileSet(1, previous, profile);
+        membership.setProfile(profile);
+        vm.assertEq(membership.member(1).profile, profile);
+        vm.expectRevert(abi.encodeWithSelector(IMembership.MembershipNotActive.selector, address(this)));
+        membership.setProfile(profile);
+    }
+
     // ---------------------------------------------------------------------------------------------------------- status
 
     /// @dev Suspension and return need the threshold each time anew.

@@ -56,6 +56,21 @@ def test_a_profile_is_shown_with_its_stewards(founded: "Place", offered: dict[st
     assert offered
 
 
+def test_a_member_describes_itself_anew(founded: "Place", offered: dict[str, str]) -> None:
+    """What it offers is found at once; the name and the country that the registrars admitted stay."""
+    file = founded.write("anew.json", {"title": "The ministry itself", "country": "FR", "offers": ["compute"]})
+    said = founded.call("east", "member", "describe", file)
+    assert said.code == 0, said
+    assert "Name and country stay" in said.out
+    (found,) = founded.done("south", "directory", "list", "--offers", "compute")["members"]
+    assert found["title"] == "East"
+    assert founded.done("south", "directory", "list", "--country", "FR")["members"] == []
+    refused = founded.call("east", "member", "describe", founded.write("broken.json", {"offers": ["gold"]}))
+    assert refused.code == 1
+    assert founded.done("south", "directory", "list", "--offers", "compute")["members"] == [found]
+    assert offered
+
+
 def test_search_finds_every_kind(founded: "Place", offered: dict[str, str]) -> None:
     """Words find members, datasets and problems alike, and --kind narrows the search."""
     found = founded.done("east", "search", "north")["found"]

@@ -118,6 +118,22 @@ def test_the_how_to_is_true(founded: "Place", offered: dict[str, str]) -> None:
     assert int(offered["north"]) in {each["dataset"] for each in fits}
 
 
+def test_a_denial_reaches_whoever_opened_the_run(founded: "Place", offered: dict[str, str]) -> None:
+    """Opening a run asks every fitting site; each finds the words beside the run, and a refusal comes back with its reason."""
+    problem = state(founded, title="Who is asked?")
+    words = "May your patients' rows be counted?"
+    arguments = ("--problem", problem, "--plan", offered["plan"], "--purpose", PURPOSE, "--ask", words)
+    opened = founded.done("solver", "run", "open", *arguments)
+    assert {offered[site] for site in ("north", "east", "south")} <= set(opened["asked"])
+    request = opened["asked"][offered["east"]]
+    (item,) = [each for each in founded.done("east", "inbox", "list")["items"] if each["run_id"] == opened["run_id"]]
+    assert words in founded.call("east", "inbox", "show", item["item"]).out
+    founded.done("east", "inbox", "deny", item["item"], "Not before our board has met")
+    shown = founded.done("solver", "request", "show", str(request))
+    assert shown["state"] == "denied"
+    assert shown["letters"][-1]["words"] == "Not before our board has met"
+
+
 def test_unknown_names_are_said(founded: "Place", offered: dict[str, str]) -> None:
     """A dataset or problem that is none leads to the list."""
     for arguments in (["problem", "datasets", "0x0000000000"], ["dataset", "problems", "999"]):

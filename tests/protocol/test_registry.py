@@ -47,6 +47,10 @@ TRACES: dict[str, tuple[list[events.Event], Callable[[views.LedgerView], object]
     "a reader point": (
         [events.ReaderPointSet(LATER, ME, bytes(32), b"\x0c" * 32)], lambda view: member(view).reader_point, b"\x0c" * 32
     ),
+    "a profile, beside the admitted one": (
+        [events.ProfileSet(LATER, ME, b"\x08" * 32, b"\x0d" * 32)],
+        lambda view: (member(view).profile, member(view).newest_profile), (b"\x08" * 32, b"\x0d" * 32),
+    ),
     "a suspension": (
         [events.MemberSuspended(LATER, ME)], lambda view: (member(view).state, member(view).changed_at),
         (registry.MemberState.SUSPENDED, 60),

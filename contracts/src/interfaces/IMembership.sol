@@ -69,6 +69,8 @@ interface IMembership {
     event NodeKeySet(uint256 indexed memberId, address previous, address nodeKey);
     /// @notice Sums are sealed to another point from now on.
     event ReaderPointSet(uint256 indexed memberId, bytes32 previous, bytes32 readerPoint);
+    /// @notice A member describes itself anew. The registrars admitted the profile of its application.
+    event ProfileSet(uint256 indexed memberId, bytes32 previous, bytes32 profile);
     /// @notice A member may not act for now.
     event Suspended(uint256 indexed memberId);
     /// @notice A suspended member may act again.
@@ -143,6 +145,10 @@ interface IMembership {
     /// @notice Changes the caller's reader point.
     /// @param readerPoint The new point
     function setReaderPoint(bytes32 readerPoint) external;
+
+    /// @notice Changes what the caller says about itself. Name and country stay those that were admitted.
+    /// @param profile Digest of the profile document, may be zero
+    function setProfile(bytes32 profile) external;
 
     /// @notice Ends the caller's membership.
     function leave() external;

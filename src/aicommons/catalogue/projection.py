@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from aicommons.catalogue import papers
 from aicommons.domain import cards, documents, errors, ids, profiles
-from aicommons.protocol import ports
+from aicommons.protocol import ports, registry
 from aicommons.protocol import view as views
 
 SCHEMA = f"""
@@ -139,7 +139,7 @@ class Catalogue:
 
 def _entries(view: views.LedgerView, found: papers.Papers) -> Iterator[Entry]:
     for member_id, admitted in view.members.items():
-        profile = found.read(profiles.Profile, admitted.profile)
+        profile = _profile(found, admitted)
         country = None if profile is None else profile.country
         yield _described(Kind.MEMBER, str(member_id), profile, member=member_id, country=country)
     for dataset_id, listed in view.datasets.items():
@@ -152,6 +152,17 @@ def _entries(view: views.LedgerView, found: papers.Papers) -> Iterator[Entry]:
         if current.model is not None:
             model = found.read(documents.ModelCard, current.model.card)
             yield _described(Kind.MODEL, ids.format_id(run_id), model, member=current.spec.solver)
+
+
+def _profile(found: papers.Papers, member: registry.MemberView) -> profiles.Profile | None:
+    """Return what a member says about itself now, under the name and in the country that it was admitted with."""
+    before = found.read(profiles.Profile, member.profile)
+    if member.newest_profile is None:
+        return before
+    said = found.read(profiles.Profile, member.newest_profile)
+    if said is None or before is None:
+        return before
+    return dataclasses.replace(said, title=before.title, country=before.country)
 
 
 def _described(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from aicommons import app
 from aicommons.cli import homes, housekeeping, naming, output, speaking
 from aicommons.domain import errors, ids
 
@@ -51,27 +52,34 @@ def list_items() -> None:
 def show(item: str) -> None:
     """Show ITEM: who asks, why, what would be computed, what it costs, and which of your datasets fit.
 
-    Your tables are read for this, here; the numbers of rows are shown to you alone.
+    Your tables are read for this, here; the numbers of rows are shown to you alone. Letters need your wallet, which opens them.
     """
     from aicommons.owner import offers
     from aicommons.protocol import inbox as rules
 
     clerk, titles = _looking()
     entry = _find(clerk, item)
-    result = _as_json(entry, titles(entry))
+    written, letters = _letters(entry)
+    result = _as_json(entry, titles(entry)) | ({"letters": written} if letters else {})
     run_id = entry.item.run_id
     if entry.item.wish is not None:
         output.emit(*_wish(clerk, result, entry.item.wish))
     elif entry.item.kind in rules.ANSWERS:
         output.emit(result, *_news_in_words(clerk, entry))
     elif run_id is None:
-        output.emit(result, f"Request {entry.item.request_id}: `{output.command(f'request show {entry.item.request_id}')}` opens its letters.")  # fmt: skip
+        key = f"request:{entry.item.request_id}"
+        output.emit(
+            result,
+            *letters,
+            f"Next: `{output.command(f'inbox approve {key}')}`, `ask {key} QUESTION` or `deny {key} REASON`.",
+        )
     elif entry.item.kind is rules.Kind.ROSTER:
         words = output.command(f"run confirm {ids.short(run_id)}")
         output.emit(result, f"Who takes part in run {ids.short(run_id)} is to be confirmed: `{words}`.")
     else:
         offer = offers.make_offer(clerk.place, clerk.papers, clerk.tables, run_id)
-        output.emit(result | _offer_as_json(offer), *_offer_in_words(offer))
+        *said, next_step = _offer_in_words(offer)
+        output.emit(result | _offer_as_json(offer), *said, *letters, next_step)
 
 
 @command.command("approve")
@@ -180,6 +188,23 @@ def _wish(clerk: "deciding.Clerk", result: dict[str, Any], number: int) -> tuple
         f"  because   {naming.plain(wish.words or 'no reason can be read', 500)}",
         f"Next: `{output.command(f'inbox approve wish:{number}')}`, or `deny wish:{number} REASON`. It binds nobody.",
     )
+
+
+def _letters(entry: "deciding.Entry") -> tuple[list[dict[str, Any]], list[str]]:
+    """Return what was written about an item, as JSON and in words; the wallet opens it, where anybody wrote."""
+    from aicommons.owner import deciding
+
+    if entry.item.request_id is None:
+        return [], []
+    opened = homes.act()
+    found = deciding.letters(deciding.make_clerk(opened, app.reader_secret(opened.signer)), entry)
+    if found is None:
+        return [], []
+    lines = [f"Request {found.request_id} of {naming.plain(found.asker)} for dataset {found.dataset_id} {naming.plain(found.title)}:"]  # fmt: skip
+    for each in found.letters:
+        who, words = "you" if each.is_ours else "they", each.words or "(cannot be read here and now)"
+        lines.append(f"  {naming.when(each.at)}  {who}: {naming.plain(words, 2000)}")
+    return [{"at": each.at, "is_ours": each.is_ours, "words": each.words} for each in found.letters], lines
 
 
 def _acting() -> "deciding.Clerk":

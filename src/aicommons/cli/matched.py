@@ -63,6 +63,13 @@ def problems(dataset: int) -> None:
     )
 
 
+def fitting(opened: homes.Opened, problem_id: bytes) -> "dict[int, ids.MemberId]":
+    """Return the datasets that fit a problem, each with who holds it."""
+    view = opened.desk.view()
+    found = _judged(opened, lambda judge: judge.datasets(problem_id))
+    return {each.pair.dataset_id: view.datasets[each.pair.dataset_id].owner for each in found if each.is_fitting}
+
+
 def _judged(
     opened: homes.Opened, ask: "Callable[[catalogue.Judge], tuple[catalogue.Match, ...]]"
 ) -> "tuple[catalogue.Match, ...]":

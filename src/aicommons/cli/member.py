@@ -72,6 +72,29 @@ def _profile(home: app.Home, file: pathlib.Path | None, title: str | None) -> "p
     return profiles.Profile(name) if file is None else given.profile(file, name)
 
 
+@command.command("describe")
+@click.argument("file", type=click.Path(path_type=pathlib.Path, dir_okay=False))
+@output.json_option
+def describe(file: pathlib.Path) -> None:
+    """Say anew who you are, what you seek and offer: FILE is a profile as for `apply`. Name and country stay as admitted."""
+    from aicommons.cli import published
+    from aicommons.domain import profiles
+
+    opened = homes.act_as_member()
+    admitted = opened.desk.member(opened.desk.member_id())
+    before = (
+        published.find(opened.store, profiles.Profile, ids.Digest(admitted.profile)) if any(admitted.profile) else None
+    )
+    said = given.profile(file, opened.home.settings().name if before is None else before.title)
+    digest = opened.desk.describe_member(said)
+    kept = before is not None and (said.title, said.country) != (before.title, before.country)
+    output.emit(
+        {"member": admitted.member_id, "profile": ids.format_digest(digest), "keeps_admitted": kept},
+        f"Member {admitted.member_id} is described anew; `{output.command(f'directory show {admitted.member_id}')}` shows it.",
+        *(["Name and country stay what the registrars admitted; apply again to change them."] if kept else []),
+    )
+
+
 @command.command("admit")
 @click.argument("address")
 @output.json_option

@@ -14,6 +14,8 @@ from aicommons.cli import homes, listed, naming, output
 from aicommons.domain import errors, ids
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from aicommons.protocol import permissions
 
 
@@ -39,6 +41,33 @@ def ask(dataset_id: int, words: str, run_text: str | None) -> None:
         f"Request {request_id} for dataset {dataset_id} is with its owner.",
         f"Next: `{output.command(f'request show {request_id}')}` shows the answer.",
     )
+
+
+def ask_holders(
+    opened: homes.Opened, holders: "Mapping[int, ids.MemberId]", words: str, run_id: ids.RunId
+) -> tuple[dict[int, int], list[int]]:
+    """Ask for datasets of other members, for a run.
+
+    Args:
+        opened: the home that asks.
+        holders: dataset -> who holds it.
+        words: for the holders alone.
+        run_id: what it is for.
+
+    Returns:
+        Dataset -> request, and the datasets whose holder has no key that a letter could be sealed to.
+    """
+    own, asked, unasked = opened.desk.member_id(), {}, []
+    for dataset_id, holder in holders.items():
+        if holder == own:
+            continue
+        try:
+            sealed = _sealed(opened, int(holder), words)
+        except errors.InputError:
+            unasked.append(dataset_id)
+            continue
+        asked[dataset_id] = opened.desk.ask(dataset_id, sealed, run_id)
+    return asked, unasked
 
 
 @command.command("reply")

@@ -54,9 +54,12 @@ def _terms(function: Callable[..., None]) -> Callable[..., None]:
 @click.option("--problem", required=True, help="Id of the problem.")
 @click.option("--plan", required=True, help="Digest of the plan.")
 @click.option("--purpose", required=True, help="Purpose code, such as DUO:0000007; consents must cover it.")
+@click.option(
+    "--ask", "words", help="Ask the holders of all datasets that fit the problem, in words that only they can read."
+)
 @_terms
 @output.json_option
-def open_run(problem: str, plan: str, purpose: str, **terms: Any) -> None:
+def open_run(problem: str, plan: str, purpose: str, *, words: str | None, **terms: Any) -> None:
     """Open a run of PLAN on PROBLEM, as its solver. The terms can never be changed."""
     from aicommons import office
 
@@ -85,17 +88,31 @@ def open_run(problem: str, plan: str, purpose: str, **terms: Any) -> None:
     )
     run_id = opened.desk.open_run(offer)
     shown = ids.format_id(run_id)
+    asked, said = ({}, []) if words is None else _ask(opened, problem_id, run_id, words)
     output.emit(
         {
             "run_id": shown,
             "enrol_until": offer.enrol_until,
             "readers": [reader.member_id for reader in offer.terms.readers],
+            "asked": asked,
         },
         f"Run {shown}",
         f"  open for enrolment until {naming.when(offer.enrol_until)}; {terms['least']} to {terms['most']} sites.",
+        *said,
         f"Next: sites run `commons run enrol {naming.short(run_id)} --dataset N --consent ID`,",
         f"      then you run `{output.command(f'run close {naming.short(run_id)}')}`.",
     )
+
+
+def _ask(opened: homes.Opened, problem_id: bytes, run_id: ids.RunId, words: str) -> tuple[dict[int, int], list[str]]:
+    """Ask the holders of fitting datasets; return dataset -> request, and what is said of it."""
+    from aicommons.cli import matched, request
+
+    asked, unasked = request.ask_holders(opened, matched.fitting(opened, problem_id), words, run_id)
+    said = [f"  asked for {len(asked)} datasets; `{output.command('request list')}` shows the answers."]
+    if unasked:
+        said.append(f"  not asked, their holders have no key for letters: {', '.join(map(str, unasked))}")
+    return asked, said
 
 
 def _check_purpose(code: str) -> None:

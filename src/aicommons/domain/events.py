@@ -76,6 +76,14 @@ class ReaderPointSet(OfMember):
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class ProfileSet(OfMember):
+    """A member describes itself anew; the registrars admitted the profile of its application."""
+
+    previous: bytes
+    profile: bytes
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class MemberSuspended(OfMember):
     """A member may not act for now."""
 

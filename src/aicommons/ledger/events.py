@@ -173,6 +173,7 @@ RECORDS: Mapping[tuple[str, str], Callable[[events.Position, Values], events.Eve
     ("Membership", "Admitted"): _record(events.MemberAdmitted),
     ("Membership", "NodeKeySet"): _record(events.NodeKeySet),
     ("Membership", "ReaderPointSet"): _record(events.ReaderPointSet),
+    ("Membership", "ProfileSet"): _record(events.ProfileSet),
     ("Membership", "Suspended"): _record(events.MemberSuspended),
     ("Membership", "Reinstated"): _record(events.MemberReinstated),
     ("Membership", "Left"): _record(events.MemberLeft),

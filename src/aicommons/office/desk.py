@@ -8,7 +8,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
-from aicommons.domain import cards, documents, encoding, errors, events, ids, messages, policies, run
+from aicommons.domain import cards, documents, encoding, errors, events, ids, messages, policies, profiles, run
 from aicommons.learning import recipe as recipes
 from aicommons.node import journal
 from aicommons.office import acting, terms
@@ -99,6 +99,12 @@ class Desk:
     def set_reader_point(self, point: bytes) -> None:
         """Let letters and sums be sealed to another reader key from now on: a recovered wallet has one of its own."""
         self._registry.transact("Membership", "setReaderPoint", point)
+
+    def describe_member(self, profile: profiles.Profile) -> ids.Digest:
+        """Store what this member says about itself from now on, and say so on the ledger; return its digest."""
+        digest = ids.Digest(self._store.put(profile.encode()))
+        self._registry.transact("Membership", "setProfile", digest)
+        return digest
 
     def state_problem(self, problem: documents.Problem, deadline: int) -> bytes:
         """Put a problem on the ledger; ``deadline`` is a block time in seconds. Returns its id."""

@@ -54,7 +54,7 @@ class MemberView:
     credential: bytes
     """Digest of what proves who it is; one live membership per credential."""
     profile: bytes
-    """Digest of the profile that it applied with; zero when there is none."""
+    """Digest of the profile that it applied with, which the registrars agreed to; zero when there is none."""
     at: events.Position
     """Where it was admitted."""
     state: MemberState = MemberState.ACTIVE
@@ -65,6 +65,11 @@ class MemberView:
     """Who may begin its recovery beside the registrars."""
     recovery: Recovery | None = None
     """The recovery under way."""
+    newest_profile: bytes | None = None
+    """Digest of what it says about itself since then; zero where it says nothing more, ``None`` where nothing changed.
+
+    Name and country count as they were admitted: nobody becomes somebody else, or moves, by a document of its own.
+    """
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -171,6 +176,8 @@ def member_after(member: MemberView, event: events.OfMember) -> MemberView:
             return dataclasses.replace(member, node_key=event.node_key)
         case events.ReaderPointSet():
             return dataclasses.replace(member, reader_point=event.reader_point)
+        case events.ProfileSet():
+            return dataclasses.replace(member, newest_profile=event.profile)
         case events.GuardianSet():
             return dataclasses.replace(member, guardian=_somebody(event.guardian))
         case events.RecoveryBegun():
