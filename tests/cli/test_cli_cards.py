@@ -200,18 +200,18 @@ def test_a_run_keeps_the_version_that_it_named(
     founded: "Place", offered: dict[str, str], tmp_path: pathlib.Path
 ) -> None:
     """A new version may be published while a run is under way: its node goes on reading the file that was enrolled."""
+    files = [tmp_path / "older.csv", tmp_path / "newer.csv"]
+    for file in files:
+        file.write_text((founded.root / "north.csv").read_text())
+    publish = ["dataset", "publish", "--title", "One of two", "--schema", str(founded.root / "schema.json")]
+    dataset = founded.done("north", *publish, str(files[0]))["dataset"]
     run_id = founded.open_run(offered)
-    given = founded.done("north", "consent", "give", offered["north"], "--purpose", "DUO:0000007")["consent"]
-    founded.done("north", "run", "enrol", run_id, "--dataset", offered["north"], "--consent", given)
-    home, dataset = app.Home(founded.root / "north"), int(offered["north"])
-    before = home.datasets()[dataset].get("version", 1)
-    file = tmp_path / "newer.csv"
-    file.write_text((founded.root / "north.csv").read_text())
-    schema = str(founded.root / "schema.json")
-    arguments = ["dataset", "publish", str(file), "--title", "Newer", "--schema", schema, "--version-of"]
-    assert founded.done("north", *arguments, str(dataset))["version"] == before + 1
-    found = [app.own_version(home, agent.Part(dataset, before + more)) for more in (0, 1)]
-    assert [None if each is None else each.source for each in found] == [founded.root / "north.csv", file]
+    given = founded.done("north", "consent", "give", str(dataset), "--purpose", "DUO:0000007")["consent"]
+    founded.done("north", "run", "enrol", run_id, "--dataset", str(dataset), "--consent", given)
+    assert founded.done("north", *publish, str(files[1]), "--version-of", str(dataset))["version"] == 2
+    home = app.Home(founded.root / "north")
+    found = [app.own_version(home, agent.Part(dataset, version)) for version in (1, 2)]
+    assert [None if each is None else each.source for each in found] == files
     founded.done("solver", "run", "cancel", run_id)
 
 

@@ -1,6 +1,6 @@
 """A dataset after it was listed, at the command line with real servers: its models, wishes about them, in and out of use."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -10,18 +10,26 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 
+def model_of(place: "Place", dataset: str, run_id: str) -> dict[str, Any]:
+    """Return what north is told of one model of its dataset."""
+    (found,) = [
+        each for each in place.done("north", "dataset", "models", dataset)["models"] if each["run_id"] == run_id
+    ]
+    return dict(found)
+
+
 def test_a_wish_goes_from_a_dataset_to_the_models_owner(
     founded: "Place", offered: dict[str, str], trained: str
 ) -> None:
     """The owner of a dataset finds its model and asks for retraining; the solver reads why and answers."""
     dataset = offered["north"]
     assert founded.call("north", "run", "watch", trained, "--json").code == 0
-    (found,) = founded.done("north", "dataset", "models", dataset)["models"]
+    found = model_of(founded, dataset, trained)
     assert (found["run_id"], found["registered"], found["wishes"]) == (trained, True, [])
     reason = "The people behind it withdrew"
     asked = founded.done("north", "model", "ask", trained, "--dataset", dataset, "--retrain", "--reason", reason)
     assert (asked["wish"], asked["run_id"]) == ("retrain", trained)
-    (found,) = founded.done("north", "dataset", "models", dataset)["models"]
+    found = model_of(founded, dataset, trained)
     assert [each["reason"] for each in found["wishes"]] == [reason]
     assert founded.done("north", "model", "wishes")["wishes"] == []
     (wished,) = founded.done("solver", "model", "wishes")["wishes"]

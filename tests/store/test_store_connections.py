@@ -2,7 +2,9 @@
 
 import contextlib
 import os
+import pathlib
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -10,7 +12,7 @@ from typing import Any
 import pytest
 
 from aicommons.domain import ids
-from aicommons.store import connections, signing
+from aicommons.store import connections, server, signing
 
 SOON = connections.Patience(head_seconds=0.15, idle_seconds=0.15, pause_seconds=0.15)
 DATA = os.urandom(100_000)
@@ -72,6 +74,21 @@ def test_silent_connections_are_ended(sent: bytes, answered: bytes, start: Start
     with dialled(start(patience=SOON)) as connection:
         connection.sendall(sent)
         assert all_of(connection).startswith(b"HTTP/1.1 " + answered if answered else b"")
+
+
+def test_a_body_that_comes_with_its_head_is_no_long_head(tmp_path: pathlib.Path) -> None:
+    """A client may be faster than the server: what was sent before the server looked is read in one piece, and answered."""
+    nobody = server.Gate(lambda *_: ids.Address(bytes(20)), lambda _: None)
+    late = server.Server(tmp_path, gate=nobody, policy=server.Policy(audience="test store"), bind=server.Bind())
+    with socket.create_connection(("127.0.0.1", int(late.url.rpartition(":")[2])), timeout=5) as connection:
+        connection.sendall(UNSIGNED.replace(b"1000", b"200000") + b"x" * 200_000)
+        answering = threading.Thread(target=late.run)
+        answering.start()
+        try:
+            assert answer_of(connection).startswith(b"HTTP/1.1 401")
+        finally:
+            late.stop()
+            answering.join(10)
 
 
 @pytest.mark.parametrize("answered", [False, True], ids=["first request", "kept connection"])

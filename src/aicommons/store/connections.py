@@ -111,12 +111,16 @@ class Connection(httptools_impl.HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Take what came, unless it is more than a head, or the rest of a refused body, may have."""
+        room = self._room if self._is_silent else len(data)
+        self._room -= min(room, len(data))
+        super().data_received(data[:room])  # a head may end within it, and what follows is its body
+        more = data[room:]
+        if not more or self.transport.is_closing():
+            return
         if self._is_silent:
-            self._room -= len(data)
-            if self._room < 0:
-                self.end()
-                return
-        super().data_received(data)
+            self.end()
+            return
+        super().data_received(more)
 
     def on_message_begin(self) -> None:
         """A head begins: from here on it has its own deadline."""
