@@ -70,7 +70,7 @@ contract DataRegistry is IDataRegistry, EIP712 {
         bool freeCommons,
         uint256 price
     ) external {
-        Dataset storage stored = _owned(datasetId);
+        Dataset storage stored = _granting(datasetId);
         if (stored.state == DatasetState.Retired) revert DataRegistryWrongState(datasetId, stored.state);
         uint32 version = ++stored.version;
         _describe(stored, card, policy, rules, freeCommons, price);
@@ -107,7 +107,7 @@ contract DataRegistry is IDataRegistry, EIP712 {
         if (stored.state == DatasetState.Retired) revert DataRegistryWrongState(datasetId, stored.state);
         if (stored.body != address(0)) revert DataRegistryEntrusted(datasetId, stored.body);
         if (body == address(0) || body == msg.sender) revert DataRegistryNotBody(datasetId, body);
-        stored.body = body;
+        (stored.body, stored.firstConsent) = (body, uint64(_given[datasetId]));
         emit Entrusted(datasetId, body);
     }
 
@@ -130,7 +130,8 @@ contract DataRegistry is IDataRegistry, EIP712 {
         }
         uint256 nonce = _given[terms.datasetId]++;
         consentId = keccak256(abi.encode(block.chainid, address(this), terms, nonce));
-        _consents[consentId].terms = terms;
+        Consent storage made = _consents[consentId];
+        (made.terms, made.place) = (terms, uint64(nonce));
         emit ConsentGiven(consentId, terms.datasetId, stored.owner, terms);
     }
 
@@ -266,7 +267,7 @@ contract DataRegistry is IDataRegistry, EIP712 {
         Consent storage stored = _consents[consentId];
         Dataset storage used = _datasets[stored.terms.datasetId];
         if (stored.terms.datasetId == 0) return Denial.UnknownConsent;
-        if (stored.revoked) return Denial.Revoked;
+        if (stored.revoked || stored.place < used.firstConsent) return Denial.Revoked;
         if (block.timestamp >= stored.terms.expiry) return Denial.Expired;
         if (used.state != DatasetState.Listed) return Denial.DatasetNotListed;
         return _membership.isActive(used.owner) ? Denial.None : Denial.OwnerNotActive;

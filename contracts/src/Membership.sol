@@ -129,7 +129,8 @@ contract Membership is IMembership {
 
     /// @inheritdoc IMembership
     function setGuardian(address guardian) external {
-        uint256 memberId = _activeCaller();
+        uint256 memberId = _memberOf[msg.sender]; // also of a suspended one: a bad guardian can always be taken away
+        if (memberId == 0) revert MembershipNotActive(msg.sender);
         if (guardian == msg.sender) revert MembershipAccountUsed(guardian, memberId);
         address previous = _guardians[memberId];
         _guardians[memberId] = guardian;
@@ -168,6 +169,10 @@ contract Membership is IMembership {
         _checkUnused(pending.account);
         address previous = _members[memberId].account;
         delete _recoveries[memberId];
+        if (_guardians[memberId] != address(0)) {
+            emit GuardianSet(memberId, _guardians[memberId], address(0));
+            delete _guardians[memberId];
+        }
         delete _memberOf[previous];
         _members[memberId].account = pending.account;
         _memberOf[pending.account] = memberId;

@@ -66,7 +66,7 @@ contract DataRegistryTest is CommonsTest {
         vm.assertEq(data.count(), 2);
         vm.assertEq(data.ownerOf(1), 2);
         IDataRegistry.Dataset memory expected = IDataRegistry.Dataset(
-            2, 1, IDataRegistry.DatasetState.Listed, free, price, card, policy, rules, address(0)
+            2, 1, IDataRegistry.DatasetState.Listed, free, price, card, policy, rules, address(0), 0
         );
         vm.assertEq(keccak256(abi.encode(data.dataset(1))), keccak256(abi.encode(expected)));
     }
@@ -90,7 +90,7 @@ contract DataRegistryTest is CommonsTest {
         emit IDataRegistry.VersionPublished(1, 2, "card", "policy", rules, free, price);
         data.publishVersion(1, "card", "policy", rules, free, price);
         IDataRegistry.Dataset memory expected = IDataRegistry.Dataset(
-            1, 2, IDataRegistry.DatasetState.Listed, free, price, "card", "policy", rules, address(0)
+            1, 2, IDataRegistry.DatasetState.Listed, free, price, "card", "policy", rules, address(0), 0
         );
         vm.assertEq(keccak256(abi.encode(data.dataset(1))), keccak256(abi.encode(expected)));
         vm.prank(_account(1));
@@ -182,6 +182,37 @@ contract DataRegistryTest is CommonsTest {
         data.retire(1);
         vm.stopPrank();
         vm.assertTrue(data.consent(first).revoked && data.consent(second).revoked);
+    }
+
+    /// @dev Whoever may say yes has changed: earlier consents are over, later ones live, also after the body gave it back.
+    function test_entrust_endsEarlierConsents() public {
+        _list(1);
+        bytes32 before = _give(1, 1);
+        vm.assertTrue(data.isLive(before));
+        vm.prank(_account(1));
+        data.entrust(1, BODY);
+        vm.assertEq(uint8(data.denial(before, _wanted())), uint8(IDataRegistry.Denial.Revoked));
+        IDataRegistry.ConsentTerms memory terms = _terms(1);
+        vm.startPrank(BODY);
+        bytes32 later = data.give(terms);
+        data.discharge(1);
+        vm.stopPrank();
+        vm.assertTrue(data.isLive(later));
+        vm.assertFalse(data.isLive(before));
+        vm.assertTrue(data.isLive(_give(1, 1)));
+    }
+
+    /// @dev Under the body's consents nobody but the body changes policy, card or price.
+    function test_publishVersion_isTheBodysAlone() public {
+        _list(1);
+        vm.startPrank(_account(1));
+        data.entrust(1, BODY);
+        vm.expectRevert(abi.encodeWithSelector(IDataRegistry.DataRegistryEntrusted.selector, 1, BODY));
+        data.publishVersion(1, "card", "policy", _rules(), true, 0);
+        vm.stopPrank();
+        vm.prank(BODY);
+        data.publishVersion(1, "card", "policy", _rules(), true, 0);
+        vm.assertEq(data.dataset(1).version, 2);
     }
 
     /// @dev What the body gave is held by the dataset's owner, who is named in the event.

@@ -40,6 +40,26 @@ contract MembershipRecoveryTest is CommonsTest {
         membership.setGuardian(address(0));
     }
 
+    /// @dev A member that is suspended may still take a guardian away, and a recovered one begins without any.
+    function test_setGuardian_isTakenAway() public {
+        vm.prank(_account(1));
+        membership.setGuardian(address(0xA11CE));
+        for (uint256 i; i < 2; ++i) {
+            vm.prank(_registrar(i));
+            membership.suspend(1);
+        }
+        vm.prank(_account(1));
+        membership.setGuardian(address(0xB0B));
+        vm.assertEq(membership.guardianOf(1), address(0xB0B));
+        vm.prank(address(0xB0B));
+        membership.recover(1, address(0xF4E5));
+        vm.warp(vm.getBlockTimestamp() + 7 days);
+        vm.expectEmit(address(membership));
+        emit IMembership.GuardianSet(1, address(0xB0B), address(0));
+        membership.finishRecovery(1);
+        vm.assertEq(membership.guardianOf(1), address(0));
+    }
+
     function test_setGuardian_failsForStrangersAndForOneself() public {
         vm.expectRevert(abi.encodeWithSelector(IMembership.MembershipNotActive.selector, address(this)));
         membership.setGuardian(GUARDIAN);

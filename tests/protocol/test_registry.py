@@ -156,7 +156,12 @@ DEATHS: dict[str, tuple[list[events.Event], float, int | None]] = {
     "owner reinstated": ([events.MemberSuspended(LATER, ME), events.MemberReinstated(LATER, ME)], 70, None),
     "owner left": ([events.MemberLeft(LATER, ME, ACCOUNT)], 70, 60),
     "owner recovered": ([events.MemberRecovered(LATER, ME, ACCOUNT, OTHER)], 70, None),
-    "entrusted": ([events.DatasetEntrusted(LATER, 9, OTHER)], 70, None),
+    "entrusted since then": ([events.DatasetEntrusted(LATER, 9, OTHER)], 70, 60),
+    "discharged since then": (
+        [events.DatasetEntrusted(LATER, 9, OTHER), events.DatasetDischarged(LATER, 9, OTHER)],
+        70,
+        60,
+    ),
 }
 
 

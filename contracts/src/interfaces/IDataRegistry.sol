@@ -57,6 +57,7 @@ interface IDataRegistry {
     /// @param policy Digest of the UsePolicy
     /// @param rules What of the policy the ledger enforces
     /// @param body Who alone gives its consents, such as a co-op's governor; zero = the owner does
+    /// @param firstConsent Place of the first consent since it was last entrusted; earlier ones are over
     struct Dataset {
         uint256 owner;
         uint32 version;
@@ -67,6 +68,7 @@ interface IDataRegistry {
         bytes32 policy;
         Rules rules;
         address body;
+        uint64 firstConsent;
     }
 
     /// @notice What a holder permits.
@@ -109,10 +111,12 @@ interface IDataRegistry {
     /// @param terms What was permitted
     /// @param uses Runs that have used it
     /// @param revoked Whether the holder took it back
+    /// @param place Its place among the dataset's consents, from 0
     struct Consent {
         ConsentTerms terms;
         uint32 uses;
         bool revoked;
+        uint64 place;
     }
 
     /// @notice A dataset was listed.
@@ -204,8 +208,9 @@ interface IDataRegistry {
         external
         returns (uint256 datasetId);
 
-    /// @notice Publishes a new version; new uses are held to it, uses that were counted before go on.
-    /// @param datasetId One of the caller's datasets, not retired
+    /// @notice Publishes a new version; new uses are held to it, uses that were counted before go on. By the body where
+    /// there is one, else by the owner: consents would else come under terms that nobody said yes to.
+    /// @param datasetId A dataset that is not retired
     /// @param card Digest of the new card
     /// @param policy Digest of the new policy
     /// @param rules What of the new policy the ledger enforces
@@ -233,8 +238,8 @@ interface IDataRegistry {
     function retire(uint256 datasetId) external;
 
     /// @notice Puts the dataset's consents into the hands of a body, such as a co-op's governor: only it gives them from
-    /// now on. Consents that were given before stay as they are. Revoking, suspending and retiring stay with the owner
-    /// as well.
+    /// now on. Consents that were given before are over, as if they were revoked. Revoking, suspending and retiring stay
+    /// with the owner as well.
     /// @param datasetId One of the caller's datasets, not retired and not entrusted
     /// @param body The body's account
     function entrust(uint256 datasetId, address body) external;

@@ -154,6 +154,7 @@ interface IMembership {
     function leave() external;
 
     /// @notice Names who may begin the recovery of the caller's membership: a second device, or somebody it trusts.
+    /// A suspended member may; after a recovery there is none.
     /// @param guardian Any account but the caller; zero = nobody but the registrars
     function setGuardian(address guardian) external;
 

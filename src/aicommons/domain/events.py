@@ -196,7 +196,7 @@ class DatasetRetired(OfDataset):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class DatasetEntrusted(OfDataset):
-    """From now on only a body, such as a co-op's governor, gives the dataset's consents."""
+    """From now on only a body, such as a co-op's governor, gives the dataset's consents; earlier ones are over."""
 
     body: ids.Address
 

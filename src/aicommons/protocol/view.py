@@ -290,11 +290,20 @@ class _LedgerDraft:
             case events.OfDataset() if event.dataset_id in self._view.get("datasets"):
                 datasets = self._view.mapping("datasets")
                 datasets[event.dataset_id] = registry.dataset_after(datasets[event.dataset_id], event)
+                if isinstance(event, events.DatasetEntrusted):
+                    self._end_consents(event)
             case events.ConsentRevoked() | events.ConsentUsed() if event.consent_id in self._view.get("consents"):
                 consents = self._view.mapping("consents")
                 consents[event.consent_id] = registry.consent_after(consents[event.consent_id], event)
             case _:
                 self._view.keep(event)
+
+    def _end_consents(self, event: events.DatasetEntrusted) -> None:
+        """Take back what was given before the dataset came into the hands of its body, as the contract does."""
+        consents = self._view.mapping("consents")
+        for consent_id, given in list(consents.items()):
+            if given.dataset_id == event.dataset_id and given.revoked is None:
+                consents[consent_id] = dataclasses.replace(given, revoked=event.at)
 
     def _open(self, event: events.RunOpened) -> None:
         if event.run_id not in self._view.get("runs"):  # its terms are what its id stands for: a second telling is none
