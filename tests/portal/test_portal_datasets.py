@@ -239,6 +239,23 @@ def test_what_is_not_meant_changes_nothing(desk: "desks.Desk", fields: dict[str,
     assert desk.owner.desk.view().datasets[1].state is registry.DatasetState.LISTED
 
 
+def test_an_entrusted_dataset_comes_back_by_vote_only(desk: "desks.Desk") -> None:
+    """Its owner takes it out of use; no page offers to put it back, and whoever asks all the same learns who can."""
+    desk.owner.desk.entrust(1, ids.Address(b"\x07" * 20))
+    visitor, session = desk.open_page()
+    form = {"token": session.form_token, "confirmed": "on"}
+    assert "entrusted this dataset" in visitor.get("/datasets/1").text
+    assert visitor.post("/datasets/1/state", form | {"act": "suspend"}).status == 303
+    page = visitor.get("/datasets/1").text
+    assert 'value="resume"' not in page
+    assert "coop propose 1 --resume" in page
+    refused = visitor.post("/datasets/1/state", form | {"act": "resume"})
+    assert refused.status == 409
+    assert "coop propose 1 --resume" in refused.text
+    with desk.clerk.inbox() as kept:
+        assert [each.what for each in kept.happened()] == ["suspend dataset"]
+
+
 def test_a_run_under_way_is_shown_without_buttons(desk: "desks.Desk") -> None:
     """A run that the dataset is enrolled in is shown; there is no model yet to ask anything of."""
     run_id = desk.propose()

@@ -46,8 +46,17 @@ class Holding:
 
     @property
     def acts(self) -> tuple[Act, ...]:
-        """What can be done to it now."""
-        return tuple(act for act, states in POSSIBLE.items() if self.listed.state in states)
+        """What its owner can do to it now: putting it back into use is the body's that it is entrusted to."""
+        return tuple(
+            act
+            for act, states in POSSIBLE.items()
+            if self.listed.state in states and not (act is Act.RESUME and self.is_entrusted)
+        )
+
+    @property
+    def is_entrusted(self) -> bool:
+        """Whether a body, such as a co-op's vote, says yes in its owner's place."""
+        return self.listed.body is not None
 
     @property
     def has_policy(self) -> bool:
@@ -109,10 +118,16 @@ def change(
     """Suspend, resume or retire a dataset of this home's member, and note it in the home's log.
 
     Raises:
-        errors.InputError: not this member's, or not in a state in which this can be done.
+        errors.InputError: not this member's, not in a state in which this can be done, or a body's to do.
         errors.LedgerRefused, errors.LedgerUnreachable: nothing was noted.
     """
     found = find(place, dataset_id)
+    if act is Act.RESUME and found.is_entrusted and found.listed.state in POSSIBLE[act]:
+        raise errors.InputError(
+            "only the body that the dataset is entrusted to puts it back into use",
+            which=f"dataset {dataset_id}",
+            next_step=f"propose it there: `commons coop propose {dataset_id} --resume --why TEXT`",
+        )
     if act not in found.acts:
         raise errors.InputError(
             f"this dataset cannot be changed so: {act.value}",
