@@ -174,7 +174,7 @@ def test_budgets_show_what_was_told_run_by_run(trained: Trained) -> None:
 
 
 def test_budgets_show_the_policys_epsilon(desk: "desks.Desk") -> None:
-    """A policy's epsilon is shown with its unit, and that nothing of it is spent."""
+    """A policy's epsilon is shown with its unit, and that such a policy permits nothing yet."""
     policy = policies.UsePolicy(
         "Research", desk.owner.member_id, permitted=("DUO:0000007",), prohibited=(), commercial=False, countries=(),
         licence="LicenseRef-private", minimum_cohort=10, minimum_cell=1, small_cells=policies.SmallCells.ALLOW,
@@ -184,9 +184,12 @@ def test_budgets_show_the_policys_epsilon(desk: "desks.Desk") -> None:
     card = cards.DatasetCard(
         "Examinations", "here", 60, desks.SCHEMA, "LicenseRef-private", 10, "none", dataset_version=2
     )
+    visitor, _ = desk.open_page()
+    assert "no learner keeps such a bound yet" not in visitor.get("/budgets").text
     desk.owner.desk.publish_version(1, card, desk.owner.desk.put_policy(policy))
     visitor, _ = desk.open_page()
     assert "1.5 per row and year" in visitor.get("/budgets").text
+    assert "no learner keeps such a bound yet" in visitor.get("/budgets").text
     assert "Research" in visitor.get("/datasets/1").text
     desk.commons.store.erase(policy_digest(desk))
     fresh, _ = desk.open_page()
