@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from aicommons.cli import given, homes, listed, naming, output, published, under_policy
+from aicommons.cli import given, homes, listed, naming, output, published, under_policy, vocabularies
 from aicommons.domain import errors, ids, run
 
 if TYPE_CHECKING:
@@ -191,53 +191,6 @@ def import_offer(
     _keep(file, policy)
 
 
-@command.command("purposes")
-@click.argument("word", required=False)
-@output.json_option
-def purposes(word: str | None) -> None:
-    """List the purposes that policies and consents can name, all or those with WORD in them."""
-    from aicommons.domain import vocabulary
-
-    found = [
-        each
-        for each in vocabulary.PURPOSES
-        if word is None or word.lower() in f"{each.code} {each.label} {each.definition}".lower()
-    ]
-    listed = [
-        {"code": each.code, "label": each.label, "definition": each.definition, "broader": list(each.broader),
-         "banned": each.code in vocabulary.BANNED_PURPOSES}
-        for each in found
-    ]  # fmt: skip
-    rows = [[each["code"], each["label"], "banned" if each["banned"] else " ".join(each["broader"])] for each in listed]  # type: ignore[arg-type]
-    output.emit({"purposes": listed}, *output.aligned(["purpose", "", "below"], rows))
-
-
-@command.command("licences")
-@click.argument("word", required=False)
-@output.json_option
-def licences(word: str | None) -> None:
-    """List the licences and labels that policies can name, all or those with WORD in them."""
-    from aicommons.domain import licences as known
-
-    found = [
-        each
-        for each in known.known().values()
-        if word is None or word.lower() in f"{each.identifier} {each.name}".lower()
-    ]
-    rows = [[each.identifier, each.name, _asks(each)] for each in found]
-    listed = [dataclasses.asdict(each) for each in found]
-    output.emit({"licences": listed}, *output.aligned(["licence", "", "asks"], rows))
-
-
-def _asks(licence: Any) -> str:
-    said = {
-        "attribution": licence.attribution, "share-alike": licence.share_alike, "not commercial": not licence.commercial,
-        "no derivatives": not licence.adaptation, "benefit sharing": licence.benefit_sharing,
-        "named users only": licence.named_only,
-    }  # fmt: skip
-    return ", ".join(words for words, is_said in said.items() if is_said) or "nothing"
-
-
 def _member(number: int | None) -> ids.MemberId:
     if number is not None:
         return ids.MemberId(number)
@@ -351,3 +304,7 @@ def _terms(policy: "policies.UsePolicy") -> list[str]:
         f"Licence   {policy.licence}",
     ]
     return lines + [f"          {notice}" for notice in policy.terms.notices]
+
+
+for each in vocabularies.COMMANDS:
+    command.add_command(each)

@@ -161,7 +161,8 @@ def _unknown_words(policy: UsePolicy) -> Iterator[Fault]:
         yield Fault("permitted", "the policy permits nothing", "no purpose", say)
     for field, codes in (("permitted", policy.permitted), ("prohibited", policy.prohibited)):
         for code in sorted(set(codes) - _KNOWN):
-            yield Fault(field, "an unknown purpose", code[:60], "See all purposes with `commons policy purposes`.")
+            message, next_step = vocabulary.no_purpose(code)
+            yield Fault(field, message, code[:60], next_step)
     for country in sorted(set(policy.countries) - vocabulary.countries()):
         say = "Use the two capital letters of ISO 3166-1, such as KE."
         yield Fault("countries", "an unknown country", country[:20], say)
