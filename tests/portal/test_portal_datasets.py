@@ -194,6 +194,8 @@ def test_budgets_show_the_policys_epsilon(desk: "desks.Desk") -> None:
     desk.commons.store.erase(policy_digest(desk))
     fresh, _ = desk.open_page()
     assert "cannot be read now" in fresh.get("/budgets").text
+    app.own_documents(desk.home).put(policy.encode())
+    assert "1.5 per row and year" in fresh.get("/budgets").text  # this home's own copy is as good
 
 
 def policy_digest(desk: "desks.Desk") -> bytes:

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from aicommons.cli import given, homes, listed, naming, output, published, under_policy, vocabularies
+from aicommons.cli import given, homes, listed, naming, output, under_policy, vocabularies
 from aicommons.domain import errors, ids, run
+from aicommons.owner import published
 
 if TYPE_CHECKING:
     from aicommons.domain import policies

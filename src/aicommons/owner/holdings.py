@@ -7,12 +7,16 @@ dataset's page and ``commons dataset suspend | resume | retire``; what is done t
 import dataclasses
 import enum
 import time
+from typing import TypeVar
 
-from aicommons.domain import cards, encoding, errors, policies
+from aicommons import app
+from aicommons.domain import cards, documents, errors, policies
 from aicommons.node import inbox
-from aicommons.owner import places
+from aicommons.owner import places, published
 from aicommons.protocol import inbox as rules
 from aicommons.protocol import registry
+
+D = TypeVar("D", bound=documents.Document)
 
 
 class Act(enum.Enum):
@@ -91,25 +95,19 @@ def find(place: places.Place, dataset_id: int) -> Holding:
 
 
 def _holding(place: places.Place, listed: registry.DatasetView, title: str) -> Holding:
-    return Holding(listed, title, _card(place, listed), policy_of(place, listed))
-
-
-def _card(place: places.Place, listed: registry.DatasetView) -> cards.DatasetCard | None:
-    try:
-        return cards.DatasetCard.decode(place.store.get(listed.card, encoding.MAX_DOCUMENT))
-    except places.UNAVAILABLE:
-        return None
+    return Holding(listed, title, _own(place, cards.DatasetCard, listed.card), policy_of(place, listed))
 
 
 def policy_of(place: places.Place, listed: registry.DatasetView) -> policies.UsePolicy | None:
     """Return a dataset's newest use policy; ``None`` when there is none or it cannot be had now."""
     digest = listed.newest.policy
-    if not any(digest):
-        return None
-    try:
-        return policies.UsePolicy.decode(place.store.get(digest, encoding.MAX_DOCUMENT))
-    except places.UNAVAILABLE:
-        return None
+    return _own(place, policies.UsePolicy, digest) if any(digest) else None
+
+
+def _own(place: places.Place, kind: type[D], digest: bytes) -> D | None:
+    """Return a document of this home's own; its copy here is shown also while the store does not give it."""
+    shelves = (app.own_documents(place.home), place.store)
+    return next((found for each in shelves if (found := published.find(each, kind, digest)) is not None), None)
 
 
 def change(

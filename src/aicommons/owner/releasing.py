@@ -8,8 +8,8 @@ with bytes that were checked; whether they may go out is settled there.
 import dataclasses
 import pathlib
 
-from aicommons.domain import cards, encoding, errors, ids
-from aicommons.owner import places
+from aicommons.domain import cards, errors, ids
+from aicommons.owner import places, published
 from aicommons.protocol import registry
 
 
@@ -61,10 +61,7 @@ def _listed(place: places.Place, digest: ids.Digest) -> int | None:
     for number, listed in place.desk.view().datasets.items():
         if listed.owner != member or listed.state is not registry.DatasetState.LISTED:
             continue
-        try:
-            card = cards.DatasetCard.decode(place.store.get(listed.card, encoding.MAX_DOCUMENT))
-        except places.UNAVAILABLE:
-            continue
-        if card.open_table is not None and card.open_table.digest == digest:
+        card = published.find(place.store, cards.DatasetCard, listed.card)
+        if card is not None and card.open_table is not None and card.open_table.digest == digest:
             return number
     return None
