@@ -8,6 +8,7 @@ import os
 import pathlib
 import random
 import socket
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -93,6 +94,15 @@ class Place:
         said = self.call(home, *arguments, "--json")
         assert said.code == 0, (arguments, said)
         return said.json
+
+    def in_time(self, home: str, *arguments: str) -> dict[str, Any]:
+        """Return what a command says as soon as the ledger's clock is far enough for it."""
+        for _ in range(300):
+            said = self.call(home, *arguments, "--json")
+            if said.code == 0:
+                return said.json
+            time.sleep(0.1)
+        raise AssertionError(said)
 
     def write(self, name: str, body: object) -> str:
         """Write a file (JSON unless it is text) and return its path."""

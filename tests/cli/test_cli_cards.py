@@ -3,11 +3,13 @@
 import contextlib
 import dataclasses
 import json
+import os
 import pathlib
 import random
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +17,7 @@ import mlcroissant
 import pytest
 
 from aicommons import app
-from aicommons.domain import cards
+from aicommons.domain import cards, ids
 from aicommons.node import agent
 
 if TYPE_CHECKING:
@@ -337,6 +339,22 @@ def test_an_open_table_is_released_and_downloaded(
     assert (table_on_card["k"], table_on_card["quasi_identifiers"]) == (made["after"]["k"], ["age", "sex"])
     again = founded.call("east", "dataset", "download", str(listed["dataset"]), "--out", str(got))
     assert "never overwritten" in again.err
+
+
+def test_an_open_table_is_read_once(founded: "Place", tmp_path: pathlib.Path) -> None:
+    """What is checked is what goes out: a source that gives its bytes only once can be released."""
+    table, pipe = tmp_path / "plots.csv", tmp_path / "once.csv"
+    table.write_text(NO_NAMES)
+    card = drafted(founded, table, licence="CC-BY-4.0")
+    os.mkfifo(pipe)
+    giving = threading.Thread(target=pipe.write_text, args=(NO_NAMES,), daemon=True)
+    giving.start()
+    said = ("--attribution", "North", "--no-people", "plots", "--card", str(card))
+    done = founded.done("north", "dataset", "release", str(pipe), *said)
+    giving.join(10)
+    assert done["digest"] == ids.format_digest(ids.digest(NO_NAMES.encode()))
+    pipe.unlink()
+    pipe.write_text(NO_NAMES)  # for whoever looks at this home's datasets afterwards
 
 
 def _release(

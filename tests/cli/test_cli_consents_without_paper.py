@@ -236,16 +236,6 @@ def test_a_record_without_an_end_needs_one(founded: "Place", dataset: str) -> No
     assert "does not say until when" in refused.json["message"]
 
 
-def in_time(founded: "Place", home: str, *arguments: str) -> dict[str, Any]:
-    """Return what a command says as soon as the ledger's clock is far enough for it."""
-    for _ in range(300):
-        said = founded.call(home, *arguments, "--json")
-        if said.code == 0:
-            return said.json
-        time.sleep(0.1)
-    raise AssertionError(said)
-
-
 def test_a_vote_is_entered_once_it_was_carried_out(founded: "Place", asha: str) -> None:
     """An executed proposal stands for a paper, with its own words, for people on the roll only; before, it is nothing."""
     table = founded.write(
@@ -259,12 +249,12 @@ def test_a_vote_is_entered_once_it_was_carried_out(founded: "Place", asha: str) 
     founded.done("south", "coop", "admit", asha)
     founded.done("south", "coop", "entrust", number)
     said = ("--purpose", PURPOSE, "--why", "to learn", "--uses", "3")
-    proposal = in_time(founded, "asha", "coop", "propose", number, *said)["proposal"]
-    in_time(founded, "asha", "coop", "vote", proposal, "for")
+    proposal = founded.in_time("asha", "coop", "propose", number, *said)["proposal"]
+    founded.in_time("asha", "coop", "vote", proposal, "for")
     asked = ("--by-vote", proposal[:14], "--person", "c-1", "--holder", asha)
     early = enter(founded, number, *asked)
     assert "nothing was decided by this vote" in early.json["message"]
-    in_time(founded, "asha", "coop", "execute", proposal)
+    founded.in_time("asha", "coop", "execute", proposal)
     made = enter(founded, number, *asked)
     assert (made.code, made.json["given"]) == (0, "by-vote"), made
     (shown,) = founded.done("south", "consent", "lookup", number, "--person", "c-1")["consents"]

@@ -53,6 +53,20 @@ def test_a_draft_says_everything_in_plain_words(call: "Call", tmp_path: pathlib.
     assert said.splitlines() == told["says"]
 
 
+def test_an_epsilon_is_said_to_permit_nothing(call: "Call", tmp_path: pathlib.Path, drafted: pathlib.Path) -> None:
+    """No learner keeps a bound on privacy loss: whoever sets one reads first of all that no run can meet it."""
+    told = call(tmp_path / "home", "policy", "check", str(drafted), "--json").json
+    assert told["permits_nothing"]
+    assert "IT PERMITS NOTHING YET" in told["says"][1]
+    file = tmp_path / "without.json"
+    place = DRAFT.index("--epsilon")
+    bare = DRAFT[:place] + DRAFT[place + 2 :]
+    made = call(tmp_path / "home", "policy", "draft", str(file), *bare, "--json").json
+    assert made["permits_nothing"] is False
+    assert "NOTHING" not in call(tmp_path / "home", "policy", "check", str(file)).out
+    assert "permits NOTHING" in " ".join(call(tmp_path / "home", "policy", "draft", "--help").out.split())
+
+
 def test_a_draft_with_an_end_ends_then(call: "Call", tmp_path: pathlib.Path) -> None:
     """Days count from now, and free commons are said to be free."""
     file = tmp_path / "policy.json"
@@ -193,3 +207,44 @@ def test_a_policy_is_its_assigners_alone(founded: "Place", offered: dict[str, st
     said = founded.call("north", "policy", "publish", file, offered["north"])
     assert "another member's" in said.err
     assert founded.done("north", "dataset", "show", offered["north"])["dataset"] == int(offered["north"])
+
+
+LISTS = {
+    "duo": (25, "DUO:0000046", "non-commercial"),
+    "sdg": (169, "3.4", "premature mortality"),
+    "wsis": (19, "C7.E-health", "health"),
+    "dpv-consent-status": (13, "dpv:ConsentWithdrawn", "withdrawn"),
+    "dpv-legal-basis": (None, "dpv:LegitimateInterest", "legitimate"),
+    "dpv-personal-data": (None, None, ""),
+}
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_every_vocabulary_can_be_looked_up(call: "Call", tmp_path: pathlib.Path, name: str) -> None:
+    """Whoever writes a card, a policy or a consent finds the words of each list here, without a home."""
+    count, code, word = LISTS[name]
+    every = call(tmp_path, "policy", "vocabulary", name, "--json").json["words"]
+    assert every
+    assert count in (None, len(every))
+    found = call(tmp_path, "policy", "vocabulary", name, word, "--json").json["words"]
+    assert code is None or code in {each["code"] for each in found}
+    assert call(tmp_path, "policy", "vocabulary", "none").code == 2
+
+
+def test_a_condition_is_not_taken_for_a_purpose(call: "Call", tmp_path: pathlib.Path) -> None:
+    """A DUO modifier as a purpose is refused with what it is and where it is said instead."""
+    said = call(
+        tmp_path,
+        "policy",
+        "draft",
+        str(tmp_path / "x.json"),
+        "--title",
+        "x",
+        "--member",
+        "1",
+        "--permit",
+        "DUO:0000046",
+        "--json",
+    ).json
+    assert "a condition, not a purpose (non-commercial use only)" in said["message"]
+    assert "other terms" in said["next_step"]

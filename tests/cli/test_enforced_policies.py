@@ -156,3 +156,34 @@ def test_a_new_version_keeps_the_policy_unless_another_is_given(founded: "Place"
     assert founded.done("east", "policy", "show", dataset)["policy"]["countries"] == ["KE"]
     known = app.Home(founded.root / "north").datasets()[int(dataset)]
     assert known["policy"] == known["earlier"]["1"]["policy"]
+
+
+def test_an_offer_says_everything_in_text_and_json(
+    founded: "Place", offered: dict[str, str], tmp_path: pathlib.Path
+) -> None:
+    """What the page shows before a decision the command line shows as well; the price agreed stands in the log, and adds up."""
+    dataset = int(published(founded, tmp_path, "--price", "713"))
+    terms = ["--price", "950", "--licence", "CC-BY-SA-4.0", "--accept-duty", "attribution", "--commercial"]
+    shares = ["--solver-shares", "250000", "--retention-days", "9", "--min", "3", "--max", "6"]
+    dear = founded.open_run(offered, *terms, *shares)
+    shown = founded.done("north", "inbox", "show", f"run:{dear[2:]}")
+    assert shown["sites"] == {"least": 3, "most": 6, "enrolled": 0}
+    assert shown["shares"] == {"solver": 250_000, "problem_owner": 100_000, "sites": 650_000}
+    assert (shown["most_price"], shown["commercial"], shown["retention_seconds"]) == (950, True, 9 * 86_400)
+    assert (shown["licence"], shown["duties"], shown["readers"]) == ("CC-BY-SA-4.0", ["attribution"], shown["readers"])
+    assert {each["dataset"]: each["price"] for each in shown["datasets"]}[dataset] == 713
+    text = founded.call("north", "inbox", "show", f"run:{dear[2:]}").out
+    for words in (
+        "at most 950; also for commercial use", "3 to 6, 0 so far", "65 of 100 parts", "for 9 days", "CC-BY-SA-4.0, of the model",
+        "takes on   attribution", f"{dataset} Under a policy, price 713", "readers    ", "held back  ",
+    ):  # fmt: skip
+        assert words in text, words
+    agreed = founded.open_run(offered, "--price", "950")
+    before = founded.done("north", "log")["agreed"]
+    founded.done("north", "inbox", "approve", f"run:{agreed[2:]}", "--dataset", str(dataset))
+    log = founded.done("north", "log")
+    assert {each["run_id"]: each["price"] for each in log["uses"]}[agreed] == 713
+    assert log["agreed"] == before + 713
+    assert f"Agreed for all uses: {before + 713}." in founded.call("north", "log").out
+    for each in (dear, agreed):
+        founded.done("solver", "run", "cancel", each)

@@ -1,6 +1,7 @@
 """A table is held against its card: every kind of fault is counted by column, and no value is ever told."""
 
 import pathlib
+import sqlite3
 
 import pytest
 
@@ -67,9 +68,26 @@ def test_faults_are_counted(tmp_path: pathlib.Path, row: str) -> None:
     for line in (10, 50, 51):
         rows[line][place] = text
     (fault,) = check(tmp_path, rows).faults
-    assert (fault.kind, fault.field, fault.rows, fault.first_line) == (kind, field, 3, 12)
+    assert (fault.kind, fault.field, fault.rows, fault.first) == (kind, field, 3, 12)
     assert text not in fault.in_words()
     assert "3 rows" in fault.in_words()
+
+
+def test_a_fault_says_where_in_the_words_of_its_source(tmp_path: pathlib.Path) -> None:
+    """A file has lines, the header's among them; a database has rows, counted from the first."""
+    rows = [good(number) for number in range(100)]
+    rows[10][3] = "x"
+    (of_file,) = check(tmp_path, rows).faults
+    with sqlite3.connect(tmp_path / "clinic.db") as connection:
+        names = [field.name for field in FIELDS]
+        connection.execute(f"CREATE TABLE visits ({', '.join(names)})")
+        connection.executemany(f"INSERT INTO visits VALUES ({', '.join('?' * len(names))})", rows)
+    named = sources.from_document(
+        {"kind": "sql", "url": "sqlite:///clinic.db", "query": "SELECT * FROM visits"}, tmp_path
+    )
+    (of_database,) = checking.check(sources.open_source(named), FIELDS).faults
+    assert of_file.in_words().endswith("first in line 12")
+    assert of_database.in_words().endswith("first in row 11")
 
 
 def test_many_kinds_of_faults_at_once(tmp_path: pathlib.Path) -> None:
@@ -90,7 +108,7 @@ def test_broken_rows_are_counted(tmp_path: pathlib.Path) -> None:
         rows[number] = rows[number][:3] if number % 20 else [*rows[number], "more"]
     rows[77][3] = "x"
     found = check(tmp_path, rows)
-    assert [(fault.kind, fault.rows, fault.first_line) for fault in found.faults] == [
+    assert [(fault.kind, fault.rows, fault.first) for fault in found.faults] == [
         ("broken-row", 10, 2), ("enum", 1, 79),
     ]  # fmt: skip
     assert found.rows == 100

@@ -22,7 +22,7 @@ CONTRADICTIONS: dict[str, tuple[dict[str, Any], str, str]] = {
     "nothing permitted": ({"permitted": ()}, "permitted", "permits nothing"),
     "unknown purpose": ({"permitted": ("DUO:1",)}, "permitted", "unknown purpose"),
     "unknown prohibition": ({"prohibited": ("war",)}, "prohibited", "unknown purpose"),
-    "a modifier as a purpose": ({"permitted": ("DUO:0000046",)}, "permitted", "unknown purpose"),
+    "a modifier as a purpose": ({"permitted": ("DUO:0000046",)}, "permitted", "a condition, not a purpose"),
     "purpose twice": ({"permitted": ("DUO:0000006",) * 2}, "permitted", "named twice"),
     "duty twice": ({"duties": (policies.Duty.ATTRIBUTION,) * 2}, "duties", "named twice"),
     "unknown country": ({"countries": ("ZZ",)}, "countries", "unknown country"),

@@ -73,6 +73,7 @@ COUNTRY = "The policy does not permit use from this country"
 LICENCE, DUTY = "The model's licence does not keep", "A duty that the policy asks was not taken on"
 BARE = dataclasses.replace(CARD, fields=(), schema={})
 SHARED = {"licence": "CC-BY-SA-4.0"}
+UNBOUND = "More privacy loss than the policy allows, or no bound on it. No learner keeps a bound yet: a policy with an epsilon permits no run."
 ROWS: dict[str, Row] = {
     "nothing against it": Row(),
     "in its last second": Row(policy={"until": NOW + 1}),
@@ -99,7 +100,8 @@ ROWS: dict[str, Row] = {
         policy={"duties": (licences.Duty.REPORT_BACK,)}, terms={"duties": (licences.Duty.REPORT_BACK,)}
     ),
     "a bound on privacy loss, which no learner keeps yet": Row(
-        ("More privacy loss than the policy allows, or no bound on it.",), policy={"epsilon": "3"}
+        (UNBOUND,),
+        policy={"epsilon": "3"},
     ),
     "a price that is paid": Row(policy={"price": 5, "free_commons": False}, spec={"price": 5}),
     "a price that is not": Row(

@@ -136,10 +136,19 @@ class Desk:
         recipe = {"recipe": "glm", "schema": SCHEMA, **terms.pop("recipe", {})}
         made = recipes.to_plan(recipes.from_plan(recipe))
         plan = documents.Plan(title, made, "Sums only.", 30, 0, None)
+        said = documents.RunTerms(
+            office.DEFAULT_PURPOSE,
+            (),
+            7 * 86400,
+            run.MINIMUM_COHORT,
+            "no DP",
+            terms.pop("licence", None),
+            terms.pop("duties", ()),
+        )
         offer = office.Offer(
             problem=self.problem_id,
             plan=desk.publish_plan(plan),
-            terms=documents.RunTerms(office.DEFAULT_PURPOSE, (), 7 * 86400, run.MINIMUM_COHORT, "no DP"),
+            terms=said,
             enrol_until=2 * testing.START,
             **terms,
         )

@@ -174,7 +174,7 @@ def test_budgets_show_what_was_told_run_by_run(trained: Trained) -> None:
 
 
 def test_budgets_show_the_policys_epsilon(desk: "desks.Desk") -> None:
-    """A policy's epsilon is shown with its unit, and that nothing of it is spent."""
+    """A policy's epsilon is shown with its unit, and that such a policy permits nothing yet."""
     policy = policies.UsePolicy(
         "Research", desk.owner.member_id, permitted=("DUO:0000007",), prohibited=(), commercial=False, countries=(),
         licence="LicenseRef-private", minimum_cohort=10, minimum_cell=1, small_cells=policies.SmallCells.ALLOW,
@@ -184,13 +184,18 @@ def test_budgets_show_the_policys_epsilon(desk: "desks.Desk") -> None:
     card = cards.DatasetCard(
         "Examinations", "here", 60, desks.SCHEMA, "LicenseRef-private", 10, "none", dataset_version=2
     )
+    visitor, _ = desk.open_page()
+    assert "no learner keeps such a bound yet" not in visitor.get("/budgets").text
     desk.owner.desk.publish_version(1, card, desk.owner.desk.put_policy(policy))
     visitor, _ = desk.open_page()
     assert "1.5 per row and year" in visitor.get("/budgets").text
+    assert "no learner keeps such a bound yet" in visitor.get("/budgets").text
     assert "Research" in visitor.get("/datasets/1").text
     desk.commons.store.erase(policy_digest(desk))
     fresh, _ = desk.open_page()
     assert "cannot be read now" in fresh.get("/budgets").text
+    app.own_documents(desk.home).put(policy.encode())
+    assert "1.5 per row and year" in fresh.get("/budgets").text  # this home's own copy is as good
 
 
 def policy_digest(desk: "desks.Desk") -> bytes:
@@ -237,6 +242,23 @@ def test_what_is_not_meant_changes_nothing(desk: "desks.Desk", fields: dict[str,
     assert answer.status == 409
     assert words in answer.text
     assert desk.owner.desk.view().datasets[1].state is registry.DatasetState.LISTED
+
+
+def test_an_entrusted_dataset_comes_back_by_vote_only(desk: "desks.Desk") -> None:
+    """Its owner takes it out of use; no page offers to put it back, and whoever asks all the same learns who can."""
+    desk.owner.desk.entrust(1, ids.Address(b"\x07" * 20))
+    visitor, session = desk.open_page()
+    form = {"token": session.form_token, "confirmed": "on"}
+    assert "entrusted this dataset" in visitor.get("/datasets/1").text
+    assert visitor.post("/datasets/1/state", form | {"act": "suspend"}).status == 303
+    page = visitor.get("/datasets/1").text
+    assert 'value="resume"' not in page
+    assert "coop propose 1 --resume" in page
+    refused = visitor.post("/datasets/1/state", form | {"act": "resume"})
+    assert refused.status == 409
+    assert "coop propose 1 --resume" in refused.text
+    with desk.clerk.inbox() as kept:
+        assert [each.what for each in kept.happened()] == ["suspend dataset"]
 
 
 def test_a_run_under_way_is_shown_without_buttons(desk: "desks.Desk") -> None:

@@ -9,7 +9,7 @@ import pytest
 from aicommons import office
 from aicommons.domain import cards, errors, events, ids, policies, vocabulary
 from aicommons.node import journal
-from aicommons.owner import deciding
+from aicommons.owner import deciding, uses
 from aicommons.portal import catalogues, pages
 from aicommons.protocol import inbox as rules
 from aicommons.protocol import permissions, registry
@@ -60,6 +60,28 @@ def test_approving_gives_the_narrowest_consent_and_enrols(desk: "Desk") -> None:
     log = visitor.get("/log").text
     assert "Risk by age" in log
     assert "Examinations" in log
+
+
+def test_a_price_is_shown_before_and_after_it_is_agreed(desk: "Desk") -> None:
+    """The offer shows the dataset's own price beside the author's most, the model's licence and the duties; the log adds up."""
+    card = cards.DatasetCard("Examinations", "here", 60, {}, "LicenseRef-private", 10, "none", dataset_version=2)
+    desk.owner.desk.publish_version(1, card, office.Use(free_commons=False, price=713))
+    desk.home.keep_dataset(1, desk.home.datasets()[1]["path"], card)
+    runs = [
+        desk.propose(each, price=950, licence="CC-BY-SA-4.0", duties=(policies.Duty.REPORT_BACK,))
+        for each in ("Once", "Again")
+    ]
+    visitor, session = desk.open_page()
+    text = visitor.get(f"/inbox/{desk.key(runs[0])}").text
+    for words in ('class="number">713<', "at most 950", "CC-BY-SA-4.0", "to tell you what came of it"):
+        assert words in text
+    for each in runs:
+        form = {"token": session.form_token, "verdict": "approve"}
+        assert visitor.post(f"/inbox/{desk.key(each)}", form).status == 303
+    assert [each.price for each in uses.uses(desk.clerk)] == [713, 713]
+    log = visitor.get("/log").text
+    assert log.count('class="number">713<') == 2
+    assert 'class="number">1426<' in log
 
 
 BAD_FORMS = {

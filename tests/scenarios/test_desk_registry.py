@@ -109,7 +109,7 @@ def test_a_body_gives_the_consents(commons: testing.Commons) -> None:
     consent = two.desk.give_consent(terms)
     assert one.desk.view().consents[consent].holder == one.member_id
     one.desk.revoke_consent(consent)
-    two.desk.discharge(dataset)
+    two.registry.transact("DataRegistry", "discharge", dataset)
     assert one.desk.view().datasets[dataset].body is None
     one.desk.give_consent(terms)
 

@@ -69,8 +69,9 @@ class Register:
     def is_live(self, index: int) -> bool:
         """Return what the ledger says of a consent when it is shown the proofs."""
         place = index // consents.WORD_BITS
-        proofs = (self.words[place], self.status.proof(place))
-        return self.desk.is_leaf_live(self.leaves[index], self.tree.proof(index), *proofs)
+        proofs = (list(self.tree.proof(index)), self.words[place], list(self.status.proof(place)))
+        asked = (dataclasses.astuple(self.leaves[index]), *proofs)
+        return self.desk._registry.call("ConsentRegister", "isLive", *asked) == (True,)
 
 
 NO_KEYS = (consents.NOBODY, consents.NOBODY, consents.NO_GUARDIANSHIP)

@@ -269,18 +269,25 @@ def show(dataset: int) -> None:
             "price": entry.newest.price,
             "free_commons": entry.newest.free_commons,
             "commercial": entry.newest.rules.commercial,
+            "entrusted_to": None if entry.body is None else ids.format_id(entry.body),
             "card": drafted.shown(card),
         },
         f"Dataset {dataset}: {naming.plain(card.title)}",
         f"  owner     {naming.Names(opened, view)(entry.owner)}",
         f"  held at   {naming.plain(card.site)}" + (f" ({known['path']})" if known is not None else ""),
         f"  rows      about {card.rows}; takes part with at least {card.minimum_cohort}",
+        f"  price     {_price(entry.newest)}",
+        *([] if entry.body is None else [f"  entrusted to {ids.format_id(entry.body)}: its vote alone permits uses"]),
         f"  licence   {naming.plain(card.licence)}",
         f"  gaps      {naming.plain(card.known_gaps, 200)}",
         *_further(card),
         "  columns",
         *_columns_in_words(card),
     )
+
+
+def _price(version: "registry.VersionView") -> str:
+    return f"{version.price} a run" if version.asked else "none" + (", free commons" if version.free_commons else "")
 
 
 def _further(card: "cards.DatasetCard") -> list[str]:

@@ -95,7 +95,7 @@ class Follower:
 
     def _figures(self, current: "views.RunView") -> dict[str, float]:
         from aicommons.node import agent as agents
-        from aicommons.node import concluding
+        from aicommons.owner import progress
 
         if self.kept is None or self.kept.sum(self.run_id, self.shown) is None:
             return {}
@@ -103,13 +103,14 @@ class Follower:
             self.terms = self.terms or agents.read_terms(self.opened.store, current)
         except (errors.StoreUnreachable, errors.BlobNotFound):
             return {}
-        figures = own.round_figures(self.kept, self.run_id, current, terms=self.terms, index=self.shown)
-        return {name: float(str(value)) for name, value in concluding.in_words(figures).items()}
+        return dict(progress.round_figures(self.kept, self.run_id, current, papers=self.terms, index=self.shown))
 
 
 def watch(opened: homes.Opened, run_id: ids.RunId) -> None:
     """Tell the run to its end: lines with a live status on a terminal, one JSON object per line with ``--json``."""
-    with own.opened(opened.home) as kept, _speaking() as (tell, status):
+    from aicommons.owner import progress
+
+    with progress.own_journal(opened) as kept, _speaking() as (tell, status):
         current = Follower(opened, run_id, kept).follow(tell, status)
     names = naming.Names(opened, opened.desk.view())
     found = own.report(opened, run_id)

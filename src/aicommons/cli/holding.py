@@ -150,6 +150,7 @@ def _budget(found: "budget_records.Budget") -> dict[str, Any]:
         "policy": found.has_policy,
         "epsilon": None if found.policy is None else found.policy.epsilon,
         "epsilon_spent": found.spent,
+        "permits_nothing": found.permits_nothing,
         "runs": found.runs,
         "rounds": found.rounds,
         "sets": [list(each) for each in found.sets],
@@ -175,6 +176,7 @@ def _in_words(found: "budget_records.Budget") -> list[str]:
     said = [
         f"Dataset {found.dataset_id}: {naming.plain(found.title)}",
         f"  epsilon   {limit}; spent {found.spent}: no training adds noise to single records yet",
+        *(["  permits   nothing: no learner keeps a bound on privacy loss yet"] if found.permits_nothing else []),
         f"  told      {found.rounds} sums in {found.runs} trainings",
     ]
     for each in found.told:

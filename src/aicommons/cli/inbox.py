@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from aicommons import app
-from aicommons.cli import homes, housekeeping, naming, output, speaking
+from aicommons.cli import homes, housekeeping, naming, offered, output, speaking
 from aicommons.domain import errors, ids
 
 if TYPE_CHECKING:
-    from aicommons.owner import deciding, offers
+    from aicommons.owner import deciding
     from aicommons.protocol import inbox as rules
 
 
@@ -78,8 +78,8 @@ def show(item: str) -> None:
         output.emit(result, f"Who takes part in run {ids.short(run_id)} is to be confirmed: `{words}`.")
     else:
         offer = offers.make_offer(clerk.place, clerk.papers, clerk.tables, run_id)
-        *said, next_step = _offer_in_words(offer)
-        output.emit(result | _offer_as_json(offer), *said, *letters, next_step)
+        *said, next_step = offered.in_words(offer)
+        output.emit(result | offered.as_json(offer), *said, *letters, next_step)
 
 
 @command.command("approve")
@@ -271,71 +271,3 @@ def _as_json(entry: "deciding.Entry", title: str) -> dict[str, Any]:
         "until": entry.item.until,
         "said": said,
     }
-
-
-def _offer_as_json(offer: "offers.Offer") -> dict[str, Any]:
-    papers = offer.papers
-    return {
-        "solver": int(offer.current.spec.solver),
-        "problem": None if offer.problem is None else dataclasses.asdict(offer.problem),
-        "plan": ids.format_digest(offer.current.spec.plan),
-        "recipe": None if papers is None else papers.recipe.name,
-        "purpose": None if papers is None else papers.terms.purpose,
-        "privacy": None if papers is None else papers.terms.privacy,
-        "licence": None if papers is None else papers.terms.licence,
-        "duties": [] if papers is None else [each.value for each in papers.terms.duties],
-        "leaves_site": None if papers is None else papers.plan.leaves_site,
-        "most_rounds": offer.current.spec.rounds,
-        "datasets": [_fit_as_json(fit) for fit in offer.fits],
-    }
-
-
-def _fit_as_json(fit: "offers.Fit") -> dict[str, Any]:
-    return {
-        "dataset": fit.dataset_id,
-        "title": fit.title,
-        "fits": fit.is_fitting,
-        "rows": fit.measured.rows,
-        "smallest_cell": None if fit.measured.cell is None else dataclasses.asdict(fit.measured.cell),
-        "rounds": [
-            {
-                "stage": each.stage.value,
-                "bytes": each.vector_bytes,
-                "numbers": sum(block.length for block in each.blocks),
-            }
-            for each in fit.measured.sent
-        ],
-        "trouble": fit.measured.trouble,
-        "consent": None if fit.consent_id is None else ids.format_id(fit.consent_id),
-    }
-
-
-def _offer_in_words(offer: "offers.Offer") -> list[str]:
-    said = [f"Run {ids.format_id(offer.run_id)}", f"  asked by   {offer.solver}"]
-    if offer.problem is not None:
-        said += [
-            f"  problem    {naming.plain(offer.problem.title)} ({offer.problem_owner})",
-            f"  decides    {naming.plain(offer.problem.decision, 200)}",
-            f"  affects    {naming.plain(offer.problem.affected, 200)}",
-        ]
-    papers = offer.papers
-    if papers is None:
-        return [*said, "  the store does not give plan and terms now; without them nothing can be approved"]
-    said += [
-        f"  plan       {naming.plain(papers.plan.title)}: {papers.recipe.name}",
-        f"  predicts   {naming.plain(papers.recipe.schema.target.name)} from {len(papers.recipe.schema.features)} columns",
-        f"  purpose    {naming.plain(papers.terms.purpose)}",
-        f"  leaves     {naming.plain(papers.plan.leaves_site, 300)}",
-        f"  costs      at most {offer.current.spec.rounds} rounds; epsilon: {naming.plain(papers.terms.privacy)}",
-    ]
-    if papers.terms.licence is not None:
-        said.append(f"  licence    {naming.plain(papers.terms.licence)}, of the model")
-    if papers.terms.duties:
-        said.append(f"  takes on   {', '.join(each.value.replace('_', ' ') for each in papers.terms.duties)}")
-    for fit in offer.fits:
-        smallest = fit.measured.cell
-        cell = "" if smallest is None else f", smallest group {smallest.rows} ({naming.plain(smallest.name)})"
-        words = f"{fit.measured.rows} rows{cell}" if fit.is_fitting else f"does not fit: {fit.measured.trouble}"
-        said.append(f"  dataset    {fit.dataset_id} {naming.plain(fit.title)}: {words}")
-    key = f"run:{offer.run_id.hex()[:12]}"
-    return [*said, f"Next: `{output.command(f'inbox approve {key}')}`, `ask {key} QUESTION` or `deny {key} REASON`."]

@@ -2,8 +2,9 @@
 
 from typing import TYPE_CHECKING
 
-from aicommons.cli import homes, published
+from aicommons.cli import homes
 from aicommons.domain import errors
+from aicommons.owner import published
 
 if TYPE_CHECKING:
     from aicommons.domain import cards

@@ -20,6 +20,7 @@ def command() -> None:
 
     clerk = deciding.make_clerk(homes.look())
     used, decided = uses.uses(clerk), uses.decisions(clerk)
+    agreed = sum(each.price for each in used)
     rows = [
         [
             naming.when(each.at),
@@ -29,6 +30,7 @@ def command() -> None:
             each.state.name.lower(),
             each.rounds,
             each.bytes_sent,
+            each.price,
         ]
         for each in used
     ]
@@ -37,8 +39,13 @@ def command() -> None:
         for each in decided
     ]
     output.emit(
-        {"uses": [_use(each) for each in used], "decisions": [dataclasses.asdict(each) for each in decided]},
-        *output.aligned(["when", "run", "dataset", "for", "state", "rounds", "bytes sent"], rows),
+        {
+            "uses": [_use(each) for each in used],
+            "agreed": agreed,
+            "decisions": [dataclasses.asdict(each) for each in decided],
+        },
+        *output.aligned(["when", "run", "dataset", "for", "state", "rounds", "bytes sent", "price"], rows),
+        f"Agreed for all uses: {agreed}. The ledger records it; nothing is paid yet.",
         "",
         *output.aligned(["when", "who", "what", "about", "reason"], lines),
     )

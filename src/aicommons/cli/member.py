@@ -77,8 +77,8 @@ def _profile(home: app.Home, file: pathlib.Path | None, title: str | None) -> "p
 @output.json_option
 def describe(file: pathlib.Path) -> None:
     """Say anew who you are, what you seek and offer: FILE is a profile as for `apply`. Name and country stay as admitted."""
-    from aicommons.cli import published
     from aicommons.domain import profiles
+    from aicommons.owner import published
 
     opened = homes.act_as_member()
     admitted = opened.desk.member(opened.desk.member_id())

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from aicommons import app
-from aicommons.cli import homes, naming, output, own, published, wishing
+from aicommons.cli import homes, naming, output, wishing
 from aicommons.domain import errors, ids
+from aicommons.owner import published
 
 if TYPE_CHECKING:
     from aicommons.data import reading
@@ -161,12 +162,13 @@ def agreed_model(opened: homes.Opened, run_id: ids.RunId) -> "models.Model":
     from aicommons.learning import model as models
     from aicommons.learning import state
     from aicommons.node import agent as agents
+    from aicommons.owner import progress
 
     current = opened.desk.run(run_id)
     if current.agreed is None:
         raise _no_model(run_id, current)
     recipe = agents.read_terms(opened.store, current).recipe
-    with own.opened(opened.home) as kept:
+    with progress.own_journal(opened) as kept:
         found = None if kept is None else kept.state(run_id, current.agreed.rounds_done)
     if found is None:
         from aicommons.cli import verifying

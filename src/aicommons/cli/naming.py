@@ -10,8 +10,9 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from aicommons.cli import homes, published
+from aicommons.cli import homes
 from aicommons.domain import errors, ids
+from aicommons.owner import published
 
 if TYPE_CHECKING:
     from aicommons.protocol import view as views

@@ -1,34 +1,13 @@
 """What this home's own node knows about a run: figures, refusals, states; read from its journal, sent nowhere.
 
-A journal is never made here: a home whose node has not run has nothing to tell. Called by ``run`` and ``model``.
+A home whose node has not run has nothing to tell. Called by ``run`` and its ``following``.
 """
 
-import contextlib
 import json
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from aicommons import app
 from aicommons.cli import homes
 from aicommons.domain import ids
-
-if TYPE_CHECKING:
-    from aicommons.learning import evaluation
-    from aicommons.node import agent as agents
-    from aicommons.node import journal
-    from aicommons.protocol import view as views
-
-
-@contextlib.contextmanager
-def opened(home: app.Home) -> Iterator["journal.Journal | None"]:
-    """Open the node's journal beside the running node, or give ``None`` when there is none."""
-    from aicommons.node import journal
-
-    if not home.journal_file.exists():
-        yield None
-        return
-    with contextlib.closing(journal.Journal(home.journal_file)) as kept:
-        yield kept
 
 
 def report(at: homes.Opened, run_id: ids.RunId) -> dict[str, Any]:
@@ -36,7 +15,9 @@ def report(at: homes.Opened, run_id: ids.RunId) -> dict[str, Any]:
     view = at.desk.view()
     if view.member_of_account(at.registry.address) not in view.runs[run_id].enrolled:
         return {}
-    with opened(at.home) as kept:
+    from aicommons.owner import progress
+
+    with progress.own_journal(at) as kept:
         if kept is None:
             return {}
         pinned = kept.pinned(run_id)
@@ -70,15 +51,3 @@ def report_in_words(found: dict[str, Any]) -> list[str]:
         for each in found["refusals"]
     )
     return said
-
-
-def round_figures(
-    kept: "journal.Journal", run_id: ids.RunId, current: "views.RunView", *, terms: "agents.RunDocuments", index: int
-) -> "evaluation.Metrics | None":
-    """Return the figures over all sites in round ``index``'s sum, ``None`` when it shows none or is not known here."""
-    from aicommons.node import concluding
-
-    got, before = kept.sum(run_id, index), kept.state(run_id, index)
-    if got is None or before is None or current.roster is None:
-        return None
-    return concluding.round_metrics(terms, before.data, got.data, members=len(current.roster.member_ids))

@@ -162,6 +162,9 @@ def _import_table(dataset_id: int, file: pathlib.Path, said: dict[str, Any]) -> 
         if receipts is not None:
             output.check_new(receipts)
         common = _common(counter.home, dataset_id, said, _on_paper(said))
+        told = list(importing.notices(file))
+        for notice in told:
+            output.note(notice)
         records = importing.read(file, common, counter.register, os.urandom, scans=said["scans"])
         guardians.check(records, guarding.look)
         made = counter.register.enter(records)
@@ -170,7 +173,12 @@ def _import_table(dataset_id: int, file: pathlib.Path, said: dict[str, Any]) -> 
         for entered, code in made:
             steward.hand_out(counter.home, entered, code, receipts / f"consent-{dataset_id}-{entered.number}.html")
     output.emit(
-        {"dataset": dataset_id, "entered": len(made), "receipts": None if receipts is None else str(receipts)},
+        {
+            "dataset": dataset_id,
+            "entered": len(made),
+            "receipts": None if receipts is None else str(receipts),
+            "notices": told,
+        },
         f"{len(made)} consents are entered for dataset {dataset_id}. They count from the next posting on:"
         f" `{output.command(f'consent post {dataset_id}')}`.",
     )

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from aicommons.protocol import view as views
 
 F = TypeVar("F", bound=Callable[..., Any])
+USUAL_DAYS = 365
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -30,13 +31,22 @@ class Asked:
     days: int
     uses: int
 
+    @property
+    def is_said(self) -> bool:
+        """Whether anything was said of a use: a purpose, or what belongs to one."""
+        return self != Asked((), None, None, commercial=False, days=USUAL_DAYS, uses=1)
+
     def terms(self, dataset_id: int, view: "views.LedgerView") -> events.ConsentTerms:
         """Return the terms for a dataset.
 
         Raises:
             errors.InputError: there is no such purpose, member or problem.
+            click.UsageError: no purpose was said.
         """
         from aicommons import office
+
+        if not self.purposes:
+            raise click.MissingParameter(param_type="option", param_hint="'--purpose'")
 
         if self.grantee is not None and self.grantee not in view.members:
             raise errors.InputError(
@@ -58,27 +68,25 @@ class Asked:
 
 
 OPTIONS = (
-    click.option(
-        "--purpose",
-        "purposes",
-        required=True,
-        multiple=True,
-        help="Purpose code, such as DUO:0000007 (disease-specific research); covers everything below it. May be repeated.",
-    ),
     click.option("--grantee", type=click.IntRange(1), help="Member id of the only solver. [default: any]"),
     click.option("--problem", help="Id of the only problem. [default: any]"),
     click.option(
         "--commercial", is_flag=True, help="Permit commercial use too; the dataset's own rules must permit it."
     ),
-    click.option("--days", type=click.IntRange(1, 36500), default=365, show_default=True, help="How long it lasts."),
+    click.option(
+        "--days", type=click.IntRange(1, 36500), default=USUAL_DAYS, show_default=True, help="How long it lasts."
+    ),
     click.option(
         "--uses", type=click.IntRange(1, 2**31), default=1, show_default=True, help="How many runs may use it."
     ),
 )
 
 
-def options(function: F) -> F:
-    """Let a command take the options of a consent; it gets them as one ``asked``."""
+def options(function: F, *, is_purpose_needed: bool = True) -> F:
+    """Let a command take the options of a consent; it gets them as one ``asked``.
+
+    A command that can do without a use takes no purpose; ``asked.terms`` refuses terms without one.
+    """
     names = [field.name for field in dataclasses.fields(Asked)]
 
     @functools.wraps(function)
@@ -87,7 +95,14 @@ def options(function: F) -> F:
         return function(*args, asked=asked, **given)
 
     command: Any = wrapped
-    for option in reversed(OPTIONS):
+    purpose = click.option(
+        "--purpose",
+        "purposes",
+        required=is_purpose_needed,
+        multiple=True,
+        help="Purpose code (see `policy purposes`), such as DUO:0000007 (disease-specific research); covers everything below it. May be repeated.",
+    )
+    for option in reversed((purpose, *OPTIONS)):
         command = option(command)
     done: F = command
     return done

@@ -5,8 +5,9 @@ import pathlib
 
 import click
 
-from aicommons.cli import given, homes, naming, output, published
+from aicommons.cli import given, homes, naming, output
 from aicommons.domain import ids
+from aicommons.owner import published
 
 
 @click.group()

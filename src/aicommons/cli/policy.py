@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from aicommons.cli import given, homes, listed, naming, output, published, under_policy
+from aicommons.cli import given, homes, listed, naming, output, under_policy, vocabularies
 from aicommons.domain import errors, ids, run
+from aicommons.owner import published
 
 if TYPE_CHECKING:
     from aicommons.domain import policies
@@ -76,8 +77,8 @@ class Wish:
 @click.option("--licence", default="LicenseRef-private", show_default=True, help="SPDX expression or LicenseRef-….")
 @click.option("--min-cohort", type=click.IntRange(1), default=run.MINIMUM_COHORT, show_default=True, help="Fewest rows that take part in anything.")  # fmt: skip
 @click.option("--min-cell", type=click.IntRange(1), default=1, show_default=True, help="Fewest rows behind a number that leaves.")  # fmt: skip
-@click.option("--small-cells", type=click.Choice(["allow", "suppress", "coarsen", "noise"]), help="What is done with smaller cells. [default: suppress, or allow without a minimum]")  # fmt: skip
-@click.option("--epsilon", help="Most privacy loss per person (or record) and year, such as 3 or 0.5. [default: no bound]")  # fmt: skip
+@click.option("--small-cells", type=click.Choice(["allow", "suppress", "coarsen", "noise"]), help="What is done with smaller cells; noise needs --epsilon. [default: suppress, or allow without a minimum]")  # fmt: skip
+@click.option("--epsilon", help="Most privacy loss per person (or record) and year, such as 3 or 0.5. No learner keeps a bound yet: a policy with one permits NOTHING until record-level differential privacy exists. [default: no bound]")  # fmt: skip
 @click.option("--person", metavar="COLUMN", help="Column that tells persons apart; privacy then counts per person.")
 @click.option("--price", type=click.IntRange(0), help="Asked per run, in the smallest unit.")
 @click.option("--free", is_flag=True, help="Give the data to the free commons: no price.")
@@ -191,53 +192,6 @@ def import_offer(
     _keep(file, policy)
 
 
-@command.command("purposes")
-@click.argument("word", required=False)
-@output.json_option
-def purposes(word: str | None) -> None:
-    """List the purposes that policies and consents can name, all or those with WORD in them."""
-    from aicommons.domain import vocabulary
-
-    found = [
-        each
-        for each in vocabulary.PURPOSES
-        if word is None or word.lower() in f"{each.code} {each.label} {each.definition}".lower()
-    ]
-    listed = [
-        {"code": each.code, "label": each.label, "definition": each.definition, "broader": list(each.broader),
-         "banned": each.code in vocabulary.BANNED_PURPOSES}
-        for each in found
-    ]  # fmt: skip
-    rows = [[each["code"], each["label"], "banned" if each["banned"] else " ".join(each["broader"])] for each in listed]  # type: ignore[arg-type]
-    output.emit({"purposes": listed}, *output.aligned(["purpose", "", "below"], rows))
-
-
-@command.command("licences")
-@click.argument("word", required=False)
-@output.json_option
-def licences(word: str | None) -> None:
-    """List the licences and labels that policies can name, all or those with WORD in them."""
-    from aicommons.domain import licences as known
-
-    found = [
-        each
-        for each in known.known().values()
-        if word is None or word.lower() in f"{each.identifier} {each.name}".lower()
-    ]
-    rows = [[each.identifier, each.name, _asks(each)] for each in found]
-    listed = [dataclasses.asdict(each) for each in found]
-    output.emit({"licences": listed}, *output.aligned(["licence", "", "asks"], rows))
-
-
-def _asks(licence: Any) -> str:
-    said = {
-        "attribution": licence.attribution, "share-alike": licence.share_alike, "not commercial": not licence.commercial,
-        "no derivatives": not licence.adaptation, "benefit sharing": licence.benefit_sharing,
-        "named users only": licence.named_only,
-    }  # fmt: skip
-    return ", ".join(words for words, is_said in said.items() if is_said) or "nothing"
-
-
 def _member(number: int | None) -> ids.MemberId:
     if number is not None:
         return ids.MemberId(number)
@@ -274,7 +228,12 @@ def _keep(file: pathlib.Path, policy: "policies.UsePolicy") -> None:
     file.write_text(json.dumps(json.loads(policy.encode()), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     digest = ids.format_digest(ids.digest(policy.encode()))
     output.emit(
-        {"file": str(file), "digest": digest, "policy": json.loads(policy.encode())},
+        {
+            "file": str(file),
+            "digest": digest,
+            "policy": json.loads(policy.encode()),
+            "permits_nothing": policy.permits_nothing,
+        },
         f"The policy is in {file}.",
         *_words(policy),
     )
@@ -283,12 +242,28 @@ def _keep(file: pathlib.Path, policy: "policies.UsePolicy") -> None:
 def _say(policy: "policies.UsePolicy") -> None:
     digest = ids.format_digest(ids.digest(policy.encode()))
     lines = _words(policy)
-    output.emit({"digest": digest, "policy": json.loads(policy.encode()), "says": list(lines)}, *lines)
+    output.emit(
+        {
+            "digest": digest, "policy": json.loads(policy.encode()), "permits_nothing": policy.permits_nothing,
+            "says": list(lines),
+        },
+        *lines,
+    )  # fmt: skip
 
 
 def _words(policy: "policies.UsePolicy") -> tuple[str, ...]:
     """Return what a policy says, in plain words, a line each."""
-    return (naming.plain(policy.title), *_permits(policy), *_forbids(policy), *_terms(policy))
+    return (naming.plain(policy.title), *_nothing(policy), *_permits(policy), *_forbids(policy), *_terms(policy))
+
+
+def _nothing(policy: "policies.UsePolicy") -> list[str]:
+    """Return the warning that a policy with an epsilon needs before everything else that it says."""
+    if not policy.permits_nothing:
+        return []
+    return [
+        f"Note      IT PERMITS NOTHING YET: it bounds privacy loss (epsilon {policy.epsilon}), and no learner keeps such a",
+        "          bound until record-level differential privacy exists. To permit runs, leave the epsilon out.",
+    ]
 
 
 def _labelled(codes: tuple[str, ...]) -> str:
@@ -330,3 +305,7 @@ def _terms(policy: "policies.UsePolicy") -> list[str]:
         f"Licence   {policy.licence}",
     ]
     return lines + [f"          {notice}" for notice in policy.terms.notices]
+
+
+for each in vocabularies.COMMANDS:
+    command.add_command(each)

@@ -7,8 +7,9 @@ from typing import Any
 
 import click
 
-from aicommons.cli import given, homes, matched, naming, output, published
+from aicommons.cli import given, homes, matched, naming, output
 from aicommons.domain import ids
+from aicommons.owner import published
 
 
 @click.group()

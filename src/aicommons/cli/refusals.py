@@ -32,7 +32,7 @@ WORDS: Mapping[str, tuple[str, str]] = {
     ),
     "DataRegistryEntrusted": (
         "this dataset's consents are in the hands of a body, such as a co-op's governor",
-        "propose it there; taking consents back stays with you too",
+        "propose it there: `commons coop propose DATASET`, with --purpose, --resume or --discharge; taking consents back stays with you too",
     ),
     "DataRegistryNotBody": ("this dataset is not entrusted to this account", "see `commons dataset show`"),
     "MembershipRecoveryPending": (

@@ -4,8 +4,11 @@ Registered on the ``dataset`` group. Only ``release`` lets records out of a home
 open, under a licence and with an attribution, after the same checks as a card and a measure of anonymity.
 """
 
+import contextlib
 import dataclasses
 import pathlib
+import tempfile
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -104,20 +107,42 @@ def _in_words(file: pathlib.Path, found: "anonymity.Measure") -> list[str]:
 @output.json_option
 def release(file: pathlib.Path, card_file: pathlib.Path, **said: Any) -> None:
     """Give the table FILE to everybody: it goes into the store, its card on the ledger. This cannot be taken back."""
+    from aicommons.owner import releasing
+
     terms = Terms(**said)
     reasons = confirmed.parse_reasons(terms.keep, terms.accept_faults)
-    card, k = _checked(file, drafted.read(card_file), terms, reasons)
-    opened = homes.act_as_member()
-    data = file.read_bytes()
-    digest = opened.store.put(data)
-    card = dataclasses.replace(card, open_table=_table(data, digest, terms, k))
-    dataset_id = opened.desk.publish_dataset(card)
-    opened.home.keep_dataset(dataset_id, file, card)
+    data = _bytes(file)
+    with _kept_still(file, data) as copy:
+        card, k = _checked(copy, drafted.read(card_file), terms, reasons)
+    card = dataclasses.replace(card, open_table=_table(data, ids.digest(data), terms, k))
+    done = releasing.release(homes.act_as_member(), file, data, card)
+    dataset_id = done.dataset_id
     output.emit(
-        {"dataset": dataset_id, "digest": ids.format_digest(ids.Digest(digest)), "size": len(data)},
+        {
+            "dataset": dataset_id,
+            "digest": ids.format_digest(done.digest),
+            "size": len(data),
+            "was_listed": done.was_listed,
+        },
         f"Dataset {dataset_id} is open: {len(data)} bytes under {card.licence}.",
         f"Anybody gets it by `{output.command(f'dataset download {dataset_id} --out FILE')}`.",
     )
+
+
+def _bytes(file: pathlib.Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as err:
+        raise errors.TableError("the table cannot be read", which=str(file), got=err.strerror) from err
+
+
+@contextlib.contextmanager
+def _kept_still(file: pathlib.Path, data: bytes) -> Iterator[pathlib.Path]:
+    """Give a private copy of a table for as long as it is checked: what is checked is what goes out, byte for byte."""
+    with tempfile.TemporaryDirectory(prefix="release-") as folder:
+        copy = pathlib.Path(folder) / file.name
+        copy.write_bytes(data)
+        yield copy
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from aicommons.domain import errors, ids, run
 if TYPE_CHECKING:
     from aicommons.domain import documents
 
-MILLION = 1_000_000
+MILLION = run.ALL_SHARES
 SITES = click.IntRange(run.FEWEST_PARTICIPANTS, run.MOST_PARTICIPANTS)
 ABSENCES = {"wait": run.Absence.WAIT, "exit": run.Absence.EXIT}
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from aicommons import app
-from aicommons.cli import coop, homes, naming, output, steward
+from aicommons.cli import assembly, homes, naming, output, steward
 from aicommons.domain import errors, ids
 
 if TYPE_CHECKING:
@@ -162,12 +162,12 @@ def of_vote(proposal: str, dataset_id: int, holder: str | None) -> Yes:
     from aicommons.domain import vocabulary
 
     opened = homes.look()
-    desk = coop.desk_of(opened)
-    number = coop.resolve(desk, proposal)
+    desk = assembly.desk_of(opened)
+    number = assembly.resolve(desk, proposal)
     view = opened.desk.view()
     given = desk.carried(number, view, dataset_id)
     if view.dead_since(given.consent_id, naming.from_now(view, 0)) is not None:
-        raise errors.InputError("what this vote permitted is over", which=coop.shown(number)[:14])
+        raise errors.InputError("what this vote permitted is over", which=assembly.shown(number)[:14])
     if holder is None or naming.parse_address(holder) not in desk.view().people:
         raise errors.InputError(
             "this vote was not this person's", which="--holder", expected="a key on the co-op's roll",

@@ -42,9 +42,14 @@ def command(suspend: bool, revoke: bool, reason: str, go_on: bool) -> None:
             "suspended": list(done.suspended),
             "revoked": [ids.format_id(each) for each in done.revoked],
             "refused": list(done.refused),
+            "entrusted": list(done.entrusted),
         },
         "Stopped. Your node takes part in nothing until `commons stop --go-on`.",
         *(f"  dataset {each} is suspended" for each in done.suspended),
+        *(
+            f"  only a vote puts dataset {each} back: `{output.command(f'coop propose {each} --resume --why TEXT')}`"
+            for each in done.entrusted
+        ),
         *(f"  consent {ids.short(each)} is revoked" for each in done.revoked),
         *(f"  the ledger refused: {each}" for each in done.refused),
     )

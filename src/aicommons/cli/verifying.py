@@ -11,7 +11,7 @@ import textwrap
 from typing import TYPE_CHECKING
 
 from aicommons import app
-from aicommons.cli import homes, own
+from aicommons.cli import homes
 from aicommons.domain import errors, ids
 
 if TYPE_CHECKING:
@@ -216,8 +216,10 @@ def _reader(opened: homes.Opened, current: "views.RunView") -> "verification.Ver
 
 def _kept(opened: homes.Opened, run_id: ids.RunId, current: "views.RunView") -> "dict[int, journal.SumRecord]":
     """Return the sums that this home's node kept of a run, by round."""
+    from aicommons.owner import progress
+
     kept: dict[int, journal.SumRecord] = {}
-    with own.opened(opened.home) as found:
+    with progress.own_journal(opened) as found:
         if found is not None:
             rounds = {place[0]: found.sum(run_id, place[0]) for place in current.attempts}
             kept = {round_index: record for round_index, record in rounds.items() if record is not None}

@@ -42,13 +42,15 @@ class Fault:
     """Column, ``None`` when it concerns whole rows."""
     rows: int
     """How many rows; exact, for the owner's eyes."""
-    first_line: int
-    """Line or row of the first one in the source."""
+    first: int
+    """Where the first one stands in the source."""
+    unit: str
+    """What that counts: lines of a file, or rows of a database, sheet or folder."""
 
     def in_words(self) -> str:
         """Return the fault as a sentence part, without values."""
         where = "" if self.field is None else f"column {self.field}: "
-        return f"{where}{self.rows} rows are {WORDS.get(self.kind, self.kind)}, first in line {self.first_line}"
+        return f"{where}{self.rows} rows are {WORDS.get(self.kind, self.kind)}, first in {self.unit} {self.first}"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -93,7 +95,7 @@ def check(opened: batches.Opened, declared: Sequence[cards.Field]) -> Checked:
     import frictionless
 
     names = [field.name for field in declared]
-    counter = _Counter([field.name for field in declared if field.role is cards.Role.KEY])
+    counter = _Counter(opened.unit, [field.name for field in declared if field.role is cards.Role.KEY])
 
     def stream() -> Iterator[list[str]]:
         yield names
@@ -143,28 +145,29 @@ def _plain(text: str, field: cards.Field, *, decimal_comma: bool) -> str:
 class _Counter:
     """Counts faults as the rows pass by, and where there is a key, keys and rows that repeat: without one, equal rows are usual."""
 
-    def __init__(self, keys: Sequence[str]) -> None:
+    def __init__(self, unit: str, keys: Sequence[str]) -> None:
         self.rows = 0
+        self._unit = unit
         self._waiting: collections.deque[int] = collections.deque()
         self._found: dict[tuple[str, str | None], list[int]] = {}
         self._seen_rows: set[int] = set()
         self._seen_keys: dict[str, set[str]] = {name: set() for name in keys}
 
-    def begin(self, line: int, cells: Mapping[str, str]) -> None:
+    def begin(self, place: int, cells: Mapping[str, str]) -> None:
         """Note a row that is handed over to be judged, and whether it or its key was there before."""
         self.rows += 1
-        self._waiting.append(line)
+        self._waiting.append(place)
         if self.rows > REMEMBERED or not self._seen_keys:
             return
         mark = hash(tuple(cells.values()))
         is_again = mark in self._seen_rows
         if is_again:
-            self._add("duplicate-row", None, line)
+            self._add("duplicate-row", None, place)
         self._seen_rows.add(mark)
         for name, seen in self._seen_keys.items():
             key = cells[name]
             if key and key in seen and not is_again:
-                self._add("duplicate-key", name, line)
+                self._add("duplicate-key", name, place)
             seen.add(key)
 
     def note_broken(self, row: batches.Broken) -> None:
@@ -174,19 +177,19 @@ class _Counter:
 
     def judge(self, found: Sequence[tuple[str, str | None]]) -> None:
         """Count the faults of the next row that was judged; rows are handed over some time before that."""
-        line = self._waiting.popleft()
+        place = self._waiting.popleft()
         for kind, field in found:
-            self._add(kind, field, line)
+            self._add(kind, field, place)
 
-    def _add(self, kind: str, field: str | None, line: int) -> None:
-        found = self._found.setdefault((kind, field), [0, line])
+    def _add(self, kind: str, field: str | None, place: int) -> None:
+        found = self._found.setdefault((kind, field), [0, place])
         found[0] += 1
 
     def faults(self) -> tuple[Fault, ...]:
         """Return the counts, most frequent first; a key that repeats often binds rows together and is none."""
         found = [
-            Fault(kind, field, rows, line)
-            for (kind, field), (rows, line) in self._found.items()
+            Fault(kind, field, rows, first, self._unit)
+            for (kind, field), (rows, first) in self._found.items()
             if kind != "duplicate-key" or rows <= MEANT_TO_DIFFER * self.rows
         ]
         return tuple(sorted(found, key=lambda fault: -fault.rows))

@@ -93,6 +93,11 @@ class UsePolicy(documents.Document):
             raise fault.error(errors.DecodeError)
 
     @property
+    def permits_nothing(self) -> bool:
+        """Whether no run can meet it: it bounds privacy loss, and no learner keeps such a bound until record-level DP exists."""
+        return self.epsilon is not None
+
+    @property
     def terms(self) -> licences.Expression:
         """The licence, read; raises ``errors.InputError`` for an unknown one."""
         return licences.parse(self.licence)
@@ -156,7 +161,8 @@ def _unknown_words(policy: UsePolicy) -> Iterator[Fault]:
         yield Fault("permitted", "the policy permits nothing", "no purpose", say)
     for field, codes in (("permitted", policy.permitted), ("prohibited", policy.prohibited)):
         for code in sorted(set(codes) - _KNOWN):
-            yield Fault(field, "an unknown purpose", code[:60], "See all purposes with `commons policy purposes`.")
+            message, next_step = vocabulary.no_purpose(code)
+            yield Fault(field, message, code[:60], next_step)
     for country in sorted(set(policy.countries) - vocabulary.countries()):
         say = "Use the two capital letters of ISO 3166-1, such as KE."
         yield Fault("countries", "an unknown country", country[:20], say)

@@ -60,6 +60,10 @@ class Reason(enum.IntEnum):
     ACK_MISSING = 6
 
 
+ALL_SHARES = 1_000_000
+"""Parts into which a model is divided."""
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class RunSpec:
     """The immutable terms of a run; its id is their hash. Field order is the ABI's."""

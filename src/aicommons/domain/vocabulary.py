@@ -106,11 +106,21 @@ def bit(code: str) -> int:
         errors.InputError: no such purpose.
     """
     if code not in _PLACES:
+        message, next_step = no_purpose(code)
         raise errors.InputError(
-            "an unknown purpose", which=code[:60], expected="a code of our vocabulary, such as DUO:0000007",
-            next_step="See all purposes with `commons policy purposes`.",
-        )  # fmt: skip
+            message, which=code[:60], expected="a code of our vocabulary, such as DUO:0000007", next_step=next_step
+        )
     return _PLACES[code]
+
+
+def no_purpose(code: str) -> tuple[str, str]:
+    """Return what is wrong with a code that is no purpose, and the way out: a condition of DUO is often taken for one."""
+    if code not in duo():
+        return "an unknown purpose", "See all purposes with `commons policy purposes`."
+    return f"a condition, not a purpose ({duo()[code].label})", (
+        "Say it by the policy's other terms: commercial use, countries, duties, an end, one member. "
+        "What it means: `commons policy vocabulary duo`."
+    )
 
 
 @functools.cache

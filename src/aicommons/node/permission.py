@@ -160,7 +160,7 @@ def _request(asked: Asked, policy: policies.UsePolicy, country: str | None) -> r
         solver=spec.solver,
         problem=spec.problem,
         licence=terms.licence,
-        epsilon=None,  # no learner bounds what a person loses yet, whatever the terms of a run say
+        epsilon=None,  # no learner bounds what a person loses yet, whatever a run says: ``UsePolicy.permits_nothing``
         cohort=policy.minimum_cohort,  # counted where rows are read: ``tables.OwnTable`` has the policy's minimum
         price=spec.price,
         duties=frozenset(terms.duties),
@@ -171,6 +171,8 @@ def _request(asked: Asked, policy: policies.UsePolicy, country: str | None) -> r
 def _in_words(denial: rules.Denial, country: str | None) -> str:
     if denial is rules.Denial.COUNTRY_NOT_PERMITTED:
         return f"{denial.reason[:-1]} ({country or 'the solver has named none'})."
+    if denial is rules.Denial.EPSILON_TOO_HIGH:
+        return f"{denial.reason} No learner keeps a bound yet: a policy with an epsilon permits no run."
     return denial.reason
 
 

@@ -5,12 +5,21 @@ say is ``protocol/coops.py``; asking people how they vote is left to whoever sho
 """
 
 import dataclasses
+import enum
 from collections.abc import Mapping, Sequence
 
 from aicommons.domain import encoding, errors, events, ids
 from aicommons.office import acting
 from aicommons.protocol import coops, registry
 from aicommons.protocol import view as views
+
+
+class Act(enum.Enum):
+    """What a co-op does by vote to a dataset that is entrusted to it: functions of DataRegistry, dataset first."""
+
+    GIVE = "give"
+    RESUME = "resume"
+    DISCHARGE = "discharge"
 
 
 class CoopDesk:
@@ -66,8 +75,54 @@ class CoopDesk:
 
     def propose_consent(self, terms: events.ConsentTerms, description: str) -> int:
         """Propose that the co-op permits a use of a dataset that is entrusted to it. Returns the proposal's id."""
-        data = self._registry.call_data("DataRegistry", "give", dataclasses.astuple(terms))
+        return self._propose(Act.GIVE, dataclasses.astuple(terms), description)
+
+    def propose_resume(self, dataset_id: int, description: str) -> int:
+        """Propose to put an entrusted dataset back into use after it was suspended. Returns the proposal's id."""
+        return self._propose(Act.RESUME, dataset_id, description)
+
+    def propose_discharge(self, dataset_id: int, description: str) -> int:
+        """Propose to give a dataset back to its owner, who alone consents from then on. Returns the proposal's id."""
+        return self._propose(Act.DISCHARGE, dataset_id, description)
+
+    def _propose(self, act: Act, value: object, description: str) -> int:
+        data = self._registry.call_data("DataRegistry", act.value, value)
         return self.propose([Call(self._registry.address_of("DataRegistry"), data)], description)
+
+    def check_entrusted(self, view: views.LedgerView, dataset_id: int, act: Act) -> None:
+        """Check, before people vote, that the co-op can do something to a dataset.
+
+        Raises:
+            errors.InputError: the dataset is not in this co-op's hands, or is not suspended and is to be resumed.
+        """
+        listed = view.datasets[dataset_id]
+        if listed.body != self._coop.governor:
+            raise errors.InputError(
+                "this dataset is not in the co-op's hands",
+                which=f"dataset {dataset_id}",
+                next_step=f"let its owner run `commons coop entrust {dataset_id}` first",
+            )
+        if act is Act.RESUME and listed.state is not registry.DatasetState.SUSPENDED:
+            raise errors.InputError(
+                "only what is suspended can be put back into use",
+                which=f"dataset {dataset_id}",
+                expected=registry.DatasetState.SUSPENDED.value,
+                got=listed.state.value,
+            )
+
+    def meaning(self, created: events.ProposalCreated) -> tuple[tuple[Act | None, int | None], ...]:
+        """Return what each call of a proposal does to which dataset; ``None`` for what is not one of ``Act``.
+
+        The description is the proposer's word; this is what would be done.
+        """
+        target = self._registry.address_of("DataRegistry")
+        blank = {Act.GIVE: (0, 0, 0, bytes(32), False, 0, 0, bytes(32))}
+        known = {self._registry.call_data("DataRegistry", act.value, blank.get(act, 0))[:4]: act for act in Act}
+        found = []
+        for called, data in zip(created.targets, created.calldatas, strict=True):
+            act = known.get(data[:4]) if called == target and len(data) >= 36 else None
+            found.append((act, None if act is None else int.from_bytes(data[4:36], "big")))
+        return tuple(found)
 
     def state(self, proposal_id: int) -> coops.ProposalState:
         """Return where a proposal stands now."""

@@ -151,12 +151,8 @@ class Desk:
         self._registry.transact("DataRegistry", "retire", dataset_id)
 
     def entrust(self, dataset_id: int, body: ids.Address) -> None:
-        """Let only ``body``, such as a co-op's governor, give the consents of a dataset of one's own from now on."""
+        """Let only ``body``, such as a co-op's governor, give the consents of a dataset of one's own, until it gives it back."""
         self._registry.transact("DataRegistry", "entrust", dataset_id, body)
-
-    def discharge(self, dataset_id: int) -> None:
-        """Give a dataset back to its owner, as the body that it was entrusted to."""
-        self._registry.transact("DataRegistry", "discharge", dataset_id)
 
     def give_consent(self, terms: events.ConsentTerms) -> bytes:
         """Permit a use of a dataset of one's own. Returns the consent's id."""
@@ -195,13 +191,6 @@ class Desk:
         """Send somebody's signed withdrawal (``consents.withdrawal_digest``); ``deadline`` is a block time in seconds."""
         values = (dataclasses.astuple(leaf), list(proof), deadline, by, signature)
         self._registry.transact("ConsentRegister", "withdrawBySignature", *values)
-
-    def is_leaf_live(
-        self, leaf: consents.Leaf, proof: Sequence[bytes], word: int, status_proof: Sequence[bytes]
-    ) -> bool:
-        """Return whether the ledger itself, shown both proofs, calls a consent live now."""
-        values = (dataclasses.astuple(leaf), list(proof), word, list(status_proof))
-        return self._registry.call("ConsentRegister", "isLive", *values) == (True,)
 
     def attest_guardian(self, ward: bytes, guardian: ids.Address, until: int, evidence: bytes) -> bytes:
         """Vouch as an organisation that ``guardian`` may consent for a child. Returns the guardianship's id.

@@ -69,6 +69,11 @@ class Budget:
     told: tuple[Told, ...]
     """Run by run, as the node's journal has it."""
 
+    @property
+    def permits_nothing(self) -> bool:
+        """Whether its policy cannot be met by any run: it has an epsilon."""
+        return self.policy is not None and self.policy.permits_nothing
+
 
 def budgets(clerk: deciding.Clerk) -> tuple[Budget, ...]:
     """Return what each dataset of this home has given away."""

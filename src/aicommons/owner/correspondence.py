@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from aicommons.domain import errors, events, letters
 from aicommons.node import letters as sealing
-from aicommons.owner import places
+from aicommons.owner import places, published
 from aicommons.protocol import inbox, permissions
 
 
@@ -87,7 +87,7 @@ def _open(place: places.Place, document: bytes, secret: bytes | None) -> str | N
         return None
     try:
         return sealing.open_sealed(place.store.get(document, sealing.LONGEST), secret).words
-    except places.UNAVAILABLE:
+    except published.UNAVAILABLE:
         return None
 
 

@@ -7,12 +7,16 @@ dataset's page and ``commons dataset suspend | resume | retire``; what is done t
 import dataclasses
 import enum
 import time
+from typing import TypeVar
 
-from aicommons.domain import cards, encoding, errors, policies
+from aicommons import app
+from aicommons.domain import cards, documents, errors, policies
 from aicommons.node import inbox
-from aicommons.owner import places
+from aicommons.owner import places, published
 from aicommons.protocol import inbox as rules
 from aicommons.protocol import registry
+
+D = TypeVar("D", bound=documents.Document)
 
 
 class Act(enum.Enum):
@@ -46,8 +50,17 @@ class Holding:
 
     @property
     def acts(self) -> tuple[Act, ...]:
-        """What can be done to it now."""
-        return tuple(act for act, states in POSSIBLE.items() if self.listed.state in states)
+        """What its owner can do to it now: putting it back into use is the body's that it is entrusted to."""
+        return tuple(
+            act
+            for act, states in POSSIBLE.items()
+            if self.listed.state in states and not (act is Act.RESUME and self.is_entrusted)
+        )
+
+    @property
+    def is_entrusted(self) -> bool:
+        """Whether a body, such as a co-op's vote, says yes in its owner's place."""
+        return self.listed.body is not None
 
     @property
     def has_policy(self) -> bool:
@@ -82,25 +95,19 @@ def find(place: places.Place, dataset_id: int) -> Holding:
 
 
 def _holding(place: places.Place, listed: registry.DatasetView, title: str) -> Holding:
-    return Holding(listed, title, _card(place, listed), policy_of(place, listed))
-
-
-def _card(place: places.Place, listed: registry.DatasetView) -> cards.DatasetCard | None:
-    try:
-        return cards.DatasetCard.decode(place.store.get(listed.card, encoding.MAX_DOCUMENT))
-    except places.UNAVAILABLE:
-        return None
+    return Holding(listed, title, _own(place, cards.DatasetCard, listed.card), policy_of(place, listed))
 
 
 def policy_of(place: places.Place, listed: registry.DatasetView) -> policies.UsePolicy | None:
     """Return a dataset's newest use policy; ``None`` when there is none or it cannot be had now."""
     digest = listed.newest.policy
-    if not any(digest):
-        return None
-    try:
-        return policies.UsePolicy.decode(place.store.get(digest, encoding.MAX_DOCUMENT))
-    except places.UNAVAILABLE:
-        return None
+    return _own(place, policies.UsePolicy, digest) if any(digest) else None
+
+
+def _own(place: places.Place, kind: type[D], digest: bytes) -> D | None:
+    """Return a document of this home's own; its copy here is shown also while the store does not give it."""
+    shelves = (app.own_documents(place.home), place.store)
+    return next((found for each in shelves if (found := published.find(each, kind, digest)) is not None), None)
 
 
 def change(
@@ -109,10 +116,16 @@ def change(
     """Suspend, resume or retire a dataset of this home's member, and note it in the home's log.
 
     Raises:
-        errors.InputError: not this member's, or not in a state in which this can be done.
+        errors.InputError: not this member's, not in a state in which this can be done, or a body's to do.
         errors.LedgerRefused, errors.LedgerUnreachable: nothing was noted.
     """
     found = find(place, dataset_id)
+    if act is Act.RESUME and found.is_entrusted and found.listed.state in POSSIBLE[act]:
+        raise errors.InputError(
+            "only the body that the dataset is entrusted to puts it back into use",
+            which=f"dataset {dataset_id}",
+            next_step=f"propose it there: `commons coop propose {dataset_id} --resume --why TEXT`",
+        )
     if act not in found.acts:
         raise errors.InputError(
             f"this dataset cannot be changed so: {act.value}",

@@ -7,8 +7,8 @@ inbox and ``commons model``; who answers for a model is ``protocol/lineage``'s b
 
 import dataclasses
 
-from aicommons.domain import encoding, errors, events, ids, letters, run
-from aicommons.owner import places, progress
+from aicommons.domain import errors, events, ids, letters, run
+from aicommons.owner import places, progress, published
 from aicommons.protocol import inbox
 from aicommons.protocol import lineage as lineages
 from aicommons.protocol import view as views
@@ -139,8 +139,5 @@ def _wish(place: places.Place, papers: places.Papers, view: views.LedgerView, nu
 def _reason(place: places.Place, document: bytes) -> str | None:
     if not any(document):
         return None
-    try:
-        found = letters.Reason.decode(place.store.get(ids.Digest(document), encoding.MAX_DOCUMENT))
-    except places.UNAVAILABLE:
-        return None
-    return places.one_line(found.words, inbox.LONGEST_REASON)
+    found = published.find(place.store, letters.Reason, document)
+    return None if found is None else places.one_line(found.words, inbox.LONGEST_REASON)

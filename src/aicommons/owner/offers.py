@@ -71,6 +71,12 @@ class Offer:
     """Datasets of this home, those that fit first."""
 
     @property
+    def site_shares(self) -> int:
+        """What is left of the model's 1,000,000 shares for the sites together, which share it equally."""
+        spec = self.current.spec
+        return run.ALL_SHARES - spec.solver_shares - spec.owner_shares
+
+    @property
     def asked(self) -> inbox.Asked | None:
         """What standing rules look at, ``None`` while the documents cannot be read."""
         return None if self.papers is None else asked_of(self.current.spec, self.papers)

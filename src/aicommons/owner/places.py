@@ -7,8 +7,9 @@ and whether its wallet can sign is theirs to settle.
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from aicommons import app, office
-from aicommons.domain import cards, documents, encoding, errors, ids, profiles
+from aicommons.domain import cards, documents, profiles
 from aicommons.node import agent as agents
+from aicommons.owner import published
 from aicommons.protocol import ports
 from aicommons.protocol import view as views
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 
 D = TypeVar("D")
+K = TypeVar("K", bound=documents.Document)
 
 
 class Place(Protocol):
@@ -39,17 +41,6 @@ class Place(Protocol):
         """What its member can do."""
 
 
-UNAVAILABLE = (
-    errors.StoreUnreachable,
-    errors.BlobNotFound,
-    errors.StoreRefused,
-    errors.DigestMismatch,
-    errors.DecodeError,
-    errors.InputError,
-)
-"""Why somebody else's document cannot be shown now."""
-
-
 class Papers:
     """Documents that others put into the store, fetched once each: a page is looked at more often than they change."""
 
@@ -62,12 +53,12 @@ class Papers:
         stated = view.problems.get(problem)
         if stated is None:
             return None
-        return self._find("problem", stated.document, lambda: documents.Problem.decode(self._get(stated.document)))
+        return self._find("problem", stated.document, lambda: self._read(documents.Problem, stated.document))
 
     def card(self, view: views.LedgerView, dataset_id: int) -> cards.DatasetCard | None:
         """Return a dataset's present card, ``None`` when it cannot be had now."""
         digest = view.datasets[dataset_id].card
-        return self._find("card", digest, lambda: cards.DatasetCard.decode(self._get(digest)))
+        return self._find("card", digest, lambda: self._read(cards.DatasetCard, digest))
 
     def terms(self, current: views.RunView) -> agents.RunDocuments | None:
         """Return a run's plan and terms, ``None`` when they cannot be had now or cannot be read."""
@@ -80,18 +71,18 @@ class Papers:
         if known is None or not any(known.profile):
             return f"#{member}"
         digest = known.profile
-        found = self._find("profile", digest, lambda: profiles.Profile.decode(self._get(digest)))
+        found = self._find("profile", digest, lambda: self._read(profiles.Profile, digest))
         return f"#{member}" if found is None else f"{one_line(found.title)} (#{member})"
 
-    def _get(self, digest: bytes) -> bytes:
-        return self._store.get(ids.Digest(digest), encoding.MAX_DOCUMENT)
+    def _read(self, kind: type[K], digest: bytes) -> K:
+        return published.read(self._store, kind, digest)
 
     def _find(self, kind: str, key: bytes, read: "Callable[[], D]") -> "D | None":
         known: Any = self._kept.get((kind, key))
         if known is None:
             try:
                 known = read()
-            except UNAVAILABLE:
+            except published.UNAVAILABLE:
                 return None
             self._kept[(kind, key)] = known
         found: D = known

@@ -1,7 +1,7 @@
 """One run as its data owner sees it: rounds as they happen, what left this site, and the result beside the site's own model.
 
 Rounds and phases are the ledger's; figures come from this home's own node, because sums can be read by participants
-only. Called by the run page and its stream; nothing here is sent anywhere.
+only. Called by the run page and its stream, and by ``commons run watch``; nothing here is sent anywhere.
 """
 
 import contextlib
@@ -130,18 +130,27 @@ def _round(
 ) -> Round:
     index, attempt = place
     bare = Round(index, attempt, current.attempts[place].set_bits.bit_count(), {}, (), 0)
-    got = None if kept is None else kept.sum(run_id, index)
     before = None if kept is None else kept.state(run_id, index)
-    if got is None or before is None or papers is None or current.roster is None:
+    if kept is None or before is None or papers is None or kept.sum(run_id, index) is None or current.roster is None:
         return bare
-    figures = concluding.round_metrics(papers, before.data, got.data, members=len(current.roster.member_ids))
     declared = papers.recipe.blocks(state.decode(before.data))
     return dataclasses.replace(
         bare,
-        figures=_numbers(concluding.in_words(figures)),
+        figures=round_figures(kept, run_id, current, papers=papers, index=index),
         blocks=tuple(Block(each.name, each.length, each.encoding.value) for each in declared),
         vector_bytes=suite.pad_words(blocks.words(declared), papers.recipe.word_bits) * papers.recipe.word_bits // 8,
     )
+
+
+def round_figures(
+    kept: journal.Journal, run_id: ids.RunId, current: views.RunView, *, papers: agents.RunDocuments, index: int
+) -> Mapping[str, float]:
+    """Return the figures over all sites in round ``index``'s sum, none when it shows none or is not known here."""
+    got, before = kept.sum(run_id, index), kept.state(run_id, index)
+    if got is None or before is None or current.roster is None:
+        return {}
+    found = concluding.round_metrics(papers, before.data, got.data, members=len(current.roster.member_ids))
+    return _numbers(concluding.in_words(found))
 
 
 def look(place: places.Place, papers: places.Papers, rounds: Rounds, run_id: ids.RunId) -> Progress:

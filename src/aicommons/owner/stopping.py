@@ -25,6 +25,8 @@ class Stopped:
     """Consents."""
     refused: tuple[str, ...]
     """What the ledger did not do, in its words."""
+    entrusted: tuple[int, ...] = ()
+    """Datasets among those suspended that only the body they are entrusted to puts back into use."""
 
 
 def set_flag(kept: inbox.Inbox, *, by: str, reason: str) -> None:
@@ -42,7 +44,9 @@ def tell_ledger(place: places.Place, *, suspend: bool, revoke: bool) -> Stopped:
     refused: list[str] = []
     revoked = _revoke(place, refused) if revoke else ()
     suspended = _suspend(place, refused) if suspend else ()
-    return Stopped(suspended, revoked, tuple(refused))
+    listed = place.desk.view().datasets
+    entrusted = tuple(number for number in suspended if listed[number].body is not None)
+    return Stopped(suspended, revoked, tuple(refused), entrusted)
 
 
 def release(kept: inbox.Inbox, *, by: str, reason: str) -> None:

@@ -28,6 +28,8 @@ class Use:
     """Purpose code; empty while the terms cannot be read."""
     solver: str
     consent_id: bytes
+    price: int
+    """What was agreed for it when it enrolled, in the smallest unit; 0 in the free commons. Recorded, not yet paid."""
     state: run.RunState
     rounds: int
     """Rounds in whose sum this site is."""
@@ -59,6 +61,7 @@ def uses(clerk: deciding.Clerk) -> tuple[Use, ...]:
                     purpose="" if papers is None else papers.terms.purpose,
                     solver=clerk.papers.name(view, current.spec.solver),
                     consent_id=seat.consent_id,
+                    price=_price(view, seat.consent_id, run_id),
                     state=current.state,
                     rounds=_rounds_with(current, int(member)),
                     bytes_sent=0 if kept is None else kept.bytes_sent(run_id),
@@ -66,6 +69,11 @@ def uses(clerk: deciding.Clerk) -> tuple[Use, ...]:
                 )
             )
     return tuple(sorted(found, key=lambda each: each.at, reverse=True))
+
+
+def _price(view: views.LedgerView, consent_id: bytes, run_id: ids.RunId) -> int:
+    """Return what the ledger recorded as the price when a run used a consent."""
+    return sum(use.price for use in view.consents[consent_id].uses if use.run_id == run_id)
 
 
 def _rounds_with(current: views.RunView, member: int) -> int:

@@ -120,10 +120,10 @@ def test_scans_are_digested(office: "Office", tmp_path: pathlib.Path) -> None:
     [
         ("person,given", "p1,2026-01-05", "without evidence"),
         ("person,given,evidence,name", f"p1,2026-01-05,{DIGEST},x", "1 other columns"),
-        ("person,given,evidence,given", f"p1,2026-01-05,{DIGEST},x", "one twice"),
-        (HEAD, "p1,2026-01-05", "another number of cells"),
+        ("person,given,evidence,given", f"p1,2026-01-05,{DIGEST},x", "two columns have the same name"),
+        (HEAD, "p1,2026-01-05", "another number of fields"),
         (HEAD, f"{ADULT}\n{ADULT}", "the same person twice"),
-        (HEAD, '"p1', "cannot be read"),
+        (HEAD, '"p1', "quoted field is not closed"),
     ],
     ids=["a column is missing", "an unknown column", "a column twice", "a short row", "a person twice", "open quotes"],
 )
@@ -134,9 +134,26 @@ def test_bad_tables_are_named(office: "Office", tmp_path: pathlib.Path, head: st
     assert said in str(caught.value)
 
 
-def test_other_encodings_are_named(office: "Office", tmp_path: pathlib.Path) -> None:
-    """A table in another encoding than UTF-8 is refused, not guessed at."""
+ENCODINGS = {"utf-8": 0, "utf-8-sig": 0, "utf-16": 0, "cp1252": 1, "latin-1": 1}
+"""Encoding -> how often its owner is told that it was found out."""
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_a_table_is_read_in_its_encoding(office: "Office", tmp_path: pathlib.Path, encoding: str) -> None:
+    """As the owner's own tables are read, so that the same name is the same person; what was guessed is told."""
     file = tmp_path / "papers.csv"
-    file.write_bytes((HEAD + "\np\xe9,2026-01-05," + DIGEST + ",,,,,,,,\n").encode("latin-1"))
-    with pytest.raises(errors.TableError, match="UTF-8"):
+    row = "Ren\xe9 \x81" if encoding == "latin-1" else "Ren\xe9"
+    file.write_bytes((HEAD.replace(",", ";") + f"\n{row};2026-01-05;{DIGEST};;;;;;;;\n").encode(encoding))
+    (record,) = importing.read(file, COMMON, office.register, draw)
+    assert record.tag == office.register.tag(3, row)
+    told = [each for each in importing.notices(file) if "not UTF-8" in each]
+    assert len(told) == ENCODINGS[encoding]
+
+
+def test_an_encoding_that_nobody_can_tell_is_named(office: "Office", tmp_path: pathlib.Path) -> None:
+    """UTF-16 without its mark is refused with the way out."""
+    file = tmp_path / "papers.csv"
+    file.write_bytes((HEAD + f"\np1,2026-01-05,{DIGEST},,,,,,,,\n").encode("utf-16-le"))
+    with pytest.raises(errors.TableError, match="encoding is not known") as caught:
         importing.read(file, COMMON, office.register, draw)
+    assert caught.value.next_step == "Export the table as CSV (UTF-8)."

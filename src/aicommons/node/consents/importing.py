@@ -6,7 +6,6 @@ as private as the register. What one paper becomes is ``entering``'s business.
 
 import calendar
 import collections
-import csv
 import dataclasses
 import datetime as dt
 import hashlib
@@ -15,6 +14,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
+from aicommons.data.formats import delimited
 from aicommons.domain import consents, errors, ids
 from aicommons.node.consents import entering, register, sealing
 
@@ -24,7 +24,6 @@ COLUMNS = (
 )
 """What a table of papers may have; ``person``, ``given`` and ``evidence`` it must."""
 NEEDED = ("person", "given", "evidence")
-SEPARATORS = ",;\t|"
 MOST_BYTES = 64 * 2**20
 MOST_SHOWN = 8
 """Kinds of mistakes that one message names."""
@@ -46,7 +45,7 @@ def read(
     """Return the records of all papers in the table at ``path``.
 
     Args:
-        path: delimited text with a header; columns as in ``COLUMNS``.
+        path: delimited text with a header, in any encoding that the owner's tables may have; columns as in ``COLUMNS``.
         common: what they share; ``expires``, ``max_uses`` and ``language`` of a row count before it.
         kept: the register, which names people.
         draw: returns fresh random bytes.
@@ -100,27 +99,35 @@ class _Mistakes:
         )
 
 
-def _rows(path: pathlib.Path) -> Iterator[tuple[int, Row]]:
-    """Yield line and cells by column; raises ``errors.TableError`` for a table that cannot be read."""
+def notices(path: pathlib.Path) -> tuple[str, ...]:
+    """Return what was decided about how the table at ``path`` is written and its owner should know: another encoding than UTF-8.
+
+    Raises:
+        errors.TableError: it cannot be read.
+    """
+    return _inspect(path).notices
+
+
+def _inspect(path: pathlib.Path) -> delimited.Source:
+    """Return how a table is written: found out as for any table of the owner's, so that the same name is the same person."""
     try:
-        if path.stat().st_size > MOST_BYTES:
-            raise errors.TableError("the table is too long", which=path.name, expected=f"at most {MOST_BYTES} bytes")
-        text = path.read_bytes().decode("utf-8-sig")
+        size = path.stat().st_size
     except OSError as err:
         raise errors.TableError("the table cannot be read", which=str(path), got=err.strerror) from err
-    except UnicodeDecodeError as err:
-        raise errors.TableError("not text in UTF-8", which=path.name, next_step="save it as CSV (UTF-8)") from err
-    first = text.split("\n", 1)[0]
-    separator = max(SEPARATORS, key=first.count)
-    reader = csv.reader(text.splitlines(keepends=True), delimiter=separator, strict=True)
-    try:
-        header = [name.strip().lower() for name in next(reader, [])]
-        _check_header(path, header)
-        for cells in reader:
-            if any(cell.strip() for cell in cells):
-                yield reader.line_num, _cells(path, header, cells, reader.line_num)
-    except csv.Error as err:
-        raise errors.TableError("the table cannot be read", which=f"{path.name}, line {reader.line_num}") from err
+    if size > MOST_BYTES:
+        raise errors.TableError("the table is too long", which=path.name, expected=f"at most {MOST_BYTES} bytes")
+    return delimited.inspect(path)
+
+
+def _rows(path: pathlib.Path) -> Iterator[tuple[int, Row]]:
+    """Yield line and cells by column; raises ``errors.TableError`` for a table that cannot be read."""
+    source = _inspect(path)
+    header = [name.lower() for name in source.header]
+    _check_header(path, header)
+    for row in delimited.rows(source):
+        if any(cell.strip() for cell in row.cells):
+            found = {name: cell.strip() for name, cell in zip(header, row.cells, strict=True)}
+            yield row.line, dict.fromkeys(COLUMNS, "") | found
 
 
 def _check_header(path: pathlib.Path, header: Sequence[str]) -> None:
@@ -133,17 +140,6 @@ def _check_header(path: pathlib.Path, header: Sequence[str]) -> None:
             expected=f"{', '.join(NEEDED)} and, where needed, {', '.join(COLUMNS[len(NEEDED) :])}; each once",
             got=f"without {', '.join(missing)}" if missing else f"{len(unknown)} other columns or one twice",
         )
-
-
-def _cells(path: pathlib.Path, header: Sequence[str], cells: Sequence[str], line: int) -> Row:
-    if len(cells) != len(header):
-        raise errors.TableError(
-            "a row has another number of cells than the header",
-            which=f"{path.name}, line {line}",
-            expected=len(header),
-            got=len(cells),
-        )
-    return dict.fromkeys(COLUMNS, "") | {name: cell.strip() for name, cell in zip(header, cells, strict=True)}
 
 
 def _paper(row: Row, scans: pathlib.Path | None) -> entering.Paper:

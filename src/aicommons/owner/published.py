@@ -1,7 +1,8 @@
-"""Documents that members put into the store: problems, cards, plans and profiles, read for one command.
+"""Documents that members put into the store: problems, cards, policies, plans and profiles; and when one is "not to be had".
 
-Called by the nouns. Lists are shown without what cannot be had now (``find``); whoever asks for one document is told
-why it cannot be had (``read``). Nothing is ever stored here; that is ``office``'s business.
+Called by the command line's nouns and by everything in ``owner/`` that shows somebody else's words. Lists are shown without
+what cannot be had now (``find``); whoever asks for one document is told why it cannot be had (``read``). Nothing is ever
+stored here; that is ``office``'s business.
 """
 
 from typing import TYPE_CHECKING, TypeVar
@@ -13,6 +14,16 @@ if TYPE_CHECKING:
     from aicommons.protocol import ports
 
 D = TypeVar("D", bound="documents.Document")
+
+UNAVAILABLE = (
+    errors.StoreUnreachable,
+    errors.BlobNotFound,
+    errors.StoreRefused,
+    errors.DigestMismatch,
+    errors.DecodeError,
+    errors.InputError,
+)
+"""Why somebody else's document cannot be shown now: it is not given, or what is given is not what was recorded."""
 
 
 def read(store: "ports.Store", kind: type[D], digest: bytes) -> D:
@@ -36,11 +47,13 @@ def find_or_say(store: "ports.Store", kind: type[D], digest: bytes) -> tuple[D |
     """Return the document of ``kind`` that ``digest`` names, or in words why it cannot be had."""
     try:
         return read(store, kind, digest), None
-    except errors.StoreUnreachable:
-        return None, "the store does not answer"
-    except errors.BlobNotFound:
-        return None, "the store does not have it"
-    except errors.StoreRefused:
-        return None, "the store does not give it"
-    except (errors.DigestMismatch, errors.DecodeError):
-        return None, "what the store gives is not what was recorded"
+    except UNAVAILABLE as err:
+        return None, next((words for kinds, words in WHY if isinstance(err, kinds)), NOT_THIS)
+
+
+WHY = (
+    (errors.StoreUnreachable, "the store does not answer"),
+    (errors.BlobNotFound, "the store does not have it"),
+    (errors.StoreRefused, "the store does not give it"),
+)
+NOT_THIS = "what the store gives is not what was recorded"

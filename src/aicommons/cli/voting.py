@@ -1,0 +1,221 @@
+"""``commons coop propose | list | vote | relay | execute``: what a co-op's people decide together.
+
+``coop`` puts these commands into its group. What a consent permits is ``consent``'s business; what is voted on is read
+from the proposal's calls, not from the words of whoever proposed it.
+"""
+
+import functools
+import json
+import pathlib
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from aicommons import app
+from aicommons.cli import assembly, given, homes, listed, naming, output, permitting
+from aicommons.domain import errors, events, ids
+
+if TYPE_CHECKING:
+    from aicommons import office
+    from aicommons.protocol import coops
+    from aicommons.protocol import view as views
+
+SUPPORT = {"for": events.Support.FOR, "against": events.Support.AGAINST, "abstain": events.Support.ABSTAIN}
+LONGEST_TEXT = 4000
+
+
+@click.command("propose")
+@click.argument("dataset_id", metavar="DATASET", type=click.IntRange(1))
+@click.option("--why", required=True, help="What for, in words that everybody understands.")
+@click.option("--resume", is_flag=True, help="Instead of a use: put DATASET back into use after it was suspended.")
+@click.option("--discharge", is_flag=True, help="Instead of a use: give DATASET back to its owner.")
+@functools.partial(permitting.options, is_purpose_needed=False)
+@output.json_option
+def propose(dataset_id: int, *, why: str, resume: bool, discharge: bool, asked: permitting.Asked) -> None:
+    """Propose to permit a use of DATASET; the options are those of `commons consent give`."""
+    from aicommons import office
+
+    if not why.strip() or len(why) > LONGEST_TEXT:
+        raise errors.InputError(
+            "a proposal needs its reason", which="--why", expected=f"1 to {LONGEST_TEXT} characters"
+        )
+    if [resume, discharge, asked.is_said].count(True) != 1:
+        raise click.UsageError(
+            "a vote is about one thing: --purpose CODE with what belongs to it, --resume or --discharge"
+        )
+    opened, _, coop = assembly.act()
+    view = opened.desk.view()
+    listed.find(view, dataset_id)
+    act = office.Act.RESUME if resume else office.Act.DISCHARGE if discharge else office.Act.GIVE
+    coop.check_entrusted(view, dataset_id, act)
+    ways = {
+        office.Act.GIVE: lambda: coop.propose_consent(asked.terms(dataset_id, view), why),
+        office.Act.RESUME: lambda: coop.propose_resume(dataset_id, why),
+        office.Act.DISCHARGE: lambda: coop.propose_discharge(dataset_id, why),
+    }
+    proposal = ways[act]()
+    output.emit(
+        {"proposal": assembly.shown(proposal), "dataset": dataset_id, "what": act.value},
+        f"Proposal {assembly.shown(proposal)}",
+        f"  {naming.plain(why, 500)}",
+        f"Next: the co-op's people run `commons coop vote {assembly.shown(proposal)} for` (or against).",
+    )
+
+
+@click.command("list")
+@output.json_option
+def list_proposals() -> None:
+    """List proposals with how the vote stands, and how many people are on the roll."""
+    opened = homes.look()
+    name, place = assembly.read(assembly.file_of(opened.home))
+    coop = opened.desk.coop(place)
+    view = coop.view()
+    proposals = [_proposal(coop, key, found) for key, found in view.proposals.items()]
+    rows = [
+        [
+            *(each["proposal"][:14], each["state"], each["for"], each["against"], each["abstain"]),
+            *("; ".join(each["what"]), naming.plain(each["why"])),
+        ]
+        for each in proposals
+    ]
+    output.emit(
+        {"name": name, "people": [ids.format_id(each) for each in view.people], "proposals": proposals},
+        f"{naming.plain(name)}: {len(view.people)} people on the roll",
+        *output.aligned(["proposal", "state", "for", "against", "abstain", "what", "what for"], rows),
+    )
+
+
+@click.command("vote")
+@click.argument("proposal")
+@click.argument("support", type=click.Choice(list(SUPPORT)))
+@click.option(
+    "--sign-only",
+    type=click.Path(path_type=pathlib.Path, dir_okay=False),
+    help="Write a signed ballot to this new file, for the steward to send, instead of voting now.",
+)
+@output.json_option
+def vote(proposal: str, support: str, sign_only: pathlib.Path | None) -> None:
+    """Vote on PROPOSAL with this home's wallet."""
+    opened, _, coop = assembly.act()
+    number = assembly.resolve(coop, proposal)
+    if sign_only is None:
+        coop.vote(number, SUPPORT[support])
+        output.emit(
+            {"proposal": assembly.shown(number), "vote": support}, f"Voted {support} on {assembly.shown(number)[:14]}."
+        )
+        return
+    output.check_new(sign_only)
+    ballot = coop.ballot(number, SUPPORT[support], ids.Address(opened.registry.address))
+    body = {
+        "proposal": assembly.shown(number),
+        "vote": support,
+        "voter": ids.format_id(ballot.voter),
+        "nonce": ballot.nonce,
+        "signature": "0x" + opened.signer.sign_digest(ballot.digest(coop.place)).hex(),
+    }
+    app.write_private(sign_only, json.dumps(body, indent=2, sort_keys=True) + "\n")
+    output.emit(
+        {**body, "file": str(sign_only)}, f"{sign_only} holds your vote. Next: `commons coop relay FILE`, by anybody."
+    )
+
+
+@click.command("relay")
+@click.argument("file", type=click.Path(path_type=pathlib.Path, dir_okay=False))
+@output.json_option
+def relay(file: pathlib.Path) -> None:
+    """Send the signed ballot in FILE for somebody who sends no transactions."""
+    from aicommons.domain import fields
+    from aicommons.protocol import coops
+
+    reader = fields.Fields(given.read_json(file), file.name)
+    support = reader.text("vote")
+    if support not in SUPPORT:
+        raise reader.refusal("vote", f"one of {', '.join(SUPPORT)}", support)
+    _, _, coop = assembly.act()
+    number = assembly.resolve(coop, reader.text("proposal"))
+    voter = naming.parse_address(reader.text("voter"))
+    ballot = coops.Ballot(number, SUPPORT[support], voter, reader.whole_within("nonce", 0, 2**53))
+    signature = _bytes(reader.text("signature"), file.name)
+    reader.close()
+    coop.vote_by_signature(ballot, signature)
+    output.emit(
+        {"proposal": assembly.shown(number), "vote": support, "voter": ids.format_id(voter)},
+        f"{ids.format_id(voter)} voted {support} on {assembly.shown(number)[:14]}.",
+    )
+
+
+@click.command("execute")
+@click.argument("proposal")
+@output.json_option
+def execute(proposal: str) -> None:
+    """Do what PROPOSAL says, once its vote is over and carried; anybody may."""
+    from aicommons.protocol import coops
+
+    opened, _, coop = assembly.act()
+    number = assembly.resolve(coop, proposal)
+    state = coop.state(number)
+    if state is not coops.ProposalState.SUCCEEDED:
+        raise errors.InputError(
+            "this proposal cannot be carried out now",
+            which=assembly.shown(number)[:14],
+            expected="a vote that is over and carried",
+            got=state.name.lower(),
+            next_step="see `commons coop list`",
+        )
+    before = opened.desk.view()
+    coop.execute(number)
+    changed = _changed(before, opened.desk.view())
+    output.emit(
+        {"proposal": assembly.shown(number), **changed},
+        f"Proposal {assembly.shown(number)[:14]} is carried out.",
+        *(f"  consent {each} is given" for each in changed["consents"]),
+        *(f"  dataset {each} is in use again" for each in changed["resumed"]),
+        *(f"  dataset {each} is its owner's alone again" for each in changed["discharged"]),
+    )
+
+
+def _changed(before: "views.LedgerView", after: "views.LedgerView") -> dict[str, list[Any]]:
+    """Return which consents are new, and which datasets came back into use or to their owners."""
+    from aicommons.protocol import registry
+
+    pairs = [
+        (number, before.datasets[number], now) for number, now in after.datasets.items() if number in before.datasets
+    ]
+    in_use = registry.DatasetState.LISTED
+    return {
+        "consents": [ids.format_id(each) for each in after.consents if each not in before.consents],
+        "resumed": [number for number, old, now in pairs if old.state is not in_use and now.state is in_use],
+        "discharged": [number for number, old, now in pairs if old.body is not None and now.body is None],
+    }
+
+
+def _what(act: "office.Act | None", dataset: int | None) -> str:
+    """Return what one call of a proposal would do."""
+    words = {
+        "give": f"permit a use of dataset {dataset}",
+        "resume": f"put dataset {dataset} back into use",
+        "discharge": f"give dataset {dataset} back to its owner",
+    }
+    return "something else" if act is None else words[act.value]
+
+
+def _proposal(coop: "office.CoopDesk", key: int, found: "coops.ProposalView") -> dict[str, Any]:
+    return {
+        "proposal": assembly.shown(key),
+        "what": [_what(act, dataset) for act, dataset in coop.meaning(found.created)],
+        "why": found.created.description,
+        "state": coop.state(key).name.lower(),
+        "proposer": ids.format_id(found.created.proposer),
+        **{name: found.count(support) for name, support in SUPPORT.items()},
+    }
+
+
+def _bytes(text: str, which: str) -> bytes:
+    try:
+        return bytes.fromhex(text.removeprefix("0x"))
+    except ValueError as err:
+        raise errors.InputError("not a signature", which=which, expected="0x and hexadecimal digits") from err
+
+
+COMMANDS = (propose, list_proposals, vote, relay, execute)
+"""What ``coop`` takes into its group."""

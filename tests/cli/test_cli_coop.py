@@ -1,0 +1,95 @@
+"""A dataset in a co-op's hands on a real ledger: out of use by its owner, back into use and back to its owner by vote."""
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import Place
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+
+PURPOSE = "DUO:0000007"
+WHY = ("--why", "as we said at the assembly")
+
+
+@pytest.fixture(scope="module")
+def entrusted(founded: "Place", offered: dict[str, str]) -> str:
+    """A dataset of east's in the hands of a co-op of one person, who has the home ``juma``."""
+    person = founded.init("juma", "--deployment", founded.deployment)["wallet"]
+    founded.done("east", "coop", "found", "--name", "East", "--open-hours", "0.002", "--quorum-people", "1")
+    founded.done("juma", "coop", "join", str(founded.root / "east" / "coop.json"))
+    founded.done("east", "coop", "admit", str(person))
+    founded.done("east", "coop", "entrust", offered["east"])
+    return offered["east"]
+
+
+def carry(founded: "Place", dataset: str, *what: str) -> tuple[list[str], dict[str, object]]:
+    """Let the vote decide something; return what the list says of it, and what carrying it out did."""
+    proposal = founded.in_time("juma", "coop", "propose", dataset, *what, *WHY)["proposal"]
+    founded.in_time("juma", "coop", "vote", proposal, "for")
+    (listed,) = [each for each in founded.done("juma", "coop", "list")["proposals"] if each["proposal"] == proposal]
+    return listed["what"], founded.in_time("juma", "coop", "execute", proposal)
+
+
+REFUSED = {
+    "neither a use nor a way back": ((), "a vote is about one thing"),
+    "two things at once": (("--resume", "--discharge"), "a vote is about one thing"),
+    "a use and a way back": (("--discharge", "--purpose", PURPOSE), "a vote is about one thing"),
+    "days without a purpose": (("--days", "3"), "--purpose"),
+    "what is in use already": (("--resume",), "only what is suspended"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_people_vote_only_on_what_can_be_done(founded: "Place", entrusted: str, name: str) -> None:
+    """A proposal that could not be carried out is refused before anybody votes."""
+    said, found = REFUSED[name]
+    refused = founded.call("juma", "coop", "propose", entrusted, *said, *WHY, "--json")
+    assert refused.code != 0
+    assert found in refused.json["message"]
+
+
+def test_a_dataset_that_nobody_entrusted_is_not_voted_on(
+    founded: "Place", offered: dict[str, str], entrusted: str
+) -> None:
+    """A vote on another owner's dataset would bind nobody: it says whose word is missing."""
+    for said in (("--discharge",), ("--purpose", PURPOSE)):
+        refused = founded.call("juma", "coop", "propose", offered["north"], *said, *WHY, "--json")
+        assert refused.code == 1
+        assert "not in the co-op's hands" in refused.json["message"]
+        assert f"coop entrust {offered['north']}" in refused.json["next_step"]
+
+
+def test_a_vote_brings_a_dataset_back_into_use_and_to_its_owner(founded: "Place", entrusted: str) -> None:
+    """Its owner alone takes it out of use; only the vote puts it back, and only the vote ends the entrusting."""
+    stopped = founded.done("east", "stop", "--suspend")
+    assert (stopped["suspended"], stopped["entrusted"]) == ([int(entrusted)], [int(entrusted)])
+    founded.done("east", "stop", "--go-on")
+    refused = founded.call("east", "dataset", "resume", entrusted, "--json").json
+    assert "only the body" in refused["message"]
+    assert f"coop propose {entrusted} --resume" in refused["next_step"]
+    what, done = carry(founded, entrusted, "--resume")
+    assert (what, done["resumed"], done["discharged"]) == (
+        [f"put dataset {entrusted} back into use"],
+        [int(entrusted)],
+        [],
+    )
+    assert founded.done("east", "dataset", "show", entrusted)["state"] == "listed"
+    denied = founded.call("east", "consent", "give", entrusted, "--purpose", PURPOSE, "--json").json
+    assert "coop propose" in denied["next_step"]
+    what, done = carry(founded, entrusted, "--discharge")
+    assert (what, done["discharged"]) == ([f"give dataset {entrusted} back to its owner"], [int(entrusted)])
+    assert founded.done("east", "consent", "give", entrusted, "--purpose", PURPOSE)["consent"].startswith("0x")
+    assert founded.done("east", "dataset", "show", entrusted)["entrusted_to"] is None
+
+
+def test_who_leaves_a_co_op_has_no_vote(founded: "Place", entrusted: str) -> None:
+    """Leaving is one command; the home knows no co-op then, and its wallet is off the roll."""
+    person = founded.init("neema", "--deployment", founded.deployment)["wallet"]
+    founded.done("neema", "coop", "join", str(founded.root / "east" / "coop.json"))
+    founded.done("east", "coop", "admit", str(person))
+    assert founded.done("neema", "coop", "leave") == {"left": person}
+    assert person not in founded.done("east", "coop", "list")["people"]
+    gone = founded.call("neema", "coop", "propose", entrusted, "--discharge", *WHY, "--json")
+    assert "knows no co-op" in gone.json["message"]
