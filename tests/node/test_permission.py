@@ -10,7 +10,7 @@ from aicommons.learning import recipe
 from aicommons.learning.learners import glm
 from aicommons.node import agent as agents
 from aicommons.node import permission
-from aicommons.protocol import registry, rules
+from aicommons.protocol import coverage, registry, rules
 from aicommons.protocol import view as views
 from aicommons.store import memory
 
@@ -194,6 +194,28 @@ def test_without_a_policy_consents_alone_decide() -> None:
     assert permission.objections(seen(row, store, policies.CONSENTS_ALONE), shelves, asked(row)) == ()
     row = Row(columns=("shoe",))
     assert len(permission.objections(seen(row, store, policies.CONSENTS_ALONE), shelves, asked(row))) == 1
+
+
+def for_purpose(row: Row, code: str) -> permission.Asked:
+    """Return what is asked by a run for another purpose, that does not call itself commercial."""
+    made = asked(row)
+    terms = dataclasses.replace(made.papers.terms, purpose=code)
+    spec = dataclasses.replace(made.spec, purpose=encoding.purpose_code(code))
+    return dataclasses.replace(made, papers=dataclasses.replace(made.papers, terms=terms), spec=spec)
+
+
+def test_a_commercial_purpose_is_commercial_use_whatever_the_run_says() -> None:
+    """People's consents and consents without a policy that are not for commercial use cover no commercial purpose."""
+    store, row = memory.MemoryStore(), Row()
+    shelves = permission.Shelves(store, memory.MemoryStore())
+    sale, research = for_purpose(row, "dpv:SellDataToThirdParties"), for_purpose(row, "DUO:0000007")
+    anything = coverage.Terms(frozenset({"DUO:0000004"}), False, None, None, frozenset())
+    for made, why in ((sale, coverage.Refusal.COMMERCIAL), (research, None)):
+        use = agents.use_of(RUN_ID, made.spec, made.papers)
+        assert coverage.refusal_of_terms(anything, use) is why
+        assert coverage.refusal_of_terms(dataclasses.replace(anything, commercial=True), use) is None
+        said = permission.objections(seen(row, store, policies.CONSENTS_ALONE), shelves, made)
+        assert said == (() if why is None else ("Commercial use is not permitted.",))
 
 
 def test_the_homes_own_copy_serves_where_the_store_lost_it() -> None:

@@ -78,12 +78,15 @@ class Data(Protocol):
 
 
 def use_of(run_id: ids.RunId, spec: run.RunSpec, terms: RunDocuments) -> coverage.Use:
-    """Return what a run wants to do with a dataset; raises ``errors.InputError`` for a purpose that nobody knows."""
+    """Return what a run wants to do with a dataset; raises ``errors.InputError`` for a purpose that nobody knows.
+
+    A commercial purpose is commercial use, whatever the solver says of its run: nodes and auditors both ask here.
+    """
     plan = terms.recipe.schema
     group = () if terms.plan.group is None else (terms.plan.group,)
     return coverage.Use(
         purposes=vocabulary.broader(terms.terms.purpose),
-        commercial=spec.commercial,
+        commercial=spec.commercial or vocabulary.is_commercial(terms.terms.purpose),
         problem=spec.problem,
         solver=spec.solver,
         fields=frozenset({plan.target.name, *(feature.name for feature in plan.features), *group}),

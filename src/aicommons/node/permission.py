@@ -10,7 +10,7 @@ import functools
 import logging
 from collections.abc import Callable, Sequence
 
-from aicommons.domain import cards, encoding, errors, ids, policies, profiles, run, schema
+from aicommons.domain import cards, encoding, errors, ids, policies, profiles, run, schema, vocabulary
 from aicommons.node import agent as agents
 from aicommons.protocol import ports, registry, rules
 from aicommons.protocol import view as views
@@ -85,7 +85,7 @@ def objections(view: views.LedgerView, shelves: Shelves, asked: Asked) -> tuple[
     columns = _of_columns(_card(shelves, version.card), asked)
     policy = policy_of(shelves, version)
     if policy is None:
-        return columns
+        return (*_of_consent(asked), *columns)
     country = country_of(view, shelves, asked.spec.solver) if policy.countries else None
     decision = rules.decide(policy, asked.consent, _request(asked, policy, country))
     return (*(_in_words(denial, country) for denial in decision.denials), *columns)
@@ -149,6 +149,13 @@ def check_seat(agent: agents.Agent, view: views.LedgerView, run_id: ids.RunId) -
         raise
     if agent.journal.keep_denial(run_id, None):
         log.info("run %s: this site's dataset may be used in it again", ids.format_id(run_id)[:12])
+
+
+def _of_consent(asked: Asked) -> tuple[str, ...]:
+    """Return what the ledger cannot see of a use without a policy: a commercial purpose in a run that does not call itself so."""
+    is_covered = asked.consent is None or asked.consent.commercial
+    is_commercial = asked.spec.commercial or vocabulary.is_commercial(asked.papers.terms.purpose)
+    return () if is_covered or not is_commercial else (rules.Denial.COMMERCIAL_NOT_PERMITTED.reason,)
 
 
 def _request(asked: Asked, policy: policies.UsePolicy, country: str | None) -> rules.Request:
