@@ -186,6 +186,44 @@ def test_every_term_counts(row: Row) -> None:
     assert all(said.startswith(begun) for said, begun in zip(found, row.says, strict=True)), found
 
 
+OTHERS = dataclasses.replace(POLICY, assigner=ids.MemberId(99), minimum_cohort=1)
+SHOWN: dict[str, tuple[dict[str, Any], str]] = {
+    "no policy any more": ({"policy": policies.CONSENTS_ALONE}, "another use policy"),
+    "a looser policy": ({"policy": ids.digest(dataclasses.replace(POLICY, minimum_cohort=1).encode())}, "use policy"),
+    "somebody else's policy": ({"policy": ids.digest(OTHERS.encode())}, "another use policy"),
+    "a card that declares nothing": ({"card": ids.digest(BARE.encode())}, "another card"),
+}
+"""What a lying ledger shows instead, and what is said then."""
+
+
+@pytest.mark.parametrize(("shown", "says"), SHOWN.values(), ids=SHOWN.keys())
+def test_a_ledger_that_shows_other_terms_than_were_published_is_refused(shown: dict[str, Any], says: str) -> None:
+    """What a home published a version with is what counts: a ledger can neither drop, swap nor loosen it."""
+    store, row = memory.MemoryStore(), Row(policy={"prohibited": ("DUO:0000007",)})
+    honest = seen(row, store)
+    for each in (OTHERS, dataclasses.replace(POLICY, minimum_cohort=1), BARE):
+        store.put(each.encode())
+    dataset = honest.datasets[3]
+    own = agents.Published(dataset.newest.card, dataset.newest.policy)
+    made, shelves = dataclasses.replace(asked(row), own=own), permission.Shelves(store, memory.MemoryStore())
+    with pytest.raises(errors.UseDenied, match="forbids the purpose"):
+        permission.check(honest, shelves, made)
+    lie = dataclasses.replace(dataset, versions=(dataclasses.replace(dataset.newest, **shown),))
+    with pytest.raises(errors.LedgerMismatch, match=says):
+        permission.check(dataclasses.replace(honest, datasets={3: lie}), shelves, made)
+
+
+def test_a_policy_that_appears_where_none_was_published_is_refused() -> None:
+    """A home that published no policy does not take one from the ledger, however strict; nor another member's as its own."""
+    store, row = memory.MemoryStore(), Row()
+    shelves, view = permission.Shelves(store, memory.MemoryStore()), seen(row, store)
+    own = agents.Published(None, policies.CONSENTS_ALONE)
+    with pytest.raises(errors.LedgerMismatch, match="another use policy"):
+        permission.check(view, shelves, dataclasses.replace(asked(row), own=own))
+    with pytest.raises(errors.LedgerMismatch, match="another owner"):
+        permission.check(seen(row, store, store.put(OTHERS.encode())), shelves, asked(row))
+
+
 def test_without_a_policy_consents_alone_decide() -> None:
     """Nothing of a policy is asked where none was published; what the card does not declare is refused all the same."""
     store = memory.MemoryStore()

@@ -51,6 +51,16 @@ class Part:
     """As the ledger counts them, from 1."""
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Published:
+    """What a home itself published a version of a dataset with: no ledger can tell it otherwise."""
+
+    card: bytes | None
+    """Digest of its card; ``None`` where the home published it before it kept that."""
+    policy: bytes
+    """Digest of its use policy, ``policies.CONSENTS_ALONE`` where there is none."""
+
+
 class Data(Protocol):
     """The owner's records, as a plan wants them."""
 
@@ -69,6 +79,9 @@ class Data(Protocol):
 
     def rule(self, part: Part) -> privacy.Rule:
         """Return what the owner wants done about small cells; no plan has a say in it."""
+
+    def published(self, part: Part) -> Published | None:
+        """Return what the owner published it with, ``None`` of rows that no home has published; raises like ``bring``."""
 
     def as_mapped(self, part: Part, names: Sequence[str]) -> Sequence[str]:
         """Return what a plan's columns are called at the owner's; raises ``errors.InputError`` like ``bring``."""
