@@ -1,10 +1,9 @@
 """Whose sum follows from the sums of several sets of people, although each two of the sets differ in enough of them.
 
 ``coverage`` asks before a set is released, the auditor afterwards. Sums are linear: from those of all, of all with a value in
-column a, of all with one in b and of all with both, that of the people without either follows. Looked at are a new set with up
-to three earlier ones, each added or taken away once, among the newest ``MOST_SETS``; and, with any factors and all of these sets at
-once, every group of people that no set tells apart. Left out: larger combinations that leave several groups together, and older
-sets. Only noise with a budget bounds those.
+column a, of all with one in b and of all with both, that of the people without either follows. Looked at are a new set
+with up to three earlier ones, each added or taken away once, among the newest ``MOST_SETS``. Left out: combinations of five sets
+or more (three columns with gaps make eight), other factors than one, and older sets. Only noise with a budget bounds those.
 """
 
 import dataclasses
