@@ -87,6 +87,8 @@ class HowRead(TypedDict, total=False):
     """Largest share of rows, 0 to 1, that may be left out because a cell does not fit."""
     policy: str
     """Digest of its use policy, hexadecimal; absent where consents alone say what is permitted."""
+    card: str
+    """Digest of its card, hexadecimal: what the ledger has to show; absent where an older version of this home wrote it."""
     asks_people: bool
     """Whether people's consents stand behind it, so that its rows are never read without their register."""
 
@@ -215,13 +217,14 @@ class Home:
             "title": card.title,
             "minimum_cohort": card.minimum_cohort,
             "version": card.dataset_version,
+            "card": ids.digest(card.encode()).hex(),
         }
         entry.update(how or {})  # type: ignore[typeddict-item]  # it is a part of the same record
         self._keep_newest(dataset_id, entry)
         if card.dataset_version > 1:
             self.mapping_file(dataset_id).unlink(missing_ok=True)  # it was of the version before, and is kept with it
 
-    def keep_policy(self, dataset_id: int, version: int, policy: bytes) -> None:
+    def keep_policy(self, dataset_id: int, version: int, policy: bytes, *, card: bytes) -> None:
         """Remember that a dataset's newest version, with the source it had before, is published under a policy.
 
         A dataset that this home has not published is not remembered.
@@ -230,10 +233,11 @@ class Home:
             dataset_id: on the ledger.
             version: the new one.
             policy: digest of the use policy.
+            card: digest of the card that it was published with.
         """
         before = self.datasets().get(dataset_id)
         if before is not None:
-            entry: KnownDataset = {**before, "version": version, "policy": policy.hex()}
+            entry: KnownDataset = {**before, "version": version, "policy": policy.hex(), "card": card.hex()}
             entry.pop("earlier", None)
             self._keep_newest(dataset_id, entry)
 
@@ -530,9 +534,22 @@ def own_table(home: Home, dataset_id: int, known: KnownDataset) -> "tables.OwnTa
         most_broken=known.get("most_broken", 0.0),
         unique=known.get("unique"),
         asks_people=home.datasets()[dataset_id].get("asks_people", False),
+        published=published_as(known),
     )
     policy = known.get("policy")
     return own if policy is None else own.under(_own_policy(home, dataset_id, bytes.fromhex(policy)))
+
+
+def published_as(known: KnownDataset) -> "agent.Published":
+    """Return what a home published a version of a dataset with."""
+    from aicommons.domain import policies
+    from aicommons.node import agent
+
+    card, policy = known.get("card"), known.get("policy")
+    return agent.Published(
+        card=None if card is None else bytes.fromhex(card),
+        policy=policies.CONSENTS_ALONE if policy is None else bytes.fromhex(policy),
+    )
 
 
 def _own_policy(home: Home, dataset_id: int, digest: bytes) -> "policies.UsePolicy":

@@ -91,6 +91,9 @@ class MemoryData:
         """Return the owner's rule for small cells; none is small where no rule was given."""
         return self.rules.get(part.dataset_id, privacy.EVERYTHING)
 
+    def published(self, part: agents.Part) -> None:
+        """Nothing: no home keeps these tables."""
+
     def as_mapped(self, part: agents.Part, names: Sequence[str]) -> Sequence[str]:
         """Return the names: these tables have no mapping."""
         del part

@@ -223,7 +223,7 @@ def test_a_version_keeps_its_mapping(tmp_path: pathlib.Path) -> None:
     card = cards.DatasetCard("Heart", "Bern", 300, {}, "CC0-1.0", 10, "")
     home.keep_dataset(4, tmp_path / "one.csv", card)
     app.write_private(home.mapping_file(4), '{"columns": {"age": {"column": "years"}}}')
-    home.keep_policy(4, 2, bytes(32))
+    home.keep_policy(4, 2, bytes(32), card=bytes(32))
     assert home.mapping_file(4, 1) != home.mapping_file(4, 2)
     assert home.mapping_file(4, 1).read_text() == home.mapping_file(4, 2).read_text()
     home.keep_dataset(4, tmp_path / "two.csv", dataclasses.replace(card, dataset_version=3))
@@ -231,7 +231,7 @@ def test_a_version_keeps_its_mapping(tmp_path: pathlib.Path) -> None:
     assert [known and known["path"] for known in (home.dataset_version(4, version) for version in (1, 2, 3))] == [
         str(tmp_path / "one.csv"), str(tmp_path / "one.csv"), str(tmp_path / "two.csv"),
     ]  # fmt: skip
-    home.keep_policy(5, 2, bytes(32))
+    home.keep_policy(5, 2, bytes(32), card=bytes(32))
     assert 5 not in home.datasets()
 
 

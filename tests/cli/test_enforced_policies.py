@@ -187,3 +187,23 @@ def test_an_offer_says_everything_in_text_and_json(
     assert f"Agreed for all uses: {before + 713}." in founded.call("north", "log").out
     for each in (dear, agreed):
         founded.done("solver", "run", "cancel", each)
+
+
+def test_a_ledger_that_shows_another_card_is_not_believed(
+    founded: "Place", offered: dict[str, str], tmp_path: pathlib.Path
+) -> None:
+    """The home wrote down what it published: neither an enrolment nor a further policy follows what the ledger says now."""
+    dataset = published(founded, tmp_path)
+    run_id = founded.open_run(offered)
+    arguments = enrol(founded, run_id, dataset)
+    home = app.Home(founded.root / "north")
+    kept = json.loads(home.datasets_file.read_text())
+    kept[dataset]["card"] = bytes(32).hex()
+    app.write_private(home.datasets_file, json.dumps(kept))
+    policy = next(tmp_path.glob("policy*"))
+    for tried in (arguments, ["policy", "publish", str(policy), dataset]):
+        said = founded.call("north", *tried)
+        assert said.code != 0
+        assert "the ledger shows another card" in said.err
+    assert founded.done("north", "run", "show", run_id)["enrolled"] == []
+    founded.done("solver", "run", "cancel", run_id)

@@ -84,13 +84,14 @@ def test_a_lost_policy_is_not_guessed(tmp_path: pathlib.Path) -> None:
     home = app.Home(tmp_path)
     home.keep_dataset(3, tmp_path / "t.csv", cards.DatasetCard("t", "s", 10, {}, "CC0-1.0", 10, ""))
     digest = ids.digest(POLICY.encode())
-    home.keep_policy(3, 2, digest)
+    home.keep_policy(3, 2, digest, card=bytes(32))
     with pytest.raises(errors.InputError, match="use policy is lost"):
         app.own_version(home, agent.Part(3, 2))
     app.own_documents(home).put(POLICY.encode())
     found = app.own_version(home, agent.Part(3, 2))
     assert found is not None
     assert found.minimum_cell == 5
+    assert found.published == agent.Published(bytes(32), digest)
 
 
 def test_a_table_behind_a_lost_register_is_not_read(tmp_path: pathlib.Path) -> None:

@@ -10,7 +10,7 @@ from aicommons.learning import recipe
 from aicommons.learning.learners import glm
 from aicommons.node import agent as agents
 from aicommons.node import permission
-from aicommons.protocol import registry, rules
+from aicommons.protocol import coverage, registry, rules
 from aicommons.protocol import view as views
 from aicommons.store import memory
 
@@ -188,6 +188,44 @@ def test_every_term_counts(row: Row) -> None:
     assert all(said.startswith(begun) for said, begun in zip(found, row.says, strict=True)), found
 
 
+OTHERS = dataclasses.replace(POLICY, assigner=ids.MemberId(99), minimum_cohort=1)
+SHOWN: dict[str, tuple[dict[str, Any], str]] = {
+    "no policy any more": ({"policy": policies.CONSENTS_ALONE}, "another use policy"),
+    "a looser policy": ({"policy": ids.digest(dataclasses.replace(POLICY, minimum_cohort=1).encode())}, "use policy"),
+    "somebody else's policy": ({"policy": ids.digest(OTHERS.encode())}, "another use policy"),
+    "a card that declares nothing": ({"card": ids.digest(BARE.encode())}, "another card"),
+}
+"""What a lying ledger shows instead, and what is said then."""
+
+
+@pytest.mark.parametrize(("shown", "says"), SHOWN.values(), ids=SHOWN.keys())
+def test_a_ledger_that_shows_other_terms_than_were_published_is_refused(shown: dict[str, Any], says: str) -> None:
+    """What a home published a version with is what counts: a ledger can neither drop, swap nor loosen it."""
+    store, row = memory.MemoryStore(), Row(policy={"prohibited": ("DUO:0000007",)})
+    honest = seen(row, store)
+    for each in (OTHERS, dataclasses.replace(POLICY, minimum_cohort=1), BARE):
+        store.put(each.encode())
+    dataset = honest.datasets[3]
+    own = agents.Published(dataset.newest.card, dataset.newest.policy)
+    made, shelves = dataclasses.replace(asked(row), own=own), permission.Shelves(store, memory.MemoryStore())
+    with pytest.raises(errors.UseDenied, match="forbids the purpose"):
+        permission.check(honest, shelves, made)
+    lie = dataclasses.replace(dataset, versions=(dataclasses.replace(dataset.newest, **shown),))
+    with pytest.raises(errors.LedgerMismatch, match=says):
+        permission.check(dataclasses.replace(honest, datasets={3: lie}), shelves, made)
+
+
+def test_a_policy_that_appears_where_none_was_published_is_refused() -> None:
+    """A home that published no policy does not take one from the ledger, however strict; nor another member's as its own."""
+    store, row = memory.MemoryStore(), Row()
+    shelves, view = permission.Shelves(store, memory.MemoryStore()), seen(row, store)
+    own = agents.Published(None, policies.CONSENTS_ALONE)
+    with pytest.raises(errors.LedgerMismatch, match="another use policy"):
+        permission.check(view, shelves, dataclasses.replace(asked(row), own=own))
+    with pytest.raises(errors.LedgerMismatch, match="another owner"):
+        permission.check(seen(row, store, store.put(OTHERS.encode())), shelves, asked(row))
+
+
 def test_without_a_policy_consents_alone_decide() -> None:
     """Nothing of a policy is asked where none was published; what the card does not declare is refused all the same."""
     store = memory.MemoryStore()
@@ -196,6 +234,28 @@ def test_without_a_policy_consents_alone_decide() -> None:
     assert permission.objections(seen(row, store, policies.CONSENTS_ALONE), shelves, asked(row)) == ()
     row = Row(columns=("shoe",))
     assert len(permission.objections(seen(row, store, policies.CONSENTS_ALONE), shelves, asked(row))) == 1
+
+
+def for_purpose(row: Row, code: str) -> permission.Asked:
+    """Return what is asked by a run for another purpose, that does not call itself commercial."""
+    made = asked(row)
+    terms = dataclasses.replace(made.papers.terms, purpose=code)
+    spec = dataclasses.replace(made.spec, purpose=encoding.purpose_code(code))
+    return dataclasses.replace(made, papers=dataclasses.replace(made.papers, terms=terms), spec=spec)
+
+
+def test_a_commercial_purpose_is_commercial_use_whatever_the_run_says() -> None:
+    """People's consents and consents without a policy that are not for commercial use cover no commercial purpose."""
+    store, row = memory.MemoryStore(), Row()
+    shelves = permission.Shelves(store, memory.MemoryStore())
+    sale, research = for_purpose(row, "dpv:SellDataToThirdParties"), for_purpose(row, "DUO:0000007")
+    anything = coverage.Terms(frozenset({"DUO:0000004"}), False, None, None, frozenset())
+    for made, why in ((sale, coverage.Refusal.COMMERCIAL), (research, None)):
+        use = agents.use_of(RUN_ID, made.spec, made.papers)
+        assert coverage.refusal_of_terms(anything, use) is why
+        assert coverage.refusal_of_terms(dataclasses.replace(anything, commercial=True), use) is None
+        said = permission.objections(seen(row, store, policies.CONSENTS_ALONE), shelves, made)
+        assert said == (() if why is None else ("Commercial use is not permitted.",))
 
 
 def test_the_homes_own_copy_serves_where_the_store_lost_it() -> None:

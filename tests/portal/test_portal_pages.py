@@ -323,7 +323,7 @@ def test_a_policy_that_forbids_is_said_and_not_approved(desk: "Desk") -> None:
     )  # fmt: skip
     card = cards.DatasetCard("Examinations", "here", 60, {}, "LicenseRef-private", 10, "none")
     version = desk.owner.desk.publish_version(1, card, desk.owner.desk.put_policy(policy))
-    desk.home.keep_policy(1, version, ids.digest(policy.encode()))
+    desk.home.keep_policy(1, version, ids.digest(policy.encode()), card=ids.digest(card.encode()))
     run_id = desk.propose()
     visitor, session = desk.open_page()
     text = visitor.get(f"/inbox/{desk.key(run_id)}").text

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aicommons import office
 from aicommons.domain import encoding, errors, events, ids, licences, policies, vocabulary
 from aicommons.protocol import registry, rules
 
@@ -20,6 +21,9 @@ TABLE = json.loads((HERE.parents[1] / "vectors" / "policy" / "cases.json").read_
 CASES: dict[str, dict[str, Any]] = {each["name"]: each for each in TABLE["cases"]}
 
 COMMERCIAL = vocabulary.bits([vocabulary.COMMERCIAL])
+SALE = "dpv:SellDataToThirdParties"
+"""Commercial by its purpose, whatever is said of a use."""
+EVERYTHING = events.Rules((1 << 256) - 1, 0, commercial=False)
 
 
 def policy_of(case: dict[str, Any]) -> policies.UsePolicy:
@@ -244,3 +248,27 @@ def test_consents_are_read_from_the_view() -> None:
     used = events.ConsentUsed(AT, b"\x01" * 32, b"\x03" * 32, 4, 1, 0)
     spent = dataclasses.replace(given, terms=narrow, uses=(used,), revoked=AT)
     assert rules.Consent.seen(spent) == rules.Consent(4, 3, ids.MemberId(5), b"\x02" * 32, True, 50, 2, 1, True)
+
+
+@pytest.mark.parametrize("code", sorted(vocabulary.narrower(vocabulary.COMMERCIAL)))
+def test_default_rules_and_consents_leave_commercial_purposes_out(code: str) -> None:
+    """Who consents to everything, not commercially, has not consented to a sale that does not call itself commercial."""
+    given = office.consent(3, [vocabulary.ANYTHING], 2_000)
+    listed = rules.Listing(office.ANYTHING_BUT_BANNED, True, True, True, 0)
+    use = rules.Use(3, encoding.purpose_code(code), bytes(32), ids.MemberId(7), False, 0)
+    for purposes, seen, denial in (
+        (given.purposes, listed, rules.Denial.PURPOSE_PROHIBITED),
+        (-1, listed, rules.Denial.PURPOSE_PROHIBITED),
+        (given.purposes, dataclasses.replace(listed, rules=EVERYTHING), rules.Denial.PURPOSE_NOT_CONSENTED),
+    ):
+        consent = rules.Consent(3, purposes, None, None, False, 2_000, 1)
+        assert rules.ledger_denial(consent, seen, use, 1_000) is denial
+    research = dataclasses.replace(use, purpose=encoding.purpose_code("DUO:0000007"))
+    assert rules.ledger_denial(consent, listed, research, 1_000) is rules.Denial.NONE
+
+
+def test_a_consent_to_commercial_purposes_alone_has_to_say_that_it_is_commercial() -> None:
+    """It would permit nothing, and whoever gave it would not know."""
+    with pytest.raises(errors.InputError, match="commercial"):
+        office.consent(3, [SALE], 2_000)
+    assert office.consent(3, [SALE], 2_000, commercial=True).purposes == vocabulary.bits([SALE])

@@ -38,6 +38,9 @@ class SlowData:
         """As the rows' owner."""
         return self.inner.rule(part)
 
+    def published(self, part: agents.Part) -> None:
+        """Nothing: no home keeps them."""
+
     def as_mapped(self, part: agents.Part, names: Sequence[str]) -> Sequence[str]:
         """As the rows' owner."""
         return self.inner.as_mapped(part, names)

@@ -106,7 +106,7 @@ def publish(asked: sourcing.Asked, card_file: pathlib.Path | None, **said: Any) 
     opened = homes.act_as_member()
     card = dataclasses.replace(card, site=card.site or opened.home.settings().name)
     if policy is None and version_of is not None:
-        policy = under_policy.of_newest(opened, listed.find(opened.desk.view(), version_of).newest)
+        policy = under_policy.of_newest(opened, listed.find(opened.desk.view(), version_of))
     dataset_id, card = _published(opened, card, version_of, policy)
     opened.home.keep_dataset(dataset_id, asked.place(), card, how=_how(asked, policy))
     asked.keep_mapping(opened.home, dataset_id)

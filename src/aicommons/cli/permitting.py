@@ -54,9 +54,9 @@ class Asked:
             )
         about = bytes(32) if self.problem is None else naming.resolve(self.problem, view.problems, "problem")
         expiry = naming.from_now(view, self.days * naming.DAY)
-        made = office.consent(dataset_id, self.purposes, expiry, max_uses=self.uses)
+        made = office.consent(dataset_id, self.purposes, expiry, max_uses=self.uses, commercial=self.commercial)
         solver = ids.MemberId(self.grantee or 0)
-        return dataclasses.replace(made, grantee=solver, problem=about, commercial=self.commercial)
+        return dataclasses.replace(made, grantee=solver, problem=about)
 
     def in_words(self, until: int) -> tuple[str, str]:
         """Return what is permitted, on two lines."""

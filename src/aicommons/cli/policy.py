@@ -139,10 +139,11 @@ def publish(file: pathlib.Path, dataset_id: int) -> None:
             "the store does not give the dataset's card now", which=f"dataset {dataset_id}",
             next_step="Nothing was changed; try again when the store answers.",
         )  # fmt: skip
+    under_policy.check_newest(opened, entry)
     use = opened.desk.put_policy(policy)
     under_policy.keep(opened.home, card, policy)
     version = opened.desk.publish_version(dataset_id, card, use)
-    opened.home.keep_policy(dataset_id, version, use.policy)
+    opened.home.keep_policy(dataset_id, version, use.policy, card=ids.digest(card.encode()))
     digest = ids.format_digest(ids.digest(policy.encode()))
     output.emit(
         {"dataset": dataset_id, "version": version, "digest": digest},

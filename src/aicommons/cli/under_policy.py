@@ -44,15 +44,27 @@ def applied(
     return dataclasses.replace(card, policy=bytes(digest)), use
 
 
-def of_newest(opened: homes.Opened, newest: "registry.VersionView") -> "policies.UsePolicy | None":
+def of_newest(opened: homes.Opened, entry: "registry.DatasetView") -> "policies.UsePolicy | None":
     """Return the policy of a dataset's newest version: another table under the same number is no looser by oversight.
 
     Raises:
         errors.UseDenied: neither this home nor the store has it.
+        errors.LedgerMismatch: it is not the one that this home published.
     """
     from aicommons.node import permission
 
-    return permission.policy_of(permission.Shelves(opened.store, app.own_documents(opened.home)), newest)
+    check_newest(opened, entry)
+    return permission.policy_of(permission.Shelves(opened.store, app.own_documents(opened.home)), entry.newest)
+
+
+def check_newest(opened: homes.Opened, entry: "registry.DatasetView") -> None:
+    """Check that the ledger shows a dataset's newest version as this home published it, if it did; raises like ``of_newest``."""
+    from aicommons.node import agent, permission
+
+    known = opened.home.dataset_version(entry.dataset_id, entry.newest.version)
+    if known is not None:
+        part = agent.Part(entry.dataset_id, entry.newest.version)
+        permission.check_shown(app.published_as(known), entry.newest, part)
 
 
 def keep(home: app.Home, card: "cards.DatasetCard", policy: "policies.UsePolicy | None") -> None:

@@ -155,6 +155,11 @@ def is_a(code: str, other: str) -> bool:
     return other in broader(code)
 
 
+def is_commercial(code: str) -> bool:
+    """Return whether a use for this purpose is commercial, whatever is said of it; raises like ``is_a``."""
+    return is_a(code, COMMERCIAL)
+
+
 def bits(codes: Iterable[str], *, closed: bool = True) -> int:
     """Return the bitmap of purposes, with everything below them if ``closed``.
 

@@ -51,6 +51,16 @@ class Part:
     """As the ledger counts them, from 1."""
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Published:
+    """What a home itself published a version of a dataset with: no ledger can tell it otherwise."""
+
+    card: bytes | None
+    """Digest of its card; ``None`` where the home published it before it kept that."""
+    policy: bytes
+    """Digest of its use policy, ``policies.CONSENTS_ALONE`` where there is none."""
+
+
 class Data(Protocol):
     """The owner's records, as a plan wants them."""
 
@@ -70,6 +80,9 @@ class Data(Protocol):
     def rule(self, part: Part) -> privacy.Rule:
         """Return what the owner wants done about small cells; no plan has a say in it."""
 
+    def published(self, part: Part) -> Published | None:
+        """Return what the owner published it with, ``None`` of rows that no home has published; raises like ``bring``."""
+
     def as_mapped(self, part: Part, names: Sequence[str]) -> Sequence[str]:
         """Return what a plan's columns are called at the owner's; raises ``errors.InputError`` like ``bring``."""
 
@@ -78,12 +91,15 @@ class Data(Protocol):
 
 
 def use_of(run_id: ids.RunId, spec: run.RunSpec, terms: RunDocuments) -> coverage.Use:
-    """Return what a run wants to do with a dataset; raises ``errors.InputError`` for a purpose that nobody knows."""
+    """Return what a run wants to do with a dataset; raises ``errors.InputError`` for a purpose that nobody knows.
+
+    A commercial purpose is commercial use, whatever the solver says of its run: nodes and auditors both ask here.
+    """
     plan = terms.recipe.schema
     group = () if terms.plan.group is None else (terms.plan.group,)
     return coverage.Use(
         purposes=vocabulary.broader(terms.terms.purpose),
-        commercial=spec.commercial,
+        commercial=spec.commercial or vocabulary.is_commercial(terms.terms.purpose),
         problem=spec.problem,
         solver=spec.solver,
         fields=frozenset({plan.target.name, *(feature.name for feature in plan.features), *group}),

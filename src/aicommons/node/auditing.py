@@ -21,7 +21,7 @@ from aicommons.node import agent as agents
 from aicommons.node import contributing, journal
 from aicommons.node.consents import briefs, keeping, notes, people, register, standing
 from aicommons.protocol import consents as trees
-from aicommons.protocol import coverage, ports
+from aicommons.protocol import coverage, differencing, ports
 from aicommons.protocol import view as views
 
 
@@ -258,10 +258,19 @@ class _Auditor:
         for why, count in sorted(refused.items()):
             yield f"the rows of {count} {'person' if count == 1 else 'people'} without consent are in it ({why})"
         yield from sorted({self.register.forged[tag] for tag in note.people & self.register.forged.keys()})
-        earlier = [each for each in self.noted.sets(record.dataset) if each != note.people]
-        apart = coverage.nearest(note.people, earlier, max(self.case.least, people.FEWEST_PEOPLE))
+        yield from self._told_of_few(note)
+
+    def _told_of_few(self, note: notes.Note) -> Iterator[str]:
+        """Check that a note's people are far from every other set, and from those before it together, as the node had to."""
+        least = max(self.case.least, people.FEWEST_PEOPLE)
+        sets = self.noted.sets(note.record.dataset)
+        apart = coverage.nearest(note.people, sets, least)
         if apart is not None:
             yield f"its people differ in only {apart} from those of another contribution"
+        before = sets[: sets.index(note.people)]
+        exposed = differencing.History.of(before, note.people).exposed(note.people, least)
+        if exposed is not None:
+            yield f"with several contributions before it tells of only {len(exposed)} people"
 
     def _use(self) -> coverage.Use:
         return agents.use_of(self.case.run_id, self.case.current.spec, self.case.terms)

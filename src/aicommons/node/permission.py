@@ -1,8 +1,9 @@
 """May a dataset be used in a run now? Its owner's use policy and its card decide, as they were when it was enrolled.
 
 Asked before enrolling and confirming (``owner/permitting``) and by the node before every contribution (``reconciler``); ``rules.decide``
-judges, here is gathered what it judges by. Both documents are the dataset VERSION's, by the digests on the ledger; this
-home's own copy serves where the store cannot. A dataset without a policy is judged by its consents alone, which the ledger does.
+judges, here is gathered what it judges by. Both documents are the dataset VERSION's, by the digests that the ledger shows and this
+home wrote down when it published them: a ledger that shows others is lying, and nothing goes in. The home's own copy serves where
+the store cannot. A dataset without a policy is judged by its consents alone, which the ledger does.
 """
 
 import dataclasses
@@ -10,7 +11,7 @@ import functools
 import logging
 from collections.abc import Callable, Sequence
 
-from aicommons.domain import cards, encoding, errors, ids, policies, profiles, run, schema
+from aicommons.domain import cards, encoding, errors, ids, policies, profiles, run, schema, vocabulary
 from aicommons.node import agent as agents
 from aicommons.protocol import ports, registry, rules
 from aicommons.protocol import view as views
@@ -56,6 +57,8 @@ class Asked:
     """Seconds since 1970, the later of this machine's and the ledger's."""
     as_mapped: Callable[[Sequence[str]], Sequence[str]]
     """Returns what a plan's columns are called in the owner's source."""
+    own: agents.Published | None = None
+    """What this home published the version with; ``None`` of rows that no home has published."""
 
 
 def check(view: views.LedgerView, shelves: Shelves, asked: Asked) -> None:
@@ -63,6 +66,7 @@ def check(view: views.LedgerView, shelves: Shelves, asked: Asked) -> None:
 
     Raises:
         errors.UseDenied: they do not, with every reason; or one of them cannot be read, which permits nothing.
+        errors.LedgerMismatch: the ledger shows another policy or card than this home published, or another member's policy.
         errors.StoreUnreachable: they are not in this home, and the store does not answer.
     """
     against = objections(view, shelves, asked)
@@ -80,15 +84,40 @@ def objections(view: views.LedgerView, shelves: Shelves, asked: Asked) -> tuple[
     """Return everything that stands against a use, a sentence each; raises like ``check`` where a document is missing."""
     known = view.datasets.get(asked.part.dataset_id)
     version = None if known is None else known.version(asked.part.version)
-    if version is None:
+    if known is None or version is None:
         return ("The ledger does not show this version of the dataset.",)
+    if asked.own is not None:
+        check_shown(asked.own, version, asked.part)
     columns = _of_columns(_card(shelves, version.card), asked)
     policy = policy_of(shelves, version)
     if policy is None:
-        return columns
+        return (*_of_consent(asked), *columns)
+    if policy.assigner != known.owner:
+        raise _lying(asked.part, "owner", known.owner, policy.assigner)
     country = country_of(view, shelves, asked.spec.solver) if policy.countries else None
     decision = rules.decide(policy, asked.consent, _request(asked, policy, country))
     return (*(_in_words(denial, country) for denial in decision.denials), *columns)
+
+
+def check_shown(own: agents.Published, shown: registry.VersionView, part: agents.Part) -> None:
+    """Check that the ledger shows a version of a dataset with the policy and card that its home published it with.
+
+    Raises:
+        errors.LedgerMismatch: it shows others, or none.
+    """
+    for name, expected, got in (("use policy", own.policy, shown.policy), ("card", own.card, shown.card)):
+        if expected not in (None, got):
+            raise _lying(part, name, expected.hex()[:16], got.hex()[:16])
+
+
+def _lying(part: agents.Part, name: str, expected: object, got: object) -> errors.LedgerMismatch:
+    return errors.LedgerMismatch(
+        f"the ledger shows another {name} of the dataset than this home published it with",
+        which=f"dataset {part.dataset_id}, version {part.version}",
+        expected=expected,
+        got=got,
+        next_step="do not take part; the ledger is lying about what the owner permits, or the file of datasets was changed",
+    )
 
 
 def policy_of(shelves: Shelves, version: registry.VersionView) -> policies.UsePolicy | None:
@@ -130,7 +159,7 @@ def check_seat(agent: agents.Agent, view: views.LedgerView, run_id: ids.RunId) -
 
     Raises:
         errors.UseDenied: it is not.
-        errors.LedgerMismatch: nothing was confirmed for this run.
+        errors.LedgerMismatch: nothing was confirmed for this run, or the ledger shows other terms than the home published.
     """
     pin, part, current = agents.pin_of(agent, run_id), agents.part_of(agent, run_id), view.runs[run_id]
     asked = Asked(
@@ -140,15 +169,23 @@ def check_seat(agent: agents.Agent, view: views.LedgerView, run_id: ids.RunId) -
         consent=consent_of(view, pin.consent_id, run_id),
         now=int(max(agent.clock.now(), view.time)),
         as_mapped=functools.partial(agent.data.as_mapped, part),
+        own=agent.data.published(part),
     )
     try:
         check(view, Shelves(agent.store, agent.documents), asked)
-    except errors.UseDenied as err:
+    except (errors.UseDenied, errors.LedgerMismatch) as err:
         if agent.journal.keep_denial(run_id, str(err)):
             log.warning("run %s: nothing more of this site goes into it: %s", ids.format_id(run_id)[:12], err)
         raise
     if agent.journal.keep_denial(run_id, None):
         log.info("run %s: this site's dataset may be used in it again", ids.format_id(run_id)[:12])
+
+
+def _of_consent(asked: Asked) -> tuple[str, ...]:
+    """Return what the ledger cannot see of a use without a policy: a commercial purpose in a run that does not call itself so."""
+    is_covered = asked.consent is None or asked.consent.commercial
+    is_commercial = asked.spec.commercial or vocabulary.is_commercial(asked.papers.terms.purpose)
+    return () if is_covered or not is_commercial else (rules.Denial.COMMERCIAL_NOT_PERMITTED.reason,)
 
 
 def _request(asked: Asked, policy: policies.UsePolicy, country: str | None) -> rules.Request:

@@ -126,7 +126,7 @@ class Reconciler:
     def _check_permission(self, run_id: ids.RunId) -> None:
         try:
             permission.check_seat(self.agent, self.view, run_id)
-        except errors.UseDenied:
+        except (errors.UseDenied, errors.LedgerMismatch):
             self.agent.runner.drop_others(contributing.jobs_of(run_id), "")
             raise
 

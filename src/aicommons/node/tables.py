@@ -47,6 +47,8 @@ class OwnTable:
     """Of the noise on counts, with ``NOISE`` only."""
     asks_people: bool = False
     """Whether its rows are read with the register of people's consents or not at all."""
+    published: agent.Published | None = None
+    """What this home published it with; ``None`` while it has not."""
 
     @property
     def rule(self) -> privacy.Rule:
@@ -183,6 +185,10 @@ class OwnerTables:
             errors.InputError: as ``bring``, or the owner's settings contradict each other.
         """
         return self._found(part).rule
+
+    def published(self, part: agent.Part) -> agent.Published | None:
+        """Return what this home published a version with; raises ``errors.InputError`` like ``bring``."""
+        return self._found(part).published
 
     def as_mapped(self, part: agent.Part, names: Sequence[str]) -> Sequence[str]:
         """Return what a plan's columns are called in the source; raises ``errors.InputError`` like ``bring``."""

@@ -5,9 +5,9 @@ Made by the command line, the demo and ``testing`` and handed to a desk; nothing
 
 import dataclasses
 import secrets
-from collections.abc import Iterable
+from collections.abc import Sequence
 
-from aicommons.domain import documents, encoding, events, ids, policies, run, vocabulary
+from aicommons.domain import documents, encoding, errors, events, ids, policies, run, vocabulary
 from aicommons.learning import recipe as recipes
 
 DEFAULT_PURPOSE = "DUO:0000007"
@@ -16,20 +16,35 @@ ANYTHING_BUT_BANNED = events.Rules(
     permitted=vocabulary.bits(
         [each.code for each in vocabulary.PURPOSES if each.code not in vocabulary.BANNED_PURPOSES], closed=False
     ),
-    prohibited=0,
+    prohibited=vocabulary.bits([vocabulary.COMMERCIAL]),
     commercial=False,
 )
-"""Rules that leave everything to the consents, but commercial use and what is banned."""
+"""Rules that leave everything to the consents, but commercial use, commercial purposes and what is banned."""
 
 
-def consent(dataset_id: int, purposes: Iterable[str], expiry: int, *, max_uses: int = 1) -> events.ConsentTerms:
-    """Return a consent to ``purposes`` and all below them, for any solver and problem, not commercial.
+def consent(
+    dataset_id: int, purposes: Sequence[str], expiry: int, *, max_uses: int = 1, commercial: bool = False
+) -> events.ConsentTerms:
+    """Return a consent to ``purposes`` and all below them, for any solver and problem.
+
+    Without ``commercial`` the commercial ones among them are left out: the ledger knows of a use only what its solver says,
+    and a run for a commercial purpose need not call itself commercial.
 
     Raises:
-        errors.InputError: a purpose that the vocabulary does not know.
+        errors.InputError: a purpose that the vocabulary does not know, or only commercial ones without ``commercial``.
     """
-    permitted = vocabulary.bits(purposes)
-    return events.ConsentTerms(dataset_id, permitted, ids.MemberId(0), bytes(32), False, expiry, max_uses, bytes(32))
+    left_out = 0 if commercial else vocabulary.bits([vocabulary.COMMERCIAL])
+    permitted = vocabulary.bits(purposes) & ~left_out
+    if not permitted:
+        raise errors.InputError(
+            "a consent that is not commercial, to commercial purposes only, permits nothing",
+            which="purposes",
+            got=", ".join(purposes),
+            next_step="consent to commercial use as well, or to other purposes",
+        )
+    return events.ConsentTerms(
+        dataset_id, permitted, ids.MemberId(0), bytes(32), commercial, expiry, max_uses, bytes(32)
+    )
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -77,7 +92,7 @@ class Offer:
     most_rounds: int | None = None
     """Cap on rounds, or ``None`` for what the plan needs at most."""
     commercial: bool = False
-    """Whether the model is for commercial use."""
+    """Whether the model is for commercial use; a run for a commercial purpose is, whatever is said here."""
     price: int = 0
     """The most that is paid for one dataset, in the smallest unit of the ledger's money."""
 
@@ -102,7 +117,7 @@ class Offer:
             solver_shares=self.solver_shares,
             owner_shares=self.owner_shares,
             bond=0,
-            commercial=self.commercial,
+            commercial=self.commercial or vocabulary.is_commercial(self.terms.purpose),
             price=self.price,
             salt=secrets.token_bytes(32),
         )

@@ -29,6 +29,7 @@ def check(
 
     Raises:
         errors.UseDenied: it may not, with every reason.
+        errors.LedgerMismatch: the ledger shows another policy or card than this home published.
         errors.InputError: this home does not know that version.
         errors.StoreUnreachable: policy or card are not in this home, and the store does not answer.
     """
@@ -56,7 +57,7 @@ def objection(
         check(place, run_id, papers, part=part, consent=consent)
     except errors.UseDenied as err:
         return " ".join(err.reasons)
-    except (errors.InputError, errors.StoreUnreachable) as err:
+    except (errors.InputError, errors.StoreUnreachable, errors.LedgerMismatch) as err:
         return str(err)
     return None
 
@@ -74,6 +75,9 @@ def _asked(
     part: agents.Part,
     consent: rules.Consent | None,
 ) -> permission.Asked:
+    known = place.home.dataset_version(part.dataset_id, part.version)
+    if known is None:
+        raise unknown(part)
     return permission.Asked(
         spec=view.runs[run_id].spec,
         papers=papers,
@@ -81,6 +85,7 @@ def _asked(
         consent=consent,
         now=int(max(time.time(), view.time)),
         as_mapped=functools.partial(_as_mapped, place.home, part),
+        own=app.published_as(known),
     )
 
 

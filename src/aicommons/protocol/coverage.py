@@ -2,7 +2,8 @@
 
 Pure decisions over what a node's register holds (``node/consents``); the auditor makes the same ones again. Two rules:
 a consent that does not say yes to all of a use covers nothing of it; and no two contributions of a dataset differ in a
-few people only, because whoever reads both sums could subtract them (secure-aggregation section 1, "Across runs").
+few people only, nor do several together leave a few, because whoever reads their sums could subtract them (``differencing``;
+secure-aggregation section 1, "Across runs").
 """
 
 import dataclasses
@@ -11,6 +12,7 @@ import hmac
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from aicommons.domain import errors
+from aicommons.protocol import differencing
 
 
 class Refusal(enum.Enum):
@@ -166,6 +168,17 @@ def nearest(people: frozenset[bytes] | set[bytes], earlier: Iterable[frozenset[b
     return min((count for count in apart if 0 < count < least), default=None)
 
 
+def is_far(people: frozenset[bytes], earlier: Sequence[frozenset[bytes]], least: int) -> bool:
+    """Return whether the sum of ``people`` may be shown: neither with one nor with several earlier sums does it tell of a few."""
+    if len(people) < least or nearest(people, earlier, least) is not None:
+        return False
+    return differencing.History.of(earlier, people).exposed(people, least) is None
+
+
+MOST_HELD_BACK = 10
+"""How often further people are held back before a contribution is refused: each time costs a look at all combinations."""
+
+
 def settle(
     present: frozenset[bytes],
     earlier: Sequence[frozenset[bytes]],
@@ -173,36 +186,51 @@ def settle(
     *,
     order: Callable[[Sequence[bytes]], Sequence[bytes]],
 ) -> frozenset[bytes]:
-    """Return whose rows go in, so that no sum of theirs less an earlier sum shows fewer than ``least`` people.
+    """Return whose rows go in, so that no sum of theirs, with earlier sums, shows fewer than ``least`` people.
 
     Everybody who is present if that holds; else the largest earlier set that is still present; else further people are
     held back at random. Nobody who is not present is ever taken in.
 
     Args:
         present: everybody whose consent covers the use and who has rows.
-        earlier: the sets of earlier contributions from this dataset.
+        earlier: the sets of earlier contributions from this dataset, oldest first.
         least: fewest people whose sum may be shown, k: at least 2.
         order: puts tags into a random order; drawn by the caller.
 
     Raises:
-        errors.ContributionRefused: fewer than ``least`` people are left.
+        errors.ContributionRefused: fewer than ``least`` people are left, or no such set was found.
     """
-    if nearest(present, earlier, least) is None:
-        return large_enough(present, least)
+    if is_far(present, earlier, least):
+        return present
     for before in sorted(set(earlier), key=len, reverse=True):
         if before <= present and nearest(before, earlier, least) is None:
             return large_enough(before, least)
-    kept = set(present)
+    history, kept = differencing.History.of(earlier, present), set(present)
+    for _ in range(MOST_HELD_BACK):
+        _spread(kept, earlier, least, order)
+        exposed = history.exposed(kept, least) if len(kept) >= least else None
+        if exposed is None:
+            break
+        kept.difference_update(order(sorted(kept - exposed))[: least - len(exposed)])
+    if not is_far(frozenset(kept), earlier, least):
+        raise _too_few(least, len(present))
+    return frozenset(kept)
+
+
+def _spread(
+    kept: set[bytes],
+    earlier: Sequence[frozenset[bytes]],
+    least: int,
+    order: Callable[[Sequence[bytes]], Sequence[bytes]],
+) -> None:
+    """Hold people back until ``kept`` differs from no earlier set in a few, or nobody is left whose leaving helps."""
     while len(kept) >= least and nearest(kept, earlier, least) is not None:
         near = [before for before in earlier if 0 < len(kept ^ before) < least]
         common = kept.intersection(*near)
         if not common:
-            break  # whoever leaves one difference enters another: no such set can be found this way
+            return  # whoever leaves one difference enters another: no such set can be found this way
         drawn = order(sorted(common))
         kept.difference_update(drawn[: least - min(len(kept ^ before) for before in near)])
-    if nearest(kept, earlier, least) is not None:
-        raise _too_few(least, len(present))
-    return large_enough(frozenset(kept), least)
 
 
 def large_enough(people: frozenset[bytes], least: int) -> frozenset[bytes]:
@@ -216,7 +244,7 @@ def _too_few(least: int, got: int) -> errors.ContributionRefused:
     return errors.ContributionRefused(
         "too few people with consent to contribute without showing single ones",
         which="consents",
-        expected=f"at least {least} people, and at least {least} more or fewer than in every earlier contribution",
+        expected=f"at least {least} people, and as many that earlier contributions and this one tell apart",
         got=f"{got} people with consent and rows",
         next_step="wait until more people have consented, or leave the run (`commons run leave`)",
     )

@@ -300,7 +300,7 @@ def _of_purpose(policy: policies.UsePolicy, consent: Consent | None, request: Re
         yield Denial.PURPOSE_NOT_PERMITTED
     if consent is not None and not mask & consent.purposes:
         yield Denial.PURPOSE_NOT_CONSENTED
-    is_commercial = request.commercial or vocabulary.is_a(request.purpose, vocabulary.COMMERCIAL)
+    is_commercial = request.commercial or vocabulary.is_commercial(request.purpose)
     is_permitted = policy.commercial and policy.terms.commercial and (consent is None or consent.commercial)
     if is_commercial and not is_permitted:
         yield Denial.COMMERCIAL_NOT_PERMITTED

@@ -196,7 +196,7 @@ class _Chooser:
         return present
 
     def is_far(self, people: frozenset[bytes]) -> bool:
-        return len(people) >= self.least and coverage.nearest(people, self.earlier, self.least) is None
+        return coverage.is_far(people, self.earlier, self.least)
 
     def settle(self, present: frozenset[bytes]) -> frozenset[bytes]:
         """Hold people back until nothing is shown, and read again without them."""
