@@ -80,7 +80,9 @@ def test_a_mother_signs_for_her_child(founded: "Place", dataset: str, asha: str)
     assert "a guardian without proof" in unproven.json["message"]
     vouch = ("--guardian", asha, "--born", "2018-03-14", "--paper", proof, "--ward", "Zuri")
     named = founded.done("north", "consent", "attest-guardian", *vouch)["guardianship"]
-    made = enter(founded, dataset, "--by-key", file, *CHILD, "--guardianship", named)
+    attester = founded.root / "north" / "consents" / "guardianships" / f"{named[2:]}.json"
+    is_hers = ("--guardianship", named, "--ward-file", str(attester), "--ward", "Zuri")
+    made = enter(founded, dataset, "--by-key", file, *CHILD, *is_hers)
     assert made.json["subject"] == "dpv:Child", made
     (shown,) = founded.done("south", "consent", "lookup", dataset, "--person", "k-2")["consents"]
     assert [each["by"] for each in shown["history"]] == ["guardian"]

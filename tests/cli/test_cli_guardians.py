@@ -30,12 +30,21 @@ def dataset(founded: "Place", offered: dict[str, str]) -> str:
     return str(made["dataset"])
 
 
+WORDS = "Zuri, born 2018-03-14"
+
+
 @pytest.fixture(scope="module")
 def attested(founded: "Place") -> str:
     """South, another organisation, has seen the mother's proof and vouches for her key."""
     paper = founded.write("birth.pdf", "a birth certificate")
-    said = ("--guardian", MOTHER, "--born", "2018-03-14", "--paper", paper, "--ward", "Zuri, born 2018-03-14")
+    said = ("--guardian", MOTHER, "--born", "2018-03-14", "--paper", paper, "--ward", WORDS)
     return str(founded.done("south", "consent", "attest-guardian", *said)["guardianship"])
+
+
+def shown(founded: "Place", attested: str, words: str = WORDS) -> tuple[str, ...]:
+    """Return what a steward says of a child with the attester's file."""
+    file = founded.root / "south" / "consents" / "guardianships" / f"{attested[2:]}.json"
+    return ("--guardianship", attested[:14], "--ward-file", str(file), "--ward", words)
 
 
 def enter(founded: "Place", dataset: str, person: str, *said: str) -> "Said":
@@ -47,8 +56,18 @@ def enter(founded: "Place", dataset: str, person: str, *said: str) -> "Said":
 
 def test_an_attestation_is_proof(founded: "Place", dataset: str, attested: str) -> None:
     """A child's consent rests on another organisation's attestation, named by its beginning; no paper is needed."""
-    said = enter(founded, dataset, "w-1", *CHILD, "--guardianship", attested[:14])
+    for proof, got in (
+        (("--guardianship", attested[:14]), "got none"),
+        (shown(founded, attested, "Juma, born 2018-03-14"), "got others"),
+    ):
+        refused = enter(founded, dataset, "w-1", *CHILD, *proof)
+        assert "nothing shows that this guardianship is for this child" in refused.json["message"]
+        assert got in refused.json["message"]
+        assert "--ward-file" in refused.json["next_step"]
+    said = enter(founded, dataset, "w-1", *CHILD, *shown(founded, attested))
     assert said.code == 0, said
+    second = enter(founded, dataset, "w-2", *CHILD, *shown(founded, attested))
+    assert "another child's" in second.json["message"]
     assert said.json["majority"] == 2_089_065_600
     kept = json.loads((founded.root / "south" / "consents" / "guardianships" / f"{attested[2:]}.json").read_text())
     assert kept["evidence"] == "0x" + hashlib.sha256(b"a birth certificate").hexdigest()

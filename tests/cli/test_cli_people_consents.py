@@ -7,6 +7,9 @@ import random
 from typing import TYPE_CHECKING
 
 import pytest
+from click import testing
+
+from aicommons.cli import main
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Place
@@ -80,8 +83,10 @@ def test_papers_in_a_training_and_a_withdrawal(
     verified = founded.done("solver", "run", "verify", first)
     assert [each["committed"] for each in verified["consented"]] == [3, 0, 0]
 
-    gone = founded.done("north", "consent", "withdraw", "--code", entered["code"])
-    assert gone == {"withdrawn": [f"{dataset}-58"]}
+    arguments = ["--home", str(founded.root / "north"), "consent", "withdraw", "--code", "--json"]
+    asked = testing.CliRunner().invoke(main.commons, arguments, input=f"{entered['code']}\n")
+    assert entered["code"] not in asked.output, "typed where nobody sees it"
+    assert json.loads(asked.stdout) == {"withdrawn": [f"{dataset}-58"], "left": []}
     assert founded.done("north", "consent", "lookup", number)["withdrawn"] == 1
     founded.done("north", "consent", "post", number)
     second = run_with(founded, dataset, offered)

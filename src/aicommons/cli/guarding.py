@@ -53,8 +53,8 @@ def attest(guardian: str, born: str, paper: pathlib.Path, *, ward: str | None, y
     output.emit(
         {**body, "file": str(kept)},
         f"Guardianship {ids.format_id(named)}",
-        f"  until the child comes of age on {naming.when(until)[:10]}; {kept} shows which child is meant.",
-        f"Next: the steward enters the consent with `--guardianship {naming.short(named)}`.",
+        f"  until the child comes of age on {naming.when(until)[:10]}; {kept} and your words show which child is meant.",
+        f"Next: hand both to the steward, who enters the consent with `--guardianship {naming.short(named)} --ward-file FILE`.",
         f"Take it back with `{output.command(f'consent revoke-guardian {naming.short(named)}')}`.",
     )
 
@@ -89,6 +89,22 @@ def attested(text: str) -> tuple[bytes, "views.LedgerView"]:
     """Return the attestation that a steward names, in full or by its beginning, and the ledger that shows it."""
     view = look()
     return _named(text, view.guardianships), view
+
+
+def ward(words: str | None, file: pathlib.Path | None) -> bytes | None:
+    """Return the commitment to a child that a steward can show, ``None`` without the attester's file.
+
+    Raises:
+        errors.InputError: not a file that ``attest`` wrote.
+    """
+    if file is None:
+        return None
+    from aicommons.cli import given
+    from aicommons.node.consents import importing
+
+    salt = given.read_json(file).get("salt")
+    who = words if words is not None else click.prompt("Who the child is, in the words of the attestation", err=True)
+    return importing.ward(who, salt if isinstance(salt, str) else "none")
 
 
 def _named(text: str, known: Iterable[bytes]) -> bytes:

@@ -54,13 +54,15 @@ def person_options(function: output.F) -> output.F:
         click.option("--person", help="The person's key in your table. [default: asked for, so that it stands in no history]"),
         click.option("--paper", type=FILE, help="Scan of the signed paper."),
         click.option("--evidence", help="Instead of --paper: the scan's SHA-256."),
-        click.option("--given", help="Day of the signature, as YYYY-MM-DD. [default: today]"),
+        click.option("--given", help="Day of the signature, as YYYY-MM-DD, or its minute in UTC, as YYYY-MM-DDTHH:MM. [default: now]"),
         click.option("--born", help="A child's date of birth, as YYYY-MM-DD; it is not kept."),
         click.option("--guardian", help="Who signed for a child."),
         click.option("--relation", help="Such as mother."),
         click.option("--guardian-paper", type=FILE, help="Scan of what proves guardianship."),
         click.option("--guardian-account", help="Address of the guardian's key."),
         click.option("--guardianship", help="Instead: an attestation on the ledger (`consent attest-guardian`), or its beginning."),
+        click.option("--ward", help="With --guardianship: who the child is, in the attester's words. [default: asked for]"),
+        click.option("--ward-file", type=FILE, help="With --guardianship: the attester's file, which shows that it is for this child."),
         click.option("--holder", help="Address of the person's own key."),
         click.option("--receipt", type=FILE, help="Where the receipt goes: .html, .txt or .json. [default: printed]"),
     )  # fmt: skip
@@ -167,7 +169,7 @@ def _import_table(dataset_id: int, file: pathlib.Path, said: dict[str, Any]) -> 
             output.note(notice)
         records = importing.read(file, common, counter.register, os.urandom, scans=said["scans"])
         guardians.check(records, guarding.look)
-        made = counter.register.enter(records)
+        made = counter.register.enter(records, now=int(time.time()))
     if receipts is not None:
         receipts.mkdir(mode=0o700, parents=True)
         for entered, code in made:
@@ -235,7 +237,7 @@ def _given(home: app.Home, dataset_id: int, said: dict[str, Any]) -> "tuple[ente
 def _day(said: dict[str, Any]) -> int:
     from aicommons.node.consents import importing
 
-    return int(time.time()) if said["given"] is None else importing.day("--given", said["given"])
+    return int(time.time()) if said["given"] is None else importing.moment("--given", said["given"])
 
 
 def _person(said: dict[str, Any]) -> str:
@@ -262,6 +264,7 @@ def _paper(said: dict[str, Any], **found: Any) -> "entering.Paper":
         named, view = guarding.attested(said["guardianship"])
         vouched = view.guardianships[named].attested
         values["guardianship"] = named
+        values["ward"] = guarding.ward(said["ward"], said["ward_file"])
         values["guardian_account"] = values["guardian_account"] or ids.format_id(vouched.guardian)
         values["guardian_evidence"] = values["guardian_evidence"] or vouched.evidence
     return entering.Paper(**values)

@@ -28,6 +28,21 @@ FOLDER = click.Path(path_type=pathlib.Path, file_okay=False)
 DATASET = click.argument("dataset_id", metavar="DATASET", type=click.IntRange(1))
 
 
+ASKED = "?"
+"""What ``--code`` holds when it stands alone."""
+
+
+def code_option(function: output.F) -> output.F:
+    """Give a command the option ``--code``, which is asked for where it stands alone."""
+    said = "Withdrawal code of a receipt; alone, it is asked for, so that it stands in no history and no list of processes."
+    made: output.F = click.option("--code", is_flag=False, flag_value=ASKED, help=said)(function)
+    return made
+
+
+def _asked_for(code: str | None) -> str | None:
+    return click.prompt("Withdrawal code", err=True, hide_input=True) if code == ASKED else code
+
+
 @contextlib.contextmanager
 def desk(signer: "wallet.Wallet | app.Bystander | None" = None) -> Iterator["stewarding.Counter"]:
     """Open this home's register with its wallet, unlocked here or before; raises as ``stewarding.at``."""
@@ -66,7 +81,7 @@ def open_register(dataset_id: int, person: str) -> None:
 
 
 @click.command("withdraw")
-@click.option("--code", help="Withdrawal code of a receipt.")
+@code_option
 @click.option("--number", help="Number on a receipt, such as 3-17.")
 @click.option("--dataset", "dataset_id", type=click.IntRange(1), help="With --person: which dataset.")
 @click.option("--person", help="The person's key in your table: all consents of that person.")
@@ -76,6 +91,7 @@ def open_register(dataset_id: int, person: str) -> None:
     help="Send it to the ledger oneself, without the steward: with --code, or with this home's own key.",
 )
 @click.option("--paper", type=FILE, help="Scan of a signed withdrawal.")
+@click.option("--only-this", is_flag=True, help="Leave other consents of the same person as they are.")
 @output.json_option
 def withdraw(
     code: str | None,
@@ -85,8 +101,13 @@ def withdraw(
     person: str | None,
     proof: pathlib.Path | None,
     paper: pathlib.Path | None,
+    only_this: bool,
 ) -> None:
-    """Take a person's consent back: from the next round on the rows are not used."""
+    """Take a person's consents back: from the next round on the rows are not used.
+
+    With a code or a number, whatever else the same person gave for the same dataset is taken back too.
+    """
+    code = _asked_for(code)
     if proof is not None:
         if (number, dataset_id, person, paper) != (None, None, None, None):
             raise click.UsageError("--proof says which consent it is")
@@ -94,19 +115,26 @@ def withdraw(
         return
     if sum(each is not None for each in (code, number, person)) != 1 or (person is None) != (dataset_id is None):
         raise click.UsageError("give one of --code, --number, or --dataset with --person")
+    from aicommons.domain import consents
     from aicommons.owner import stewarding
 
     wanted = stewarding.Wanted(code, number, person, dataset_id)
     evidence = None if paper is None else digest_of(paper)
+    change = consents.Change(consents.Status.WITHDRAWN, int(time.time()), "holder" if code else "steward", evidence)
     with desk() as counter:
-        found = stewarding.find(counter, wanted)
-        by = "holder" if code else "steward"
-        live = stewarding.withdraw(counter, found, by=by, now=int(time.time()), evidence=evidence)
-    names = [f"{dataset}-{place}" for dataset, place in live]
+        done = stewarding.withdraw(counter, stewarding.find(counter, wanted), change, only_these=only_this)
+    _emit_withdrawn(done)
+
+
+def _emit_withdrawn(done: "stewarding.Withdrawn") -> None:
+    names, left = ([f"{dataset}-{place}" for dataset, place in each] for each in (done.places, done.left))
+    rows = "The next contribution of this home's node lacks the person's rows."
+    if left:
+        rows = f"The rows are still used: consent {', '.join(left)} of the same person is live."
     output.emit(
-        {"withdrawn": names},
-        f"Withdrawn: consent {', '.join(names)}. The next contribution of this home's node lacks the rows.",
-        f"Show it on the ledger too: `{output.command(f'consent post {live[0][0]}')}`.",
+        {"withdrawn": names, "left": left},
+        f"Withdrawn: consent {', '.join(names)}. {rows}",
+        f"Show it on the ledger too: `{output.command(f'consent post {done.places[0][0]}')}`.",
     )
 
 
@@ -141,14 +169,14 @@ def receipt(number: str, out: pathlib.Path | None, proof: pathlib.Path | None) -
 @click.command("lookup")
 @DATASET
 @click.option("--person", help="The person's key in your table.")
-@click.option("--code", help="Withdrawal code of a receipt.")
+@code_option
 @click.option("--of-age", is_flag=True, help="Children that have come of age and have to be asked.")
 @output.json_option
 def lookup(dataset_id: int, person: str | None, code: str | None, of_age: bool) -> None:
     """Show what the register of DATASET says: counts, or one person's consents with their history."""
     from aicommons.owner import stewarding
 
-    now = int(time.time())
+    now, code = int(time.time()), _asked_for(code)
     with desk() as counter:
         counter.register.column(dataset_id)
         if person is None and code is None and not of_age:
@@ -166,18 +194,31 @@ def lookup(dataset_id: int, person: str | None, code: str | None, of_age: bool) 
 
 @click.command("post")
 @DATASET
+@click.option(
+    "--restored",
+    is_flag=True,
+    help="The register was restored from a backup, which may lack withdrawals: nothing that was entered before counts "
+    "until its paper is entered again.",
+)
 @output.json_option
-def post(dataset_id: int) -> None:
+def post(dataset_id: int, restored: bool) -> None:
     """Put the state of DATASET's register on the ledger: one root, one list of withdrawals, whatever has changed."""
     from aicommons.owner import stewarding
 
     opened = homes.act_as_member()
     with desk(opened.signer) as counter:
-        done = stewarding.post(counter, opened.desk, dataset_id)
+        done = stewarding.post(counter, opened.desk, dataset_id, restored=restored)
+    lines = [
+        f"Posted: {done.consents} consents, {done.withdrawn} of them not live, under root {ids.format_id(done.root)[:14]}."
+    ]
+    if restored:
+        lines.append(
+            f"{done.doubted} consents count again once their papers are entered again; enter none of anybody who withdrew."
+        )
     output.emit(
         {"dataset": dataset_id, "root": ids.format_id(done.root), "consents": done.consents, "withdrawn": done.withdrawn,
-         "status": ids.format_id(done.status)},
-        f"Posted: {done.consents} consents, {done.withdrawn} of them withdrawn, under root {ids.format_id(done.root)[:14]}.",
+         "status": ids.format_id(done.status), "unconfirmed": done.doubted},
+        *lines,
     )  # fmt: skip
 
 
@@ -255,16 +296,19 @@ def _withdraw_alone(code: str | None, file: pathlib.Path) -> None:
         opened.desk.withdraw_leaf_by_signature(proof.leaf, proof.siblings, deadline=deadline, by=by, signature=signed)
     name = f"{proof.leaf.dataset_id}-{proof.leaf.index}"
     output.emit(
-        {"withdrawn": [name]}, f"Withdrawn on the ledger: consent {name}. No node may use the rows in its next round."
+        {"withdrawn": [name]},
+        f"Withdrawn on the ledger: consent {name}, and with it all that the same person had given for this dataset before.",
+        "No node may use the rows in its next round.",
     )
 
 
 def _emit_counts(found: "stewarding.Counts") -> None:
     output.emit(
-        {"dataset": found.dataset_id, "entered": found.entered, "withdrawn": found.withdrawn, "of_age": found.of_age},
+        {"dataset": found.dataset_id, "entered": found.entered, "withdrawn": found.withdrawn, "of_age": found.of_age,
+         "unconfirmed": found.unconfirmed},
         f"Dataset {found.dataset_id}: {found.entered} consents entered, {found.withdrawn} withdrawn,"
-        f" {found.of_age} children of age to be asked.",
-    )
+        f" {found.of_age} children of age to be asked, {found.unconfirmed} to be confirmed since a restore.",
+    )  # fmt: skip
 
 
 def _shown(entered: "briefs.Entered") -> dict[str, Any]:

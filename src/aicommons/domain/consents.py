@@ -57,11 +57,18 @@ class Status(enum.Enum):
     """By somebody else, such as the steward who finds that it was entered by mistake."""
     INVALIDATED = "dpv:ConsentInvalidated"
     """It never held: a guardian without authority, a forged signature."""
+    UNKNOWN = "dpv:ConsentUnknown"
+    """The register was restored from a backup, which may lack a withdrawal: it covers nothing until it is confirmed."""
 
     @property
     def is_live(self) -> bool:
         """Whether it still permits anything."""
         return self in (Status.GIVEN, Status.RENEWED)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it is over for good: only a new consent permits anything again."""
+        return not self.is_live and self is not Status.UNKNOWN
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -92,6 +99,8 @@ class Guardian:
     """Address of its key (``0x…``), or ``None`` when it has none."""
     guardianship: bytes | None
     """Id of the attestation in ``Guardianships``, or ``None`` when the steward alone has seen the proof."""
+    ward: bytes | None = None
+    """``ward_commitment`` of the words and salt that the steward was given: shows that the attestation is for this child."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

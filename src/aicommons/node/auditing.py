@@ -280,11 +280,11 @@ class _Auditor:
         shown = self.case.view.registers.get(record.dataset)
         posted = self._shown(record.block)
         gone = () if shown is None else shown.withdrawn.values()
-        on_ledger = frozenset(each.index for each in gone if each.at.block <= record.block)
+        on_ledger = standing.taken_back(each for each in gone if each.at.block <= record.block)
         return coverage.Moment(
             now=record.time,
             posted=0 if posted is None else posted.leaves,
-            withdrawn=self.kept.withdrawn(record.dataset, record.time - 1) | on_ledger,
+            withdrawn=self.kept.taken_back(record.dataset, on_ledger, record.time - 1),
             guarded=standing.guarded_at(self.case.view, record.time, record.block),
             runs_before=self.noted.runs_of(record.dataset, but=self.case.run_id),
         )

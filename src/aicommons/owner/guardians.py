@@ -12,7 +12,10 @@ from aicommons.protocol import view as views
 
 
 def check(records: Iterable[consents.ConsentRecord], look: Callable[[], views.LedgerView]) -> None:
-    """Check that every attestation which consents name is live, for the same guardian, and not longer than childhood.
+    """Check that every attestation which consents name is live, for the same guardian and for this very child.
+
+    Which child an attestation is for, only its attester's words and salt show; that it serves no second child in the same
+    register, the register checks.
 
     Args:
         records: consents, before they are entered.
@@ -37,6 +40,19 @@ def check(records: Iterable[consents.ConsentRecord], look: Callable[[], views.Le
             raise _unproven(named, "the key of whoever signed", "the key of another guardian")
         if not view.is_guarded(named, known.attested.guardian, now):
             raise _unproven(named, "one that lasts", "one that is over, or was taken back")
+        if guardian.ward != known.attested.ward:
+            raise _not_this_child(named, is_shown=guardian.ward is not None)
+
+
+def _not_this_child(named: bytes, *, is_shown: bool) -> errors.InputError:
+    return errors.InputError(
+        "nothing shows that this guardianship is for this child",
+        which=f"guardianship {ids.short(named)}",
+        expected="the words and the salt that the attestation commits to",
+        got="others" if is_shown else "none",
+        next_step="ask the organisation for the file that `commons consent attest-guardian` wrote, and for its very words "
+        "(--ward-file and --ward; ward and ward_salt in a table)",
+    )
 
 
 def _unproven(named: bytes, expected: str, got: str) -> errors.InputError:

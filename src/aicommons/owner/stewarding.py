@@ -9,12 +9,13 @@ import contextlib
 import dataclasses
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 
 from aicommons import app, office
 from aicommons.domain import consents, errors, ids
 from aicommons.ledger import wallet
-from aicommons.node.consents import briefs, entering, importing, keeping, receipts, register, wording
+from aicommons.node.consents import briefs, entering, importing, keeping, receipts, register, restoring, wording
 from aicommons.owner import guardians
 from aicommons.protocol import ports
 from aicommons.protocol import view as views
@@ -131,7 +132,7 @@ class Signed:
     evidence: bytes
     """SHA-256 of the scan."""
     given: str | None = None
-    """Day of the signature, as ``YYYY-MM-DD``; ``None`` for today."""
+    """Day of the signature, as ``YYYY-MM-DD``, or its minute in UTC, as ``YYYY-MM-DDTHH:MM``; ``None`` for now."""
     born: str | None = None
     """A child's date of birth, as ``YYYY-MM-DD``; not kept."""
     guardian: str | None = None
@@ -144,6 +145,10 @@ class Signed:
     """Address of the guardian's key."""
     guardianship: str | None = None
     """Id of an attestation on the ledger."""
+    ward: str | None = None
+    """Who the child is, in the words of the attestation."""
+    ward_salt: str | None = None
+    """Salt of the attestation, 64 hexadecimal digits."""
     holder: str | None = None
     """Address of the person's own key."""
 
@@ -152,13 +157,14 @@ class Signed:
         return entering.Paper(
             person=self.person,
             evidence=self.evidence,
-            given_at=now if self.given is None else importing.day("given", self.given),
+            given_at=now if self.given is None else importing.moment("given", self.given),
             born=self.born,
             guardian=self.guardian,
             relation=self.relation,
             guardian_evidence=self.guardian_evidence,
             guardian_account=_address("guardian_account", self.guardian_account),
             guardianship=_id("guardianship", self.guardianship),
+            ward=importing.ward(self.ward, self.ward_salt),
             holder=_address("holder", self.holder),
         )
 
@@ -211,7 +217,7 @@ def enter(
 def enter_record(counter: Counter, record: consents.ConsentRecord, look: Callable[[], views.LedgerView]) -> Made:
     """Enter one consent, however it was given; raises ``errors.InputError`` as ``enter``."""
     guardians.check([record], look)
-    ((entered, code),) = counter.register.enter([record])
+    ((entered, code),) = counter.register.enter([record], now=int(time.time()))
     return Made(entered, receipt_of(counter.home, entered, code))
 
 
@@ -276,29 +282,47 @@ def of_same_person(counter: Counter, place: Place) -> list[briefs.Entered]:
     return [counter.register.get(dataset_id, each) for each in reversed(counter.register.of_person(dataset_id, tag))]
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Withdrawn:
+    """What became of a withdrawal."""
+
+    places: tuple[Place, ...]
+    """What was taken back."""
+    left: tuple[Place, ...]
+    """Consents of the same people for the same dataset that are still live: their rows are used."""
+
+
 def withdraw(
-    counter: Counter, found: Sequence[Place], *, by: str, now: int, evidence: bytes | None = None
-) -> list[Place]:
-    """Take back those of the consents that are live; the rows are out of the node's next contribution.
+    counter: Counter, found: Sequence[Place], change: consents.Change, *, only_these: bool = False
+) -> Withdrawn:
+    """Take back consents, and whatever else the same people gave for the same dataset.
 
     Args:
         counter: the register.
-        found: the consents.
-        by: ``holder``, ``guardian`` or ``steward``.
-        now: seconds since 1970.
-        evidence: SHA-256 of a signed withdrawal, if there is one.
+        found: the consents that are meant.
+        change: withdrawn, with when, by whom and the digest of a signed withdrawal.
+        only_these: leave the same people's other consents as they are.
 
     Raises:
         errors.InputError: nothing is left to withdraw.
     """
-    live = [each for each in found if counter.register.get(*each).record.status.is_live]
-    if not live:
+    here = counter.register
+    whole = {(each[0], number) for each in found for number in here.of_person(each[0], here.tag_at(*each))}
+    wanted = set(found) if only_these else whole
+    open_ones = [each for each in sorted(wanted) if not here.get(*each).record.status.is_over]
+    if not open_ones:
         raise errors.InputError("nothing is left to withdraw", got=f"{len(found)} consents, all of them over")
-    change = consents.Change(consents.Status.WITHDRAWN, now, by, evidence)
-    for dataset_id, number in live:
-        tag = counter.register.change(dataset_id, number, change).record.tag
-        counter.kept.wallets.revoke(dataset_id, counter.register.tagger(dataset_id), frozenset({tag}))
-    return live
+    for dataset_id, number in open_ones:
+        tag = here.change(dataset_id, number, _not_before(here, (dataset_id, number), change)).record.tag
+        counter.kept.wallets.revoke(dataset_id, here.tagger(dataset_id), frozenset({tag}))
+    left = [each for each in sorted(whole - wanted) if here.get(*each).record.status.is_live]
+    return Withdrawn(tuple(open_ones), tuple(left))
+
+
+def _not_before(here: register.Register, place: Place, change: consents.Change) -> consents.Change:
+    """Return a change that is not older than what it follows: a status history is in order of time."""
+    last = here.get(*place).record.history[-1].at
+    return change if change.at >= last else dataclasses.replace(change, at=last)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -311,24 +335,39 @@ class Posted:
     withdrawn: int
     status: bytes
     """Root over the status list."""
+    doubted: int = 0
+    """Of a register that was restored: how many consents have to be confirmed before they count."""
 
 
-def post(counter: Counter, desk: office.Desk, dataset_id: int) -> Posted:
+def post(counter: Counter, desk: office.Desk, dataset_id: int, *, restored: bool = False) -> Posted:
     """Put the state of a dataset's register on the ledger: one root and one list of withdrawals.
 
+    What people took back on the ledger without the steward is entered first.
+
+    Args:
+        counter: the register.
+        desk: the owner's.
+        dataset_id: the dataset.
+        restored: the register was restored from a backup, and the ledger shows what it does not have: let no consent
+            count that was entered before, until its paper is entered again.
+
     Raises:
-        errors.InputError: no register for this dataset.
+        errors.InputError: no register for this dataset, or none that was restored.
+        errors.JournalConflict: the ledger shows another register than this one, and ``restored`` was not said.
         errors.LedgerRefused, errors.LedgerUnreachable: nothing was posted.
     """
-    here = counter.register
+    here, place = counter.register, app.register_place(counter.home)
     here.column(dataset_id)
     shown = desk.view().registers.get(dataset_id)
-    alone = () if shown is None else tuple(each.index for each in shown.withdrawn.values())
-    gone = frozenset(here.get(dataset_id, number).record.tag for number in alone)
-    counter.kept.wallets.revoke(dataset_id, here.tagger(dataset_id), gone)
-    leaves, status = here.draft_posting(app.register_place(counter.home), dataset_id)
+    is_other = restoring.is_other(here, dataset_id, shown, restored=restored)
+    alone = restoring.withdrawn_alone(here, place, dataset_id, shown)
+    restoring.take_in(here, dataset_id, alone)
+    doubted = restoring.restore(here, place, dataset_id, shown) if is_other and shown is not None else 0
+    tags = frozenset(here.tag_at(dataset_id, number) for number in alone)
+    counter.kept.wallets.revoke(dataset_id, here.tagger(dataset_id), tags)
+    leaves, status = here.draft_posting(place, dataset_id)
     desk.post_register(dataset_id, leaves, status)
-    return Posted(leaves.root, leaves.size, len(here.withdrawn(dataset_id)), status.root)
+    return Posted(leaves.root, leaves.size, len(here.withdrawn(dataset_id)), status.root, doubted)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -340,6 +379,8 @@ class Counts:
     withdrawn: int
     of_age: int
     """Children who decide alone now and were not asked."""
+    unconfirmed: int = 0
+    """Neither live nor over: to be confirmed since the register was restored."""
 
 
 def counts(counter: Counter, dataset_id: int, now: int) -> Counts:
@@ -347,16 +388,13 @@ def counts(counter: Counter, dataset_id: int, now: int) -> Counts:
     here = counter.register
     here.column(dataset_id)
     grown = len(here.of_age(dataset_id, now))
-    return Counts(dataset_id, here.count(dataset_id), len(here.withdrawn(dataset_id)), grown)
+    over, doubted = len(here.withdrawn(dataset_id)), len(here.unconfirmed(dataset_id))
+    return Counts(dataset_id, here.count(dataset_id), over - doubted, grown, doubted)
 
 
 def is_shown(counter: Counter, view: views.LedgerView, dataset_id: int) -> bool:
     """Return whether the ledger shows everything that was entered and withdrawn here."""
-    shown = view.registers.get(dataset_id)
-    posting = register.NOTHING_POSTED
-    if shown is not None:
-        posting = register.Posting(shown.root, shown.leaves, shown.status)
-    return counter.register.is_shown(dataset_id, posting)
+    return counter.register.is_shown(dataset_id, restoring.posting_of(view.registers.get(dataset_id)))
 
 
 class Wards:

@@ -12,7 +12,7 @@ from typing import Annotated
 import fastapi
 from fastapi import responses
 
-from aicommons.domain import errors, vocabulary
+from aicommons.domain import consents, errors, vocabulary
 from aicommons.node import inbox
 from aicommons.node.consents import entering, receipts
 from aicommons.owner import stewarding
@@ -147,8 +147,11 @@ class Acting:
             raise errors.InputError("not confirmed; nothing was changed", which=f"consent {dataset_id}-{number}")
         evidence = sheet.digests.get("paper")
         with self._pages.counter() as counter:
-            stewarding.withdraw(counter, [(dataset_id, number)], by="steward", now=int(time.time()), evidence=evidence)
-        self._note("withdraw consent", f"{dataset_id}-{number}", "")
+            change = consents.Change(consents.Status.WITHDRAWN, int(time.time()), "steward", evidence)
+            only = "only" in sheet.fields
+            done = stewarding.withdraw(counter, [(dataset_id, number)], change, only_these=only)
+        for each in done.places:
+            self._note("withdraw consent", f"{each[0]}-{each[1]}", "")
         return _to(f"/consents/{dataset_id}/{number}", "withdrawn")
 
     def receipt(self, dataset_id: int, number: int, sheet: Sheet) -> responses.RedirectResponse:
@@ -214,7 +217,7 @@ def signed_of(sheet: shared.Sheet) -> stewarding.Signed:
     )
 
 
-OPTIONAL = ("given", "born", "guardian", "relation", "guardian_account", "guardianship", "holder")
+OPTIONAL = ("given", "born", "guardian", "relation", "guardian_account", "guardianship", "ward", "ward_salt", "holder")
 
 
 def _given(sheet: shared.Sheet) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """The register: what is entered stays, what is withdrawn is over, nothing about a person can be read without its key."""
 
+import dataclasses
 import pathlib
 import sqlite3
 from typing import TYPE_CHECKING
@@ -63,8 +64,93 @@ def test_a_withdrawn_paper_is_not_entered_again(office: "Office") -> None:
     with pytest.raises(errors.InputError, match="withdrawn before") as caught:
         office.enter("p1")
     assert caught.value.next_step == "ask the person to sign a new paper"
-    office.register.enter([office.consent("p1", evidence=b"\x07" * 32)])
+    office.register.enter([signed_later(office, "p1")])
     assert office.register.withdrawn(DATASET) == {0}
+
+
+def signed_later(office: "Office", person: str, at: int = GIVEN_AT + 101, **changed: object) -> consents.ConsentRecord:
+    """Return a consent on another paper, signed at a time."""
+    given = (consents.Change(consents.Status.GIVEN, at, "steward Amina", None),)
+    return office.consent(person, **{"evidence": b"\x07" * 32, "history": given, **changed})
+
+
+REPLAYED: dict[str, tuple[int, dict[str, object], bool]] = {
+    "the same paper, scanned again": (GIVEN_AT, {}, False),
+    "an export of another system": (GIVEN_AT, {"steward": None, "given": consents.Given.BY_VOTE}, False),
+    "a message signed before": (GIVEN_AT + 99, {"holder": "0x" + "ab" * 20, "given": consents.Given.BY_KEY}, False),
+    "signed in that very second": (GIVEN_AT + 100, {}, False),
+    "signed afterwards": (GIVEN_AT + 101, {}, True),
+}
+
+
+@pytest.mark.parametrize(("at", "said", "counts"), REPLAYED.values(), ids=REPLAYED.keys())
+def test_only_a_consent_given_after_the_withdrawal_counts(
+    office: "Office", at: int, said: dict[str, object], counts: bool
+) -> None:
+    """What was given before the person's newest withdrawal is refused, whatever its digest and however it was given."""
+    office.enter("p1", "p2")
+    office.withdraw("p1")
+    made = signed_later(office, "p1", at, **said)
+    if counts:
+        office.register.enter([made])
+        return
+    with pytest.raises(errors.InputError, match="given before a withdrawal") as caught:
+        office.register.enter([made])
+    assert "--given" in str(caught.value.next_step)
+    office.register.enter([signed_later(office, "p2", at)])
+    assert office.register.of_person(DATASET, office.register.tag(DATASET, "p1")) == (0,)
+
+
+def test_one_guardianship_serves_one_child(office: "Office") -> None:
+    """A second child cannot be entered on an attestation that another's consent rests on; the same child can, again."""
+    attested = {"account": "0x" + "cd" * 20, "guardianship": b"\x05" * 32}
+    one, other = (office.child(each, GIVEN_AT + 1000, **attested) for each in ("p1", "p2"))
+    with pytest.raises(errors.InputError, match="another child's"):
+        office.register.enter([one, other])
+    office.register.enter([one])
+    with pytest.raises(errors.InputError, match="another child's"):
+        office.register.enter([other])
+    office.register.enter([dataclasses.replace(one, evidence=b"\x07" * 32)])
+    assert office.register.count(DATASET) == 2
+
+
+def test_a_restored_register_waits_for_the_papers(office: "Office") -> None:
+    """After a restore nothing counts until its paper is entered again; it keeps its number, and both codes find it."""
+    made = office.enter("p1", "p2", "p3")
+    office.withdraw("p3")
+    assert office.register.restore(DATASET, 3, at=GIVEN_AT + 500, after=0) == 2
+    assert office.register.withdrawn(DATASET) == {0, 1, 2}
+    assert office.register.unconfirmed(DATASET) == [0, 1]
+    ((again, code),) = office.register.enter([office.consent("p1")], now=GIVEN_AT + 600)
+    assert (again.number, again.record.status) == (0, consents.Status.RENEWED)
+    assert [each.at for each in again.record.history] == [GIVEN_AT, GIVEN_AT + 500, GIVEN_AT + 600]
+    assert office.register.of_code(code) == office.register.of_code(made["p1"]) == (DATASET, 0)
+    assert office.register.withdrawn(DATASET) == {1, 2}
+    with pytest.raises(errors.InputError, match="entered before"):
+        office.enter("p1")
+    with pytest.raises(errors.InputError, match="withdrawn before"):
+        office.enter("p3")
+    with pytest.raises(errors.InputError, match="something else"):
+        office.register.enter([office.consent("p2", commercial=True)])
+    office.withdraw("p2", GIVEN_AT + 700)
+    with pytest.raises(errors.InputError, match="withdrawn before"):
+        office.enter("p2")
+
+
+def test_the_numbers_of_lost_consents_are_nobody_elses(office: "Office") -> None:
+    """What only the ledger knows keeps its number; whoever is entered next gets another, and an older paper is refused."""
+    office.enter("p1")
+    office.register.restore(DATASET, 3, at=GIVEN_AT + 500, after=GIVEN_AT + 50)
+    assert office.register.count(DATASET) == len(list(office.register.leaves(DATASET))) == 3
+    assert [each.number for each in office.register.entries(DATASET)] == [0]
+    assert office.register.unconfirmed(DATASET) == [0]
+    with pytest.raises(errors.InputError, match="was lost"):
+        office.register.get(DATASET, 2)
+    with pytest.raises(errors.InputError, match="given before a withdrawal"):
+        office.enter("p2")
+    ((entered, _),) = office.register.enter([signed_later(office, "p2")])
+    assert entered.number == 3
+    assert office.enter("p1"), "this one is known not to be among those that were lost"
 
 
 def test_all_or_none_are_entered(office: "Office") -> None:

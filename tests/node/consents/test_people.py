@@ -120,7 +120,18 @@ def test_a_withdrawn_persons_rows_are_gone(clinic: Clinic) -> None:
 
 def test_a_withdrawal_on_the_ledger_counts_at_once(clinic: Clinic) -> None:
     """Who withdrew on the ledger, without the steward, is out although the register does not know of it."""
-    chosen = clinic.choose(clinic.asked(withdrawn=frozenset({4})))
+    chosen = clinic.choose(clinic.asked(withdrawn={4: GIVEN_AT + 10}))
+    assert chosen.people == clinic.tags(*EVERYBODY) - clinic.tags("p04")
+
+
+def test_a_withdrawal_on_the_ledger_takes_back_all_that_was_given_before(clinic: Clinic) -> None:
+    """Who has two consents and takes one back on the ledger is out; one that was given afterwards counts."""
+    later = (consents.Change(consents.Status.GIVEN, GIVEN_AT + 20, "steward Amina", None),)
+    office = clinic.office
+    office.register.enter([office.consent(each, evidence=b"\x07" * 32) for each in ("p04", "p05")])
+    office.register.enter([office.consent("p05", evidence=b"\x08" * 32, history=later)])
+    clinic.post()
+    chosen = clinic.choose(clinic.asked(withdrawn={4: GIVEN_AT + 10, 5: GIVEN_AT + 10}))
     assert chosen.people == clinic.tags(*EVERYBODY) - clinic.tags("p04")
 
 

@@ -76,6 +76,8 @@ class Paper:
     """Address of the guardian's key, ``0x…``."""
     guardianship: bytes | None = None
     """Id of an attestation on the ledger."""
+    ward: bytes | None = None
+    """``consents.ward_commitment`` to the child, which opens that attestation's."""
     holder: str | None = None
     """Address of the person's own key, ``0x…``."""
     given: consents.Given = consents.Given.ON_PAPER
@@ -163,6 +165,7 @@ def _guardian_of(paper: Paper) -> consents.Guardian:
         evidence=paper.guardian_evidence or bytes(32),
         account=paper.guardian_account,
         guardianship=paper.guardianship,
+        ward=paper.ward,
     )
 
 

@@ -20,7 +20,7 @@ from aicommons.node.consents import entering, register, sealing
 
 COLUMNS = (
     *("person", "given", "evidence", "born", "guardian", "relation", "guardian_evidence", "guardian_account"),
-    *("guardianship", "holder", "expires", "max_uses", "language"),
+    *("guardianship", "ward", "ward_salt", "holder", "expires", "max_uses", "language"),
 )
 """What a table of papers may have; ``person``, ``given`` and ``evidence`` it must."""
 NEEDED = ("person", "given", "evidence")
@@ -146,13 +146,14 @@ def _paper(row: Row, scans: pathlib.Path | None) -> entering.Paper:
     return entering.Paper(
         person=row["person"],
         evidence=_evidence("evidence", row["evidence"], scans),
-        given_at=day("given", row["given"]),
+        given_at=moment("given", row["given"]),
         born=row["born"] or None,
         guardian=row["guardian"] or None,
         relation=row["relation"] or None,
         guardian_evidence=_optional(row, "guardian_evidence", lambda name, text: _evidence(name, text, scans)),
         guardian_account=_optional(row, "guardian_account", _account),
         guardianship=_optional(row, "guardianship", _digest),
+        ward=ward(row["ward"], row["ward_salt"]),
         holder=_optional(row, "holder", _account),
     )
 
@@ -174,6 +175,32 @@ def day(name: str, text: str) -> int:
         return calendar.timegm(dt.date.fromisoformat(text).timetuple())
     except ValueError as err:
         raise errors.InputError("not a date", which=name, expected="YYYY-MM-DD") from err
+
+
+def moment(name: str, text: str) -> int:
+    """Return a day as ``day`` does, or with ``YYYY-MM-DDTHH:MM`` that minute UTC; raises ``errors.InputError``."""
+    if "T" not in text:
+        return day(name, text)
+    try:
+        return calendar.timegm(dt.datetime.strptime(text, "%Y-%m-%dT%H:%M").timetuple())
+    except ValueError as err:
+        raise errors.InputError("not a time", which=name, expected="YYYY-MM-DD or YYYY-MM-DDTHH:MM in UTC") from err
+
+
+def ward(words: str | None, salt: str | None) -> bytes | None:
+    """Return the commitment to a child that an attester's words and salt make, ``None`` without them.
+
+    Raises:
+        errors.InputError: only one of them, or no salt.
+    """
+    if not words and not salt:
+        return None
+    if not words or not salt:
+        name = "ward_salt" if words else "ward"
+        raise errors.InputError("a child is shown by words and salt together", which=name, expected="both")
+    if HEXADECIMAL.fullmatch(salt.removeprefix("0x")) is None:
+        raise errors.InputError("not a salt", which="ward_salt", expected="64 hexadecimal digits")
+    return consents.ward_commitment(bytes.fromhex(salt.removeprefix("0x")), words)
 
 
 def _optional(row: Row, name: str, parse: Callable[[str, str], T]) -> T | None:

@@ -19,6 +19,11 @@ from aicommons.protocol import coverage
 
 FEWEST_PEOPLE = 2
 """Smallest group whose sum may be shown, whatever an owner says."""
+WAY_BACK = (
+    "it was restored from a backup, which may lack withdrawals: run `commons consent post DATASET --restored`, then enter "
+    "again the papers of everybody who has not withdrawn"
+)
+"""What to do about a register that is not the one on the ledger."""
 PEOPLE_TAG = b"AI Commons people of a contribution, version 1"
 
 
@@ -222,7 +227,7 @@ def decided(
     moment = coverage.Moment(
         now=shown.time,
         posted=shown.posting.leaves,
-        withdrawn=kept.withdrawn(asked.dataset) | shown.withdrawn,
+        withdrawn=kept.taken_back(asked.dataset, shown.withdrawn),
         guarded=shown.guarded,
         runs_before=runs_before,
     )
@@ -233,13 +238,18 @@ def _check_posting(kept: register.Register, asked: Asked) -> None:
     """Check that this is the register that the ledger shows: a restored one may lack withdrawals."""
     posting = asked.standing.posting
     if posting != register.NOTHING_POSTED and not kept.has_drafted(asked.dataset, posting):
-        raise errors.JournalConflict(
-            "the ledger shows a consent register that this home does not have",
-            which=f"dataset {asked.dataset}",
-            expected=f"{posting.leaves} consents under root {posting.root.hex()[:16]}",
-            got=f"{kept.count(asked.dataset)} consents",
-            next_step="it was restored from an old backup: enter what is missing, then run `commons consent post`",
-        )
+        raise not_this_register(kept, asked.dataset, posting)
+
+
+def not_this_register(kept: register.Register, dataset: int, posting: register.Posting) -> errors.JournalConflict:
+    """Return the refusal to rely on a register other than the one on the ledger, or to put it there."""
+    return errors.JournalConflict(
+        "the ledger shows a consent register that this home does not have",
+        which=f"dataset {dataset}",
+        expected=f"{posting.leaves} consents under root {posting.root.hex()[:16]}",
+        got=f"{kept.count(dataset)} consents",
+        next_step=WAY_BACK,
+    )
 
 
 def _name_of(allowed: frozenset[bytes], asked: Asked) -> bytes:

@@ -9,9 +9,10 @@ import dataclasses
 import json
 import os
 import pathlib
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
 
-from aicommons.domain import consents, encoding, errors
+from aicommons.domain import consents, encoding, errors, ids
 from aicommons.node.consents import appending, briefs, codes, sealing
 from aicommons.protocol import consents as trees
 from aicommons.protocol import coverage
@@ -28,9 +29,16 @@ CREATE INDEX IF NOT EXISTS changed ON change(dataset, number);
 CREATE TABLE IF NOT EXISTS code(address BLOB PRIMARY KEY, dataset INTEGER NOT NULL, number INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS posting(place INTEGER PRIMARY KEY, dataset INTEGER NOT NULL, root BLOB NOT NULL,
   leaves INTEGER NOT NULL, status BLOB NOT NULL, changes INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS restored(place INTEGER PRIMARY KEY, dataset INTEGER NOT NULL, at INTEGER NOT NULL,
+  after INTEGER NOT NULL);
 """
-TABLES = ("dataset", "terms", "entry", "change", "code", "posting")
+TABLES = ("dataset", "terms", "entry", "change", "code", "posting", "restored")
 NEVER = 2**63 - 1
+SAID_ON_PAPER = (
+    *("tag", "subject", "majority", "holder", "guardian", "purposes", "commercial", "scope", "basis", "expiry"),
+    *("max_uses", "given", "evidence"),
+)
+"""What a consent that is confirmed has to say as before; when it was signed it may say by the day only."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -101,11 +109,20 @@ class Register:
         """Return who is meant by a value of the person column: the same 32 bytes each time, which tell nobody else."""
         return coverage.tag_of(self.tagger(dataset), person)
 
-    def enter(self, records: Sequence[consents.ConsentRecord]) -> list[tuple[briefs.Entered, str]]:
+    def enter(
+        self, records: Sequence[consents.ConsentRecord], *, now: int | None = None
+    ) -> list[tuple[briefs.Entered, str]]:
         """Enter consents as they were given, all or none; return each with its withdrawal code, which is kept nowhere.
 
+        One that this register has from before it was restored is confirmed: it keeps its number, and gets another code.
+
+        Args:
+            records: what was given.
+            now: when, in seconds since 1970, as the history of one that is confirmed says it.
+
         Raises:
-            errors.InputError: one was entered before, or withdrawn before: a new consent needs a new paper.
+            errors.InputError: one was entered before, withdrawn before or given before a withdrawal: a new consent needs
+                a new paper. Or it rests on a guardianship that is another child's here.
             errors.DecodeError: one that does not hold together.
             errors.StorageFull: no room; nothing was entered.
         """
@@ -113,19 +130,32 @@ class Register:
         with self._file.transaction():
             known = {terms: place for place, terms in enumerate(self.terms())}
             counts: dict[int, int] = {}
+            wards: dict[int, dict[bytes, bytes]] = {}
             for record in records:
                 record.check()
                 dataset = record.scope.dataset
                 if dataset not in counts:
                     counts[dataset] = self.count(dataset)  # once: SQLite counts them one by one
+                if record.guardian is not None and record.guardian.guardianship is not None:
+                    if dataset not in wards:
+                        wards[dataset] = self._wards(dataset)
+                    _check_ward(wards[dataset], record.guardian.guardianship, record)
+                same = self._same_paper(record)
+                if same is not None:
+                    made.append(self._confirm(same, record, now))
+                    continue
+                self._check_fresh(record)
                 made.append(self._enter(counts[dataset], record, known))
                 counts[dataset] += 1
         return made
 
+    def _wards(self, dataset: int) -> dict[bytes, bytes]:
+        """Return guardianship -> tag of the child whom it serves here."""
+        return {brief.guardianship: tag for _, tag, brief in self._briefs(dataset) if any(brief.guardianship)}
+
     def _enter(
         self, number: int, record: consents.ConsentRecord, known: dict[coverage.Terms, int]
     ) -> tuple[briefs.Entered, str]:
-        self._check_new(record)
         dataset = record.scope.dataset
         salt, code = self._draw(32), codes.code_of(self._draw(codes.SECRET_BYTES))
         given, address = record.as_given.encode(), codes.address_of(code)
@@ -143,22 +173,81 @@ class Register:
             self._append(dataset, number, change)
         return briefs.Entered(number, record, salt), code
 
-    def _check_new(self, record: consents.ConsentRecord) -> None:
+    def _same_paper(self, record: consents.ConsentRecord) -> int | None:
+        """Return the number of a consent that waits to be confirmed by this paper, ``None`` where the paper is new.
+
+        Raises:
+            errors.InputError: it was entered or withdrawn before.
+        """
         dataset = record.scope.dataset
         query = "SELECT number FROM entry WHERE dataset = ? AND tag = ? AND evidence = ?"
         row = self._file.first(query, dataset, record.tag, record.evidence)
         if row is None:
-            return
-        is_over = not self.get(dataset, row[0]).record.status.is_live
+            return None
+        status = self.get(dataset, row[0]).record.status
+        if status is consents.Status.UNKNOWN:
+            return int(row[0])
         raise errors.InputError(
-            "this consent was withdrawn before" if is_over else "this consent was entered before",
+            "this consent was withdrawn before" if status.is_over else "this consent was entered before",
             which=f"dataset {dataset}, consent {row[0]}",
             expected="a consent signed anew",
             got="the same paper for the same person",
             next_step="ask the person to sign a new paper"
-            if is_over
+            if status.is_over
             else "nothing is to be done: it is in the register",
         )
+
+    def _check_fresh(self, record: consents.ConsentRecord, *, is_known: bool = False) -> None:
+        """Check that a consent was given after all that its person took back: scans and exports differ, a time does not.
+
+        Args:
+            record: as it was given.
+            is_known: it was in the register before a restore, which shows that it is not one of those that were lost.
+
+        Raises:
+            errors.InputError: it was not.
+        """
+        if not record.status.is_live:
+            return
+        dataset = record.scope.dataset
+        query = (
+            "SELECT max(at) FROM change JOIN entry USING(dataset, number) WHERE dataset = ? AND tag = ? AND status = ?"
+        )
+        ((of_person,),) = self._file.all(query, dataset, record.tag, consents.Status.WITHDRAWN.value)
+        ((of_nobody,),) = self._file.all("SELECT max(after) FROM restored WHERE dataset = ?", dataset)
+        last = max(of_person or 0, 0 if is_known else of_nobody or 0)
+        if last and record.history[-1].at <= last:
+            raise errors.InputError(
+                "this consent was given before a withdrawal",
+                which=f"dataset {dataset}",
+                expected=f"one given after {_utc(last)}",
+                got="an older one; a day without a time counts from its first minute",
+                next_step="ask the person to sign a new paper; if it was signed later on the day of the withdrawal, enter "
+                "its time too, in UTC (--given 2026-01-31T14:30)",
+            )
+
+    def _confirm(self, number: int, record: consents.ConsentRecord, now: int | None) -> tuple[briefs.Entered, str]:
+        """Confirm by its paper a consent that a restored register has.
+
+        Raises:
+            errors.InputError: the paper says something else than the register.
+        """
+        dataset = record.scope.dataset
+        kept = self.get(dataset, number).record
+        differs = [name for name in SAID_ON_PAPER if getattr(kept, name) != getattr(record, name)]
+        if differs:
+            raise errors.InputError(
+                "the paper says something else than the register",
+                which=f"dataset {dataset}, consent {number}",
+                expected=f"the same {differs[0]}",
+                got="another",
+                next_step="enter the paper as it was entered before, or ask the person to sign a new one",
+            )
+        self._check_fresh(kept.as_given, is_known=True)
+        at = max(kept.history[-1].at, now or 0)
+        change = consents.Change(consents.Status.RENEWED, at, record.history[0].by, record.evidence)
+        self._append(dataset, number, change)
+        return self.get(dataset, number), self._new_code(dataset, number)
 
     def _terms_place(self, terms: coverage.Terms, known: dict[coverage.Terms, int]) -> int:
         if terms not in known:
@@ -174,7 +263,7 @@ class Register:
             errors.InputError: no such consent, or it was over before.
         """
         with self._file.transaction():
-            if not self.get(dataset, number).record.status.is_live:
+            if self.get(dataset, number).record.status.is_over:
                 raise errors.InputError("this consent is over already", which=f"dataset {dataset}, consent {number}")
             self._append(dataset, number, change)
         return self.get(dataset, number)
@@ -194,9 +283,12 @@ class Register:
         It works at this register only: what stands on the ledger was fixed with the first one.
         """
         self.get(dataset, number)
-        code = codes.code_of(self._draw(codes.SECRET_BYTES))
         with self._file.transaction():
-            self._file.add("INSERT INTO code VALUES(?, ?, ?)", codes.address_of(code), dataset, number)
+            return self._new_code(dataset, number)
+
+    def _new_code(self, dataset: int, number: int) -> str:
+        code = codes.code_of(self._draw(codes.SECRET_BYTES))
+        self._file.add("INSERT INTO code VALUES(?, ?, ?)", codes.address_of(code), dataset, number)
         return code
 
     def of_code(self, code: str) -> tuple[int, int]:
@@ -226,9 +318,15 @@ class Register:
         """Return one consent.
 
         Raises:
-            errors.InputError: no such consent.
+            errors.InputError: no such consent, or it was lost with a register that was restored.
         """
         plain = self._key.open(self._column("record", dataset, number), _about(dataset, number))
+        if not plain:
+            raise errors.InputError(
+                "this consent was lost with an older register",
+                which=f"dataset {dataset}, consent {number}",
+                next_step="if the person did not take it back, enter its paper again",
+            )
         given = consents.ConsentRecord.decode(plain[32:])
         history = self._history(dataset, number)
         return briefs.Entered(number, dataclasses.replace(given, history=history), plain[:32])
@@ -255,9 +353,10 @@ class Register:
         return [briefs.parse_terms(self._key.open(sealed, b"terms")) for (sealed,) in rows]
 
     def entries(self, dataset: int) -> Iterator[coverage.Entry]:
-        """Yield the dataset's consents in order, as far as decisions need them."""
+        """Yield the dataset's consents in order, as far as decisions need them; those that were lost are left out."""
         for number, tag, brief in self._briefs(dataset):
-            yield brief.entry(number, tag)
+            if brief.expiry:
+                yield brief.entry(number, tag)
 
     def leaves(self, dataset: int) -> Iterator[trees.Leaf]:
         """Yield the leaves of the dataset's tree, in order."""
@@ -338,6 +437,81 @@ class Register:
             return True
         return self.has_drafted(dataset, posting) and self._drafted_after(dataset, posting) == newest
 
+    def restore(self, dataset: int, leaves: int, *, at: int, after: int) -> int:
+        """Let no consent count that was entered before a restore, until it is confirmed; return how many that are.
+
+        What the ledger shows and this register lacks keeps its number, under which nobody else is ever entered: a
+        receipt's number, and a withdrawal on the ledger, stay those of one person.
+
+        Args:
+            dataset: dataset id.
+            leaves: how many consents the ledger shows.
+            at: when the restore was noticed, in seconds since 1970.
+            after: newest withdrawal on the ledger of whom nobody here knows; no older paper is taken from anybody. 0 for
+                none.
+        """
+        over = self.withdrawn(dataset)
+        with self._file.transaction():
+            count = self.count(dataset)
+            doubted = [number for number in range(count) if number not in over]
+            for number in range(count, leaves):
+                self._keep_place(dataset, number)
+            query = "SELECT number, max(at) FROM change WHERE dataset = ? GROUP BY number"
+            last = dict(self._file.all(query, dataset))
+            for number in (*doubted, *range(count, leaves)):
+                since = max(at, last.get(number, 0))
+                self._append(dataset, number, consents.Change(consents.Status.UNKNOWN, since, "restored", None))
+            self._file.add("INSERT INTO restored(dataset, at, after) VALUES(?, ?, ?)", dataset, at, after)
+        return len(doubted)
+
+    def _keep_place(self, dataset: int, number: int) -> None:
+        """Enter that a consent is lost: nobody's, and it covers nothing."""
+        about = _about(dataset, number)
+        nobody = briefs.Brief(self._draw(32), trees.NOBODY, trees.NOBODY, trees.NO_GUARDIANSHIP, 0, 0, 0, 0, 0, 0)
+        self._file.add(
+            "INSERT INTO entry VALUES(?, ?, ?, ?, ?, ?)",
+            *(dataset, number, self._draw(32), self._draw(32)),
+            self._key.seal(nobody.encode(), about + b"brief"),
+            self._key.seal(b"", about),
+        )
+
+    def unconfirmed(self, dataset: int) -> list[int]:
+        """Return the numbers of the consents that wait to be confirmed since the register was restored, ascending."""
+        query = "SELECT number, status FROM change WHERE dataset = ? ORDER BY place"
+        newest = dict(self._file.all(query, dataset))
+        doubted = {number for number, status in newest.items() if status == consents.Status.UNKNOWN.value}
+        return [entry.number for entry in self.entries(dataset) if entry.number in doubted] if doubted else []
+
+    def tag_at(self, dataset: int, number: int) -> bytes:
+        """Return whose a consent is, without opening it; raises ``errors.InputError`` when there is none."""
+        return self._column("tag", dataset, number)
+
+    def taken_back(self, dataset: int, on_ledger: Mapping[int, int], at: int = NEVER) -> frozenset[int]:
+        """Return the numbers of the consents that were over at a time.
+
+        Who takes a consent back on the ledger takes back all that it had given until then: those of the same person
+        among them.
+
+        Args:
+            dataset: dataset id.
+            on_ledger: places of the consents that people took back there, each with when.
+            at: in seconds since 1970; by default now.
+        """
+        over = set(self.withdrawn(dataset, at))
+        for number, since in on_ledger.items():
+            over |= self.given_until(dataset, number, since)
+        return frozenset(over)
+
+    def given_until(self, dataset: int, number: int, since: int) -> set[int]:
+        """Return the consent ``number`` and all that the same person had given by a time (seconds since 1970)."""
+        query = (
+            "SELECT number, max(at) FROM change JOIN entry USING(dataset, number) WHERE dataset = ? AND status IN (?, ?)"
+            " AND tag = (SELECT tag FROM entry WHERE dataset = ? AND number = ?) GROUP BY number"
+        )
+        live = (consents.Status.GIVEN.value, consents.Status.RENEWED.value)
+        rows = self._file.all(query, dataset, *live, dataset, number)
+        return {number} | {each for each, said in rows if said <= since}
+
     def state(self, dataset: int) -> tuple[int, int]:
         """Return what grows with each entry and each change of a dataset's register, without opening any of them."""
         ((changes,),) = self._file.all("SELECT coalesce(max(place), 0) FROM change WHERE dataset = ?", dataset)
@@ -368,6 +542,22 @@ class Register:
 def _over(changes: Sequence[tuple[int, str]]) -> frozenset[int]:
     """Return the numbers whose newest status is no live one."""
     return frozenset(number for number, status in dict(changes).items() if not consents.Status(status).is_live)
+
+
+def _check_ward(wards: dict[bytes, bytes], guardianship: bytes, record: consents.ConsentRecord) -> None:
+    """Check that an attestation serves one child only; raises ``errors.InputError``."""
+    if wards.setdefault(guardianship, record.tag) != record.tag:
+        raise errors.InputError(
+            "this guardianship is another child's",
+            which=f"guardianship {ids.short(guardianship)}",
+            expected="an attestation for this child",
+            got="one on which another child's consent rests",
+            next_step="ask the organisation to attest the guardian of this child (`commons consent attest-guardian`)",
+        )
+
+
+def _utc(at: int) -> str:
+    return time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(at))
 
 
 def _about(dataset: int, number: int) -> bytes:

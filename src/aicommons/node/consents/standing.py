@@ -5,7 +5,9 @@ every consent there counts as not posted, and nobody's rows are read.
 """
 
 import dataclasses
+from collections.abc import Iterable, Mapping
 
+from aicommons.domain import events
 from aicommons.node.consents import register
 from aicommons.protocol import view as views
 
@@ -20,8 +22,8 @@ class Standing:
     """Number of the block up to which the ledger was read."""
     time: int
     """Block time in seconds, or the clock's where that is later."""
-    withdrawn: frozenset[int] = frozenset()
-    """Places of the consents that people took back without the steward."""
+    withdrawn: Mapping[int, int] = dataclasses.field(default_factory=dict)
+    """Places of the consents that people took back without the steward, each with its block time in seconds."""
     guarded: frozenset[tuple[bytes, bytes]] = frozenset()
     """Attestations of guardianship that are live, each with its guardian's address."""
 
@@ -39,8 +41,13 @@ def standing_of(view: views.LedgerView, dataset: int, now: int) -> Standing | No
         return None
     time = max(view.time, now)
     posting = register.Posting(shown.root, shown.leaves, shown.status)
-    withdrawn = frozenset(each.index for each in shown.withdrawn.values())
+    withdrawn = taken_back(shown.withdrawn.values())
     return Standing(posting, view.block, time, withdrawn, guarded_at(view, time))
+
+
+def taken_back(gone: Iterable[events.LeafWithdrawn]) -> dict[int, int]:
+    """Return the places of consents that people took back on the ledger, each with when."""
+    return {each.index: each.at.time for each in gone}
 
 
 def guarded_at(view: views.LedgerView, now: int, block: int | None = None) -> frozenset[tuple[bytes, bytes]]:
