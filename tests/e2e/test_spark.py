@@ -158,7 +158,7 @@ def _document(plan: recipe.Recipe, group: str | None = None) -> documents.Plan:
 def _in_spark(server: str, made: Made, plan: recipe.Recipe, group: str | None = None, **other: Any) -> recipe.Rows:
     source = spark.Source(server, **{"kind": spark.Kind.PARQUET, "what": str(made.parquet), **other})
     wanted = reading.Wanted(plan.schema, group, reading.Checks(min_rows=10))
-    return spark_tables.rows_of(source, wanted, _document(plan, group))
+    return spark_tables.read(source, wanted, _document(plan, group))[0]
 
 
 def _local(plan: recipe.Recipe) -> recipe.Rows:
@@ -305,7 +305,7 @@ def test_a_described_table_is_read_as_a_file_is(classic_server: str, made: Made,
         own = tables.OwnTable(source, 10, mapping_file=kept, person="person")
         wanted = dataclasses.replace(own.wanted(terms), persons=Persons())
         if index:
-            rows.append(spark_tables.rows_of(spark.from_body(described.body), wanted, terms.plan))
+            rows.append(spark_tables.read(spark.from_body(described.body), wanted, terms.plan)[0])
         else:
             division = tables.division(terms.plan, plan.schema)
             rows.append(tables.divided(prepared.prepare(source, wanted, tmp_path / "kept", division)))
