@@ -48,7 +48,7 @@ def write(path: pathlib.Path, size: int) -> tuple[int, int]:
     import pyarrow as pa
     from pyarrow import csv
 
-    rows = size // 97  # a row's mean length
+    rows = size // 94  # a row's mean length
     persons = max(rows // ROWS_PER_PERSON, 1)
     schemed = pa.schema([*((name, pa.float64()) for name in NAMES), ("place", pa.string()), ("ill", pa.string())])
     schemed = schemed.append(pa.field("person", pa.string()))
