@@ -150,7 +150,7 @@ def measure(folder: pathlib.Path, options: argparse.Namespace) -> Iterator[Mappi
     plan = make_plan()
     source = spark.Source(f"local[{options.cores}]", spark.Kind.PARQUET, str(write(folder, options.rows)))
     document = documents.Plan("bench", recipe.to_plan(plan), "sums", 30, SEED, None)
-    rows = spark_tables.rows_of(source, reading.Wanted(plan.schema), document)
+    rows, _ = spark_tables.read(source, reading.Wanted(plan.schema), document)
     session = spark.connect(source.server)
     frame = session.read.parquet(source.what)
     value = plan.initial()

@@ -105,3 +105,16 @@ def test_a_registers_gas_is_measured_on_the_contracts() -> None:
     assert {"import 300 consents from a table", "take 5 back with their codes"} <= {
         row["name"].split(",")[0] for row in rows if row["unit"] == "s"
     }
+
+
+def test_a_big_tables_memory_is_measured_beside_its_peers() -> None:
+    """Every part of a node's work, and each peer, says how many rows it went over and the most memory until then."""
+    rows = _run("big_table.py", "--gigabytes", "0.005")
+    assert [row["what"].partition(":")[0] for row in rows] == [
+        "read, checked, divided by person", "round 0", "round 1", "pandas, in chunks", "DuckDB, all cores",
+    ]  # fmt: skip
+    (count,) = {row["rows"] for row in rows}
+    assert count == 5_000_000 // 94
+    ours = [row["peak_mb"] for row in rows[:3]]
+    assert 40 < ours[0] <= ours[1] <= ours[2] < rows[0]["limit_mb"] == 2_000
+    assert all(row["seconds"] >= 0 and row["mb_per_s"] > 0 for row in rows)

@@ -158,7 +158,7 @@ def _document(plan: recipe.Recipe, group: str | None = None) -> documents.Plan:
 def _in_spark(server: str, made: Made, plan: recipe.Recipe, group: str | None = None, **other: Any) -> recipe.Rows:
     source = spark.Source(server, **{"kind": spark.Kind.PARQUET, "what": str(made.parquet), **other})
     wanted = reading.Wanted(plan.schema, group, reading.Checks(min_rows=10))
-    return spark_tables.rows_of(source, wanted, _document(plan, group))
+    return spark_tables.read(source, wanted, _document(plan, group))[0]
 
 
 def _local(plan: recipe.Recipe) -> recipe.Rows:
@@ -305,7 +305,7 @@ def test_a_described_table_is_read_as_a_file_is(classic_server: str, made: Made,
         own = tables.OwnTable(source, 10, mapping_file=kept, person="person")
         wanted = dataclasses.replace(own.wanted(terms), persons=Persons())
         if index:
-            rows.append(spark_tables.rows_of(spark.from_body(described.body), wanted, terms.plan))
+            rows.append(spark_tables.read(spark.from_body(described.body), wanted, terms.plan)[0])
         else:
             division = tables.division(terms.plan, plan.schema)
             rows.append(tables.divided(prepared.prepare(source, wanted, tmp_path / "kept", division)))
@@ -314,6 +314,62 @@ def test_a_described_table_is_read_as_a_file_is(classic_server: str, made: Made,
     assert rows[1].held_out.rows == rows[0].held_out.rows == 0
     opened = sources.open_source(described)
     assert reading.read_table(opened, plan.schema, persons=Persons(), mapped=mapped).rows == rows[0].train.rows
+
+
+@dataclasses.dataclass
+class Some:
+    """Some people consent, named by a column of numbers or of texts."""
+
+    column: str
+    people: frozenset[str]
+    digest = bytes(32)
+
+    def is_consented(self, key: str) -> bool:
+        """Return whether a person is among them."""
+        return key in self.people
+
+
+WHO = {
+    "texts": Some("person", frozenset(f"person {number}" for number in range(0, 700, 3))),
+    "numbers": Some("y3", frozenset("02")),
+    "nobody": Some("person", frozenset()),
+}
+
+
+@pytest.mark.parametrize("name", WHO)
+def test_the_people_whose_rows_are_added_up_are_those_of_a_file(server: str, made: Made, name: str) -> None:
+    """Who consents and has whole rows is told as a file's reader tells it, and the sums are of these rows."""
+    plan, persons = _plan("gaussian"), WHO[name]
+    wanted = reading.Wanted(plan.schema, None, reading.Checks(min_rows=0), persons)
+    source = spark.Source(server, spark.Kind.PARQUET, str(made.parquet))
+    rows, people = spark_tables.read(source, wanted, _document(plan))
+    read = reading.table_of(made.csv, wanted)
+    assert people == read.persons
+    assert rows.train.rows + rows.held_out.rows == read.rows
+    if people:
+        _rounds(plan, rows, tables.split_rows(read, _document(plan), plan.schema))
+
+
+def test_person_keys_come_in_batches(classic_server: str, made: Made) -> None:
+    """More keys than a batch holds are all held against the register, none of them twice."""
+    query = (
+        "SELECT concat('p', id % 150000) AS person, double(id % 7) AS b, 'p' AS kind, 'yes' AS y2 FROM range(400000)"
+    )
+    source = spark.Source(classic_server, spark.Kind.QUERY, query)
+    asked: list[str] = []
+
+    class Asked(Some):
+        def is_consented(self, key: str) -> bool:
+            asked.append(key)
+            return super().is_consented(key)
+
+    few = Asked("person", frozenset({"p1", "p149999"}))
+    plan = _with_kind(_plan("binomial"), schema.numeric("b", 0, 9))
+    wanted = reading.Wanted(plan.schema, None, reading.Checks(min_rows=0), few)
+    rows, people = spark_tables.read(source, wanted, _document(plan))
+    assert people == ("p1", "p149999")
+    assert (len(asked), len(set(asked))) == (150_000, 150_000)
+    assert rows.train.rows + rows.held_out.rows == 5
 
 
 USE = coverage.Use(frozenset(), False, bytes(32), 1, frozenset(), bytes(32))

@@ -49,3 +49,18 @@ def test_keys_over_many_blocks_stay_together() -> None:
     held_out = splitting.whole(splitting.masks_by_keys(keys, seed=1))
     assert all(held_out[keys == key].all() or not held_out[keys == key].any() for key in range(0, 1000, 97))
     assert len(set(keys[held_out].tolist())) == 300
+
+
+@pytest.mark.parametrize("different", [1, 3, 1000, 10**6, 2**63])
+def test_many_keys_are_split_as_by_looking_at_all_of_them(different: int) -> None:
+    """However many keys there are and however they are scattered, the split is that of one list of all different keys.
+
+    The list and the draw are written here once more: a held-out row may never become a training row in a later version.
+    """
+    rows = splitting.KEY_ROWS + splitting.KEY_ROWS // 4
+    keys = np.random.default_rng(3).integers(0, different, rows, dtype=np.uint64)
+    names = np.unique(keys)
+    order = np.random.default_rng(6).permutation(len(names))
+    chosen = names[order[: max(min(round(0.3 * len(names)), len(names) - 1), 0)]]
+    assert np.array_equal(splitting.distinct(keys), names)
+    assert np.array_equal(splitting.whole(splitting.masks_by_keys(keys, seed=6)), np.isin(keys, chosen))

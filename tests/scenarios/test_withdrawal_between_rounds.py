@@ -6,140 +6,14 @@ import pathlib
 import sqlite3
 from collections.abc import Callable
 
-import numpy as np
 import pytest
+from tests.scenarios import consent_clinic
 
-from aicommons import testing
-from aicommons.domain import consents, errors, ids, run
+from aicommons.domain import consents, errors, ids
 from aicommons.node import agent as agents
-from aicommons.node import auditing, tables, verification
-from aicommons.node.consents import codes, keeping, notes, people, register
-from aicommons.protocol import consents as trees
+from aicommons.node import tables, verification
+from aicommons.node.consents import keeping, notes, people
 from aicommons.protocol import view as views
-
-PEOPLE = tuple(f"person-{number:03}" for number in range(30))
-LEAVER = PEOPLE[7]
-COHORT = 3
-
-
-class Clinic:
-    """The first site of a scene, with a real table and a register of its people's consents."""
-
-    def __init__(self, scene, folder: pathlib.Path, keep: Callable[..., keeping.Keeping] = keeping.Keeping) -> None:
-        self.scene, self.folder = scene, folder
-        member = scene.member(0)
-        self.desk, self.member_id = member.desk, int(member.member_id)
-        self.commons = scene.simulation.commons
-        self.dataset = scene.simulation.view().enrolled[self.member_id].dataset_id
-        self.place = member.node.ledger.place
-        self.table = folder / "table.csv"
-        random = np.random.default_rng(5)
-        rows = [
-            f"{person},{a:.3f},{b:.3f},{'yes' if a > 0 else 'no'}"
-            for person in PEOPLE
-            for a, b in random.normal(size=(2, 2))
-        ]
-        self.table.write_text("\n".join(["person,a,b,y", *rows]) + "\n")
-        signer = member.node.signing._signer
-        self.honest = keeping.Keeping(folder / "consents", signer, self.commons.clock)
-        self.keeping = keep(folder / "consents", signer, self.commons.clock)
-        self.honest.key_file.create(signer)
-        own = tables.OwnTable(self.table, COHORT)
-        data = tables.OwnerTables(lambda _: own, folder / "prepared", consents=self.keeping)
-        scene.change(0, data=data)
-        self.desk.open_register(self.dataset)
-        with self.honest.register() as opened:
-            opened.open(self.dataset, "person")
-            made = opened.enter([self.consent(opened, person) for person in PEOPLE])
-            self.codes = {person: code for person, (_, code) in zip(PEOPLE, made, strict=True)}
-        self.post()
-
-    def consent(self, opened: register.Register, person: str) -> consents.ConsentRecord:
-        """Return an adult's consent on paper."""
-        now = int(self.commons.clock.now()) - 100
-        return consents.ConsentRecord(
-            record=b"\x01" * 32,
-            tag=opened.tag(self.dataset, person),
-            subject=consents.Subject.ADULT,
-            majority=None,
-            holder=None,
-            guardian=None,
-            purposes=(testing.PURPOSE,),
-            commercial=False,
-            scope=consents.Scope(self.dataset, (), None, None),
-            basis=consents.Basis.EXPLICIT,
-            expiry=now + 10**7,
-            max_uses=None,
-            given=consents.Given.ON_PAPER,
-            evidence=b"\x02" * 32,
-            steward="Amina",
-            controller="A clinic",
-            notice=None,
-            language="en",
-            withdrawal="with the code",
-            history=(consents.Change(consents.Status.GIVEN, now, "steward Amina", None),),
-        )
-
-    def post(self) -> None:
-        """Put the register's state on the ledger."""
-        with self.honest.register() as opened:
-            self.desk.post_register(self.dataset, *opened.draft_posting(self.desk.register_place, self.dataset))
-
-    def withdraw_at_the_desk(self, _: object = None) -> None:
-        """The steward enters the withdrawal and posts it."""
-        self.commons.clock.advance(2)
-        gone = consents.Change(consents.Status.WITHDRAWN, int(self.commons.clock.now()), "steward Amina", None)
-        with self.honest.register() as opened:
-            opened.change(self.dataset, PEOPLE.index(LEAVER), gone)
-        self.post()
-        self.commons.clock.advance(2)
-
-    def withdraw_alone(self, _: object = None) -> None:
-        """The person takes the consent back on the ledger with the code of the receipt; the steward does nothing."""
-        place, number = self.desk.register_place, PEOPLE.index(LEAVER)
-        with self.honest.register() as opened:
-            leaf = opened.leaf(self.dataset, number)
-            tree, _ = opened.trees(place, self.dataset)
-        deadline = int(self.commons.clock.now()) + 3600
-        digest = trees.withdrawal_digest(place, trees.leaf_hash(place, leaf), deadline)
-        stranger = self.commons.registrar
-        stranger.withdraw_leaf_by_signature(
-            leaf,
-            tree.proof(number),
-            deadline=deadline,
-            by=leaf.holder,
-            signature=codes.sign(self.codes[LEAVER], digest),
-        )
-
-    def tag(self, person: str) -> bytes:
-        """Return a person's tag."""
-        with self.honest.register() as opened:
-            return opened.tag(self.dataset, person)
-
-    def notes(self):
-        """Return the notes of the run."""
-        with self.honest.notes() as noted:
-            return noted.of_run(self.scene.run_id)
-
-    def audit(self) -> auditing.Report:
-        """Audit the site's contributions, as somebody who was called in."""
-        node = self.scene.nodes[self.member_id].agent
-        view = self.commons.registrar.view()
-        terms = agents.terms_of(node, self.scene.run_id, view.runs[self.scene.run_id])
-
-        own = tables.OwnTable(self.table, COHORT)
-        read = tables.reader_of(own, terms)
-        return auditing.audit(
-            auditing.Case(
-                self.scene.run_id, self.member_id, view, terms, node.ledger.place, self.desk.register_place,
-                [node.own, self.commons.store], node.journal, self.honest, read, COHORT, own.rule,
-            )
-        )  # fmt: skip
-
-
-def round_0(view: views.RunView) -> bool:
-    """Everybody's contribution to the first round is fixed, and nobody has begun the second one."""
-    return view.round_index == 0 and view.current is not None and view.current.phase is run.Phase.FIXED
 
 
 @pytest.mark.parametrize("how", ["withdraw_at_the_desk", "withdraw_alone"])
@@ -149,11 +23,11 @@ def test_the_next_contribution_lacks_the_rows(stage, tmp_path: pathlib.Path, how
     An auditor finds that every contribution was made from the rows of exactly those whose consent covered it.
     """
     with stage.scene(3) as scene:
-        clinic = Clinic(scene, tmp_path)
-        ended = scene.play(stage.move(round_0, lambda _: getattr(clinic, how)()))
+        clinic = consent_clinic.Clinic(scene, tmp_path)
+        ended = scene.play(stage.move(consent_clinic.round_0, lambda _: getattr(clinic, how)()))
         assert ended.agreed.rounds_done == 3
         first, *later = clinic.notes()
-        leaver = clinic.tag(LEAVER)
+        leaver = clinic.tag(consent_clinic.LEAVER)
         assert (len(first.people), first.record.rows) == (30, 60)
         assert leaver in first.people
         assert [each.record.round_index for each in later] == [1, 2]
@@ -171,7 +45,7 @@ def test_a_guardian_who_is_vouched_for_no_more_is_out_of_the_next_contribution(s
     The audit knows that it still held when the first contribution was made.
     """
     with stage.scene(3) as scene:
-        clinic = Clinic(scene, tmp_path)
+        clinic = consent_clinic.Clinic(scene, tmp_path)
         voucher, key = scene.member(1).desk, ids.Address(b"\xab" * 20)
         until = int(clinic.commons.clock.now()) + 10**6
         named = voucher.attest_guardian(b"\x03" * 32, key, until, b"\x04" * 32)
@@ -183,7 +57,7 @@ def test_a_guardian_who_is_vouched_for_no_more_is_out_of_the_next_contribution(s
             child = {"subject": consents.Subject.CHILD, "majority": until, "guardian": mother}
             opened.enter([dataclasses.replace(adult, **child)])
         clinic.post()
-        scene.play(stage.move(round_0, lambda _: voucher.revoke_guardian(named)))
+        scene.play(stage.move(consent_clinic.round_0, lambda _: voucher.revoke_guardian(named)))
         first, *later = clinic.notes()
         tag = clinic.tag("a-child")
         assert tag in first.people
@@ -266,8 +140,8 @@ def test_a_tampered_node_is_caught(stage, tmp_path: pathlib.Path, kind: type[peo
 
     FIRST.clear()
     with stage.scene(3) as scene:
-        clinic = Clinic(scene, tmp_path, Tampered)
-        scene.play(stage.move(round_0, clinic.withdraw_at_the_desk))
+        clinic = consent_clinic.Clinic(scene, tmp_path, Tampered)
+        scene.play(stage.move(consent_clinic.round_0, clinic.withdraw_at_the_desk))
         report = clinic.audit()
         assert not report.holds
         assert len(report.checked) == 3
@@ -282,7 +156,7 @@ def test_a_node_that_commits_to_nobody_is_caught(stage, tmp_path: pathlib.Path) 
             return None
 
     with stage.scene(3) as scene:
-        clinic = Clinic(scene, tmp_path, Unasked)
+        clinic = consent_clinic.Clinic(scene, tmp_path, Unasked)
         scene.play()
         assert {each.problems for each in clinic.audit().checked} == {("its header commits to nobody's consent",)}
 
@@ -290,8 +164,8 @@ def test_a_node_that_commits_to_nobody_is_caught(stage, tmp_path: pathlib.Path) 
 def test_a_register_that_was_changed_is_caught(stage, tmp_path: pathlib.Path) -> None:
     """A register from which a withdrawal was taken away does not give the roots on the ledger any more."""
     with stage.scene(3) as scene:
-        clinic = Clinic(scene, tmp_path)
-        scene.play(stage.move(round_0, clinic.withdraw_at_the_desk))
+        clinic = consent_clinic.Clinic(scene, tmp_path)
+        scene.play(stage.move(consent_clinic.round_0, clinic.withdraw_at_the_desk))
         with contextlib.closing(sqlite3.connect(tmp_path / "consents" / "register.db")) as beside:
             beside.execute("DROP TRIGGER keep_change_DELETE")
             beside.execute("DELETE FROM change WHERE status = 'dpv:ConsentWithdrawn'")
@@ -303,7 +177,7 @@ def test_a_register_that_was_changed_is_caught(stage, tmp_path: pathlib.Path) ->
 def test_another_table_is_not_taken_for_the_old_one(stage, tmp_path: pathlib.Path) -> None:
     """An audit with a table from which rows were taken says so, and computes something else."""
     with stage.scene(3) as scene:
-        clinic = Clinic(scene, tmp_path)
+        clinic = consent_clinic.Clinic(scene, tmp_path)
         scene.play()
         clinic.table.write_text("\n".join(clinic.table.read_text().splitlines()[:-2]) + "\n")
         said = clinic.audit().checked[0].problems
@@ -314,7 +188,7 @@ def test_another_table_is_not_taken_for_the_old_one(stage, tmp_path: pathlib.Pat
 def test_verification_tells_which_sites_committed(stage, tmp_path: pathlib.Path) -> None:
     """``run verify`` says for each participant whether its headers commit to people's consents."""
     with stage.scene(3) as scene:
-        clinic = Clinic(scene, tmp_path)
+        clinic = consent_clinic.Clinic(scene, tmp_path)
         current = scene.play()
         commons = scene.simulation.commons
         report = verification.verify(current, scene.run_id, commons.store, clinic.place)
@@ -325,7 +199,7 @@ def test_verification_tells_which_sites_committed(stage, tmp_path: pathlib.Path)
 def test_a_ledger_that_hides_the_register_stops_the_site(stage, tmp_path: pathlib.Path) -> None:
     """A ledger that shows no register makes every consent look unposted: the site sends nothing, rather than everything."""
     with stage.scene(3, patience_seconds=40) as scene:
-        clinic = Clinic(scene, tmp_path)
+        clinic = consent_clinic.Clinic(scene, tmp_path)
         node = scene.nodes[clinic.member_id].agent
         view = commons_view = scene.simulation.commons.registrar.view()
         assert commons_view.registers
@@ -339,7 +213,7 @@ def test_a_ledger_that_hides_the_register_stops_the_site(stage, tmp_path: pathli
 def test_wallets_are_trained_on_while_consent_lasts(stage, tmp_path: pathlib.Path) -> None:
     """Rows in data wallets go into a run while nobody is there; after a withdrawal neither filter nor key lets them in."""
     with stage.scene(3) as scene:
-        clinic = Clinic(scene, tmp_path)
+        clinic = consent_clinic.Clinic(scene, tmp_path)
         kept = clinic.honest
         names = []
         for number in range(7):
@@ -350,7 +224,7 @@ def test_wallets_are_trained_on_while_consent_lasts(stage, tmp_path: pathlib.Pat
         with kept.register() as opened:
             opened.enter([clinic.consent(opened, name) for name in names])
         clinic.post()
-        own = tables.OwnTable(tmp_path / "consents" / "wallets", COHORT)
+        own = tables.OwnTable(tmp_path / "consents" / "wallets", consent_clinic.COHORT)
         data = tables.OwnerTables(lambda _: own, tmp_path / "prepared", consents=kept)
         scene.change(0, data=data)
 
@@ -358,10 +232,10 @@ def test_wallets_are_trained_on_while_consent_lasts(stage, tmp_path: pathlib.Pat
             clinic.commons.clock.advance(2)
             gone = consents.Change(consents.Status.WITHDRAWN, int(clinic.commons.clock.now()), "holder", None)
             with kept.register() as opened:
-                tag = opened.change(clinic.dataset, len(PEOPLE), gone).record.tag
+                tag = opened.change(clinic.dataset, len(consent_clinic.PEOPLE), gone).record.tag
                 assert kept.wallets.revoke(clinic.dataset, opened.tagger(clinic.dataset), frozenset({tag})) == 1
 
-        scene.play(stage.move(round_0, leave))
+        scene.play(stage.move(consent_clinic.round_0, leave))
         first, *later = clinic.notes()
         assert (first.record.persons, first.record.rows) == (7, 21)
         assert {(each.record.persons, each.record.held_back) for each in later} == {(4, 2)}

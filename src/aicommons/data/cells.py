@@ -150,7 +150,7 @@ def _plain(texts: Sequence[str]) -> Numbers | None:
     if "_" in joined or not joined.isascii():
         return None
     try:
-        values = np.array([float(text) for text in texts])
+        values = np.fromiter(map(float, texts), dtype=np.float64, count=len(texts))
     except ValueError:
         return None
     return np.where(np.isinf(values), np.inf, values)

@@ -187,12 +187,12 @@ def _join_keys(building: pathlib.Path, *, has_keys: bool) -> None:
     if not has_keys:
         path.unlink()
         return
-    keys = np.load(path, mmap_mode="r", allow_pickle=False)
+    rows, sides = np.load(path, mmap_mode="r", allow_pickle=False).shape
     joined: Iterator[npt.NDArray[np.uint64]]
-    if keys.shape[1] == 1:
-        joined = (np.asarray(keys[start : start + BLOCK_ROWS, 0]) for start in range(0, len(keys), BLOCK_ROWS))
+    if sides == 1:
+        joined = (_part(path, slice(start, start + BLOCK_ROWS))[:, 0] for start in range(0, rows, BLOCK_ROWS))
     else:
-        joined = iter([reading.together(np.asarray(keys))])
+        joined = iter([reading.together(_part(path, slice(0, rows)))])
     with Rows(building / "joined.npy", (), "<u8") as file:
         for part in joined:
             file.add(part)
@@ -214,12 +214,17 @@ def _divide(building: pathlib.Path, table: columns.Columns, division: Division) 
             for wanted in (False, True):
                 for start in range(0, len(held), BLOCK_ROWS):
                     part = slice(start, start + BLOCK_ROWS)
-                    # A map of its own for each part: pages that one long map has touched would all stay in memory.
-                    file.add(np.load(path, mmap_mode="r", allow_pickle=False)[part][held[part] == wanted])
+                    file.add(_part(path, part)[held[part] == wanted])
         (building / "divided.npy").replace(path)
     count = sum(int(held[start : start + BLOCK_ROWS].sum()) for start in range(0, len(held), BLOCK_ROWS))
     masks.unlink()
     return count
+
+
+def _part(path: pathlib.Path, part: slice) -> npt.NDArray[Any]:
+    """Return some rows of a file by a map of their own: pages that one long map has touched would all stay in memory."""
+    found: npt.NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)[part]
+    return found
 
 
 def _load(kept: pathlib.Path, width: int) -> columns.Columns | None:

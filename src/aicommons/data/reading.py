@@ -8,6 +8,7 @@ memory at a time.
 """
 
 import dataclasses
+import itertools
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
@@ -349,12 +350,9 @@ def one_class(opened: batches.Opened, column: str) -> errors.TableError:
 
 
 def _keys(texts: Sequence[Sequence[str]], kept: npt.NDArray[np.bool_]) -> Keys:
-    chosen = np.flatnonzero(kept).tolist()
-    made = np.empty((len(chosen), len(texts)), dtype=np.uint64)
-    for side, column in enumerate(texts):
-        known = {text: columns.key_of(text) for text in {column[index] for index in chosen}}
-        made[:, side] = [known[column[index]] for index in chosen]
-    return made
+    chosen = kept.tolist()
+    sides = [columns.keys_of(list(itertools.compress(column, chosen))) for column in texts]
+    return np.stack(sides, axis=1) if sides else np.empty((sum(chosen), 0), dtype=np.uint64)
 
 
 def matrix(plan: schema.Schema, numbers: Numbers) -> Numbers:

@@ -6,8 +6,9 @@ comes to the node. Left out: adding up, and which rows are held out.
 """
 
 import dataclasses
+import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -42,10 +43,17 @@ class Kept:
 
     block: reading.Block
     """Their numbers and keys."""
+    names: tuple[str, ...] | None
+    """Whose each of them is; ``None`` where no consents were asked for."""
     seen: int
     """Rows of the batch whose persons consent."""
     broken: int
     """Rows left out because a cell does not fit, as the owner allowed."""
+
+    @property
+    def rows(self) -> int:
+        """How many rows may be used."""
+        return len(self.block.target)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -73,6 +81,14 @@ class Reading:
         """The columns that are asked for."""
         return tuple(dict.fromkeys([*(each.local.column for each in self.fields()), *self.key_columns]))
 
+    def only(self, persons: Iterable[str]) -> "Reading":
+        """Return the same for some of the people who consent; unchanged where no consents are asked for."""
+        asked = self.wanted.persons
+        if asked is None:
+            return self
+        kept = Consented(asked.column, asked.digest, frozenset(persons))
+        return dataclasses.replace(self, wanted=dataclasses.replace(self.wanted, persons=kept))
+
     def kept(self, batch: "pa.RecordBatch") -> Kept:
         """Return a batch's rows that may be used; those of persons who do not consent are left out first.
 
@@ -82,23 +98,25 @@ class Reading:
         place = {name: index for index, name in enumerate(self.used)}
         persons = self.wanted.persons
         if persons is not None:
-            texts = self._texts(batch.column(place[persons.column]), persons.column)
-            batch = batch.filter(_mask([bool(text) and persons.is_consented(text) for text in texts]))
+            asked = self._texts(batch.column(place[persons.column]), persons.column)
+            batch = batch.filter(_mask([bool(text) and persons.is_consented(text) for text in asked]))
         found = [self._numbers(each, batch.column(place[each.local.column])) for each in self.fields()]
         fits = self._fits(found, batch.num_rows)
         needed = found if self.wanted.plan.missing is schema.Missing.DROP else found[-1:]
         whole = fits & ~np.isnan(np.stack(needed)).any(axis=0)
         keys = np.empty((batch.num_rows, len(self.key_columns)), dtype=np.uint64)
+        texts: list[str] = []
         for side, name in enumerate(self.key_columns):
             texts = self._texts(batch.column(place[name]), name)
-            known = {text: columns.key_of(text) for text in set(texts)}
-            keys[:, side] = [known[text] for text in texts]
+            keys[:, side] = columns.keys_of(texts)
             whole &= np.array([text.lower() not in columns.MISSING for text in texts], dtype=np.bool_)
         numbers = np.column_stack(found)
+        # The last key column is the person's wherever consents are asked for.
+        names = None if persons is None else tuple(itertools.compress(texts, whole.tolist()))
         if not whole.all():
             numbers, keys = numbers[whole], keys[whole]
         block = reading.Block(reading.matrix(self.wanted.plan, numbers), np.ascontiguousarray(numbers[:, -1]), keys)
-        return Kept(block, batch.num_rows, int((~fits).sum()))
+        return Kept(block, names, batch.num_rows, int((~fits).sum()))
 
     def _texts(self, column: "pa.Array", name: str) -> list[str]:
         return batches.texts(arrow.cells_of(self.opened, name, column))

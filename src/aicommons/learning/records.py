@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from aicommons.domain import errors, schema
-from aicommons.learning import blocks
+from aicommons.learning import blocks, pages
 
 Mask = npt.NDArray[np.bool_]
 BATCH_VALUES = 2**20
@@ -180,7 +180,7 @@ class Chunked:
     def take(self, places: npt.NDArray[np.intp]) -> Table:
         """Return the rows at ``places``, in that order."""
         rows = self._places[places]
-        return self._made(self._features[rows], self._target[rows])
+        return self._made(*self._copied(rows))
 
     @functools.cached_property
     def _places(self) -> npt.NDArray[np.intp]:
@@ -189,9 +189,13 @@ class Chunked:
 
     def _batches(self) -> Iterator[tuple[int, Table]]:
         for start in range(0, max(len(self._kept), 1), self._length):
-            part = slice(start, start + self._length)
-            kept = self._kept[part]
-            yield start, self._made(self._features[part][kept], self._target[part][kept])
+            yield start, self._made(*self._copied(start + np.flatnonzero(self._kept[start : start + self._length])))
+
+    def _copied(self, rows: npt.NDArray[np.intp]) -> tuple[npt.NDArray[np.float64], blocks.Vector]:
+        found = self._features[rows], self._target[rows]
+        for array in (self._features, self._target):
+            pages.release(array)
+        return found
 
     def _made(self, features: npt.NDArray[np.float64], target: blocks.Vector) -> Table:
         table = Table(features, target)

@@ -13,9 +13,13 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from aicommons.learning import pages
+
 HELD_OUT_SHARE = 0.3
 BLOCK_ROWS = 2**16
 """Rows that are dealt out together: a table of fewer is split exactly by one permutation per class."""
+KEY_ROWS = 2**20
+"""Keys that are looked at together, 8 MB: the split does not depend on it."""
 
 Mask = npt.NDArray[np.bool_]
 Keys = npt.NDArray[np.uint64]
@@ -45,10 +49,8 @@ def masks_by_rows(
     """Yield ``by_rows`` in blocks; each block gets of each class what makes the count right up to its end."""
     rng = np.random.default_rng(seed)
     met: collections.Counter[float] = collections.Counter()
-    for start in range(0, rows, BLOCK_ROWS):
-        size = min(BLOCK_ROWS, rows - start)
-        strata = np.zeros(size) if labels is None else np.asarray(labels[start : start + size])
-        held_out = np.zeros(size, dtype=np.bool_)
+    for strata in pages.parts(np.broadcast_to(0.0, (rows,)) if labels is None else labels[:rows], BLOCK_ROWS):
+        held_out = np.zeros(len(strata), dtype=np.bool_)
         for label in np.unique(strata).tolist():
             members = rng.permutation(np.flatnonzero(strata == label))
             before = met[label]
@@ -59,12 +61,49 @@ def masks_by_rows(
 
 def masks_by_keys(keys: Keys, *, seed: int, share: float = HELD_OUT_SHARE) -> Iterator[Mask]:
     """Yield ``by_groups`` in blocks, for uint64[rows] that is equal within a group; keeps the different keys only."""
-    names = np.empty(0, dtype=np.uint64)
-    for start in range(0, len(keys), BLOCK_ROWS):
-        names = np.union1d(names, np.asarray(keys[start : start + BLOCK_ROWS]))
-    chosen = held_out_keys(names, seed=seed, share=share)
-    for start in range(0, len(keys), BLOCK_ROWS):
-        yield np.isin(np.asarray(keys[start : start + BLOCK_ROWS]), chosen)
+    chosen = np.sort(held_out_keys(distinct(keys), seed=seed, share=share))
+    yield from (_is_among(part, chosen) for part in pages.parts(keys, KEY_ROWS))
+
+
+def distinct(keys: Keys) -> Keys:
+    """Return the different ones of uint64[rows], ascending.
+
+    Runs are merged only with runs of about their length, so that each key is moved a few times, however many there are.
+    """
+    runs: list[Keys] = [np.empty(0, dtype=np.uint64)]
+    for part in pages.parts(keys, KEY_ROWS):
+        runs.append(_once(np.sort(part)))
+        while len(runs) > 1 and len(runs[-2]) <= 2 * len(runs[-1]):
+            runs.append(_merged(runs.pop(), runs.pop()))
+    while len(runs) > 1:
+        runs.append(_merged(runs.pop(), runs.pop()))
+    return runs[0]
+
+
+def _merged(one: Keys, other: Keys) -> Keys:
+    both = np.concatenate([one, other])
+    both.sort()
+    return _once(both)
+
+
+def _once(ascending: Keys) -> Keys:
+    is_first = np.ones(len(ascending), dtype=np.bool_)
+    np.not_equal(ascending[1:], ascending[:-1], out=is_first[1:])
+    return ascending[is_first]
+
+
+def _is_among(keys: Keys, chosen: Keys) -> Mask:
+    """Return bool[rows], True for keys that are in ``chosen``, which is ascending.
+
+    Looked up in their own order: neighbours are found near each other, and not each in another part of the memory.
+    """
+    found = np.zeros(len(keys), dtype=np.bool_)
+    if len(chosen):
+        order = np.argsort(keys)
+        ascending = keys[order]
+        places = np.searchsorted(chosen, ascending)
+        found[order] = chosen[np.minimum(places, len(chosen) - 1)] == ascending
+    return found
 
 
 def whole(masks: Iterable[Mask]) -> Mask:

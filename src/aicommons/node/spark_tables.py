@@ -7,32 +7,30 @@ does not fit ends the work with our error, not with a trace that could show valu
 """
 
 import dataclasses
+import functools
 import itertools
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from aicommons.data import batches as data_batches
-from aicommons.data import columns, reading, spark_reading
-from aicommons.data.formats import arrow, spark
+from aicommons.data import reading, spark_reading
+from aicommons.data.formats import spark
 from aicommons.domain import documents, errors
 from aicommons.learning import blocks, records, splitting
 from aicommons.learning import recipe as recipes
+from aicommons.node import spark_keys
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import DataFrame
 
 ANSWER = "place int, names string, numbers binary, failure string"
 """One row per partition: its number, the blocks with their lengths, their float64 values, or what is wrong."""
-MOST_KEYS = 2**23
-"""Different persons or groups that the split is drawn from at the node, as for a file; a few hundred MB."""
 SEEN = "rows"
 """Block beside the asked ones: rows used on both sides of the split, rows seen, rows with a cell that does not fit."""
-FAILURES = {kind.__name__: kind for kind in (errors.TableError, errors.ContributionRefused)}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -99,7 +97,7 @@ class Work:
             if first is not None:
                 yield _answer(place, records.add(itertools.chain([first], found)), failure=None)
         except (errors.TableError, errors.ContributionRefused) as err:
-            yield _answer(place, {}, failure=_failure(err))
+            yield _answer(place, {}, failure=spark_keys.failure(err))
 
     def sums(self, kept: spark_reading.Kept) -> blocks.Contribution:
         """Return the sums over one batch: the blocks of each part under its index, and the rows seen."""
@@ -121,8 +119,8 @@ class SparkRecords:
 
     @property
     def rows(self) -> int:
-        """Number of rows; counted in the cluster."""
-        return int(self.fold(_count)["rows"][0])
+        """Number of rows; counted in the cluster, both sides of the split at once."""
+        return int(self.fold(_count)["rows"][0]) if self._steps else self.source.counts[self._is_held]
 
     def fold(self, partial: records.Partial) -> blocks.Contribution:
         """Return the sum of ``partial`` over all batches."""
@@ -158,6 +156,12 @@ class Source:
         self._reading = how
         self._split = split
 
+    @functools.cached_property
+    def counts(self) -> tuple[int, int]:
+        """Number of training rows and of held-out ones."""
+        train, held = self.sums([Part(is_held, (), _count) for is_held in (False, True)])
+        return int(train["rows"][0]), int(held["rows"][0])
+
     def sums(self, parts: Sequence[Part]) -> list[blocks.Contribution]:
         """Return the sums of each part, from one pass over the table.
 
@@ -172,10 +176,10 @@ class Source:
         answers.sort(key=lambda answer: answer["place"])
         failed = [answer["failure"] for answer in answers if answer["failure"] is not None]
         if failed:
-            raise _raised(failed[0])
+            raise spark_keys.raised(failed[0])
         width, keys = self._reading.wanted.plan.width, len(self._reading.key_columns)
         none = reading.Block(np.zeros((0, width)), np.zeros(0), np.zeros((0, keys), dtype=np.uint64))
-        nothing = spark_reading.Kept(none, 0, 0)
+        nothing = spark_reading.Kept(none, None, 0, 0)
         found = [_read(answer["names"], answer["numbers"]) for answer in answers] or [work.sums(nothing)]
         total = records.add(iter(found))
         self._check_rows(*total[SEEN].tolist())
@@ -203,8 +207,11 @@ class Source:
             )
 
 
-def rows_of(source: spark.Source, wanted: reading.Wanted, plan: documents.Plan) -> recipes.Rows:
-    """Return the training and held-out rows of a Spark table by the plan's split; only keys are read yet.
+def read(source: spark.Source, wanted: reading.Wanted, plan: documents.Plan) -> tuple[recipes.Rows, tuple[str, ...]]:
+    """Return the training and held-out rows of a Spark table by the plan's split, and whose they are; only keys are read yet.
+
+    Where consents are asked for, the workers leave out all rows but those of the people who are told here: nobody whose rows
+    come into the table later is in a sum over these.
 
     Raises:
         errors.InputError: Spark is not installed or cannot be reached, or the owner wants identifiers to be checked.
@@ -220,92 +227,16 @@ def rows_of(source: spark.Source, wanted: reading.Wanted, plan: documents.Plan) 
     with spark.translated(source.name):
         opened = spark.inspect({"server": source.server, "read": source.kind.value, "what": source.what})
     if wanted.persons is not None:
-        wanted = dataclasses.replace(wanted, persons=_consented(session, opened, wanted.persons))
+        wanted = dataclasses.replace(wanted, persons=spark_keys.consented(session, opened, wanted.persons))
     how = spark_reading.Reading(opened, wanted)
     frame = spark.load(session, source, how.used)
-    share = plan.held_out_percent / 100
-    keys = _held_keys(frame, how, seed=plan.split_seed, share=share) if how.key_columns else None
-    made = Source(frame, how, Split(plan.split_seed, share, keys))
-    return recipes.Rows(SparkRecords(made, is_held=False), SparkRecords(made, is_held=True))
-
-
-def _consented(session: "SparkSession", opened: spark.Opened, persons: reading.Persons) -> spark_reading.Consented:
-    """Return the persons of the table who consent now: their keys are all that is read of it."""
-    frame = spark.load(session, opened.source, [persons.column])
-    with spark.translated(opened.name):
-        found = frame.mapInArrow(Names(opened, persons.column), "name string").distinct().limit(MOST_KEYS + 1).toArrow()
-    names = _all_known(found.column("name").to_pylist(), opened, persons.column)
-    return spark_reading.Consented(persons.column, persons.digest, frozenset(filter(persons.is_consented, names)))
-
-
-def _held_keys(frame: "DataFrame", how: spark_reading.Reading, *, seed: int, share: float) -> npt.NDArray[np.uint64]:
-    """Return the first keys of held-out rows: drawn here from all keys of rows that are used, as for a file."""
-    with spark.translated(how.opened.name):
-        found = (
-            frame.mapInArrow(Keys(how), "one long, two long, failure string").distinct().limit(MOST_KEYS + 1).toArrow()
-        )
-    failed = [each for each in found.column("failure").to_pylist() if each is not None]
-    if failed:
-        raise _raised(failed[0])
-    sides = [found.column(name).to_numpy().astype(np.int64).view(np.uint64) for name in ("one", "two")]
-    _all_known(sides[0], how.opened, " and ".join(how.key_columns))
-    pairs = np.stack(sides, axis=1)[:, : len(how.key_columns)]
-    together = reading.together(pairs)
-    held = splitting.held_out_keys(np.unique(together), seed=seed, share=share)
-    # Rows with one first key are together whatever their second is, so the first key decides.
-    return np.unique(sides[0][np.isin(together, held)])
-
-
-def _all_known(found: Any, opened: spark.Opened, column: str) -> Any:
-    if len(found) > MOST_KEYS:
-        raise errors.TableError(
-            "too many different keys",
-            which=f"{opened.name}, column {column}",
-            expected=f"at most {MOST_KEYS}",
-            got="more",
-        )
-    return found
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Names:
-    """What a worker does to list its partition's persons; sent to the workers."""
-
-    opened: spark.Opened
-    column: str
-
-    def __call__(self, batches: "Iterable[pa.RecordBatch]") -> "Iterator[pa.RecordBatch]":
-        """Yield each person key once per batch."""
-        import pyarrow as pa
-
-        for batch in batches:
-            texts = data_batches.texts(arrow.cells_of(self.opened, self.column, batch.column(0)))
-            names = sorted({text for text in texts if text.lower() not in columns.MISSING})
-            yield pa.RecordBatch.from_arrays([pa.array(names, pa.string())], names=["name"])
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Keys:
-    """What a worker does to list the keys of its partition's rows; sent to the workers."""
-
-    reading: spark_reading.Reading
-
-    def __call__(self, batches: "Iterable[pa.RecordBatch]") -> "Iterator[pa.RecordBatch]":
-        """Yield the different keys of each batch as signed numbers, a missing second one as 0, or what is wrong."""
-        import pyarrow as pa
-
-        for batch in batches:
-            failure = None
-            found = np.zeros((0, 2), dtype=np.uint64)
-            try:
-                keys = np.unique(self.reading.kept(batch).block.keys, axis=0)
-                found = np.zeros((len(keys), 2), dtype=np.uint64)
-                found[:, : keys.shape[1]] = keys
-            except errors.TableError as err:
-                failure, found = _failure(err), np.zeros((1, 2), dtype=np.uint64)
-            sides = [pa.array(found[:, side].view(np.int64)) for side in (0, 1)]
-            said = pa.array([failure] * len(found), pa.string())
-            yield pa.RecordBatch.from_arrays([*sides, said], names=["one", "two", "failure"])
+    split = Split(plan.split_seed, plan.held_out_percent / 100, None)
+    found: tuple[str, ...] = ()
+    if how.key_columns:
+        drawn = spark_keys.drawn(frame, how, seed=split.seed, share=split.share)
+        split, found = dataclasses.replace(split, keys=drawn.held), drawn.persons
+    made = Source(frame, how.only(found), split)
+    return recipes.Rows(SparkRecords(made, is_held=False), SparkRecords(made, is_held=True)), found
 
 
 def _count(table: records.Table) -> blocks.Contribution:
@@ -330,16 +261,3 @@ def _read(names: str, numbers: bytes) -> blocks.Contribution:
         sums[name] = values[start : start + length]
         start += length
     return sums
-
-
-def _failure(err: errors.TableError | errors.ContributionRefused) -> str:
-    given = {"which": err.which, "expected": err.expected, "got": err.got, "next_step": err.next_step}
-    texts = {name: None if value is None else str(value) for name, value in given.items()}
-    return json.dumps({"kind": type(err).__name__, "message": err.message, **texts})
-
-
-def _raised(failure: str) -> errors.PermanentError:
-    """Return the error that a worker met; which one, of several partitions', is the first."""
-    body = json.loads(failure)
-    kind = FAILURES.get(body.pop("kind"), errors.TableError)
-    return kind(body.pop("message"), **body)

@@ -51,6 +51,13 @@ class OwnTable:
     """What this home published it with; ``None`` while it has not."""
 
     @property
+    def in_spark(self) -> spark.Source | None:
+        """Its table in Spark, ``None`` where it is anything else."""
+        if isinstance(self.source, sources.Description) and self.source.kind is sources.Kind.SPARK:
+            return spark.from_body(self.source.body)
+        return None
+
+    @property
     def rule(self) -> privacy.Rule:
         """The last three together; raises ``errors.InputError`` where they contradict each other."""
         return privacy.Rule(self.minimum_cell, self.small_cells, self.epsilon)
@@ -163,14 +170,8 @@ class OwnerTables:
     ) -> tuple[recipes.Rows, people.Kept]:
         """Return rows and whose they are; those of data wallets are never kept in the clear."""
         plan = terms.recipe.schema
-        if isinstance(own.source, sources.Description) and own.source.kind is sources.Kind.SPARK:
-            if wanted.persons is not None:
-                raise errors.InputError(
-                    "people's consents cannot be looked up in a table in Spark yet",
-                    which=f"dataset {part.dataset_id}",
-                    next_step="publish the rows from a file or a database",
-                )
-            return spark_tables.rows_of(spark.from_body(own.source.body), wanted, terms.plan), ()
+        if own.in_spark is not None:
+            return spark_tables.read(own.in_spark, wanted, terms.plan)
         if self._consents is not None and self._consents.wallets.are_at(own.source):
             with self._consents.wallets.table(part.dataset_id, self._consents.key) as path:
                 return _read_whole(path, wanted, terms)
@@ -237,9 +238,29 @@ def divided(table: columns.Columns) -> recipes.Rows:
 def reader_of(
     own: OwnTable, terms: agent.RunDocuments, path: pathlib.Path | None = None
 ) -> Callable[[people.Persons], tuple[recipes.Rows, people.Kept]]:
-    """Return what reads the rows of some people from an owner's source, or from a copy of it; keeps nothing on disk."""
-    wanted = own.as_planned(terms.recipe.schema, terms.plan.group, min_rows=0)
-    return lambda persons: _read_whole(path or own.source, dataclasses.replace(wanted, persons=persons), terms)
+    """Return what reads the rows of some people from an owner's source, or from a copy of it; keeps nothing on disk.
+
+    Raises:
+        errors.InputError: a copy in a file of what is kept in Spark.
+    """
+    wanted, table = own.as_planned(terms.recipe.schema, terms.plan.group, min_rows=0), own.in_spark
+
+    def read(persons: people.Persons) -> tuple[recipes.Rows, people.Kept]:
+        asked = dataclasses.replace(wanted, persons=persons)
+        return (
+            _read_whole(path or own.source, asked, terms)
+            if table is None
+            else spark_tables.read(table, asked, terms.plan)
+        )
+
+    if table is not None and path is not None:
+        raise errors.InputError(
+            "a dataset in Spark is not audited from a copy in a file: the same rows, added in another order, differ in the last digits",
+            which=path.name,
+            expected="the table in Spark itself",
+            next_step="put the files as they were then where its description points, and audit without --table",
+        )
+    return read
 
 
 def _read_whole(
