@@ -84,12 +84,13 @@ def test_a_vote_brings_a_dataset_back_into_use_and_to_its_owner(founded: "Place"
     assert founded.done("east", "dataset", "show", entrusted)["entrusted_to"] is None
 
 
-def test_who_leaves_a_co_op_has_no_vote(founded: "Place", entrusted: str) -> None:
-    """Leaving is one command; the home knows no co-op then, and its wallet is off the roll."""
+@pytest.mark.usefixtures("entrusted")
+def test_who_leaves_a_co_op_is_off_its_roll(founded: "Place") -> None:
+    """Leaving is one command: the wallet is off the roll; its home still reads what is proposed, and nobody leaves twice."""
     person = founded.init("neema", "--deployment", founded.deployment)["wallet"]
     founded.done("neema", "coop", "join", str(founded.root / "east" / "coop.json"))
     founded.done("east", "coop", "admit", str(person))
     assert founded.done("neema", "coop", "leave") == {"left": person}
     assert person not in founded.done("east", "coop", "list")["people"]
-    gone = founded.call("neema", "coop", "propose", entrusted, "--discharge", *WHY, "--json")
-    assert "knows no co-op" in gone.json["message"]
+    assert person not in founded.done("neema", "coop", "list")["people"]
+    assert "no place in the co-op" in founded.call("neema", "coop", "leave", "--json").json["message"]

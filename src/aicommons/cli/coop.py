@@ -95,11 +95,10 @@ def leave() -> None:
     """Give up this home's place on the roll: no vote in anything that is proposed from now on."""
     opened, name, coop = assembly.act()
     coop.leave()
-    assembly.file_of(opened.home).unlink()
     output.emit(
         {"left": ids.format_id(opened.registry.address)},
         f"This home's wallet is not on the roll of {naming.plain(name)} any more.",
-        "Whom the steward has seen can be admitted again: `commons coop join FILE`.",
+        "Proposals can still be read here; the steward may admit the wallet again.",
     )
 
 
