@@ -10,7 +10,7 @@ import json
 import os
 import pathlib
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from aicommons.domain import consents, encoding, errors, ids
 from aicommons.node.consents import appending, briefs, codes, sealing
@@ -485,6 +485,15 @@ class Register:
     def tag_at(self, dataset: int, number: int) -> bytes:
         """Return whose a consent is, without opening it; raises ``errors.InputError`` when there is none."""
         return self._column("tag", dataset, number)
+
+    def tags_of(self, dataset: int, numbers: Collection[int]) -> frozenset[bytes]:
+        """Return whose the consents with these numbers are."""
+        query = "SELECT number, tag FROM entry WHERE dataset = ?"
+        return (
+            frozenset(tag for number, tag in self._file.all(query, dataset) if number in numbers)
+            if numbers
+            else frozenset()
+        )
 
     def taken_back(self, dataset: int, on_ledger: Mapping[int, int], at: int = NEVER) -> frozenset[int]:
         """Return the numbers of the consents that were over at a time.
