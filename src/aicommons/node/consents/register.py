@@ -5,6 +5,7 @@ is append-only: a consent is entered once, and its status history grows. The com
 the node reads it. What covers a use is decided in ``protocol/coverage``, the ledger's trees in ``protocol/consents``.
 """
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -54,6 +55,14 @@ class Posting:
 
 
 NOTHING_POSTED = Posting(trees.EMPTY, 0, trees.EMPTY)
+
+
+def datasets_in(path: pathlib.Path) -> frozenset[int]:
+    """Return the datasets that a register is kept for, without its key; none where there is no file."""
+    if not path.exists():
+        return frozenset()
+    with contextlib.closing(appending.AppendOnly(path, SCHEMA, TABLES)) as opened:
+        return frozenset(dataset for (dataset,) in opened.all("SELECT dataset FROM dataset"))
 
 
 class Register:
