@@ -231,18 +231,25 @@ class Register:
                 which=f"dataset {dataset}",
                 expected=f"one given after {_utc(last)}",
                 got="an older one; a day without a time counts from its first minute",
-                next_step="ask the person to sign a new paper; if it was signed later on the day of the withdrawal, enter "
-                "its time too, in UTC (--given 2026-01-31T14:30)",
+                next_step="ask the person to sign a new paper; one of the day of the withdrawal needs its time, in UTC "
+                "(--given 2026-01-31T14:30; without a day it counts as signed now)",
             )
 
     def _confirm(self, number: int, record: consents.ConsentRecord, now: int | None) -> tuple[briefs.Entered, str]:
         """Confirm by its paper a consent that a restored register has.
 
         Raises:
-            errors.InputError: the paper says something else than the register.
+            errors.InputError: the paper says something else than the register, or is over.
         """
         dataset = record.scope.dataset
         kept = self.get(dataset, number).record
+        if not record.status.is_live:
+            raise errors.InputError(
+                "a consent that is over confirms nothing",
+                which=f"dataset {dataset}, consent {number}",
+                got=record.status.value,
+                next_step=f"withdraw it: `commons consent withdraw --number {dataset}-{number}`",
+            )
         differs = [name for name in SAID_ON_PAPER if getattr(kept, name) != getattr(record, name)]
         if differs:
             raise errors.InputError(
