@@ -87,6 +87,9 @@ class MemoryData:
     def keep(self, note: notes.Note) -> None:
         """Forget it: there is no register behind these tables."""
 
+    def check_still_consented(self, part: agents.Part, use: coverage.Use, made: notes.Note | bytes) -> None:
+        """Nobody withdraws from these tables."""
+
     def rule(self, part: agents.Part) -> privacy.Rule:
         """Return the owner's rule for small cells; none is small where no rule was given."""
         return self.rules.get(part.dataset_id, privacy.EVERYTHING)

@@ -12,7 +12,7 @@ from aicommons import app
 from aicommons.cli import homes, node
 from aicommons.ledger import wallet
 from aicommons.node import tables
-from aicommons.node.consents import keeping, people
+from aicommons.node.consents import keeping, notes, people
 
 
 class Everybody(people.People):
@@ -24,6 +24,9 @@ class Everybody(people.People):
             tags = frozenset(entry.tag for entry in kept.entries(asked.dataset))
             read(people.Persons(kept.column(asked.dataset), kept.tagger(asked.dataset), tags))
         return people.Chosen(asked, tags, bytes(32), 0)
+
+    def check_still(self, asked: people.Asked, made: notes.Note | bytes) -> None:
+        """Send it, whoever has withdrawn."""
 
 
 class Tampered(keeping.Keeping):

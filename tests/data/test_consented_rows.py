@@ -1,13 +1,14 @@
 """Rows of persons who do not consent are left out before anything of them is looked at."""
 
 import dataclasses
+import decimal
 import hashlib
 import pathlib
 
 import numpy as np
 import pytest
 
-from aicommons.data import prepared, reading
+from aicommons.data import batches, prepared, reading
 from aicommons.domain import errors, schema
 
 PLAN = schema.Schema(
@@ -98,3 +99,24 @@ def test_a_missing_column_of_persons_is_refused(path: pathlib.Path) -> None:
     """Without the column of person keys nothing is read."""
     with pytest.raises(errors.TableError, match="column patient"):
         reading.read_table(path, PLAN, persons=Asked(frozenset("a"), column="patient"))
+
+
+NUMBERS: dict[str, tuple[list[object], list[str]]] = {
+    "whole decimals beyond 2^53": (
+        [decimal.Decimal(12345678901234567890), decimal.Decimal(12345678901234567891), decimal.Decimal("7.00")],
+        ["12345678901234567890", "12345678901234567891", "7"],
+    ),
+    "fractions that float64 would round": (
+        [decimal.Decimal("1234567890.12345678901"), decimal.Decimal("1234567890.12345678902"), None],
+        ["1234567890.12345678901", "1234567890.12345678902", ""],
+    ),
+    "whole numbers beyond 2^53": ([2**53 + 1, 2**53 + 2, 1], ["9007199254740993", "9007199254740994", "1"]),
+    "small decimals": ([decimal.Decimal("1.0"), decimal.Decimal("1E+2"), decimal.Decimal("0.1")], ["1", "100", "0.1"]),
+}
+
+
+@pytest.mark.parametrize(("values", "keys"), NUMBERS.values(), ids=NUMBERS.keys())
+def test_two_numeric_keys_are_never_one(values: list[object], keys: list[str]) -> None:
+    """A person's key keeps all its digits, and is the same text whatever other rows of its batch hold."""
+    assert batches.texts(batches.from_values(values)) == keys
+    assert [batches.texts(batches.from_values([value])) for value in values] == [[key] for key in keys]

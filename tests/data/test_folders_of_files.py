@@ -225,3 +225,45 @@ def test_the_identity_follows_the_files(tmp_path: pathlib.Path) -> None:
 def test_only_named_decoders_are_used() -> None:
     """Formats that start other programs are not among those that may be opened."""
     assert not {"EPS", "PS", "PDF", "PSD", "WMF"} & set(images.FORMATS)
+
+
+class Consented:
+    """A register in which two people stand."""
+
+    column = "person"
+    digest = bytes(32)
+
+    def is_consented(self, key: str) -> bool:
+        """Whether the person consents."""
+        return key in ("p1", "p2")
+
+
+def test_files_of_who_did_not_consent_are_not_opened(tmp_path: pathlib.Path) -> None:
+    """What is in the image or text of somebody without consent is not looked at: it does not even have to be one."""
+    pictures(tmp_path)
+    (tmp_path / "files/sick/bomb.png").write_bytes(b"not an image")
+    rows = [
+        ["file", "label", "person"], ["sick/b.bmp", "sick", " p1"], ["healthy/a.png", "healthy", "p2"],
+        ["sick/bomb.png", "sick", "stranger"], ["sick/bomb.png", "sick", ""],
+    ]  # fmt: skip
+    with (tmp_path / "labels.csv").open("w", newline="") as file:
+        csv.writer(file).writerows(rows)
+    source = described(tmp_path, kind="images", width=2, height=2, colours="grey", labels="labels.csv")
+    with pytest.raises(errors.TableError, match="cannot be read"):
+        reading.read_table(source, pixels_schema(4))
+    found = reading.read_table(source, pixels_schema(4), persons=Consented())
+    assert (found.persons, found.broken, len(found.target)) == (("p1", "p2"), 0, 2)
+
+
+def test_texts_of_who_did_not_consent_are_not_counted(tmp_path: pathlib.Path) -> None:
+    """A text of somebody without consent is left out before its words are counted."""
+    rows = [["note", "label", "person"], ["one", "sick", "p1"], ["two", "healthy", "p2"], ["no", "sick", "stranger"]]
+    with (tmp_path / "notes.csv").open("w", newline="") as file:
+        csv.writer(file).writerows(rows)
+    said = {"kind": "texts", "path": "notes.csv", "column": "note", "width": 16, "grams": "word", "longest": 1}
+    source = sources.open_source(sources.from_document(said, tmp_path))
+    assert isinstance(source, texts.Source)
+    (batch,) = source.only("person", Consented().is_consented).batches(["person"])
+    assert list(batch.places) == [2, 3]
+    plan = schema.Schema(tuple(schema.numeric(f"t{index:04}", 0, 255) for index in range(16)), SICK)
+    assert reading.read_table(source, plan, persons=Consented()).persons == ("p1", "p2")

@@ -10,7 +10,9 @@ from aicommons import app
 from aicommons.domain import cards, documents, errors, ids, policies, schema
 from aicommons.learning import recipe
 from aicommons.learning.learners import glm
+from aicommons.ledger import wallet
 from aicommons.node import agent, tables
+from aicommons.node.consents import keeping
 from aicommons.protocol import coverage
 
 COLUMNS = schema.Schema(
@@ -92,6 +94,25 @@ def test_a_lost_policy_is_not_guessed(tmp_path: pathlib.Path) -> None:
     assert found is not None
     assert found.minimum_cell == 5
     assert found.published == agent.Published(bytes(32), digest)
+
+
+def test_a_table_behind_a_register_without_its_key_is_not_read(tmp_path: pathlib.Path) -> None:
+    """Where only the key is lost nobody is read either, also by a home that has no other mark that people were asked."""
+    home, file = app.Home(tmp_path), tmp_path / "t.csv"
+    file.write_text("age,ill\n" + "".join(f"{20 + row},{'yes' if row % 3 else 'no'}\n" for row in range(20)))
+    home.keep_dataset(3, file, cards.DatasetCard("t", "s", 10, {}, "CC0-1.0", 10, ""))
+    key = wallet.Wallet(b"\x01" * 32)
+    kept = keeping.Keeping(tmp_path / "consents", key, app.SystemClock())
+    kept.key_file.create(key)
+    own = tables.OwnerTables(lambda part: app.own_version(home, part), tmp_path / "prepared", consents=kept)
+    with kept.register() as opened:
+        opened.open(4, "person")
+    assert len(own.bring(agent.Part(3, 1), terms(10), USE).rows.train.target) > 0
+    with kept.register() as opened:
+        opened.open(3, "person")
+    (tmp_path / "consents" / "key.json").unlink()
+    with pytest.raises(errors.JournalConflict, match="key of this home's register"):
+        own.bring(agent.Part(3, 1), terms(10), USE)
 
 
 def test_a_table_behind_a_lost_register_is_not_read(tmp_path: pathlib.Path) -> None:

@@ -12,6 +12,7 @@ from aicommons.domain import ids, run
 from aicommons.learning import privacy, recipe
 from aicommons.node import agent as agents
 from aicommons.node import reconciler, running
+from aicommons.node.consents import notes
 from aicommons.protocol import coverage
 from aicommons.protocol import view as views
 
@@ -40,6 +41,10 @@ class SlowData:
 
     def published(self, part: agents.Part) -> None:
         """Nothing: no home keeps them."""
+
+    def check_still_consented(self, part: agents.Part, use: coverage.Use, made: notes.Note | bytes) -> None:
+        """As the tables do."""
+        self.inner.check_still_consented(part, use, made)
 
     def as_mapped(self, part: agents.Part, names: Sequence[str]) -> Sequence[str]:
         """As the rows' owner."""

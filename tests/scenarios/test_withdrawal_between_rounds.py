@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 from tests.scenarios import consent_clinic
 
-from aicommons.domain import consents, errors, ids
+from aicommons.domain import consents, errors, events, ids
 from aicommons.node import agent as agents
 from aicommons.node import tables, verification
 from aicommons.node.consents import keeping, notes, people
@@ -66,7 +66,85 @@ def test_a_guardian_who_is_vouched_for_no_more_is_out_of_the_next_contribution(s
         assert [each.problems for each in report.checked] == [(), (), ()]
 
 
-class Everybody(people.People):
+class Interrupted:
+    """A store that does not take a node's first blob; something happens then."""
+
+    def __init__(self, inner, act: Callable[[], None]) -> None:
+        self._inner, self._act = inner, act
+        self.is_new = True
+
+    def __getattr__(self, name: str):
+        return getattr(self._inner, name)
+
+    def put(self, data: bytes) -> bytes:
+        """Fail once."""
+        if self.is_new:
+            self.is_new = False
+            self._act()
+            raise errors.StoreUnreachable("the store does not answer")
+        return self._inner.put(data)
+
+
+@pytest.mark.parametrize("how", ["withdraw_at_the_desk", "withdraw_alone"])
+def test_what_was_built_before_a_withdrawal_is_not_announced_after_it(stage, tmp_path: pathlib.Path, how: str) -> None:
+    """A contribution that waits to be sent when somebody withdraws stays at the site, whatever that means for the run."""
+    with stage.scene(4) as scene:
+        clinic = consent_clinic.Clinic(scene, tmp_path)
+        store = Interrupted(scene.nodes[clinic.member_id].agent.store, lambda: getattr(clinic, how)())
+        scene.change(0, store=store)
+        scene.play()
+        assert not store.is_new
+        (note,) = clinic.notes()
+        assert clinic.tag(consent_clinic.LEAVER) in note.people
+        told = clinic.commons.connect(clinic.commons.operator).poll()
+        senders = {each.member_id for each in told if isinstance(each, events.Submitted)}
+        assert len(senders) == 3
+        assert clinic.member_id not in senders
+
+
+class Disturbed:
+    """An owner's data; something happens while the first contribution is made of it."""
+
+    def __init__(self, inner, act: Callable[[], None]) -> None:
+        self._inner, self._act = inner, act
+        self.is_new = True
+
+    def __getattr__(self, name: str):
+        return getattr(self._inner, name)
+
+    def bring(self, *arguments):
+        """Read, and let it happen."""
+        brought = self._inner.bring(*arguments)
+        if self.is_new:
+            self.is_new = False
+            self._act()
+        return brought
+
+
+def test_what_is_made_while_somebody_withdraws_is_made_again(stage, tmp_path: pathlib.Path) -> None:
+    """A withdrawal during the computation costs another one: the round goes on, without the rows."""
+    with stage.scene(3) as scene:
+        clinic = consent_clinic.Clinic(scene, tmp_path)
+        data = Disturbed(scene.nodes[clinic.member_id].agent.data, clinic.withdraw_at_the_desk)
+        scene.change(0, data=data)
+        ended = scene.play()
+        assert not data.is_new
+        assert ended.agreed.rounds_done == 3
+        leaver = clinic.tag(consent_clinic.LEAVER)
+        assert [(each.record.attempt, leaver in each.people, each.record.persons) for each in clinic.notes()] == [
+            (0, False, 29)
+        ] * 3
+        assert [each.problems for each in clinic.audit().checked] == [(), (), ()]
+
+
+class Careless(people.People):
+    """A node that sends what it has made, whoever has withdrawn since."""
+
+    def check_still(self, asked: people.Asked, made: notes.Note | bytes) -> None:
+        """Find nothing."""
+
+
+class Everybody(Careless):
     """A node whose filter is off: it reads the rows of whoever ever was in the register, and says so."""
 
     def choose(self, asked: people.Asked, read: Callable[[people.Persons], people.Kept]) -> people.Chosen:
@@ -77,7 +155,7 @@ class Everybody(people.People):
         return people.Chosen(asked, tags, bytes(32), 0)
 
 
-class Liar(people.People):
+class Liar(Careless):
     """A node that reads everybody and notes only those who have consented."""
 
     def choose(self, asked: people.Asked, read: Callable[[people.Persons], people.Kept]) -> people.Chosen:
@@ -89,7 +167,7 @@ class Liar(people.People):
         return chosen
 
 
-class Laggard(people.People):
+class Laggard(Careless):
     """A node that looks up consents as they stood when it was started."""
 
     def choose(self, asked: people.Asked, read: Callable[[people.Persons], people.Kept]) -> people.Chosen:
@@ -101,7 +179,7 @@ class Laggard(people.People):
         return people.Chosen(FIRST[asked.dataset], tags, bytes(32), 0)
 
 
-class Eager(people.People):
+class Eager(Careless):
     """A node that drops who withdrew, and nobody else."""
 
     def choose(self, asked: people.Asked, read: Callable[[people.Persons], people.Kept]) -> people.Chosen:
@@ -112,7 +190,7 @@ class Eager(people.People):
         return people.Chosen(asked, tags, bytes(32), 0)
 
 
-class Silent(people.People):
+class Silent(Careless):
     """A node that keeps no note of what it committed to."""
 
     def keep(self, note: notes.Note) -> None:

@@ -9,8 +9,8 @@ import dataclasses
 import datetime as dt
 import decimal
 import math
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Protocol
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -87,6 +87,14 @@ class Opened(Protocol):
 
     def identity(self) -> str:
         """Return a text that changes when the content does, as far as that can be known without keeping it."""
+
+
+@runtime_checkable
+class Narrowing(Protocol):
+    """A source that can leave rows out before it opens what is in them, such as images."""
+
+    def only(self, column: str, is_wanted: Callable[[str], bool]) -> Opened:
+        """Return the source with only those rows of which ``column`` holds a text that is wanted."""
 
 
 def where(opened: Opened, *, column: str | None = None, place: int | None = None) -> str:
@@ -168,7 +176,8 @@ def header_advice(header: Sequence[str]) -> str:
 def from_values(values: Sequence[object]) -> Cells:
     """Return a column of Python values as cells: numbers when every value is one or missing, else texts.
 
-    Dates become ISO 8601 texts, truth values ``true`` and ``false``; whole numbers beyond 2^53 make the column text.
+    Dates become ISO 8601 texts, truth values ``true`` and ``false``; numbers that float64 would change, such as whole ones
+    beyond 2^53, make the column text: in a column of keys two people would become one.
 
     Raises:
         TypeError: a value is neither a number, a text, a date, a truth value nor None.
@@ -180,8 +189,10 @@ def from_values(values: Sequence[object]) -> Cells:
 
 def is_number(value: object) -> bool:
     """Return whether a value fits a column of float64 without loss of identity; a missing one does."""
-    if value is None or isinstance(value, float | decimal.Decimal):
+    if value is None or isinstance(value, float):
         return True
+    if isinstance(value, decimal.Decimal):
+        return value.is_nan() or decimal.Decimal(repr(float(value))) == value
     return isinstance(value, int) and not isinstance(value, bool) and abs(value) <= EXACT
 
 
@@ -193,13 +204,23 @@ def to_text(value: object) -> str:
         return value
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, int | decimal.Decimal):
+    if isinstance(value, decimal.Decimal):
+        return _decimal_text(value)
+    if isinstance(value, int):
         return str(value)
     if isinstance(value, float):
         return number_text(value)
     if isinstance(value, dt.date | dt.time):
         return value.isoformat()
     raise TypeError(f"no cell: {type(value).__name__}")
+
+
+def _decimal_text(value: decimal.Decimal) -> str:
+    """Return a decimal number as ``number_text`` does where float64 holds it, else with all its digits."""
+    if is_number(value):
+        return number_text(float(value))
+    digits = f"{value:f}"
+    return digits.rstrip("0").rstrip(".") if "." in digits else digits
 
 
 def number_text(value: float) -> str:

@@ -199,7 +199,7 @@ class Reader:
             errors.TableError: the source cannot be read on, or an identifier stands there twice.
         """
         with uniqueness.Identifiers() as identifiers:
-            for batch in self._opened.batches(self._names):
+            for batch in self._narrowed().batches(self._names):
                 self._seen += len(batch.places) + len(batch.broken)
                 asked = self._consented(batch)
                 self._asked += len(asked.places)
@@ -227,6 +227,13 @@ class Reader:
             persons=None if self._wanted.persons is None else tuple(sorted(self._persons)),
             notices=(*self._opened.notices, *self._own_notices()),
         )
+
+    def _narrowed(self) -> batches.Opened:
+        """Return the source without what others own, where it can tell before it opens what is in a row."""
+        persons, opened = self._wanted.persons, self._opened
+        if persons is None or not isinstance(opened, batches.Narrowing):
+            return opened
+        return opened.only(persons.column, lambda text: bool(text.strip()) and persons.is_consented(text.strip()))
 
     def _consented(self, batch: batches.Batch) -> batches.Batch:
         """Return the rows of persons who consent; nobody has looked at any cell but the person's key."""

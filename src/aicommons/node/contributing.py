@@ -68,6 +68,7 @@ def submit(agent: agents.Agent, duty: duties.Duty, current: views.RunView) -> No
         built = _build(agent, attempt, agents.use_of(duty.run_id, current.spec, attempt.terms))
         if built is None:
             return
+    _check_consents(agent, attempt, current, built[0])
     limits = (MOST_HEADER, attempt.session.blob_bytes)
     blobs = {
         digest: functools.partial(_load, agent, attempt, digest, limit=limit)
@@ -77,6 +78,21 @@ def submit(agent: agents.Agent, duty: duties.Duty, current: views.RunView) -> No
         return
     message = messages.Submit(sid, agent.member_id, built[0])
     agent.ledger.post(attempt.key, message, agent.signing.sign(message))
+
+
+def _check_consents(agent: agents.Agent, attempt: agents.Attempt, current: views.RunView, built: bytes) -> None:
+    """Check before it is announced that nobody whose rows are in the contribution has withdrawn since it was built.
+
+    There is never a second header for a session: this site is silent in it, as if it were away.
+
+    Raises:
+        errors.ContributionRefused: somebody has withdrawn.
+    """
+    raw = _load(agent, attempt, built, limit=MOST_HEADER)
+    note = header.parse(raw, attempt.session, agent.member_id).commitment.consent
+    if note != header.NO_REGISTER:
+        use = agents.use_of(attempt.key.run_id, current.spec, attempt.terms)
+        agent.data.check_still_consented(agents.part_of(agent, attempt.key.run_id), use, note)
 
 
 def _load(agent: agents.Agent, attempt: agents.Attempt, digest: bytes, *, limit: int) -> bytes:
@@ -111,6 +127,8 @@ def _build(agent: agents.Agent, attempt: agents.Attempt, use: coverage.Use) -> t
     if result is None:
         return None
     built, masked, local_state, noted, told = frames.split(result)
+    if noted and not _is_consented(agent, attempt, use, notes.decode(noted)):
+        return None
     _keep_disclosure(agent, attempt, told.decode())
     digests = agent.own.put(built), agent.own.put(masked)
     if attempt.is_short:
@@ -121,6 +139,17 @@ def _build(agent: agents.Agent, attempt: agents.Attempt, use: coverage.Use) -> t
         agent.data.keep(notes.decode(noted))
     agent.journal.keep_built(attempt.key.run_id, attempt.session.sid, *digests)
     return digests
+
+
+def _is_consented(agent: agents.Agent, attempt: agents.Attempt, use: coverage.Use, note: notes.Note) -> bool:
+    """Return whether nobody has withdrawn while a contribution was computed: if so it is thrown away and made again."""
+    try:
+        agent.data.check_still_consented(agents.part_of(agent, attempt.key.run_id), use, note)
+    except errors.ContributionRefused as err:
+        run_id, index = attempt.key.run_id, attempt.key.round_index
+        log.info("run %s round %d: computed again: %s", ids.format_id(run_id)[:12], index, err)
+        return False
+    return True
 
 
 def jobs_of(run_id: ids.RunId) -> str:

@@ -165,6 +165,14 @@ class OwnerTables:
         chosen = self._consents.people().choose(asked, read)
         return agent.Brought(found[0], chosen)
 
+    def check_still_consented(self, part: agent.Part, use: coverage.Use, made: notes.Note | bytes) -> None:
+        """Check that everybody whose rows are in a contribution that is made has not withdrawn since; raises like ``bring``."""
+        standing = None if self._consents is None else self._consents.standing(self._view, part.dataset_id)
+        if self._consents is None or standing is None:
+            return
+        asked = people.Asked(part.dataset_id, self._found(part).minimum_cohort, use, standing)
+        self._consents.people().check_still(asked, made)
+
     def _read(
         self, own: OwnTable, part: agent.Part, wanted: reading.Wanted, terms: agent.RunDocuments
     ) -> tuple[recipes.Rows, people.Kept]:

@@ -132,6 +132,9 @@ def test_a_restored_register_waits_for_the_papers(office: "Office") -> None:
         office.enter("p3")
     with pytest.raises(errors.InputError, match="something else"):
         office.register.enter([office.consent("p2", commercial=True)])
+    gone = office.consent("p2", history=(*office.consent("p2").history, GONE))
+    with pytest.raises(errors.InputError, match="confirms nothing"):
+        office.register.enter([gone])
     office.withdraw("p2", GIVEN_AT + 700)
     with pytest.raises(errors.InputError, match="withdrawn before"):
         office.enter("p2")

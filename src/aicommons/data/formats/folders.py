@@ -7,7 +7,7 @@ file and any other columns (``label``, a person's key). Called by ``images`` and
 import dataclasses
 import itertools
 import pathlib
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 
 from aicommons.data import batches
 from aicommons.data.formats import delimited
@@ -41,6 +41,8 @@ class Folder:
     """Endings of the files that count, in lower case."""
     labels: delimited.Source | None
     """The table of labels; ``None`` where folders are the labels."""
+    only: tuple[str, Callable[[str], bool]] | None = None
+    """Column and which of its texts are wanted: files of other rows are not opened; ``None`` for all."""
 
     @property
     def header(self) -> tuple[str, ...]:
@@ -54,6 +56,9 @@ class Folder:
             errors.TableError: the table of labels names a file that is not there, or outside of the folder.
         """
         found = self._in_folders() if self.labels is None else self._in_table(self.labels)
+        if self.only is not None:
+            column, is_wanted = self.only
+            found = (each for each in found if is_wanted(each.said[column]))
         while part := list(itertools.islice(found, SMALL)):
             yield part
 

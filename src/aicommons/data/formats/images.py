@@ -9,7 +9,7 @@ import dataclasses
 import hashlib
 import pathlib
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -71,6 +71,10 @@ class Source:
         for line in folders.stamp(self.folder):
             digest.update(line.encode())
         return digest.hexdigest()
+
+    def only(self, column: str, is_wanted: Callable[[str], bool]) -> "Source":
+        """Return the source with only those images of which ``column`` holds a text that is wanted; no other is opened."""
+        return dataclasses.replace(self, folder=dataclasses.replace(self.folder, only=(column, is_wanted)))
 
     def batches(self, names: Sequence[str]) -> Iterator[batches.Batch]:
         """Yield one row per image; one that cannot be read is told as broken."""

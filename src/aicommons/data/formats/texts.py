@@ -14,7 +14,7 @@ import pathlib
 import re
 import unicodedata
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -72,6 +72,8 @@ class Source:
     """The table's column of texts."""
     recipe: Recipe
     """How they become numbers."""
+    wanted: tuple[str, Callable[[str], bool]] | None = None
+    """Column and which of its texts are wanted: texts of other rows are not looked at; ``None`` for all."""
 
     unit = "row"
     decimal_comma = False
@@ -111,6 +113,10 @@ class Source:
                 digest.update(line.encode())
         return digest.hexdigest()
 
+    def only(self, column: str, is_wanted: Callable[[str], bool]) -> "Source":
+        """Return the source with only those texts of which ``column`` holds what is wanted; no other is looked at."""
+        return dataclasses.replace(self, wanted=(column, is_wanted))
+
     def batches(self, names: Sequence[str]) -> Iterator[batches.Batch]:
         """Yield one row per text; one that is not UTF-8 or too long is told as broken."""
         places = {name: place for place, name in enumerate(self.recipe.columns)}
@@ -133,13 +139,18 @@ class Source:
 
     def _parts(self) -> "Iterator[list[Text]]":
         if isinstance(self.inner, folders.Folder):
-            for part in self.inner.parts():
+            for part in dataclasses.replace(self.inner, only=self.wanted).parts():
                 yield [Text(each.place, each.said, _content(each.path)) for each in part]
             return
         rows = delimited.rows(self.inner)
         while chunk := list(itertools.islice(rows, folders.SMALL)):
             said = [dict(zip(self.inner.header, row.cells, strict=True)) for row in chunk]
-            yield [Text(row.line, each, each[self.column or ""]) for row, each in zip(chunk, said, strict=True)]
+            texts = [Text(row.line, each, each[self.column or ""]) for row, each in zip(chunk, said, strict=True)]
+            yield texts if self.wanted is None else [each for each in texts if self._is_wanted(each, *self.wanted)]
+
+    @staticmethod
+    def _is_wanted(text: "Text", column: str, is_wanted: Callable[[str], bool]) -> bool:
+        return is_wanted(text.said[column])
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

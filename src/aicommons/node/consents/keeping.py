@@ -9,6 +9,7 @@ import os
 import pathlib
 from collections.abc import Iterator
 
+from aicommons.domain import errors
 from aicommons.node.consents import notes, people, register, sealing, wallets
 from aicommons.node.consents import standing as standings
 from aicommons.protocol import ports
@@ -67,14 +68,21 @@ class Keeping:
         return people.People(self._folder, self.key, self._draw)
 
     def standing(self, view: views.LedgerView, dataset: int) -> standings.Standing | None:
-        """Return what the ledger says of a dataset's register; ``None`` when neither it nor this home has one."""
+        """Return what the ledger says of a dataset's register; ``None`` when neither it nor this home has one.
+
+        Raises:
+            errors.JournalConflict: this home has the register, but lost its key.
+        """
         now = int(self._clock.now())
         shown = standings.standing_of(view, dataset, now)
         if shown is not None:
             return shown
-        if not self.key_file.exists:
+        if dataset not in register.datasets_in(self._folder / "register.db"):
             return None
-        with self.register() as opened:
-            if dataset not in opened.datasets():
-                return None
+        if not self.key_file.exists:
+            raise errors.JournalConflict(
+                "the key of this home's register of people's consents is lost",
+                which=f"dataset {dataset}",
+                next_step="restore `consents/key.json` from a backup of this home",
+            )
         return standings.Standing(register.NOTHING_POSTED, view.block, max(view.time, now))

@@ -173,6 +173,33 @@ class People:
         people = chooser.settle(present)
         return Chosen(asked, people, live, len(present) - len(people))
 
+    def check_still(self, asked: Asked, made: notes.Note | bytes) -> None:
+        """Check that nobody whose rows are in a contribution has withdrawn since it was made.
+
+        Args:
+            asked: whose rows were asked for, and what the ledger says now.
+            made: the contribution's note, or its digest.
+
+        Raises:
+            errors.ContributionRefused: somebody has, or there is no such note.
+            errors.JournalConflict: as ``choose``.
+        """
+        with self.opened() as (kept, noted):
+            _check_posting(kept, asked)
+            note = noted.get(made) if isinstance(made, bytes) else made
+            over = kept.taken_back(asked.dataset, asked.standing.withdrawn)
+            gone = frozenset() if note is None else note.people & kept.tags_of(asked.dataset, over)
+            if gone:  # only then are all consents read: some of these people may have given another one
+                gone -= covered(kept, asked, noted.runs_of(asked.dataset, but=asked.use.run))
+        if note is None or gone:
+            raise errors.ContributionRefused(
+                "somebody whose rows are in this contribution has withdrawn since it was made",
+                which="consents",
+                expected="rows of people who consent now",
+                got="no note of whose they are" if note is None else f"{len(gone)} people who do not",
+                next_step="nothing is to be done: it is not sent; another one has none of these rows",
+            )
+
     def _order(self, tags: Sequence[bytes]) -> list[bytes]:
         seed = self._draw(32)
         return sorted(tags, key=lambda tag: hmac.digest(seed, tag, "sha256"))

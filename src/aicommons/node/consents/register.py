@@ -5,12 +5,13 @@ is append-only: a consent is entered once, and its status history grows. The com
 the node reads it. What covers a use is decided in ``protocol/coverage``, the ledger's trees in ``protocol/consents``.
 """
 
+import contextlib
 import dataclasses
 import json
 import os
 import pathlib
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from aicommons.domain import consents, encoding, errors, ids
 from aicommons.node.consents import appending, briefs, codes, sealing
@@ -54,6 +55,14 @@ class Posting:
 
 
 NOTHING_POSTED = Posting(trees.EMPTY, 0, trees.EMPTY)
+
+
+def datasets_in(path: pathlib.Path) -> frozenset[int]:
+    """Return the datasets that a register is kept for, without its key; none where there is no file."""
+    if not path.exists():
+        return frozenset()
+    with contextlib.closing(appending.AppendOnly(path, SCHEMA, TABLES)) as opened:
+        return frozenset(dataset for (dataset,) in opened.all("SELECT dataset FROM dataset"))
 
 
 class Register:
@@ -222,18 +231,25 @@ class Register:
                 which=f"dataset {dataset}",
                 expected=f"one given after {_utc(last)}",
                 got="an older one; a day without a time counts from its first minute",
-                next_step="ask the person to sign a new paper; if it was signed later on the day of the withdrawal, enter "
-                "its time too, in UTC (--given 2026-01-31T14:30)",
+                next_step="ask the person to sign a new paper; one of the day of the withdrawal needs its time, in UTC "
+                "(--given 2026-01-31T14:30; without a day it counts as signed now)",
             )
 
     def _confirm(self, number: int, record: consents.ConsentRecord, now: int | None) -> tuple[briefs.Entered, str]:
         """Confirm by its paper a consent that a restored register has.
 
         Raises:
-            errors.InputError: the paper says something else than the register.
+            errors.InputError: the paper says something else than the register, or is over.
         """
         dataset = record.scope.dataset
         kept = self.get(dataset, number).record
+        if not record.status.is_live:
+            raise errors.InputError(
+                "a consent that is over confirms nothing",
+                which=f"dataset {dataset}, consent {number}",
+                got=record.status.value,
+                next_step=f"withdraw it: `commons consent withdraw --number {dataset}-{number}`",
+            )
         differs = [name for name in SAID_ON_PAPER if getattr(kept, name) != getattr(record, name)]
         if differs:
             raise errors.InputError(
@@ -485,6 +501,15 @@ class Register:
     def tag_at(self, dataset: int, number: int) -> bytes:
         """Return whose a consent is, without opening it; raises ``errors.InputError`` when there is none."""
         return self._column("tag", dataset, number)
+
+    def tags_of(self, dataset: int, numbers: Collection[int]) -> frozenset[bytes]:
+        """Return whose the consents with these numbers are."""
+        query = "SELECT number, tag FROM entry WHERE dataset = ?"
+        return (
+            frozenset(tag for number, tag in self._file.all(query, dataset) if number in numbers)
+            if numbers
+            else frozenset()
+        )
 
     def taken_back(self, dataset: int, on_ledger: Mapping[int, int], at: int = NEVER) -> frozenset[int]:
         """Return the numbers of the consents that were over at a time.
