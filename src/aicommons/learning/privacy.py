@@ -34,8 +34,8 @@ class Rule:
     epsilon: fractions.Fraction | None = None
     """Of the noise on all of round 0's counts together, per record; with NOISE only."""
     columns: int | None = None
-    """How many columns plans may learn from: the noise is for all their counts, whichever of them a plan uses. ``None`` where
-    nobody declared them; it is then for the plan's own."""
+    """How many columns plans may learn from: the noise is for all their counts, whichever of them a plan uses; with
+    NOISE only. ``None`` where nobody declared them; it is then for the plan's own."""
 
     def __post_init__(self) -> None:
         """Check the record.

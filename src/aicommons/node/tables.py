@@ -55,7 +55,8 @@ class OwnTable:
     @property
     def rule(self) -> privacy.Rule:
         """What its owner wants done about small cells; raises ``errors.InputError`` where that contradicts itself."""
-        return privacy.Rule(self.minimum_cell, self.small_cells, self.epsilon, self.columns)
+        columns = self.columns if self.small_cells is policies.SmallCells.NOISE else None
+        return privacy.Rule(self.minimum_cell, self.small_cells, self.epsilon, columns)
 
     def under(self, policy: policies.UsePolicy) -> "OwnTable":
         """Return the table as its use policy wants it protected: never less than its card says, and never less than asked.
