@@ -535,6 +535,7 @@ def own_table(home: Home, dataset_id: int, known: KnownDataset) -> "tables.OwnTa
         unique=known.get("unique"),
         asks_people=home.datasets()[dataset_id].get("asks_people", False),
         published=published_as(known),
+        columns=_columns(home, known),
     )
     policy = known.get("policy")
     return own if policy is None else own.under(_own_policy(home, dataset_id, bytes.fromhex(policy)))
@@ -550,6 +551,19 @@ def published_as(known: KnownDataset) -> "agent.Published":
         card=None if card is None else bytes.fromhex(card),
         policy=policies.CONSENTS_ALONE if policy is None else bytes.fromhex(policy),
     )
+
+
+def _columns(home: Home, known: KnownDataset) -> int | None:
+    """Return how many columns the home's copy of a dataset's card offers, ``None`` where there is no copy or it names none."""
+    from aicommons.domain import cards, encoding
+
+    if "card" not in known:
+        return None
+    try:
+        card = cards.DatasetCard.decode(own_documents(home).get(bytes.fromhex(known["card"]), encoding.MAX_DOCUMENT))
+    except (errors.BlobNotFound, errors.DigestMismatch, errors.DecodeError):
+        return None
+    return len(card.offered) or None
 
 
 def _own_policy(home: Home, dataset_id: int, digest: bytes) -> "policies.UsePolicy":

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.cli.conftest import Place
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
@@ -14,14 +16,18 @@ WHY = ("--why", "as we said at the assembly")
 
 
 @pytest.fixture(scope="module")
-def entrusted(founded: "Place", offered: dict[str, str]) -> str:
-    """A dataset of east's in the hands of a co-op of one person, who has the home ``juma``."""
+def entrusted(founded: "Place", make_table: "Callable[[int, int], str]") -> str:
+    """The one dataset of the home ``delta``, in the hands of a co-op of one person, who has the home ``juma``."""
+    founded.init("delta", "--deployment", founded.deployment)
+    founded.done("operator", "member", "admit", founded.done("delta", "member", "apply")["applicant"])
+    schema, file = str(founded.root / "schema.json"), founded.write("delta.csv", make_table(60, 31))
+    made = founded.done("delta", "dataset", "publish", file, "--title", "Delta", "--schema", schema)
     person = founded.init("juma", "--deployment", founded.deployment)["wallet"]
-    founded.done("east", "coop", "found", "--name", "East", "--open-hours", "0.002", "--quorum-people", "1")
-    founded.done("juma", "coop", "join", str(founded.root / "east" / "coop.json"))
-    founded.done("east", "coop", "admit", str(person))
-    founded.done("east", "coop", "entrust", offered["east"])
-    return offered["east"]
+    founded.done("delta", "coop", "found", "--name", "East", "--open-hours", "0.002", "--quorum-people", "1")
+    founded.done("juma", "coop", "join", str(founded.root / "delta" / "coop.json"))
+    founded.done("delta", "coop", "admit", str(person))
+    founded.done("delta", "coop", "entrust", str(made["dataset"]))
+    return str(made["dataset"])
 
 
 def carry(founded: "Place", dataset: str, *what: str) -> tuple[list[str], dict[str, object]]:
@@ -63,10 +69,10 @@ def test_a_dataset_that_nobody_entrusted_is_not_voted_on(
 
 def test_a_vote_brings_a_dataset_back_into_use_and_to_its_owner(founded: "Place", entrusted: str) -> None:
     """Its owner alone takes it out of use; only the vote puts it back, and only the vote ends the entrusting."""
-    stopped = founded.done("east", "stop", "--suspend")
+    stopped = founded.done("delta", "stop", "--suspend")
     assert (stopped["suspended"], stopped["entrusted"]) == ([int(entrusted)], [int(entrusted)])
-    founded.done("east", "stop", "--go-on")
-    refused = founded.call("east", "dataset", "resume", entrusted, "--json").json
+    founded.done("delta", "stop", "--go-on")
+    refused = founded.call("delta", "dataset", "resume", entrusted, "--json").json
     assert "only the body" in refused["message"]
     assert f"coop propose {entrusted} --resume" in refused["next_step"]
     what, done = carry(founded, entrusted, "--resume")
@@ -75,22 +81,22 @@ def test_a_vote_brings_a_dataset_back_into_use_and_to_its_owner(founded: "Place"
         [int(entrusted)],
         [],
     )
-    assert founded.done("east", "dataset", "show", entrusted)["state"] == "listed"
-    denied = founded.call("east", "consent", "give", entrusted, "--purpose", PURPOSE, "--json").json
+    assert founded.done("delta", "dataset", "show", entrusted)["state"] == "listed"
+    denied = founded.call("delta", "consent", "give", entrusted, "--purpose", PURPOSE, "--json").json
     assert "coop propose" in denied["next_step"]
     what, done = carry(founded, entrusted, "--discharge")
     assert (what, done["discharged"]) == ([f"give dataset {entrusted} back to its owner"], [int(entrusted)])
-    assert founded.done("east", "consent", "give", entrusted, "--purpose", PURPOSE)["consent"].startswith("0x")
-    assert founded.done("east", "dataset", "show", entrusted)["entrusted_to"] is None
+    assert founded.done("delta", "consent", "give", entrusted, "--purpose", PURPOSE)["consent"].startswith("0x")
+    assert founded.done("delta", "dataset", "show", entrusted)["entrusted_to"] is None
 
 
 @pytest.mark.usefixtures("entrusted")
 def test_who_leaves_a_co_op_is_off_its_roll(founded: "Place") -> None:
     """Leaving is one command: the wallet is off the roll; its home still reads what is proposed, and nobody leaves twice."""
     person = founded.init("neema", "--deployment", founded.deployment)["wallet"]
-    founded.done("neema", "coop", "join", str(founded.root / "east" / "coop.json"))
-    founded.done("east", "coop", "admit", str(person))
+    founded.done("neema", "coop", "join", str(founded.root / "delta" / "coop.json"))
+    founded.done("delta", "coop", "admit", str(person))
     assert founded.done("neema", "coop", "leave") == {"left": person}
-    assert person not in founded.done("east", "coop", "list")["people"]
+    assert person not in founded.done("delta", "coop", "list")["people"]
     assert person not in founded.done("neema", "coop", "list")["people"]
     assert "no place in the co-op" in founded.call("neema", "coop", "leave", "--json").json["message"]

@@ -163,6 +163,25 @@ def test_noise_is_on_counts_alone_and_the_same_for_the_same_rows() -> None:
     assert _noisy(plan, fewer, "0.01")[2] - noisy[2] != -(2**40)
 
 
+@pytest.mark.parametrize("missing", schema.Missing)
+def test_a_count_has_one_noise_whatever_else_a_plan_asks(missing: schema.Missing) -> None:
+    """Forty plans of other widths see the same noisy number of rows and of each class: there is nothing to average."""
+    rule = privacy.Rule(2, policies.SmallCells.NOISE, fractions.Fraction(1, 2), columns=42)
+    target = schema.Target(schema.Task.MULTINOMIAL, "y", classes=CLASSES)
+    seen = set()
+    for width in range(1, 42):
+        levels = tuple(schema.category(f"k{index}", ("l0", "l1")) for index in range(width))
+        plan = recipe.Recipe("mlp", schema.Schema(levels, target, missing), NETWORK)
+        features = np.zeros((137, 2 * width))
+        features[:, ::2] = 1.0
+        rows = recipe.Rows(records.Table(features, np.zeros(137)), records.Table(features[:50], np.zeros(50)))
+        part, _ = plan.contribute(plan.initial(), rows, rng=np.random.default_rng(0))
+        noisy = describe.join_limbs(privacy.with_noise(plan, part, rule, SEED)[describe.BLOCK_NAME])
+        seen.add(tuple(noisy[:3]))
+    assert len(seen) == 1
+    assert privacy.most_counts(42) >= privacy.sensitivity(plan.schema)
+
+
 def test_an_exact_learner_holds_rows_back_instead() -> None:
     """A curvature would tell the counts again, so noise means suppression there, and its counts stay exact."""
     plan = _plan(schema.Missing.DROP)

@@ -1,7 +1,9 @@
 """The inbox's file: what is kept of decisions, rules and operators; and a node that reads the stop flag between steps."""
 
+import concurrent.futures
 import pathlib
 import stat
+import threading
 from collections.abc import Iterator
 
 import numpy as np
@@ -75,6 +77,28 @@ def test_wrong_pins_lock_a_name_for_a_while(kept: inbox.Inbox) -> None:
     kept.check_operator("Ada", "123456", NOW + inbox.LOCKED_SECONDS)
     with pytest.raises(errors.InputError, match="do not belong together"):
         kept.check_operator("Eve", "123456", NOW)
+
+
+def test_many_pins_at_once_are_no_more_tries(kept: inbox.Inbox, tmp_path: pathlib.Path) -> None:
+    """Of 32 guesses in the same moment five are looked at, and the name is locked."""
+    kept.add_operator("Ada", "123456", bytes(16))
+    ready = threading.Barrier(32)
+
+    def guess(number: int) -> str:
+        own = inbox.Inbox(tmp_path / "inbox.db")
+        ready.wait()
+        try:
+            own.check_operator("Ada", f"{number:06d}", NOW)
+        except errors.InputError as err:
+            return str(err)
+        finally:
+            own.close()
+        return "right"
+
+    with concurrent.futures.ThreadPoolExecutor(32) as pool:
+        said = list(pool.map(guess, range(32)))
+    assert sum("do not belong together" in each for each in said) == inbox.MOST_TRIES
+    assert sum("too many wrong PINs" in each for each in said) == 32 - inbox.MOST_TRIES
 
 
 def test_no_pin_is_in_the_file(kept: inbox.Inbox, tmp_path: pathlib.Path) -> None:

@@ -57,10 +57,19 @@ PROTECTED = {
     "the card's cohort is larger": ({}, tables.OwnTable(HERE, 40), (40, 5, Small.SUPPRESS, None, None)),
     "noise with an epsilon": (
         {"small_cells": Small.NOISE, "epsilon": "0.5"},
-        tables.OwnTable(HERE, 10),
+        tables.OwnTable(HERE, 10, columns=7),
         (30, 5, Small.NOISE, fractions.Fraction(1, 2), None),
     ),
-    "noise without one": ({"small_cells": Small.NOISE}, tables.OwnTable(HERE, 10), (30, 5, Small.SUPPRESS, None, None)),
+    "noise under a card that declares no column": (
+        {"small_cells": Small.NOISE, "epsilon": "0.5"},
+        tables.OwnTable(HERE, 10),
+        (30, 5, Small.SUPPRESS, None, None),
+    ),
+    "noise without one": (
+        {"small_cells": Small.NOISE},
+        tables.OwnTable(HERE, 10, columns=7),
+        (30, 5, Small.SUPPRESS, None, None),
+    ),
     "an epsilon without noise": ({"epsilon": "3"}, tables.OwnTable(HERE, 10), (30, 5, Small.SUPPRESS, None, None)),
     "its person column": ({"person_column": "who"}, tables.OwnTable(HERE, 10), (30, 5, Small.SUPPRESS, None, "who")),
     "the source's own person column": (
@@ -113,6 +122,22 @@ def test_a_table_behind_a_register_without_its_key_is_not_read(tmp_path: pathlib
     (tmp_path / "consents" / "key.json").unlink()
     with pytest.raises(errors.JournalConflict, match="key of this home's register"):
         own.bring(agent.Part(3, 1), terms(10), USE)
+
+
+def test_noise_is_for_all_columns_of_the_card(tmp_path: pathlib.Path) -> None:
+    """The home counts them in its own copy of the card; keys and what is only described are in no count."""
+    home, noisy = app.Home(tmp_path), dataclasses.replace(POLICY, small_cells=Small.NOISE, epsilon="0.5")
+    key = cards.Field("who", cards.FieldType.TEXT, cards.Role.KEY)
+    card = cards.DatasetCard("t", "s", 10, {}, "CC0-1.0", 30, "", fields=(*cards.fields_of(COLUMNS), key))
+    home.keep_dataset(3, tmp_path / "t.csv", card, how={"policy": ids.digest(noisy.encode()).hex()})
+    app.own_documents(home).put(noisy.encode())
+    found = app.own_version(home, agent.Part(3, 1))
+    assert found is not None
+    assert found.rule.treatment is Small.SUPPRESS
+    app.own_documents(home).put(card.encode())
+    found = app.own_version(home, agent.Part(3, 1))
+    assert found is not None
+    assert (found.rule.treatment, found.rule.columns) == (Small.NOISE, 2)
 
 
 def test_a_table_behind_a_lost_register_is_not_read(tmp_path: pathlib.Path) -> None:

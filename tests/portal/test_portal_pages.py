@@ -219,7 +219,8 @@ def test_wrong_addresses_are_told(shared_desk: "Desk", path: str) -> None:
     assert "<script>" not in answer.text
 
 
-BACK = {"/inbox": "/inbox", "//evil.example": "/", "http://evil.example/": "/", "/\\evil": "/", "inbox": "/", "": "/"}
+BACK = {"/inbox": "/inbox", "//evil.example": "/", "http://evil.example/": "/", "/\\evil": "/", "inbox": "/", "": "/",
+        "http://[": "/", "//[": "/"}  # fmt: skip
 
 
 @pytest.mark.parametrize("wanted", BACK)

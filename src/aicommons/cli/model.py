@@ -4,9 +4,7 @@ A model's bytes are made from the state that a run agreed on: from this home's o
 reader, by recomputing the run. Prediction reads a table in the same way as training did.
 """
 
-import csv
 import dataclasses
-import io
 import pathlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -195,7 +193,7 @@ def predict(source: str, table: pathlib.Path, out: pathlib.Path | None) -> None:
 
     The table is read, checked and scaled in the same way as for training; its target column may be missing.
     """
-    from aicommons.data import reading
+    from aicommons.data import reading, spreadsheets
 
     model = _load(source)
     inputs = reading.read_inputs(table, model.recipe.schema)
@@ -204,7 +202,7 @@ def predict(source: str, table: pathlib.Path, out: pathlib.Path | None) -> None:
         output.note(notice)
     if inputs.incomplete:
         output.note(f"{len(inputs.incomplete)} rows have a gap and get no prediction.")
-    text = _as_csv(heads, rows)
+    text = spreadsheets.to_csv(heads, rows)
     result: dict[str, Any] = {"rows": len(rows), "incomplete": len(inputs.incomplete)}
     if out is None:
         result["predictions"] = [dict(zip(heads, row, strict=True)) for row in rows]
@@ -253,11 +251,3 @@ def _predictions(model: "models.Model", inputs: "reading.Inputs") -> tuple[list[
                 [line, labels[place], *(round(each, 6) for each in value)] if classes is not None else [line, value]
             )
     return heads, [made[line] for line in sorted(made)]
-
-
-def _as_csv(heads: list[str], rows: list[list[object]]) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(heads)
-    writer.writerows(rows)
-    return text.getvalue()

@@ -6,12 +6,10 @@ rungs are tried in the order of what they lose; the first that needs to leave ou
 original file is never changed.
 """
 
-import csv
 import dataclasses
 import decimal
 import functools
 import heapq
-import io
 import itertools
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,7 +17,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from aicommons.data import anonymity, columns, identifiers
+from aicommons.data import anonymity, columns, identifiers, spreadsheets
 from aicommons.domain import errors
 
 SUPPRESSED = "*"
@@ -254,12 +252,8 @@ def _spelled(
 
 
 def to_csv(table: anonymity.Texts) -> str:
-    """Return a table as CSV with a header."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(table.header)
-    writer.writerows(table.rows)
-    return text.getvalue()
+    """Return a table as CSV with a header, for a spreadsheet."""
+    return spreadsheets.to_csv(table.header, table.rows)
 
 
 def _intervals(low: float, high: float) -> list[Callable[[str], str]]:

@@ -49,6 +49,10 @@ class Role(enum.Enum):
     """Described, but not offered to a plan."""
 
 
+OFFERED = (Role.FEATURE, Role.TARGET)
+"""What a plan may learn from."""
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Field:
     """One column of the table, as its owner declares it."""
@@ -214,6 +218,16 @@ class DatasetCard(documents.Document):
     def keys(self) -> frozenset[str]:
         """Names of the columns that are used at the site only."""
         return frozenset(field.name for field in self.fields if field.role is Role.KEY)
+
+    @property
+    def declared(self) -> tuple[Field, ...]:
+        """All columns, from the schema where the card lists none; raises ``errors.InputError`` for a broken schema."""
+        return self.fields or (fields_of(schema.from_document(self.schema)) if self.schema else ())
+
+    @property
+    def offered(self) -> tuple[Field, ...]:
+        """Columns that a plan may learn from; raises like ``declared``."""
+        return tuple(field for field in self.declared if field.role in OFFERED)
 
 
 def plan_schema(declared: Sequence[Field]) -> dict[str, object]:

@@ -33,6 +33,9 @@ class Rule:
     site, and means SUPPRESS for one that sends exact sums, which would tell the counts again."""
     epsilon: fractions.Fraction | None = None
     """Of the noise on all of round 0's counts together, per record; with NOISE only."""
+    columns: int | None = None
+    """How many columns plans may learn from: the noise is for all their counts, whichever of them a plan uses; with
+    NOISE only. ``None`` where nobody declared them; it is then for the plan's own."""
 
     def __post_init__(self) -> None:
         """Check the record.
@@ -223,6 +226,11 @@ def with_noise(made: recipe.Recipe, contribution: blocks.Contribution, rule: Rul
     one record changes at most ``sensitivity`` of them by one. It is drawn from ``seed``, the count's name and the count: the
     same count has the same noise in every attempt and every run, so that asking again averages nothing away.
 
+    That holds only if the scale is the same in every run, so it is that of all columns which a plan may use, and not of those
+    which it does: plans of forty widths would else get forty draws for one count. One draw scaled to each plan would be worse:
+    count + s * draw at two scales s gives both. With one scale, all counts of all plans that leave and divide the rows alike, each
+    noisy once, spend ``epsilon`` together. A new version of the dataset may have other columns and so another scale.
+
     Args:
         made: what is trained.
         contribution: of the DESCRIBE stage; any other has no such block.
@@ -232,7 +240,7 @@ def with_noise(made: recipe.Recipe, contribution: blocks.Contribution, rule: Rul
     has_noise = rule.epsilon is not None and isinstance(made.learner, learner.LocalTraining)
     if rule.epsilon is None or not has_noise or set(contribution) != {describe.BLOCK_NAME}:
         return contribution
-    scale = sensitivity(made.schema) / rule.epsilon
+    scale = max(sensitivity(made.schema), 0 if rule.columns is None else most_counts(rule.columns)) / rule.epsilon
 
     def noisy(name: str, rows: int) -> int:
         named = encoding.canonical_json([name, rows, str(scale)])
@@ -245,6 +253,14 @@ def sensitivity(plan: schema.Schema) -> int:
     """Return how many of round 0's counts one record is in: rows, its class, a level per category, its present values."""
     filled = int(records.may_have_gaps(plan).sum())
     return 1 + (plan.target.classes is not None) + len(list(categories(plan))) + filled
+
+
+def most_counts(columns: int) -> int:
+    """Return how many counts of any plans one record is in: rows, and per column its class, its level or that it has a value.
+
+    A column is the target of one plan and a feature of another, so each counts twice.
+    """
+    return 1 + 2 * columns
 
 
 Draw = Callable[[int], int]

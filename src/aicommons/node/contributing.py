@@ -237,7 +237,7 @@ class Contribution:
         rows = privacy.guard(made, brought, rule)
         facts = None
         if attempt.before.stage is state.Stage.DESCRIBE:
-            facts = disclosures.facts_of(rows, self.seed)
+            facts = disclosures.facts_of(rows, self.seed, made.schema)
             disclosures.check_rows(rule.minimum, self.earlier, made.schema, facts, members=attempt.session.member_ids)
         draws = np.random.default_rng([made.seed, self.agent.member_id, attempt.key.round_index])
         contribution, local_state = made.contribute(attempt.before, rows, local_state=self.local_state, rng=draws)

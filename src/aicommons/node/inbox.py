@@ -201,26 +201,39 @@ class Inbox:
             raise errors.InputError("no such operator", which=name)
 
     def check_operator(self, name: str, pin: str, now: float) -> None:
-        """Check an operator's PIN; five wrong ones in a row lock the name for five minutes.
+        """Check an operator's PIN; five wrong ones in a row lock the name for five minutes, however many come at once.
 
         Raises:
             errors.InputError: no such operator, a wrong PIN, or too many wrong ones.
         """
-        query = "SELECT salt, digest, failed, locked_until FROM operator WHERE name = ?"
-        row = self._db.execute(query, (name,)).fetchone()
-        salt, digest, failed, locked_until = row if row is not None else (bytes(16), bytes(32), 0, 0.0)
-        if now < locked_until:
-            raise errors.InputError(
-                "too many wrong PINs", which=name, next_step=f"wait {int(locked_until - now) + 1} seconds"
-            )
-        right = hmac.compare_digest(_derive(pin, salt), digest)
-        if row is not None:
-            tries = 0 if right else failed + 1
-            lock = now + LOCKED_SECONDS if tries >= MOST_TRIES else 0.0
-            statement = "UPDATE operator SET failed = ?, locked_until = ? WHERE name = ?"
-            self._write(statement, (0 if lock else tries, lock, name))
-        if row is None or not right:
+        kept = self._count_try(name, now)
+        salt, digest = kept if kept is not None else (bytes(16), bytes(32))
+        if not hmac.compare_digest(_derive(pin, salt), digest) or kept is None:
             raise errors.InputError("operator and PIN do not belong together", which=name[:LONGEST_NAME])
+        self._write("UPDATE operator SET failed = 0, locked_until = 0 WHERE name = ?", (name,))
+
+    def _count_try(self, name: str, now: float) -> tuple[bytes, bytes] | None:
+        """Count a try as a wrong one, before it is looked at; return salt and digest of the operator's PIN, if there is such.
+
+        Deriving takes its time: if tries were counted afterwards, many at once would all be looked at before the name is locked.
+
+        Raises:
+            errors.InputError: too many wrong ones.
+        """
+        self._write("BEGIN IMMEDIATE", ())
+        with self._db:  # ends the transaction, whatever happens
+            query = "SELECT salt, digest, failed, locked_until FROM operator WHERE name = ?"
+            row = self._db.execute(query, (name,)).fetchone()
+            if row is None:
+                return None
+            salt, digest, failed, locked_until = row
+            if now < locked_until:
+                raise errors.InputError(
+                    "too many wrong PINs", which=name, next_step=f"wait {int(locked_until - now) + 1} seconds"
+                )
+            tries, until = (0, now + LOCKED_SECONDS) if failed + 1 >= MOST_TRIES else (failed + 1, 0.0)
+            self._write("UPDATE operator SET failed = ?, locked_until = ? WHERE name = ?", (tries, until, name))
+            return salt, digest
 
     def note(self, line: Happened) -> None:
         """Add a line to the log of this home."""

@@ -11,7 +11,7 @@ import functools
 import logging
 from collections.abc import Callable, Sequence
 
-from aicommons.domain import cards, encoding, errors, ids, policies, profiles, run, schema, vocabulary
+from aicommons.domain import cards, encoding, errors, ids, policies, profiles, run, vocabulary
 from aicommons.node import agent as agents
 from aicommons.protocol import ports, registry, rules
 from aicommons.protocol import view as views
@@ -20,8 +20,6 @@ log = logging.getLogger("aicommons.node")
 
 UNREADABLE = (errors.BlobNotFound, errors.DigestMismatch, errors.DecodeError, errors.StoreRefused)
 """Why a document is as good as none; a store that only does not answer is asked again."""
-OFFERED = (cards.Role.FEATURE, cards.Role.TARGET)
-"""What a plan may learn from."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -215,7 +213,7 @@ def _in_words(denial: rules.Denial, country: str | None) -> str:
 
 def _of_columns(card: cards.DatasetCard, asked: Asked) -> tuple[str, ...]:
     """Return which columns of a plan are not the card's to learn from; a card that declares none says nothing of them."""
-    roles = {field.name: field.role for field in card.fields or _declared(card)}
+    roles = {field.name: field.role for field in card.declared}
     if not roles:
         return ()
     plan, group = asked.papers.recipe.schema, asked.papers.plan.group
@@ -225,15 +223,11 @@ def _of_columns(card: cards.DatasetCard, asked: Asked) -> tuple[str, ...]:
         found = {roles[each] for each in (name, source) if each in roles}
         if not found:
             said.append(f"The card does not declare the column {name[:40]}.")
-        elif not found <= {*OFFERED}:
+        elif not found <= {*cards.OFFERED}:
             said.append(f"The card does not offer the column {name[:40]} to be learned from.")
     if group is not None and roles.keys().isdisjoint({group, *asked.as_mapped([group])}):
         said.append(f"The card does not declare the column {group[:40]}.")
     return tuple(said)
-
-
-def _declared(card: cards.DatasetCard) -> tuple[cards.Field, ...]:
-    return cards.fields_of(schema.from_document(card.schema)) if card.schema else ()
 
 
 def _card(shelves: Shelves, digest: bytes) -> cards.DatasetCard:

@@ -49,6 +49,8 @@ class OwnTable:
     """Whether its rows are read with the register of people's consents or not at all."""
     published: agent.Published | None = None
     """What this home published it with; ``None`` while it has not."""
+    columns: int | None = None
+    """How many columns its card offers to learn from, ``None`` where it does not say."""
 
     @property
     def in_spark(self) -> spark.Source | None:
@@ -59,22 +61,23 @@ class OwnTable:
 
     @property
     def rule(self) -> privacy.Rule:
-        """The last three together; raises ``errors.InputError`` where they contradict each other."""
-        return privacy.Rule(self.minimum_cell, self.small_cells, self.epsilon)
+        """What its owner wants done about small cells; raises ``errors.InputError`` where that contradicts itself."""
+        columns = self.columns if self.small_cells is policies.SmallCells.NOISE else None
+        return privacy.Rule(self.minimum_cell, self.small_cells, self.epsilon, columns)
 
     def under(self, policy: policies.UsePolicy) -> "OwnTable":
         """Return the table as its use policy wants it protected: never less than its card says, and never less than asked.
 
-        Noise needs an epsilon; a policy that asks for noise and names none gets its small cells held back instead.
+        Noise needs an epsilon and the number of columns that plans may use; where one is missing, small cells are held back.
         """
         is_noisy = policy.small_cells is policies.SmallCells.NOISE
-        is_bare = is_noisy and policy.epsilon is None
+        is_bare = is_noisy and (policy.epsilon is None or self.columns is None)
         return dataclasses.replace(
             self,
             minimum_cohort=max(self.minimum_cohort, policy.minimum_cohort),
             minimum_cell=policy.minimum_cell,
             small_cells=policies.SmallCells.SUPPRESS if is_bare else policy.small_cells,
-            epsilon=fractions.Fraction(policy.epsilon) if is_noisy and policy.epsilon is not None else None,
+            epsilon=fractions.Fraction(policy.epsilon) if is_noisy and not is_bare and policy.epsilon else None,
             person=self.person or policy.person_column,
         )
 

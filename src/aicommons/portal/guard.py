@@ -3,7 +3,9 @@
 Every request passes here before anything else. The link's token works once and becomes a cookie that no script can
 read and no other site can send. Host names other than loopback's are refused, so that a site that points its own name
 at 127.0.0.1 (DNS rebinding) gets nothing; a form is taken only with the page's own Origin and the session's form token.
-Left out: other users of the same machine who can read this user's files or memory.
+Left out: other users of the same machine. Who can read this user's files or memory needs no page; and cookies ignore ports, so a web
+server that another user runs on 127.0.0.1, and that this browser is led to, is sent the session's cookie and may act with it. The
+how-to says what to do about that.
 """
 
 import hashlib

@@ -205,7 +205,10 @@ def language_of(request: fastapi.Request) -> str:
 
 def own_path(address: str) -> str:
     """Return ``address`` if it is a path of this page, else the first page: a link never leads elsewhere."""
-    parts = urllib.parse.urlsplit(address)
+    try:
+        parts = urllib.parse.urlsplit(address)
+    except ValueError:  # such as "http://[", which is no address at all
+        return "/"
     is_own = not parts.scheme and not parts.netloc and parts.path.startswith("/") and not parts.path.startswith("//")
     return parts.path if is_own and "\\" not in address else "/"
 
