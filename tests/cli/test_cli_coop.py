@@ -16,8 +16,9 @@ WHY = ("--why", "as we said at the assembly")
 
 
 @pytest.fixture(scope="module")
-def entrusted(founded: "Place", make_table: "Callable[[int, int], str]") -> str:
+def entrusted(founded: "Place", offered: dict[str, str], make_table: "Callable[[int, int], str]") -> str:
     """The one dataset of the home ``delta``, in the hands of a co-op of one person, who has the home ``juma``."""
+    assert offered  # the schema lies beside it
     founded.init("delta", "--deployment", founded.deployment)
     founded.done("operator", "member", "admit", founded.done("delta", "member", "apply")["applicant"])
     schema, file = str(founded.root / "schema.json"), founded.write("delta.csv", make_table(60, 31))
