@@ -5,12 +5,14 @@ open, under a licence and with an attribution, after the same checks as a card a
 """
 
 import dataclasses
+import hashlib
 import pathlib
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from aicommons.cli import confirmed, drafted, homes, listed, naming, output
+from aicommons import app
+from aicommons.cli import confirmed, drafted, homes, listed, naming, output, relisted
 from aicommons.domain import errors, ids
 
 if TYPE_CHECKING:
@@ -107,12 +109,14 @@ def release(file: pathlib.Path, card_file: pathlib.Path, **said: Any) -> None:
     terms = Terms(**said)
     reasons = confirmed.parse_reasons(terms.keep, terms.accept_faults)
     card, k = _checked(file, drafted.read(card_file), terms, reasons)
-    opened = homes.act_as_member()
     data = file.read_bytes()
+    how: app.HowRead = {"content": hashlib.sha256(data).hexdigest()}
+    relisted.check(homes.home(), file, how, version_of=None, reason="an open table")
+    opened = homes.act_as_member()
     digest = opened.store.put(data)
     card = dataclasses.replace(card, open_table=_table(data, digest, terms, k))
     dataset_id = opened.desk.publish_dataset(card)
-    opened.home.keep_dataset(dataset_id, file, card)
+    opened.home.keep_dataset(dataset_id, file, card, how=how)
     output.emit(
         {"dataset": dataset_id, "digest": ids.format_digest(ids.Digest(digest)), "size": len(data)},
         f"Dataset {dataset_id} is open: {len(data)} bytes under {card.licence}.",
