@@ -89,6 +89,10 @@ class HowRead(TypedDict, total=False):
     """Digest of its use policy, hexadecimal; absent where consents alone say what is permitted."""
     card: str
     """Digest of its card, hexadecimal: what the ledger has to show; absent where an older version of this home wrote it."""
+    content: str
+    """SHA-256 of its file as it was published, hexadecimal; absent where it is not one file."""
+    same_rows: str
+    """Why its owner listed rows that are in another dataset of this home too."""
     asks_people: bool
     """Whether people's consents stand behind it, so that its rows are never read without their register."""
 
@@ -264,6 +268,35 @@ class Home:
             errors.InputError: this home has not published the dataset.
         """
         self._change(dataset_id, {"asks_people": True})
+
+    def listed_rows(self, entry: KnownDataset, *, but: int | None = None) -> dict[int, bool]:
+        """Return which datasets of this home, ``but`` one, were ever read from the same file or source -> whether people are asked.
+
+        The same rows under another number have no register, no record of what they told, and noise of their own.
+        """
+        wanted, found = self._marks(entry), {}
+        for number, newest in self.datasets().items():
+            versions = [newest, *newest.get("earlier", {}).values()]
+            if number != but and any(wanted & self._marks(each) for each in versions):
+                found[number] = newest.get("asks_people", False)
+        return found
+
+    def _marks(self, entry: KnownDataset) -> frozenset[str]:
+        """Return what tells the source of an entry: its files, their content, or a query; nothing of what lies in data wallets."""
+        described = entry.get("source")
+        if described is None:
+            paths = [entry["path"]]
+        else:
+            named = described.get("files")
+            paths = [str(each) for each in named.values()] if isinstance(named, dict) else []
+            paths += [str(described["path"])] if "path" in described else []
+        marks = {f"file {pathlib.Path(each).resolve()}" for each in paths}
+        marks -= {f"file {(self.consents_folder / 'wallets').resolve()}"}
+        if not paths:
+            marks.add(f"source {json.dumps(described, sort_keys=True)}")
+        if "content" in entry:
+            marks.add(f"content {entry['content']}")
+        return frozenset(marks)
 
     def _change(self, dataset_id: int, change: HowRead | dict[str, str]) -> None:
         known = self.datasets()
@@ -533,7 +566,8 @@ def own_table(home: Home, dataset_id: int, known: KnownDataset) -> "tables.OwnTa
         person=known.get("person"),
         most_broken=known.get("most_broken", 0.0),
         unique=known.get("unique"),
-        asks_people=home.datasets()[dataset_id].get("asks_people", False),
+        asks_people=home.datasets()[dataset_id].get("asks_people", False)
+        or any(home.listed_rows(known, but=dataset_id).values()),
         published=published_as(known),
         columns=_columns(home, known),
     )

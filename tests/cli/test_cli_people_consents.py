@@ -1,6 +1,7 @@
 """A steward's day at the command line, with real servers and nodes: papers in, a training, a withdrawal, an audit."""
 
 import hashlib
+import itertools
 import json
 import pathlib
 import random
@@ -18,6 +19,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 PURPOSE = "DUO:0000007"
 COMMON = ("--purpose", PURPOSE, "--until", "2999-12-31", "--steward", "Amina")
+TABLES = itertools.count()
 PEOPLE = [f"patient-{number}" for number in range(60)]
 SITES = ("north", "east", "south")
 
@@ -25,12 +27,13 @@ SITES = ("north", "east", "south")
 @pytest.fixture
 def dataset(founded: "Place", trained: str) -> int:
     """A table of north's with a column that says whose row it is, and a register that is open on the ledger."""
-    draw = random.Random(3)
+    number = next(TABLES)  # each test has a table of its own: a home lists the same rows once
+    draw = random.Random(number)
     lines = ["patient,age,sex,outcome"]
     for person in PEOPLE:
         age = draw.uniform(20, 90)
         lines.append(f"{person},{age:.1f},{draw.choice('fm')},{'yes' if draw.gauss(age, 15) > 55 else 'no'}")
-    table = founded.write("people.csv", "\n".join(lines) + "\n")
+    table = founded.write(f"people-{number}.csv", "\n".join(lines) + "\n")
     schema = str(founded.root / "schema.json")
     made = founded.done("north", "dataset", "publish", table, "--title", "People of north", "--schema", schema)
     opened = founded.done("north", "consent", "open", str(made["dataset"]), "--person", "patient")

@@ -76,7 +76,11 @@ def test_a_dataset_goes_in_and_out_of_use(founded: "Place", offered: dict[str, s
     """Suspend, resume and retire change the ledger, each only where it can be done; retiring has to be meant."""
     schema = str(founded.root / "schema.json")
     table = str(founded.root / "north.csv")
-    number = str(founded.done("north", "dataset", "publish", table, "--title", "Spare", "--schema", schema)["dataset"])
+    publish = ["dataset", "publish", table, "--title", "Spare", "--schema", schema]
+    said = founded.call("north", *publish)
+    assert said.code == 1
+    assert "this home has listed these rows already" in said.err
+    number = str(founded.done("north", *publish, "--same-rows", "a spare one, to be retired")["dataset"])
     for act, state in (("suspend", "suspended"), ("resume", "listed"), ("suspend", "suspended")):
         assert founded.done("north", "dataset", act, number, "--reason", "a check")["state"] == state
         assert founded.done("north", "dataset", "show", number)["state"] == state

@@ -25,6 +25,7 @@ from aicommons.cli import (
     output,
     rehearsing,
     releasing,
+    relisted,
     sourcing,
     under_policy,
 )
@@ -96,19 +97,21 @@ class Description:
 )
 @click.option("--keep", multiple=True, metavar="COLUMN=REASON", help="Why a column is no identifier. May be repeated.")
 @click.option("--accept-faults", metavar="REASON", help="Why rows that do not fit the card may stay.")
+@click.option("--same-rows", metavar="REASON", help="Why rows of another dataset of yours are listed again.")
 @output.json_option
 def publish(asked: sourcing.Asked, card_file: pathlib.Path | None, **said: Any) -> None:
     """Put a card of the table FILE, or of a described source, on the ledger. The rows themselves go nowhere."""
-    version_of, policy_file = said.pop("version_of"), said.pop("policy_file")
+    version_of, policy_file, same_rows = said.pop("version_of"), said.pop("policy_file"), said.pop("same_rows")
     policy = None if policy_file is None else given.policy(policy_file)
     reasons = confirmed.parse_reasons(said.pop("keep"), said.pop("accept_faults"))
     card, notices = _judged(asked, card_file, reasons, said)
+    relisted.check(homes.home(), asked.place(), asked.how(), version_of=version_of, reason=same_rows)
     opened = homes.act_as_member()
     card = dataclasses.replace(card, site=card.site or opened.home.settings().name)
     if policy is None and version_of is not None:
         policy = under_policy.of_newest(opened, listed.find(opened.desk.view(), version_of))
     dataset_id, card = _published(opened, card, version_of, policy)
-    opened.home.keep_dataset(dataset_id, asked.place(), card, how=_how(asked, policy))
+    opened.home.keep_dataset(dataset_id, asked.place(), card, how=_how(asked, policy, same_rows))
     asked.keep_mapping(opened.home, dataset_id)
     for notice in notices:
         output.note(notice)
@@ -125,9 +128,11 @@ def publish(asked: sourcing.Asked, card_file: pathlib.Path | None, **said: Any) 
     )
 
 
-def _how(asked: sourcing.Asked, policy: "policies.UsePolicy | None") -> app.HowRead:
+def _how(asked: sourcing.Asked, policy: "policies.UsePolicy | None", same_rows: str | None) -> app.HowRead:
     """Return how the source is read and protected; the policy's person column is its own where nobody named another."""
     kept = asked.how()
+    if same_rows is not None:
+        kept["same_rows"] = same_rows
     if policy is not None and policy.person_column is not None:
         kept.setdefault("person", policy.person_column)
     if policy is not None:

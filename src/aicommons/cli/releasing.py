@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from aicommons.cli import confirmed, drafted, homes, listed, naming, output
+from aicommons.cli import confirmed, drafted, homes, listed, naming, output, relisted
 from aicommons.domain import errors, ids
 
 if TYPE_CHECKING:
@@ -112,6 +112,7 @@ def release(file: pathlib.Path, card_file: pathlib.Path, **said: Any) -> None:
     terms = Terms(**said)
     reasons = confirmed.parse_reasons(terms.keep, terms.accept_faults)
     data = _bytes(file)
+    relisted.check(homes.home(), file, {"content": ids.digest(data).hex()}, version_of=None, reason="an open table")
     with _kept_still(file, data) as copy:
         card, k = _checked(copy, drafted.read(card_file), terms, reasons)
     card = dataclasses.replace(card, open_table=_table(data, ids.digest(data), terms, k))

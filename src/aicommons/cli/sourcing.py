@@ -6,6 +6,7 @@ read until ``table`` is called, and nothing is ever sent from here.
 
 import dataclasses
 import functools
+import hashlib
 import pathlib
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -81,6 +82,9 @@ class Asked:
         kept: app.HowRead = {}
         if not isinstance(named, pathlib.Path):
             kept["source"] = dict(named.body)
+        elif named.is_file():
+            with named.open("rb") as file:
+                kept["content"] = hashlib.file_digest(file, "sha256").hexdigest()
         if self.person is not None:
             kept["person"] = self.person
         if self.unique is not None:

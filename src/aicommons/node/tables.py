@@ -154,7 +154,8 @@ class OwnerTables:
                 raise errors.JournalConflict(
                     "this home's register of people's consents is lost",
                     which=f"dataset {part.dataset_id}",
-                    next_step="restore the home's `consents` folder from a backup, or enter the papers again",
+                    next_step="restore the home's `consents` folder from a backup, or enter the papers again; where these rows are "
+                    "another dataset's, whose people are asked, bring that one",
                 )
             return agent.Brought(self._read(own, part, wanted, terms)[0])
         found: list[recipes.Rows] = []

@@ -43,7 +43,7 @@ def release(place: places.Place, file: pathlib.Path, data: bytes, card: cards.Da
     before = _listed(place, digest)
     dataset_id = place.desk.publish_dataset(card) if before is None else before
     if before is None:
-        place.home.keep_dataset(dataset_id, file, card)
+        place.home.keep_dataset(dataset_id, file, card, how={"content": digest.hex()})
     try:
         place.store.put(data)
     except (errors.StoreUnreachable, errors.StoreRefused) as err:
@@ -58,10 +58,10 @@ def release(place: places.Place, file: pathlib.Path, data: bytes, card: cards.Da
 def _listed(place: places.Place, digest: ids.Digest) -> int | None:
     """Return this member's listed dataset of the same open table, ``None`` when there is none."""
     member = place.desk.member_id()
-    for number, listed in place.desk.view().datasets.items():
-        if listed.owner != member or listed.state is not registry.DatasetState.LISTED:
+    for number, each in place.desk.view().datasets.items():
+        if each.owner != member or each.state is not registry.DatasetState.LISTED:
             continue
-        card = published.find(place.store, cards.DatasetCard, listed.card)
+        card = published.find(place.store, cards.DatasetCard, each.card)
         if card is not None and card.open_table is not None and card.open_table.digest == digest:
             return number
     return None
