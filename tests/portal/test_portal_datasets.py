@@ -123,6 +123,10 @@ def test_a_wish_reaches_the_solvers_inbox_and_is_answered_there(trained: Trained
     done = visitor.post(f"/inbox/{key}", {"token": session.form_token, "verdict": "approve", "reason": "next month"})
     assert done.headers["location"] == "/inbox?said=approved"
     assert key not in visitor.get("/inbox").text
+    with trained.solver.clerk.inbox() as kept:  # whoever approved it may go; it still was answered
+        kept.add_operator("Ada", "123456", bytes(16))
+        assert key not in {each.item.key for each in deciding.entries(trained.solver.clerk)}
+        kept.remove_operator("Ada")
     assert "next month" in visitor.get("/log").text
 
 
