@@ -158,6 +158,19 @@ def both(founded: "Place", item: str, options: list[str], run_id: str) -> None:
 
 @pytest.mark.e2e
 @pytest.mark.timeout(300)
+def test_an_approval_carries_words(founded: "Place", offered: dict[str, str]) -> None:
+    """Whoever asked reads what the first of two persons wrote with their yes, when the second has said yes too."""
+    number = founded.done("solver", "request", "ask", offered["south"], "May we have it?")["request"]
+    with two_persons(app.Home(founded.root / "south")):
+        for name, words in (("Ada", ["--words", "From March on"]), ("Ben", [])):
+            with pins(COMMONS_PIN=PINS[name]):
+                founded.done("south", "inbox", "approve", f"request:{number}", "--by", name, *words)
+    shown = founded.done("solver", "request", "show", str(number))
+    assert (shown["state"], shown["letters"][-1]["words"]) == ("approved", "From March on")
+
+
+@pytest.mark.e2e
+@pytest.mark.timeout(300)
 def test_a_node_without_the_page_denies_by_rule(
     founded: "Place", offered: dict[str, str], make_table: Callable[[int, int], str]
 ) -> None:

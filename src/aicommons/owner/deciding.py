@@ -158,11 +158,18 @@ def decide(clerk: Clerk, key: str, word: Word) -> rules.Standing:
             clerk.place.desk.veto(clerk.place.desk.member_id())
         request_id = entry.item.request_id
         if request_id is not None and (word.verdict is not rules.Verdict.APPROVE or after is rules.Standing.APPROVED):
-            correspondence.answer(clerk.place, request_id, word.verdict, decision.reason)
+            correspondence.answer(clerk.place, request_id, word.verdict, decision.reason or _first_words(entry, word))
         kept.decide(key, decision)
         if after is rules.Standing.APPROVED and entry.item.wish is not None:
             kept.settle(key)  # nothing outside this home shows that a wish was answered
     return after
+
+
+def _first_words(entry: Entry, word: Word) -> str:
+    """Return what the first of two persons wrote with their yes, where the second one wrote nothing."""
+    yes = rules.Verdict.APPROVE
+    written = [each.reason for each in entry.said if word.verdict is yes and each.verdict is yes and each.reason]
+    return written[-1] if written else ""
 
 
 def _check_compared(item: rules.Item, word: Word) -> None:
