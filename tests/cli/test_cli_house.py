@@ -175,16 +175,16 @@ def test_a_node_without_the_page_denies_by_rule(
     founded: "Place", offered: dict[str, str], make_table: Callable[[int, int], str]
 ) -> None:
     """Where only the node runs, a denying rule answers, and nobody approves past it."""
-    founded.init("west", "--deployment", founded.deployment)
-    founded.done("operator", "member", "admit", founded.done("west", "member", "apply")["applicant"])
-    table, schema = founded.write("west.csv", make_table(40, 5)), str(founded.root / "schema.json")
-    founded.done("west", "dataset", "publish", table, "--title", "West", "--schema", schema)
-    founded.done("west", "inbox", "rules", "add", "deny", "--recipe", "glm")
+    founded.init("moor", "--deployment", founded.deployment)
+    founded.done("operator", "member", "admit", founded.done("moor", "member", "apply")["applicant"])
+    table, schema = founded.write("moor.csv", make_table(40, 5)), str(founded.root / "schema.json")
+    founded.done("moor", "dataset", "publish", table, "--title", "Moor", "--schema", schema)
+    founded.done("moor", "inbox", "rules", "add", "deny", "--recipe", "glm")
     run_id = founded.open_run(offered)
-    founded.done("west", "node", "start", "--once")
-    items = {each["run_id"]: each for each in founded.done("west", "inbox", "list")["items"]}
+    founded.done("moor", "node", "start", "--once")
+    items = {each["run_id"]: each for each in founded.done("moor", "inbox", "list")["items"]}
     assert (items[run_id]["standing"], items[run_id]["said"][0]["by"]) == ("denied", "rule 1")
-    assert founded.call("west", "inbox", "approve", f"run:{run_id[2:]}", "--json").code == 1
+    assert founded.call("moor", "inbox", "approve", f"run:{run_id[2:]}", "--json").code == 1
     founded.done("solver", "run", "cancel", run_id)
 
 
