@@ -649,10 +649,10 @@ def open_node(
     home: Home, signer: "ports.Signer", member_id: ids.MemberId
 ) -> Iterator[tuple["agent.Agent", "running.ProcessRunner"]]:
     """Give the home's node with its real adapters, and what its child processes run in; only one process may at a time."""
-    from aicommons.node import agent, inbox, journal, running, signing, tables
+    from aicommons.node import agent, inbox, journal, running, signing, standing, tables
     from aicommons.store import disk, inputs
 
-    ledger = connect(home, signer)
+    ledger, store = connect(home, signer), open_store(home, signer)
     runner = running.ProcessRunner(home.node_folder / "work")
     with (
         contextlib.closing(runner),
@@ -663,7 +663,7 @@ def open_node(
         made = agent.Agent(
             member_id=member_id,
             ledger=ledger,
-            store=open_store(home, signer),
+            store=store,
             own=disk.DiskStore(home.node_folder / "blobs"),
             documents=own_documents(home),
             inputs=inputs.FolderInputs(home.node_folder / "inputs"),
@@ -678,6 +678,7 @@ def open_node(
             journal=kept,
             signing=signed,
             held=inbox.held(decided),
+            deny=standing.Denials(decided, store, member_id, lambda: home.datasets()).look,
         )
         yield made, runner
 

@@ -29,6 +29,12 @@ def test_a_wish_goes_from_a_dataset_to_the_models_owner(
     reason = "The people behind it withdrew"
     asked = founded.done("north", "model", "ask", trained, "--dataset", dataset, "--retrain", "--reason", reason)
     assert (asked["wish"], asked["run_id"]) == ("retrain", trained)
+    noted = founded.done("north", "log")["decisions"][0]
+    assert (noted["what"], noted["about"], noted["reason"]) == (
+        "ask model owners",
+        f"run:{trained[2:]}",
+        f"retrain: {reason}",
+    )
     found = model_of(founded, dataset, trained)
     assert [each["reason"] for each in found["wishes"]] == [reason]
     assert founded.done("north", "model", "wishes")["wishes"] == []

@@ -9,6 +9,9 @@ import pathlib
 import signal
 import subprocess
 import sys
+import urllib.error
+import urllib.parse
+import urllib.request
 from typing import Any
 
 import pytest
@@ -161,6 +164,34 @@ def test_bad_table_is_refused_before_anything_starts(kind: str, tmp_path: pathli
     assert "mine.csv" in said["message"]
     assert said["next_step"]
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.e2e
+@pytest.mark.timeout(240)
+def test_the_page_of_a_kept_demo_lives_until_the_demo_ends(tmp_path: pathlib.Path) -> None:
+    """The printed link opens the owner's page, which answers to the last round, and nothing answers after the end."""
+    demo = subprocess.Popen(
+        [sys.executable, "-m", "aicommons.cli.main", "demo", "--nodes", "3", "--rounds", "4", "--keep"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=_environment(TMPDIR=str(tmp_path), PYTHONUNBUFFERED="1"),
+    )
+    browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(), urllib.request.ProxyHandler({}))
+    with demo:
+        assert demo.stderr is not None
+        assert demo.stdout is not None
+        said = next(line for line in demo.stderr if "until this demo ends: " in line)
+        link = said.partition("ends: ")[2].strip()
+        first = browser.open(link, timeout=10)
+        assert (first.status, "<h1" in first.read().decode()) == (200, True)
+        page = f"http://{urllib.parse.urlsplit(link).netloc}/runs"
+        rounds = [browser.open(page, timeout=10).status for line in demo.stdout if line.startswith("  round ")]
+        demo.stderr.read()
+    assert demo.returncode == 0
+    assert rounds == [200] * 4
+    with pytest.raises(urllib.error.URLError):
+        browser.open(page, timeout=10)
 
 
 @pytest.mark.e2e

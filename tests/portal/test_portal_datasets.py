@@ -123,6 +123,10 @@ def test_a_wish_reaches_the_solvers_inbox_and_is_answered_there(trained: Trained
     done = visitor.post(f"/inbox/{key}", {"token": session.form_token, "verdict": "approve", "reason": "next month"})
     assert done.headers["location"] == "/inbox?said=approved"
     assert key not in visitor.get("/inbox").text
+    with trained.solver.clerk.inbox() as kept:  # whoever approved it may go; it still was answered
+        kept.add_operator("Ada", "123456", bytes(16))
+        assert key not in {each.item.key for each in deciding.entries(trained.solver.clerk)}
+        kept.remove_operator("Ada")
     assert "next month" in visitor.get("/log").text
 
 
@@ -139,6 +143,26 @@ def test_a_denied_wish_stays_denied_and_is_no_denied_plan(trained: Trained) -> N
     with clerk.inbox() as kept:
         kept.add_rule(rules.Rule(rules.Verdict.APPROVE, recipe="glm"))
     assert deciding.apply_rules(clerk) == ()
+
+
+def test_a_wish_of_the_page_is_noted_with_who_said_it(trained: Trained) -> None:
+    """The log has the model, the wish with its reason, and the operator who asked."""
+    visitor, session = trained.site.open_page()
+    with trained.site.clerk.inbox() as kept:
+        kept.add_operator("Ada", "123456", bytes(16))
+        wish = {
+            "token": session.form_token,
+            "wish": "retire",
+            "reason": "it is old",
+            "operator": "Ada",
+            "pin": "123456",
+        }
+        path = f"/datasets/{own_dataset(trained.site)}/models/{trained.run_id.hex()}"
+        assert visitor.post(path, wish).status == 303
+        kept.remove_operator("Ada")
+        line = kept.happened()[0]
+    assert (line.what, line.by, line.reason) == ("ask model owners", "Ada", "retire: it is old")
+    assert line.about == f"run:{trained.run_id.hex()}"
 
 
 def test_only_a_dataset_of_the_lineage_can_be_a_reason(trained: Trained) -> None:

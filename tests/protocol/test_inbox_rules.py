@@ -31,6 +31,12 @@ STANDINGS = {
     "a question, then yes": ([(WHAT, ""), (YES, "")], inbox.House(), inbox.Standing.APPROVED),
     "yes, then the other asks": ([(YES, "Ada"), (WHAT, "Ben")], TWO, inbox.Standing.ASKED),
     "put away by one of two": ([(inbox.Verdict.DISMISS, "Ada")], TWO, inbox.Standing.DISMISSED),
+    "two, one of whom may not approve any more": ([(YES, "Cee"), (YES, "Ada")], TWO, inbox.Standing.SECOND),
+    "a denial of somebody who may not approve any more": ([(NO, "Cee")], TWO, inbox.Standing.DENIED),
+    "before anybody was named": ([(YES, "")], TWO, inbox.Standing.OPEN),
+    "one who is left, after the other's yes": ([(YES, "Ben")], inbox.House(operators=("Ada",)), inbox.Standing.OPEN),
+    "a rule, where one person decides": ([(YES, "rule 1")], inbox.House(operators=("Ada",)), inbox.Standing.APPROVED),
+    "a rule, where two do": ([(YES, "rule 1"), (YES, "Ada")], TWO, inbox.Standing.SECOND),
     "one operator alone": ([(YES, "Ada")], inbox.House(operators=("Ada",)), inbox.Standing.APPROVED),
 }
 

@@ -8,7 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from aicommons.cli import exchanging, guarding, homes, listed, naming, output, papers, permitting, spoken, steward
+from aicommons.cli import (
+    exchanging,
+    guarding,
+    homes,
+    listed,
+    naming,
+    output,
+    papers,
+    permitting,
+    speaking,
+    spoken,
+    steward,
+)
 from aicommons.domain import errors, ids
 
 if TYPE_CHECKING:
@@ -27,15 +39,19 @@ def command() -> None:
 @command.command("give")
 @click.argument("dataset_id", metavar="DATASET", type=click.IntRange(1))
 @permitting.options
+@speaking.by
 @output.json_option
-def give(dataset_id: int, asked: permitting.Asked) -> None:
-    """Permit DATASET, one of yours, to be trained on."""
+def give(dataset_id: int, asked: permitting.Asked, by: str) -> None:
+    """Permit DATASET, one of yours, to be trained on. Where two persons approve, approve a run in the inbox instead."""
+    from aicommons.owner import giving
+
+    by = speaking.alone(by)
     opened = homes.act_as_member()
     view = opened.desk.view()
     if listed.find(view, dataset_id).owner != opened.desk.member_id():
         raise errors.InputError("this dataset belongs to another member", which=f"dataset {dataset_id}")
     terms = asked.terms(dataset_id, view)
-    consent_id = opened.desk.give_consent(terms)
+    consent_id = giving.give(opened, terms, by=by)
     until, bounds = asked.in_words(terms.expiry)
     output.emit(
         {
@@ -55,12 +71,16 @@ def give(dataset_id: int, asked: permitting.Asked) -> None:
 
 @command.command("revoke")
 @click.argument("consent")
+@speaking.by
 @output.json_option
-def revoke(consent: str) -> None:
+def revoke(consent: str, by: str) -> None:
     """Take CONSENT back, at once: no round that has not begun may use the data."""
+    from aicommons.owner import giving
+
+    by = speaking.one(by)
     opened = homes.act()
     consent_id = naming.resolve(consent, opened.desk.view().consents, "consent")
-    opened.desk.revoke_consent(consent_id)
+    giving.revoke(opened, consent_id, by=by)
     output.emit(
         {"consent": ids.format_id(consent_id), "state": "revoked"}, f"Consent {naming.short(consent_id)} is taken back."
     )

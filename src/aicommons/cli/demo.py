@@ -129,7 +129,7 @@ def _play(write: Callable[[pathlib.Path], "scripts.Script"], *, keep: bool) -> N
         if keep:
             owner = stage.sites[0]
             page = running.start("portal", owner.home.path, "portal", "start", "--port", "0")["url"]
-            output.note(f"The page of {owner.name}'s owner, while this demo runs: {page}")
+            output.note(f"The page of {owner.name}'s owner, until this demo ends: {page}")
         teller = story.Teller(stage, quiet=output.call().as_json)
         seconds = story.follow(stage, teller)
         verdict = running.call(

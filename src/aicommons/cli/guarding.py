@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import click
 
 from aicommons import app
-from aicommons.cli import homes, naming, output
+from aicommons.cli import homes, naming, output, speaking
 from aicommons.domain import errors, ids
 
 if TYPE_CHECKING:
@@ -29,11 +29,13 @@ FILE = click.Path(path_type=pathlib.Path, dir_okay=False)
 @click.option("--paper", type=FILE, required=True, help="Scan of what proves guardianship; its digest goes out.")
 @click.option("--ward", help="Who the child is, in words. [default: asked for, so that it stands in no history]")
 @click.option("--majority", "years", type=click.IntRange(1, 30), default=18, show_default=True, help="Age in years.")
+@speaking.by
 @output.json_option
-def attest(guardian: str, born: str, paper: pathlib.Path, *, ward: str | None, years: int) -> None:
+def attest(guardian: str, born: str, paper: pathlib.Path, *, ward: str | None, years: int, by: str) -> None:
     """Vouch as an organisation that a key is that of a child's guardian, until the child comes of age."""
     from aicommons.cli import steward
     from aicommons.domain import consents
+    from aicommons.owner import noting
 
     address = naming.parse_address(guardian)
     until = _majority(born, years)
@@ -41,10 +43,12 @@ def attest(guardian: str, born: str, paper: pathlib.Path, *, ward: str | None, y
     who = ward if ward is not None else click.prompt("Who the child is (name and day of birth)", err=True)
     if not who.strip():
         raise errors.InputError("nobody is named", which="--ward", expected="who the child is, in words")
+    by = speaking.one(by)
     opened = homes.act_as_member()
     salt = os.urandom(32)
     ward_digest = consents.ward_commitment(salt, who)
     named = opened.desk.attest_guardian(ward_digest, address, until, evidence)
+    noting.note_at(opened.home, noting.Act.ATTEST, f"guardianship {ids.format_id(named)}", by=by)
     body = {"guardianship": ids.format_id(named), "guardian": ids.format_id(address), "until": until}
     kept = opened.home.consents_folder / "guardianships" / f"{named.hex()}.json"
     secret = {"salt": salt, "ward": ward_digest, "evidence": evidence}
@@ -61,9 +65,13 @@ def attest(guardian: str, born: str, paper: pathlib.Path, *, ward: str | None, y
 
 @click.command("revoke-guardian")
 @click.argument("guardianship")
+@speaking.by
 @output.json_option
-def revoke(guardianship: str) -> None:
+def revoke(guardianship: str, by: str) -> None:
     """Do not vouch for GUARDIANSHIP any more: consents that rest on it are out of every next round at once."""
+    from aicommons.owner import noting
+
+    by = speaking.one(by)
     opened = homes.act_as_member()
     known = opened.desk.view().guardianships
     named = _named(guardianship, known)
@@ -74,6 +82,7 @@ def revoke(guardianship: str) -> None:
             next_step=f"ask member {known[named].attested.attester} to revoke it",
         )
     opened.desk.revoke_guardian(named)
+    noting.note_at(opened.home, noting.Act.REVOKE_GUARDIAN, f"guardianship {ids.format_id(named)}", by=by)
     output.emit(
         {"guardianship": ids.format_id(named), "state": "revoked"},
         f"Guardianship {naming.short(named)} is taken back; no next round uses the rows of consents that rest on it.",

@@ -4,7 +4,6 @@ What follows from them is decided in ``protocol/inbox``; this file reads options
 """
 
 import dataclasses
-import secrets
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -45,8 +44,10 @@ def list_rules() -> None:
 def add_rule(answer: str, plan: str | None, *, by: str, confirm_participants: bool, **given: Any) -> None:
     """Make a standing rule that answers for you. All that you name has to be so.
 
-    Rules answer while the owner's page runs, never in quiet hours, and never in place of a second person.
+    A rule approves while the owner's page runs, never in quiet hours, and never in place of a second person; it denies while
+    the page or the node runs.
     """
+    from aicommons.owner import operators
     from aicommons.protocol import inbox as rules
 
     rule = rules.Rule(
@@ -60,8 +61,7 @@ def add_rule(answer: str, plan: str | None, *, by: str, confirm_participants: bo
     )
     with speaking.kept() as kept:
         by = speaking.speaker(kept, by)
-        number = kept.add_rule(rule)
-        speaking.note(kept, "rule", f"rule {number}", by)
+        number = operators.add_rule(kept, rule, by=by)
     output.emit({"rule": number} | _rule_as_json(rule), f"Rule {number}: {answer} {_rule_in_words(rule)}.")
 
 
@@ -71,53 +71,70 @@ def add_rule(answer: str, plan: str | None, *, by: str, confirm_participants: bo
 @output.json_option
 def remove_rule(number: int, by: str) -> None:
     """Remove the standing rule NUMBER."""
+    from aicommons.owner import operators
+
     with speaking.kept() as kept:
-        by = speaking.speaker(kept, by)
-        kept.remove_rule(number)
-        speaking.note(kept, "unrule", f"rule {number}", by)
+        operators.remove_rule(kept, number, by=speaking.speaker(kept, by))
     output.emit({"rule": number, "removed": True}, f"Rule {number} is removed.")
 
 
 @click.command("quiet")
 @click.argument("begin", required=False)
 @click.argument("end", required=False)
+@click.option("--end", "is_over", is_flag=True, help="Have no quiet hours any more.")
 @speaking.by
 @output.json_option
-def quiet(begin: str | None, end: str | None, by: str) -> None:
-    """Set quiet hours from BEGIN to END (such as 20:00 07:00), or end them with neither.
+def quiet(begin: str | None, end: str | None, *, is_over: bool, by: str) -> None:
+    """Show the quiet hours, or set them from BEGIN to END (such as 20:00 07:00).
 
     In them no rule approves and no training is begun; times are this machine's.
     """
+    from aicommons.owner import operators
     from aicommons.protocol import inbox as rules
 
     if (begin is None) != (end is None):
         raise click.UsageError("give both times, or neither")
-    hours = None if begin is None or end is None else rules.QuietHours(rules.minute(begin), rules.minute(end))
+    if is_over and begin is not None:
+        raise click.UsageError("--end stands alone")
     with speaking.kept() as kept:
-        by = speaking.speaker(kept, by)
-        kept.set_quiet(hours)
-        speaking.note(kept, "quiet", "", by, reason=f"{begin or ''} {end or ''}".strip())
-    output.emit({"quiet": None if hours is None else [begin, end]}, f"Quiet hours: {begin or 'none'}{f' to {end}' if end else ''}.")  # fmt: skip
+        if begin is not None and end is not None:
+            hours = rules.QuietHours(rules.minute(begin), rules.minute(end))
+            operators.set_quiet(kept, hours, by=speaking.speaker(kept, by))
+        elif is_over:
+            operators.set_quiet(kept, None, by=speaking.speaker(kept, by))
+        now = kept.house().quiet
+    shown = None if now is None else now.text.split()
+    output.emit({"quiet": shown}, f"Quiet hours: {'none' if shown is None else ' to '.join(shown)}.")
 
 
 @click.command("operators")
 @click.option("--add", "added", help="Name somebody who may approve; their PIN comes from COMMONS_NEW_PIN, else it is asked.")  # fmt: skip
+@click.option("--remove", "removed", help="Take a name away.")
+@click.option("--second", default="", help="Who else agrees, where two approve; the PIN comes from COMMONS_SECOND_PIN, else it is asked.")  # fmt: skip
 @speaking.by
 @output.json_option
-def operators(added: str | None, by: str) -> None:
-    """List who may approve, or name another. With two or more, two persons have to approve."""
+def list_operators(added: str | None, removed: str | None, *, second: str, by: str) -> None:
+    """List who may approve, name another, or take a name away.
+
+    With two or more, two persons have to approve, and two have to agree on a new name or one less.
+    """
+    from aicommons.owner import operators
+
+    if added is not None and removed is not None:
+        raise click.UsageError("give one of --add and --remove")
     with speaking.kept() as kept:
         if added is not None:
-            by = speaking.speaker(kept, by)
-            kept.add_operator(
-                added, speaking.pin(speaking.NEW_PIN_VARIABLE, f"New PIN of {added}"), secrets.token_bytes(16)
-            )
-            speaking.note(kept, "operators", "", by, reason=f"+ {added}")
+            by, other = speaking.speaker(kept, by), speaking.second(kept, second)
+            named = operators.Person(added, speaking.pin(speaking.NEW_PIN_VARIABLE, f"New PIN of {added}"))
+            operators.add(kept, named, by=by, second=other)
+        if removed is not None:
+            by, other = speaking.speaker(kept, by), speaking.second(kept, second)
+            operators.remove(kept, removed, by=by, second=other)
         names = kept.house().operators
     output.emit({"operators": list(names)}, *(names or ["Nobody is named: whoever has this home decides."]))
 
 
-COMMANDS: tuple[click.Command, ...] = (rule_group, quiet, operators)
+COMMANDS: tuple[click.Command, ...] = (rule_group, quiet, list_operators)
 
 
 def _rule_as_json(rule: "rules.Rule") -> dict[str, Any]:
@@ -131,6 +148,7 @@ def _rule_in_words(rule: "rules.Rule") -> str:
         "author": rule.author,
         "recipe": rule.recipe,
         "purpose": rule.purpose,
+        "the dataset brought": rule.dataset_id,
     }
     words = ", ".join(f"{name} is {value}" for name, value in named.items() if value is not None)
     return f"when {words}" + ("; participants are confirmed too" if rule.confirms else "")

@@ -1,7 +1,8 @@
-"""``commons inbox``: what is asked of this home, on the command line: everything that the owner's page offers too.
+"""``commons inbox``: what is asked of this home, and the answers; the owner's page shows the same items.
 
 What waits and what follows from an answer is decided in ``owner/deciding``; this file reads options and prints. Where
-operators are named, a name and its PIN (from COMMONS_PIN, else asked) stand for each answer.
+operators are named, a name and its PIN (from COMMONS_PIN, else asked) stand for each answer. Rules, quiet hours and
+operators are commands of ``housekeeping``, in the same group.
 """
 
 import dataclasses
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from aicommons import app
-from aicommons.cli import homes, housekeeping, naming, offered, output, speaking
+from aicommons.cli import homes, housekeeping, naming, offered, output, speaking, waiting
 from aicommons.domain import errors, ids
 
 if TYPE_CHECKING:
@@ -25,9 +26,13 @@ def command() -> None:
 
 
 @command.command("list")
+@click.option("--unlock", is_flag=True, help="Ask for the passphrase, to list children who have come of age too.")
 @output.json_option
-def list_items() -> None:
-    """List what waits for you, with what was denied, and the runs that your policies stopped."""
+def list_items(unlock: bool) -> None:
+    """List what waits for you, with what was denied, and the runs that your policies stopped.
+
+    Children who have come of age have to be asked; they stand in the register of consents, which your wallet opens.
+    """
     from aicommons.owner import progress
 
     clerk, titles = _looking()
@@ -37,13 +42,21 @@ def list_items() -> None:
         for entry, title in found
     ]
     stopped = progress.stopped(clerk.place)
+    wards = waiting.wards(clerk.place.home, unlock=unlock)
     result = {
         "items": [_as_json(entry, title) for entry, title in found],
+        "wards": None if wards is None else [{"dataset": dataset_id, "number": number} for dataset_id, number in wards],
         "not_permitted": {ids.format_id(run_id): said for run_id, said in stopped.items()},
     }
-    lines = output.aligned(["item", "what", "standing", "until"], rows) if rows else ["Nothing waits for you."]
+    lines = (
+        output.aligned(["item", "what", "standing", "until"], rows)
+        if rows
+        else []
+        if wards
+        else ["Nothing waits for you."]
+    )
     notices = [f"Run {ids.short(run_id)}: your node puts nothing more into it. {naming.plain(said, 400)}" for run_id, said in stopped.items()]  # fmt: skip
-    output.emit(result, *lines, *notices)
+    output.emit(result, *lines, *waiting.wards_in_words(wards), *notices)
 
 
 @command.command("show")
@@ -74,8 +87,8 @@ def show(item: str) -> None:
             f"Next: `{output.command(f'inbox approve {key}')}`, `ask {key} QUESTION` or `deny {key} REASON`.",
         )
     elif entry.item.kind is rules.Kind.ROSTER:
-        words = output.command(f"run confirm {ids.short(run_id)}")
-        output.emit(result, f"Who takes part in run {ids.short(run_id)} is to be confirmed: `{words}`.")
+        told, lines = waiting.roster(clerk, run_id)
+        output.emit(result | told, *lines)
     else:
         offer = offers.make_offer(clerk.place, clerk.papers, clerk.tables, run_id)
         *said, next_step = offered.in_words(offer)
@@ -86,9 +99,13 @@ def show(item: str) -> None:
 @click.argument("item")
 @click.option("--dataset", type=click.IntRange(1), help="Which of yours to bring, where several fit.")
 @click.option("--fingerprint", help="For participants: the fingerprint that the others see.")
+@click.option("--words", default="", help="For whoever wrote to you, and for the log.")
+@click.option("--allow-overlap", is_flag=True, help="For participants: accept sites that nearly equal those of an earlier run.")  # fmt: skip
 @speaking.by
 @output.json_option
-def approve(item: str, dataset: int | None, fingerprint: str | None, by: str) -> None:
+def approve(
+    item: str, dataset: int | None, *, fingerprint: str | None, words: str, allow_overlap: bool, by: str
+) -> None:
     """Approve ITEM: a run gets your dataset and the narrowest consent for it; participants are confirmed for your node."""
     from aicommons.protocol import inbox as rules
 
@@ -96,7 +113,10 @@ def approve(item: str, dataset: int | None, fingerprint: str | None, by: str) ->
     entry = _find(clerk, item)
     if entry.item.kind is rules.Kind.ROSTER:
         _check_fingerprint(clerk, entry, fingerprint)
-    _say(clerk, entry, rules.Verdict.APPROVE, by=by, dataset_id=dataset)
+    _say(
+        clerk, entry, rules.Verdict.APPROVE, by=by, dataset_id=dataset, reason=words, may_overlap=allow_overlap,
+        is_compared=True,
+    )  # fmt: skip
 
 
 @command.command("ask")
@@ -105,7 +125,7 @@ def approve(item: str, dataset: int | None, fingerprint: str | None, by: str) ->
 @speaking.by
 @output.json_option
 def ask(item: str, question: str, by: str) -> None:
-    """Note a QUESTION about ITEM; nothing is approved before somebody says so."""
+    """Send a QUESTION about ITEM to whoever wrote to you, sealed; without a letter from them it is only kept here."""
     from aicommons.protocol import inbox as rules
 
     clerk = _acting()

@@ -53,6 +53,11 @@ class Chosen:
     run: "views.RunView"
 
 
+def item(kind: str, run_id: ids.RunId) -> str:
+    """Return how a run's item in the inbox is called, short."""
+    return f"{kind}:{run_id.hex()[:12]}"
+
+
 def choose_run(opened: homes.Opened, text: str) -> Chosen:
     """Return the run that ``text`` names; raises like ``resolve``."""
     view = opened.desk.view()

@@ -109,7 +109,11 @@ def check_new(file: pathlib.Path) -> None:
         errors.InputError: the file is there.
     """
     if file.exists():
-        raise errors.InputError("the file is there already and is never overwritten", which=str(file))
+        raise errors.InputError(
+            "the file is there already and is never overwritten",
+            which=str(file),
+            next_step="name another file, or move this one away",
+        )
 
 
 def run(command: click.Command, arguments: list[str] | None = None) -> int:

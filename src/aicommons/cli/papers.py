@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from aicommons import app
-from aicommons.cli import exchanging, guarding, naming, output, spoken, steward
+from aicommons.cli import exchanging, guarding, naming, output, speaking, spoken, steward
 from aicommons.domain import errors, ids
 
 if TYPE_CHECKING:
@@ -89,14 +89,15 @@ def _with(options: tuple[Callable[[Any], Any], ...], function: output.F) -> outp
     "--by-vote", help="Instead of a paper: an executed proposal of your co-op, on whose roll --holder stands."
 )
 @common_options
+@speaking.by
 @output.json_option
-def enter(dataset_id: int, receipt: pathlib.Path | None, **said: Any) -> None:
+def enter(dataset_id: int, receipt: pathlib.Path | None, *, by: str, **said: Any) -> None:
     """Enter one consent for DATASET, given on paper, by key or by vote, and hand over a receipt."""
     from aicommons.node.consents import entering
 
     if said["by_key"] is not None or said["by_vote"] is not None:
         _check_alone(said)
-    with steward.desk() as counter:
+    with steward.desk(by=speaking.one(by)) as counter:
         counter.register.column(dataset_id)
         if receipt is not None:
             output.check_new(receipt)
@@ -118,6 +119,7 @@ def enter(dataset_id: int, receipt: pathlib.Path | None, **said: Any) -> None:
 @exchanging.name_options
 @person_options
 @common_options
+@speaking.by
 @output.json_option
 def import_papers(
     dataset_id: int,
@@ -126,6 +128,7 @@ def import_papers(
     fhir: pathlib.Path | None,
     dpv: pathlib.Path | None,
     receipt: pathlib.Path | None,
+    by: str,
     **said: Any,
 ) -> None:
     """Enter all consents of the table FILE for DATASET, or none; or one person's, as another system wrote it down.
@@ -137,10 +140,10 @@ def import_papers(
     if (file, fhir, dpv).count(None) != 2:
         raise click.UsageError("give one of FILE, --fhir and --dpv")
     if file is not None:
-        _import_table(dataset_id, file, said)
+        _import_table(dataset_id, file, said, by=by)
         return
     document = exchanging.open_document(fhir, dpv)
-    with steward.desk() as counter:
+    with steward.desk(by=speaking.one(by)) as counter:
         counter.register.column(dataset_id)
         if receipt is not None:
             output.check_new(receipt)
@@ -154,12 +157,12 @@ def import_papers(
         _enter(counter, record, receipt)
 
 
-def _import_table(dataset_id: int, file: pathlib.Path, said: dict[str, Any]) -> None:
+def _import_table(dataset_id: int, file: pathlib.Path, said: dict[str, Any], *, by: str) -> None:
     from aicommons.node.consents import importing
-    from aicommons.owner import guardians
+    from aicommons.owner import stewarding
 
     receipts = said["receipts"]
-    with steward.desk() as counter:
+    with steward.desk(by=speaking.one(by)) as counter:
         counter.register.column(dataset_id)
         if receipts is not None:
             output.check_new(receipts)
@@ -168,12 +171,11 @@ def _import_table(dataset_id: int, file: pathlib.Path, said: dict[str, Any]) -> 
         for notice in told:
             output.note(notice)
         records = importing.read(file, common, counter.register, os.urandom, scans=said["scans"])
-        guardians.check(records, guarding.look)
-        made = counter.register.enter(records, now=int(time.time()))
+        made = stewarding.enter_all(counter, dataset_id, records, guarding.look)
     if receipts is not None:
         receipts.mkdir(mode=0o700, parents=True)
-        for entered, code in made:
-            steward.hand_out(counter.home, entered, code, receipts / f"consent-{dataset_id}-{entered.number}.html")
+        for each in made:
+            steward.hand_out(each.receipt, receipts / f"consent-{dataset_id}-{each.entered.number}.html")
     output.emit(
         {
             "dataset": dataset_id,
@@ -192,7 +194,7 @@ def _enter(counter: "stewarding.Counter", record: "consents.ConsentRecord", rece
 
     dataset_id = record.scope.dataset
     made = stewarding.enter_record(counter, record, guarding.look)
-    lines = steward.hand_out(counter.home, made.entered, made.receipt.code, receipt)
+    lines = steward.hand_out(made.receipt, receipt)
     name = f"{dataset_id}-{made.entered.number}"
     counts = f"It counts from the next posting on: `{output.command(f'consent post {dataset_id}')}`."
     over = f"It is over ({record.status.value}): it permits nothing, and stands in the register as it was."

@@ -125,6 +125,7 @@ def publish(file: pathlib.Path, dataset_id: int) -> None:
     From then on the ledger holds every consent to it; runs that are under way keep the version they used.
     """
     from aicommons.domain import policies
+    from aicommons.owner import noting
 
     policy = given.policy(file)
     with given.naming(file):
@@ -144,6 +145,7 @@ def publish(file: pathlib.Path, dataset_id: int) -> None:
     under_policy.keep(opened.home, card, policy)
     version = opened.desk.publish_version(dataset_id, card, use)
     opened.home.keep_policy(dataset_id, version, use.policy, card=ids.digest(card.encode()))
+    noting.note_at(opened.home, noting.Act.POLICY, f"dataset {dataset_id}", reason=f"version {version}")
     digest = ids.format_digest(ids.digest(policy.encode()))
     output.emit(
         {"dataset": dataset_id, "version": version, "digest": digest},

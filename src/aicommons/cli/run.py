@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from aicommons.cli import confirming, enrolling, homes, naming, output, own, telling
+from aicommons.cli import confirming, enrolling, homes, naming, output, own, speaking, telling
 from aicommons.domain import errors, ids, run
 
 if TYPE_CHECKING:
@@ -164,14 +164,20 @@ def _readers(opened: homes.Opened, owner: ids.MemberId) -> "tuple[documents.Read
 @click.option("--dataset", "dataset_id", type=click.IntRange(1), required=True, help="Number of a dataset of yours.")
 @click.option("--consent", required=True, help="Id of the consent to use.")
 @click.option("--absence", type=click.Choice(list(ABSENCES)), default="wait", show_default=True, help="If this site goes silent: the run waits, or goes on without it.")  # fmt: skip
+@speaking.by
 @output.json_option
-def enrol(run_text: str, dataset_id: int, consent: str, absence: str) -> None:
-    """Bring a dataset of yours to RUN. Its use policy and its table are checked first; if they do not fit, nothing is sent."""
+def enrol(run_text: str, dataset_id: int, consent: str, *, absence: str, by: str) -> None:
+    """Bring a dataset of yours to RUN. Its use policy and its table are checked first; if they do not fit, nothing is sent.
+
+    Where two persons approve, `inbox approve` does it with both.
+    """
     from aicommons import office
+    from aicommons.owner import giving
 
     opened = homes.act_as_member()
     chosen = naming.choose_run(opened, run_text)
     run_id, view = chosen.run_id, chosen.view
+    by = speaking.alone(by, naming.item("run", run_id))
     consent_id = naming.resolve(consent, view.consents, "consent")
     if view.consents[consent_id].dataset_id != dataset_id:
         raise errors.InputError(
@@ -185,7 +191,7 @@ def enrol(run_text: str, dataset_id: int, consent: str, absence: str) -> None:
         output.note(notice)
     seat = office.Seat(dataset_id, consent_id, ABSENCES[absence])
     with enrolling.node_signer(opened, needed=seat.absence is run.Absence.EXIT) as signer:
-        opened.desk.enrol(run_id, seat, signer)
+        giving.enrol(opened, run_id, seat, by=by, node=signer)
     output.emit(
         {"run_id": ids.format_id(run_id), "dataset": dataset_id, "rows": checked.rows, "absence": absence},
         f"Dataset {dataset_id} takes part in run {naming.short(run_id)}: {checked.rows} complete rows fit the plan.",
@@ -214,8 +220,9 @@ def close(run_text: str) -> None:
 @click.option("--fingerprint", help="Confirm only if the roster's fingerprint is this one.")
 @click.option("--yes", is_flag=True, help="Confirm without asking.")
 @click.option("--allow-overlap", is_flag=True, help="Accept sites that nearly equal those of an earlier run.")
+@speaking.by
 @output.json_option
-def confirm(run_text: str, fingerprint: str | None, yes: bool, allow_overlap: bool) -> None:
+def confirm(run_text: str, fingerprint: str | None, *, yes: bool, allow_overlap: bool, by: str) -> None:
     """Confirm, for this home's node, who takes part in RUN, who reads its sums and what this site brings.
 
     Compare the fingerprint with the other members by telephone or in person: a lying ledger could show each site other
@@ -223,13 +230,14 @@ def confirm(run_text: str, fingerprint: str | None, yes: bool, allow_overlap: bo
 
     Where an earlier run with the same dataset, or on the same problem, had nearly the same sites, the difference of the
     sums would tell about the few that differ; such a run is refused unless you accept that with --allow-overlap. What
-    comes near is named either way.
+    comes near is named either way. Where two persons approve, `inbox approve` does it with both.
     """
     from aicommons.owner import rosters
 
     opened = homes.look()
     chosen = naming.choose_run(opened, run_text)
     run_id, names = chosen.run_id, naming.Names(opened, chosen.view)
+    by = speaking.alone(by, naming.item("roster", run_id))
     seen = rosters.look(opened, run_id, may_overlap=allow_overlap)
     roster, pin = seen.roster, seen.pin
     output.note(f"Run {ids.format_id(run_id)}: {len(roster.member_ids)} sites take part.")
@@ -241,7 +249,7 @@ def confirm(run_text: str, fingerprint: str | None, yes: bool, allow_overlap: bo
     output.note(f"  fingerprint {naming.fingerprint(roster.roster)}")
     rosters.check(opened, run_id, seen)
     confirming.agree(roster.roster, fingerprint, yes=yes)
-    rosters.confirm(opened, run_id, seen)
+    rosters.confirm(opened, run_id, seen, by=by)
     output.emit(
         {
             "run_id": ids.format_id(run_id),

@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from aicommons import app
-from aicommons.cli import homes, listed, naming, output
+from aicommons.cli import homes, listed, naming, output, speaking
 from aicommons.domain import errors, ids
 
 if TYPE_CHECKING:
+    from aicommons.domain import consents
     from aicommons.ledger import wallet
     from aicommons.node.consents import briefs, proofs
     from aicommons.owner import stewarding
@@ -44,23 +45,27 @@ def _asked_for(code: str | None) -> str | None:
 
 
 @contextlib.contextmanager
-def desk(signer: "wallet.Wallet | app.Bystander | None" = None) -> Iterator["stewarding.Counter"]:
-    """Open this home's register with its wallet, unlocked here or before; raises as ``stewarding.at``."""
+def desk(signer: "wallet.Wallet | app.Bystander | None" = None, *, by: str = "") -> Iterator["stewarding.Counter"]:
+    """Open this home's register for an act of ``by``, with its wallet, unlocked here or before; raises as ``stewarding.at``."""
     from aicommons.owner import stewarding
 
     home = homes.home()
     stewarding.check_kept(home)
     signer = signer or homes.unlock(home.wallet_file)
-    with stewarding.at(home, signer, lambda: homes.unlock(home.node_file)) as counter:
+    with stewarding.at(home, signer, lambda: homes.unlock(home.node_file), by=by) as counter:
         yield counter
 
 
 @click.command("open")
 @DATASET
 @click.option("--person", required=True, help="Column of your table that says whose row it is.")
+@speaking.by
 @output.json_option
-def open_register(dataset_id: int, person: str) -> None:
+def open_register(dataset_id: int, person: str, by: str) -> None:
     """Ask people for consent: from now on only rows of people in DATASET's register are used."""
+    from aicommons.owner import noting
+
+    by = speaking.one(by)
     opened = homes.act_as_member()
     view = opened.desk.view()
     if listed.find(view, dataset_id).owner != opened.desk.member_id():
@@ -73,6 +78,7 @@ def open_register(dataset_id: int, person: str) -> None:
         here.open(dataset_id, person)
     if dataset_id not in view.registers:
         opened.desk.open_register(dataset_id)
+    noting.note_at(opened.home, noting.Act.OPEN_REGISTER, f"dataset {dataset_id}", by=by)
     output.emit(
         {"dataset": dataset_id, "person": person},
         f"Dataset {dataset_id} has a register: only rows of people who consented are used from now on.",
@@ -127,7 +133,9 @@ def withdraw(
 
 
 def _emit_withdrawn(done: "stewarding.Withdrawn") -> None:
-    names, left = ([f"{dataset}-{place}" for dataset, place in each] for each in (done.places, done.left))
+    from aicommons.owner import stewarding
+
+    names, left = ([stewarding.text_of(each) for each in some] for some in (done.places, done.left))
     rows = "The next contribution of this home's node lacks the person's rows."
     if left:
         rows = f"The rows are still used: consent {', '.join(left)} of the same person is live."
@@ -142,8 +150,9 @@ def _emit_withdrawn(done: "stewarding.Withdrawn") -> None:
 @click.argument("number")
 @click.option("--out", type=FILE, help="Where the receipt goes: .html, .txt or .json. [default: printed]")
 @click.option("--proof", type=FILE, help="Also write what the person needs to withdraw without you.")
+@speaking.by
 @output.json_option
-def receipt(number: str, out: pathlib.Path | None, proof: pathlib.Path | None) -> None:
+def receipt(number: str, out: pathlib.Path | None, proof: pathlib.Path | None, by: str) -> None:
     """Print the receipt of consent NUMBER (such as 3-17) again, with a new code.
 
     The new code works at this home; on the ledger only the first receipt's code does.
@@ -153,13 +162,13 @@ def receipt(number: str, out: pathlib.Path | None, proof: pathlib.Path | None) -
             output.check_new(file)
     from aicommons.owner import stewarding
 
-    with desk() as counter:
-        place = stewarding.parse_number(number)
-        counter.register.get(*place)
+    with desk(by=speaking.one(by)) as counter:
+        consent = stewarding.parse_number(number)
+        counter.register.get(*consent)
         if proof is not None:
-            app.write_private(proof, _proof_of(counter, place).encode().decode() + "\n")
-        made = stewarding.receipt_again(counter, place)
-    lines = hand_out(counter.home, made.entered, made.receipt.code, out)
+            app.write_private(proof, _proof_of(counter, consent).encode().decode() + "\n")
+        made = stewarding.receipt_again(counter, consent)
+    lines = hand_out(made.receipt, out)
     output.emit(
         {"number": number, "code": made.receipt.code, "receipt": None if out is None else str(out), "proof": None if proof is None else str(proof)},
         *lines,
@@ -200,13 +209,15 @@ def lookup(dataset_id: int, person: str | None, code: str | None, of_age: bool) 
     help="The register was restored from a backup, which may lack withdrawals: nothing that was entered before counts "
     "until its paper is entered again.",
 )
+@speaking.by
 @output.json_option
-def post(dataset_id: int, restored: bool) -> None:
+def post(dataset_id: int, restored: bool, by: str) -> None:
     """Put the state of DATASET's register on the ledger: one root, one list of withdrawals, whatever has changed."""
     from aicommons.owner import stewarding
 
+    by = speaking.one(by)
     opened = homes.act_as_member()
-    with desk(opened.signer) as counter:
+    with desk(opened.signer, by=by) as counter:
         done = stewarding.post(counter, opened.desk, dataset_id, restored=restored)
     lines = [
         f"Posted: {done.consents} consents, {done.withdrawn} of them not live, under root {ids.format_id(done.root)[:14]}."
@@ -245,12 +256,10 @@ def digest_of(file: pathlib.Path) -> bytes:
         raise errors.InputError("the file cannot be read", which=str(file), got=err.strerror) from err
 
 
-def hand_out(home: app.Home, entered: "briefs.Entered", code: str, file: pathlib.Path | None) -> list[str]:
+def hand_out(made: "consents.Receipt", file: pathlib.Path | None) -> list[str]:
     """Write a receipt, or return it as lines."""
     from aicommons.node.consents import receipts
-    from aicommons.owner import stewarding
 
-    made = stewarding.receipt_of(home, entered, code)
     if file is None:
         return receipts.as_text(made).splitlines()
     how = {".html": receipts.as_html, ".json": receipts.as_json}.get(file.suffix, receipts.as_text)
@@ -258,11 +267,11 @@ def hand_out(home: app.Home, entered: "briefs.Entered", code: str, file: pathlib
     return [f"The receipt is in {file}: print it, hand it over, and delete the file."]
 
 
-def _proof_of(counter: "stewarding.Counter", place: tuple[int, int]) -> "proofs.Proof":
+def _proof_of(counter: "stewarding.Counter", consent: "stewarding.Number") -> "proofs.Proof":
     from aicommons.node.consents import proofs
     from aicommons.node.consents import register as registers
 
-    dataset_id, number = place
+    dataset_id, number = consent
     at = app.register_place(counter.home)
     shown = homes.look().desk.view().registers.get(dataset_id)
     if shown is None or number >= shown.leaves:
@@ -277,6 +286,7 @@ def _proof_of(counter: "stewarding.Counter", place: tuple[int, int]) -> "proofs.
 def _withdraw_alone(code: str | None, file: pathlib.Path) -> None:
     """Send a withdrawal that the code's key signs, from whoever's wallet this is, or one by this wallet's own key."""
     from aicommons.node.consents import codes, proofs
+    from aicommons.owner import noting, stewarding
     from aicommons.protocol import consents as trees
 
     try:
@@ -294,7 +304,8 @@ def _withdraw_alone(code: str | None, file: pathlib.Path) -> None:
         signed = codes.sign(code, trees.withdrawal_digest(proof.place, leaf, deadline))
         by = codes.address_of(code)
         opened.desk.withdraw_leaf_by_signature(proof.leaf, proof.siblings, deadline=deadline, by=by, signature=signed)
-    name = f"{proof.leaf.dataset_id}-{proof.leaf.index}"
+    name = stewarding.text_of((proof.leaf.dataset_id, proof.leaf.index))
+    noting.note_at(opened.home, noting.Act.WITHDRAW, name)
     output.emit(
         {"withdrawn": [name]},
         f"Withdrawn on the ledger: consent {name}, and with it all that the same person had given for this dataset before.",

@@ -1,10 +1,8 @@
 """``commons stop``: the stop button on the command line."""
 
-import contextlib
-
 import click
 
-from aicommons.cli import homes, output
+from aicommons.cli import homes, output, speaking
 from aicommons.domain import ids
 
 
@@ -13,29 +11,28 @@ from aicommons.domain import ids
 @click.option("--revoke", is_flag=True, help="Also revoke all consents that you gave and that are live, for ever.")
 @click.option("--reason", default="", help="For the log.")
 @click.option("--go-on", is_flag=True, help="Instead: let the node take part again.")
+@speaking.by
 @output.json_option
-def command(suspend: bool, revoke: bool, reason: str, go_on: bool) -> None:
+def command(suspend: bool, revoke: bool, *, reason: str, go_on: bool, by: str) -> None:
     """Stop everything here at once: from its next step on, your node takes part in nothing.
 
-    Needs no passphrase unless --suspend or --revoke is given. What was sent before cannot be called back: if the other
+    Needs no passphrase and no PIN unless --suspend, --revoke or --go-on is given. What was sent before cannot be called back: if the other
     sites have fixed it already, it may still enter that round's total.
     """
-    from aicommons.node import inbox
     from aicommons.owner import stopping
 
-    home = homes.home()
-    home.settings()
     if go_on and (suspend or revoke):
         raise click.UsageError("--go-on stands alone")
-    with contextlib.closing(inbox.Inbox(home.inbox_file)) as kept:
+    with speaking.kept() as kept:
         if go_on:
-            stopping.release(kept, by="", reason=reason)
+            stopping.release(kept, by=speaking.speaker(kept, by), reason=reason)
             output.emit({"stopped": False}, "Your node takes part again.")
             return
         stopping.set_flag(kept, by="", reason=reason)
         done = stopping.Stopped((), (), ())
         if suspend or revoke:
-            done = stopping.tell_ledger(homes.act(), suspend=suspend, revoke=revoke)
+            by = speaking.speaker(kept, by)  # after the flag: nothing delays a stop
+            done = stopping.tell_ledger(homes.act(), suspend=suspend, revoke=revoke, by=by)
     output.emit(
         {
             "stopped": True,

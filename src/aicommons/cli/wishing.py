@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from aicommons.cli import homes, naming, output
+from aicommons.cli import homes, naming, output, speaking
 from aicommons.domain import events, ids
 
 if TYPE_CHECKING:
@@ -20,16 +20,18 @@ if TYPE_CHECKING:
 @click.option("--retrain", "wish", flag_value="retrain", help="Ask that it be trained again without the dataset.")
 @click.option("--retire", "wish", flag_value="retire", help="Ask that it be taken out of use.")
 @click.option("--reason", required=True, help="Why, in words that everybody may read; name no person.")
+@speaking.by
 @output.json_option
-def ask(run_text: str, dataset_id: int, wish: str | None, reason: str) -> None:
+def ask(run_text: str, dataset_id: int, *, wish: str | None, reason: str, by: str) -> None:
     """Ask the owners of RUN's model to retrain it without a dataset of yours, or to retire it."""
     from aicommons.owner import lineage
 
     if wish is None:
         raise click.UsageError("give --retrain or --retire")
+    by = speaking.one(by)
     opened = homes.act_as_member()
     chosen = naming.choose_run(opened, run_text)
-    digest = lineage.ask(opened, chosen.run_id, dataset_id, events.Wish[wish.upper()], reason=reason)
+    digest = lineage.ask(opened, chosen.run_id, dataset_id, events.Wish[wish.upper()], reason=reason, by=by)
     output.emit(
         {
             "run_id": ids.format_id(chosen.run_id),

@@ -141,6 +141,8 @@ class Agent:
     signing: signing.SigningJournal
     held: Callable[[float], frozenset[duties.DutyKind]] = lambda _: frozenset()
     """At a time in seconds since 1970: the duties that the owner holds back (stop button, quiet hours)."""
+    deny: Callable[[views.LedgerView, float], None] = lambda _, __: None
+    """Applies the owner's denying rules to what the ledger shows at a time in seconds since 1970."""
     terms: dict[ids.RunId, RunDocuments] = dataclasses.field(default_factory=dict)
     """Documents already read, by run."""
     acked: dict[ids.RunId, tuple[bytes, ...]] = dataclasses.field(default_factory=dict)

@@ -31,6 +31,7 @@ CREATE TABLE IF NOT EXISTS operator(name TEXT PRIMARY KEY, salt BLOB NOT NULL, d
 CREATE TABLE IF NOT EXISTS setting(name TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS happened(at REAL NOT NULL, what TEXT NOT NULL, about TEXT NOT NULL, by TEXT NOT NULL,
   reason TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS settled(item TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS judged(pair TEXT PRIMARY KEY, at INTEGER NOT NULL, fits INTEGER NOT NULL) WITHOUT ROWID;
 """
 SCRYPT_N, SCRYPT_R, SCRYPT_P = 2**14, 8, 1
@@ -50,8 +51,7 @@ class Happened:
     at: float
     """Seconds since 1970."""
     what: str
-    """``approve``, ``deny``, ``ask``, ``dismiss``, ``confirm``, ``stop``, ``resume``, ``rule``, ``unrule``, ``operators``, ``quiet``, or
-    what was done to a dataset or consent, such as ``suspend dataset`` and ``enter consent``."""
+    """A ``Verdict``'s value, or that of an ``owner/noting.Act``, such as ``stop`` and ``suspend dataset``."""
     about: str
     """Id of what it was done to, as text; empty for the whole home."""
     by: str
@@ -111,6 +111,14 @@ class Inbox:
         query = "SELECT verdict, reason, by, at FROM decision WHERE item = ? ORDER BY rowid"
         rows = self._db.execute(query, (item,))
         return [rules.Decision(rules.Verdict(verdict), *rest) for verdict, *rest in rows]
+
+    def settle(self, item: str) -> None:
+        """Keep that an item was answered for good: who approved it may go, and it still was approved."""
+        self._write("INSERT OR IGNORE INTO settled VALUES(?)", (item,))
+
+    def settled(self) -> frozenset[str]:
+        """Return the items that were answered for good."""
+        return frozenset(row[0] for row in self._db.execute("SELECT item FROM settled"))
 
     def denied(self) -> list[str]:
         """Return the items that somebody denied."""
@@ -182,7 +190,7 @@ class Inbox:
         Raises:
             errors.InputError: a name or PIN of the wrong length, or the name is taken.
         """
-        if not 0 < len(name) <= LONGEST_NAME or not name.isprintable() or name.startswith("rule "):
+        if not 0 < len(name) <= LONGEST_NAME or not name.isprintable() or rules.is_rule(name):
             raise errors.InputError(
                 "not a name", which="operator", expected=f"1 to {LONGEST_NAME} printable characters"
             )
@@ -191,14 +199,18 @@ class Inbox:
                 "the PIN has the wrong length", which="PIN", expected=f"{SHORTEST_PIN} to {LONGEST_PIN} characters"
             )
         if name in self.house().operators:
-            raise errors.InputError("this operator is named already", which=name)
+            raise errors.InputError(
+                "this operator is named already", which=name, next_step="see `commons inbox operators`"
+            )
         statement = "INSERT INTO operator(name, salt, digest) VALUES(?, ?, ?)"
         self._write(statement, (name, salt, _derive(pin, salt)))
 
     def remove_operator(self, name: str) -> None:
         """Forget somebody who might approve; raises ``errors.InputError`` when nobody is called so."""
         if self._write("DELETE FROM operator WHERE name = ?", (name,)).rowcount == 0:
-            raise errors.InputError("no such operator", which=name)
+            raise errors.InputError(
+                "no such operator", which=name[:LONGEST_NAME], next_step="see `commons inbox operators`"
+            )
 
     def check_operator(self, name: str, pin: str, now: float) -> None:
         """Check an operator's PIN; five wrong ones in a row lock the name for five minutes, however many come at once.
@@ -209,7 +221,11 @@ class Inbox:
         kept = self._count_try(name, now)
         salt, digest = kept if kept is not None else (bytes(16), bytes(32))
         if not hmac.compare_digest(_derive(pin, salt), digest) or kept is None:
-            raise errors.InputError("operator and PIN do not belong together", which=name[:LONGEST_NAME])
+            raise errors.InputError(
+                "operator and PIN do not belong together",
+                which=name[:LONGEST_NAME] or "nobody",
+                next_step=f"say your name (`--by`) and type its PIN again; after {MOST_TRIES} wrong ones the name is locked",
+            )
         self._write("UPDATE operator SET failed = 0, locked_until = 0 WHERE name = ?", (name,))
 
     def _count_try(self, name: str, now: float) -> tuple[bytes, bytes] | None:

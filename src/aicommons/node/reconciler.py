@@ -91,6 +91,7 @@ class Reconciler:
         if not self._witnessed:
             self._check_own_commits()
         now = self.agent.clock.now()
+        self.agent.deny(self.view, now)
         owed = duties.due(self.view, self.agent.member_id, self._remembered(now), now)
         owed = self._allowed(owed, now)
         self._trouble = {duty: trouble for duty, trouble in self._trouble.items() if duty in owed}

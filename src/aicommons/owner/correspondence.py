@@ -62,7 +62,7 @@ def read(
     view = place.desk.view()
     request = view.requests.get(request_id)
     if request is None:
-        raise errors.InputError("no such request", which=f"request {request_id}")
+        raise unknown(request_id)
     asked = request.asked
     ours = iter([each.reason for each in said if each.verdict is not inbox.Verdict.APPROVE])
     written = [Written(False, asked.at.time, _open(place, asked.document, secret))]
@@ -79,6 +79,15 @@ def read(
         asker=papers.name(view, int(asked.asker)),
         state=request.state,
         letters=tuple(written),
+    )
+
+
+def unknown(request_id: int) -> errors.InputError:
+    """Return what is wrong with the number of a request that is none."""
+    return errors.InputError(
+        "no such request",
+        which=f"request {request_id}",
+        next_step="see `commons inbox list` and `commons request list`",
     )
 
 
@@ -103,7 +112,7 @@ def answer(place: places.Place, request_id: int, verdict: inbox.Verdict, words: 
     view = place.desk.view()
     request = view.requests.get(request_id)
     if request is None:
-        raise errors.InputError("no such request", which=f"request {request_id}")
+        raise unknown(request_id)
     sealed = None
     if words:
         point = view.members[int(request.asked.asker)].reader_point

@@ -2,7 +2,7 @@
 
 An approval of a run gives the narrowest consent that is needed and enrols; an approval of a roster confirms it for this
 home's node. What is recorded as approved was done: where the ledger refuses, nothing is recorded. Called by the owner's
-page and ``commons inbox``; who may speak for the home (an operator's PIN) is checked before, by ``speaker``.
+page and ``commons inbox``; who may speak for the home (an operator's PIN) is checked before, by ``operators.speaker``.
 """
 
 import contextlib
@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from aicommons import office
 from aicommons.domain import errors, ids
 from aicommons.node import inbox, journal
-from aicommons.owner import correspondence, fits, offers, places, progress, rosters
+from aicommons.owner import correspondence, fits, giving, noting, offers, places, progress, rosters
 from aicommons.protocol import inbox as rules
 from aicommons.protocol import view as views
 
@@ -33,7 +33,7 @@ class Clerk:
     @contextlib.contextmanager
     def inbox(self) -> Iterator[inbox.Inbox]:
         """Open the inbox for a moment: connections belong to one thread."""
-        with contextlib.closing(inbox.Inbox(self.place.home.inbox_file)) as kept:
+        with noting.opened(self.place.home) as kept:
             yield kept
 
 
@@ -63,18 +63,19 @@ class Word:
     """What to bring; needed only where several datasets fit."""
     may_overlap: bool = False
     """Accept participants that nearly equal those of an earlier run on the problem."""
+    is_compared: bool = False
+    """The fingerprint of the participants was compared with the others', or a rule's maker believes the ledger."""
 
 
 def entries(clerk: Clerk) -> tuple[Entry, ...]:
     """Return what waits or waited and is still to be decided or was denied, oldest first; nothing that was put away."""
     with clerk.inbox() as kept:
-        house = kept.house()
+        house, settled = kept.house(), kept.settled()
         found = []
         for item in _items(clerk, kept):
-            said = tuple(kept.said(item.key))
-            standing = _standing(clerk, item, said, house)
-            if item.wish is None or standing is not rules.Standing.APPROVED:  # a wish is over when it was answered here
-                found.append(Entry(item, said, standing))
+            if item.key not in settled:
+                said = tuple(kept.said(item.key))
+                found.append(Entry(item, said, _standing(clerk, item, said, house)))
         return tuple(each for each in found if each.standing is not rules.Standing.DISMISSED)
 
 
@@ -87,8 +88,11 @@ def title(clerk: Clerk, view: views.LedgerView, item: rules.Item) -> str:
 
 def _standing(clerk: Clerk, item: rules.Item, said: Sequence[rules.Decision], house: rules.House) -> rules.Standing:
     if item.request_id is None:
-        return rules.standing(said, house)
-    return rules.standing_of_request(said, house, clerk.place.desk.view().requests[item.request_id].state)
+        standing = rules.standing(said, house)
+    else:
+        standing = rules.standing_of_request(said, house, clerk.place.desk.view().requests[item.request_id].state)
+    # What was approved and done waits no more. This was one yes of two, and one is enough since: it was never done.
+    return rules.Standing.OPEN if standing is rules.Standing.APPROVED else standing
 
 
 def letters(clerk: Clerk, entry: Entry) -> correspondence.Correspondence | None:
@@ -132,18 +136,6 @@ def _items(clerk: Clerk, kept: inbox.Inbox) -> tuple[rules.Item, ...]:
     return tuple(sorted((*waiting, *news), key=lambda item: item.since))
 
 
-def speaker(kept: inbox.Inbox, name: str, pin: str) -> str:
-    """Return who speaks, after checking the PIN where operators are named.
-
-    Raises:
-        errors.InputError: operators are named and this is none of them, or the PIN is wrong.
-    """
-    if not kept.house().operators:
-        return ""
-    kept.check_operator(name, pin, time.time())
-    return name
-
-
 def decide(clerk: Clerk, key: str, word: Word) -> rules.Standing:
     """Say ``word`` to an item, and do what follows; return where the item stands now.
 
@@ -155,6 +147,7 @@ def decide(clerk: Clerk, key: str, word: Word) -> rules.Standing:
     if entry.standing is rules.Standing.DENIED:
         raise errors.InputError("this was denied before", which=key, next_step="a denial stands; ask for a new run")
     entry.item.check(word.verdict)
+    _check_compared(entry.item, word)
     decision = rules.Decision(word.verdict, word.reason.strip(), word.by, time.time())
     inbox.check_reason(decision)
     with clerk.inbox() as kept:
@@ -165,9 +158,28 @@ def decide(clerk: Clerk, key: str, word: Word) -> rules.Standing:
             clerk.place.desk.veto(clerk.place.desk.member_id())
         request_id = entry.item.request_id
         if request_id is not None and (word.verdict is not rules.Verdict.APPROVE or after is rules.Standing.APPROVED):
-            correspondence.answer(clerk.place, request_id, word.verdict, decision.reason)
+            correspondence.answer(clerk.place, request_id, word.verdict, decision.reason or _first_words(entry, word))
         kept.decide(key, decision)
+        if after is rules.Standing.APPROVED and entry.item.wish is not None:
+            kept.settle(key)  # nothing outside this home shows that a wish was answered
     return after
+
+
+def _first_words(entry: Entry, word: Word) -> str:
+    """Return what the first of two persons wrote with their yes, where the second one wrote nothing."""
+    yes = rules.Verdict.APPROVE
+    written = [each.reason for each in entry.said if word.verdict is yes and each.verdict is yes and each.reason]
+    return written[-1] if written else ""
+
+
+def _check_compared(item: rules.Item, word: Word) -> None:
+    if item.kind is rules.Kind.ROSTER and word.verdict is rules.Verdict.APPROVE and not word.is_compared:
+        raise errors.InputError(
+            "nobody said that the fingerprints are the same",
+            which=item.key[:40],
+            expected="a comparison with another participant",
+            next_step="call another participant, compare, then tick that they see the same (`--fingerprint HEX` on the command line)",
+        )
 
 
 def _carry_out(clerk: Clerk, item: rules.Item, word: Word) -> None:
@@ -175,10 +187,10 @@ def _carry_out(clerk: Clerk, item: rules.Item, word: Word) -> None:
         return  # an approval of a request is a word, which its answer says; that of a wish is a promise, kept here
     if item.kind is rules.Kind.ROSTER:
         seen = rosters.look(clerk.place, item.run_id, may_overlap=word.may_overlap)
-        rosters.confirm(clerk.place, item.run_id, seen)
+        rosters.confirm(clerk.place, item.run_id, seen, by=word.by)
         return
     offer = offers.make_offer(clerk.place, clerk.papers, clerk.tables, item.run_id)
-    enrol(clerk, offer, choose(offer, word.dataset_id))
+    enrol(clerk.place, offer, choose(offer, word.dataset_id), by=word.by)
 
 
 def choose(offer: offers.Offer, dataset_id: int | None) -> offers.Fit:
@@ -209,14 +221,13 @@ def choose(offer: offers.Offer, dataset_id: int | None) -> offers.Fit:
     return fitting[0]
 
 
-def enrol(clerk: Clerk, offer: offers.Offer, fit: offers.Fit) -> None:
+def enrol(place: places.Place, offer: offers.Offer, fit: offers.Fit, *, by: str) -> None:
     """Give a consent if none is live, and bring the dataset to the run; raises as the ledger does."""
-    desk = clerk.place.desk
     consent_id = fit.consent_id
     if consent_id is None:
-        now = max(int(time.time()), desk.view().time)
-        consent_id = desk.give_consent(offers.consent_for(fit.dataset_id, offer.current.spec, now))
-    desk.enrol(offer.run_id, office.Seat(fit.dataset_id, consent_id))
+        now = max(int(time.time()), place.desk.view().time)
+        consent_id = giving.give(place, offers.consent_for(fit.dataset_id, offer.current.spec, now), by=by)
+    giving.enrol(place, offer.run_id, office.Seat(fit.dataset_id, consent_id), by=by)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -280,11 +291,17 @@ def _rule_for(
 def _was_approved_by_rule(clerk: Clerk, item: rules.Item, number: int) -> bool:
     key = dataclasses.replace(item, kind=rules.Kind.RUN).key
     with clerk.inbox() as kept:
-        return any(each.by == f"rule {number}" for each in kept.said(key))
+        return any(each.by == rules.rule_name(number) for each in kept.said(key))
 
 
 def _apply(clerk: Clerk, entry: Entry, number: int, rule: rules.Rule) -> Applied:
-    word = Word(rule.verdict, f"standing rule {number}", f"rule {number}", rule.dataset_id)
+    word = Word(
+        rule.verdict,
+        f"standing {rules.rule_name(number)}",
+        rules.rule_name(number),
+        rule.dataset_id,
+        is_compared=rule.confirms,
+    )
     try:
         decide(clerk, entry.item.key, word)
     except errors.CommonsError as err:  # a person sees it in the inbox, and what failed may pass

@@ -6,14 +6,12 @@ dataset's page and ``commons dataset suspend | resume | retire``; what is done t
 
 import dataclasses
 import enum
-import time
 from typing import TypeVar
 
 from aicommons import app
 from aicommons.domain import cards, documents, errors, policies
 from aicommons.node import inbox
-from aicommons.owner import places, published
-from aicommons.protocol import inbox as rules
+from aicommons.owner import noting, places, published
 from aicommons.protocol import registry
 
 D = TypeVar("D", bound=documents.Document)
@@ -134,13 +132,10 @@ def change(
             got=found.listed.state.value,
             next_step="see `commons dataset show`; what is retired stays so, list the table as a new dataset",
         )
-    acts = {
-        Act.SUSPEND: place.desk.suspend_dataset,
-        Act.RESUME: place.desk.resume_dataset,
-        Act.RETIRE: place.desk.retire_dataset,
-    }
-    acts[act](dataset_id)
-    noted = inbox.Happened(
-        time.time(), f"{act.value} dataset", f"dataset {dataset_id}", by, reason[: rules.LONGEST_REASON]
-    )
-    kept.note(noted)
+    change, noted = {
+        Act.SUSPEND: (place.desk.suspend_dataset, noting.Act.SUSPEND_DATASET),
+        Act.RESUME: (place.desk.resume_dataset, noting.Act.RESUME_DATASET),
+        Act.RETIRE: (place.desk.retire_dataset, noting.Act.RETIRE_DATASET),
+    }[act]
+    change(dataset_id)
+    noting.note(kept, noted, f"dataset {dataset_id}", by=by, reason=reason)

@@ -8,7 +8,7 @@ inbox and ``commons model``; who answers for a model is ``protocol/lineage``'s b
 import dataclasses
 
 from aicommons.domain import errors, events, ids, letters, run
-from aicommons.owner import places, progress, published
+from aicommons.owner import noting, places, progress, published
 from aicommons.protocol import inbox
 from aicommons.protocol import lineage as lineages
 from aicommons.protocol import view as views
@@ -76,7 +76,9 @@ def models(place: places.Place, papers: places.Papers, dataset_id: int) -> tuple
     return tuple(sorted(found, key=lambda each: each.at, reverse=True))
 
 
-def ask(place: places.Place, run_id: ids.RunId, dataset_id: int, wish: events.Wish, *, reason: str) -> ids.Digest:
+def ask(
+    place: places.Place, run_id: ids.RunId, dataset_id: int, wish: events.Wish, *, reason: str, by: str = ""
+) -> ids.Digest:
     """Ask that a model be retrained without a dataset of this home's, or retired; return the digest of the reason.
 
     Raises:
@@ -101,6 +103,7 @@ def ask(place: places.Place, run_id: ids.RunId, dataset_id: int, wish: events.Wi
         )
     digest = ids.Digest(place.store.put(letters.Reason(words).encode()))
     place.desk.wish(run_id, dataset_id, wish, digest)
+    noting.note_at(place.home, noting.Act.WISH, f"run:{run_id.hex()}", by=by, reason=f"{wish.name.lower()}: {words}")
     return digest
 
 

@@ -1,6 +1,6 @@
 """A home opened for looking and acting, as the owner's page and the command line both have it.
 
-``cli.homes.Opened`` and ``portal.desk.Opened`` are such places; everything in ``owner/`` takes one. How a home is opened
+``cli.homes.Opened`` and ``portal.opening.Opened`` are such places; everything in ``owner/`` takes one. How a home is opened
 and whether its wallet can sign is theirs to settle.
 """
 

@@ -14,7 +14,7 @@ from aicommons.learning.secagg import layout
 from aicommons.ledger import wallet
 from aicommons.node import agent as agents
 from aicommons.node import disclosures, journal, overlap
-from aicommons.owner import permitting, places
+from aicommons.owner import noting, permitting, places
 from aicommons.protocol import view as views
 
 
@@ -67,8 +67,8 @@ def check(place: places.Place, run_id: ids.RunId, seen: Seen) -> None:
         _check_overlap(place, kept, run_id, seen)
 
 
-def confirm(place: places.Place, run_id: ids.RunId, seen: Seen) -> None:
-    """Let this home's node take part with exactly what was ``seen``.
+def confirm(place: places.Place, run_id: ids.RunId, seen: Seen, *, by: str = "") -> None:
+    """Let this home's node take part with exactly what was ``seen``; ``by`` says so, for the log.
 
     Raises:
         errors.UseDenied, errors.InputError: as ``check``.
@@ -78,6 +78,7 @@ def confirm(place: places.Place, run_id: ids.RunId, seen: Seen) -> None:
     with contextlib.closing(journal.Journal(place.home.journal_file)) as kept:
         _check_overlap(place, kept, run_id, seen)
         kept.pin(run_id, seen.pin)
+    noting.note_at(place.home, noting.Act.CONFIRM, f"run:{run_id.hex()}", by=by)
 
 
 def _check_permission(place: places.Place, run_id: ids.RunId, seen: Seen) -> None:

@@ -15,15 +15,13 @@ from collections.abc import Callable, Iterator, Sequence
 from aicommons import app, office
 from aicommons.domain import consents, errors, ids
 from aicommons.ledger import wallet
-from aicommons.node.consents import briefs, entering, importing, keeping, receipts, register, restoring, wording
-from aicommons.owner import guardians
+from aicommons.node.consents import briefs, entering, importing, keeping, receipts, register, restoring
+from aicommons.owner import guardians, noting
 from aicommons.protocol import ports
 from aicommons.protocol import view as views
 
 DAY = 86_400
-LANGUAGES = tuple(wording.WORDS)
-"""In which receipts are printed."""
-Place = tuple[int, int]
+Number = tuple[int, int]
 """Dataset id and number of a consent."""
 
 
@@ -34,6 +32,12 @@ class Counter:
     home: app.Home
     kept: keeping.Keeping
     register: register.Register
+    by: str = ""
+    """Operator's name, for the log."""
+
+    def note(self, act: noting.Act, about: str, reason: str = "") -> None:
+        """Add a line to the home's log, which never has a person's key or name."""
+        noting.note_at(self.home, act, about, by=self.by, reason=reason)
 
 
 def is_kept(home: app.Home) -> bool:
@@ -57,8 +61,16 @@ def check_kept(home: app.Home) -> None:
 
 
 @contextlib.contextmanager
-def at(home: app.Home, signer: ports.Signer, node: "Callable[[], ports.Signer] | None" = None) -> Iterator[Counter]:
+def at(
+    home: app.Home, signer: ports.Signer, node: "Callable[[], ports.Signer] | None" = None, *, by: str = ""
+) -> Iterator[Counter]:
     """Open a home's register with its wallet; a node key that is new is let in, when ``node`` can unlock it.
+
+    Args:
+        home: the home.
+        signer: its wallet.
+        node: unlocks the node's key.
+        by: operator who acts, for the log.
 
     Raises:
         errors.InputError: as ``check_kept``.
@@ -69,7 +81,7 @@ def at(home: app.Home, signer: ports.Signer, node: "Callable[[], ports.Signer] |
     if node is not None and home.node_file.exists() and not kept.key_file.is_for(wallet.address(home.node_file)):
         kept.key_file.admit(kept.key, node())
     with kept.register() as opened:
-        yield Counter(home, kept, opened)
+        yield Counter(home, kept, opened, by)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -102,9 +114,16 @@ class Terms:
         """Return them as the register wants them; raises ``errors.InputError`` naming the field."""
         receipts.words_of(self.language)
         if not self.purposes:
-            raise errors.InputError("a consent is for a purpose", which="purpose", expected="at least one")
+            raise errors.InputError(
+                "a consent is for a purpose",
+                which="purpose",
+                expected="at least one",
+                next_step="see `commons policy purposes`",
+            )
         if not self.steward.strip():
-            raise errors.InputError("nobody enters this", which="steward", expected="your name")
+            raise errors.InputError(
+                "nobody enters this", which="steward", expected="your name", next_step="it stands on the receipt"
+            )
         return entering.Common(
             dataset=dataset_id,
             purposes=self.purposes,
@@ -169,18 +188,25 @@ class Signed:
         )
 
 
+COPY = "copy it in full, or leave it out"
+
+
 def _address(name: str, text: str | None) -> str | None:
     try:
         return None if text is None else ids.format_id(ids.parse_address(text))
     except errors.DecodeError as err:
-        raise errors.InputError("not an address", which=name, expected="0x and 40 hexadecimal digits") from err
+        raise errors.InputError(
+            "not an address", which=name, expected="0x and 40 hexadecimal digits", next_step=COPY
+        ) from err
 
 
 def _id(name: str, text: str | None) -> bytes | None:
     try:
         return None if text is None else ids.parse_bytes32(text)
     except errors.DecodeError as err:
-        raise errors.InputError("not an id", which=name, expected="0x and 64 hexadecimal digits") from err
+        raise errors.InputError(
+            "not an id", which=name, expected="0x and 64 hexadecimal digits", next_step=COPY
+        ) from err
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -218,7 +244,21 @@ def enter_record(counter: Counter, record: consents.ConsentRecord, look: Callabl
     """Enter one consent, however it was given; raises ``errors.InputError`` as ``enter``."""
     guardians.check([record], look)
     ((entered, code),) = counter.register.enter([record], now=int(time.time()))
+    counter.note(noting.Act.ENTER, text_of((record.scope.dataset, entered.number)))
     return Made(entered, receipt_of(counter.home, entered, code))
+
+
+def enter_all(
+    counter: Counter,
+    dataset_id: int,
+    records: Sequence[consents.ConsentRecord],
+    look: Callable[[], views.LedgerView],
+) -> list[Made]:
+    """Enter many consents for a dataset, or none; raises ``errors.InputError`` as ``enter``."""
+    guardians.check(records, look)
+    made = counter.register.enter(records, now=int(time.time()))
+    counter.note(noting.Act.IMPORT, f"dataset {dataset_id}", f"{len(made)} consents")
+    return [Made(entered, receipt_of(counter.home, entered, code)) for entered, code in made]
 
 
 def receipt_of(home: app.Home, entered: briefs.Entered, code: str) -> consents.Receipt:
@@ -228,10 +268,12 @@ def receipt_of(home: app.Home, entered: briefs.Entered, code: str) -> consents.R
     return receipts.make(entered, code, title=title)
 
 
-def receipt_again(counter: Counter, place: Place) -> Made:
+def receipt_again(counter: Counter, number: Number) -> Made:
     """Return another receipt, with a new code that works at this home; on the ledger only the first one's does."""
-    entered = counter.register.get(*place)
-    return Made(entered, receipt_of(counter.home, entered, counter.register.new_code(*place)))
+    entered = counter.register.get(*number)
+    made = Made(entered, receipt_of(counter.home, entered, counter.register.new_code(*number)))
+    counter.note(noting.Act.RECEIPT, text_of(number))
+    return made
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -247,7 +289,7 @@ class Wanted:
     dataset_id: int | None = None
 
 
-def find(counter: Counter, wanted: Wanted) -> list[Place]:
+def find(counter: Counter, wanted: Wanted) -> list[Number]:
     """Return the consents that are meant.
 
     Raises:
@@ -256,29 +298,40 @@ def find(counter: Counter, wanted: Wanted) -> list[Place]:
     if wanted.code is not None:
         return [counter.register.of_code(wanted.code)]
     if wanted.number is not None:
-        place = parse_number(wanted.number)
-        counter.register.get(*place)
-        return [place]
+        number = parse_number(wanted.number)
+        counter.register.get(*number)
+        return [number]
     dataset_id = wanted.dataset_id or 0
     counter.register.column(dataset_id)
     found = counter.register.of_person(dataset_id, counter.register.tag(dataset_id, wanted.person or ""))
     if not found:
-        raise errors.InputError("nobody in the register has this key", which=f"dataset {dataset_id}")
+        raise errors.InputError(
+            "nobody in the register has this key",
+            which=f"dataset {dataset_id}",
+            next_step="compare it with the table, or look the person up by the number or code of a receipt",
+        )
     return [(dataset_id, each) for each in found]
 
 
-def parse_number(text: str) -> Place:
+def parse_number(text: str) -> Number:
     """Read the number of a consent such as ``3-17``; raises ``errors.InputError`` for anything else."""
     dataset_id, _, place = text.strip().partition("-")
     if not (text.isascii() and dataset_id.isdigit() and place.isdigit() and len(text) <= 30):
-        raise errors.InputError("not the number of a consent", expected="such as 3-17", got=text[:20])
+        raise errors.InputError(
+            "not the number of a consent", expected="such as 3-17", got=text[:20], next_step="it stands on the receipt"
+        )
     return int(dataset_id), int(place)
 
 
-def of_same_person(counter: Counter, place: Place) -> list[briefs.Entered]:
+def text_of(number: Number) -> str:
+    """Return the number of a consent as it stands on the receipt, such as ``3-17``."""
+    return f"{number[0]}-{number[1]}"
+
+
+def of_same_person(counter: Counter, number: Number) -> list[briefs.Entered]:
     """Return all consents of the person whose consent this is, newest first; raises ``errors.InputError``."""
-    dataset_id, _ = place
-    tag = counter.register.get(*place).record.tag
+    dataset_id, _ = number
+    tag = counter.register.get(*number).record.tag
     return [counter.register.get(dataset_id, each) for each in reversed(counter.register.of_person(dataset_id, tag))]
 
 
@@ -286,14 +339,14 @@ def of_same_person(counter: Counter, place: Place) -> list[briefs.Entered]:
 class Withdrawn:
     """What became of a withdrawal."""
 
-    places: tuple[Place, ...]
+    places: tuple[Number, ...]
     """What was taken back."""
-    left: tuple[Place, ...]
+    left: tuple[Number, ...]
     """Consents of the same people for the same dataset that are still live: their rows are used."""
 
 
 def withdraw(
-    counter: Counter, found: Sequence[Place], change: consents.Change, *, only_these: bool = False
+    counter: Counter, found: Sequence[Number], change: consents.Change, *, only_these: bool = False
 ) -> Withdrawn:
     """Take back consents, and whatever else the same people gave for the same dataset.
 
@@ -311,15 +364,20 @@ def withdraw(
     wanted = set(found) if only_these else whole
     open_ones = [each for each in sorted(wanted) if not here.get(*each).record.status.is_over]
     if not open_ones:
-        raise errors.InputError("nothing is left to withdraw", got=f"{len(found)} consents, all of them over")
+        raise errors.InputError(
+            "nothing is left to withdraw",
+            got=f"{len(found)} consents, all of them over",
+            next_step="nothing has to be done: these rows are not used",
+        )
     for dataset_id, number in open_ones:
         tag = here.change(dataset_id, number, _not_before(here, (dataset_id, number), change)).record.tag
         counter.kept.wallets.revoke(dataset_id, here.tagger(dataset_id), frozenset({tag}))
+        counter.note(noting.Act.WITHDRAW, text_of((dataset_id, number)))
     left = [each for each in sorted(whole - wanted) if here.get(*each).record.status.is_live]
     return Withdrawn(tuple(open_ones), tuple(left))
 
 
-def _not_before(here: register.Register, place: Place, change: consents.Change) -> consents.Change:
+def _not_before(here: register.Register, place: Number, change: consents.Change) -> consents.Change:
     """Return a change that is not older than what it follows: a status history is in order of time."""
     last = here.get(*place).record.history[-1].at
     return change if change.at >= last else dataclasses.replace(change, at=last)
@@ -367,6 +425,7 @@ def post(counter: Counter, desk: office.Desk, dataset_id: int, *, restored: bool
     counter.kept.wallets.revoke(dataset_id, here.tagger(dataset_id), tags)
     leaves, status = here.draft_posting(place, dataset_id)
     desk.post_register(dataset_id, leaves, status)
+    counter.note(noting.Act.POST, f"dataset {dataset_id}")
     return Posted(leaves.root, leaves.size, len(here.withdrawn(dataset_id)), status.root, doubted)
 
 
@@ -403,15 +462,15 @@ class Wards:
     def __init__(self, home: app.Home, signer: ports.Signer) -> None:
         """Look at ``home``'s registers with ``signer``, its wallet."""
         self._home, self._signer = home, signer
-        self._known: dict[int, tuple[tuple[int, ...], tuple[Place, ...]]] = {}
+        self._known: dict[int, tuple[tuple[int, ...], tuple[Number, ...]]] = {}
         self._reading = threading.Lock()
 
-    def look(self, now: int) -> tuple[Place, ...]:
+    def look(self, now: int) -> tuple[Number, ...]:
         """Return the consents that ended with a child's majority; none where this home keeps no register."""
         if not is_kept(self._home):
             return ()
         with self._reading, at(self._home, self._signer) as counter:
-            found: list[Place] = []
+            found: list[Number] = []
             for dataset_id in counter.register.datasets():
                 state = (*counter.register.state(dataset_id), now // 3600)
                 if self._known.get(dataset_id, ((), ()))[0] != state:

@@ -6,12 +6,10 @@ round's sum. On the ledger, if chosen, the home's datasets are suspended (nobody
 """
 
 import dataclasses
-import time
 
 from aicommons.domain import errors
 from aicommons.node import inbox
-from aicommons.owner import places
-from aicommons.protocol import inbox as rules
+from aicommons.owner import giving, noting, places
 from aicommons.protocol import registry
 
 
@@ -32,18 +30,18 @@ class Stopped:
 def set_flag(kept: inbox.Inbox, *, by: str, reason: str) -> None:
     """Hold the node back from its next step on."""
     kept.stop(stopped=True)
-    kept.note(inbox.Happened(time.time(), "stop", "", by, reason[: rules.LONGEST_REASON]))
+    noting.note(kept, noting.Act.STOP, by=by, reason=reason)
 
 
-def tell_ledger(place: places.Place, *, suspend: bool, revoke: bool) -> Stopped:
+def tell_ledger(place: places.Place, *, suspend: bool, revoke: bool, by: str = "") -> Stopped:
     """Suspend this home's datasets, revoke its live consents; what the ledger refuses is told, not raised.
 
     Raises:
         errors.LedgerUnreachable: some of it may be done; do it again.
     """
     refused: list[str] = []
-    revoked = _revoke(place, refused) if revoke else ()
-    suspended = _suspend(place, refused) if suspend else ()
+    revoked = _revoke(place, refused, by) if revoke else ()
+    suspended = _suspend(place, refused, by) if suspend else ()
     listed = place.desk.view().datasets
     entrusted = tuple(number for number in suspended if listed[number].body is not None)
     return Stopped(suspended, revoked, tuple(refused), entrusted)
@@ -52,17 +50,17 @@ def tell_ledger(place: places.Place, *, suspend: bool, revoke: bool) -> Stopped:
 def release(kept: inbox.Inbox, *, by: str, reason: str) -> None:
     """Let the node take part again; suspended datasets and revoked consents stay as they are."""
     kept.stop(stopped=False)
-    kept.note(inbox.Happened(time.time(), "resume", "", by, reason[: rules.LONGEST_REASON]))
+    noting.note(kept, noting.Act.RESUME, by=by, reason=reason)
 
 
-def _revoke(place: places.Place, refused: list[str]) -> tuple[bytes, ...]:
+def _revoke(place: places.Place, refused: list[str], by: str) -> tuple[bytes, ...]:
     view = place.desk.view()
     member, done = place.desk.member_id(), []
     for consent_id, given in view.consents.items():
         if given.holder != member or consent_id in view.revoked or given.terms.expiry <= view.time:
             continue
         try:
-            place.desk.revoke_consent(consent_id)
+            giving.revoke(place, consent_id, by=by)
         except errors.LedgerRefused as err:
             refused.append(str(err))
         else:
@@ -70,7 +68,7 @@ def _revoke(place: places.Place, refused: list[str]) -> tuple[bytes, ...]:
     return tuple(done)
 
 
-def _suspend(place: places.Place, refused: list[str]) -> tuple[int, ...]:
+def _suspend(place: places.Place, refused: list[str], by: str) -> tuple[int, ...]:
     member, done = place.desk.member_id(), []
     for number, listed in place.desk.view().datasets.items():
         if listed.owner != member or listed.state is not registry.DatasetState.LISTED:
@@ -80,5 +78,6 @@ def _suspend(place: places.Place, refused: list[str]) -> tuple[int, ...]:
         except errors.LedgerRefused as err:
             refused.append(f"dataset {number}: {err}")
         else:
+            noting.note_at(place.home, noting.Act.SUSPEND_DATASET, f"dataset {number}", by=by)
             done.append(number)
     return tuple(done)

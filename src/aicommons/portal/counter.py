@@ -13,7 +13,6 @@ import fastapi
 from fastapi import responses
 
 from aicommons.domain import consents, errors, vocabulary
-from aicommons.node import inbox
 from aicommons.node.consents import entering, receipts
 from aicommons.owner import stewarding
 from aicommons.portal import pages as shared
@@ -123,19 +122,21 @@ class Acting:
 
     def enter(self, dataset_id: int, sheet: Sheet) -> responses.RedirectResponse:
         """Enter one paper, and go to its receipt."""
-        by = routes.speaker(self._pages.clerk, sheet.fields)
-        with self._pages.counter() as counter:
+        with self._pages.counter(by=routes.speaker(self._pages.clerk, sheet.fields)) as counter:
             paper, terms, look = signed_of(sheet), terms_of(sheet), self._pages.view
             made = stewarding.enter(counter, dataset_id, paper, terms, look=look, now=int(time.time()))
-        number = f"{dataset_id}-{made.entered.number}"
-        self._note("enter consent", number, by)
         return _to(f"/consents/receipts/{self._pages.tray.put(made.receipt)}", "entered")
 
     def find(self, dataset_id: int, sheet: Sheet) -> responses.RedirectResponse:
         """Go to a person's consents; the key or code stays in the form."""
         given = {name: value.strip() for name, value in sheet.fields.items() if value.strip()}
         if sum(name in given for name in ("person", "code", "number")) != 1:
-            raise errors.InputError("one of the three says who is meant", which="look up", expected="one, not more")
+            raise errors.InputError(
+                "one of the three says who is meant",
+                which="look up",
+                expected="one, not more",
+                next_step="fill in the key, the code or the number, and leave the others empty",
+            )
         wanted = stewarding.Wanted(given.get("code"), given.get("number"), given.get("person"), dataset_id)
         with self._pages.counter() as counter:
             dataset_id, number = stewarding.find(counter, wanted)[-1]
@@ -144,22 +145,21 @@ class Acting:
     def withdraw(self, dataset_id: int, number: int, sheet: Sheet) -> responses.RedirectResponse:
         """Take one consent back; nobody is asked for a PIN, because saying no must be easy."""
         if "confirmed" not in sheet.fields:
-            raise errors.InputError("not confirmed; nothing was changed", which=f"consent {dataset_id}-{number}")
+            raise errors.InputError(
+                "not confirmed; nothing was changed",
+                which=f"consent {dataset_id}-{number}",
+                next_step="go back and tick that the person wants it",
+            )
         evidence = sheet.digests.get("paper")
         with self._pages.counter() as counter:
             change = consents.Change(consents.Status.WITHDRAWN, int(time.time()), "steward", evidence)
-            only = "only" in sheet.fields
-            done = stewarding.withdraw(counter, [(dataset_id, number)], change, only_these=only)
-        for each in done.places:
-            self._note("withdraw consent", f"{each[0]}-{each[1]}", "")
+            stewarding.withdraw(counter, [(dataset_id, number)], change, only_these="only" in sheet.fields)
         return _to(f"/consents/{dataset_id}/{number}", "withdrawn")
 
     def receipt(self, dataset_id: int, number: int, sheet: Sheet) -> responses.RedirectResponse:
         """Make another receipt, with a code of its own."""
-        by = routes.speaker(self._pages.clerk, sheet.fields)
-        with self._pages.counter() as counter:
+        with self._pages.counter(by=routes.speaker(self._pages.clerk, sheet.fields)) as counter:
             made = stewarding.receipt_again(counter, (dataset_id, number))
-        self._note("print receipt", f"{dataset_id}-{number}", by)
         return _to(f"/consents/receipts/{self._pages.tray.put(made.receipt)}")
 
     def handed(self, name: str, sheet: Sheet) -> responses.RedirectResponse:
@@ -170,15 +170,9 @@ class Acting:
 
     def post(self, dataset_id: int, sheet: Sheet) -> responses.RedirectResponse:
         """Put the register's state on the ledger."""
-        by = routes.speaker(self._pages.clerk, sheet.fields)
-        with self._pages.counter() as counter:
+        with self._pages.counter(by=routes.speaker(self._pages.clerk, sheet.fields)) as counter:
             stewarding.post(counter, self._pages.clerk.place.desk, dataset_id)
-        self._note("post register", f"dataset {dataset_id}", by)
         return _to(f"/consents/{dataset_id}", "posted")
-
-    def _note(self, what: str, about: str, by: str) -> None:
-        with self._pages.clerk.inbox() as kept:
-            kept.note(inbox.Happened(time.time(), what, about, by, ""))
 
 
 def _to(path: str, said: str | None = None) -> responses.RedirectResponse:
@@ -208,7 +202,12 @@ def signed_of(sheet: shared.Sheet) -> stewarding.Signed:
     """Return what a form says of a paper; raises ``errors.InputError`` without a scan."""
     given = _given(sheet)
     if "paper" not in sheet.digests:
-        raise errors.InputError("the scan of the signed paper is missing", which="paper", expected="a file")
+        raise errors.InputError(
+            "the scan of the signed paper is missing",
+            which="paper",
+            expected="a file",
+            next_step="choose the scan; only its digest is kept",
+        )
     return stewarding.Signed(
         person=given.get("person", ""),
         evidence=sheet.digests["paper"],
@@ -229,7 +228,9 @@ def _whole(given: dict[str, str], name: str) -> int | None:
     if text is None:
         return None
     if not (text.isascii() and text.isdecimal() and len(text) < 10 and int(text) > 0):
-        raise errors.InputError("not a whole number above 0", which=name, expected="digits")
+        raise errors.InputError(
+            "not a whole number above 0", which=name, expected="digits", next_step="correct it, or leave it empty"
+        )
     return int(text)
 
 

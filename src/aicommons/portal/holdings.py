@@ -25,6 +25,9 @@ def make(pages: shared.Pages) -> fastapi.APIRouter:
     return router
 
 
+AGAIN = "open the dataset's page again and press one of its buttons"
+
+
 class Datasets:
     """The datasets' pages and their forms."""
 
@@ -51,9 +54,15 @@ class Datasets:
         try:
             act = holdings.Act(form.get("act"))
         except ValueError as err:
-            raise errors.InputError("no such act", which="act", expected="suspend, resume or retire") from err
+            raise errors.InputError(
+                "no such act", which="act", expected="suspend, resume or retire", next_step=AGAIN
+            ) from err
         if act is not holdings.Act.RESUME and "confirmed" not in form:
-            raise errors.InputError("not confirmed; nothing was changed", which=f"dataset {dataset_id}")
+            raise errors.InputError(
+                "not confirmed; nothing was changed",
+                which=f"dataset {dataset_id}",
+                next_step="go back and tick that it is meant",
+            )
         clerk = self._pages.clerk
         by = routes.speaker(clerk, form)
         with clerk.inbox() as kept:
@@ -65,8 +74,10 @@ class Datasets:
         try:
             wish = events.Wish[form.get("wish", "").upper()]
         except KeyError as err:
-            raise errors.InputError("no such wish", which="wish", expected="retrain or retire") from err
+            raise errors.InputError(
+                "no such wish", which="wish", expected="retrain or retire", next_step=AGAIN
+            ) from err
         clerk = self._pages.clerk
-        routes.speaker(clerk, form)
-        lineage.ask(clerk.place, routes.run_id_of(run), dataset_id, wish, reason=form.get("reason", ""))
+        by = routes.speaker(clerk, form)
+        lineage.ask(clerk.place, routes.run_id_of(run), dataset_id, wish, reason=form.get("reason", ""), by=by)
         return responses.RedirectResponse(f"/datasets/{dataset_id}?said=wished", 303)

@@ -1,18 +1,16 @@
 """Settings of the owner's house: standing rules, quiet hours, who may approve. Forms of ``settings.html`` come here.
 
-While operators are named, each change needs one's PIN, and taking a name away from two or more needs two, so that
-nobody alone ends the rule of two persons.
+While operators are named, each change needs one's PIN; with two or more, naming somebody and taking a name away need two.
+What is done and noted is ``owner/operators``' business; this file reads forms.
 """
 
-import secrets
-import time
 from collections.abc import Callable
 
 import fastapi
 from fastapi import responses
 
 from aicommons.domain import errors, ids
-from aicommons.node import inbox
+from aicommons.owner import operators
 from aicommons.portal import pages as shared
 from aicommons.portal import routes
 from aicommons.protocol import inbox as rules
@@ -53,18 +51,15 @@ class House:
     def add_rule(self, form: routes.Form) -> responses.RedirectResponse:
         """Make a standing rule."""
         by = routes.speaker(self._pages.clerk, form)
-        rule = rule_of(form)
         with self._pages.clerk.inbox() as kept:
-            number = kept.add_rule(rule)
-            kept.note(inbox.Happened(time.time(), "rule", f"rule {number}", by, ""))
+            operators.add_rule(kept, rule_of(form), by=by)
         return _saved()
 
     def remove_rule(self, number: int, form: routes.Form) -> responses.RedirectResponse:
         """Remove a standing rule."""
         by = routes.speaker(self._pages.clerk, form)
         with self._pages.clerk.inbox() as kept:
-            kept.remove_rule(number)
-            kept.note(inbox.Happened(time.time(), "unrule", f"rule {number}", by, ""))
+            operators.remove_rule(kept, number, by=by)
         return _saved()
 
     def set_quiet(self, form: routes.Form) -> responses.RedirectResponse:
@@ -73,40 +68,42 @@ class House:
         begin, end = form.get("begin", ""), form.get("end", "")
         quiet = rules.QuietHours(rules.minute(begin), rules.minute(end)) if begin or end else None
         with self._pages.clerk.inbox() as kept:
-            kept.set_quiet(quiet)
-            kept.note(inbox.Happened(time.time(), "quiet", "", by, f"{begin} {end}".strip()))
+            operators.set_quiet(kept, quiet, by=by)
         return _saved()
 
     def add_operator(self, form: routes.Form) -> responses.RedirectResponse:
-        """Name somebody who may approve."""
+        """Name somebody who may approve; two persons have to agree while two approve."""
         by = routes.speaker(self._pages.clerk, form)
-        name = form.get("new_name", "").strip()
+        named = operators.Person(form.get("new_name", "").strip(), form.get("new_pin", ""))
         with self._pages.clerk.inbox() as kept:
-            kept.add_operator(name, form.get("new_pin", ""), secrets.token_bytes(16))
-            kept.note(inbox.Happened(time.time(), "operators", "", by, f"+ {name}"))
+            operators.add(kept, named, by=by, second=_second(form))
         return _saved()
 
     def remove_operator(self, form: routes.Form) -> responses.RedirectResponse:
         """Take a name away; two persons have to agree while two approve."""
         by = routes.speaker(self._pages.clerk, form)
-        name = form.get("old_name", "")
         with self._pages.clerk.inbox() as kept:
-            if kept.house().approvals_needed > 1:
-                second = form.get("second", "")
-                if second == by:
-                    raise errors.InputError("a second person has to agree", which="operators")
-                kept.check_operator(second, form.get("second_pin", ""), time.time())
-            kept.remove_operator(name)
-            kept.note(inbox.Happened(time.time(), "operators", "", by, f"- {name}"))
+            operators.remove(kept, form.get("old_name", ""), by=by, second=_second(form))
         return _saved()
+
+
+def _second(form: dict[str, str]) -> operators.Person | None:
+    name = form.get("second")
+    return None if name is None else operators.Person(name, form.get("second_pin", ""))
+
+
+LISTS = {"author": "member", "dataset": "dataset"}
 
 
 def rule_of(form: dict[str, str]) -> rules.Rule:
     """Return the rule that a form describes; raises ``errors.InputError`` for what is none."""
     given = {name: value.strip() for name, value in form.items() if value.strip()}
-    author = given.get("author")
-    if author is not None and not author.isdecimal():
-        raise errors.InputError("not a member number", which="author", expected="digits")
+    author, dataset = given.get("author"), given.get("dataset")
+    for name, number in (("author", author), ("dataset", dataset)):
+        if number is not None and not (number.isascii() and number.isdecimal() and len(number) < routes.MOST_DIGITS):
+            raise errors.InputError(
+                "not a number", which=name, expected="digits", next_step=f"see `commons {LISTS[name]} list`"
+            )
     plan = given.get("plan")
     return rules.Rule(
         verdict=rules.Verdict.APPROVE if given.get("verdict") == "approve" else rules.Verdict.DENY,
@@ -114,6 +111,7 @@ def rule_of(form: dict[str, str]) -> rules.Rule:
         author=None if author is None else int(author),
         recipe=given.get("recipe"),
         purpose=given.get("purpose"),
+        dataset_id=None if dataset is None else int(dataset),
         confirms="confirms" in given,
     )
 
@@ -122,7 +120,12 @@ def _digest(text: str) -> bytes:
     try:
         return ids.parse_digest(text) if len(text) == 68 else ids.parse_bytes32(text)
     except errors.DecodeError as err:
-        raise errors.InputError("not a digest", which="plan", expected="1220 and 64 hexadecimal digits") from err
+        raise errors.InputError(
+            "not a digest",
+            which="plan",
+            expected="1220 and 64 hexadecimal digits",
+            next_step="copy it from a proposal's page, under *For experts*",
+        ) from err
 
 
 def _saved() -> responses.RedirectResponse:

@@ -57,16 +57,16 @@ class Pages:
         """Return what the ledger says now."""
         return self.clerk.place.desk.view()
 
-    def counter(self) -> contextlib.AbstractContextManager[stewarding.Counter]:
-        """Open the home's register for one act; raises as ``stewarding.at``."""
-        return stewarding.at(self.clerk.place.home, self._signer)
+    def counter(self, *, by: str = "") -> contextlib.AbstractContextManager[stewarding.Counter]:
+        """Open the home's register for one act of ``by``; raises as ``stewarding.at``."""
+        return stewarding.at(self.clerk.place.home, self._signer, by=by)
 
     @property
     def has_register(self) -> bool:
         """Whether this home keeps people's consents."""
         return stewarding.is_kept(self.clerk.place.home)
 
-    def wards(self) -> tuple[stewarding.Place, ...]:
+    def wards(self) -> tuple[stewarding.Number, ...]:
         """Return the consents of children who have come of age and have to be asked.
 
         A register that does not open is told on the consents' pages; it must not take the stop button away.
@@ -86,7 +86,7 @@ class Pages:
         language = language_of(request)
         with self.clerk.inbox() as kept:
             house = kept.house()
-        waiting = sum(entry.standing.value in ("open", "second") for entry in values.get("entries") or self._entries())
+        waiting = sum(entry.standing.is_waiting for entry in values.get("entries") or self._entries())
         waiting += len(self.wards())
         shared = {
             "language": language,
@@ -170,7 +170,7 @@ def environment(language: str) -> jinja2.Environment:
         lstrip_blocks=True,
     )
     made.install_gettext_translations(catalogues.load(language), newstyle=True)  # type: ignore[attr-defined]
-    made.filters |= {"moment": moment, "clock": clock, "purpose": purpose, "day": day}
+    made.filters |= {"moment": moment, "clock": rules.time_of, "purpose": purpose, "day": day}
     return made
 
 
@@ -191,11 +191,6 @@ def purpose(code: str) -> str:
     """Return a purpose with its vocabulary's own words, which are English."""
     labels = {each.code: each.label for each in vocabulary.PURPOSES}
     return f"{labels[code]} ({code})" if code in labels else code
-
-
-def clock(minute: int) -> str:
-    """Return a minute of the day as a time."""
-    return f"{minute // 60:02d}:{minute % 60:02d}"
 
 
 def language_of(request: fastapi.Request) -> str:

@@ -11,7 +11,7 @@ import fastapi
 from fastapi import responses
 
 from aicommons.domain import errors, ids
-from aicommons.owner import budgets, deciding, fits, lineage, offers, progress, rosters, stopping, uses
+from aicommons.owner import budgets, deciding, fits, lineage, offers, operators, progress, rosters, stopping, uses
 from aicommons.portal import catalogues, streams
 from aicommons.portal import pages as shared
 from aicommons.protocol import inbox as rules
@@ -169,22 +169,12 @@ class Acting:
     def decide(self, key: str, form: Form) -> responses.RedirectResponse:
         """Say yes, no or a question to one item."""
         clerk = self._pages.clerk
-        dataset = form.get("dataset", "")
-        try:
-            verdict = rules.Verdict(form.get("verdict"))
-        except ValueError as err:
-            raise errors.InputError(
-                "no such answer", which="verdict", expected="approve, ask, deny or dismiss"
-            ) from err
-        word = deciding.Word(
-            verdict, form.get("reason", ""), speaker(clerk, form), int(dataset) if dataset.isdecimal() else None
-        )
-        standing = deciding.decide(clerk, key, word)
+        item = deciding.find(clerk, key).item
+        standing = deciding.decide(clerk, key, word_of(form, speaker(clerk, form)))
         if standing is rules.Standing.APPROVED:
-            kind, _, about = key.partition(":")
-            place = f"/runs/{about}" if kind in (rules.Kind.RUN.value, rules.Kind.ROSTER.value) else "/inbox"
+            place = "/inbox" if item.run_id is None else f"/runs/{item.run_id.hex()}"
             return responses.RedirectResponse(f"{place}?said=approved", 303)
-        said = "vetoed" if key.startswith(rules.Kind.RECOVERY.value) else standing.value
+        said = "vetoed" if item.kind is rules.Kind.RECOVERY else standing.value
         return responses.RedirectResponse(f"/inbox?said={said}", 303)
 
     def stop(self, form: Form) -> responses.RedirectResponse:
@@ -201,7 +191,7 @@ class Acting:
         by = speaker(clerk, form)
         with clerk.inbox() as kept:
             stopping.set_flag(kept, by=by, reason=form.get("reason", ""))
-        done = stopping.tell_ledger(clerk.place, suspend="suspend" in form, revoke="revoke" in form)
+        done = stopping.tell_ledger(clerk.place, suspend="suspend" in form, revoke="revoke" in form, by=by)
         if done.refused:
             return self._pages.render(request, "stop.html", refused=done.refused)
         return responses.RedirectResponse("/stop?said=saved", 303)
@@ -218,7 +208,32 @@ class Acting:
 def speaker(clerk: deciding.Clerk, form: dict[str, str]) -> str:
     """Return who sent a form; raises ``errors.InputError`` for a wrong PIN."""
     with clerk.inbox() as kept:
-        return deciding.speaker(kept, form.get("operator", ""), form.get("pin", ""))
+        return operators.speaker(kept, operators.Person(form.get("operator", ""), form.get("pin", "")))
+
+
+def word_of(form: dict[str, str], by: str) -> deciding.Word:
+    """Return what a form says to an item; raises ``errors.InputError`` for what is no answer."""
+    dataset = form.get("dataset", "")
+    try:
+        verdict = rules.Verdict(form.get("verdict"))
+    except ValueError as err:
+        raise errors.InputError(
+            "no such answer",
+            which="verdict",
+            expected="approve, ask, deny or dismiss",
+            next_step="open the item again and press one of its buttons",
+        ) from err
+    is_number = dataset.isascii() and dataset.isdecimal() and len(dataset) < MOST_DIGITS
+    return deciding.Word(
+        verdict,
+        form.get("reason", ""),
+        by,
+        dataset_id=int(dataset) if is_number else None,
+        is_compared="compared" in form,
+    )
+
+
+MOST_DIGITS = 13
 
 
 def run_id_of(text: str) -> ids.RunId:
@@ -226,4 +241,4 @@ def run_id_of(text: str) -> ids.RunId:
     try:
         return ids.RunId(ids.parse_bytes32(f"0x{text}"))
     except errors.DecodeError as err:
-        raise errors.InputError("no such run", which=text[:66]) from err
+        raise errors.InputError("no such run", which=text[:66], next_step="see the list of runs") from err

@@ -29,9 +29,7 @@ def today(pages: shared.Pages) -> dict[str, Any]:
     """Return what the first page shows."""
     view = pages.view()
     used = uses.uses(pages.clerk)
-    open_entries = tuple(
-        entry for entry in deciding.entries(pages.clerk) if entry.standing.value in ("open", "second", "asked")
-    )
+    open_entries = tuple(entry for entry in deciding.entries(pages.clerk) if not entry.standing.is_decided)
     return {
         "entries": open_entries,
         "titles": pages.titles(view),

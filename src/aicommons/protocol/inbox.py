@@ -61,6 +61,16 @@ class Standing(enum.Enum):
     DISMISSED = "dismissed"
     """Put away; it never comes back."""
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether somebody at this home has to say something."""
+        return self in (Standing.OPEN, Standing.SECOND)
+
+    @property
+    def is_decided(self) -> bool:
+        """Whether nothing more is to be said, by anybody."""
+        return self in (Standing.APPROVED, Standing.DENIED, Standing.DISMISSED)
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Item:
@@ -208,6 +218,11 @@ class QuietHours:
                 "not quiet hours", which="quiet hours", expected="two different times of day, such as 20:00 and 07:00"
             )
 
+    @property
+    def text(self) -> str:
+        """Both times, such as ``20:00 07:00``."""
+        return f"{time_of(self.begin)} {time_of(self.end)}"
+
     def cover(self, minute: int) -> bool:
         """Return whether ``minute`` of the day is in them."""
         if self.begin < self.end:
@@ -230,6 +245,24 @@ class House:
     def approvals_needed(self) -> int:
         """How many persons have to approve."""
         return 2 if len(self.operators) > 1 else 1
+
+    def counts(self, by: str) -> bool:
+        """Return whether an approval in this name counts: where operators are named, only theirs, or one person's rule's."""
+        return not self.operators or by in self.operators or (self.approvals_needed == 1 and is_rule(by))
+
+
+RULE = "rule "
+"""Beginning of the name in which a standing rule speaks; no operator is called so."""
+
+
+def rule_name(number: int) -> str:
+    """Return the name in which a standing rule speaks."""
+    return f"{RULE}{number}"
+
+
+def is_rule(by: str) -> bool:
+    """Return whether a name is that of a standing rule."""
+    return by.startswith(RULE)
 
 
 BEGINNING = frozenset({duties.DutyKind.ACK})
@@ -321,7 +354,11 @@ def _has_seat(current: views.RunView, member: ids.MemberId) -> bool:
 
 
 def standing(said: Sequence[Decision], house: House) -> Standing:
-    """Return where an item stands: one denial is enough, approvals count once per person, a later word replaces an earlier one."""
+    """Return where an item stands.
+
+    One denial is enough, whoever said it then; approvals count once per person, and only of who may approve now; a later
+    word of a person replaces an earlier one.
+    """
     newest = {each.by: each.verdict for each in said}
     if Verdict.DENY in newest.values():
         return Standing.DENIED
@@ -329,7 +366,7 @@ def standing(said: Sequence[Decision], house: House) -> Standing:
         return Standing.DISMISSED
     if said and said[-1].verdict is Verdict.ASK:
         return Standing.ASKED
-    approvals = sum(verdict is Verdict.APPROVE for verdict in newest.values())
+    approvals = sum(verdict is Verdict.APPROVE and house.counts(by) for by, verdict in newest.items())
     if approvals >= house.approvals_needed:
         return Standing.APPROVED
     return Standing.SECOND if approvals else Standing.OPEN
@@ -378,3 +415,8 @@ def minute(text: str) -> int:
     if not is_time or int(hours) > 23 or int(minutes) > 59:
         raise errors.InputError("not a time of day", which=text[:20], expected="hours and minutes, such as 07:30")
     return 60 * int(hours) + int(minutes)
+
+
+def time_of(minute: int) -> str:
+    """Return a minute of the day as a time, such as ``07:30``."""
+    return f"{minute // 60:02d}:{minute % 60:02d}"

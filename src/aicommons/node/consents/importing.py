@@ -16,7 +16,7 @@ from typing import TypeVar
 
 from aicommons.data.formats import delimited
 from aicommons.domain import consents, errors, ids
-from aicommons.node.consents import entering, register, sealing
+from aicommons.node.consents import entering, register, sealing, wording
 
 COLUMNS = (
     *("person", "given", "evidence", "born", "guardian", "relation", "guardian_evidence", "guardian_account"),
@@ -28,7 +28,6 @@ MOST_BYTES = 64 * 2**20
 MOST_SHOWN = 8
 """Kinds of mistakes that one message names."""
 HEXADECIMAL = re.compile("[0-9a-fA-F]{64}")
-LANGUAGES = ("en", "fr", "sw")
 
 T = TypeVar("T")
 Row = Mapping[str, str]
@@ -237,6 +236,11 @@ def _count(name: str, text: str) -> int:
 
 
 def _language(name: str, text: str) -> str:
-    if text not in LANGUAGES:
-        raise errors.InputError("not a language of receipts", which=name, expected=" or ".join(LANGUAGES))
+    if text not in wording.WORDS:
+        raise errors.InputError(
+            "not a language of receipts",
+            which=name,
+            expected=" or ".join(wording.WORDS),
+            next_step="leave the cell empty for the language of --language",
+        )
     return text
