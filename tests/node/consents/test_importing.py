@@ -157,3 +157,38 @@ def test_an_encoding_that_nobody_can_tell_is_named(office: "Office", tmp_path: p
     with pytest.raises(errors.TableError, match="encoding is not known") as caught:
         importing.read(file, COMMON, office.register, draw)
     assert caught.value.next_step == "Export the table as CSV (UTF-8)."
+
+
+TIMES = {
+    "a day": ("2026-09-21", 1_789_948_800),
+    "its minute": ("2026-09-21T12:30", 1_789_993_800),
+}
+
+
+@pytest.mark.parametrize(("given", "at"), TIMES.values(), ids=TIMES.keys())
+def test_a_paper_of_the_day_of_a_withdrawal_needs_its_time(
+    office: "Office", tmp_path: pathlib.Path, given: str, at: int
+) -> None:
+    """A day counts from its first minute; with its time a paper that was signed after the withdrawal is taken."""
+    office.register.enter([office.consent("p1", history=(consents.Change(consents.Status.GIVEN, 1, "vote", None),))])
+    office.withdraw("p1", 1_789_990_000)
+    (record,) = importing.read(table(tmp_path, f"p1,{given},{DIGEST},,,,,,,,"), COMMON, office.register, draw)
+    assert record.history[0].at == at
+    if "T" in given:
+        office.register.enter([record])
+        return
+    with pytest.raises(errors.InputError, match="given before a withdrawal"):
+        office.register.enter([record])
+
+
+@pytest.mark.parametrize("cells", ["Zuri,", f",{DIGEST}", "Zuri,secret-2"], ids=["no salt", "no words", "not a salt"])
+def test_a_ward_is_shown_by_words_and_salt(office: "Office", tmp_path: pathlib.Path, cells: str) -> None:
+    """Both together make the attestation's commitment, which the record keeps; one alone is refused by its column."""
+    head = "person,given,evidence,born,guardian,guardian_evidence,guardianship,ward,ward_salt"
+    row = f"p1,2026-01-05,{DIGEST},2015-02-03,A mother,{DIGEST},{DIGEST}"
+    (record,) = importing.read(table(tmp_path, f"{row},Zuri,{DIGEST}", head=head), COMMON, office.register, draw)
+    assert record.guardian is not None
+    assert record.guardian.ward == consents.ward_commitment(bytes.fromhex(DIGEST), "Zuri")
+    with pytest.raises(errors.TableError, match="column ward") as caught:
+        importing.read(table(tmp_path, f"{row},{cells}", head=head), COMMON, office.register, draw)
+    assert "secret" not in str(caught.value)
