@@ -46,7 +46,7 @@ def _terms_as_json(offer: "offers.Offer") -> dict[str, Any]:
             "enrolled": len(offer.current.enrolled),
         },
         "most_price": spec.price,
-        "commercial": spec.commercial,
+        "commercial": offer.is_commercial,
         "shares": {"solver": spec.solver_shares, "problem_owner": spec.owner_shares, "sites": offer.site_shares},
     }
 
@@ -111,7 +111,7 @@ def _terms_in_words(offer: "offers.Offer", papers: "agents.RunDocuments") -> lis
         f"  readers    {', '.join(offer.readers) or 'nobody but the participants'}",
         f"  costs      at most {spec.rounds} rounds; epsilon: {naming.plain(terms.privacy)}",
         f"  sites      {spec.min_participants} to {spec.max_participants}, {len(offer.current.enrolled)} so far",
-        f"  pays       {price}; {'also' if spec.commercial else 'not'} for commercial use",
+        f"  pays       {price}; {'also' if offer.is_commercial else 'not'} for commercial use",
         f"  licence    {naming.plain(terms.licence or 'nobody says')}, of the model",
         f"  takes on   {duties or 'no duty'}",
         f"  shares     the sites share {offer.site_shares * 100 / run.ALL_SHARES:g} of 100 parts of the model equally",

@@ -77,6 +77,16 @@ class Offer:
         return run.ALL_SHARES - spec.solver_shares - spec.owner_shares
 
     @property
+    def is_commercial(self) -> bool:
+        """Whether the use is commercial: because the solver says so, or because its purpose is."""
+        if self.current.spec.commercial or self.papers is None:
+            return self.current.spec.commercial
+        try:
+            return vocabulary.is_commercial(self.papers.terms.purpose)
+        except errors.InputError:
+            return False  # a purpose that nobody knows: no consent covers it
+
+    @property
     def asked(self) -> inbox.Asked | None:
         """What standing rules look at, ``None`` while the documents cannot be read."""
         return None if self.papers is None else asked_of(self.current.spec, self.papers)
