@@ -130,10 +130,11 @@ class Memory(threading.Thread):
 def work(name: str, path: pathlib.Path) -> None:
     """Do one work in this process; a line of JSON for each part of it."""
     with tempfile.TemporaryDirectory(dir=path.parent) as folder:
-        begin = time.perf_counter()
+        begin, used = time.perf_counter(), time.process_time()
         for what, rows in WORKS[name](path, pathlib.Path(folder)):
-            print(json.dumps({"what": what, "rows": rows, "seconds": time.perf_counter() - begin}), flush=True)
-            begin = time.perf_counter()
+            took = {"seconds": time.perf_counter() - begin, "cpu": time.process_time() - used}
+            print(json.dumps({"what": what, "rows": rows, **took}), flush=True)
+            begin, used = time.perf_counter(), time.process_time()
 
 
 def measure(name: str, path: pathlib.Path, persons: int) -> Iterator[dict[str, Any]]:
@@ -151,6 +152,7 @@ def measure(name: str, path: pathlib.Path, persons: int) -> Iterator[dict[str, A
                 "persons": persons,
                 "file_mb": round(megabytes),
                 "seconds": round(done["seconds"], 1),
+                "cpu_s": round(done["cpu"], 1),
                 "mb_per_s": round(megabytes / done["seconds"]),
                 "peak_mb": round(memory.peak / 1e6),
                 "limit_mb": small.MOST_MEGABYTES,
@@ -188,6 +190,7 @@ def main() -> None:
             "persons": operator.itemgetter("persons"),
             "file MB": operator.itemgetter("file_mb"),
             "s": operator.itemgetter("seconds"),
+            "CPU s": operator.itemgetter("cpu_s"),
             "MB/s": operator.itemgetter("mb_per_s"),
             "peak MB": operator.itemgetter("peak_mb"),
             "limit MB": operator.itemgetter("limit_mb"),
