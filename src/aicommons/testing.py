@@ -87,7 +87,7 @@ class MemoryData:
     def keep(self, note: notes.Note) -> None:
         """Forget it: there is no register behind these tables."""
 
-    def check_still_consented(self, part: agents.Part, use: coverage.Use, made: notes.Note | bytes) -> None:
+    def check_still_consented(self, part: agents.Part, use: coverage.Use, made: notes.Note | tuple[int, int]) -> None:
         """Nobody withdraws from these tables."""
 
     def rule(self, part: agents.Part) -> privacy.Rule:

@@ -25,7 +25,7 @@ class Everybody(people.People):
             read(people.Persons(kept.column(asked.dataset), kept.tagger(asked.dataset), tags))
         return people.Chosen(asked, tags, bytes(32), 0)
 
-    def check_still(self, asked: people.Asked, made: notes.Note | bytes) -> None:
+    def check_still(self, asked: people.Asked, made: notes.Note | tuple[int, int]) -> None:
         """Send it, whoever has withdrawn."""
 
 

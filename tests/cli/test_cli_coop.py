@@ -89,6 +89,7 @@ def test_a_vote_brings_a_dataset_back_into_use_and_to_its_owner(founded: "Place"
     assert (what, done["discharged"]) == ([f"give dataset {entrusted} back to its owner"], [int(entrusted)])
     assert founded.done("delta", "consent", "give", entrusted, "--purpose", PURPOSE)["consent"].startswith("0x")
     assert founded.done("delta", "dataset", "show", entrusted)["entrusted_to"] is None
+    founded.done("delta", "coop", "entrust", entrusted)  # as the tests beside it expect it
 
 
 @pytest.mark.usefixtures("entrusted")

@@ -23,12 +23,14 @@ def pins(**given: str) -> Iterator[None]:
     """Put PINs into the environment, as somebody at the keyboard would type them."""
     kept = {name: os.environ.get(name) for name in given}
     os.environ.update(given)
-    yield
-    for name, value in kept.items():
-        if value is None:
-            del os.environ[name]
-        else:
-            os.environ[name] = value
+    try:
+        yield
+    finally:
+        for name, value in kept.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 @contextlib.contextmanager
@@ -37,9 +39,11 @@ def two_persons(home: app.Home) -> Iterator[inbox.Inbox]:
     with contextlib.closing(inbox.Inbox(home.inbox_file)) as kept:
         for name in ("Ada", "Ben"):
             kept.add_operator(name, PINS[name], bytes(16))
-        yield kept
-        for name in kept.house().operators:
-            kept.remove_operator(name)
+        try:
+            yield kept
+        finally:
+            for name in kept.house().operators:
+                kept.remove_operator(name)
 
 
 @pytest.fixture
@@ -127,7 +131,7 @@ def test_the_rule_of_two_holds_below_the_inbox(founded: "Place", offered: dict[s
         )
         enrol = ["run", "enrol", run_id, "--dataset", offered["north"], "--consent", consent, "--by", "Ada", "--json"]
         refused(founded.call("north", *enrol), item)
-        both(founded, item, ["--words", "Good luck"], run_id)
+        both(founded, item, ["--dataset", offered["north"], "--words", "Good luck"], run_id)
         fingerprint = founded.done("solver", "run", "close", run_id)["fingerprint"]
         roster = f"roster:{run_id[2:14]}"
         confirm = ["run", "confirm", run_id, "--fingerprint", fingerprint, "--by", "Ada", "--json"]

@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 from typing import TYPE_CHECKING
 
 import pytest
@@ -30,8 +31,9 @@ def member(founded: "Place", offered: dict[str, str]) -> str:
 @pytest.fixture
 def lake(founded: "Place", member: str) -> str:
     """A table of that home's, listed for one test; its number."""
-    rows = [f"p{each},{each % 13}.5,{'yes' if each % 2 else 'no'}" for each in range(40)]
-    table = founded.write("lake.csv", "\n".join(["pond,depth,fish", *rows]) + "\n")
+    first = random.randrange(10**6)  # the same rows are listed once
+    rows = [f"p{first + each},{each % 13}.5,{'yes' if each % 2 else 'no'}" for each in range(40)]
+    table = founded.write(f"lake{first}.csv", "\n".join(["pond,depth,fish", *rows]) + "\n")
     listed = founded.done(member, "dataset", "publish", table, "--title", "Lake", "--target", "fish", "--drop", "pond")
     return str(listed["dataset"])
 

@@ -42,7 +42,7 @@ class SlowData:
     def published(self, part: agents.Part) -> None:
         """Nothing: no home keeps them."""
 
-    def check_still_consented(self, part: agents.Part, use: coverage.Use, made: notes.Note | bytes) -> None:
+    def check_still_consented(self, part: agents.Part, use: coverage.Use, made: notes.Note | tuple[int, int]) -> None:
         """As the tables do."""
         self.inner.check_still_consented(part, use, made)
 

@@ -140,7 +140,7 @@ def test_what_is_made_while_somebody_withdraws_is_made_again(stage, tmp_path: pa
 class Careless(people.People):
     """A node that sends what it has made, whoever has withdrawn since."""
 
-    def check_still(self, asked: people.Asked, made: notes.Note | bytes) -> None:
+    def check_still(self, asked: people.Asked, made: notes.Note | tuple[int, int]) -> None:
         """Find nothing."""
 
 

@@ -77,13 +77,13 @@ class Data(Protocol):
     def keep(self, note: notes.Note) -> None:
         """Record whose rows are in a contribution, before it leaves."""
 
-    def check_still_consented(self, part: Part, use: coverage.Use, made: notes.Note | bytes) -> None:
+    def check_still_consented(self, part: Part, use: coverage.Use, made: notes.Note | tuple[int, int]) -> None:
         """Check that everybody whose rows are in a contribution that is made has not withdrawn since.
 
         Args:
             part: the dataset.
             use: what the run wants.
-            made: the contribution's note; its digest, as the header commits to it, once it is kept.
+            made: the contribution's note; round and attempt, once it is kept.
 
         Raises:
             errors.ContributionRefused: somebody has; it is not sent.

@@ -68,7 +68,7 @@ def submit(agent: agents.Agent, duty: duties.Duty, current: views.RunView) -> No
         built = _build(agent, attempt, agents.use_of(duty.run_id, current.spec, attempt.terms))
         if built is None:
             return
-    _check_consents(agent, attempt, current, built[0])
+    _check_consents(agent, attempt, current)
     limits = (MOST_HEADER, attempt.session.blob_bytes)
     blobs = {
         digest: functools.partial(_load, agent, attempt, digest, limit=limit)
@@ -80,7 +80,7 @@ def submit(agent: agents.Agent, duty: duties.Duty, current: views.RunView) -> No
     agent.ledger.post(attempt.key, message, agent.signing.sign(message))
 
 
-def _check_consents(agent: agents.Agent, attempt: agents.Attempt, current: views.RunView, built: bytes) -> None:
+def _check_consents(agent: agents.Agent, attempt: agents.Attempt, current: views.RunView) -> None:
     """Check before it is announced that nobody whose rows are in the contribution has withdrawn since it was built.
 
     There is never a second header for a session: this site is silent in it, as if it were away.
@@ -88,11 +88,9 @@ def _check_consents(agent: agents.Agent, attempt: agents.Attempt, current: views
     Raises:
         errors.ContributionRefused: somebody has withdrawn.
     """
-    raw = _load(agent, attempt, built, limit=MOST_HEADER)
-    note = header.parse(raw, attempt.session, agent.member_id).commitment.consent
-    if note != header.NO_REGISTER:
-        use = agents.use_of(attempt.key.run_id, current.spec, attempt.terms)
-        agent.data.check_still_consented(agents.part_of(agent, attempt.key.run_id), use, note)
+    use = agents.use_of(attempt.key.run_id, current.spec, attempt.terms)
+    made = (attempt.key.round_index, attempt.key.attempt)
+    agent.data.check_still_consented(agents.part_of(agent, attempt.key.run_id), use, made)
 
 
 def _load(agent: agents.Agent, attempt: agents.Attempt, digest: bytes, *, limit: int) -> bytes:

@@ -169,7 +169,7 @@ class OwnerTables:
         chosen = self._consents.people().choose(asked, read)
         return agent.Brought(found[0], chosen)
 
-    def check_still_consented(self, part: agent.Part, use: coverage.Use, made: notes.Note | bytes) -> None:
+    def check_still_consented(self, part: agent.Part, use: coverage.Use, made: notes.Note | tuple[int, int]) -> None:
         """Check that everybody whose rows are in a contribution that is made has not withdrawn since; raises like ``bring``."""
         standing = None if self._consents is None else self._consents.standing(self._view, part.dataset_id)
         if self._consents is None or standing is None:

@@ -91,6 +91,12 @@ class Notes:
     def _note(self, sealed: bytes, name: bytes, live: bytes) -> Note:
         return Note(consents.RowsRecord.decode(self._key.open(sealed, b"note")), self._people(name), live)
 
+    def newest(self, run: bytes, round_index: int, attempt: int) -> Note | None:
+        """Return the note of what was last made for an attempt."""
+        query = "SELECT sealed, people, live FROM note WHERE run = ? AND round = ? AND attempt = ? ORDER BY place DESC LIMIT 1"
+        row = self._file.first(query, run, round_index, attempt)
+        return None if row is None else self._note(*row)
+
     def of_run(self, run: bytes) -> list[Note]:
         """Return the notes of a run, in order."""
         query = "SELECT sealed, people, live FROM note WHERE run = ? ORDER BY round, attempt, place"

@@ -173,12 +173,12 @@ class People:
         people = chooser.settle(present)
         return Chosen(asked, people, live, len(present) - len(people))
 
-    def check_still(self, asked: Asked, made: notes.Note | bytes) -> None:
+    def check_still(self, asked: Asked, made: notes.Note | tuple[int, int]) -> None:
         """Check that nobody whose rows are in a contribution has withdrawn since it was made.
 
         Args:
             asked: whose rows were asked for, and what the ledger says now.
-            made: the contribution's note, or its digest.
+            made: the contribution's note, or round and attempt of the run in which it was made.
 
         Raises:
             errors.ContributionRefused: somebody has, or there is no such note.
@@ -186,7 +186,7 @@ class People:
         """
         with self.opened() as (kept, noted):
             _check_posting(kept, asked)
-            note = noted.get(made) if isinstance(made, bytes) else made
+            note = made if isinstance(made, notes.Note) else noted.newest(asked.use.run, *made)
             over = kept.taken_back(asked.dataset, asked.standing.withdrawn)
             gone = frozenset() if note is None else note.people & kept.tags_of(asked.dataset, over)
             if gone:  # only then are all consents read: some of these people may have given another one
