@@ -55,8 +55,19 @@ def drafted(place: "Place", table: pathlib.Path, **changes: object) -> pathlib.P
     file = table.with_name("card.json")
     file.unlink(missing_ok=True)
     place.done("north", "dataset", "describe", str(table), "--target", "outcome", "--out", str(file))
-    file.write_text(json.dumps(json.loads(file.read_text()) | changes))
+    answered(file, **changes)
     return file
+
+
+def answered(file: pathlib.Path, **changes: object) -> str:
+    """Answer every question of a drafted card as a person would, change it, and return its file."""
+    card = json.loads(file.read_text())
+    card |= {name: "as a person says" for name, value in card.items() if value in (None, "")}
+    card |= {"time_span": {"first": "2019", "last": "2023"}, "annotation": {"annotators": "two nurses", "pay": "salary"}}
+    for field in card["fields"]:
+        field |= {name: "as said" for name, value in field.items() if value in (None, "")}
+    file.write_text(json.dumps(card | changes))
+    return str(file)
 
 
 def shown(place: "Place", dataset: int, home: str = "east") -> dict[str, Any]:
@@ -74,6 +85,7 @@ def test_from_a_table_to_a_valid_card(founded: "Place", table: pathlib.Path, tmp
     said = founded.done("north", "dataset", "describe", str(table), "--target", "outcome")
     assert said["keys"] == ["patient_id"]
     assert any("nom" in finding for finding in said["findings"])
+    answered(pathlib.Path(said["card"]))
     made = founded.done("north", "dataset", "publish", str(table), "--card", said["card"])
     card = shown(founded, made["dataset"])
     assert (card["rows"], card["holder"], card["dataset_version"]) == (120, "North", 1)
@@ -104,10 +116,26 @@ def test_a_database_is_described_and_published(founded: "Place", tmp_path: pathl
         "north", "dataset", "describe", "--source", source, "--target", "outcome", "--title", "Visits", "--out", card
     )
     assert (said["rows"], said["keys"]) == (90, ["patient_id"])
+    answered(pathlib.Path(card))
     made = founded.done("north", "dataset", "publish", "--source", source, "--card", card)
     known = app.Home(founded.root / "north").datasets()[made["dataset"]]
     assert known["source"]["query"] == query
     assert [feature["name"] for feature in shown(founded, made["dataset"])["schema"]["features"]] == ["age", "sex"]
+
+
+def test_questions_that_nobody_answered_stop_publication(founded: "Place", table: pathlib.Path) -> None:
+    """An untouched draft is refused with each open question on its own line; only a person's word publishes it as it is."""
+    said = founded.done("north", "dataset", "describe", str(table), "--target", "outcome")
+    before = count(founded)
+    publish = ["north", "dataset", "publish", str(table), "--card", said["card"]]
+    refused = founded.call(*publish)
+    assert refused.code == 1
+    lines = [line.strip() for line in refused.err.splitlines()]
+    assert {"known_gaps", "time_span", "consent_basis", "unit of age"} <= set(lines)
+    assert "description of patient_id, age, sex, outcome" in lines
+    assert "--accept-blanks" in refused.err
+    assert count(founded) == before
+    assert founded.done(*publish, "--accept-blanks")["rows"] == 120
 
 
 def test_identifiers_stop_publication(founded: "Place", table: pathlib.Path) -> None:

@@ -96,6 +96,9 @@ class Description:
 )
 @click.option("--keep", multiple=True, metavar="COLUMN=REASON", help="Why a column is no identifier. May be repeated.")
 @click.option("--accept-faults", metavar="REASON", help="Why rows that do not fit the card may stay.")
+@click.option(
+    "--accept-blanks", is_flag=True, help="With --card: publish it although questions in it (null, empty) are open."
+)
 @output.json_option
 def publish(asked: sourcing.Asked, card_file: pathlib.Path | None, **said: Any) -> None:
     """Put a card of the table FILE, or of a described source, on the ledger. The rows themselves go nowhere."""
@@ -140,6 +143,7 @@ def _judged(
 ) -> "tuple[cards.DatasetCard, list[str]]":
     """Return the card to publish, held against the table; raises ``errors.TableError`` for whatever stops it."""
     schema, target, drop = said.pop("schema"), said.pop("target"), said.pop("drop")
+    blanks_may_stay = said.pop("accept_blanks")
     if [card_file, schema, target].count(None) != 2:
         raise click.UsageError("give --card, or one of --schema and --target")
     if schema is None and asked.mapping is not None:
@@ -151,6 +155,8 @@ def _judged(
         if about.title is not None:
             raise click.UsageError("the title is in the card")
         card = drafted.read(card_file)
+        if not blanks_may_stay:
+            drafted.check_answered(card_file)
         return confirmed.check(sources.open_source(named), card, reasons), []
     if about.title is None:
         raise click.UsageError("--title is missing")
