@@ -157,7 +157,9 @@ def _judged(
         card = drafted.read(card_file)
         if not blanks_may_stay:
             drafted.check_answered(card_file)
-        return confirmed.check(sources.open_source(named), card, reasons), []
+        rules = confirmed.Rules(asked.unique, asked.skip_broken)
+        judged = confirmed.check(sources.open_source(named), card, reasons, rules)
+        return judged.card, list(judged.notices)
     if about.title is None:
         raise click.UsageError("--title is missing")
     declared, notices = _drafted(named, target, drop) if target is not None else _declared(schema)
@@ -310,8 +312,25 @@ def _further(card: "cards.DatasetCard") -> list[str]:
         "open": None if card.open_table is None else f"{card.open_table.size} bytes; {card.open_table.attribution}",
     }
     lines = [f"  {name:<9} {naming.plain(text, 200)}" for name, text in said.items() if text]
-    lines += [f"  faulty    about {each.rows} rows: {naming.plain(each.fault)}" for each in card.quality]
-    return lines + [f"  set aside {each.check}, because: {naming.plain(each.reason, 200)}" for each in card.overrides]
+    return lines + [line for each in card.overrides for line in _set_aside(card, each)]
+
+
+def _set_aside(card: "cards.DatasetCard", override: "cards.Override") -> list[str]:
+    """Return what a person set aside and why; below faulty rows, how many of each kind there are."""
+    from aicommons.data import checking
+
+    what = naming.plain(override.check) + ("" if override.field is None else f" in {naming.plain(override.field)}")
+    if override.check != "faults":
+        return [f"  set aside {what}, because: {naming.plain(override.reason, 200)}"]
+    counts = [
+        f"    about {each.rows} rows are {checking.WORDS.get(each.fault, naming.plain(each.fault))}"
+        + ("" if each.field is None else f" in column {naming.plain(each.field)}")
+        for each in card.quality
+    ]
+    rest = (
+        f"    {'and ' if counts else ''}kinds of faults that fewer than {card.minimum_cohort} rows have are not counted"
+    )
+    return [f"  set aside rows that do not fit, because: {naming.plain(override.reason, 200)}", *counts, rest]
 
 
 def _columns_in_words(card: "cards.DatasetCard") -> list[str]:

@@ -10,7 +10,7 @@ import json
 import pathlib
 from typing import TYPE_CHECKING, Any
 
-from aicommons.cli import given
+from aicommons.cli import given, output
 from aicommons.domain import errors
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def check_answered(path: pathlib.Path) -> None:
             "questions of the card are not answered",
             which=path.name,
             expected="an answer for each null and empty text",
-            got="".join(f"\n    {blank}" for blank in blanks) + "\n  ",
+            got=output.listed(blanks),
             next_step=(
                 f"Answer them in {path}. A line that you delete says nothing; --accept-blanks publishes the card with all of "
                 "these left open, for everybody to see."
