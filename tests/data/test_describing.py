@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aicommons.data import describing, sources
-from aicommons.domain import cards, errors
+from aicommons.data import checking, describing, fitting, mapping, reading, sources
+from aicommons.domain import cards, errors, schema
 
 
 def draft(folder: pathlib.Path, text: str, *, cohort: int = 10, target: str | None = None) -> describing.Draft:
@@ -136,6 +136,36 @@ def test_a_target_that_cannot_be_one(tmp_path: pathlib.Path, target: str) -> Non
     rows = "".join(f"Person {row},{row % 3},7\n" for row in range(60))
     with pytest.raises(errors.TableError, match=target):
         draft(tmp_path, "who,x,same\n" + rows, target=target)
+
+
+QUOTED_COMMAS: dict[str, tuple[list[str], str, bool]] = {
+    "decimals": (["4,9", "5,1", "0,25"] * 20, "numbers are written with a decimal comma", True),
+    "decimals and whole numbers": (["4,9", "5", "-6,25", "NA"] * 20, "numbers are written with a decimal comma", True),
+    "three decimals": (["4,912", "5,125", "0,250"] * 20, "numbers are written with a decimal comma", True),
+    "thousands or decimals": (["4,912", "5,125", "611"] * 20, "for thousands or decimals", False),
+    "both marks": (["4,9", "5.1"] * 20, "", False),
+    "mostly words": (["4,9", "high", "low"] * 20, "", False),
+}
+
+
+@pytest.mark.parametrize("row", QUOTED_COMMAS)
+def test_quoted_decimal_commas_are_numbers_wherever_a_table_is_read(tmp_path: pathlib.Path, row: str) -> None:
+    """A column of a comma-separated file is drafted, checked and read as numbers where that is beyond doubt, else told."""
+    cells, said, is_number = QUOTED_COMMAS[row]
+    made = draft(tmp_path, "x,y\n" + "".join(f'"{cell}",{place % 3}\n' for place, cell in enumerate(cells)))
+    field = next((field for field in made.fields if field.name == "x"), None)
+    assert (field is not None and field.type is cards.FieldType.NUMBER) == is_number
+    assert any(said in notice for notice in made.notices) or not said
+    opened = sources.open_source(tmp_path / "t.csv")
+    plan = schema.Schema((schema.numeric("x", -7, 6),), schema.Target(schema.Task.GAUSSIAN, "y", lo=0, hi=2))
+    if not is_number:
+        with pytest.raises(errors.TableError, match="text in a numeric column"):
+            reading.read_table(opened, plan)
+        return
+    assert checking.check(opened, made.fields).faults == ()
+    expected = [float(cell.replace(",", ".")) for cell in cells if cell != "NA"]
+    assert reading.read_table(opened, plan).features[:, 0].tolist() == expected
+    assert fitting.fit(opened, plan, mapping.NOTHING).is_whole
 
 
 def test_mistakes_are_counted_for_the_owner(tmp_path: pathlib.Path) -> None:
