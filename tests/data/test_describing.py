@@ -172,7 +172,39 @@ def test_mistakes_are_counted_for_the_owner(tmp_path: pathlib.Path) -> None:
     """A few texts in a column of numbers do not hide that it is one; how many they are is said."""
     made = draft(tmp_path, "x,y\n" + "1.5,1\n2.5,2\n" * 30 + "lots,1\n" * 3)
     assert made.fields[0].type is cards.FieldType.NUMBER
-    assert any("3 cells are not numbers" in notice for notice in made.notices)
+    assert any("3 cells are not numbers, first in line 62;" in notice for notice in made.notices)
+    dated = draft(tmp_path, "x,y\n" + "2012-03-01,1\n2013-03-02,2\n" * 30 + "soon,1\n")
+    assert any("1 cells are not days, first in line 62;" in notice for notice in dated.notices)
+
+
+MESSY: dict[str, tuple[str, list[str], str, bool]] = {
+    "case": ("sex", ["F", "H", "f", "h"] * 15, "F and f look like one level", True),
+    "spaces": ("drug", ["aspirin", "no drug", "nodrug"] * 15, "no drug and nodrug look like one level", True),
+    "accents": ("fever", ["fièvre", "fievre", "non"] * 15, "fievre and fièvre look like one level", True),
+    "levels that differ": ("answer", ["oui", "non"] * 15, "", True),
+    "postcodes by name": ("code_postal", [str(10_000 + 911 * (n % 40)) for n in range(90)], "left out: it looks like", False),
+    "padded codes": ("ward", [f"{11 * (n % 40):04}" for n in range(90)], "left out: it looks like", False),
+    "numbers of one length": ("kit", [str(10_000 + 911 * (n % 40)) for n in range(90)], "of 5 digits: if they are codes", True),
+    "years": ("first_visit", [str(1980 + n % 40) for n in range(90)], "", True),
+    "measures": ("platelets", [str(90_000 + 5_000 * (n % 40)) for n in range(90)], "", True),
+    "decimals": ("dose", [f"{1000 + n % 40}.5" for n in range(90)], "", True),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("row", MESSY)
+def test_what_looks_messy_is_remarked(tmp_path: pathlib.Path, row: str) -> None:
+    """Levels in several spellings and numbers that are codes are told, postcodes left out; what is usual is passed over."""
+    name, cells, said, is_drafted = MESSY[row]
+    made = draft(tmp_path, f"{name},y\n" + "".join(f"{cell},{place % 3}\n" for place, cell in enumerate(cells)))
+    assert (name in {field.name for field in made.fields}) == is_drafted
+    notices = [notice for notice in made.notices if notice.startswith(f"{name}: ")]
+    assert any(said in notice for notice in notices) if said else notices == []
+
+
+def test_a_target_of_several_spellings_is_remarked(tmp_path: pathlib.Path) -> None:
+    """Three classes of which two are one word are told before anybody learns to tell them apart."""
+    made = draft(tmp_path, "x,ill\n" + "1.5,Non\n2.5,non\n3.5,oui\n" * 20, target="ill")
+    assert any(notice.startswith("ill: Non and non look like one level") for notice in made.notices)
 
 
 def test_broken_rows_are_told_and_left_out(tmp_path: pathlib.Path) -> None:
