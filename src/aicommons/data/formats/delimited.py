@@ -10,7 +10,7 @@ import dataclasses
 import itertools
 import pathlib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import ClassVar
 
 from aicommons.data import batches, columns
@@ -147,7 +147,9 @@ def inspect(path: pathlib.Path) -> Source:
     decimal_comma = separator != "," and _has_decimal_commas(rows[1:])
     comma_columns = frozenset[str]()
     if separator == ",":
-        comma_columns, said = _comma_columns(header, list(_sampled(sample, separator, most=len(sample)))[1:])
+        comma_columns, said = _comma_columns(
+            header, itertools.islice(_sampled(sample, separator, most=len(sample)), 1, None)
+        )
         notices += [f"{path.name}, {sentence}" for sentence in said]
     if separator != ",":
         notices.append(f"{path.name}: fields are separated by {SEPARATORS[separator]}s.")
@@ -275,17 +277,18 @@ def _has_decimal_commas(sample: Sequence[list[str]]) -> bool:
     return commas > 0 and not any(DECIMAL_POINT.fullmatch(cell) for cell in cells)
 
 
-def _comma_columns(header: Sequence[str], sample: Sequence[list[str]]) -> tuple[frozenset[str], list[str]]:
+def _comma_columns(header: Sequence[str], sample: Iterable[list[str]]) -> tuple[frozenset[str], list[str]]:
     """Return the columns of a comma-separated file that are written with decimal commas, and what to tell its owner."""
+    written = [_Written() for _ in header]
+    for row in sample:
+        if len(row) == len(header):
+            for column, cell in zip(written, row, strict=True):
+                column.add(cell.strip())
     found, said = [], []
-    whole = [row for row in sample if len(row) == len(header)]
-    for place, name in enumerate(header):
-        cells = [text for row in whole if (text := row[place].strip()).lower() not in columns.MISSING]
-        commas = [text for text in cells if DECIMAL_COMMA.fullmatch(text)]
-        numbers = len(commas) + sum(WHOLE.fullmatch(text) is not None for text in cells)
-        if not commas or numbers < MOSTLY * len(cells) or any(DECIMAL_POINT.fullmatch(text) for text in cells):
+    for name, column in zip(header, written, strict=True):
+        if not column.has_commas:
             continue
-        if all(THOUSANDS.fullmatch(text) for text in commas):
+        if column.thousands == column.commas:
             said.append(
                 f"column {name}: commas stand before three digits, for thousands or decimals; write it without them."
             )
@@ -293,6 +296,31 @@ def _comma_columns(header: Sequence[str], sample: Sequence[list[str]]) -> tuple[
             found.append(name)
             said.append(f"column {name}: numbers are written with a decimal comma.")
     return frozenset(found), said
+
+
+class _Written:
+    """How many cells of a column are written in which way: counts, because a sample has many cells."""
+
+    def __init__(self) -> None:
+        self.present = self.whole = self.points = 0
+        self.commas = 0
+        self.thousands = 0  # of those with a comma, how many could mean thousands
+
+    @property
+    def has_commas(self) -> bool:
+        """Whether it is numbers with commas, or numbers with a few mistakes."""
+        return self.commas > 0 and self.points == 0 and self.commas + self.whole >= MOSTLY * self.present
+
+    def add(self, text: str) -> None:
+        if text.lower() in columns.MISSING:
+            return
+        self.present += 1
+        if DECIMAL_COMMA.fullmatch(text):
+            self.commas += 1
+            self.thousands += THOUSANDS.fullmatch(text) is not None
+        else:
+            self.whole += WHOLE.fullmatch(text) is not None
+            self.points += DECIMAL_POINT.fullmatch(text) is not None
 
 
 def _ragged(line: int, found: int, width: int) -> batches.Broken:
