@@ -143,7 +143,9 @@ QUOTED_COMMAS: dict[str, tuple[list[str], str, bool]] = {
     "decimals and whole numbers": (["4,9", "5", "-6,25", "NA"] * 20, "numbers are written with a decimal comma", True),
     "three decimals": (["4,912", "5,125", "0,250"] * 20, "numbers are written with a decimal comma", True),
     "thousands or decimals": (["4,912", "5,125", "611"] * 20, "for thousands or decimals", False),
-    "both marks": (["4,9", "5.1"] * 20, "", False),
+    "thousands beside points": (["4,912", "5.1"] * 20, "for thousands or decimals", False),
+    "both marks and what could be thousands": (["4,9", "5.1", "4,912"] * 20, "for thousands or decimals", False),
+    "both marks": (["4,9", "5.1"] * 20, "numbers are written with a decimal comma", True),
     "mostly words": (["4,9", "high", "low"] * 20, "", False),
 }
 

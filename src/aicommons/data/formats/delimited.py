@@ -288,7 +288,7 @@ def _comma_columns(header: Sequence[str], sample: Iterable[list[str]]) -> tuple[
     for name, column in zip(header, written, strict=True):
         if not column.has_commas:
             continue
-        if column.thousands == column.commas:
+        if column.could_be_thousands:
             said.append(
                 f"column {name}: commas stand before three digits, for thousands or decimals; write it without them."
             )
@@ -309,7 +309,12 @@ class _Written:
     @property
     def has_commas(self) -> bool:
         """Whether it is numbers with commas, or numbers with a few mistakes."""
-        return self.commas > 0 and self.points == 0 and self.commas + self.whole >= MOSTLY * self.present
+        return self.commas > 0 and self.commas + self.points + self.whole >= MOSTLY * self.present
+
+    @property
+    def could_be_thousands(self) -> bool:
+        """Whether no comma shows that it stands for decimals, or some may not where points stand for them too."""
+        return self.thousands == self.commas or (self.points > 0 and self.thousands > 0)
 
     def add(self, text: str) -> None:
         if text.lower() in columns.MISSING:
