@@ -57,8 +57,22 @@ def drafted(place: "Place", table: pathlib.Path, **changes: object) -> pathlib.P
     file = table.with_name("card.json")
     file.unlink(missing_ok=True)
     place.done("north", "dataset", "describe", str(table), "--target", "outcome", "--out", str(file))
-    file.write_text(json.dumps(json.loads(file.read_text()) | changes))
+    answered(file, **changes)
     return file
+
+
+def answered(file: pathlib.Path, **changes: object) -> str:
+    """Answer every question of a drafted card as a person would, change it, and return its file."""
+    card = json.loads(file.read_text())
+    card |= {name: "as a person says" for name, value in card.items() if value in (None, "")}
+    card |= {
+        "time_span": {"first": "2019", "last": "2023"},
+        "annotation": {"annotators": "two nurses", "pay": "salary"},
+    }
+    for field in card["fields"]:
+        field |= {name: "as said" for name, value in field.items() if value in (None, "")}
+    file.write_text(json.dumps(card | changes))
+    return str(file)
 
 
 def shown(place: "Place", dataset: int, home: str = "east") -> dict[str, Any]:
@@ -76,6 +90,7 @@ def test_from_a_table_to_a_valid_card(founded: "Place", table: pathlib.Path, tmp
     said = founded.done("north", "dataset", "describe", str(table), "--target", "outcome")
     assert said["keys"] == ["patient_id"]
     assert any("nom" in finding for finding in said["findings"])
+    answered(pathlib.Path(said["card"]))
     made = founded.done("north", "dataset", "publish", str(table), "--card", said["card"])
     card = shown(founded, made["dataset"])
     assert (card["rows"], card["holder"], card["dataset_version"]) == (120, "North", 1)
@@ -106,10 +121,26 @@ def test_a_database_is_described_and_published(founded: "Place", tmp_path: pathl
         "north", "dataset", "describe", "--source", source, "--target", "outcome", "--title", "Visits", "--out", card
     )
     assert (said["rows"], said["keys"]) == (90, ["patient_id"])
+    answered(pathlib.Path(card))
     made = founded.done("north", "dataset", "publish", "--source", source, "--card", card)
     known = app.Home(founded.root / "north").datasets()[made["dataset"]]
     assert known["source"]["query"] == query
     assert [feature["name"] for feature in shown(founded, made["dataset"])["schema"]["features"]] == ["age", "sex"]
+
+
+def test_questions_that_nobody_answered_stop_publication(founded: "Place", table: pathlib.Path) -> None:
+    """An untouched draft is refused with each open question on its own line; only a person's word publishes it as it is."""
+    said = founded.done("north", "dataset", "describe", str(table), "--target", "outcome")
+    before = count(founded)
+    publish = ["north", "dataset", "publish", str(table), "--card", said["card"]]
+    refused = founded.call(*publish)
+    assert refused.code == 1
+    lines = [line.strip() for line in refused.err.splitlines()]
+    assert {"known_gaps", "time_span", "consent_basis", "unit of age"} <= set(lines)
+    assert "description of patient_id, age, sex, outcome" in lines
+    assert "--accept-blanks" in refused.err
+    assert count(founded) == before
+    assert founded.done(*publish, "--accept-blanks")["rows"] == 120
 
 
 def test_identifiers_stop_publication(founded: "Place", table: pathlib.Path) -> None:
@@ -161,8 +192,9 @@ def test_faults_stop_publication(founded: "Place", tmp_path: pathlib.Path) -> No
     before = count(founded)
     said = founded.call("north", "dataset", "publish", str(table), "--card", str(card))
     assert said.code == 1
-    assert "column age: 12 rows are not of the declared type, first in line 2" in said.err
-    assert "column sex: 1 rows" in said.err
+    lines = [line.strip() for line in said.err.splitlines()]
+    assert "column age: 12 rows are not of the declared type, first in line 2" in lines
+    assert "column sex: 1 rows are a value that the card does not list, first in line 4" in lines
     assert "987" not in said.err
     assert count(founded) == before
     made = founded.done(
@@ -171,6 +203,53 @@ def test_faults_stop_publication(founded: "Place", tmp_path: pathlib.Path) -> No
     kept = shown(founded, made["dataset"])
     assert kept["quality"] == [{"fault": "type-error", "field": "age", "rows": 20}]
     assert kept["overrides"] == [{"check": "faults", "field": None, "reason": "old records"}]
+    words = [line.strip() for line in founded.call("east", "dataset", "show", str(made["dataset"])).out.splitlines()]
+    place = words.index("set aside rows that do not fit, because: old records")
+    assert words[place + 1] == "about 20 rows are not of the declared type in column age"
+    assert "fewer than 10 rows" in words[place + 2]
+
+
+def test_a_share_of_broken_rows_is_left_out_of_a_card_too(founded: "Place", tmp_path: pathlib.Path) -> None:
+    """With a share stated, rows that do not fit the card are left out of its count; one row more than that refuses it."""
+    lines = clinic(120, 9).splitlines()
+    lines[5], lines[9] = lines[5].replace(",yes", ",maybe").replace(",no", ",maybe"), lines[9] + ",more"
+    table = tmp_path / "few-broken.csv"
+    table.write_text("\n".join(lines) + "\n")
+    publish = ["dataset", "publish", str(table), "--card", str(drafted(founded, _good(tmp_path)))]
+    refused = founded.call("north", *publish, "--skip-broken", "1")
+    assert "2 of 120 rows" in refused.err
+    assert "at most 1% of the rows may be left out" in refused.err
+    made = founded.done("north", *publish, "--skip-broken", "2")
+    assert made["rows"] == 110
+    assert any("2 of 120 rows do not fit the card and are left out" in notice for notice in made["notices"])
+    assert shown(founded, made["dataset"])["overrides"] == []
+    assert app.Home(founded.root / "north").datasets()[made["dataset"]]["most_broken"] == 0.02
+
+
+def test_a_draft_and_its_dataset_count_the_same_rows(founded: "Place", tmp_path: pathlib.Path) -> None:
+    """Rows that cannot be taken apart are in neither count, also where their owner lets the others stay."""
+    lines = clinic(122, 8).splitlines()
+    lines[4:7] = [line + ",more" for line in lines[4:7]]
+    table = tmp_path / "ragged.csv"
+    table.write_text("\n".join(lines) + "\n")
+    card = drafted(founded, table)
+    made = founded.done(
+        "north", "dataset", "publish", str(table), "--card", str(card), "--accept-faults", "three lines are cut"
+    )
+    assert made["rows"] == json.loads(card.read_text())["rows"] == 110
+
+
+def test_a_person_may_have_several_rows(founded: "Place", tmp_path: pathlib.Path) -> None:
+    """A key that repeats publishes, with a word to its owner where few do; the column named by --id may not repeat."""
+    lines = clinic(120, 10).splitlines()
+    lines[8] = ",".join([lines[7].split(",")[0], *lines[8].split(",")[1:]])
+    table = tmp_path / "visits.csv"
+    table.write_text("\n".join(lines) + "\n")
+    publish = ["north", "dataset", "publish", str(table), "--card", str(drafted(founded, table))]
+    refused = founded.call(*publish, "--id", "patient_id")
+    assert "column patient_id: 1 rows are with an identifier that an earlier row has, first in line 9" in refused.err
+    (notice,) = founded.done(*publish, "--person", "patient_id")["notices"]
+    assert "1 rows have a key that an earlier row has" in notice
 
 
 def _good(folder: pathlib.Path) -> pathlib.Path:
@@ -466,4 +545,32 @@ def test_a_draft_is_never_written_over(founded: "Place", table: pathlib.Path) ->
     said = founded.call("north", "dataset", "describe", str(table))
     assert said.code == 1
     assert "never overwritten" in said.err
+    assert "delete it" in said.err
+    assert "--out" in said.err
     assert pathlib.Path(first["card"]).exists()
+    typo = founded.call("north", "dataset", "describe", str(table), "--target", "outcom")
+    assert "a column named outcom" in typo.err
+
+
+WITHOUT_EXTRA = """
+import sys
+sys.modules["frictionless"] = None
+from aicommons.cli import main, output
+sys.exit(output.run(main.commons, sys.argv[1:]))
+"""
+
+
+def test_what_the_check_by_a_card_needs_is_said_before(table: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    """In a base installation the draft says what publishing it needs, and publishing says what it is that needs it."""
+    card = tmp_path / "card.json"
+
+    def call(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-c", WITHOUT_EXTRA, "--home", str(tmp_path / "none"), "dataset", *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    described = call("describe", str(table), "--out", str(card))
+    assert described.returncode == 0, described.stderr
+    assert "pip install 'aicommons[tables]'`: publishing holds every row against the card" in described.stdout
+    published = call("publish", str(table), "--card", answered(card))
+    assert "the check of a table by its card needs a library that is not installed" in published.stderr
+    assert "pip install 'aicommons[tables]'" in published.stderr

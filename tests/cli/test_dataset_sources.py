@@ -124,7 +124,7 @@ def test_checking_counts(call: Call, plan: str, tmp_path: pathlib.Path) -> None:
     refused = call(tmp_path, "dataset", "check", file, "--schema", plan)
     assert refused.code == 1
     assert "own.csv, column age, line 63: text in a numeric column" in refused.err
-    assert "2 of 63 rows are broken: age 1, sex 1" in refused.err
+    assert "2 of 63 rows are broken, by column:\n    age 1\n    sex 1\n" in refused.err
     said = call(tmp_path, "dataset", "check", file, "--schema", plan, "--skip-broken", "5", "--json")
     assert (said.json["rows"], said.json["gaps"], said.json["broken"]) == (60, 1, 2)
 

@@ -56,7 +56,6 @@ FAULTS: dict[str, tuple[int, str, str, str | None]] = {
     "no such day": (4, "2015-31-31", "type-error", "visit"),
     "a day too early": (4, "1871-03-01", "minimum", "visit"),
     "a day in words": (4, "yesterday", "type-error", "visit"),
-    "a key again": (0, "p1", "duplicate-key", "id"),
 }
 
 
@@ -111,7 +110,7 @@ def test_broken_rows_are_counted(tmp_path: pathlib.Path) -> None:
     assert [(fault.kind, fault.rows, fault.first) for fault in found.faults] == [
         ("broken-row", 10, 2), ("enum", 1, 79),
     ]  # fmt: skip
-    assert found.rows == 100
+    assert (found.rows, found.broken, found.unfit) == (90, 10, 1)
 
 
 def test_equal_rows_are_counted(tmp_path: pathlib.Path) -> None:
@@ -130,11 +129,32 @@ def test_equal_rows_without_a_key_are_usual(tmp_path: pathlib.Path) -> None:
 
 
 def test_a_key_that_binds_rows_is_no_fault(tmp_path: pathlib.Path) -> None:
-    """Where persons have several rows, a key that repeats is what it is for."""
+    """Where persons have several rows, a key that repeats is what it is for; where few do, the owner is told, and no more."""
     rows = [good(number) for number in range(100)]
     for number, row in enumerate(rows):
         row[0] = f"p{number // 3}"
-    assert check(tmp_path, rows).faults == ()
+    assert check(tmp_path, rows) == checking.Checked(100, ())
+    rows = [good(number) for number in range(100)]
+    rows[50][0] = "p1"
+    found = check(tmp_path, rows)
+    assert found.faults == ()
+    assert ["1 rows have a key" in notice and "line 52" in notice for notice in found.notices] == [True]
+
+
+@pytest.mark.parametrize("declared", [FIELDS, FIELDS[1:]], ids=["on the card", "not on the card"])
+def test_only_an_identifier_may_not_repeat(tmp_path: pathlib.Path, declared: tuple[cards.Field, ...]) -> None:
+    """A column that its owner calls unique is a fault where it repeats, whether the card declares it or not."""
+    rows = [good(number) for number in range(100)]
+    for line in (10, 50, 51):
+        rows[line][0] = "p1"
+    file = tmp_path / "t.csv"
+    file.write_text("\n".join(",".join(cells) for cells in [[field.name for field in FIELDS], *rows]))
+    found = checking.check(sources.open_source(file), declared, unique="id")
+    assert [(fault.kind, fault.field, fault.rows, fault.first) for fault in found.faults] == [
+        ("duplicate-key", "id", 3, 12)
+    ]
+    assert found.notices == ()
+    assert found.faults_of_the_whole == found.faults
 
 
 def test_a_missing_column_is_named(tmp_path: pathlib.Path) -> None:

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aicommons.data import describing, sources
-from aicommons.domain import cards, errors
+from aicommons.data import checking, describing, fitting, mapping, reading, sources
+from aicommons.domain import cards, errors, schema
 
 
 def draft(folder: pathlib.Path, text: str, *, cohort: int = 10, target: str | None = None) -> describing.Draft:
@@ -138,11 +138,75 @@ def test_a_target_that_cannot_be_one(tmp_path: pathlib.Path, target: str) -> Non
         draft(tmp_path, "who,x,same\n" + rows, target=target)
 
 
+QUOTED_COMMAS: dict[str, tuple[list[str], str, bool]] = {
+    "decimals": (["4,9", "5,1", "0,25"] * 20, "numbers are written with a decimal comma", True),
+    "decimals and whole numbers": (["4,9", "5", "-6,25", "NA"] * 20, "numbers are written with a decimal comma", True),
+    "three decimals": (["4,912", "5,125", "0,250"] * 20, "numbers are written with a decimal comma", True),
+    "thousands or decimals": (["4,912", "5,125", "611"] * 20, "for thousands or decimals", False),
+    "thousands beside points": (["4,912", "5.1"] * 20, "for thousands or decimals", False),
+    "both marks and what could be thousands": (["4,9", "5.1", "4,912"] * 20, "for thousands or decimals", False),
+    "both marks": (["4,9", "5.1"] * 20, "numbers are written with a decimal comma", True),
+    "mostly words": (["4,9", "high", "low"] * 20, "", False),
+}
+
+
+@pytest.mark.parametrize("row", QUOTED_COMMAS)
+def test_quoted_decimal_commas_are_numbers_wherever_a_table_is_read(tmp_path: pathlib.Path, row: str) -> None:
+    """A column of a comma-separated file is drafted, checked and read as numbers where that is beyond doubt, else told."""
+    cells, said, is_number = QUOTED_COMMAS[row]
+    made = draft(tmp_path, "x,y\n" + "".join(f'"{cell}",{place % 3}\n' for place, cell in enumerate(cells)))
+    field = next((field for field in made.fields if field.name == "x"), None)
+    assert (field is not None and field.type is cards.FieldType.NUMBER) == is_number
+    assert any(said in notice for notice in made.notices) or not said
+    opened = sources.open_source(tmp_path / "t.csv")
+    plan = schema.Schema((schema.numeric("x", -7, 6),), schema.Target(schema.Task.GAUSSIAN, "y", lo=0, hi=2))
+    if not is_number:
+        with pytest.raises(errors.TableError, match="text in a numeric column"):
+            reading.read_table(opened, plan)
+        return
+    assert checking.check(opened, made.fields).faults == ()
+    expected = [float(cell.replace(",", ".")) for cell in cells if cell != "NA"]
+    assert reading.read_table(opened, plan).features[:, 0].tolist() == expected
+    assert fitting.fit(opened, plan, mapping.NOTHING).is_whole
+
+
 def test_mistakes_are_counted_for_the_owner(tmp_path: pathlib.Path) -> None:
     """A few texts in a column of numbers do not hide that it is one; how many they are is said."""
     made = draft(tmp_path, "x,y\n" + "1.5,1\n2.5,2\n" * 30 + "lots,1\n" * 3)
     assert made.fields[0].type is cards.FieldType.NUMBER
-    assert any("3 cells are not numbers" in notice for notice in made.notices)
+    assert any("3 cells are not numbers, first in line 62;" in notice for notice in made.notices)
+    dated = draft(tmp_path, "x,y\n" + "2012-03-01,1\n2013-03-02,2\n" * 30 + "soon,1\n")
+    assert any("1 cells are not days, first in line 62;" in notice for notice in dated.notices)
+
+
+MESSY: dict[str, tuple[str, list[str], str, bool]] = {
+    "case": ("sex", ["F", "H", "f", "h"] * 15, "F and f look like one level", True),
+    "spaces": ("drug", ["aspirin", "no drug", "nodrug"] * 15, "no drug and nodrug look like one level", True),
+    "accents": ("fever", ["fièvre", "fievre", "non"] * 15, "fievre and fièvre look like one level", True),
+    "levels that differ": ("answer", ["oui", "non"] * 15, "", True),
+    "postcodes by name": ("code_postal", [str(10_000 + 911 * (n % 40)) for n in range(90)], "left out: it looks like", False),
+    "padded codes": ("ward", [f"{11 * (n % 40):04}" for n in range(90)], "left out: it looks like", False),
+    "numbers of one length": ("kit", [str(10_000 + 911 * (n % 40)) for n in range(90)], "of 5 digits: if they are codes", True),
+    "years": ("first_visit", [str(1980 + n % 40) for n in range(90)], "", True),
+    "measures": ("platelets", [str(90_000 + 5_000 * (n % 40)) for n in range(90)], "", True),
+    "decimals": ("dose", [f"{1000 + n % 40}.5" for n in range(90)], "", True),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("row", MESSY)
+def test_what_looks_messy_is_remarked(tmp_path: pathlib.Path, row: str) -> None:
+    """Levels in several spellings and numbers that are codes are told, postcodes left out; what is usual is passed over."""
+    name, cells, said, is_drafted = MESSY[row]
+    made = draft(tmp_path, f"{name},y\n" + "".join(f"{cell},{place % 3}\n" for place, cell in enumerate(cells)))
+    assert (name in {field.name for field in made.fields}) == is_drafted
+    notices = [notice for notice in made.notices if notice.startswith(f"{name}: ")]
+    assert any(said in notice for notice in notices) if said else notices == []
+
+
+def test_a_target_of_several_spellings_is_remarked(tmp_path: pathlib.Path) -> None:
+    """Three classes of which two are one word are told before anybody learns to tell them apart."""
+    made = draft(tmp_path, "x,ill\n" + "1.5,Non\n2.5,non\n3.5,oui\n" * 20, target="ill")
+    assert any(notice.startswith("ill: Non and non look like one level") for notice in made.notices)
 
 
 def test_broken_rows_are_told_and_left_out(tmp_path: pathlib.Path) -> None:

@@ -60,6 +60,29 @@ def test_days_and_turned_units(tmp_path: pathlib.Path) -> None:
         reading.read_table(table(tmp_path, "wt_lb,dob,ill\nheavy,1970-01-03,yes\n"), plan, mapped=mapped)
 
 
+AGES = {
+    "the day before a birthday": ("02.07.1950", "2025-07-01", 74),
+    "a birthday": ("02.07.1950", "2025-07-02", 75),
+    "born on a leap day": ("29.02.2000", "2025-02-28", 24),
+    "born that day": ("31.12.2025", "2025-12-31", 0),
+}
+
+
+@pytest.mark.parametrize("row", AGES)
+def test_a_date_becomes_an_age_at_a_stated_day(row: str, tmp_path: pathlib.Path) -> None:
+    """An age is completed years at the mapping's day, and the document keeps that day."""
+    born, at, age = AGES[row]
+    plan = schema.Schema((schema.numeric("age", 0, 120),), PLAN.target)
+    mapped = mapping.from_document(
+        {"columns": {"age": {"column": "dob", "date": "%d.%m.%Y", "read_as": "age", "at": at}}}
+    )
+    assert mapping.from_document(mapping.to_document(mapped)) == mapped
+    read = reading.read_table(table(tmp_path, f"dob,ill\n{born},yes\n"), plan, mapped=mapped)
+    assert read.features.tolist() == [[age]]
+    with pytest.raises(errors.TableError, match="out of its declared bounds"):
+        reading.read_table(table(tmp_path, "dob,ill\n01.01.2026,yes\n"), plan, mapped=mapped)
+
+
 def test_codes_of_numbers(tmp_path: pathlib.Path) -> None:
     """Codes may stand for numbers, so that yes and no, or a degree, become one."""
     plan = schema.Schema((schema.numeric("smoker", 0, 2),), PLAN.target)
@@ -103,6 +126,12 @@ BAD_MAPPINGS = {
     "codes and a date": {"columns": {"born": {"column": "b", "codes": {"1": "2"}, "date": "%Y"}}},
     "one code with two meanings": {"columns": {"sex": {"column": "s", "codes": {"1": "female", "1.0": "male"}}}},
     "a code that is no text": {"columns": {"sex": {"column": "s", "codes": {"": "female"}}}},
+    "an age at no day": {"columns": {"age": {"column": "b", "date": "%Y-%m-%d", "read_as": "age"}}},
+    "a day without an age": {"columns": {"born": {"column": "b", "date": "%Y-%m-%d", "at": "2025-12-31"}}},
+    "an age of no date": {"columns": {"age": {"column": "b", "read_as": "age", "at": "2025-12-31"}}},
+    "an age at another form of day": {
+        "columns": {"age": {"column": "b", "date": "%Y", "read_as": "age", "at": "31.12.2025"}}
+    },
     "a truth value as level": {"columns": {"sex": {"column": "s", "codes": {"1": True}}}},
 }
 

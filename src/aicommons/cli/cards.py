@@ -42,16 +42,18 @@ def describe(
     file: pathlib.Path | None, source: pathlib.Path | None, *, out: pathlib.Path | None, title: str | None, **said: Any
 ) -> None:
     """Draft a card of the table FILE, or of a described source, for you to read, correct and publish."""
-    from aicommons.data import describing, sources
+    from aicommons.data import batches, describing, sources
 
     if file is None and source is None:
         raise click.UsageError("give either FILE or --source")
     given = source or file or pathlib.Path()
     path = out or given.with_name(given.name + ".card.json")
-    output.check_new(path)
-    named = sourcing.Asked(file, source, None, None, None, 0.0).named()
+    opened = sources.open_source(sourcing.Asked(file, source, None, None, None, 0.0).named())
+    if said["target"] is not None:
+        batches.check_column(opened, said["target"])
+    _check_no_draft(path)
     cohort = said["min_cohort"]
-    found = describing.describe(sources.open_source(named), minimum_cohort=cohort, target=said["target"])
+    found = describing.describe(opened, minimum_cohort=cohort, target=said["target"])
     body = drafted.write(found, drafted.Said(title or given.stem, _name_of_home(), cohort))
     path.write_text(json.dumps(body, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     words = str(file) if source is None else f"--source {source}"
@@ -64,8 +66,31 @@ def describe(
         *(f"  looks like an identifier: {finding}" for finding in findings),
         *(f"  {notice}" for notice in found.notices),
         "Read it, fill in what no table says (null and empty), and take out what nobody should know. Then:",
+        *_still_needed(),
         f"Next: `{output.command(f'dataset publish {words} --card {path}')}`.",
     )
+
+
+def _check_no_draft(path: pathlib.Path) -> None:
+    """Check that no draft is written over; raises ``errors.InputError``."""
+    if path.exists():
+        raise errors.InputError(
+            "a card is there already and is never overwritten",
+            which=str(path),
+            next_step="If you no longer need it, delete it; or write the new draft elsewhere: --out FILE.",
+        )
+
+
+def _still_needed() -> list[str]:
+    """Return what publishing by a card needs and this installation has not."""
+    from aicommons.data import checking
+    from aicommons.data.formats import extras
+
+    if extras.is_there(checking.CHECKER):
+        return []
+    return [
+        "`pip install 'aicommons[tables]'`: publishing holds every row against the card, and that library is not here yet."
+    ]
 
 
 def _name_of_home() -> str:

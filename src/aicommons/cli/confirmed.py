@@ -10,6 +10,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from aicommons.cli import output
 from aicommons.domain import errors
 
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 ROUNDED = 10
 """Counts on a card are multiples of it."""
+SHOWN = 12
+"""Lines of one kind that a refusal has at most."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -47,8 +50,28 @@ def parse_reasons(said: Sequence[str], faults: str | None) -> Reasons:
     return Reasons(found, faults)
 
 
-def check(source: "batches.Opened", card: "cards.DatasetCard", reasons: Reasons) -> "cards.DatasetCard":
-    """Return ``card`` with the row count of the table, known faults, and what was set aside.
+@dataclasses.dataclass(frozen=True, slots=True)
+class Rules:
+    """What a person says about rows besides the card."""
+
+    unique: str | None = None
+    """Column of identifiers, none of which may stand there twice."""
+    most_broken: float = 0.0
+    """Largest share of rows, 0 to 1, that are left out because a cell does not fit."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Judged:
+    """A card that may be published."""
+
+    card: "cards.DatasetCard"
+    """With the row count of the table, known faults, and what was set aside."""
+    notices: tuple[str, ...]
+    """What its owner should know, without values."""
+
+
+def check(source: "batches.Opened", card: "cards.DatasetCard", reasons: Reasons, rules: Rules | None = None) -> Judged:
+    """Return ``card`` as it may be published of the table.
 
     Raises:
         errors.TableError: identifiers or faults that nobody set aside, too few rows, or a table that cannot be read.
@@ -56,18 +79,26 @@ def check(source: "batches.Opened", card: "cards.DatasetCard", reasons: Reasons)
     """
     from aicommons.data import checking
 
+    rules = rules or Rules()
     judged = check_identifiers(source, card, reasons)
-    found = checking.check(source, judged.fields)
-    if found.rows < judged.minimum_cohort:
+    found = checking.check(source, judged.fields, unique=rules.unique)
+    rows, faults, notices = found.rows, found.faults, found.notices
+    left_out, seen = found.unfit + found.broken, found.rows + found.broken
+    if 0 < left_out <= rules.most_broken * seen:
+        rows, faults = found.rows - found.unfit, found.faults_of_the_whole
+        notices += (f"{source.name}: {left_out} of {seen} rows do not fit the card and are left out.",)
+    if rows < judged.minimum_cohort:
         raise errors.TableError(
             "fewer rows than the minimum cohort",
             which=source.name,
             expected=f"at least {judged.minimum_cohort} rows",
-            got=f"{found.rows} rows",
+            got=f"{rows} rows",
             next_step="This dataset could take part in nothing; add rows or lower the card's minimum_cohort.",
         )
-    judged = dataclasses.replace(judged, rows=found.rows // ROUNDED * ROUNDED)
-    return _with_faults(source, judged, found, reasons) if found.faults else judged
+    judged = dataclasses.replace(judged, rows=rows // ROUNDED * ROUNDED)
+    if faults and reasons.faults is None:
+        raise _unfit(source, faults, f"{left_out} of {seen} rows", rules)
+    return Judged(_with_faults(judged, faults, reasons.faults) if faults and reasons.faults else judged, notices)
 
 
 def check_identifiers(
@@ -112,7 +143,7 @@ def _identifying(source: "batches.Opened", found: "Sequence[identifiers.Finding]
         "columns look like direct identifiers",
         which=source.name,
         expected="no direct identifiers among the published columns",
-        got="; ".join(finding.in_words() for finding in found[:8]),
+        got=output.listed([finding.in_words() for finding in found[:SHOWN]]),
         next_step=(
             f"Take the column out of the card, or give it the role `key` there; or say why it is none: "
             f"--keep '{found[0].column}=REASON'. The reason becomes part of the card."
@@ -120,26 +151,31 @@ def _identifying(source: "batches.Opened", found: "Sequence[identifiers.Finding]
     )
 
 
-def _with_faults(
-    source: "batches.Opened", card: "cards.DatasetCard", found: "checking.Checked", reasons: Reasons
-) -> "cards.DatasetCard":
+def _unfit(source: "batches.Opened", faults: "Sequence[checking.Fault]", share: str, rules: Rules) -> errors.TableError:
+    """Return the error for rows that do not fit, each kind of fault on a line of its own."""
+    lines = [fault.in_words() for fault in faults[:SHOWN]]
+    if len(faults) > SHOWN:
+        lines.append(f"{len(faults) - SHOWN} more kinds of faults")
+    limit = f"; at most {rules.most_broken:.0%} of the rows may be left out" if rules.most_broken > 0 else ""
+    return errors.TableError(
+        "rows do not fit the card",
+        which=source.name,
+        expected=f"what the card declares{limit}",
+        got=f"{share} that differ:" + output.listed(lines),
+        next_step=(
+            "Correct the rows, widen the card where it is wrong, leave a share of them out (--skip-broken PERCENT), or say why "
+            "they may stay: --accept-faults REASON. The reason and rounded counts become part of the card."
+        ),
+    )
+
+
+def _with_faults(card: "cards.DatasetCard", faults: "Sequence[checking.Fault]", reason: str) -> "cards.DatasetCard":
     from aicommons.domain import cards
 
-    if reasons.faults is None:
-        raise errors.TableError(
-            "rows do not fit the card",
-            which=source.name,
-            expected="what the card declares",
-            got="; ".join(fault.in_words() for fault in found.faults[:8]),
-            next_step=(
-                "Correct the rows, widen the card where it is wrong, or say why they may stay: --accept-faults REASON. "
-                "The reason and rounded counts become part of the card."
-            ),
-        )
     counts = tuple(
         cards.QualityCount(fault.kind, fault.field, math.ceil(fault.rows / ROUNDED) * ROUNDED)
-        for fault in found.faults
+        for fault in faults
         if fault.rows >= card.minimum_cohort
     )
-    override = cards.Override("faults", None, reasons.faults)
+    override = cards.Override("faults", None, reason)
     return dataclasses.replace(card, quality=counts, overrides=(*card.overrides, override))

@@ -98,6 +98,9 @@ class Description:
 @click.option("--keep", multiple=True, metavar="COLUMN=REASON", help="Why a column is no identifier. May be repeated.")
 @click.option("--accept-faults", metavar="REASON", help="Why rows that do not fit the card may stay.")
 @click.option("--same-rows", metavar="REASON", help="Why rows of another dataset of yours are listed again.")
+@click.option(
+    "--accept-blanks", is_flag=True, help="With --card: publish it although questions in it (null, empty) are open."
+)
 @output.json_option
 def publish(asked: sourcing.Asked, card_file: pathlib.Path | None, **said: Any) -> None:
     """Put a card of the table FILE, or of a described source, on the ledger. The rows themselves go nowhere."""
@@ -145,6 +148,7 @@ def _judged(
 ) -> "tuple[cards.DatasetCard, list[str]]":
     """Return the card to publish, held against the table; raises ``errors.TableError`` for whatever stops it."""
     schema, target, drop = said.pop("schema"), said.pop("target"), said.pop("drop")
+    blanks_may_stay = said.pop("accept_blanks")
     if [card_file, schema, target].count(None) != 2:
         raise click.UsageError("give --card, or one of --schema and --target")
     if schema is None and asked.mapping is not None:
@@ -156,7 +160,11 @@ def _judged(
         if about.title is not None:
             raise click.UsageError("the title is in the card")
         card = drafted.read(card_file)
-        return confirmed.check(sources.open_source(named), card, reasons), []
+        if not blanks_may_stay:
+            drafted.check_answered(card_file)
+        rules = confirmed.Rules(asked.unique, asked.skip_broken)
+        judged = confirmed.check(sources.open_source(named), card, reasons, rules)
+        return judged.card, list(judged.notices)
     if about.title is None:
         raise click.UsageError("--title is missing")
     declared, notices = _drafted(named, target, drop) if target is not None else _declared(schema)
@@ -309,8 +317,25 @@ def _further(card: "cards.DatasetCard") -> list[str]:
         "open": None if card.open_table is None else f"{card.open_table.size} bytes; {card.open_table.attribution}",
     }
     lines = [f"  {name:<9} {naming.plain(text, 200)}" for name, text in said.items() if text]
-    lines += [f"  faulty    about {each.rows} rows: {naming.plain(each.fault)}" for each in card.quality]
-    return lines + [f"  set aside {each.check}, because: {naming.plain(each.reason, 200)}" for each in card.overrides]
+    return lines + [line for each in card.overrides for line in _set_aside(card, each)]
+
+
+def _set_aside(card: "cards.DatasetCard", override: "cards.Override") -> list[str]:
+    """Return what a person set aside and why; below faulty rows, how many of each kind there are."""
+    from aicommons.data import checking
+
+    what = naming.plain(override.check) + ("" if override.field is None else f" in {naming.plain(override.field)}")
+    if override.check != "faults":
+        return [f"  set aside {what}, because: {naming.plain(override.reason, 200)}"]
+    counts = [
+        f"    about {each.rows} rows are {checking.WORDS.get(each.fault, naming.plain(each.fault))}"
+        + ("" if each.field is None else f" in column {naming.plain(each.field)}")
+        for each in card.quality
+    ]
+    rest = (
+        f"    {'and ' if counts else ''}kinds of faults that fewer than {card.minimum_cohort} rows have are not counted"
+    )
+    return [f"  set aside rows that do not fit, because: {naming.plain(override.reason, 200)}", *counts, rest]
 
 
 def _columns_in_words(card: "cards.DatasetCard") -> list[str]:

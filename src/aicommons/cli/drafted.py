@@ -10,7 +10,8 @@ import json
 import pathlib
 from typing import TYPE_CHECKING, Any
 
-from aicommons.cli import given
+from aicommons.cli import given, output
+from aicommons.domain import errors
 
 if TYPE_CHECKING:
     from aicommons.data import describing
@@ -81,6 +82,35 @@ def read(path: pathlib.Path) -> "cards.DatasetCard":
         whole = {"type": cards.DatasetCard.KIND, "version": 1, "schema": {}, "rows": 0, **body}
         card = cards.DatasetCard.decode(encoding.canonical_json(whole))
         return dataclasses.replace(card, schema=card.schema or cards.plan_schema(card.fields))
+
+
+def check_answered(path: pathlib.Path) -> None:
+    """Check that nothing in the card at ``path``, which ``read`` accepts, is still ``null`` or ``""``.
+
+    Raises:
+        errors.InputError: naming each question of the draft that nobody answered.
+    """
+    if blanks := _blanks(given.read_json(path)):
+        raise errors.InputError(
+            "questions of the card are not answered",
+            which=path.name,
+            expected="an answer for each null and empty text",
+            got=output.listed(blanks),
+            next_step=(
+                f"Answer them in {path}. A line that you delete says nothing; --accept-blanks publishes the card with all of "
+                "these left open, for everybody to see."
+            ),
+        )
+
+
+def _blanks(body: dict[str, Any]) -> list[str]:
+    """Return what stands open: the card's own questions, then each question about columns with the columns' names."""
+    found = [name for name, value in body.items() if value in (None, "")]
+    asked: dict[str, list[str]] = {}
+    for column in body.get("fields", []):
+        for name in (name for name, value in column.items() if value in (None, "")):
+            asked.setdefault(name, []).append(str(column["name"]))
+    return found + [f"{name} of {', '.join(columns)}" for name, columns in asked.items()]
 
 
 def _completed(kind: type[Any], body: Any) -> Any:

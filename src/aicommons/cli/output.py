@@ -14,7 +14,7 @@ import shlex
 import sys
 import traceback
 import types
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import click
@@ -100,6 +100,11 @@ def note(line: str) -> None:
     """Say something on the way, on standard error, unless JSON was asked for."""
     if not call().as_json:
         click.echo(line, err=True)
+
+
+def listed(lines: Iterable[str]) -> str:
+    """Return the parts of an error's ``got`` on lines of their own, below the sentence that they belong to."""
+    return "".join(f"\n    {line}" for line in lines) + "\n  "
 
 
 def check_new(file: pathlib.Path) -> None:

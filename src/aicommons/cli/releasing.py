@@ -186,7 +186,7 @@ def _checked(
     as_public = dataclasses.replace(
         card, fields=tuple(dataclasses.replace(field, role=_public(field.role)) for field in card.fields)
     )
-    judged = dataclasses.replace(confirmed.check(source, as_public, reasons), fields=card.fields)
+    judged = dataclasses.replace(confirmed.check(source, as_public, reasons).card, fields=card.fields)
     if terms.no_people is not None:
         said = cards.Override("anonymity", None, terms.no_people)
         return dataclasses.replace(judged, overrides=(*judged.overrides, said)), None

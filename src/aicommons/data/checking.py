@@ -1,32 +1,34 @@
 """A table is held against its card before it is published: counts of faults by kind and column, never a value.
 
 Called by ``commons dataset publish``. The declarations become a Frictionless Table Schema and its engine judges every
-cell; what it does not know (keys and whole rows that repeat) is counted here. It runs at the owner's, nothing is sent.
+cell; what it does not know (identifiers and whole rows that repeat) is counted here. It runs at the owner's, nothing is sent.
 What is left out: turning cells into numbers, which ``reading`` does in its own stricter way for a run.
 """
 
 import collections
 import dataclasses
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from aicommons.data import batches, columns, identifiers
+from aicommons.data import batches, columns, identifiers, uniqueness
 from aicommons.data import rows as rowwise
 from aicommons.data.formats import extras
 from aicommons.domain import cards, errors
 
+CHECKER = "frictionless"
+"""Library that judges the cells; of the extra ``tables``."""
 REMEMBERED = 1_000_000
 """Rows among which repetitions are looked for, from the first on: bounds memory."""
 MEANT_TO_DIFFER = 0.05
-"""A key that repeats in fewer rows than this share is meant to differ in all of them; else it binds rows together."""
+"""A key that repeats in fewer rows than this share may be meant to differ in all of them: its owner is told."""
 WORDS = {
     "type-error": "not of the declared type",
     "minimum": "below the declared range",
     "maximum": "above the declared range",
     "enum": "a value that the card does not list",
     "broken-row": "broken: they have too many or too few fields, or an open quote",
-    "duplicate-key": "a key that an earlier row has",
+    "duplicate-key": "with an identifier that an earlier row has",
     "duplicate-row": "equal to an earlier row",
 }
 """Kind of fault -> what is wrong with those rows."""
@@ -58,9 +60,20 @@ class Checked:
     """A table held against declarations."""
 
     rows: int
-    """Rows of the table."""
+    """Rows that could be taken apart, whether their cells fit or not: what a draft of the card counts too."""
     faults: tuple[Fault, ...]
     """Most frequent first."""
+    unfit: int = 0
+    """Rows among them with a cell that does not fit."""
+    broken: int = 0
+    """Further rows, which could not be taken apart."""
+    notices: tuple[str, ...] = ()
+    """What is no fault and its owner should know, as sentences without values."""
+
+    @property
+    def faults_of_the_whole(self) -> tuple[Fault, ...]:
+        """Rows and identifiers that repeat: no share of broken rows covers them."""
+        return tuple(fault for fault in self.faults if fault.kind.startswith("duplicate"))
 
 
 def table_schema(declared: Sequence[cards.Field]) -> dict[str, object]:
@@ -84,30 +97,49 @@ def _table_field(field: cards.Field) -> dict[str, object]:
     return {"name": field.name, "type": kind, "constraints": constraints} | described
 
 
-def check(opened: batches.Opened, declared: Sequence[cards.Field]) -> Checked:
+def check(opened: batches.Opened, declared: Sequence[cards.Field], *, unique: str | None = None) -> Checked:
     """Return what in ``opened`` does not fit ``declared``; columns that are not declared are not looked at.
 
+    Args:
+        opened: the table.
+        declared: the card's columns. A key among them may repeat: it binds a person's rows together.
+        unique: column of identifiers, none of which may stand there twice; ``None`` for no such column.
+
     Raises:
-        errors.TableError: a declared column is missing, there are no rows, or the file cannot be read as a table.
+        errors.TableError: such a column is missing, there are no rows, or the file cannot be read as a table.
         errors.InputError: Frictionless is not installed.
     """
-    extras.need("frictionless", "tables")
+    extras.need(CHECKER, "tables", purpose="the check of a table by its card")
     import frictionless
 
     names = [field.name for field in declared]
     counter = _Counter(opened.unit, [field.name for field in declared if field.role is cards.Role.KEY])
+    known = frictionless.Schema.from_descriptor(table_schema(declared))
 
-    def stream() -> Iterator[list[str]]:
+    def stream(found: uniqueness.Identifiers) -> Iterator[list[str]]:
         yield names
-        for row in rowwise.walk(opened, names, broken=counter.note_broken):
+        for row in rowwise.walk(opened, [*names, *([unique] if unique else [])], broken=counter.note_broken):
+            if unique and row.cells[-1].lower() not in columns.MISSING:
+                found.add([row.cells[-1]], [row.place])
             cells = [
                 _plain(text, field, decimal_comma=opened.decimal_comma)
-                for text, field in zip(row.cells, declared, strict=True)
+                for text, field in zip(row.cells, declared, strict=False)
             ]
             counter.begin(row.place, dict(zip(names, cells, strict=True)))
             yield cells
 
-    known = frictionless.Schema.from_descriptor(table_schema(declared))
+    with uniqueness.Identifiers() as found:
+        _judge(opened, lambda: stream(found), known, counter)
+        counter.note_repeated(unique, found.twice() if unique else None)
+    if counter.rows + counter.broken == 0:
+        raise errors.TableError("the file has a header only", which=opened.name, expected="rows", got="0 rows")
+    return Checked(counter.rows, counter.faults(), counter.unfit, counter.broken, counter.notices())
+
+
+def _judge(opened: batches.Opened, stream: Callable[[], Iterator[list[str]]], known: Any, counter: "_Counter") -> None:
+    """Let Frictionless look at every cell; raises ``errors.TableError`` for a source that cannot be read on."""
+    import frictionless
+
     try:
         with frictionless.Resource(data=stream, schema=known) as resource:
             for row in resource.row_stream:
@@ -116,9 +148,6 @@ def check(opened: batches.Opened, declared: Sequence[cards.Field]) -> Checked:
         if isinstance(err.__cause__, errors.CommonsError):  # ours, raised while a row was fetched
             raise err.__cause__ from err
         raise errors.TableError("the table cannot be checked", which=opened.name, got=err.error.type) from err
-    if counter.rows == 0:
-        raise errors.TableError("the file has a header only", which=opened.name, expected="rows", got="0 rows")
-    return Checked(counter.rows, counter.faults())
 
 
 def _kind(fault: Any) -> str:
@@ -143,15 +172,16 @@ def _plain(text: str, field: cards.Field, *, decimal_comma: bool) -> str:
 
 
 class _Counter:
-    """Counts faults as the rows pass by, and where there is a key, keys and rows that repeat: without one, equal rows are usual."""
+    """Counts faults as the rows pass by, and where there is a key, rows that repeat: without one, equal rows are usual."""
 
     def __init__(self, unit: str, keys: Sequence[str]) -> None:
-        self.rows = 0
+        self.rows = self.unfit = self.broken = 0
         self._unit = unit
         self._waiting: collections.deque[int] = collections.deque()
         self._found: dict[tuple[str, str | None], list[int]] = {}
         self._seen_rows: set[int] = set()
         self._seen_keys: dict[str, set[str]] = {name: set() for name in keys}
+        self._repeated: dict[str, list[int]] = {}
 
     def begin(self, place: int, cells: Mapping[str, str]) -> None:
         """Note a row that is handed over to be judged, and whether it or its key was there before."""
@@ -167,17 +197,23 @@ class _Counter:
         for name, seen in self._seen_keys.items():
             key = cells[name]
             if key and key in seen and not is_again:
-                self._add("duplicate-key", name, place)
+                self._repeated.setdefault(name, [0, place])[0] += 1
             seen.add(key)
 
     def note_broken(self, row: batches.Broken) -> None:
         """Count a row that its source could not take apart."""
-        self.rows += 1
+        self.broken += 1
         self._add("broken-row", None, row.place)
+
+    def note_repeated(self, name: str | None, found: tuple[int, int] | None) -> None:
+        """Count identifiers of column ``name`` that stand there again: how many rows, and the first of them."""
+        if found is not None:
+            self._found["duplicate-key", name] = list(found)
 
     def judge(self, found: Sequence[tuple[str, str | None]]) -> None:
         """Count the faults of the next row that was judged; rows are handed over some time before that."""
         place = self._waiting.popleft()
+        self.unfit += bool(found)
         for kind, field in found:
             self._add(kind, field, place)
 
@@ -186,10 +222,15 @@ class _Counter:
         found[0] += 1
 
     def faults(self) -> tuple[Fault, ...]:
-        """Return the counts, most frequent first; a key that repeats often binds rows together and is none."""
-        found = [
-            Fault(kind, field, rows, first, self._unit)
-            for (kind, field), (rows, first) in self._found.items()
-            if kind != "duplicate-key" or rows <= MEANT_TO_DIFFER * self.rows
-        ]
+        """Return the counts, most frequent first."""
+        found = [Fault(kind, field, rows, first, self._unit) for (kind, field), (rows, first) in self._found.items()]
         return tuple(sorted(found, key=lambda fault: -fault.rows))
+
+    def notices(self) -> tuple[str, ...]:
+        """Return which keys repeat so rarely that each row may have been meant to have its own."""
+        return tuple(
+            f"column {name}: {rows} rows have a key that an earlier row has, first in {self._unit} {first}; they count as one "
+            f"person's. Where each row must have its own, say --id {name}."
+            for name, (rows, first) in self._repeated.items()
+            if rows <= MEANT_TO_DIFFER * self.rows and ("duplicate-key", name) not in self._found
+        )

@@ -12,7 +12,7 @@ import decimal
 import math
 from collections.abc import Iterable, Mapping, Sequence
 
-from aicommons.data import batches, columns, identifiers, infer
+from aicommons.data import batches, codes, columns, identifiers, infer
 from aicommons.data import rows as rowwise
 from aicommons.domain import cards, errors, schema
 
@@ -51,19 +51,24 @@ class Draft:
 class _Column:
     """What is known of one column so far."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, unit: str = "line") -> None:
         self.name = name
+        self.unit = unit
         self.watch = identifiers.Watch(name)
+        self.lengths = codes.Lengths(name)
         self.values: collections.Counter[str] = collections.Counter()
         self.present = self.numbers = self.days = 0
         self.whole = True
         self.low, self.high = math.inf, -math.inf
         self.years = (9999, 0)
+        self.first_no_number: int | None = None
+        self.first_no_day: int | None = None
 
-    def add(self, text: str, *, decimal_comma: bool) -> None:
-        """Count one cell, stripped and not missing."""
+    def add(self, text: str, *, decimal_comma: bool, place: int = 1) -> None:
+        """Count one cell, stripped and not missing, of the line or row ``place``."""
         self.present += 1
         self.watch.add(text)
+        self.lengths.add(text)
         label = columns.label(text)
         if label in self.values or len(self.values) <= REMEMBERED:
             self.values[label] += 1
@@ -72,9 +77,14 @@ class _Column:
             self.numbers += 1
             self.whole = self.whole and number.is_integer()
             self.low, self.high = min(self.low, number), max(self.high, number)
-        elif (year := identifiers.year_of(text)) is not None:
+            self.first_no_day = self.first_no_day or place
+            return
+        self.first_no_number = self.first_no_number or place
+        if (year := identifiers.year_of(text)) is not None:
             self.days += 1
             self.years = (min(self.years[0], year), max(self.years[1], year))
+        else:
+            self.first_no_day = self.first_no_day or place
 
     @property
     def is_numeric(self) -> bool:
@@ -100,7 +110,7 @@ def describe(opened: batches.Opened, *, minimum_cohort: int, target: str | None 
     """
     if target is not None:
         batches.check_column(opened, target)
-    found = [_Column(name) for name in opened.header if name and name not in opened.declared]
+    found = [_Column(name, opened.unit) for name in opened.header if name and name not in opened.declared]
     notices = list(opened.notices)
     rows = _count(opened, found, notices)
     if rows < minimum_cohort:
@@ -133,7 +143,7 @@ def _count(opened: batches.Opened, found: Sequence[_Column], notices: list[str])
         rows += 1
         for column, text in zip(found, row.cells, strict=True):
             if text.lower() not in columns.MISSING:
-                column.add(text, decimal_comma=opened.decimal_comma)
+                column.add(text, decimal_comma=opened.decimal_comma, place=row.place)
     if broken:
         first = broken[0]
         notices.append(
@@ -159,7 +169,10 @@ def _fixed(declared: Mapping[str, schema.Feature]) -> list[cards.Field]:
 KEYS = frozenset({identifiers.Kind.RECORD_ID, identifiers.Kind.UNIQUE})
 """Findings that make a column a key: it may bind a person's rows together, at the site."""
 ADVICE = {
-    identifiers.Kind.BIRTH_DATE: "a column with the age in years would tell a plan enough",
+    identifiers.Kind.BIRTH_DATE: (
+        "a column with the age in years would tell a plan enough; a mapping makes one of it (`read_as` `age`, at a day that you "
+        "state)"
+    ),
     identifiers.Kind.LOCATION: "a column with the district, or degrees with one decimal, would tell a plan enough",
     identifiers.Kind.FREE_TEXT: "free text may name people; derive codes from it at the site",
 }
@@ -181,10 +194,10 @@ def _declared(
         return None, [f"left out: fewer than {minimum_cohort} rows have a value."]
     role = cards.Role.TARGET if is_target else cards.Role.FEATURE
     blank = cards.Field(column.name, cards.FieldType.TEXT, role, missing_percent=missing)
-    codes = column.is_numeric and column.whole and len(column.values) <= MOST_NUMBERED_LEVELS
+    are_codes = column.is_numeric and column.whole and len(column.values) <= MOST_NUMBERED_LEVELS
     if (
         column.is_numeric
-        and not codes
+        and not are_codes
         and not (is_target and column.whole and len(column.values) <= infer.MOST_NUMBERED_CLASSES)
     ):
         return _number(column, blank, minimum_cohort)
@@ -196,9 +209,19 @@ def _declared(
 def _number(column: _Column, blank: cards.Field, minimum_cohort: int) -> tuple[cards.Field | None, list[str]]:
     if column.low == column.high:
         return None, ["left out: it has one value only."]
+    if column.lengths.is_code:
+        return None, [
+            "left out: it looks like a postcode or another code, not a measure; add it as a category if it is one."
+        ]
     low, high = _outward(column, minimum_cohort)
     kind = cards.FieldType.INTEGER if column.whole else cards.FieldType.NUMBER
-    return dataclasses.replace(blank, type=kind, lo=low, hi=high), _mistakes(column, column.numbers, "numbers")
+    said = _mistakes(column, column.numbers, "numbers", first=column.first_no_number)
+    if column.whole and (digits := column.lengths.one_length) is not None and len(column.values) > MOST_LEVELS:
+        said.append(
+            f"all are whole numbers of {digits} digits: if they are codes (postcodes, wards, devices), take the column out of "
+            "the card or give it the role `context`; as it stands it is learned from as a measure."
+        )
+    return dataclasses.replace(blank, type=kind, lo=low, hi=high), said
 
 
 def _outward(column: _Column, minimum_cohort: int) -> tuple[float, float]:
@@ -217,8 +240,11 @@ def _outward(column: _Column, minimum_cohort: int) -> tuple[float, float]:
 
 def _days(column: _Column, blank: cards.Field) -> tuple[cards.Field, list[str]]:
     first, last = column.years
-    said = _mistakes(column, column.days, "days")
-    said.append("days are described and not learned from; a column with a number of days or years could be.")
+    said = _mistakes(column, column.days, "days", first=column.first_no_day)
+    said.append(
+        "days are described and not learned from; a number could be, and a mapping makes one of them: `read_as` `days`, `years` "
+        "(the calendar year) or `age` (at a day that you state)."
+    )
     context = dataclasses.replace(
         blank, type=cards.FieldType.DATE, role=cards.Role.CONTEXT, lo=float(first), hi=float(last)
     )
@@ -235,7 +261,7 @@ def _category(column: _Column, blank: cards.Field, minimum_cohort: int) -> tuple
     if not known:
         return None, [f"left out: no value occurs in {minimum_cohort} rows."]
     rest = len(column.values) > len(known)
-    said = []
+    said = codes.alike(known)
     if rest:
         said.append(
             f"values that occur in fewer than {minimum_cohort} rows are not listed; add them if the coding is public "
@@ -246,10 +272,14 @@ def _category(column: _Column, blank: cards.Field, minimum_cohort: int) -> tuple
     return dataclasses.replace(blank, type=cards.FieldType.CATEGORY, levels=tuple(known)), said
 
 
-def _mistakes(column: _Column, fitting: int, what: str) -> list[str]:
-    """Tell the owner, and nobody else, how many cells are something else."""
+def _mistakes(column: _Column, fitting: int, what: str, *, first: int | None) -> list[str]:
+    """Tell the owner, and nobody else, how many cells are something else and where the first stands."""
     wrong = column.present - fitting
-    return [f"{wrong} cells are not {what}; correct them or leave them empty."] if wrong else []
+    return (
+        [f"{wrong} cells are not {what}, first in {column.unit} {first}; correct them or leave them empty."]
+        if wrong
+        else []
+    )
 
 
 def _percent(part: int, rows: int, minimum_cohort: int) -> int | None:

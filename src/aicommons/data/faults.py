@@ -69,16 +69,20 @@ class Faults:
 
     def by_column(self) -> str:
         """Return the counts by column in words."""
+        return ", ".join(self._lines())
+
+    def _lines(self) -> list[str]:
         usual = [(name, count) for name, count in self._counts.most_common() if count]
-        more = f" and {len(usual) - SEVERAL} more columns" if len(usual) > SEVERAL else ""
-        return ", ".join(f"{name} {count:,}" for name, count in usual[:SEVERAL]) + more
+        more = [f"and {len(usual) - SEVERAL} more columns"] if len(usual) > SEVERAL else []
+        return [f"{name} {count:,}" for name, count in usual[:SEVERAL]] + more
 
     def refusal(self, seen: int, allowed: float) -> errors.TableError:
         """Return the error for a source with more broken rows than are allowed."""
         first = self._first
         if first is None:
             raise ValueError("there is no fault")
-        among = f"; {self.rows:,} of {seen:,} rows are broken: {self.by_column()}" if self.rows > 1 else ""
+        lines = "".join(f"\n    {line}" for line in self._lines()) + "\n  "
+        among = f"; {self.rows:,} of {seen:,} rows are broken, by column:{lines}" if self.rows > 1 else ""
         limit = f" (at most {allowed:.0%} of the rows may be left out)" if allowed > 0 else ""
         return errors.TableError(
             first.complaint.message,

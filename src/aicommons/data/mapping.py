@@ -7,7 +7,8 @@ nobody mapped is counted and never shown. Left out: anything that needs two colu
       "sex":    {"column": "SEX_CD", "codes": {"1": "female", "2": "male"}},
       "weight": {"column": "wt_lb", "factor": 0.45359237},
       "fever":  {"column": "temp_f", "factor": 0.5555555555555556, "offset": -17.77777777777778},
-      "born":   {"column": "dob", "date": "%d.%m.%Y", "read_as": "years"}}}
+      "born":   {"column": "dob", "date": "%d.%m.%Y", "read_as": "years"},
+      "age":    {"column": "dob", "date": "%d.%m.%Y", "read_as": "age", "at": "2025-12-31"}}}
 """
 
 import dataclasses
@@ -34,7 +35,9 @@ class ReadAs(enum.Enum):
     DAYS = "days"
     """Days since 1970-01-01."""
     YEARS = "years"
-    """The year with its passed share, such as 1984.5 in early July 1984."""
+    """The calendar year with its passed share, such as 1984.5 in early July 1984."""
+    AGE = "age"
+    """Completed years at the day ``Column.at``, such as 41; below 0 for a later date."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -53,6 +56,8 @@ class Column:
     """Format of dates there (Python's strptime); ``None`` where there are none."""
     read_as: ReadAs = ReadAs.DAYS
     """What a date becomes, before factor and offset."""
+    at: dt.date | None = None
+    """The day at which an age is taken; ``None`` where a date becomes something else."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -114,6 +119,8 @@ def day_number(text: str, column: Column) -> float | None:
             day = dt.datetime.strptime(stripped, column.date or ISO).date()
     except ValueError:
         return None
+    if column.at is not None:
+        return float(column.at.year - day.year - ((column.at.month, column.at.day) < (day.month, day.day)))
     if column.read_as is ReadAs.DAYS:
         return float((day - EPOCH).days)
     start = dt.date(day.year, 1, 1)
@@ -136,6 +143,8 @@ def _column_document(column: Column) -> dict[str, object]:
         document |= {"factor": column.factor, "offset": column.offset}
     if column.date is not None:
         document |= {"date": column.date, "read_as": column.read_as.value}
+    if column.at is not None:
+        document |= {"at": column.at.isoformat()}
     return document
 
 
@@ -148,13 +157,28 @@ def _column_from(document: object, which: str) -> Column:
         offset=reader.number("offset") if reader.has("offset") else 0.0,
         date=reader.text("date", most=60) if reader.has("date") else None,
         read_as=reader.one_of("read_as", ReadAs) if reader.has("read_as") else ReadAs.DAYS,
+        at=_day(reader) if reader.has("at") else None,
     )
     reader.close()
     if made.factor == 0.0 or not math.isfinite(1.0 / made.factor):
         raise reader.refusal("factor", "a number other than 0", made.factor)
     if made.codes is not None and made.date is not None:
         raise reader.refusal("date", "either codes or a date", "both")
+    if (made.read_as is ReadAs.AGE) != (made.at is not None):
+        raise reader.refusal(
+            "at", "the day at which an age is taken, with `read_as` `age` and only there", "something else"
+        )
+    if made.read_as is ReadAs.AGE and made.date is None:
+        raise reader.refusal("date", "the format of the dates from which an age is taken", "none")
     return made
+
+
+def _day(reader: fields.Fields) -> dt.date:
+    text = reader.text("at", most=10)
+    try:
+        return dt.date.fromisoformat(text)
+    except ValueError as err:
+        raise reader.refusal("at", "a day written YYYY-MM-DD", "something else") from err
 
 
 def _codes(reader: fields.Fields) -> dict[str, str]:

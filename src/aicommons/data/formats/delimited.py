@@ -10,10 +10,10 @@ import dataclasses
 import itertools
 import pathlib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import ClassVar
 
-from aicommons.data import batches
+from aicommons.data import batches, columns
 from aicommons.data.formats import files
 from aicommons.domain import errors, schema
 
@@ -32,6 +32,11 @@ MARKS = (
 )
 DECIMAL_COMMA = re.compile(r"[+-]?[0-9]+,[0-9]+")
 DECIMAL_POINT = re.compile(r"[+-]?[0-9]+\.[0-9]+")
+WHOLE = re.compile(r"[+-]?[0-9]+")
+THOUSANDS = re.compile(r"[+-]?[1-9][0-9]{0,2},[0-9]{3}")
+"""Could be one and a half or one and a half thousand."""
+MOSTLY = 0.9
+"""Share of a column's cells from which it is numbers, the rest mistakes."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -50,6 +55,8 @@ class Source:
     """Column names, stripped."""
     notices: tuple[str, ...]
     """What was decided and its owner should know."""
+    comma_columns: frozenset[str] = frozenset()
+    """Columns of a comma-separated file whose numbers are quoted and written "1,5": they are read with a point."""
 
     unit = "line"
     """What its places count."""
@@ -78,11 +85,16 @@ class Source:
         while turned := [_turned(piece, width) for piece in itertools.islice(pieces, batches.MOST_ROWS // TURNED_ROWS)]:
             lines = [line for piece in turned for line in piece.lines]
             cells: dict[str, batches.Cells] = {
-                name: [cell for piece in turned for cell in piece.columns[place]]
+                name: self._read(name, [cell for piece in turned for cell in piece.columns[place]])
                 for name, place in zip(names, places, strict=True)
             }
             yield batches.Batch(first, lines, cells, tuple(broken for piece in turned for broken in piece.broken))
             first += len(lines)
+
+    def _read(self, name: str, cells: list[str]) -> list[str]:
+        if name not in self.comma_columns:
+            return cells
+        return [cell.replace(",", ".") if DECIMAL_COMMA.fullmatch(cell.strip()) else cell for cell in cells]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -133,11 +145,17 @@ def inspect(path: pathlib.Path) -> Source:
     header = tuple(cell.strip() for cell in rows[0])
     batches.check_header(path.name, header, place=", line 1")
     decimal_comma = separator != "," and _has_decimal_commas(rows[1:])
+    comma_columns = frozenset[str]()
+    if separator == ",":
+        comma_columns, said = _comma_columns(
+            header, itertools.islice(_sampled(sample, separator, most=len(sample)), 1, None)
+        )
+        notices += [f"{path.name}, {sentence}" for sentence in said]
     if separator != ",":
         notices.append(f"{path.name}: fields are separated by {SEPARATORS[separator]}s.")
     if decimal_comma:
         notices.append(f"{path.name}: numbers are written with a decimal comma.")
-    return Source(path, encoding, separator, decimal_comma, header, tuple(notices))
+    return Source(path, encoding, separator, decimal_comma, header, tuple(notices), comma_columns)
 
 
 def rows(source: Source) -> Iterator[Row]:
@@ -225,11 +243,11 @@ def _decodes(path: pathlib.Path, encoding: str) -> bool:
     return True
 
 
-def _sampled(lines: Sequence[str], separator: str) -> Iterator[list[str]]:
-    """Yield up to SAMPLE_ROWS parsed rows, ending quietly where quoting is broken: ``rows`` reports that."""
+def _sampled(lines: Sequence[str], separator: str, *, most: int = SAMPLE_ROWS) -> Iterator[list[str]]:
+    """Yield up to ``most`` parsed rows, ending quietly where quoting is broken: ``rows`` reports that."""
     reader = csv.reader(lines, delimiter=separator, strict=True)
     found = 0
-    while found < SAMPLE_ROWS:
+    while found < most:
         try:
             cells = next(reader)
         except (StopIteration, csv.Error):
@@ -257,6 +275,57 @@ def _has_decimal_commas(sample: Sequence[list[str]]) -> bool:
     cells = [cell.strip() for row in sample for cell in row]
     commas = sum(DECIMAL_COMMA.fullmatch(cell) is not None for cell in cells)
     return commas > 0 and not any(DECIMAL_POINT.fullmatch(cell) for cell in cells)
+
+
+def _comma_columns(header: Sequence[str], sample: Iterable[list[str]]) -> tuple[frozenset[str], list[str]]:
+    """Return the columns of a comma-separated file that are written with decimal commas, and what to tell its owner."""
+    written = [_Written() for _ in header]
+    for row in sample:
+        if len(row) == len(header):
+            for column, cell in zip(written, row, strict=True):
+                column.add(cell.strip())
+    found, said = [], []
+    for name, column in zip(header, written, strict=True):
+        if not column.has_commas:
+            continue
+        if column.could_be_thousands:
+            said.append(
+                f"column {name}: commas stand before three digits, for thousands or decimals; write it without them."
+            )
+        else:
+            found.append(name)
+            said.append(f"column {name}: numbers are written with a decimal comma.")
+    return frozenset(found), said
+
+
+class _Written:
+    """How many cells of a column are written in which way: counts, because a sample has many cells."""
+
+    def __init__(self) -> None:
+        self.present = self.whole = self.points = 0
+        self.commas = 0
+        self.thousands = 0  # of those with a comma, how many could mean thousands
+
+    @property
+    def has_commas(self) -> bool:
+        """Whether it is numbers with commas, or numbers with a few mistakes."""
+        return self.commas > 0 and self.commas + self.points + self.whole >= MOSTLY * self.present
+
+    @property
+    def could_be_thousands(self) -> bool:
+        """Whether no comma shows that it stands for decimals, or some may not where points stand for them too."""
+        return self.thousands == self.commas or (self.points > 0 and self.thousands > 0)
+
+    def add(self, text: str) -> None:
+        if text.lower() in columns.MISSING:
+            return
+        self.present += 1
+        if DECIMAL_COMMA.fullmatch(text):
+            self.commas += 1
+            self.thousands += THOUSANDS.fullmatch(text) is not None
+        else:
+            self.whole += WHOLE.fullmatch(text) is not None
+            self.points += DECIMAL_POINT.fullmatch(text) is not None
 
 
 def _ragged(line: int, found: int, width: int) -> batches.Broken:

@@ -8,15 +8,20 @@ import importlib.util
 from aicommons.domain import errors
 
 
-def need(module: str, extra: str) -> None:
-    """Check that ``module`` is installed.
+def is_there(module: str) -> bool:
+    """Return whether ``module`` is installed."""
+    return importlib.util.find_spec(module) is not None
+
+
+def need(module: str, extra: str, *, purpose: str = "this kind of source") -> None:
+    """Check that ``module`` is installed, which ``purpose`` needs.
 
     Raises:
         errors.InputError: it is not; the next step installs the extra.
     """
-    if importlib.util.find_spec(module) is None:
+    if not is_there(module):
         raise errors.InputError(
-            "this kind of source needs a library that is not installed",
+            f"{purpose} needs a library that is not installed",
             which=module,
             next_step=f"pip install 'aicommons[{extra}]'",
         )
