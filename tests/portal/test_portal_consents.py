@@ -197,6 +197,7 @@ def test_refusals_speak_the_pages_language_and_give_the_form_back(
     assert 'value="DUO:0000007" checked' in answer.text
     assert "123456" not in answer.text
     assert "expires" not in answer.text
+    assert answer.text.count("<details open>") == 1 + ("born" in fields)
 
 
 def test_purposes_of_health_and_research_come_first_in_the_desks_language(kept: "Desk") -> None:

@@ -94,7 +94,7 @@ class _Refill(html.parser.HTMLParser):
             is_on = values is not None and (named.get("value") or "on") in values
             return self._marked("checked", is_on=is_on)
         if tag == "input" and values is not None and kind not in NOT_TYPED:
-            return self._valued(values[0])
+            return self._valued(values[0], named.get("value") or "")
         return self._as_it_was()
 
     def _marked(self, word: str, *, is_on: bool) -> str:
@@ -103,8 +103,8 @@ class _Refill(html.parser.HTMLParser):
             self._unfold()
         return f"{text[:-1]} {word}>" if is_on else text
 
-    def _valued(self, value: str) -> str:
-        if value:
+    def _valued(self, value: str, before: str) -> str:
+        if value != before:
             self._unfold()
         text, _, rest = self._as_it_was().partition(' value="')
         bare = text + rest.partition('"')[2] if rest else text
