@@ -303,12 +303,13 @@ def enter_paper(seen: Seen, person: str, **said: str) -> None:
     form = "#enter "
     page.fill(f"{form}input[name=person]", person)
     page.set_input_files(f"{form}input[name=paper]", scan)
-    page.select_option(f"{form}select[name=purposes]", ["DUO:0000007", "dpv:ScientificResearch"])
+    for code in ("DUO:0000007", "dpv:ScientificResearch"):
+        page.check(f"{form}input[value='{code}']")
     page.fill(f"{form}input[name=until]", "2999-12-31")
     page.fill(f"{form}input[name=steward]", "Amina Njeri")
     page.select_option(f"{form}select[name=receipt_language]", said.pop("language", "en"))
     if said:
-        page.click(f"{form}summary >> nth=0")
+        page.click(f"{form}> details >> summary >> nth=0")
         page.set_input_files(f"{form}input[name=guardian_paper]", scan)
         for name, value in said.items():
             page.fill(f"{form}input[name={name}]", value)

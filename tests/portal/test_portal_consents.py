@@ -60,7 +60,15 @@ def test_a_paper_is_entered_and_its_receipt_is_shown_in_the_persons_language(kep
     assert place.startswith("/consents/receipts/")
     page = visitor.get(place)
     words = wording.WORDS["sw"]
-    for said in (words["title"], words["code"], "Amina &lt;Njeri&gt;", "1-0", "3000-01-01", "DUO:0000007"):
+    for said in (
+        words["title"],
+        words["code"],
+        "Amina &lt;Njeri&gt;",
+        "1-0",
+        "31/12/2999",
+        "utafiti wa ugonjwa mahususi (DUO:0000007)",
+        "The &lt;owner&gt;",
+    ):
         assert said in page.text
     assert re.search(r'<article class="receipt" lang="sw">', page.text)
     code = re.search(r'<p class="code">([0-9A-Z-]{34})</p>', page.text)
@@ -81,7 +89,7 @@ def test_a_childs_paper_needs_guardian_and_proof(kept: "Desk") -> None:
     visitor, session = kept.open_page()
     refused = enter(visitor, session, ADULT | CHILD)
     assert refused.status == 409
-    assert "a guardian without proof" in refused.text
+    assert "nothing proves guardianship" in refused.text
     answer = enter(visitor, session, ADULT | CHILD, {"paper": SCAN, "guardian_paper": PROOF})
     assert answer.status == 303
     with stewarding.at(kept.home, kept.owner.wallet) as counter:
@@ -104,7 +112,10 @@ def test_a_persons_key_is_in_no_address_no_log_and_no_file(kept: "Desk", caplog:
     unknown = visitor.post("/consents/1/find", {"token": session.form_token, "person": "patient-99"})
     assert unknown.status == 409
     told = [visitor.get(path).text for path in ("/consents", "/consents/1", "/consents/1/0", "/log", "/")]
-    for text in [first.headers["location"], unknown.text, caplog.text, *told]:
+    given_back = unknown.text.replace(
+        'name="person" maxlength="200" autocomplete="off" aria-describedby="find-hint" value="patient-99"', ""
+    )
+    for text in [first.headers["location"], given_back, caplog.text, *told]:
         assert "1044" not in text
         assert "patient-99" not in text
     for file in kept.home.path.rglob("*"):
@@ -148,14 +159,57 @@ BAD_PAPERS = {
 
 @pytest.mark.parametrize(("fields", "files", "words"), BAD_PAPERS.values(), ids=BAD_PAPERS.keys())
 def test_bad_papers_are_refused(kept: "Desk", fields: dict[str, str], files: dict[str, bytes], words: str) -> None:
-    """What does not hold together is said, without the person's key, and nothing is entered."""
+    """What does not hold together is said, the key stands in its own field alone, and nothing is entered."""
     visitor, session = kept.open_page()
     answer = enter(visitor, session, ADULT | fields, files)
     assert answer.status == 409
     assert words in answer.text
-    assert "1044" not in answer.text
+    assert "1044" not in answer.text.replace('required value="patient-&lt;1044&gt;"', "")
     with stewarding.at(kept.home, kept.owner.wallet) as counter:
         assert counter.register.count(1) == 0
+
+
+FRENCH = {
+    "over already": (
+        {"until": "2020-01-01"},
+        "<strong>Dernier jour</strong>\u202f: ce jour est déjà passé",
+        "choisissez un jour",
+    ),
+    "a child alone": ({"born": "2020-01-01"}, "<strong>Qui a signé pour l'enfant</strong>", "nommez qui a signé"),
+    "no such purpose": ({"purposes": "DUO:9"}, "<strong>Finalités</strong>", "de la liste"),
+}
+
+
+@pytest.mark.parametrize(("fields", "words", "step"), FRENCH.values(), ids=FRENCH.keys())
+def test_refusals_speak_the_pages_language_and_give_the_form_back(
+    kept: "Desk", fields: dict[str, str], words: str, step: str
+) -> None:
+    """The field has the form's own name, the way out stands there, and nothing but scans and PINs is typed again."""
+    visitor, session = kept.open_page()
+    visitor.cookies += "; commons_language=fr"
+    given = ADULT | {"guardian": "", "pin": "123456", "uses": "7"} | fields
+    answer = enter(visitor, session, given)
+    assert answer.status == 409
+    assert words in answer.text
+    assert step in answer.text
+    assert 'value="patient-&lt;1044&gt;"' in answer.text
+    assert re.search(r'<details open>\s*<summary>Plus sur le papier|name="uses"[^>]* value="7"', answer.text)
+    assert 'value="DUO:0000007" checked' in answer.text
+    assert "123456" not in answer.text
+    assert "expires" not in answer.text
+    assert answer.text.count("<details open>") == 1 + ("born" in fields)
+
+
+def test_purposes_of_health_and_research_come_first_in_the_desks_language(kept: "Desk") -> None:
+    """A short list is open, the rest folded away, and what nobody has translated says that it is English."""
+    visitor, _ = kept.open_page()
+    visitor.cookies += "; commons_language=fr"
+    first, _, more = visitor.get("/consents/1").text.partition("Autres finalités…")
+    assert "recherche sur une maladie précise" in first
+    assert first.count('name="purposes"') == 10
+    assert "vente de données à des tiers" in more
+    assert "sans restriction" in more
+    assert '<span lang="en">vendor management' in more
 
 
 def test_the_same_paper_is_entered_once(kept: "Desk") -> None:

@@ -209,6 +209,9 @@ def test_budgets_show_the_policys_epsilon(desk: "desks.Desk") -> None:
         "Examinations", "here", 60, desks.SCHEMA, "LicenseRef-private", 10, "none", dataset_version=2
     )
     visitor, _ = desk.open_page()
+    for path in ("/budgets", "/datasets/1"):
+        assert "no use policy: your consents alone decide" in visitor.get(path).text
+        assert "cannot be read now" not in visitor.get(path).text
     assert "no learner keeps such a bound yet" not in visitor.get("/budgets").text
     desk.owner.desk.publish_version(1, card, desk.owner.desk.put_policy(policy))
     visitor, _ = desk.open_page()
@@ -218,6 +221,7 @@ def test_budgets_show_the_policys_epsilon(desk: "desks.Desk") -> None:
     desk.commons.store.erase(policy_digest(desk))
     fresh, _ = desk.open_page()
     assert "cannot be read now" in fresh.get("/budgets").text
+    assert "cannot be read now" in fresh.get("/datasets/1").text
     app.own_documents(desk.home).put(policy.encode())
     assert "1.5 per row and year" in fresh.get("/budgets").text  # this home's own copy is as good
 

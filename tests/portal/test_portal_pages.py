@@ -350,3 +350,64 @@ def test_a_run_that_a_policy_stopped_is_shown(desk: "Desk") -> None:
             assert "The policy has ended." in visitor.get(path).text
         kept.keep_denial(run_id, None)
     assert all("The policy" not in visitor.get(path).text for path in ("/inbox", f"/runs/{run_id.hex()}"))
+
+
+def test_french_pages_write_as_french_does(desk: "Desk") -> None:
+    """Narrow spaces before colons and question marks, local dates with the zone, and our own words are translated."""
+    run_id = desk.propose()
+    path = f"/inbox/{desk.key(run_id)}"
+    visitor, _ = desk.open_page()
+    visitor.cookies += "; commons_language=fr"
+    page, inbox = visitor.get(path).text, visitor.get("/inbox").text
+    assert "Vos données peuvent-elles participer\u202f?" in inbox
+    assert re.search(
+        r'<time datetime="20[0-9-]{8}T[0-9:]{5}Z">[0-9]{2}/[0-9]{2}/20[0-9]{2} [0-9]{2}:[0-9]{2} UTC<', inbox
+    )
+    assert "1\u202f: Examinations" in page
+    assert "Si vous êtes d'accord, votre jeu de données est inscrit" in page
+    assert '<dd lang="en">Sums only.</dd>' in page
+    assert "a cell of" not in page
+    assert "recherche" in page
+    assert not re.search(r"[^ -]\s[?;!]", re.sub(r"<[^>]*>", "", page).replace("\u202f", "-"))
+
+
+def test_an_old_link_leads_to_what_waits_now(shared_desk: "Desk") -> None:
+    """What is over is said in the page's language, with a link and without a command or a long number."""
+    visitor, _ = shared_desk.open_page()
+    visitor.cookies += "; commons_language=fr"
+    answer = visitor.get(f"/inbox/problem:3.1.{'ab' * 32}")
+    assert answer.status == 409
+    assert "ceci n'attend plus ici" in answer.text
+    assert '<a href="/inbox">Voir ce qui attend maintenant</a>' in answer.text
+    assert "commons inbox list" not in answer.text
+    assert "abababab" not in re.sub(r"<a [^>]*>", "", answer.text)
+
+
+def test_who_asks_and_for_what_stands_in_the_list_the_soonest_first(desk: "Desk") -> None:
+    """A letter names asker and dataset; what is due sooner stands above what has no end, and a seat is under way."""
+    desk.write("Please")
+    run_id = desk.propose()
+    visitor, session = desk.open_page()
+    today = visitor.get("/").text
+    assert re.search(r"#\d+\)? / 1: Examinations", today)
+    assert today.index(f"/inbox/{desk.key(run_id)}") < today.index("/inbox/request:")
+    assert "No training with your data is under way" in today
+    assert visitor.post(f"/inbox/{desk.key(run_id)}", {"token": session.form_token, "verdict": "approve"}).status == 303
+    now = visitor.get("/").text
+    assert f'id="live-{run_id.hex()}"' in now
+    assert "open for enrolment" in now
+
+
+def test_a_refused_decision_keeps_its_words_in_its_own_form(desk: "Desk") -> None:
+    """What was typed stands in the form that was sent, not in the one beside it; another's form is never given back."""
+    visitor, session = desk.open_page()
+    path = "/settings/rules"
+    answer = visitor.post(path, {"token": session.form_token, "verdict": "approve", "author": "x", "confirms": "on"})
+    assert answer.status == 409
+    assert re.search(r'name="author"[^>]* value="x"', answer.text)
+    assert '<option value="approve" selected>' in answer.text
+    assert 'name="confirms" checked' in answer.text
+    assert "<details open>" in answer.text
+    foreign = visitor.post(path, {"token": "0", "verdict": "approve", "author": "x"})
+    assert foreign.status == 409
+    assert 'value="x"' not in foreign.text

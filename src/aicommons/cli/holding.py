@@ -170,7 +170,7 @@ def _budget(found: "budget_records.Budget") -> dict[str, Any]:
 
 
 def _in_words(found: "budget_records.Budget") -> list[str]:
-    limit = "no policy" if not found.has_policy else "the policy cannot be read now"
+    limit = "no use policy: your consents alone decide" if not found.has_policy else "the policy cannot be read now"
     if found.policy is not None:
         limit = found.policy.epsilon or "no limit"
     said = [

@@ -90,6 +90,15 @@ BANNED_PURPOSES = frozenset({"aic:MilitaryUse", "aic:BiometricPolicing", "aic:So
 _PLACES: Mapping[str, int] = {each.code: place for place, each in enumerate(PURPOSES)}
 
 
+@functools.cache
+def labels(language: str) -> Mapping[str, str]:
+    """Return purpose code -> label in a language: all in English, in French and Swahili as far as we translated them."""
+    if language == "en":
+        return {each.code: each.label for each in PURPOSES}
+    found: Mapping[str, str] = load("labels").get(language, {})
+    return found
+
+
 def purpose(code: str) -> Purpose:
     """Return the purpose with this code.
 

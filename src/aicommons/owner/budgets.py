@@ -88,7 +88,7 @@ def budgets(clerk: deciding.Clerk) -> tuple[Budget, ...]:
                     dataset_id=number,
                     title=known["title"],
                     minimum_cohort=known["minimum_cohort"],
-                    has_policy=listed is not None and any(listed.newest.policy),
+                    has_policy=listed is not None and holdings.names_policy(listed),
                     policy=None if listed is None else holdings.policy_of(clerk.place, listed),
                     spent=SPENT,
                     runs=len(own),

@@ -7,6 +7,7 @@ page and ``commons inbox``; who may speak for the home (an operator's PIN) is ch
 
 import contextlib
 import dataclasses
+import math
 import time
 from collections.abc import Iterator, Sequence
 
@@ -68,7 +69,10 @@ class Word:
 
 
 def entries(clerk: Clerk) -> tuple[Entry, ...]:
-    """Return what waits or waited and is still to be decided or was denied, oldest first; nothing that was put away."""
+    """Return what waits or waited and is still to be decided or was denied; nothing that was put away.
+
+    What is due soonest comes first, then what has no end, the oldest first; last what is only good to know.
+    """
     with clerk.inbox() as kept:
         house, settled = kept.house(), kept.settled()
         found = []
@@ -83,7 +87,19 @@ def title(clerk: Clerk, view: views.LedgerView, item: rules.Item) -> str:
     """Return what an item is about in a few words of others, empty where nobody gave any or they cannot be read now."""
     if item.run_id is not None:
         return progress.title_of(clerk.papers.terms(view.runs[item.run_id]))
+    if item.request_id is not None:
+        dataset_id = view.requests[item.request_id].asked.dataset_id
+        known = clerk.place.home.datasets().get(dataset_id)
+        said = f"{dataset_id}: {places.one_line(known['title'])}" if known else str(dataset_id)
+        return f"{asker(clerk, view, item)} / {said}"
     return "" if item.pair is None else fits.title(clerk.papers, view, item)
+
+
+def asker(clerk: Clerk, view: views.LedgerView, item: rules.Item) -> str:
+    """Return name and number of who asks for data, empty where nobody does."""
+    if item.run_id is not None:
+        return clerk.papers.name(view, int(view.runs[item.run_id].spec.solver))
+    return "" if item.request_id is None else clerk.papers.name(view, int(view.requests[item.request_id].asked.asker))
 
 
 def _standing(clerk: Clerk, item: rules.Item, said: Sequence[rules.Decision], house: rules.House) -> rules.Standing:
@@ -133,7 +149,11 @@ def _items(clerk: Clerk, kept: inbox.Inbox) -> tuple[rules.Item, ...]:
         *rules.of_membership(view, member),
         *clerk.news.items(place, kept, view, member),
     )
-    return tuple(sorted((*waiting, *news), key=lambda item: item.since))
+    return tuple(sorted((*waiting, *news), key=_urgency))
+
+
+def _urgency(item: rules.Item) -> tuple[bool, float, float]:
+    return item.pair is not None, math.inf if item.until is None else item.until, item.since
 
 
 def decide(clerk: Clerk, key: str, word: Word) -> rules.Standing:

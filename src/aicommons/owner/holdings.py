@@ -63,7 +63,7 @@ class Holding:
     @property
     def has_policy(self) -> bool:
         """Whether its newest version names a use policy."""
-        return any(self.listed.newest.policy)
+        return names_policy(self.listed)
 
 
 def holdings(place: places.Place) -> tuple[Holding, ...]:
@@ -98,8 +98,12 @@ def _holding(place: places.Place, listed: registry.DatasetView, title: str) -> H
 
 def policy_of(place: places.Place, listed: registry.DatasetView) -> policies.UsePolicy | None:
     """Return a dataset's newest use policy; ``None`` when there is none or it cannot be had now."""
-    digest = listed.newest.policy
-    return _own(place, policies.UsePolicy, digest) if any(digest) else None
+    return _own(place, policies.UsePolicy, listed.newest.policy) if names_policy(listed) else None
+
+
+def names_policy(listed: registry.DatasetView) -> bool:
+    """Return whether a dataset's newest version names a use policy: without one, its owner's consents alone decide."""
+    return listed.newest.policy not in (policies.CONSENTS_ALONE, bytes(32))
 
 
 def _own(place: places.Place, kind: type[D], digest: bytes) -> D | None:

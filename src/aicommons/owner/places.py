@@ -65,13 +65,17 @@ class Papers:
         key = current.spec.plan + current.spec.terms
         return self._find("terms", key, lambda: agents.read_terms(self._store, current))
 
-    def name(self, view: views.LedgerView, member: int) -> str:
-        """Return what a member calls itself with its number, or only its number."""
+    def profile(self, view: views.LedgerView, member: int) -> profiles.Profile | None:
+        """Return a member's profile, ``None`` when it has none or it cannot be had now."""
         known = view.members.get(member)
         if known is None or not any(known.profile):
-            return f"#{member}"
+            return None
         digest = known.profile
-        found = self._find("profile", digest, lambda: self._read(profiles.Profile, digest))
+        return self._find("profile", digest, lambda: self._read(profiles.Profile, digest))
+
+    def name(self, view: views.LedgerView, member: int) -> str:
+        """Return what a member calls itself with its number, or only its number."""
+        found = self.profile(view, member)
         return f"#{member}" if found is None else f"{one_line(found.title)} (#{member})"
 
     def _read(self, kind: type[K], digest: bytes) -> K:

@@ -13,7 +13,7 @@ import io
 import struct
 from collections.abc import Iterator, Sequence
 
-from aicommons.domain import errors
+from aicommons.domain import errors, typography
 
 LANGUAGES = {"en": "English", "fr": "Français", "sw": "Kiswahili"}
 """Code -> its name in itself; the first is taken where a person asks for none of them."""
@@ -91,9 +91,12 @@ def _pairs(entries: Sequence[Entry]) -> Iterator[tuple[bytes, bytes]]:
 def load(language: str) -> gettext.GNUTranslations:
     """Return the texts of one of ``LANGUAGES``."""
     file = importlib.resources.files("aicommons.portal") / "locale" / language / "portal.po"
-    return gettext.GNUTranslations(
-        io.BytesIO(compiled(read(file.read_text(encoding="utf-8"), f"{language}/portal.po")))
-    )
+    entries = read(file.read_text(encoding="utf-8"), f"{language}/portal.po")
+    spaced = [
+        dataclasses.replace(each, texts=tuple(typography.spaced(text, language) for text in each.texts))
+        for each in entries
+    ]
+    return gettext.GNUTranslations(io.BytesIO(compiled(spaced)))
 
 
 def choose(cookie: str | None, accepted: str | None) -> str:

@@ -74,7 +74,7 @@ class Looking:
             request,
             "desk.html",
             drawer=drawer,
-            purposes=PURPOSES,
+            purposes=purposes_in(shared.language_of(request)),
             wards=tuple(each for each in self._pages.wards() if each[0] == dataset_id),
         )
 
@@ -89,9 +89,15 @@ class Looking:
     def receipt(self, request: fastapi.Request, name: str) -> responses.HTMLResponse:
         """Show a receipt to print, in the person's language."""
         receipt = self._pages.tray.get(name)
-        names = {code: label for code, label in PURPOSES if code in receipt.purposes}
-        printed = receipts.printed(receipt, names)
+        printed = receipts.printed(receipt, contact=self._contact())
         return self._pages.render(request, "receipt.html", receipt=receipt, printed=printed, name=name)
+
+    def _contact(self) -> str:
+        """Return where this home's member can be reached, empty where its profile names nobody or cannot be read now."""
+        view, clerk = self._pages.view(), self._pages.clerk
+        profile = clerk.papers.profile(view, int(clerk.place.desk.member_id()))
+        found = () if profile is None else profile.stewards
+        return "; ".join(f"{each.name}, {each.contact}" for each in found)
 
     def _drawer(self, counter: stewarding.Counter, dataset_id: int) -> Drawer:
         known = counter.home.datasets().get(dataset_id)
@@ -240,3 +246,34 @@ PURPOSES = tuple(
     if not vocabulary.broader(each.code) & vocabulary.BANNED_PURPOSES
 )
 """Code and label of what may be consented to, in the vocabulary's order."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Choice:
+    """One purpose to tick."""
+
+    code: str
+    label: str
+    language: str
+    """Of the label: English where nobody has translated it."""
+    is_first: bool
+    """One of health and research, which the desk shows at once."""
+
+
+FIRST = ("dpv:ScientificResearch", "dpv:AcademicResearch", "dpv:NonCommercialResearch", "dpv:ImproveHealthcare")
+"""Besides those of DUO."""
+
+
+def purposes_in(language: str) -> tuple[Choice, ...]:
+    """Return what may be consented to in a language, the narrow purposes of DUO first and "no restriction" last of them."""
+    known = vocabulary.labels(language)
+    made = [
+        Choice(
+            code,
+            known.get(code, label),
+            language if code in known else "en",
+            (code.startswith("DUO:") and code != vocabulary.ANYTHING) or code in FIRST,
+        )
+        for code, label in PURPOSES
+    ]
+    return tuple(sorted(made, key=lambda each: not each.is_first))

@@ -6,7 +6,6 @@ translated. Nothing is decided here.
 
 import contextlib
 import dataclasses
-import datetime as dt
 import functools
 import hashlib
 import importlib.resources
@@ -17,11 +16,12 @@ from typing import TYPE_CHECKING, Any
 
 import fastapi
 import jinja2
+import markupsafe
 from fastapi import responses
 
-from aicommons.domain import errors, ids, vocabulary
+from aicommons.domain import errors, ids, run, typography, vocabulary
 from aicommons.owner import deciding, places, progress, stewarding, uses
-from aicommons.portal import catalogues, guard, tray
+from aicommons.portal import catalogues, guard, refilling, tray
 from aicommons.protocol import inbox as rules
 from aicommons.protocol import ports
 from aicommons.protocol import view as views
@@ -118,10 +118,15 @@ class Pages:
         }  # fmt: skip
         return responses.HTMLResponse(self._environments[language].get_template("locked.html").render(values), 403)
 
-    def refused(self, request: fastapi.Request, err: errors.CommonsError) -> responses.HTMLResponse:
-        """Return the page that tells what was not done, and why."""
+    def refused(self, request: fastapi.Request, err: errors.CommonsError, origin: str = "") -> responses.HTMLResponse:
+        """Return the page that tells what was not done, and why; ``origin`` is the page with the form that was sent."""
         status = 503 if isinstance(err, errors.TemporaryError) else 409
-        return self.render(request, "refused.html", status=status, message=str(err), next_step=err.next_step)
+        if origin:
+            language = language_of(request)
+            notice = self.fragment(language, "notdone.html", err=err)
+            filled = refilling.refilled(origin, request.url.path, request.state.given, notice)
+            return responses.HTMLResponse(filled, status, {"vary": "cookie, accept-language"})
+        return self.render(request, "refused.html", status=status, err=err)
 
     def titles(self, view: views.LedgerView) -> "Titles":
         """Return item -> what it is about."""
@@ -132,7 +137,7 @@ class Pages:
         return [
             progress.look(self.clerk.place, self.clerk.papers, self.rounds, each.run_id)
             for each in used
-            if each.state in progress.LIVE
+            if each.state in progress.LIVE or each.state is run.RunState.ENROLLING
         ]
 
     def _entries(self) -> tuple[deciding.Entry, ...]:
@@ -152,6 +157,10 @@ class Titles:
     def __getitem__(self, item: rules.Item) -> str:
         return deciding.title(self._pages.clerk, self._view, item)
 
+    def asker(self, item: rules.Item) -> str:
+        """Return who asks for data, empty where nobody does."""
+        return deciding.asker(self._pages.clerk, self._view, item)
+
     def run(self, run_id: ids.RunId) -> str:
         """Return what a run is about."""
         return progress.title_of(self._pages.clerk.papers.terms(self._view.runs[run_id]))
@@ -170,27 +179,25 @@ def environment(language: str) -> jinja2.Environment:
         lstrip_blocks=True,
     )
     made.install_gettext_translations(catalogues.load(language), newstyle=True)  # type: ignore[attr-defined]
-    made.filters |= {"moment": moment, "clock": rules.time_of, "purpose": purpose, "day": day}
+    made.filters |= {
+        "moment": functools.partial(typography.moment, language=language),
+        "machine": typography.machine,
+        "clock": rules.time_of,
+        "purpose": functools.partial(purpose, language=language),
+        "day": functools.partial(typography.day, language=language),
+        "decimal": functools.partial(typography.decimal, language=language),
+    }
+    made.globals |= {"colon": typography.spaced(" : " if language == "fr" else ": ", language)}
     return made
 
 
-def moment(seconds: float) -> str:
-    """Return a time as people in every language read it."""
-    try:
-        return f"{dt.datetime.fromtimestamp(seconds, tz=dt.UTC):%Y-%m-%d %H:%M} UTC"
-    except (ValueError, OverflowError, OSError):
-        return "-"
-
-
-def day(seconds: float) -> str:
-    """Return a day as people in every language read it."""
-    return moment(seconds).partition(" ")[0]
-
-
-def purpose(code: str) -> str:
-    """Return a purpose with its vocabulary's own words, which are English."""
-    labels = {each.code: each.label for each in vocabulary.PURPOSES}
-    return f"{labels[code]} ({code})" if code in labels else code
+def purpose(code: str, language: str) -> str:
+    """Return a purpose with its label; one that nobody has translated says that it is English."""
+    label = vocabulary.labels(language).get(code)
+    if label is not None:
+        return f"{label} ({code})"
+    label = vocabulary.labels("en").get(code)
+    return code if label is None else markupsafe.Markup('<span lang="en">{} ({})</span>').format(label, code)
 
 
 def language_of(request: fastapi.Request) -> str:
@@ -218,6 +225,7 @@ async def read_form(request: fastapi.Request) -> dict[str, str]:
     async with request.form(max_files=0, max_fields=40) as given:
         fields = {name: value for name, value in given.items() if isinstance(value, str)}
     _check_token(pages, fields)
+    request.state.given = {name: [value] for name, value in fields.items()}
     return fields
 
 
@@ -244,7 +252,8 @@ async def read_sheet(request: fastapi.Request) -> Sheet:
         purposes = tuple(value for value in given.getlist("purposes") if isinstance(value, str))
         scans = {name: value for name, value in given.items() if not isinstance(value, str) and value.size}
         digests = {name: await _digest_of(value) for name, value in scans.items()}
-    _check_token(pages, fields)
+    _check_token(pages, fields)  # before it is given back: nobody else's words stand in a form of this page
+    request.state.given = {name: [value] for name, value in fields.items()} | {"purposes": list(purposes)}
     return Sheet(fields, purposes, digests)
 
 

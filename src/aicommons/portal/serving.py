@@ -9,13 +9,15 @@ import gzip
 import importlib.resources
 import logging
 import mimetypes
+import re
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, MutableMapping
+from typing import Any
 
 import fastapi
 import uvicorn
-from fastapi import responses
+from fastapi import concurrency, responses
 
 from aicommons import app
 from aicommons.domain import errors
@@ -46,8 +48,56 @@ def make(place: opening.Opened, session: guard.Session, *, entered: Callable[[],
         made.include_router(each.make(pages))
     assets = load_assets()
     made.add_api_route("/static/{name}", lambda name: serve_asset(assets, name), methods=["GET"], response_model=None)
-    made.add_exception_handler(errors.CommonsError, lambda request, err: pages.refused(request, err))
+
+    async def refuse(request: fastapi.Request, err: Exception) -> responses.Response:
+        if not isinstance(err, errors.CommonsError):
+            raise err
+        origin = await _origin(made, request)
+        return await concurrency.run_in_threadpool(pages.refused, request, err, origin)
+
+    made.add_exception_handler(errors.CommonsError, refuse)
     return guard.Guard(made, session, entered=entered)
+
+
+ORIGINS = (
+    (re.compile(r"(/consents/[0-9]+)/(enter|find|post)"), r"\1"),
+    (re.compile(r"(/consents/[0-9]+/[0-9]+)/(withdraw|receipt)"), r"\1"),
+    (re.compile(r"(/datasets/[0-9]+)/(state|models/.*)"), r"\1"),
+    (re.compile(r"/settings/.*"), "/settings"),
+    (re.compile(r"/stop/ledger|/resume"), "/stop"),
+    (re.compile(r"(/inbox/.+)"), r"\1"),
+)
+"""Where a form is sent -> the page that it stands on."""
+
+
+async def _origin(made: fastapi.FastAPI, request: fastapi.Request) -> str:
+    """Return the page that a refused form stands on, as it is now; empty where there is none, or it is refused too."""
+    found = [where.fullmatch(request.url.path) for where, _ in ORIGINS]
+    match = next((each for each in found if each is not None), None)
+    if match is None or request.method != "POST" or not hasattr(request.state, "given"):
+        return ""
+    path = match.expand(dict(ORIGINS)[match.re])
+    told: list[dict[str, Any]] = []
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        told.append(dict(message))
+
+    scope = {
+        name: request.scope[name] for name in ("type", "asgi", "http_version", "scheme", "server", "client", "headers")
+    }
+    asked = {
+        "method": "GET",
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": b"",
+        "root_path": "",
+        "state": {},
+    }
+    await made(scope | asked, receive, send)
+    return b"".join(each.get("body", b"") for each in told[1:]).decode() if told[0]["status"] == 200 else ""
 
 
 def load_assets() -> dict[str, bytes]:

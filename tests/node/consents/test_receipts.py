@@ -39,15 +39,22 @@ def test_every_language_has_every_word() -> None:
         assert all(text.strip() for text in words.values())
 
 
+DAYS = {
+    "en": ("disease specific research", "2026-09-21", "2030-03-17"),
+    "fr": ("recherche sur une maladie précise", "21/09/2026", "17/03/2030"),
+    "sw": ("utafiti wa ugonjwa mahususi", "21/09/2026", "17/03/2030"),
+}
+"""Language -> purpose, day of the signature, day of majority."""
+
+
 def test_a_receipt_says_all_that_counts(receipt: consents.Receipt) -> None:
     """Number, purposes, dates, who entered it, how to withdraw and the code stand on it, in the person's language."""
     words = wording.WORDS[receipt.language]
-    text = receipts.as_text(receipt, {"DUO:0000007": "disease specific research"})
-    for said in ("3-0", "disease specific research", "2026-09-21", "2030-03-17", receipt.code, words["title"].upper()):
+    text = receipts.as_text(receipt)
+    for said in ("3-0", *DAYS[receipt.language], receipt.code, words["title"].upper()):
         assert said in text
     assert words["intro_child"].split(".", maxsplit=1)[0][:40] in text
     assert max(len(line) for line in text.splitlines()) <= 100
-    assert receipts.as_text(receipt) != text
 
 
 def test_a_page_is_whole_in_itself(receipt: consents.Receipt) -> None:

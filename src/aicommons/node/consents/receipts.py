@@ -6,7 +6,6 @@ the withdrawal code and nothing else.
 """
 
 import dataclasses
-import datetime as dt
 import html
 import io
 import textwrap
@@ -14,7 +13,7 @@ from collections.abc import Mapping
 
 import segno
 
-from aicommons.domain import consents, errors, ids
+from aicommons.domain import consents, errors, ids, typography, vocabulary
 from aicommons.node.consents import briefs, wording
 
 WIDTH = 76
@@ -88,25 +87,34 @@ class Printed:
         return qr_code(self.code, label=self.label)
 
 
-def printed(receipt: consents.Receipt, names: Mapping[str, str] | None = None) -> Printed:
-    """Return a receipt's parts; ``names`` says purpose codes in words; raises as ``words_of``."""
+def printed(receipt: consents.Receipt, *, contact: str = "") -> Printed:
+    """Return a receipt's parts.
+
+    Args:
+        receipt: of the consent.
+        contact: where whoever keeps the data can be reached, from its profile.
+
+    Raises:
+        errors.InputError: no such language.
+    """
     words = words_of(receipt.language)
+    where = ", ".join(dict.fromkeys(each for each in (receipt.steward, receipt.controller, contact) if each))
     return Printed(
         language=receipt.language,
         title=words["title"],
         intro=words["intro_child" if receipt.subject is consents.Subject.CHILD else "intro"],
-        lines=tuple(_lines(receipt, words, names or {})),
+        lines=tuple(_lines(receipt, words)),
         how=words["how"],
-        withdrawal=words["withdrawal"].format(steward=receipt.steward or receipt.controller),
+        withdrawal=words["withdrawal"].format(where=where),
         stays=words["stays"],
         label=words["code"],
         code=receipt.code,
     )
 
 
-def as_text(receipt: consents.Receipt, names: Mapping[str, str] | None = None) -> str:
-    """Return a receipt as plain text of 76 columns; ``names`` says purpose codes in words."""
-    parts = printed(receipt, names)
+def as_text(receipt: consents.Receipt) -> str:
+    """Return a receipt as plain text of 76 columns."""
+    parts = printed(receipt)
     said = [parts.title.upper(), "", *_folded(parts.intro), ""]
     for label, value in parts.lines:
         said += _folded(f"{label}: {value}")
@@ -114,9 +122,9 @@ def as_text(receipt: consents.Receipt, names: Mapping[str, str] | None = None) -
     return "\n".join([*said, "", f"{parts.label}:", f"    {parts.code}", ""])
 
 
-def as_html(receipt: consents.Receipt, names: Mapping[str, str] | None = None) -> str:
+def as_html(receipt: consents.Receipt) -> str:
     """Return a receipt as a page to print, with its withdrawal code as QR code."""
-    parts, safe = printed(receipt, names), html.escape
+    parts, safe = printed(receipt), html.escape
     rows = "".join(f"<dt>{safe(label)}</dt><dd>{safe(value)}</dd>" for label, value in parts.lines)
     made = [
         f'<!doctype html><html lang="{parts.language}"><meta charset="utf-8"><title>{safe(parts.title)}</title>',
@@ -145,10 +153,11 @@ def words_of(language: str) -> Mapping[str, str]:
         raise errors.InputError(
             "no receipts in this language", which="language", expected=" or ".join(wording.WORDS), got=language[:12]
         )
-    return wording.WORDS[language]
+    return {name: typography.spaced(text, language) for name, text in wording.WORDS[language].items()}
 
 
-def _lines(receipt: consents.Receipt, words: Mapping[str, str], names: Mapping[str, str]) -> list[tuple[str, str]]:
+def _lines(receipt: consents.Receipt, words: Mapping[str, str]) -> list[tuple[str, str]]:
+    names = {**vocabulary.labels("en"), **vocabulary.labels(receipt.language)}
     purposes = ", ".join(f"{names[code]} ({code})" if code in names else code for code in receipt.purposes)
     uses = words["any_number"] if receipt.max_uses is None else str(receipt.max_uses)
     lines = [
@@ -158,21 +167,16 @@ def _lines(receipt: consents.Receipt, words: Mapping[str, str], names: Mapping[s
         ("purposes", purposes),
         ("commercial", words["yes"] if receipt.commercial else words["no"]),
         ("fields", ", ".join(receipt.fields) or words["all_fields"]),
-        ("given_at", _day(receipt.given_at)),
-        ("expiry", _day(receipt.expiry)),
+        ("given_at", typography.day(receipt.given_at, receipt.language)),
+        ("expiry", typography.day(receipt.expiry - 1, receipt.language)),
         ("max_uses", uses),
         ("steward", receipt.steward or receipt.controller),
         ("record", receipt.record.hex()[:16]),
         ("commitment", ids.format_id(receipt.commitment)),
     ]
     if receipt.majority is not None:
-        lines.insert(8, ("majority", _day(receipt.majority)))
+        lines.insert(8, ("majority", typography.day(receipt.majority, receipt.language)))
     return [(words[name], value) for name, value in lines]
-
-
-def _day(at: int) -> str:
-    """Return a day as everybody reads it, whatever the language: year-month-day."""
-    return (dt.datetime(1970, 1, 1) + dt.timedelta(seconds=at)).date().isoformat()
 
 
 def _folded(text: str) -> list[str]:
