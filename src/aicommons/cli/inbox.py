@@ -65,9 +65,10 @@ def list_items(unlock: bool) -> None:
 def show(item: str) -> None:
     """Show ITEM: who asks, why, what would be computed, what it costs, and which of your datasets fit.
 
-    Your tables are read for this, here; the numbers of rows are shown to you alone. Letters need your wallet, which opens them.
+    Your tables are read for this, here; the numbers of rows are shown to you alone. Letters and the
+    register of people's consents need your wallet, which opens them.
     """
-    from aicommons.owner import offers
+    from aicommons.owner import deciding, offers, stewarding
     from aicommons.protocol import inbox as rules
 
     clerk, titles = _looking()
@@ -90,6 +91,10 @@ def show(item: str) -> None:
         told, lines = waiting.roster(clerk, run_id)
         output.emit(result | told, *lines)
     else:
+        if stewarding.is_kept(clerk.place.home):
+            clerk = deciding.make_clerk(
+                homes.act()
+            )  # whose rows would go in stands in the register, which the wallet opens
         offer = offers.make_offer(clerk.place, clerk.papers, clerk.tables, run_id)
         *said, next_step = offered.in_words(offer)
         output.emit(result | offered.as_json(offer), *said, *letters, next_step)
