@@ -186,7 +186,7 @@ class Home:
             raise errors.InputError(
                 "this is not a home of the commons",
                 which=str(self.path),
-                next_step="run `commons init --name NAME`",
+                next_step="no home is there; is the name right? A new one is made with `commons init --name NAME`",
             )
         return Settings.from_json(self.settings_file.read_text(), str(self.settings_file))
 

@@ -267,7 +267,25 @@ def _say(clerk: "deciding.Clerk", entry: "deciding.Entry", verdict: "rules.Verdi
     output.emit(
         {"item": entry.item.key, "verdict": verdict.value, "standing": standing.value},
         f"{entry.item.key[:20]}: {verdict.value}; it stands at: {standing.value}.",
+        *_next(entry.item, standing),
     )
+
+
+def _next(item: "rules.Item", standing: "rules.Standing") -> list[str]:
+    """Return what comes after a word that was said, where something does."""
+    from aicommons.protocol import inbox as rules
+
+    if standing is rules.Standing.SECOND:
+        return [f"Next: another person agrees: `{output.command(f'inbox approve {item.key[:20]} --by NAME')}`."]
+    if standing is not rules.Standing.APPROVED or item.run_id is None:
+        return []
+    watching = output.command(f"run watch {ids.short(item.run_id)}")
+    if item.kind is rules.Kind.ROSTER:
+        return [f"Next: your node does the rest while it runs (`{output.command('up')}`); follow it: `{watching}`."]
+    listing = output.command("inbox list")
+    return [
+        f"Next: once enrolment is closed, the participants wait for your yes: `{listing}`. Follow it: `{watching}`."
+    ]
 
 
 def _check_fingerprint(clerk: "deciding.Clerk", entry: "deciding.Entry", fingerprint: str | None) -> None:
