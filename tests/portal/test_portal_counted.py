@@ -62,6 +62,35 @@ def test_an_offer_counts_the_people_who_consent(desk: "Desk") -> None:
     assert len(living.tags) == 30
 
 
+def test_a_key_without_a_row_is_entered_only_on_purpose(desk: "Desk") -> None:
+    """A key that no row has is refused, on the page too, unless the steward says so; the key is in no message."""
+    open_with(desk, papers=2)
+    visitor, session = desk.open_page()
+    listed = [("token", session.form_token), ("purposes", "DUO:0000007"), ("person", "p7777"), ("until", "2999-12-31")]
+    listed += [("steward", "Amina"), ("receipt_language", "en")]
+    refused = visitor.send("/consents/1/enter", listed, {"paper": b"a scan"})
+    assert refused.status == 409
+    assert "no row of the table has this key now" in refused.text
+    assert "column patient" in refused.text
+    assert "p7777" not in refused.text
+    taken = visitor.send("/consents/1/enter", [*listed, ("not_in_table", "on")], {"paper": b"a scan"})
+    assert taken.status == 303
+
+
+def test_a_scan_of_another_person_is_told(desk: "Desk") -> None:
+    """The same scan for a second person is told to the steward; for the same person it is none."""
+    open_with(desk, papers=1)
+    scan = hashlib.sha256(b"one paper").digest()
+    with stewarding.at(desk.home, desk.owner.wallet) as counter:
+        made = [
+            stewarding.enter(
+                counter, 1, stewarding.Signed(person, scan), TERMS, look=desk.owner.desk.view, now=int(time.time())
+            )
+            for person in ("p1", "p2")
+        ]
+    assert [each.is_same_scan for each in made] == [False, True]
+
+
 def test_too_few_people_are_not_approved(desk: "Desk") -> None:
     """A run is not enrolled for while fewer people consent than the dataset wants; the refusal says so and what to do."""
     open_with(desk, papers=3)

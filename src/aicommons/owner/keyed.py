@@ -6,10 +6,10 @@ node. What a consent covers is ``protocol/coverage``'s question.
 """
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from aicommons import app
-from aicommons.data import sources
+from aicommons.data import batches, sources
 from aicommons.domain import errors
 from aicommons.node.consents import people, register, wallets
 from aicommons.protocol import coverage, ports
@@ -60,6 +60,33 @@ def _no_such_column(dataset_id: int, column: str, header: Sequence[str]) -> erro
         if near
         else "name the column as the table's header writes it",
     )
+
+
+def without_row(
+    home: app.Home, here: register.Register, dataset_id: int, tags: Collection[bytes]
+) -> frozenset[bytes] | None:
+    """Return who of some people has no row in a dataset's table now; ``None`` where the table cannot be looked at here.
+
+    Data wallets and tables in Spark are not looked at: the first get their rows later, the second take minutes.
+    """
+    known = home.datasets().get(dataset_id)
+    if known is None:
+        return None
+    left, column = set(tags), here.column(dataset_id)
+    try:
+        own = app.own_table(home, dataset_id, known)
+        if own.in_spark is not None or wallets.Wallets(home.consents_folder / "wallets").are_at(own.source):
+            return None
+        opened = sources.open_source(own.source)
+        if column not in opened.header:
+            return None
+        for batch in opened.batches([column]):
+            left.difference_update(here.tag(dataset_id, each) for each in set(batches.texts(batch.cells[column])))
+            if not left:
+                break
+    except (errors.PermanentError, errors.TemporaryError):
+        return None  # a paper is taken in all the same: the table may be away for a day
+    return frozenset(left)
 
 
 def is_asked(home: app.Home, dataset_id: int) -> bool:

@@ -55,7 +55,7 @@ def test_the_column_changes_until_somebody_is_entered(office: "Office") -> None:
     office.register.open(DATASET, "patient_id")
     with pytest.raises(errors.InputError, match="1 consents were entered by another column") as caught:
         office.register.open(DATASET, "patient_idd")
-    assert "--same-rows" in (caught.value.next_step or "")
+    assert f"--version-of {DATASET}" in (caught.value.next_step or "")
     assert office.register.column(DATASET) == "patient_id"
 
 

@@ -101,9 +101,8 @@ class Register:
                 which=f"dataset {dataset}",
                 expected=known,
                 got=column,
-                next_step=f"keep the column {known}; if it does not say whose row it is, suspend this dataset (`commons dataset "
-                f"suspend {dataset}`), publish the table as a new one (`commons dataset publish FILE --same-rows REASON`), "
-                "open its register by the right column and enter the papers there",
+                next_step=f"keep the column {known}; if it does not hold the keys that were entered, give them that column name in the "
+                f"table and publish it as a new version: `commons dataset publish FILE --version-of {dataset}`",
             )
 
     def datasets(self) -> dict[int, str]:
@@ -343,6 +342,11 @@ class Register:
         """Return the numbers of a person's consents, ascending."""
         query = "SELECT number FROM entry WHERE dataset = ? AND tag = ? ORDER BY number"
         return tuple(number for (number,) in self._file.all(query, dataset, tag))
+
+    def is_scan_of_another(self, dataset: int, tag: bytes, evidence: bytes) -> bool:
+        """Return whether a scan was entered for another person of the dataset."""
+        query = "SELECT 1 FROM entry WHERE dataset = ? AND evidence = ? AND tag != ? LIMIT 1"
+        return self._file.first(query, dataset, evidence, tag) is not None
 
     def count(self, dataset: int) -> int:
         """Return how many consents were ever entered for a dataset."""
