@@ -34,7 +34,7 @@ def lake(founded: "Place", member: str) -> str:
     """A table of that home's, listed for one test; its number."""
     drawn = next(TABLES)  # a home lists the same rows once
     rows = [f"p{each},{each % 13}.{drawn},{'yes' if each % 2 else 'no'}" for each in range(40)]
-    table = founded.write("lake.csv", "\n".join(["pond,depth,fish", *rows]) + "\n")
+    table = founded.write(f"lake-{drawn}.csv", "\n".join(["pond,depth,fish", *rows]) + "\n")
     listed = founded.done(member, "dataset", "publish", table, "--title", "Lake", "--target", "fish", "--drop", "pond")
     return str(listed["dataset"])
 
