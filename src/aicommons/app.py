@@ -186,7 +186,7 @@ class Home:
             raise errors.InputError(
                 "this is not a home of the commons",
                 which=str(self.path),
-                next_step="run `commons init --name NAME`",
+                next_step="no home is there; is the name right? A new one is made with `commons init --name NAME`",
             )
         return Settings.from_json(self.settings_file.read_text(), str(self.settings_file))
 
@@ -589,15 +589,20 @@ def published_as(known: KnownDataset) -> "agent.Published":
 
 def _columns(home: Home, known: KnownDataset) -> int | None:
     """Return how many columns the home's copy of a dataset's card offers, ``None`` where there is no copy or it names none."""
+    card = own_card(home, known)
+    return None if card is None else len(card.offered) or None
+
+
+def own_card(home: Home, known: KnownDataset) -> "cards.DatasetCard | None":
+    """Return the home's copy of a dataset's card, ``None`` where there is none that can be read."""
     from aicommons.domain import cards, encoding
 
     if "card" not in known:
         return None
     try:
-        card = cards.DatasetCard.decode(own_documents(home).get(bytes.fromhex(known["card"]), encoding.MAX_DOCUMENT))
+        return cards.DatasetCard.decode(own_documents(home).get(bytes.fromhex(known["card"]), encoding.MAX_DOCUMENT))
     except (errors.BlobNotFound, errors.DigestMismatch, errors.DecodeError):
         return None
-    return len(card.offered) or None
 
 
 def _own_policy(home: Home, dataset_id: int, digest: bytes) -> "policies.UsePolicy":

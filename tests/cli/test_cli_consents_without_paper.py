@@ -161,7 +161,18 @@ def take_over(founded: "Place", dataset: str, kind: str, body: object, person: s
     file = founded.write(f"{person}.json", body)
     names = said or (*NAMES[kind], *CHILD, "--guardian-paper", founded.write("birth.pdf", "a scan"))
     return founded.call(
-        "south", "consent", "import", dataset, kind, file, "--person", person, *STEWARD, *names, "--json"
+        "south",
+        "consent",
+        "import",
+        dataset,
+        kind,
+        file,
+        "--person",
+        person,
+        "--not-in-table",
+        *STEWARD,
+        *names,
+        "--json",
     )
 
 

@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import re
+import socket
 import stat
 import subprocess
 import sys
@@ -42,7 +43,10 @@ def test_init_makes_a_private_home(call: "Call", tmp_path: pathlib.Path) -> None
 def test_next_steps_name_the_home_of_the_call(call: "Call", tmp_path: pathlib.Path) -> None:
     """A command that a person is told to run holds ``--home``, unless the home is the usual one; quoted for a shell."""
     home = tmp_path / "my home"
-    assert f"Next: run `commons --home '{home}' init --name NAME`" in call(home, "run", "list").err
+    assert (
+        f"Next: no home is there; is the name right? A new one is made with `commons --home '{home}' init --name NAME`"
+        in call(home, "run", "list").err
+    )
     assert call(home, "init", "--name", "a", "--json").json["next"][0] == (
         f"commons --home '{home}' key backup --out FILE"
     )
@@ -113,7 +117,9 @@ def test_key_backup_restores_and_init_keeps_it(call: "Call", tmp_path: pathlib.P
     assert _mode(file) == 0o600
     assert call(old, "key", "backup", "--out", str(file)).code == 1
     assert call(new, "key", "restore", str(file), "--json").json["address"] == wallet
-    assert call(new, "init", "--name", "a", "--json").json["wallet"] == wallet
+    made = call(new, "init", "--name", "a", "--json").json
+    assert made["wallet"] == wallet
+    assert any("is this wallet a member already?" in step for step in made["next"])
     assert call(new, "key", "restore", str(file)).code == 1
 
 
@@ -123,6 +129,19 @@ def typed(home: pathlib.Path, *arguments: str, text: str) -> dict[str, Any]:
     script = f"import sys; from aicommons.cli import main; sys.argv = {command!r}; main.main()"
     done = subprocess.run([sys.executable, "-c", script], input=text, capture_output=True, text=True, check=False)
     return dict(json.loads(done.stdout))
+
+
+def test_a_port_that_is_taken_is_said_before_anything_starts(call: "Call", tmp_path: pathlib.Path) -> None:
+    """Neither ``up`` nor the page starts a part when the page's port is taken; the refusal names another one."""
+    home = tmp_path / "home"
+    call(home, "init", "--name", "a")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        said = call(home, "up", "--port", str(port))
+    assert said.code == 1
+    assert "taken; nothing was started" in said.err
+    assert f"up --port {port + 1}`" in said.err
+    assert not list(home.glob("*.log"))
 
 
 @pytest.mark.slow("each answer is typed into a process of its own")
@@ -135,6 +154,7 @@ def test_words_restore_a_key_in_another_home(call: "Call", tmp_path: pathlib.Pat
     assert typed(old, "key", "check-words", text=" ".join(words))["address"] == wallet
     assert typed(old, "key", "check-words", "--node", text=" ".join(words))["error"] == "KeyRefused"
     assert "word 3" in typed(new, "key", "restore", "--words", text=" ".join([*words[:2], "x", *words[3:]]))["message"]
+    assert "24 words are needed, 23 given" in typed(old, "key", "check-words", text=" ".join(words[1:]))["message"]
     assert not new.exists()
     assert typed(new, "key", "restore", "--words", text=" ".join(words))["address"] == wallet
     assert call(old, "key", "backup", "--words", "--out", str(tmp_path / "file")).code == 2

@@ -114,6 +114,49 @@ def test_going_on_after_a_stop_asks_who_says_so(home: app.Home, call: "Callable[
         assert [(each.what, each.by) for each in kept.happened()] == [("resume", "Ada"), ("stop", "")]
 
 
+TROUBLES = {
+    "a wrong passphrase": ("wrong passphrase", "KeyRefused"),
+    "a ledger that is down": (None, "LedgerUnreachable"),
+}
+
+
+@pytest.mark.e2e
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize(("passphrase", "error"), TROUBLES.values(), ids=TROUBLES.keys())
+def test_a_stop_holds_here_whatever_the_ledger_says(founded: "Place", passphrase: str | None, error: str) -> None:
+    """The home is stopped and says so first; then what was not done on the ledger, why, and what does it."""
+    name = f"halted-{error.lower()}"
+    founded.done(name, "init", "--name", "h", "--rpc", "http://127.0.0.1:9", "--deployment", founded.deployment)
+    with pins(COMMONS_PASSPHRASE=passphrase or os.environ[app.PASSPHRASE_VARIABLE]):
+        said = founded.call(name, "stop", "--suspend", "--revoke")
+        as_json = founded.call(name, "stop", "--suspend", "--json")
+    assert (said.code, as_json.code) == (1, 1)
+    assert said.out.startswith("Stopped here.")
+    assert f"do it again: `commons --home {founded.root / name} stop --suspend --revoke`" in said.out
+    assert (as_json.json["stopped"], as_json.json["on_ledger"], as_json.json["error"]) == (True, False, error)
+    with contextlib.closing(inbox.Inbox(app.Home(founded.root / name).inbox_file)) as kept:
+        assert kept.house().stopped
+    going = founded.call(name, "stop", "--go-on")
+    assert going.code == 0
+    assert "does not say now" in going.out
+
+
+@pytest.mark.e2e
+@pytest.mark.timeout(300)
+def test_going_on_names_what_stays_suspended(founded: "Place", offered: dict[str, str]) -> None:
+    """A dataset that a stop suspended is named when the node goes on, in the list and in its card, with the way back."""
+    number, home = offered["north"], founded.root / "north"
+    assert int(number) in founded.done("north", "stop", "--suspend")["suspended"]
+    going = founded.call("north", "stop", "--go-on")
+    back = f"`commons --home {home} dataset resume {number}`"
+    assert f"Dataset {number} is still suspended, in no training: {back}" in going.out
+    listed = founded.call("north", "dataset", "list").out
+    assert any(line.startswith(f"{number} ") and line.endswith("here, suspended") for line in listed.splitlines())
+    assert back in founded.call("north", "dataset", "show", number).out
+    assert founded.call("north", "dataset", "resume", number).code == 0
+    assert founded.done("north", "stop", "--go-on")["suspended"] == []
+
+
 @pytest.mark.e2e
 @pytest.mark.timeout(300)
 def test_the_rule_of_two_holds_below_the_inbox(founded: "Place", offered: dict[str, str]) -> None:

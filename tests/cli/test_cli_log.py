@@ -1,8 +1,8 @@
 """``commons log`` with real servers: every decision that a command makes is a line, and no line has a person's key."""
 
+import itertools
 import json
 import os
-import random
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 PURPOSE = "DUO:0000007"
+TABLES = itertools.count(1)
 KEY, CHILD = "person-71304", "person-71305"
 COMMON = ("--purpose", PURPOSE, "--until", "2999-12-31", "--steward", "Amina")
 
@@ -31,9 +32,9 @@ def member(founded: "Place", offered: dict[str, str]) -> str:
 @pytest.fixture
 def lake(founded: "Place", member: str) -> str:
     """A table of that home's, listed for one test; its number."""
-    first = random.randrange(10**6)  # the same rows are listed once
-    rows = [f"p{first + each},{each % 13}.5,{'yes' if each % 2 else 'no'}" for each in range(40)]
-    table = founded.write(f"lake{first}.csv", "\n".join(["pond,depth,fish", *rows]) + "\n")
+    drawn = next(TABLES)  # a home lists the same rows once
+    rows = [f"p{each},{each % 13}.{drawn},{'yes' if each % 2 else 'no'}" for each in range(40)]
+    table = founded.write(f"lake-{drawn}.csv", "\n".join(["pond,depth,fish", *rows]) + "\n")
     listed = founded.done(member, "dataset", "publish", table, "--title", "Lake", "--target", "fish", "--drop", "pond")
     return str(listed["dataset"])
 
@@ -44,7 +45,7 @@ def test_every_decision_of_a_command_is_a_line(founded: "Place", lake: str) -> N
     given = founded.done("lake", "consent", "give", lake, "--purpose", PURPOSE)["consent"]
     founded.done("lake", "consent", "revoke", given)
     founded.done("lake", "consent", "open", lake, "--person", "pond")
-    paper = ("--person", KEY, "--evidence", "ab" * 32, *COMMON)
+    paper = ("--person", KEY, "--not-in-table", "--evidence", "ab" * 32, *COMMON)
     entered = founded.done("lake", "consent", "enter", lake, *paper)
     number = f"{lake}-{entered['number']}"
     founded.done("lake", "consent", "receipt", number)
@@ -78,7 +79,18 @@ def test_every_decision_of_a_command_is_a_line(founded: "Place", lake: str) -> N
 def test_children_of_age_wait_in_the_inbox_of_the_command_line(founded: "Place", lake: str) -> None:
     """Whoever was a child on the paper is listed where the wallet opens the register, and else it is said how to look."""
     founded.done("lake", "consent", "open", lake, "--person", "pond")
-    grown = ("--person", CHILD, "--born", "2005-01-01", "--given", "2020-01-01", "--evidence", "12" * 32, *COMMON)
+    grown = (
+        "--person",
+        CHILD,
+        "--not-in-table",
+        "--born",
+        "2005-01-01",
+        "--given",
+        "2020-01-01",
+        "--evidence",
+        "12" * 32,
+        *COMMON,
+    )
     proof = founded.write("birth.pdf", "a scan")
     founded.done(
         "lake", "consent", "enter", lake, *grown, "--guardian", "A mother", "--relation", "mother", "--guardian-paper", proof

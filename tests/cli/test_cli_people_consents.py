@@ -122,7 +122,12 @@ def test_somebody_withdraws_without_the_steward(founded: "Place", dataset: int, 
 
 def test_a_child_and_its_majority(founded: "Place", dataset: int) -> None:
     """A child needs a guardian with proof; what is missing is named by its option; who came of age is found."""
-    child = ("--person", "patient-x", "--evidence", "aa" * 32, "--born", "2020-05-06", *COMMON)
+    slip = founded.call(
+        "north", "consent", "enter", str(dataset), "--person", "patient-x", "--evidence", "aa" * 32, *COMMON
+    )
+    assert "no row of the table has this key now" in slip.err
+    assert "--not-in-table" in slip.err
+    child = ("--person", PEOPLE[7], "--evidence", "aa" * 32, "--born", "2020-05-06", *COMMON)
     refused = founded.call("north", "consent", "enter", str(dataset), *child, "--json")
     assert "--guardian: a child without a guardian" in json.loads(refused.out)["message"]
     unproven = founded.call("north", "consent", "enter", str(dataset), *child, "--guardian", "A mother", "--json")
@@ -133,7 +138,7 @@ def test_a_child_and_its_majority(founded: "Place", dataset: int) -> None:
         "north", "consent", "enter", str(dataset), *child, "--guardian", "A mother", "--guardian-paper", scan
     )
     assert (made["subject"], made["majority"]) == ("dpv:Child", 2_156_716_800)
-    found = founded.done("north", "consent", "lookup", str(dataset), "--person", "patient-x")["consents"]
+    found = founded.done("north", "consent", "lookup", str(dataset), "--person", PEOPLE[7])["consents"]
     assert [each["history"][0]["by"] for each in found] == ["steward Amina"]
     assert "A mother" not in json.dumps(found)
     assert founded.done("north", "consent", "lookup", str(dataset), "--of-age") == {"consents": []}

@@ -239,7 +239,11 @@ def test_unreachable_ledger_is_named(founded: "Place") -> None:
     said = founded.call("lonely", "run", "list")
     assert said.code == 1
     assert "http://127.0.0.1:9" in said.err
-    assert "Next: Check that the ledger is running (`commons ledger start`)" in said.err
+    assert "Next: If you run this ledger, start it (`commons ledger start`); else ask whoever runs it." in said.err
+    assert "config.json" in said.err
+    short = founded.call("north", "run", "show", "b941")
+    assert "not the id of a run" in short.err
+    assert f"Next: see `commons --home {founded.root / 'north'} run list`" in short.err
 
 
 def test_a_running_ledger_is_neither_replayed_nor_served_twice(founded: "Place") -> None:

@@ -241,11 +241,23 @@ def list_datasets() -> None:
     names = naming.Names(opened, view)
     here = opened.home.datasets()
     found = [_listed(opened, entry, here=entry.dataset_id in here) for entry in view.datasets.values()]
-    rows = [
-        [each["dataset"], each["title"] or "-", each["rows"], names(each["owner"]), "here" if each["here"] else ""]
-        for each in found
-    ]
+    rows = [[each["dataset"], each["title"] or "-", each["rows"], names(each["owner"]), _where(each)] for each in found]
     output.emit({"datasets": found}, *output.aligned(["dataset", "title", "rows", "owner", ""], rows))
+
+
+def _where(shown: dict[str, Any]) -> str:
+    """Return whether a dataset is this home's, and what it is when it is not in use."""
+    said = ["here"] if shown["here"] else []
+    return ", ".join([*said, *([] if shown["state"] == registry.DatasetState.LISTED.value else [shown["state"]])])
+
+
+def _state(entry: registry.DatasetView, *, here: bool) -> list[str]:
+    if entry.state is registry.DatasetState.LISTED:
+        return []
+    back = ""
+    if here and entry.state is registry.DatasetState.SUSPENDED:
+        back = f", in no training; back into use: `{output.command(f'dataset resume {entry.dataset_id}')}`"
+    return [f"  state     {entry.state.value}{back}"]
 
 
 def _listed(opened: homes.Opened, entry: registry.DatasetView, *, here: bool) -> dict[str, Any]:
@@ -286,6 +298,7 @@ def show(dataset: int) -> None:
             "card": drafted.shown(card),
         },
         f"Dataset {dataset}: {naming.plain(card.title)}",
+        *_state(entry, here=known is not None),
         f"  owner     {naming.Names(opened, view)(entry.owner)}",
         f"  held at   {naming.plain(card.site)}" + (f" ({known['path']})" if known is not None else ""),
         f"  rows      about {card.rows}; takes part with at least {card.minimum_cohort}",

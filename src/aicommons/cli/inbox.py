@@ -65,9 +65,10 @@ def list_items(unlock: bool) -> None:
 def show(item: str) -> None:
     """Show ITEM: who asks, why, what would be computed, what it costs, and which of your datasets fit.
 
-    Your tables are read for this, here; the numbers of rows are shown to you alone. Letters need your wallet, which opens them.
+    Your tables are read for this, here; the numbers of rows are shown to you alone. Letters and the
+    register of people's consents need your wallet, which opens them.
     """
-    from aicommons.owner import offers
+    from aicommons.owner import deciding, offers, stewarding
     from aicommons.protocol import inbox as rules
 
     clerk, titles = _looking()
@@ -90,6 +91,10 @@ def show(item: str) -> None:
         told, lines = waiting.roster(clerk, run_id)
         output.emit(result | told, *lines)
     else:
+        if stewarding.is_kept(clerk.place.home):
+            clerk = deciding.make_clerk(
+                homes.act()
+            )  # whose rows would go in stands in the register, which the wallet opens
         offer = offers.make_offer(clerk.place, clerk.papers, clerk.tables, run_id)
         *said, next_step = offered.in_words(offer)
         output.emit(result | offered.as_json(offer), *said, *letters, next_step)
@@ -262,7 +267,25 @@ def _say(clerk: "deciding.Clerk", entry: "deciding.Entry", verdict: "rules.Verdi
     output.emit(
         {"item": entry.item.key, "verdict": verdict.value, "standing": standing.value},
         f"{entry.item.key[:20]}: {verdict.value}; it stands at: {standing.value}.",
+        *_next(entry.item, standing),
     )
+
+
+def _next(item: "rules.Item", standing: "rules.Standing") -> list[str]:
+    """Return what comes after a word that was said, where something does."""
+    from aicommons.protocol import inbox as rules
+
+    if standing is rules.Standing.SECOND:
+        return [f"Next: another person agrees: `{output.command(f'inbox approve {item.key[:20]} --by NAME')}`."]
+    if standing is not rules.Standing.APPROVED or item.run_id is None:
+        return []
+    watching = output.command(f"run watch {ids.short(item.run_id)}")
+    if item.kind is rules.Kind.ROSTER:
+        return [f"Next: your node does the rest while it runs (`{output.command('up')}`); follow it: `{watching}`."]
+    listing = output.command("inbox list")
+    return [
+        f"Next: once enrolment is closed, the participants wait for your yes: `{listing}`. Follow it: `{watching}`."
+    ]
 
 
 def _check_fingerprint(clerk: "deciding.Clerk", entry: "deciding.Entry", fingerprint: str | None) -> None:

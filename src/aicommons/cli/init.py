@@ -43,11 +43,26 @@ def command(chain_id: int | None, deployment: pathlib.Path | None, **given: Any)
     settings = dataclasses.replace(app.Settings(**given), chain_id=number)
     _check(settings)
     passphrase = homes.passphrase(is_new=True)
+    was_there = home.wallet_file.exists()
     addresses = _make(home, passphrase)
     if copied is not None:
         app.write_private(home.deployment_file(number), copied)
     app.write_private(home.settings_file, settings.to_json())
-    _tell(home, settings, addresses, has_deployment=copied is not None)
+    enters = _entering(addresses["wallet"]) if was_there else [output.command("member apply")]
+    _tell(home, settings, addresses, enters, has_deployment=copied is not None)
+
+
+def _entering(wallet: str) -> list[str]:
+    """Return the steps by which a wallet that was there before becomes a member: none where the ledger says it is one."""
+    applying = output.command("member apply")
+    try:
+        member = homes.look().desk.view().member_of_account(ids.parse_address(wallet))
+    except (errors.TemporaryError, errors.InputError, errors.LedgerMismatch):
+        listing = output.command("member list")
+        return [f"{listing}   (once the ledger answers: is this wallet a member already?), else {applying}"]
+    if member is None:
+        return [applying]
+    return [f"nothing to apply for: this wallet is member {member} already. {output.command('dataset list')}"]
 
 
 def _deployment(file: pathlib.Path | None, chain_id: int | None) -> tuple[str | None, int]:
@@ -101,8 +116,10 @@ def _make(home: app.Home, passphrase: str) -> dict[str, str]:
     return addresses
 
 
-def _tell(home: app.Home, settings: app.Settings, addresses: dict[str, str], *, has_deployment: bool) -> None:
-    steps = [output.command("key backup --out FILE"), output.command("member apply")]
+def _tell(
+    home: app.Home, settings: app.Settings, addresses: dict[str, str], enters: list[str], *, has_deployment: bool
+) -> None:
+    steps = [output.command("key backup --out FILE"), *enters]
     if not has_deployment:
         place = home.deployment_file(settings.chain_id)
         steps.insert(

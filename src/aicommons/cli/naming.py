@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 DAY = 86400
 LEAST_DIGITS = 8
 """Hexadecimal digits of a short id, at least: fewer are too easily confused."""
+LISTED_BY = {"proposal": "coop list", "guardianship": "consent lookup DATASET"}
+"""Kind of id -> the command that shows it, where it is not ``KIND list``."""
 short, fingerprint = ids.short, ids.fingerprint
 
 
@@ -32,13 +34,18 @@ def resolve(text: str, known: Iterable[bytes], kind: str) -> bytes:
     digits = text.lower().removeprefix("0x")
     if not LEAST_DIGITS <= len(digits) <= 64 or not set(digits) <= set("0123456789abcdef"):
         raise errors.InputError(
-            f"not the id of a {kind}", which=text[:70], expected=f"0x and {LEAST_DIGITS} to 64 hexadecimal digits"
+            f"not the id of a {kind}",
+            which=text[:70],
+            expected=f"0x and {LEAST_DIGITS} to 64 hexadecimal digits",
+            next_step=f"see `commons {LISTED_BY.get(kind, f'{kind} list')}`",
         )
     found = [one for one in known if one.hex().startswith(digits)]
     if len(found) == 1:
         return found[0]
     if not found:
-        raise errors.InputError(f"no such {kind}", which=text, next_step=f"see `commons {kind} list`")
+        raise errors.InputError(
+            f"no such {kind}", which=text, next_step=f"see `commons {LISTED_BY.get(kind, f'{kind} list')}`"
+        )
     raise errors.InputError(
         f"several {kind}s begin so", which=text, got=f"{len(found)} {kind}s", next_step="give more digits of the id"
     )

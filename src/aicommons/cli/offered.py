@@ -58,6 +58,7 @@ def _fit_as_json(fit: "offers.Fit") -> dict[str, Any]:
         "fits": fit.is_fitting,
         "price": fit.price,
         "rows": fit.measured.rows,
+        "people": fit.measured.people,
         "smallest_cell": None if fit.measured.cell is None else dataclasses.asdict(fit.measured.cell),
         "rounds": [
             {
@@ -122,5 +123,6 @@ def _terms_in_words(offer: "offers.Offer", papers: "agents.RunDocuments") -> lis
 def _fit_in_words(fit: "offers.Fit") -> str:
     smallest = fit.measured.cell
     cell = "" if smallest is None else f", smallest group {smallest.rows} ({naming.plain(smallest.name)})"
-    words = f"{fit.measured.rows} rows{cell}" if fit.is_fitting else f"does not fit: {fit.measured.trouble}"
+    people = "" if fit.measured.people is None else f" of {fit.measured.people} people who consent"
+    words = f"{fit.measured.rows} rows{people}{cell}" if fit.is_fitting else f"does not fit: {fit.measured.trouble}"
     return f"{fit.dataset_id} {naming.plain(fit.title)}, price {fit.price or 'none'}: {words}"

@@ -135,11 +135,22 @@ def run(command: click.Command, arguments: list[str] | None = None) -> int:
         click.echo("Stopped.", err=True)
         return FAILED
     except errors.CommonsError as err:
-        refusal = refusals.in_words(err) if isinstance(err, errors.LedgerRefused) else None
-        message, next_step = refusal or (str(err), err.next_step or advice(type(err)))
-        _say(as_json, type(err).__name__, message, COMMAND.sub(lambda _: "`" + said.command(""), next_step))
+        _say(as_json, type(err).__name__, *in_words(err, said))
         return FAILED
     return code if isinstance(code, int) else DONE  # what ``ctx.exit`` was given; commands return nothing
+
+
+def in_words(err: errors.CommonsError, said: Call | None = None) -> tuple[str, str]:
+    """Return what went wrong and what to do now, with commands as they are typed for the home of a call.
+
+    Args:
+        err: what was raised.
+        said: the call, ``None`` for the present one.
+    """
+    here = said or call()
+    refusal = refusals.in_words(err) if isinstance(err, errors.LedgerRefused) else None
+    message, next_step = refusal or (str(err), err.next_step or advice(type(err)))
+    return message, COMMAND.sub(lambda _: "`" + here.command(""), next_step)
 
 
 def say_bug(kind: type[BaseException], err: BaseException, trace: types.TracebackType | None) -> None:

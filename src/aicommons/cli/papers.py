@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 FILE = click.Path(path_type=pathlib.Path, dir_okay=False)
 FOLDER = click.Path(path_type=pathlib.Path, file_okay=False)
+NOT_IN_TABLE = click.option(
+    "--not-in-table", is_flag=True, help="Take a key that no row of the table has now: the person's rows come later."
+)
 TERMS = ("purposes", "until", "commercial", "fields", "problem", "grantee", "uses")
 """Options that say what is permitted; a signed message, a vote or a record of another system says so itself."""
 OPTIONS_OF = {"guardian_evidence": "guardian-paper", "guardian_account": "guardian-account"}
@@ -89,9 +92,10 @@ def _with(options: tuple[Callable[[Any], Any], ...], function: output.F) -> outp
     "--by-vote", help="Instead of a paper: an executed proposal of your co-op, on whose roll --holder stands."
 )
 @common_options
+@NOT_IN_TABLE
 @speaking.by
 @output.json_option
-def enter(dataset_id: int, receipt: pathlib.Path | None, *, by: str, **said: Any) -> None:
+def enter(dataset_id: int, receipt: pathlib.Path | None, *, not_in_table: bool, by: str, **said: Any) -> None:
     """Enter one consent for DATASET, given on paper, by key or by vote, and hand over a receipt."""
     from aicommons.node.consents import entering
 
@@ -106,7 +110,7 @@ def enter(dataset_id: int, receipt: pathlib.Path | None, *, by: str, **said: Any
         record = _by_options(lambda: entering.record_of(paper, common, counter.register, os.urandom))
         if said["by_key"] is not None:
             spoken.check_role(record, said["by_key"])
-        _enter(counter, record, receipt)
+        _enter(counter, record, receipt, not_in_table=not_in_table)
 
 
 @click.command("import")
@@ -119,6 +123,7 @@ def enter(dataset_id: int, receipt: pathlib.Path | None, *, by: str, **said: Any
 @exchanging.name_options
 @person_options
 @common_options
+@NOT_IN_TABLE
 @speaking.by
 @output.json_option
 def import_papers(
@@ -128,6 +133,7 @@ def import_papers(
     fhir: pathlib.Path | None,
     dpv: pathlib.Path | None,
     receipt: pathlib.Path | None,
+    not_in_table: bool,
     by: str,
     **said: Any,
 ) -> None:
@@ -140,7 +146,7 @@ def import_papers(
     if (file, fhir, dpv).count(None) != 2:
         raise click.UsageError("give one of FILE, --fhir and --dpv")
     if file is not None:
-        _import_table(dataset_id, file, said, by=by)
+        _import_table(dataset_id, file, {**said, "not_in_table": not_in_table}, by=by)
         return
     document = exchanging.open_document(fhir, dpv)
     with steward.desk(by=speaking.one(by)) as counter:
@@ -154,7 +160,7 @@ def import_papers(
         evidence = document.evidence if said["paper"] is None else steward.digest_of(said["paper"])
         paper = _paper(said, person=_person(said), evidence=evidence, given_at=document.given_at)
         record = _by_options(lambda: document.read(paper, draft, counter.register, said))
-        _enter(counter, record, receipt)
+        _enter(counter, record, receipt, not_in_table=not_in_table)
 
 
 def _import_table(dataset_id: int, file: pathlib.Path, said: dict[str, Any], *, by: str) -> None:
@@ -171,6 +177,13 @@ def _import_table(dataset_id: int, file: pathlib.Path, said: dict[str, Any], *, 
         for notice in told:
             output.note(notice)
         records = importing.read(file, common, counter.register, os.urandom, scans=said["scans"])
+        without = 0 if said["not_in_table"] else stewarding.without_row(counter, dataset_id, records)
+        if without:
+            told.append(
+                f"{without} of {len(records)} keys have no row in the table now (column {counter.register.column(dataset_id)}): "
+                "compare them with the table"
+            )
+            output.note(told[-1])
         made = stewarding.enter_all(counter, dataset_id, records, guarding.look)
     if receipts is not None:
         receipts.mkdir(mode=0o700, parents=True)
@@ -188,12 +201,19 @@ def _import_table(dataset_id: int, file: pathlib.Path, said: dict[str, Any], *, 
     )
 
 
-def _enter(counter: "stewarding.Counter", record: "consents.ConsentRecord", receipt: pathlib.Path | None) -> None:
+def _enter(
+    counter: "stewarding.Counter",
+    record: "consents.ConsentRecord",
+    receipt: pathlib.Path | None,
+    *,
+    not_in_table: bool,
+) -> None:
     """Enter one record and hand out its receipt."""
     from aicommons.owner import stewarding
 
     dataset_id = record.scope.dataset
-    made = stewarding.enter_record(counter, record, guarding.look)
+    made = stewarding.enter_record(counter, record, guarding.look, not_in_table=not_in_table)
+    notices = [stewarding.SAME_SCAN] if made.is_same_scan else []
     lines = steward.hand_out(made.receipt, receipt)
     name = f"{dataset_id}-{made.entered.number}"
     counts = f"It counts from the next posting on: `{output.command(f'consent post {dataset_id}')}`."
@@ -201,8 +221,9 @@ def _enter(counter: "stewarding.Counter", record: "consents.ConsentRecord", rece
     output.emit(
         {"dataset": dataset_id, "number": made.entered.number, "subject": record.subject.value, "given": record.given.value,
          "status": record.status.value, "majority": record.majority, "expiry": record.expiry, "code": made.receipt.code,
-         "receipt": None if receipt is None else str(receipt)},
+         "receipt": None if receipt is None else str(receipt), "notices": notices},
         *lines,
+        *(f"Careful: {each}." for each in notices),
         f"Consent {name} is entered. {counts if record.status.is_live else over}",
     )  # fmt: skip
 

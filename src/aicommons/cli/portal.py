@@ -5,6 +5,7 @@ run already: ``commons up`` starts all of them.
 """
 
 import os
+import socket
 import sys
 
 import click
@@ -34,12 +35,39 @@ def start(port: int) -> None:
     """
     home = homes.home()
     app.deployment_of(home)
+    check_free(port, "portal start")
     passphrase = homes.passphrase()
     environment = {**os.environ, app.PASSPHRASE_VARIABLE: passphrase}
     words = "json" if output.call().as_json else "text"
     arguments = [sys.executable, "-m", "aicommons.portal", str(home.path), str(port), words]
     sys.stdout.flush()
     os.execve(sys.executable, arguments, environment)  # noqa: S606  our own program, without a shell
+
+
+def check_free(port: int, words: str) -> None:
+    """Check that nothing listens on a port of this machine.
+
+    Args:
+        port: of the page; 0 is always free.
+        words: the command that names another one with ``--port``.
+
+    Raises:
+        errors.InputError: the port is taken.
+    """
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as err:
+            raise errors.InputError(
+                "the port of the page is taken; nothing was started",
+                which=f"port {port}",
+                next_step=f"another page may be open: `commons portal link`. Else take another port: `commons {words} --port {_other(port)}`",
+            ) from err
+
+
+def _other(port: int) -> int:
+    return port + 1 if port < 65535 else 0
 
 
 @command.command("link")

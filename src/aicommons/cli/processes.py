@@ -78,7 +78,11 @@ class Processes:
             said = None
         if not isinstance(said, dict) or "error" in said:
             reason = said.get("message") if isinstance(said, dict) else "it said nothing"
-            raise errors.TemporaryError(f"{name} did not start: {reason}", which=name, next_step="see its log file")
+            advised = said.get("next_step") if isinstance(said, dict) else None
+            log = self._calls[name][0] / f"{name}.log"
+            raise errors.TemporaryError(
+                f"{name} did not start: {reason}", which=name, next_step=advised or f"see {log}"
+            )
         return said
 
     def call(self, home: pathlib.Path, *arguments: str) -> dict[str, Any]:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from aicommons.domain import documents
     from aicommons.learning import recipe as recipes
     from aicommons.node import rehearsal, tables
+    from aicommons.node.consents import people
 
 SHOWN = 5
 """Smallest cells that are shown."""
@@ -42,8 +43,31 @@ def command(
         raise click.UsageError("give either --plan or --run")
     planned = _planned(plan_file, run_text)
     own = asked.table(min_rows=min_cohort) if dataset is None else sourcing.known(homes.home(), dataset)
-    with _rehearsed(own, planned) as (found, rows):
-        output.emit(_shown(found, rows, own.minimum_cohort), *_in_words(found, own.minimum_cohort))
+    persons = None if dataset is None else _people(dataset)
+    with _rehearsed(own, planned, persons) as (found, rows):
+        output.emit(
+            _shown(found, rows, own.minimum_cohort)
+            | {"people_with_consent": None if persons is None else len(persons.tags)},
+            *_in_words(found, own.minimum_cohort),
+            *([] if persons is None else [_of_whom(len(persons.tags))]),
+        )
+
+
+def _people(dataset: int) -> "people.Persons | None":
+    """Return whose rows are counted; ``None`` where the dataset's people are not asked."""
+    from aicommons.owner import keyed
+
+    if not keyed.is_asked(homes.home(), dataset):
+        return None
+    opened = homes.act()  # the wallet opens the register, and the ledger says what is posted
+    return keyed.living(opened.home, opened.signer, opened.desk.view(), dataset)
+
+
+def _of_whom(count: int) -> str:
+    return (
+        f"Counted are rows of the {count} people with a live consent that is posted; a run's purpose and what earlier sums told "
+        "may leave fewer (`commons inbox show` counts them for a run)."
+    )
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -70,7 +94,9 @@ def _planned(plan_file: pathlib.Path | None, run_text: str | None) -> Planned:
 
 
 @contextlib.contextmanager
-def _rehearsed(own: "tables.OwnTable", planned: Planned) -> "Iterator[tuple[rehearsal.Rehearsal, int]]":
+def _rehearsed(
+    own: "tables.OwnTable", planned: Planned, persons: "people.Persons | None"
+) -> "Iterator[tuple[rehearsal.Rehearsal, int]]":
     """Give the dry run's result and the number of rows; the prepared arrays are erased at the end."""
     from aicommons.data import prepared
     from aicommons.learning import privacy
@@ -78,6 +104,7 @@ def _rehearsed(own: "tables.OwnTable", planned: Planned) -> "Iterator[tuple[rehe
 
     recipe = planned.recipe
     wanted = own.as_planned(recipe.schema, planned.plan.group, min_rows=own.minimum_cohort)
+    wanted = dataclasses.replace(wanted, persons=persons)
     with tempfile.TemporaryDirectory(prefix="commons-dry-run-") as scratch:
         folder = pathlib.Path(scratch) / "prepared"
         table = prepared.prepare(own.source, wanted, folder, tables.division(planned.plan, recipe.schema))

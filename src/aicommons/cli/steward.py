@@ -63,13 +63,14 @@ def desk(signer: "wallet.Wallet | app.Bystander | None" = None, *, by: str = "")
 @output.json_option
 def open_register(dataset_id: int, person: str, by: str) -> None:
     """Ask people for consent: from now on only rows of people in DATASET's register are used."""
-    from aicommons.owner import noting
+    from aicommons.owner import keyed, noting
 
     by = speaking.one(by)
     opened = homes.act_as_member()
     view = opened.desk.view()
     if listed.find(view, dataset_id).owner != opened.desk.member_id():
         raise errors.InputError("this dataset belongs to another member", which=f"dataset {dataset_id}")
+    keyed.check_column(opened.home, dataset_id, person)
     opened.home.ask_people(dataset_id)
     kept = app.open_consents(opened.home, opened.signer)
     if not kept.key_file.exists:

@@ -30,6 +30,8 @@ def command(port: int, page: bool) -> None:
     """
     home = homes.home()
     home.settings()
+    if page and home.wallet_file.exists():
+        portal.check_free(port, "up")  # before anything is started that would have to end again
     with processes.ends_in_order(), processes.Processes(homes.passphrase()) as running:
         said = start(running, home, port=port, page=page)
         url = said.get("portal", {}).get("url")
@@ -75,4 +77,4 @@ def _wait(running: processes.Processes) -> None:
     tick = threading.Event()
     while (ended := running.ended()) is None:
         tick.wait(LOOK_SECONDS)
-    raise errors.TemporaryError(f"{ended} has ended", which=ended, next_step=f"see {ended}.log in the home")
+    raise errors.TemporaryError(f"{ended} has ended", which=ended, next_step=f"see {ended}.log in {homes.home().path}")

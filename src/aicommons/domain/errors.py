@@ -78,13 +78,17 @@ class TemporaryError(CommonsError):
 
 
 class LedgerUnreachable(TemporaryError):
-    """Check that the ledger is running (``commons ledger start``) and that its URL is right."""
+    """If you run this ledger, start it (``commons ledger start``); else ask whoever runs it. This home asks at ``rpc`` in its config.json,
+    as ``commons init --rpc`` set it.
+    """
 
     server = "ledger"
 
 
 class StoreUnreachable(TemporaryError):
-    """Check that the store is running (``commons store start``) and that its URL is right."""
+    """If you run this store, start it (``commons store start``); else ask whoever runs it. This home asks at ``store`` in its config.json,
+    as ``commons init --store`` set it.
+    """
 
     server = "store"
 

@@ -204,7 +204,10 @@ def restore_words(text: str, path: pathlib.Path, passphrase: str) -> Wallet:
 def _secret_of_words(text: str) -> bytes:
     given = unicodedata.normalize("NFKD", text).lower().split()
     if len(given) != WORDS:
-        raise errors.KeyRefused("a wrong number of words", expected=f"{WORDS} words", got=f"{len(given)} words")
+        raise errors.KeyRefused(
+            f"{WORDS} words are needed, {len(given)} given",
+            next_step="Type all words of the paper in their order, separated by spaces.",
+        )
     known = [
         found for language in WORD_LANGUAGES if all(word in (found := _word_list(language)).wordlist for word in given)
     ]

@@ -150,13 +150,7 @@ class OwnerTables:
         wanted = own.wanted(terms)
         standing = None if self._consents is None else self._consents.standing(self._view, part.dataset_id)
         if self._consents is None or standing is None:
-            if own.asks_people:
-                raise errors.JournalConflict(
-                    "this home's register of people's consents is lost",
-                    which=f"dataset {part.dataset_id}",
-                    next_step="restore the home's `consents` folder from a backup, or enter the papers again; where these rows are "
-                    "another dataset's, whose people are asked, bring that one",
-                )
+            check_not_lost(own, part)
             return agent.Brought(self._read(own, part, wanted, terms)[0])
         found: list[recipes.Rows] = []
 
@@ -221,6 +215,17 @@ class OwnerTables:
         """Erase all prepared tables; a run under way prepares its own again."""
         del run_id
         prepared.erase(self._folder)
+
+
+def check_not_lost(own: OwnTable, part: agent.Part) -> None:
+    """Check that a table of which no register is known is none whose people are asked; raises ``errors.JournalConflict``."""
+    if own.asks_people:
+        raise errors.JournalConflict(
+            "this home's register of people's consents is lost",
+            which=f"dataset {part.dataset_id}",
+            next_step="restore the home's `consents` folder from a backup, or enter the papers again; where these rows are "
+            "another dataset's, whose people are asked, bring that one",
+        )
 
 
 def division(plan: documents.Plan, wanted: schema.Schema) -> prepared.Division:

@@ -40,7 +40,7 @@ class Clerk:
 
 def make_clerk(place: places.Place, secret: bytes | None = None) -> Clerk:
     """Return a clerk who has read nothing yet; ``secret`` opens letters."""
-    return Clerk(place, places.Papers(place.store), offers.Tables(place.home), secret)
+    return Clerk(place, places.Papers(place.store), offers.Tables(place.home, place.signer), secret)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -236,7 +236,7 @@ def choose(offer: offers.Offer, dataset_id: int | None) -> offers.Fit:
             "several datasets fit",
             which=which,
             got=", ".join(str(each.dataset_id) for each in fitting),
-            next_step="say which one to bring",
+            next_step=f"say which one to bring: `--dataset {fitting[0].dataset_id}` on the command line",
         )
     return fitting[0]
 

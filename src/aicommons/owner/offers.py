@@ -4,19 +4,23 @@ Called by the inbox of the page and of the command line. Everything said by othe
 but its digests; whether a table fits is found out by reading it here, and only numbers of rows are shown, to its owner.
 """
 
+import contextlib
 import dataclasses
 import pathlib
 import tempfile
 import threading
+import time
 from collections.abc import Mapping
 
 from aicommons import app
-from aicommons.data import prepared
+from aicommons.data import columns, prepared, reading
 from aicommons.domain import documents, encoding, errors, events, ids, run, vocabulary
+from aicommons.learning import recipe as recipes
 from aicommons.node import agent as agents
 from aicommons.node import rehearsal, tables
+from aicommons.node.consents import people, register
 from aicommons.owner import permitting, places
-from aicommons.protocol import inbox, rules
+from aicommons.protocol import inbox, ports, rules
 from aicommons.protocol import view as views
 
 
@@ -25,7 +29,9 @@ class Measured:
     """What a dry run of a plan on a dataset showed."""
 
     rows: int = 0
-    """Complete rows."""
+    """Complete rows; where people are asked, of those alone whose rows would go in now."""
+    people: int | None = None
+    """Whose consent covers the run and who has rows; ``None`` where no register of people's consents stands behind it."""
     cell: rehearsal.Cell | None = None
     """The smallest group of rows that would be counted."""
     sent: tuple[rehearsal.Sent, ...] = ()
@@ -102,35 +108,112 @@ def asked_of(spec: run.RunSpec, papers: agents.RunDocuments) -> inbox.Asked:
     return inbox.Asked(spec.plan, int(spec.solver), papers.recipe.name, papers.terms.purpose)
 
 
-class Tables:
-    """How the datasets of this home fit plans; each is read once per plan, and again when its file changes."""
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Question:
+    """A run that asks for a dataset."""
 
-    def __init__(self, home: app.Home) -> None:
-        self._home = home
+    dataset_id: int
+    known: app.KnownDataset
+    papers: agents.RunDocuments
+    current: views.RunView
+    view: views.LedgerView
+
+    @property
+    def part(self) -> agents.Part:
+        return agents.Part(self.dataset_id, self.known.get("version", 1))
+
+
+class Tables:
+    """How the datasets of this home fit plans; each is read once per plan, and again when its file or its register changes."""
+
+    def __init__(self, home: app.Home, signer: ports.Signer) -> None:
+        """Look at ``home``'s tables; ``signer``, its wallet, opens the registers of people's consents."""
+        self._home, self._signer = home, signer
         self._known: dict[tuple[object, ...], Measured] = {}
         self._reading = threading.Lock()
 
-    def measure(self, dataset_id: int, known: app.KnownDataset, papers: agents.RunDocuments, plan: bytes) -> Measured:
-        """Return what a dry run of a plan shows; what is wrong with the table is part of that."""
+    def measure(
+        self,
+        dataset_id: int,
+        known: app.KnownDataset,
+        papers: agents.RunDocuments,
+        *,
+        current: views.RunView,
+        view: views.LedgerView,
+    ) -> Measured:
+        """Return what a dry run of a plan shows; what is wrong with the table, or too few consents, is part of that."""
         version = known.get("version", 1)
         files = [_stamp(pathlib.Path(known["path"])), _stamp(self._home.mapping_file(dataset_id, version))]
-        key = (dataset_id, version, plan, papers.terms.minimum_cohort, *files)
+        key: tuple[object, ...] = (dataset_id, version, current.spec.plan, papers.terms.minimum_cohort, *files)
+        if self._asks_people(
+            dataset_id, view
+        ):  # whose consent covers a run changes with the register, the ledger, the hour
+            names = ("register.db", "register.db-wal", "notes.db", "notes.db-wal")
+            kept = [_stamp(self._home.consents_folder / name) for name in names]
+            key = (*key, *kept, encoding.run_id(current.spec), view.block, int(time.time()) // 3600)
         with self._reading:
             if key not in self._known:
-                self._known[key] = self._rehearse(dataset_id, known, papers)
+                self._known[key] = self._rehearse(_Question(dataset_id, known, papers, current, view))
             return self._known[key]
 
-    def _rehearse(self, dataset_id: int, known: app.KnownDataset, papers: agents.RunDocuments) -> Measured:
-        recipe = papers.recipe
+    def _asks_people(self, dataset_id: int, view: views.LedgerView) -> bool:
+        return dataset_id in view.registers or dataset_id in register.datasets_in(
+            self._home.consents_folder / "register.db"
+        )
+
+    def _rehearse(self, asked: _Question) -> Measured:
+        recipe = asked.papers.recipe
         with tempfile.TemporaryDirectory(prefix="dry-run-", dir=self._home.path) as scratch:
             try:
-                own = app.own_table(self._home, dataset_id, known)
-                division = tables.division(papers.plan, recipe.schema)
-                table = prepared.prepare(own.source, own.wanted(papers), pathlib.Path(scratch) / "rows", division)
-                found = rehearsal.rehearse(recipe, tables.divided(table), table, members=run.FEWEST_PARTICIPANTS)
+                own = app.own_table(self._home, asked.dataset_id, asked.known)
+                rows, table, persons = self._read(own, asked, pathlib.Path(scratch) / "rows")
+                found = rehearsal.rehearse(recipe, rows, table, members=run.FEWEST_PARTICIPANTS)
             except errors.PermanentError as err:
-                return Measured(trouble=str(err))
-            return Measured(table.rows, found.cells[0] if found.cells else None, found.rounds)
+                return Measured(trouble=str(err) + _way_out(err))
+        return Measured(table.rows, persons, found.cells[0] if found.cells else None, found.rounds)
+
+    def _read(
+        self, own: tables.OwnTable, asked: _Question, folder: pathlib.Path
+    ) -> tuple[recipes.Rows, columns.Columns, int | None]:
+        """Return the rows that the node would bring now, the table they are in, and how many people's they are.
+
+        Raises:
+            errors.PermanentError: as ``tables.OwnerTables.bring``, or the wallet does not open the register.
+        """
+        plan, wanted = asked.papers.plan, own.wanted(asked.papers)
+        division = tables.division(plan, wanted.plan)
+        if not self._asks_people(asked.dataset_id, asked.view):
+            tables.check_not_lost(own, asked.part)
+            table = prepared.prepare(own.source, wanted, folder, division)
+            return tables.divided(table), table, None
+        kept = app.open_consents(self._home, self._signer)
+        standing = kept.standing(asked.view, asked.dataset_id)
+        if standing is None:
+            raise AssertionError("a register is kept or shown")
+        found: list[columns.Columns] = []
+
+        def read(persons: people.Persons) -> people.Kept:
+            named = dataclasses.replace(wanted, persons=persons)
+            with contextlib.ExitStack() as stack:
+                if kept.wallets.are_at(own.source):  # what lies in data wallets is never kept in the clear
+                    source = stack.enter_context(kept.wallets.table(asked.dataset_id, kept.key))
+                    found[:] = [reading.table_of(source, named)]
+                else:
+                    found[:] = [prepared.prepare(own.source, named, folder, division)]
+            return found[0].persons or ()
+
+        use = agents.use_of(encoding.run_id(asked.current.spec), asked.current.spec, asked.papers)
+        chosen = kept.people().choose(people.Asked(asked.dataset_id, own.minimum_cohort, use, standing), read)
+        table = found[0]
+        rows = tables.split_rows(table, plan, wanted.plan) if table.held_out is None else tables.divided(table)
+        return rows, table, len(chosen.people)
+
+
+def _way_out(err: errors.PermanentError) -> str:
+    """Return what to do where consents are missing: those that were entered but not posted do not count either."""
+    if isinstance(err, errors.ContributionRefused) and err.which == "consents":
+        return ". Enter more consents, post them (`commons consent post`), and look again"
+    return ""
 
 
 def _stamp(path: pathlib.Path) -> tuple[int, int] | None:
@@ -211,7 +294,7 @@ def _measured(
     if known is None or said:
         is_said_twice = len(said) == 2 and said[0] in said[1]
         return Measured(trouble=" ".join(said[1:] if is_said_twice else said) or str(permitting.unknown(part)))
-    return measuring.measure(number, known, papers, current.spec.plan)
+    return measuring.measure(number, known, papers, current=current, view=view)
 
 
 def live_consent(view: views.LedgerView, dataset_id: int, current: views.RunView) -> bytes | None:

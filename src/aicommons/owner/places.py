@@ -29,6 +29,10 @@ class Place(Protocol):
         """Its folder."""
 
     @property
+    def signer(self) -> ports.Signer:
+        """Its wallet, or somebody with its address who cannot sign: then no register of people's consents is opened."""
+
+    @property
     def registry(self) -> office.Registry:
         """The ledger, acting with the home's wallet, or with somebody who cannot sign."""
 

@@ -16,7 +16,7 @@ from aicommons import app, office
 from aicommons.domain import consents, errors, ids
 from aicommons.ledger import wallet
 from aicommons.node.consents import briefs, entering, importing, keeping, receipts, register, restoring
-from aicommons.owner import guardians, noting
+from aicommons.owner import guardians, keyed, noting
 from aicommons.protocol import ports
 from aicommons.protocol import view as views
 
@@ -216,10 +216,23 @@ class Made:
     entered: briefs.Entered
     receipt: consents.Receipt
     """With its withdrawal code, which is kept nowhere."""
+    is_same_scan: bool = False
+    """Its scan was entered for another person before: a steward may have taken the wrong file."""
+
+
+SAME_SCAN = "this scan was entered for another person too: compare the file with the paper; if it is another's, withdraw this consent"
+"""What a steward is told of such a scan."""
 
 
 def enter(
-    counter: Counter, dataset_id: int, signed: Signed, terms: Terms, *, look: Callable[[], views.LedgerView], now: int
+    counter: Counter,
+    dataset_id: int,
+    signed: Signed,
+    terms: Terms,
+    *,
+    look: Callable[[], views.LedgerView],
+    now: int,
+    not_in_table: bool = False,
 ) -> Made:
     """Enter one consent given on paper.
 
@@ -230,22 +243,52 @@ def enter(
         terms: what it shares with the others.
         look: returns what the ledger says, where a guardian is attested there.
         now: seconds since 1970.
+        not_in_table: take a key that no row of the table has now.
 
     Raises:
-        errors.InputError: no register for this dataset, something that does not hold together (``which`` names the
+        errors.InputError: no register for this dataset, a key without a row, something that does not hold together (``which`` names the
             field, never the person), or a paper that was entered before.
     """
     counter.register.column(dataset_id)
     common = terms.common(counter.home, dataset_id, now)
-    return enter_record(counter, entering.record_of(signed.paper(now), common, counter.register, os.urandom), look)
+    record = entering.record_of(signed.paper(now), common, counter.register, os.urandom)
+    return enter_record(counter, record, look, not_in_table=not_in_table)
 
 
-def enter_record(counter: Counter, record: consents.ConsentRecord, look: Callable[[], views.LedgerView]) -> Made:
+def enter_record(
+    counter: Counter,
+    record: consents.ConsentRecord,
+    look: Callable[[], views.LedgerView],
+    *,
+    not_in_table: bool = False,
+) -> Made:
     """Enter one consent, however it was given; raises ``errors.InputError`` as ``enter``."""
     guardians.check([record], look)
+    if record.status.is_live and not not_in_table:
+        _check_row(counter, record)
+    is_same = record.given is consents.Given.ON_PAPER and counter.register.is_scan_of_another(
+        record.scope.dataset, record.tag, record.evidence
+    )
     ((entered, code),) = counter.register.enter([record], now=int(time.time()))
     counter.note(noting.Act.ENTER, text_of((record.scope.dataset, entered.number)))
-    return Made(entered, receipt_of(counter.home, entered, code))
+    return Made(entered, receipt_of(counter.home, entered, code), is_same)
+
+
+def _check_row(counter: Counter, record: consents.ConsentRecord) -> None:
+    """Check that the table has a row of the person: a mistyped key gets a receipt that promises what never happens."""
+    dataset_id = record.scope.dataset
+    if keyed.without_row(counter.home, counter.register, dataset_id, [record.tag]):
+        raise errors.InputError(
+            "no row of the table has this key now",
+            which=f"dataset {dataset_id}, column {counter.register.column(dataset_id)}",
+            next_step="compare it with the table; if the person's rows come later, enter it with `--not-in-table` on the command line",
+        )
+
+
+def without_row(counter: Counter, dataset_id: int, records: Sequence[consents.ConsentRecord]) -> int:
+    """Return how many live consents are of people without a row in the table now; 0 where it cannot be looked at."""
+    tags = {each.tag for each in records if each.status.is_live}
+    return len(keyed.without_row(counter.home, counter.register, dataset_id, tags) or ())
 
 
 def enter_all(

@@ -41,6 +41,8 @@ class Drawer:
     counts: stewarding.Counts
     is_shown: bool
     """The ledger shows all of it."""
+    column: str
+    """Of the owner's table, from which a person's key is."""
 
 
 class Looking:
@@ -106,6 +108,7 @@ class Looking:
             title="" if known is None else known["title"],
             counts=stewarding.counts(counter, dataset_id, int(time.time())),
             is_shown=stewarding.is_shown(counter, self._pages.view(), dataset_id),
+            column=counter.register.column(dataset_id),
         )
 
 
@@ -130,7 +133,15 @@ class Acting:
         """Enter one paper, and go to its receipt."""
         with self._pages.counter(by=routes.speaker(self._pages.clerk, sheet.fields)) as counter:
             paper, terms, look = signed_of(sheet), terms_of(sheet), self._pages.view
-            made = stewarding.enter(counter, dataset_id, paper, terms, look=look, now=int(time.time()))
+            made = stewarding.enter(
+                counter,
+                dataset_id,
+                paper,
+                terms,
+                look=look,
+                now=int(time.time()),
+                not_in_table="not_in_table" in sheet.fields,
+            )
         return _to(f"/consents/receipts/{self._pages.tray.put(made.receipt)}", "entered")
 
     def find(self, dataset_id: int, sheet: Sheet) -> responses.RedirectResponse:

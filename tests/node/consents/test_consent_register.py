@@ -43,6 +43,22 @@ def test_what_was_entered_comes_back(office: "Office") -> None:
     assert office.register.tag(DATASET + 1, "p2") != office.register.tag(DATASET, "p2")
 
 
+def test_the_column_changes_until_somebody_is_entered(office: "Office") -> None:
+    """A mistyped column is corrected while the register is empty; afterwards the refusal names the way out."""
+    office.register.open(DATASET, "patient_idd")
+    office.register.open(DATASET, "patient")
+    office.register.open(DATASET, "patient_idd")
+    office.register.open(DATASET, "patient_id")
+    assert office.register.column(DATASET) == "patient_id"
+    assert office.register.datasets() == {DATASET: "patient_id"}
+    office.enter("p1")
+    office.register.open(DATASET, "patient_id")
+    with pytest.raises(errors.InputError, match="1 consents were entered by another column") as caught:
+        office.register.open(DATASET, "patient_idd")
+    assert f"--version-of {DATASET}" in (caught.value.next_step or "")
+    assert office.register.column(DATASET) == "patient_id"
+
+
 def test_a_withdrawal_is_appended(office: "Office") -> None:
     """A withdrawal stands in the history beside what it ends, and cannot be made twice."""
     office.enter("p1", "p2")

@@ -20,6 +20,7 @@ from aicommons.protocol import coverage
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS dataset(dataset INTEGER PRIMARY KEY, person TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS renamed(place INTEGER PRIMARY KEY, dataset INTEGER NOT NULL, person TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS terms(place INTEGER PRIMARY KEY, sealed BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS entry(dataset INTEGER, number INTEGER, tag BLOB NOT NULL, evidence BLOB NOT NULL,
   brief BLOB NOT NULL, record BLOB NOT NULL, PRIMARY KEY(dataset, number));
@@ -33,7 +34,7 @@ CREATE TABLE IF NOT EXISTS posting(place INTEGER PRIMARY KEY, dataset INTEGER NO
 CREATE TABLE IF NOT EXISTS restored(place INTEGER PRIMARY KEY, dataset INTEGER NOT NULL, at INTEGER NOT NULL,
   after INTEGER NOT NULL);
 """
-TABLES = ("dataset", "terms", "entry", "change", "code", "posting", "restored")
+TABLES = ("dataset", "renamed", "terms", "entry", "change", "code", "posting", "restored")
 NEVER = 2**63 - 1
 SAID_ON_PAPER = (
     *("tag", "subject", "majority", "holder", "guardian", "purposes", "commercial", "scope", "basis", "expiry"),
@@ -78,22 +79,36 @@ class Register:
         self._file.close()
 
     def open(self, dataset: int, column: str) -> None:
-        """Keep consents for a dataset whose rows name their person in ``column``.
+        """Keep consents for a dataset whose rows name their person in ``column``; another one counts while nothing is entered.
 
         Raises:
-            errors.InputError: it is kept already, by another column.
+            errors.InputError: it is kept by another column, and consents were entered.
         """
         with self._file.transaction():
-            known = self._file.first("SELECT person FROM dataset WHERE dataset = ?", dataset)
-            if known is not None and known[0] != column:
-                raise errors.InputError(
-                    "consents are kept by another column", which=f"dataset {dataset}", expected=known[0], got=column
-                )
-            self._file.add("INSERT OR IGNORE INTO dataset VALUES(?, ?)", dataset, column)
+            known = self._person_column(dataset)
+            if known is None:
+                self._file.add("INSERT INTO dataset VALUES(?, ?)", dataset, column)
+            elif known != column:
+                self._check_empty(dataset, known, column)
+                self._file.add("INSERT INTO renamed(dataset, person) VALUES(?, ?)", dataset, column)
+
+    def _check_empty(self, dataset: int, known: str, column: str) -> None:
+        """Check that nothing was entered by the column that was named first: its keys would then mean other people."""
+        entered = self.count(dataset)
+        if entered:
+            raise errors.InputError(
+                f"{entered} consents were entered by another column",
+                which=f"dataset {dataset}",
+                expected=known,
+                got=column,
+                next_step=f"keep the column {known}; if it does not hold the keys that were entered, give them that column name in the "
+                f"table and publish it as a new version: `commons dataset publish FILE --version-of {dataset}`",
+            )
 
     def datasets(self) -> dict[int, str]:
         """Return the datasets with a register here, each with the column that says whose row it is."""
-        return dict(self._file.all("SELECT dataset, person FROM dataset"))
+        known = dict(self._file.all("SELECT dataset, person FROM dataset"))
+        return known | dict(self._file.all("SELECT dataset, person FROM renamed ORDER BY place"))
 
     def column(self, dataset: int) -> str:
         """Return the column that says whose row it is.
@@ -101,14 +116,17 @@ class Register:
         Raises:
             errors.InputError: consents are not kept for this dataset.
         """
-        row = self._file.first("SELECT person FROM dataset WHERE dataset = ?", dataset)
-        if row is None:
+        known = self._person_column(dataset)
+        if known is None:
             raise errors.InputError(
                 "this home keeps no register of people's consents for this dataset",
                 which=f"dataset {dataset}",
                 next_step=f"run `commons consent open {dataset} --person COLUMN`",
             )
-        return str(row[0])
+        return known
+
+    def _person_column(self, dataset: int) -> str | None:
+        return self.datasets().get(dataset)
 
     def tagger(self, dataset: int) -> bytes:
         """Return the secret under which a dataset's people are named (``coverage.tag_of``)."""
@@ -324,6 +342,11 @@ class Register:
         """Return the numbers of a person's consents, ascending."""
         query = "SELECT number FROM entry WHERE dataset = ? AND tag = ? ORDER BY number"
         return tuple(number for (number,) in self._file.all(query, dataset, tag))
+
+    def is_scan_of_another(self, dataset: int, tag: bytes, evidence: bytes) -> bool:
+        """Return whether a scan was entered for another person of the dataset."""
+        query = "SELECT 1 FROM entry WHERE dataset = ? AND evidence = ? AND tag != ? LIMIT 1"
+        return self._file.first(query, dataset, evidence, tag) is not None
 
     def count(self, dataset: int) -> int:
         """Return how many consents were ever entered for a dataset."""
