@@ -281,7 +281,7 @@ def _check_row(counter: Counter, record: consents.ConsentRecord) -> None:
         raise errors.InputError(
             "no row of the table has this key now",
             which=f"dataset {dataset_id}, column {counter.register.column(dataset_id)}",
-            next_step="compare it with the table; if the person's rows come later, enter it with `--not-in-table` on the command line",
+            next_step="compare it with the table; if the person's rows come later, say so: `--not-in-table`, or the box on the page",
         )
 
 

@@ -142,7 +142,8 @@ class Acting:
                 now=int(time.time()),
                 not_in_table="not_in_table" in sheet.fields,
             )
-        return _to(f"/consents/receipts/{self._pages.tray.put(made.receipt)}", "entered")
+        said = "entered-again" if made.is_same_scan else "entered"
+        return _to(f"/consents/receipts/{self._pages.tray.put(made.receipt)}", said)
 
     def find(self, dataset_id: int, sheet: Sheet) -> responses.RedirectResponse:
         """Go to a person's consents; the key or code stays in the form."""
