@@ -75,7 +75,7 @@ def ours(path: pathlib.Path, folder: pathlib.Path) -> Iterator[tuple[str, int]]:
     for what in ("round 0: statistics", "round 1: a Newton step"):
         guarded = privacy.guard(made, rows, own.rule)
         if value.stage is state.Stage.DESCRIBE:
-            disclosures.facts_of(guarded, bytes(32))
+            disclosures.facts_of(guarded, bytes(32), COLUMNS)
         sums, _ = made.contribute(value, guarded, rng=np.random.default_rng(0))
         quantise.encode(made.blocks(value), sums, members=MEMBERS, word_bits=made.word_bits)
         yield what, count

@@ -78,8 +78,8 @@ def test_what_fits_is_told_and_can_be_put_away(founded: "Place", offered: dict[s
         items = founded.done(home, "inbox", "list")["items"]
         return [each for each in items if all(each[name] == value for name, value in wanted.items())]
 
-    (item,) = told("south", kind="problem", problem=problem)
-    assert item["dataset"] == int(offered["south"])
+    dataset = int(offered["south"])
+    (item,) = told("south", kind="problem", problem=problem, dataset=dataset)
     shown = founded.call("south", "inbox", "show", item["item"]).out
     assert "Who comes back?" in shown
     assert "inbox dismiss" in shown
@@ -88,7 +88,7 @@ def test_what_fits_is_told_and_can_be_put_away(founded: "Place", offered: dict[s
     assert "dismiss" in refused.err
     short = item["item"][: item["item"].index(":") + 16]
     assert founded.done("south", "inbox", "dismiss", short)["standing"] == "dismissed"
-    assert told("south", kind="problem", problem=problem) == []
+    assert told("south", kind="problem", problem=problem, dataset=dataset) == []
     assert told("east", kind="problem", problem=problem)
     heard = {each["dataset"] for each in told("solver", kind="dataset", problem=problem)}
     assert {int(offered[site]) for site in ("north", "east", "south")} <= heard
