@@ -126,6 +126,10 @@ ROWS: dict[str, Row] = {
     "a column that the card does not declare": Row(
         ("The card does not declare the column shoe.",), columns=("age", "shoe")
     ),
+    "many columns that the card does not declare": Row(
+        ("The card does not declare 10 columns: c0, c1, c2, c3, c4, c5, c6, c7 and 2 more.",),
+        columns=("age", *(f"c{each}" for each in range(10))),
+    ),
     "a key": Row(("The card does not offer the column patient",), columns=("age", "patient")),
     "what is only described": Row(("The card does not offer the column remark",), columns=("remark",)),
     "a key under another name": Row(

@@ -218,16 +218,27 @@ def _of_columns(card: cards.DatasetCard, asked: Asked) -> tuple[str, ...]:
         return ()
     plan, group = asked.papers.recipe.schema, asked.papers.plan.group
     learned = [plan.target.name, *(feature.name for feature in plan.features)]
-    said = []
+    missing, said = [], []
     for name, source in zip(learned, asked.as_mapped(learned), strict=True):
         found = {roles[each] for each in (name, source) if each in roles}
         if not found:
-            said.append(f"The card does not declare the column {name[:40]}.")
+            missing.append(name[:40])
         elif not found <= {*cards.OFFERED}:
             said.append(f"The card does not offer the column {name[:40]} to be learned from.")
     if group is not None and roles.keys().isdisjoint({group, *asked.as_mapped([group])}):
-        said.append(f"The card does not declare the column {group[:40]}.")
-    return tuple(said)
+        missing.append(group[:40])
+    return (*_of_missing(missing), *said)
+
+
+def _of_missing(names: Sequence[str]) -> tuple[str, ...]:
+    if len(names) < 2:
+        return tuple(f"The card does not declare the column {name}." for name in names)
+    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    return (f"The card does not declare {len(names)} columns: {', '.join(names[:MOST_NAMED])}{more}.",)
+
+
+MOST_NAMED = 8
+"""How many missing columns are named; a reader needs no more to see which plan this is."""
 
 
 def _card(shelves: Shelves, digest: bytes) -> cards.DatasetCard:
