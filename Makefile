@@ -55,7 +55,7 @@ demo: $(VENV)/.base
 oracles: .oracles/.installed
 
 test: $(VENV)/.dev .oracles/.installed contracts-test tests/browser/node_modules/.installed
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --durations 40
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder --durations 40
 
 contracts-test: contracts/node_modules/.installed
 	$(FORGE) test

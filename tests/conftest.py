@@ -36,6 +36,22 @@ SLOW_FOLDERS = ("bench", "e2e", "scenarios", "ledger/embedded")
 """Folders of ``tests/`` whose tests run processes, benchmarks, whole commons, or every transaction on several engines."""
 
 
+LONGEST = (
+    "docs/test_tutorials.py",
+    "e2e/test_spark.py",
+    "e2e/test_demo.py",
+    "e2e/test_portal.py",
+    "e2e/test_faults.py",
+)
+"""Files that take minutes: they begin first, so that no process is left alone with one at the end."""
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Put the longest files first; all else stays in the order that was drawn."""
+    items.sort(key=lambda item: item.path.relative_to(config.rootpath / "tests").as_posix() not in LONGEST)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Register the rules when the suite runs in CI."""
     if os.environ.get("CI"):

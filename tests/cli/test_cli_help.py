@@ -101,7 +101,8 @@ def test_failure_says_what_and_what_next(call: "Call", tmp_path: pathlib.Path) -
     plain = call(tmp_path, "run", "list")
     assert plain.out == ""
     assert str(tmp_path) in plain.err
-    assert "Next: run `commons" in plain.err
+    assert "Next: no home is there; is the name right?" in plain.err
+    assert f"`commons --home {tmp_path} init" in plain.err
     said = call(tmp_path, "run", "list", "--json")
     assert set(said.json) == {"error", "message", "next_step"}
     assert said.json["error"] == "InputError"

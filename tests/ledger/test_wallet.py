@@ -258,7 +258,7 @@ def test_words_bring_the_key_back(keystore: pathlib.Path, tmp_path: pathlib.Path
 
 
 WRONG_WORDS = {
-    "one word missing": (lambda words: words[:-1], "wrong number of words"),
+    "one word missing": (lambda words: words[:-1], "24 words are needed, 23 given"),
     "two words swapped": (lambda words: (words[1], words[0], *words[2:]), "do not belong together"),
     "a word that is on no list": (lambda words: (*words[:6], "zzzz", *words[7:]), "word 7"),
     "zero is no key": (lambda _: (*["abandon"] * 23, "art"), "do not belong together"),
