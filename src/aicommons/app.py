@@ -12,7 +12,7 @@ import logging
 import os
 import pathlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, NotRequired, Self, TypedDict
 
 from aicommons.domain import errors, ids
@@ -256,7 +256,10 @@ class Home:
             entry["earlier"] = {**earlier, str(version): before}
             if mapped.exists() and version != entry.get("version", 1):
                 write_private(mapped.with_name(f"{dataset_id}.{version}.json"), mapped.read_text(encoding="utf-8"))
-        kept = {str(key): value for key, value in {**known, dataset_id: entry}.items()}
+        self._keep_datasets({**known, dataset_id: entry})
+
+    def _keep_datasets(self, known: Mapping[int, KnownDataset]) -> None:
+        kept = {str(number): entry for number, entry in known.items()}
         write_private(self.datasets_file, json.dumps(kept, indent=2, sort_keys=True) + "\n")
 
     def ask_people(self, dataset_id: int) -> None:
@@ -303,8 +306,7 @@ class Home:
         if dataset_id not in known:
             raise errors.InputError("this home has not published this dataset", which=f"dataset {dataset_id}")
         known[dataset_id].update(change)  # type: ignore[typeddict-item]  # it is a part of the same record
-        kept = {str(key): value for key, value in known.items()}
-        write_private(self.datasets_file, json.dumps(kept, indent=2, sort_keys=True) + "\n")
+        self._keep_datasets(known)
 
     def read_from_wallets(self, dataset_id: int) -> pathlib.Path:
         """Remember that a dataset's rows lie in data wallets; return their folder.

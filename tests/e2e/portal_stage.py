@@ -89,6 +89,8 @@ class Stage:
             if site.desk.run(run_id).model is not None:
                 break
             time.sleep(0.1)
+        else:
+            raise AssertionError("the run's model was not written down in a minute")
         site.desk.wish(run_id, next(iter(site.home.datasets())), events.Wish.RETRAIN)
 
     def wishes_of_others(self) -> list[int]:

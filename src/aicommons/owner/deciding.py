@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from aicommons import office
 from aicommons.domain import errors, ids
 from aicommons.node import inbox, journal
+from aicommons.node import standing as rule_facts
 from aicommons.owner import correspondence, fits, giving, noting, offers, places, progress, rosters
 from aicommons.protocol import inbox as rules
 from aicommons.protocol import view as views
@@ -284,7 +285,7 @@ def _asked_of_denied(clerk: Clerk, view: views.LedgerView, keys: list[str]) -> I
         current = view.runs.get(ids.RunId(bytes.fromhex(about)))
         papers = None if current is None else clerk.papers.terms(current)
         if current is not None and papers is not None:
-            yield offers.asked_of(current.spec, papers)
+            yield rule_facts.asked_of(current.spec, papers)
 
 
 def _rule_for(
@@ -301,7 +302,7 @@ def _rule_for(
     papers = clerk.papers.terms(current)
     if papers is None:
         return None
-    found = rules.matching(known, offers.asked_of(current.spec, papers), entry.said, denied=refused)
+    found = rules.matching(known, rule_facts.asked_of(current.spec, papers), entry.said, denied=refused)
     if found is None or entry.item.kind is rules.Kind.RUN:
         return found
     number, rule = found

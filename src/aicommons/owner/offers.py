@@ -18,6 +18,7 @@ from aicommons.domain import documents, encoding, errors, events, ids, run, voca
 from aicommons.learning import recipe as recipes
 from aicommons.node import agent as agents
 from aicommons.node import rehearsal, tables
+from aicommons.node import standing as rule_facts
 from aicommons.node.consents import people, register
 from aicommons.owner import permitting, places
 from aicommons.protocol import inbox, ports, rules
@@ -95,17 +96,12 @@ class Offer:
     @property
     def asked(self) -> inbox.Asked | None:
         """What standing rules look at, ``None`` while the documents cannot be read."""
-        return None if self.papers is None else asked_of(self.current.spec, self.papers)
+        return None if self.papers is None else rule_facts.asked_of(self.current.spec, self.papers)
 
     @property
     def fitting(self) -> tuple[Fit, ...]:
         """Datasets that can take part."""
         return tuple(each for each in self.fits if each.is_fitting)
-
-
-def asked_of(spec: run.RunSpec, papers: agents.RunDocuments) -> inbox.Asked:
-    """Return what standing rules look at in a run."""
-    return inbox.Asked(spec.plan, int(spec.solver), papers.recipe.name, papers.terms.purpose)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

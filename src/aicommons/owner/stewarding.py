@@ -463,7 +463,9 @@ def post(counter: Counter, desk: office.Desk, dataset_id: int, *, restored: bool
     is_other = restoring.is_other(here, dataset_id, shown, restored=restored)
     alone = restoring.withdrawn_alone(here, place, dataset_id, shown)
     restoring.take_in(here, dataset_id, alone)
-    doubted = restoring.restore(here, place, dataset_id, shown) if is_other and shown is not None else 0
+    doubted = 0
+    if is_other and shown is not None:
+        doubted = restoring.restore(here, place, dataset_id, shown, now=int(time.time()))
     tags = frozenset(here.tag_at(dataset_id, number) for number in alone)
     counter.kept.wallets.revoke(dataset_id, here.tagger(dataset_id), tags)
     leaves, status = here.draft_posting(place, dataset_id)

@@ -4,7 +4,6 @@ A backup may lack withdrawals, so that posting a restored register would bring p
 ``owner/stewarding`` before each posting; nothing is decided here about uses.
 """
 
-import time
 from collections.abc import Mapping
 
 from aicommons.domain import consents, encoding, errors
@@ -41,7 +40,9 @@ def is_other(here: register.Register, dataset: int, shown: permissions.RegisterV
     return not is_own
 
 
-def restore(here: register.Register, place: encoding.Place, dataset: int, shown: permissions.RegisterView) -> int:
+def restore(
+    here: register.Register, place: encoding.Place, dataset: int, shown: permissions.RegisterView, *, now: int
+) -> int:
     """Let nothing count that was entered before, until it is confirmed; return how many consents that are.
 
     Args:
@@ -49,10 +50,11 @@ def restore(here: register.Register, place: encoding.Place, dataset: int, shown:
         place: chain and ConsentRegister.
         dataset: dataset id.
         shown: what the ledger shows of it.
+        now: seconds since 1970.
     """
     known = {trees.leaf_hash(place, leaf) for leaf in here.leaves(dataset)}
     after = max((each.at.time for leaf, each in shown.withdrawn.items() if leaf not in known), default=0)
-    return here.restore(dataset, shown.leaves, at=int(time.time()), after=after)
+    return here.restore(dataset, shown.leaves, at=now, after=after)
 
 
 def withdrawn_alone(
