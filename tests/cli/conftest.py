@@ -167,9 +167,9 @@ def _passphrase() -> Iterator[None]:
         os.environ[app.PASSPHRASE_VARIABLE] = kept
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def founded(tmp_path_factory: pytest.TempPathFactory, _passphrase: None) -> Iterator[Place]:
-    """A ledger and a store, and homes of an operator, a solver and three sites, all admitted."""
+    """A ledger and a store, and homes of an operator, a solver and three sites, all admitted; each module has its own."""
     root = tmp_path_factory.mktemp("commons")
     with processes.Processes(PASSPHRASE) as running:
         place = Place(root, running, (_free_url(), _free_url()))
@@ -184,7 +184,7 @@ def founded(tmp_path_factory: pytest.TempPathFactory, _passphrase: None) -> Iter
         yield place
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def offered(founded: Place) -> dict[str, str]:
     """A problem, a plan, and a dataset at each site: ``problem``, ``plan``, and each site's ``dataset`` number."""
     made = {
@@ -199,7 +199,7 @@ def offered(founded: Place) -> dict[str, str]:
     return made
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def trained(founded: Place, offered: dict[str, str]) -> str:
     """A run that the three sites' nodes carried to its end; the nodes still run. Its id."""
     run_id = founded.open_run(offered, "--rounds", "4")

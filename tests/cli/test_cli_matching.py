@@ -2,6 +2,7 @@
 
 import pathlib
 import re
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -118,20 +119,28 @@ def test_the_how_to_is_true(founded: "Place", offered: dict[str, str]) -> None:
     assert int(offered["north"]) in {each["dataset"] for each in fits}
 
 
-def test_a_denial_reaches_whoever_opened_the_run(founded: "Place", offered: dict[str, str]) -> None:
-    """Opening a run asks every fitting site; each finds the words beside the run, and a refusal comes back with its reason."""
+def test_a_denial_reaches_whoever_opened_the_run(
+    founded: "Place", offered: dict[str, str], make_table: Callable[[int, int], str]
+) -> None:
+    """Opening a run asks every fitting site; each finds the words beside the run, and a refusal comes back with its reason.
+
+    A site with two datasets is asked about both, decides once, and both requests are answered.
+    """
+    file, schema = founded.write("east2.csv", make_table(60, 9)), founded.write("schema.json", SCHEMA)
+    second = str(founded.done("east", "dataset", "publish", file, "--title", "East 2", "--schema", schema)["dataset"])
     problem = state(founded, title="Who is asked?")
     words = "May your patients' rows be counted?"
     arguments = ("--problem", problem, "--plan", offered["plan"], "--purpose", PURPOSE, "--ask", words)
     opened = founded.done("solver", "run", "open", *arguments)
-    assert {offered[site] for site in ("north", "east", "south")} <= set(opened["asked"])
-    request = opened["asked"][offered["east"]]
-    (item,) = [each for each in founded.done("east", "inbox", "list")["items"] if each["run_id"] == opened["run_id"]]
+    assert {second, *(offered[site] for site in ("north", "east", "south"))} == set(opened["asked"])
+    waiting = founded.done("east", "inbox", "list")["items"]
+    (item,) = [each for each in waiting if each["run_id"] == opened["run_id"] or each["kind"] == "request"]
     assert words in founded.call("east", "inbox", "show", item["item"]).out
     founded.done("east", "inbox", "deny", item["item"], "Not before our board has met")
-    shown = founded.done("solver", "request", "show", str(request))
-    assert shown["state"] == "denied"
-    assert shown["letters"][-1]["words"] == "Not before our board has met"
+    for dataset in (second, offered["east"]):
+        shown = founded.done("solver", "request", "show", str(opened["asked"][dataset]))
+        assert shown["state"] == "denied"
+        assert shown["letters"][-1]["words"] == "Not before our board has met"
 
 
 def test_unknown_names_are_said(founded: "Place", offered: dict[str, str]) -> None:

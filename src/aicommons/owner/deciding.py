@@ -177,9 +177,11 @@ def decide(clerk: Clerk, key: str, word: Word) -> rules.Standing:
             _carry_out(clerk, entry.item, word)
         if entry.item.kind is rules.Kind.RECOVERY:
             clerk.place.desk.veto(clerk.place.desk.member_id())
-        request_id = entry.item.request_id
-        if request_id is not None and (word.verdict is not rules.Verdict.APPROVE or after is rules.Standing.APPROVED):
-            correspondence.answer(clerk.place, request_id, word.verdict, decision.reason or _first_words(entry, word))
+        if word.verdict is not rules.Verdict.APPROVE or after is rules.Standing.APPROVED:
+            for request_id in entry.item.request_ids:
+                correspondence.answer(
+                    clerk.place, request_id, word.verdict, decision.reason or _first_words(entry, word)
+                )
         kept.decide(key, decision)
         if after is rules.Standing.APPROVED and entry.item.wish is not None:
             kept.settle(key)  # nothing outside this home shows that a wish was answered

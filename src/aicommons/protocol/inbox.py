@@ -86,6 +86,8 @@ class Item:
     """Block time in seconds after which it is too late, or ``None``."""
     request_id: int | None = None
     """The request that it is, or that was made for the run; ``None`` when nobody wrote."""
+    alike: tuple[int, ...] = ()
+    """Further requests for the same run, about other datasets of this home; they get the same word."""
     pair: fitting.Pair | None = None
     """The problem and the dataset that fit each other; ``None`` for anything else."""
     wish: int | None = None
@@ -101,6 +103,11 @@ class Item:
         if self.run_id is not None:
             return f"{self.kind.value}:{self.run_id.hex()}"
         return f"{self.kind.value}:{self.request_id if self.wish is None else self.wish}"
+
+    @property
+    def request_ids(self) -> tuple[int, ...]:
+        """All requests that a word to it answers."""
+        return self.alike if self.request_id is None else (self.request_id, *self.alike)
 
     def check(self, verdict: Verdict) -> None:
         """Check that ``verdict`` is an answer to it.
@@ -299,13 +306,11 @@ def waiting(
         return ()
     done = set(confirmed)
     asked = {number: request for number, request in view.requests.items() if _is_asked(view, member, request)}
-    for_run = {request.asked.for_run: number for number, request in asked.items()}
     found = []
     for run_id, current in view.runs.items():
         if _has_room(current, member, now):
-            request_id = for_run.get(run_id)
-            asked.pop(request_id or 0, None)
-            found.append(Item(Kind.RUN, run_id, current.opened.time, current.spec.enrol_until, request_id))
+            until = current.spec.enrol_until
+            found.append(Item(Kind.RUN, run_id, current.opened.time, until, *_take_asked(asked, run_id)))
         elif current.roster is not None and run_id not in done and _has_seat(current, member):
             found.append(Item(Kind.ROSTER, run_id, current.roster.at.time, current.deadline or None))
     found += [Item(Kind.REQUEST, None, request.asked.at.time, None, number) for number, request in asked.items()]
@@ -341,6 +346,13 @@ def wished(view: views.LedgerView, member: ids.MemberId) -> tuple[Item, ...]:
 def _is_asked(view: views.LedgerView, member: ids.MemberId, request: permissions.RequestView) -> bool:
     dataset = view.datasets.get(request.asked.dataset_id)
     return dataset is not None and dataset.owner == member and not request.state.is_decided
+
+
+def _take_asked(asked: dict[int, permissions.RequestView], run_id: ids.RunId) -> tuple[int | None, tuple[int, ...]]:
+    numbers = [number for number, request in sorted(asked.items()) if request.asked.for_run == run_id]
+    for number in numbers:
+        del asked[number]
+    return (numbers[0], tuple(numbers[1:])) if numbers else (None, ())
 
 
 def _has_room(current: views.RunView, member: ids.MemberId, now: int) -> bool:
