@@ -17,7 +17,8 @@ import sys
 import rfc8785
 
 CONTRACTS = (
-    *("Membership", "Problems", "DataRegistry", "TrainingRuns", "ModelRegistry"),
+    *("Forwarder", "TimelockController", "Membership", "CommonsGovernor", "Attestations", "Vault"),
+    *("DataRegistry", "Problems", "TrainingRuns", "ModelRegistry"),
     *("Guardianships", "ConsentRegister", "Requests", "CoopMembers", "CoopGovernor"),
 )
 ROOT = pathlib.Path(__file__).resolve().parent

@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {Governed} from "./base/Governed.sol";
 import {IConsentRegister} from "./interfaces/IConsentRegister.sol";
 import {IDataRegistry} from "./interfaces/IDataRegistry.sol";
 import {IGuardianships} from "./interfaces/IGuardianships.sol";
 import {IMembership} from "./interfaces/IMembership.sol";
 import {ConsentTree} from "./libraries/ConsentTree.sol";
+import {Authority} from "./types/Authority.sol";
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {MerkleProof} from "@openzeppelin/contracts/utils/cryptography/MerkleProof.sol";
 import {SignatureChecker} from "@openzeppelin/contracts/utils/cryptography/SignatureChecker.sol";
 
 /// @title ConsentRegister
-contract ConsentRegister is IConsentRegister, EIP712 {
+contract ConsentRegister is IConsentRegister, Governed, EIP712 {
     bytes32 private constant WITHDRAW = keccak256("Withdraw(bytes32 leaf,uint256 deadline)");
     /// @dev How many postings a proof outlives. The slots are written at opening, so that a posting overwrites one.
     uint256 private constant KEPT = 8;
@@ -32,7 +34,8 @@ contract ConsentRegister is IConsentRegister, EIP712 {
     mapping(uint256 datasetId => Kept) private _registers;
     mapping(bytes32 leaf => bool) private _withdrawn;
 
-    constructor(IMembership membership, IDataRegistry data, IGuardianships guardianships)
+    constructor(IMembership membership, IDataRegistry data, IGuardianships guardianships, Authority memory authority)
+        Governed(authority)
         EIP712("AI Commons Consent Register", "1")
     {
         (_membership, _data, _guardianships) = (membership, data, guardianships);
@@ -68,7 +71,7 @@ contract ConsentRegister is IConsentRegister, EIP712 {
 
     /// @inheritdoc IConsentRegister
     function withdraw(Leaf calldata leaf, bytes32[] calldata proof) external {
-        _withdraw(leaf, ConsentTree.leafOf(leaf), proof, msg.sender);
+        _withdraw(leaf, ConsentTree.leafOf(leaf), proof, _msgSender());
     }
 
     /// @inheritdoc IConsentRegister
@@ -152,6 +155,6 @@ contract ConsentRegister is IConsentRegister, EIP712 {
 
     /// @dev The account counts, not the status: a suspended owner must be able to post withdrawals.
     function _checkAccount(uint256 datasetId, uint256 owner) private view {
-        if (_membership.accountOf(owner) != msg.sender) revert ConsentRegisterNotOwner(datasetId, msg.sender);
+        if (_membership.accountOf(owner) != _msgSender()) revert ConsentRegisterNotOwner(datasetId, _msgSender());
     }
 }

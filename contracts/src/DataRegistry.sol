@@ -1,21 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {Governed} from "./base/Governed.sol";
 import {IDataRegistry} from "./interfaces/IDataRegistry.sol";
 import {IMembership} from "./interfaces/IMembership.sol";
+import {Authority} from "./types/Authority.sol";
 import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 
 /// @title DataRegistry
-contract DataRegistry is IDataRegistry, EIP712 {
+contract DataRegistry is IDataRegistry, Governed, EIP712 {
     bytes32 private constant REVOKE = keccak256("Revoke(bytes32 consentId,uint256 deadline)");
 
     IMembership private immutable _membership;
-    address private immutable _deployer;
+    address private immutable _runs;
     uint256 private immutable _banned;
     uint256 private immutable _purposeCount;
 
-    address private _runs;
     uint256 private _count;
     mapping(uint256 datasetId => Dataset) private _datasets;
     mapping(bytes32 consentId => Consent) private _consents;
@@ -23,27 +24,23 @@ contract DataRegistry is IDataRegistry, EIP712 {
     /// @dev One more than the purpose's bit, so that zero means unknown.
     mapping(bytes32 purpose => uint256) private _places;
 
+    /// @param runs The only contract that uses consents
     /// @param purposes keccak256 of each purpose code; its index is its bit for ever
     /// @param banned Bitmap of those that nobody can permit
-    constructor(IMembership membership, bytes32[] memory purposes, uint256 banned)
-        EIP712("AI Commons Data Registry", "1")
-    {
-        (_membership, _deployer) = (membership, msg.sender);
+    constructor(
+        IMembership membership,
+        address runs,
+        bytes32[] memory purposes,
+        uint256 banned,
+        Authority memory authority
+    ) Governed(authority) EIP712("AI Commons Data Registry", "1") {
+        (_membership, _runs) = (membership, runs);
         (_banned, _purposeCount) = (banned, purposes.length);
         if (purposes.length > 256) revert DataRegistryPurposesInvalid(purposes.length);
         for (uint256 i; i < purposes.length; ++i) {
             if (_places[purposes[i]] != 0) revert DataRegistryPurposesInvalid(purposes.length);
             _places[purposes[i]] = i + 1;
         }
-    }
-
-    /// @inheritdoc IDataRegistry
-    function bindRuns(address runs) external {
-        if (msg.sender != _deployer || _runs != address(0) || runs.code.length == 0) {
-            revert DataRegistryBindRefused(msg.sender, runs);
-        }
-        _runs = runs;
-        emit RunsBound(runs);
     }
 
     // -------------------------------------------------------------------------------------------------------- datasets
@@ -106,7 +103,7 @@ contract DataRegistry is IDataRegistry, EIP712 {
         Dataset storage stored = _owned(datasetId);
         if (stored.state == DatasetState.Retired) revert DataRegistryWrongState(datasetId, stored.state);
         if (stored.body != address(0)) revert DataRegistryEntrusted(datasetId, stored.body);
-        if (body == address(0) || body == msg.sender) revert DataRegistryNotBody(datasetId, body);
+        if (body == address(0) || body == _msgSender()) revert DataRegistryNotBody(datasetId, body);
         (stored.body, stored.firstConsent) = (body, uint64(_given[datasetId]));
         emit Entrusted(datasetId, body);
     }
@@ -114,9 +111,9 @@ contract DataRegistry is IDataRegistry, EIP712 {
     /// @inheritdoc IDataRegistry
     function discharge(uint256 datasetId) external {
         Dataset storage stored = _datasets[datasetId];
-        if (msg.sender != stored.body) revert DataRegistryNotBody(datasetId, msg.sender);
+        if (_msgSender() != stored.body) revert DataRegistryNotBody(datasetId, _msgSender());
         stored.body = address(0);
-        emit Discharged(datasetId, msg.sender);
+        emit Discharged(datasetId, _msgSender());
     }
 
     // --------------------------------------------------------------------------------------------------------- consent
@@ -138,8 +135,8 @@ contract DataRegistry is IDataRegistry, EIP712 {
     /// @inheritdoc IDataRegistry
     function revoke(bytes32 consentId) external {
         uint256 datasetId = _consents[consentId].terms.datasetId;
-        if (_holderOf(consentId) != msg.sender && _datasets[datasetId].body != msg.sender) {
-            revert DataRegistryNotOwner(datasetId, msg.sender);
+        if (_holderOf(consentId) != _msgSender() && _datasets[datasetId].body != _msgSender()) {
+            revert DataRegistryNotOwner(datasetId, _msgSender());
         }
         _revoke(consentId);
     }
@@ -289,19 +286,19 @@ contract DataRegistry is IDataRegistry, EIP712 {
     /// @dev By the owner.
     function _owned(uint256 datasetId) private view returns (Dataset storage stored) {
         stored = _datasets[datasetId];
-        if (stored.owner == 0 || stored.owner != _activeCaller()) revert DataRegistryNotOwner(datasetId, msg.sender);
+        if (stored.owner == 0 || stored.owner != _activeCaller()) revert DataRegistryNotOwner(datasetId, _msgSender());
     }
 
     /// @dev By the owner or the body: whoever may say no.
     function _held(uint256 datasetId) private view returns (Dataset storage stored) {
         stored = _datasets[datasetId];
-        return stored.body == msg.sender ? stored : _owned(datasetId);
+        return stored.body == _msgSender() ? stored : _owned(datasetId);
     }
 
     /// @dev By the body, or where there is none by the owner: whoever may say yes.
     function _granting(uint256 datasetId) private view returns (Dataset storage stored) {
         stored = _datasets[datasetId];
-        if (stored.body == msg.sender) return stored;
+        if (stored.body == _msgSender()) return stored;
         if (stored.body != address(0)) revert DataRegistryEntrusted(datasetId, stored.body);
         return _owned(datasetId);
     }
@@ -314,7 +311,7 @@ contract DataRegistry is IDataRegistry, EIP712 {
     }
 
     function _activeCaller() private view returns (uint256 memberId) {
-        memberId = _membership.memberOf(msg.sender);
-        if (!_membership.isActive(memberId)) revert DataRegistryNotMember(msg.sender);
+        memberId = _membership.memberOf(_msgSender());
+        if (!_membership.isActive(memberId)) revert DataRegistryNotMember(_msgSender());
     }
 }

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {Governed} from "./base/Governed.sol";
 import {IMembership} from "./interfaces/IMembership.sol";
+import {Authority} from "./types/Authority.sol";
 
 /// @title Membership
 /// @notice A minimal soulbound registry; votes and tokens come with governance.
-contract Membership is IMembership {
+contract Membership is IMembership, Governed {
     /// @dev How long the old account may veto: long enough to be noticed on a holiday.
     uint64 private constant RECOVERY_DELAY = 7 days;
 
@@ -26,8 +28,9 @@ contract Membership is IMembership {
     mapping(bytes32 tally => mapping(address registrar => bool)) private _approved;
     mapping(uint256 memberId => address) private _guardians;
     mapping(uint256 memberId => Recovery) private _recoveries;
+    mapping(uint256 memberId => mapping(Role role => bool)) private _roles;
 
-    constructor(address[] memory registrars, uint256 approvals) {
+    constructor(address[] memory registrars, uint256 approvals, Authority memory authority) Governed(authority) {
         if (approvals == 0 || approvals > registrars.length) {
             revert MembershipRegistrarsInvalid(registrars.length, approvals);
         }
@@ -43,11 +46,11 @@ contract Membership is IMembership {
     /// @inheritdoc IMembership
     function applyAs(Kind kind, address nodeKey, bytes32 readerPoint, bytes32 credential, bytes32 profile) external {
         if (nodeKey == address(0) || readerPoint == 0 || credential == 0) revert MembershipFieldMissing();
-        if (_applications[msg.sender].account != address(0)) revert MembershipAlreadyApplied(msg.sender);
-        Member memory wanted = Member(msg.sender, kind, Status.None, 0, nodeKey, readerPoint, credential, profile);
+        if (_applications[_msgSender()].account != address(0)) revert MembershipAlreadyApplied(_msgSender());
+        Member memory wanted = Member(_msgSender(), kind, Status.None, 0, nodeKey, readerPoint, credential, profile);
         _checkFree(wanted);
-        _applications[msg.sender] = wanted;
-        emit Applied(msg.sender, kind, nodeKey, readerPoint, credential, profile);
+        _applications[_msgSender()] = wanted;
+        emit Applied(_msgSender(), kind, nodeKey, readerPoint, credential, profile);
     }
 
     /// @inheritdoc IMembership
@@ -114,24 +117,39 @@ contract Membership is IMembership {
 
     /// @inheritdoc IMembership
     function leave() external {
-        uint256 memberId = _memberOf[msg.sender];
-        if (memberId == 0) revert MembershipNotActive(msg.sender);
+        uint256 memberId = _memberOf[_msgSender()];
+        if (memberId == 0) revert MembershipNotActive(_msgSender());
         Member storage stored = _members[memberId];
         stored.status = Status.Left;
         --_live;
-        delete _memberOf[msg.sender];
+        delete _memberOf[_msgSender()];
         delete _memberOfCredential[stored.credential];
         delete _recoveries[memberId];
-        emit Left(memberId, msg.sender);
+        emit Left(memberId, _msgSender());
+    }
+
+    /// @inheritdoc IMembership
+    function grantRole(uint256 memberId, Role role) external {
+        _checkTimelock();
+        _checkStatus(memberId, Status.Active);
+        _roles[memberId][role] = true;
+        emit RoleGranted(memberId, role);
+    }
+
+    /// @inheritdoc IMembership
+    function revokeRole(uint256 memberId, Role role) external {
+        _checkTimelock();
+        _roles[memberId][role] = false;
+        emit RoleRevoked(memberId, role);
     }
 
     // -------------------------------------------------------------------------------------------------------- recovery
 
     /// @inheritdoc IMembership
     function setGuardian(address guardian) external {
-        uint256 memberId = _memberOf[msg.sender]; // also of a suspended one: a bad guardian can always be taken away
-        if (memberId == 0) revert MembershipNotActive(msg.sender);
-        if (guardian == msg.sender) revert MembershipAccountUsed(guardian, memberId);
+        uint256 memberId = _memberOf[_msgSender()]; // also of a suspended one: a bad guardian can always be taken away
+        if (memberId == 0) revert MembershipNotActive(_msgSender());
+        if (guardian == _msgSender()) revert MembershipAccountUsed(guardian, memberId);
         address previous = _guardians[memberId];
         _guardians[memberId] = guardian;
         emit GuardianSet(memberId, previous, guardian);
@@ -147,7 +165,7 @@ contract Membership is IMembership {
         bool lapsed = _memberOf[pending.account] != 0; // admitted meanwhile: it can never be finished
         if (pending.account != address(0) && !lapsed) revert MembershipRecoveryPending(memberId, pending.ripeAt);
         uint256 subject = uint256(keccak256(abi.encode(memberId, account)));
-        if (msg.sender != _guardians[memberId] && !_approve(Decision.Recover, subject)) return;
+        if (_msgSender() != _guardians[memberId] && !_approve(Decision.Recover, subject)) return;
         uint64 ripeAt = uint64(block.timestamp) + RECOVERY_DELAY;
         _recoveries[memberId] = Recovery(account, ripeAt);
         emit RecoveryBegun(memberId, _members[memberId].account, account, ripeAt);
@@ -155,10 +173,10 @@ contract Membership is IMembership {
 
     /// @inheritdoc IMembership
     function veto(uint256 memberId) external {
-        if (_members[memberId].account != msg.sender) revert MembershipNotAccount(memberId, msg.sender);
+        if (_members[memberId].account != _msgSender()) revert MembershipNotAccount(memberId, _msgSender());
         if (_recoveries[memberId].account == address(0)) revert MembershipNoRecovery(memberId);
         delete _recoveries[memberId];
-        emit RecoveryVetoed(memberId, msg.sender);
+        emit RecoveryVetoed(memberId, _msgSender());
     }
 
     /// @inheritdoc IMembership
@@ -199,6 +217,11 @@ contract Membership is IMembership {
     /// @inheritdoc IMembership
     function isActive(uint256 memberId) external view returns (bool) {
         return _members[memberId].status == Status.Active;
+    }
+
+    /// @inheritdoc IMembership
+    function hasRole(uint256 memberId, Role role) external view returns (bool) {
+        return _roles[memberId][role] && _members[memberId].status == Status.Active;
     }
 
     /// @inheritdoc IMembership
@@ -250,12 +273,12 @@ contract Membership is IMembership {
 
     /// @dev Counts the caller's approval; the last needed one closes the tally and returns true.
     function _approve(Decision decision, uint256 subject) private returns (bool) {
-        if (!_registrars[msg.sender]) revert MembershipNotRegistrar(msg.sender);
+        if (!_registrars[_msgSender()]) revert MembershipNotRegistrar(_msgSender());
         bytes32 tally = keccak256(abi.encode(decision, subject, _decisions[subject]));
-        if (_approved[tally][msg.sender]) revert MembershipAlreadyApproved(msg.sender, decision, subject);
-        _approved[tally][msg.sender] = true;
+        if (_approved[tally][_msgSender()]) revert MembershipAlreadyApproved(_msgSender(), decision, subject);
+        _approved[tally][_msgSender()] = true;
         uint256 approvals = ++_approvals[tally];
-        emit Approved(msg.sender, decision, subject, approvals);
+        emit Approved(_msgSender(), decision, subject, approvals);
         if (approvals < _threshold) return false;
         ++_decisions[subject];
         return true;
@@ -280,7 +303,7 @@ contract Membership is IMembership {
     }
 
     function _activeCaller() private view returns (uint256 memberId) {
-        memberId = _memberOf[msg.sender];
-        if (_members[memberId].status != Status.Active) revert MembershipNotActive(msg.sender);
+        memberId = _memberOf[_msgSender()];
+        if (_members[memberId].status != Status.Active) revert MembershipNotActive(_msgSender());
     }
 }

@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {Governed} from "./base/Governed.sol";
 import {IDataRegistry} from "./interfaces/IDataRegistry.sol";
 import {IMembership} from "./interfaces/IMembership.sol";
 import {IModelRegistry} from "./interfaces/IModelRegistry.sol";
 import {IProblems} from "./interfaces/IProblems.sol";
 import {ITrainingRuns} from "./interfaces/ITrainingRuns.sol";
+import {Authority} from "./types/Authority.sol";
 import {Machine, RunState, RunView, Seat, SeatView} from "./types/RunTypes.sol";
 
 /// @title ModelRegistry
-contract ModelRegistry is IModelRegistry {
+contract ModelRegistry is IModelRegistry, Governed {
     /// @dev Ownership is counted in millionths.
     uint256 private constant ALL_SHARES = 1_000_000;
 
@@ -22,7 +24,13 @@ contract ModelRegistry is IModelRegistry {
     mapping(bytes32 modelId => Source[]) private _sources;
     mapping(bytes32 modelId => mapping(uint256 memberId => uint256)) private _shares;
 
-    constructor(IMembership membership, IProblems problems, IDataRegistry data, ITrainingRuns runs) {
+    constructor(
+        IMembership membership,
+        IProblems problems,
+        IDataRegistry data,
+        ITrainingRuns runs,
+        Authority memory authority
+    ) Governed(authority) {
         (_membership, _problems, _data, _runs) = (membership, problems, data, runs);
     }
 
@@ -34,10 +42,10 @@ contract ModelRegistry is IModelRegistry {
         if (card == 0) revert ModelRegistryCardMissing();
         RunView memory made = _runs.run(runId);
         _checkState(runId, made.position.machine, stateDigest);
-        uint256 registrant = _membership.memberOf(msg.sender);
-        if (registrant == 0) registrant = _membership.memberOfNodeKey(msg.sender);
+        uint256 registrant = _membership.memberOf(_msgSender());
+        if (registrant == 0) registrant = _membership.memberOfNodeKey(_msgSender());
         bool known = _record(modelId, made.position.machine.set, registrant) || registrant == made.spec.solver;
-        if (!known || registrant == 0) revert ModelRegistryNotParticipant(msg.sender);
+        if (!known || registrant == 0) revert ModelRegistryNotParticipant(_msgSender());
         (stored.state, stored.runId, stored.plan) = (ModelState.Draft, runId, made.spec.plan);
         (stored.card, stored.stateDigest) = (card, stateDigest);
         stored.roundsDone = made.position.machine.roundsDone;
@@ -49,8 +57,8 @@ contract ModelRegistry is IModelRegistry {
     function ask(bytes32 runId, uint256 datasetId, Wish wish, bytes32 document) external {
         if (!_hasUsed(runId, datasetId)) revert ModelRegistryNotInLineage(runId, datasetId);
         IDataRegistry.Dataset memory used = _data.dataset(datasetId);
-        if (_membership.accountOf(used.owner) != msg.sender && used.body != msg.sender) {
-            revert ModelRegistryNotOwner(datasetId, msg.sender);
+        if (_membership.accountOf(used.owner) != _msgSender() && used.body != _msgSender()) {
+            revert ModelRegistryNotOwner(datasetId, _msgSender());
         }
         emit Wished(runId, datasetId, wish, document);
     }

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {Governed} from "./base/Governed.sol";
 import {IDataRegistry} from "./interfaces/IDataRegistry.sol";
 import {IMembership} from "./interfaces/IMembership.sol";
 import {IProblems} from "./interfaces/IProblems.sol";
 import {ITrainingRuns} from "./interfaces/ITrainingRuns.sol";
 import {Messages} from "./libraries/Messages.sol";
 import {RunLib} from "./libraries/RunLib.sol";
+import {Authority} from "./types/Authority.sol";
 import {
     Absence,
     Key,
@@ -26,7 +28,7 @@ import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 
 /// @title TrainingRuns
 /// @notice Orders checks, effects and events; when a run moves on is decided by `RunLib`, what is signed by `Messages`.
-contract TrainingRuns is ITrainingRuns, EIP712 {
+contract TrainingRuns is ITrainingRuns, Governed, EIP712 {
     using RunLib for Machine;
 
     /// @dev Storage of one run. Seats are overwritten round by round; per round only one tally is new, of one slot.
@@ -58,7 +60,8 @@ contract TrainingRuns is ITrainingRuns, EIP712 {
     /// @dev Who sent any Result, this very Result, or a refusal: the key holds the sid, or run and round of a refusal.
     mapping(bytes32 tally => uint48 seats) private _votes;
 
-    constructor(IMembership membership, IDataRegistry data, IProblems problems)
+    constructor(IMembership membership, IDataRegistry data, IProblems problems, Authority memory authority)
+        Governed(authority)
         EIP712("AI Commons Secure Aggregation", "2")
     {
         (_membership, _data, _problems) = (membership, data, problems);
@@ -113,7 +116,7 @@ contract TrainingRuns is ITrainingRuns, EIP712 {
         bool over = block.timestamp >= m.deadline;
         uint256[] memory ids = _liveSeats(runId, stored);
         bool enough = ids.length >= m.minParticipants;
-        bool bySolver = _membership.memberOf(msg.sender) == stored.spec.solver;
+        bool bySolver = _membership.memberOf(_msgSender()) == stored.spec.solver;
         if (!over && !(enough && bySolver)) revert TrainingRunsEnrolment(m.deadline);
         if (enough) _fixRoster(runId, stored, m, ids);
         else m.finish(Reason.TooFewParticipants);
@@ -232,7 +235,7 @@ contract TrainingRuns is ITrainingRuns, EIP712 {
     /// @inheritdoc ITrainingRuns
     function refuse(Key calldata key, uint256 accusedId, bytes32 reason) external {
         (, Seat storage seat, Machine memory m) = _load(key);
-        if (msg.sender != seat.nodeKey) revert TrainingRunsSignatureInvalid(key.memberId);
+        if (_msgSender() != seat.nodeKey) revert TrainingRunsSignatureInvalid(key.memberId);
         if (m.set & _bit(_seat(key.runId, accusedId)) == 0) revert TrainingRunsNotInSet(accusedId);
         if (m.exited & _bit(seat) != 0) revert TrainingRunsNotInSet(key.memberId);
         m.refuse(key, _now());
@@ -249,7 +252,7 @@ contract TrainingRuns is ITrainingRuns, EIP712 {
         Machine memory m = _machine(stored);
         Seat storage seat = _seat(runId, memberId);
         _checkSignature(seat.nodeKey, memberId, Messages.hashExit(runId, memberId, lastRound), signature);
-        bool itself = msg.sender == seat.nodeKey || _membership.memberOf(msg.sender) == memberId;
+        bool itself = _msgSender() == seat.nodeKey || _membership.memberOf(_msgSender()) == memberId;
         bool any = lastRound == ANY_ROUND;
         if (any ? !itself : lastRound != m.lastRound()) revert TrainingRunsExitRound(m.lastRound(), lastRound);
         m.exit(_bit(seat), memberId);
@@ -291,7 +294,7 @@ contract TrainingRuns is ITrainingRuns, EIP712 {
     function cancel(bytes32 runId) external {
         Machine memory m = _machine(_runs[runId]);
         if (m.state == RunState.None || m.state > RunState.Paused) revert TrainingRunsWrongState(m.state);
-        if (_activeMember() != _runs[runId].spec.solver) revert TrainingRunsNotSolver(runId, msg.sender);
+        if (_activeMember() != _runs[runId].spec.solver) revert TrainingRunsNotSolver(runId, _msgSender());
         m.finish(Reason.Cancelled);
         _store(runId, m);
     }
@@ -348,7 +351,7 @@ contract TrainingRuns is ITrainingRuns, EIP712 {
     // --------------------------------------------------------------------------------------------------------- private
 
     function _checkSpec(RunSpec calldata spec) private view {
-        if (_activeMember() != spec.solver) revert TrainingRunsNotMember(msg.sender);
+        if (_activeMember() != spec.solver) revert TrainingRunsNotMember(_msgSender());
         if (!_problems.isOpen(spec.problem)) revert TrainingRunsSpecInvalid("problem");
         if (spec.purpose == 0) revert TrainingRunsSpecInvalid("purpose");
         if (spec.rounds == 0 || spec.rounds == ANY_ROUND) revert TrainingRunsSpecInvalid("rounds");
@@ -514,8 +517,8 @@ contract TrainingRuns is ITrainingRuns, EIP712 {
     }
 
     function _activeMember() private view returns (uint256 memberId) {
-        memberId = _membership.memberOf(msg.sender);
-        if (!_membership.isActive(memberId)) revert TrainingRunsNotMember(msg.sender);
+        memberId = _membership.memberOf(_msgSender());
+        if (!_membership.isActive(memberId)) revert TrainingRunsNotMember(_msgSender());
     }
 
     function _checkSignature(address nodeKey, uint256 memberId, bytes32 message, bytes calldata signature)

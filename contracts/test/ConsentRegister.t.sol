@@ -415,7 +415,7 @@ contract ConsentRegisterTest is ConsentTest {
     /// @dev A leaf of another chain or another register is no leaf of this one.
     function test_leafHash_isBoundToChainAndRegister() public {
         bytes32 here = register.leafHash(_leaf(0));
-        ConsentRegister other = new ConsentRegister(membership, data, guardianships);
+        ConsentRegister other = new ConsentRegister(membership, data, guardianships, _authority());
         vm.assertFalse(other.leafHash(_leaf(0)) == here, "register");
         uint256 chain = block.chainid;
         vm.chainId(chain + 1);

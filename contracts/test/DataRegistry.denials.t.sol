@@ -139,17 +139,17 @@ contract DataRegistryDenialsTest is CommonsTest {
 
     /// @dev 256 fit, the last one has bit 255; 257 do not, and none comes twice.
     function test_purposes_fitOneWord() public {
-        DataRegistry full = new DataRegistry(membership, _many(256), 0);
+        DataRegistry full = new DataRegistry(membership, address(runs), _many(256), 0, _authority());
         (bool known, uint8 bit) = full.purposeBit(bytes32(uint256(256)));
         vm.assertTrue(known);
         vm.assertEq(bit, 255);
         bytes32[] memory many = _many(257);
         vm.expectRevert(abi.encodeWithSelector(IDataRegistry.DataRegistryPurposesInvalid.selector, 257));
-        new DataRegistry(membership, many, 0);
+        new DataRegistry(membership, address(runs), many, 0, _authority());
         many = _many(5);
         many[4] = many[0];
         vm.expectRevert(abi.encodeWithSelector(IDataRegistry.DataRegistryPurposesInvalid.selector, 5));
-        new DataRegistry(membership, many, 0);
+        new DataRegistry(membership, address(runs), many, 0, _authority());
     }
 
     function _many(uint256 n) private pure returns (bytes32[] memory purposes) {

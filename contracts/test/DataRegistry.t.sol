@@ -423,22 +423,4 @@ contract DataRegistryTest is CommonsTest {
         vm.expectRevert(abi.encodeWithSelector(IDataRegistry.DataRegistryDeadlinePassed.selector, START - 1));
         data.revokeBySignature(consentId, START - 1, late);
     }
-
-    // ------------------------------------------------------------------------------------------------------------ bind
-
-    /// @dev Once, by the deployer, to a contract.
-    function test_bindRuns_worksOnceForTheDeployer() public {
-        DataRegistry fresh = new DataRegistry(membership, _purposes(), 0);
-        _expectBindRefused(fresh, _account(1), address(runs));
-        _expectBindRefused(fresh, address(this), address(0xdead));
-        fresh.bindRuns(address(runs));
-        vm.assertEq(fresh.runsContract(), address(runs));
-        _expectBindRefused(fresh, address(this), address(problems));
-    }
-
-    function _expectBindRefused(DataRegistry fresh, address caller, address target) private {
-        vm.prank(caller);
-        vm.expectRevert(abi.encodeWithSelector(IDataRegistry.DataRegistryBindRefused.selector, caller, target));
-        fresh.bindRuns(target);
-    }
 }

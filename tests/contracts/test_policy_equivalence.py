@@ -151,11 +151,11 @@ def founded(clock: testing.ManualClock, connection: connections.LocalRpc) -> Reg
         artifact = contracts.load(name)
         return sender.deploy(artifact.bytecode + encoding.abi_encode(artifact.constructor, values))
 
-    membership = create("Membership", [operator.address], 1)
-    data = create("DataRegistry", membership, HASHES, BANNED)
+    nobody = (ids.Address(bytes(20)), ids.Address(bytes(20)))
+    membership = create("Membership", [operator.address], 1, nobody)
     copies = b"\x60" + bytes([len(BATCH)]) + bytes.fromhex("80600b6000396000f3")
     owner, other = (sender.deploy(copies + BATCH) for _ in range(2))
-    sender.send_to(data, contracts.call_data("DataRegistry", "bindRuns", [owner]))
+    data = create("DataRegistry", membership, owner, HASHES, BANNED, nobody)
     for place, account in enumerate((owner, other)):
         values = [1, bytes(19) + bytes([place + 1]), *(bytes([place + 1]) * 32 for _ in range(3))]
         sender.send_to(account, batch([(membership, contracts.call_data("Membership", "applyAs", values))]))

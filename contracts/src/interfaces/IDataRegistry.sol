@@ -159,8 +159,6 @@ interface IDataRegistry {
     event ConsentUsed(
         bytes32 indexed consentId, bytes32 indexed runId, uint256 indexed datasetId, uint32 uses, uint256 price
     );
-    /// @notice The contract that may use consents was named, once and for all.
-    event RunsBound(address runs);
 
     /// @notice The caller is not an active member.
     error DataRegistryNotMember(address caller);
@@ -188,14 +186,8 @@ interface IDataRegistry {
     error DataRegistryDeadlinePassed(uint256 deadline);
     /// @notice The consent does not permit this use now, and why.
     error DataRegistryUseDenied(bytes32 consentId, Denial denial);
-    /// @notice Only the bound runs contract may use consents.
+    /// @notice Only the runs contract may use consents.
     error DataRegistryNotRuns(address caller);
-    /// @notice Only the deployer may bind, once, and to a contract.
-    error DataRegistryBindRefused(address caller, address runs);
-
-    /// @notice Names the runs contract; possible once, for the deployer.
-    /// @param runs The deployed TrainingRuns
-    function bindRuns(address runs) external;
 
     /// @notice Lists a dataset in the caller's name.
     /// @param card Digest of the DatasetCard

@@ -20,6 +20,12 @@ interface IMembership {
         Left
     }
 
+    /// @notice What a member may do that others may not; given and taken by the members' vote alone.
+    enum Role {
+        Auditor,
+        EthicsBoard
+    }
+
     /// @notice What registrars decide about.
     enum Decision {
         Admit,
@@ -77,6 +83,10 @@ interface IMembership {
     event Reinstated(uint256 indexed memberId);
     /// @notice A member left for good; its id is never given out again.
     event Left(uint256 indexed memberId, address indexed account);
+    /// @notice A vote gave a member a role.
+    event RoleGranted(uint256 indexed memberId, Role indexed role);
+    /// @notice A vote took a role away.
+    event RoleRevoked(uint256 indexed memberId, Role indexed role);
     /// @notice A member named who may begin its recovery; zero = only the registrars.
     event GuardianSet(uint256 indexed memberId, address previous, address indexed guardian);
     /// @notice From `ripeAt` on anybody may give the membership to `account`, unless `previous` vetoes.
@@ -153,6 +163,16 @@ interface IMembership {
     /// @notice Ends the caller's membership.
     function leave() external;
 
+    /// @notice Gives a role, as the timelock.
+    /// @param memberId An active member
+    /// @param role See `Role`
+    function grantRole(uint256 memberId, Role role) external;
+
+    /// @notice Takes a role away, as the timelock.
+    /// @param memberId Any id
+    /// @param role See `Role`
+    function revokeRole(uint256 memberId, Role role) external;
+
     /// @notice Names who may begin the recovery of the caller's membership: a second device, or somebody it trusts.
     /// A suspended member may; after a recovery there is none.
     /// @param guardian Any account but the caller; zero = nobody but the registrars
@@ -187,6 +207,11 @@ interface IMembership {
     /// @notice Whether the member may act now.
     /// @param memberId Any id; unknown ids are not active
     function isActive(uint256 memberId) external view returns (bool active);
+
+    /// @notice Whether an active member holds a role.
+    /// @param memberId Any id
+    /// @param role See `Role`
+    function hasRole(uint256 memberId, Role role) external view returns (bool holds);
 
     /// @notice The id of the active member with this node key, 0 if there is none.
     /// @param nodeKey Any address

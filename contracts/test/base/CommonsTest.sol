@@ -1,14 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {Attestations} from "../../src/Attestations.sol";
+import {CommonsGovernor} from "../../src/CommonsGovernor.sol";
 import {DataRegistry} from "../../src/DataRegistry.sol";
+import {Forwarder} from "../../src/Forwarder.sol";
 import {Membership} from "../../src/Membership.sol";
 import {ModelRegistry} from "../../src/ModelRegistry.sol";
 import {Problems} from "../../src/Problems.sol";
+import {Vault} from "../../src/Vault.sol";
+import {ICommonsGovernor} from "../../src/interfaces/ICommonsGovernor.sol";
 import {IDataRegistry} from "../../src/interfaces/IDataRegistry.sol";
 import {IMembership} from "../../src/interfaces/IMembership.sol";
 import {ITrainingRuns} from "../../src/interfaces/ITrainingRuns.sol";
+import {Authority} from "../../src/types/Authority.sol";
 import {Vm} from "./Vm.sol";
+import {TimelockController} from "@openzeppelin/contracts/governance/TimelockController.sol";
+import {IVotes} from "@openzeppelin/contracts/governance/utils/IVotes.sol";
 
 /// @notice A deployed commons with three registrars, two of whom have to agree, and members to admit. Member `id` acts
 /// through `_account(id)` and signs with `_nodeKey(id)`; both follow from the id, so tests need no bookkeeping.
@@ -24,6 +32,21 @@ abstract contract CommonsTest {
     uint256 internal constant NARROWER_BIT = 2;
     uint256 internal constant BANNED_BIT = 4;
 
+    uint48 internal constant VOTE_DELAY = 1 days;
+    uint32 internal constant VOTE_PERIOD = 1 weeks;
+    uint256 internal constant TIMELOCK_DELAY = 2 days;
+    /// @dev Place of each contract among those that `setUp` makes, in the order of contracts/DEPLOY.md.
+    uint256 private constant TIMELOCK_PLACE = 1;
+    uint256 private constant GOVERNOR_PLACE = 3;
+    uint256 private constant PROBLEMS_PLACE = 7;
+    uint256 private constant RUNS_PLACE = 8;
+    uint256 private constant MODELS_PLACE = 9;
+
+    Forwarder internal forwarder;
+    TimelockController internal timelock;
+    CommonsGovernor internal commonsGovernor;
+    Attestations internal attestations;
+    Vault internal vault;
     Membership internal membership;
     Problems internal problems;
     DataRegistry internal data;
@@ -32,12 +55,46 @@ abstract contract CommonsTest {
 
     function setUp() public virtual {
         vm.warp(START);
-        membership = new Membership(_registrars(), 2);
-        problems = new Problems(membership);
-        data = new DataRegistry(membership, _purposes(), BANNED_BIT);
-        runs = ITrainingRuns(vm.deployCode("TrainingRuns.sol:TrainingRuns", abi.encode(membership, data, problems)));
-        data.bindRuns(address(runs));
-        models = new ModelRegistry(membership, problems, data, runs);
+        uint256 first = vm.getNonce(address(this));
+        Authority memory authority = _authority(first);
+        forwarder = new Forwarder();
+        timelock =
+            new TimelockController(TIMELOCK_DELAY, _only(_at(first + GOVERNOR_PLACE)), _only(address(0)), address(0));
+        membership = new Membership(_registrars(), 2, authority);
+        commonsGovernor = new CommonsGovernor(
+            IVotes(address(membership)), ICommonsGovernor.VoteRules(VOTE_DELAY, VOTE_PERIOD, 10, 2), authority
+        );
+        attestations = new Attestations(membership, authority);
+        vault = new Vault(_controllers(first), authority);
+        data = new DataRegistry(membership, _at(first + RUNS_PLACE), _purposes(), BANNED_BIT, authority);
+        problems = new Problems(membership, authority);
+        runs = ITrainingRuns(
+            vm.deployCode("TrainingRuns.sol:TrainingRuns", abi.encode(membership, data, problems, authority))
+        );
+        models = new ModelRegistry(membership, problems, data, runs, authority);
+    }
+
+    function _authority(uint256 first) private view returns (Authority memory) {
+        return Authority(_at(first + TIMELOCK_PLACE), _at(first));
+    }
+
+    function _controllers(uint256 first) private view returns (address[] memory controllers) {
+        controllers = new address[](2);
+        (controllers[0], controllers[1]) = (_at(first + PROBLEMS_PLACE), _at(first + MODELS_PLACE));
+    }
+
+    function _at(uint256 nonce) private view returns (address) {
+        return vm.computeCreateAddress(address(this), nonce);
+    }
+
+    function _only(address account) private pure returns (address[] memory accounts) {
+        accounts = new address[](1);
+        accounts[0] = account;
+    }
+
+    /// @dev Whom a contract of a test's own listens to: those of the commons.
+    function _authority() internal view returns (Authority memory) {
+        return Authority(address(timelock), address(forwarder));
     }
 
     function _registrars() internal pure returns (address[] memory registrars) {

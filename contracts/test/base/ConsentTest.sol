@@ -21,9 +21,9 @@ abstract contract ConsentTest is CommonsTest {
 
     function setUp() public virtual override {
         super.setUp();
-        guardianships = new Guardianships(membership);
-        register = new ConsentRegister(membership, data, guardianships);
-        requests = new Requests(membership, data);
+        guardianships = new Guardianships(membership, _authority());
+        register = new ConsentRegister(membership, data, guardianships, _authority());
+        requests = new Requests(membership, data, _authority());
         _admit(1, 2);
         vm.assertEq(_list(1), 1);
         vm.prank(_account(1));

@@ -276,6 +276,10 @@ class Client:
             raise errors.LedgerMismatch("the ledger has no receipt for a transaction it took", which=name)
         return dict(receipt)
 
+    def nonce(self) -> int:
+        """Return how many transactions this key has sent; raises like ``transact``."""
+        return self._take_nonce()
+
     def _take_nonce(self) -> int:
         if self._nonce is None:
             self._nonce = rpc.number(self._ask("eth_getTransactionCount", ids.format_id(self.address), "latest"))

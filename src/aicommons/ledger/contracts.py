@@ -14,10 +14,11 @@ from typing import Any
 from aicommons.domain import encoding, errors
 
 NAMES = (
-    *("Membership", "Problems", "DataRegistry", "TrainingRuns", "ModelRegistry"),
+    *("Forwarder", "TimelockController", "Membership", "CommonsGovernor", "Attestations", "Vault"),
+    *("DataRegistry", "Problems", "TrainingRuns", "ModelRegistry"),
     *("Guardianships", "ConsentRegister", "Requests"),
 )
-"""The contracts of a deployment, in its order."""
+"""The contracts of a deployment, in the order in which they are created."""
 PER_COOP = ("CoopMembers", "CoopGovernor")
 """Contracts that every co-op deploys for itself; a deployment does not know their addresses."""
 

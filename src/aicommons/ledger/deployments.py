@@ -1,7 +1,7 @@
 """Where the contracts stand on a chain: the deployment file, and how a deployment is made.
 
 ``deploy`` creates the contracts in dependency order and returns the record that ``<home>/deployments/<chain id>.json``
-holds; members get that file from whoever runs the ledger. Governance of a deployment comes with its own part.
+holds; members get that file from whoever runs the ledger.
 """
 
 import dataclasses
@@ -11,18 +11,6 @@ from typing import Protocol, Self
 
 from aicommons.domain import encoding, errors, ids
 from aicommons.ledger import addresses, contracts
-
-FOUNDING_NONCES = {
-    "Membership": 0,
-    "Problems": 1,
-    "DataRegistry": 2,
-    "TrainingRuns": 3,
-    "ModelRegistry": 5,
-    "Guardianships": 6,
-    "ConsentRegister": 7,
-    "Requests": 8,
-}
-"""Transaction of ``deploy`` that creates each contract; number 4 binds two of them."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -71,19 +59,39 @@ class Deployment:
 class Deployer(Protocol):
     """What deployment needs from a client."""
 
+    @property
+    def address(self) -> ids.Address:
+        """The account that pays."""
+
+    def nonce(self) -> int:
+        """Return how many transactions the account has sent."""
+
     def deploy(self, code: bytes) -> ids.Address:
         """Create a contract."""
 
     def code_at(self, address: ids.Address) -> bytes:
         """Return the code at an address."""
 
-    def send_to(self, address: ids.Address, data: bytes) -> None:
-        """Send a call."""
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class VoteRules:
+    """How the members vote; all but ``minimum`` can be changed by a vote."""
+
+    delay: int = 86400
+    """Seconds between a proposal and its vote."""
+    period: int = 7 * 86400
+    """Seconds that a vote is open."""
+    percent: int = 10
+    """Percent of the members that have to take part."""
+    minimum: int = 3
+    """Members that have to take part at the least."""
+    timelock: int = 2 * 86400
+    """Seconds between a vote that passed and what it does."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Founding:
-    """What a deployment can never change."""
+    """How a commons starts."""
 
     registrars: Sequence[ids.Address]
     """Who may admit members."""
@@ -93,35 +101,76 @@ class Founding:
     """Purpose codes; the place is the bit of each for ever."""
     banned: int
     """Bitmap of the purposes that nobody can permit."""
+    votes: VoteRules = dataclasses.field(default_factory=VoteRules)
+    """How the members vote."""
+
+
+def places(founder: ids.Address, first: int = 0) -> dict[str, ids.Address]:
+    """Return where each contract comes to stand when ``founder`` creates all of them from its nonce ``first`` on."""
+    return {name: addresses.created(founder, first + place) for place, name in enumerate(contracts.NAMES)}
+
+
+def creations(at: Mapping[str, ids.Address], founding: Founding) -> dict[str, bytes]:
+    """Return the code that creates each contract, in their order; every address is known before the first is made.
+
+    So nothing has to be bound afterwards, and whoever deploys never holds any power (contracts/DEPLOY.md).
+
+    Args:
+        at: ``places``.
+        founding: how the commons starts.
+    """
+    nobody, votes = ids.Address(bytes(20)), founding.votes
+    authority = (at["TimelockController"], at["Forwarder"])
+    purposes = [encoding.purpose_code(code) for code in founding.purposes]
+    rules = (votes.delay, votes.period, votes.percent, votes.minimum)
+    members, data = at["Membership"], at["DataRegistry"]
+    values: dict[str, tuple[object, ...]] = {
+        "Forwarder": (),
+        "TimelockController": (votes.timelock, [at["CommonsGovernor"]], [nobody], nobody),
+        "Membership": (list(founding.registrars), founding.threshold, authority),
+        "CommonsGovernor": (members, rules, authority),
+        "Attestations": (members, authority),
+        "Vault": ([at["Problems"], at["ModelRegistry"]], authority),
+        "DataRegistry": (members, at["TrainingRuns"], purposes, founding.banned, authority),
+        "Problems": (members, authority),
+        "TrainingRuns": (members, data, at["Problems"], authority),
+        "ModelRegistry": (members, at["Problems"], data, at["TrainingRuns"], authority),
+        "Guardianships": (members, authority),
+        "ConsentRegister": (members, data, at["Guardianships"], authority),
+        "Requests": (members, data, authority),
+    }
+    return {name: _creation(name, values[name]) for name in contracts.NAMES}
+
+
+def _creation(name: str, values: Sequence[object]) -> bytes:
+    artifact = contracts.load(name)
+    return artifact.bytecode + encoding.abi_encode(artifact.constructor, values)
 
 
 def deploy(deployer: Deployer, chain_id: int, founding: Founding) -> Deployment:
-    """Create all contracts and bind them to each other (contracts/DEPLOY.md).
+    """Create all contracts (contracts/DEPLOY.md).
 
     Args:
-        deployer: a client whose key pays; it holds no power afterwards.
+        deployer: a client whose key pays; it holds no power, neither while it deploys nor afterwards.
         chain_id: of the ledger.
-        founding: what can never be changed.
+        founding: how the commons starts.
     """
-    made: dict[str, ids.Address] = {}
+    at = places(deployer.address, deployer.nonce())
+    for code in creations(at, founding).values():
+        deployer.deploy(code)
+    return _found(deployer, chain_id, at)
 
-    def create(name: str, *values: object) -> None:
-        artifact = contracts.load(name)
-        made[name] = deployer.deploy(artifact.bytecode + encoding.abi_encode(artifact.constructor, values))
 
-    create("Membership", list(founding.registrars), founding.threshold)
-    create("Problems", made["Membership"])
-    purposes = [encoding.purpose_code(code) for code in founding.purposes]
-    create("DataRegistry", made["Membership"], purposes, founding.banned)
-    create("TrainingRuns", made["Membership"], made["DataRegistry"], made["Problems"])
-    binding = contracts.call_data("DataRegistry", "bindRuns", [made["TrainingRuns"]])
-    deployer.send_to(made["DataRegistry"], binding)
-    create("ModelRegistry", made["Membership"], made["Problems"], made["DataRegistry"], made["TrainingRuns"])
-    create("Guardianships", made["Membership"])
-    create("ConsentRegister", made["Membership"], made["DataRegistry"], made["Guardianships"])
-    create("Requests", made["Membership"], made["DataRegistry"])
-    hashes = {name: encoding.keccak(deployer.code_at(address)) for name, address in made.items()}
-    return Deployment(chain_id, 0, made, hashes)
+def _found(deployer: Deployer, chain_id: int, at: Mapping[str, ids.Address]) -> Deployment:
+    codes = {name: deployer.code_at(address) for name, address in at.items()}
+    for name, code in codes.items():
+        if not code:
+            raise errors.LedgerMismatch(
+                "the contracts are not where this home's wallet would have put them",
+                which=name,
+                next_step="copy the deployment file of whoever founded this ledger to deployments/<chain id>.json",
+            )
+    return Deployment(chain_id, 0, at, {name: encoding.keccak(code) for name, code in codes.items()})
 
 
 def find(deployer: Deployer, chain_id: int, founder: ids.Address) -> Deployment:
@@ -130,13 +179,4 @@ def find(deployer: Deployer, chain_id: int, founder: ids.Address) -> Deployment:
     Raises:
         errors.LedgerMismatch: they are not all there.
     """
-    places = {name: addresses.created(founder, nonce) for name, nonce in FOUNDING_NONCES.items()}
-    codes = {name: deployer.code_at(address) for name, address in places.items()}
-    for name, code in codes.items():
-        if not code:
-            raise errors.LedgerMismatch(
-                "the contracts are not where this home's wallet would have put them",
-                which=name,
-                next_step="copy the deployment file of whoever founded this ledger to deployments/<chain id>.json",
-            )
-    return Deployment(chain_id, 0, places, {name: encoding.keccak(code) for name, code in codes.items()})
+    return _found(deployer, chain_id, places(founder))
