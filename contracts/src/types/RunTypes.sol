@@ -176,6 +176,7 @@ struct Tally {
 /// @param absence The owner's choice for silence
 /// @param enrolled Whether the seat exists
 /// @param version The dataset's version at enrolment
+/// @param usedAt Unix second of the last Submit that was taken, 0 before the first
 /// @param datasetId The dataset
 /// @param consentId The consent that was used
 /// @param point The Acked encryption point
@@ -187,6 +188,7 @@ struct Seat {
     Absence absence;
     bool enrolled;
     uint32 version;
+    uint40 usedAt;
     uint256 datasetId;
     bytes32 consentId;
     bytes32 point;
