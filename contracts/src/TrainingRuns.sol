@@ -160,7 +160,7 @@ contract TrainingRuns is ITrainingRuns, Governed, EIP712 {
         if (m.agreed && sid != stored.sid) {
             emit Voided(key.runId, key.round, key.attempt, _bit(seat));
         } else {
-            seat.headerDigest = headerDigest;
+            (seat.headerDigest, seat.usedAt) = (headerDigest, uint40(block.timestamp));
             bool before = m.agreed;
             uint48 voided = m.submit(_bit(seat), votes);
             if (m.agreed && !before) _agree(stored, m, key, sid, voided);

@@ -12,6 +12,7 @@ import {Vault} from "../../src/Vault.sol";
 import {ICommonsGovernor} from "../../src/interfaces/ICommonsGovernor.sol";
 import {IDataRegistry} from "../../src/interfaces/IDataRegistry.sol";
 import {IMembership} from "../../src/interfaces/IMembership.sol";
+import {IModelRegistry} from "../../src/interfaces/IModelRegistry.sol";
 import {ITrainingRuns} from "../../src/interfaces/ITrainingRuns.sol";
 import {Authority} from "../../src/types/Authority.sol";
 import {Vm} from "./Vm.sol";
@@ -35,6 +36,8 @@ abstract contract CommonsTest {
     uint48 internal constant VOTE_DELAY = 1 days;
     uint32 internal constant VOTE_PERIOD = 1 weeks;
     uint256 internal constant TIMELOCK_DELAY = 2 days;
+    uint16 internal constant AUDITS = 2;
+    uint32 internal constant AUDIT_DELAY = 7 days;
     /// @dev Place of each contract among those that `setUp` makes, in the order of contracts/DEPLOY.md.
     uint256 private constant TIMELOCK_PLACE = 1;
     uint256 private constant GOVERNOR_PLACE = 3;
@@ -71,7 +74,16 @@ abstract contract CommonsTest {
         runs = ITrainingRuns(
             vm.deployCode("TrainingRuns.sol:TrainingRuns", abi.encode(membership, data, problems, authority))
         );
-        models = new ModelRegistry(membership, problems, data, runs, authority);
+        models = new ModelRegistry(
+            membership,
+            problems,
+            data,
+            runs,
+            attestations,
+            vault,
+            IModelRegistry.AuditRules(AUDITS, AUDIT_DELAY),
+            authority
+        );
     }
 
     function _authority(uint256 first) private view returns (Authority memory) {
