@@ -192,14 +192,16 @@ contract ModelsHandler is RunTest {
         uint256 kind = (word >> 72) % 8;
         vm.prank(caller);
         if (kind == 0) try models.requestAudit(modelId) {} catch {}
-        if (kind == 1) try models.suspend(modelId, 0) {
-            _checkVote(caller);
+        if (kind == 1) {
+            try models.suspend(modelId, 0) {
+                _checkVote(caller);
+            } catch {}
         }
-            catch {}
-        if (kind > 1 && kind < 5) try models.resume(modelId) {
-            _checkVote(caller);
+        if (kind > 1 && kind < 5) {
+            try models.resume(modelId) {
+                _checkVote(caller);
+            } catch {}
         }
-            catch {}
         if (kind == 5 && (word >> 80) % 16 == 0) {
             try models.withdraw(modelId, 0) {
                 if (caller != _account(solver)) _checkVote(caller);
