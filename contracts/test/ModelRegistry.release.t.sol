@@ -331,12 +331,15 @@ contract ModelRegistryReleaseTest is ModelTest {
         _requestAudit();
         bytes32[] memory audits = _audits(AUDITS);
         models.clear(runId, audits);
-        vm.warp(_between(early, START, START + AUDIT_DELAY - 1));
-        vm.prank(_account(solver));
-        vm.expectRevert(
-            abi.encodeWithSelector(IModelRegistry.ModelRegistryTooEarly.selector, uint64(START + AUDIT_DELAY))
-        );
-        models.release(runId, audits);
+        uint256[2] memory seconds_ = [_between(early, START, START + AUDIT_DELAY - 1), START + AUDIT_DELAY - 1];
+        for (uint256 i; i < seconds_.length; ++i) {
+            vm.warp(seconds_[i]);
+            vm.prank(_account(solver));
+            vm.expectRevert(
+                abi.encodeWithSelector(IModelRegistry.ModelRegistryTooEarly.selector, uint64(START + AUDIT_DELAY))
+            );
+            models.release(runId, audits);
+        }
         vm.warp(START + AUDIT_DELAY);
         _release(audits);
     }

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from aicommons.domain import errors, events
+from aicommons.domain import errors, events, model_events
 from aicommons.ledger import contracts
 from aicommons.ledger import events as logs
 
@@ -29,10 +29,11 @@ def test_every_run_event_is_read() -> None:
 
 
 def test_every_record_is_made() -> None:
-    """Each concrete record of ``domain/events`` is what some contract event becomes."""
+    """Each concrete record of the events' modules is what some contract event becomes."""
     parts = {events.Position, events.ConsentTerms, events.Source, events.Rules}
-    parts |= {events.Event, events.Attempted, events.OfMember, events.OfDataset}
-    kinds = {each for each in vars(events).values() if dataclasses.is_dataclass(each)} - parts
+    parts |= {events.Event, events.Attempted, events.OfMember, events.OfDataset, model_events.OfModel}
+    named = [each for module in (events, model_events) for each in vars(module).values()]
+    kinds = {each for each in named if dataclasses.is_dataclass(each)} - parts
     assert len(kinds) == len(logs.RECORDS)
 
 

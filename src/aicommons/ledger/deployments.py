@@ -90,6 +90,16 @@ class VoteRules:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class AuditRules:
+    """What a model needs to be released; a vote can change both."""
+
+    audits: int = 2
+    """Independent audits, at least; at least 1."""
+    delay: int = 7 * 86400
+    """Seconds between the audits and the release, in which the members may object."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Founding:
     """How a commons starts."""
 
@@ -103,6 +113,8 @@ class Founding:
     """Bitmap of the purposes that nobody can permit."""
     votes: VoteRules = dataclasses.field(default_factory=VoteRules)
     """How the members vote."""
+    audits: AuditRules = dataclasses.field(default_factory=AuditRules)
+    """What a model needs to be released."""
 
 
 def places(founder: ids.Address, first: int = 0) -> dict[str, ids.Address]:
@@ -134,7 +146,10 @@ def creations(at: Mapping[str, ids.Address], founding: Founding) -> dict[str, by
         "DataRegistry": (members, at["TrainingRuns"], purposes, founding.banned, authority),
         "Problems": (members, authority),
         "TrainingRuns": (members, data, at["Problems"], authority),
-        "ModelRegistry": (members, at["Problems"], data, at["TrainingRuns"], authority),
+        "ModelRegistry": (
+            *(members, at["Problems"], data, at["TrainingRuns"], at["Attestations"], at["Vault"]),
+            *((founding.audits.audits, founding.audits.delay), authority),
+        ),
         "Guardianships": (members, authority),
         "ConsentRegister": (members, data, at["Guardianships"], authority),
         "Requests": (members, data, authority),
