@@ -19,8 +19,9 @@ FIELDS = {"contract", "abi", "bytecode", "deployedBytecode", "solc", "sourceDige
 INHERITED = (
     *("ERC721", "Votes", "ERC5805", "ERC6372", "Checkpoint", "SafeCast", "InvalidAccountNonce"),
     *("Governor", "FailedCall", "InsufficientBalance", "QueueEmpty", "QueueFull"),
+    *("ERC2771Forwarder", "ERC2771UntrustfulTarget"),
 )
-"""What errors of the inherited governor and of the roll's token begin with."""
+"""What errors of the inherited governor, of the roll's token and of the forwarder begin with."""
 
 
 def _load_build() -> types.ModuleType:
