@@ -24,6 +24,18 @@ FUNCTIONS = {
 }
 
 
+def chain_id(connection: rpc.Rpc) -> int:
+    """Return the number of the chain at the other end.
+
+    Raises:
+        errors.LedgerUnreachable, errors.LedgerRefused, errors.LedgerMismatch: the ledger does not say.
+    """
+    try:
+        return rpc.number(rpc.call(connection, "eth_chainId", []))
+    except rpc.RpcFailure as failure:
+        raise _refusal("the ledger", failure) from failure
+
+
 class Client:
     """One key's access to one deployment of the commons."""
 
@@ -56,9 +68,9 @@ class Client:
             chain, *codes = rpc.batch(self._rpc, [("eth_chainId", []), *calls])
         except rpc.RpcFailure as failure:
             raise _refusal("the ledger", failure) from failure
-        chain_id = rpc.number(chain)
-        if chain_id != self._deployment.chain_id:
-            raise errors.WrongChain("this is another chain", expected=self._deployment.chain_id, got=chain_id)
+        number = rpc.number(chain)
+        if number != self._deployment.chain_id:
+            raise errors.WrongChain("this is another chain", expected=self._deployment.chain_id, got=number)
         for name, code in zip(self._addresses.values(), codes, strict=True):
             if encoding.keccak(rpc.data(code)) != self._deployment.code_hashes[name]:
                 raise errors.WrongCode("other code than deployed stands at this address", which=name)

@@ -36,6 +36,8 @@ class Entry:
     """Which inputs of an event are topics."""
     outputs: tuple[str, ...]
     """Canonical output types."""
+    is_view: bool
+    """Whether a function changes nothing."""
     key: bytes
     """Selector (4 bytes) of a function or error, topic (32 bytes) of an event."""
 
@@ -113,6 +115,7 @@ def _entry(item: Mapping[str, Any]) -> Entry:
         names=tuple(field["name"] for field in inputs),
         indexed=tuple(bool(field.get("indexed")) for field in inputs),
         outputs=tuple(_type(field) for field in item.get("outputs", [])),
+        is_view=item.get("stateMutability") in ("view", "pure"),
         key=encoding.keccak(signature.encode())[: _KEY_LENGTH[item["type"]]],
     )
 
