@@ -153,6 +153,7 @@ specs = st.builds(
     solver_shares=st.integers(0, 2**32 - 1),
     owner_shares=st.integers(0, 2**32 - 1),
     bond=st.integers(0, 2**256 - 1),
+    token=st.binary(min_size=20, max_size=20),
     commercial=st.booleans(),
     price=st.integers(0, 2**256 - 1),
     salt=words,
