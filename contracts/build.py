@@ -17,7 +17,7 @@ import sys
 import rfc8785
 
 CONTRACTS = (
-    *("Forwarder", "TimelockController", "Membership", "CommonsGovernor", "Attestations", "Vault"),
+    *("Forwarder", "TimelockController", "Membership", "CommonsGovernor", "Attestations", "Vault", "Bonds"),
     *("DataRegistry", "Problems", "TrainingRuns", "ModelRegistry"),
     *("Guardianships", "ConsentRegister", "Requests", "CoopMembers", "CoopGovernor"),
 )

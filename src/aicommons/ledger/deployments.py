@@ -90,6 +90,16 @@ class VoteRules:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class MoneyRules:
+    """How problems are reviewed and judged; a vote can change both."""
+
+    review: int = 0
+    """Seconds for which the ethics board may send a new problem back; 0 = there is no review."""
+    challenge: int = 3 * 86400
+    """Seconds for which a judgement can be challenged."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Founding:
     """How a commons starts."""
 
@@ -103,6 +113,8 @@ class Founding:
     """Bitmap of the purposes that nobody can permit."""
     votes: VoteRules = dataclasses.field(default_factory=VoteRules)
     """How the members vote."""
+    money: MoneyRules = dataclasses.field(default_factory=MoneyRules)
+    """How problems are reviewed and judged."""
 
 
 def places(founder: ids.Address, first: int = 0) -> dict[str, ids.Address]:
@@ -119,7 +131,7 @@ def creations(at: Mapping[str, ids.Address], founding: Founding) -> dict[str, by
         at: ``places``.
         founding: how the commons starts.
     """
-    nobody, votes = ids.Address(bytes(20)), founding.votes
+    nobody, votes, money = ids.Address(bytes(20)), founding.votes, founding.money
     authority = (at["TimelockController"], at["Forwarder"])
     purposes = [encoding.purpose_code(code) for code in founding.purposes]
     rules = (votes.delay, votes.period, votes.percent, votes.minimum)
@@ -130,9 +142,10 @@ def creations(at: Mapping[str, ids.Address], founding: Founding) -> dict[str, by
         "Membership": (list(founding.registrars), founding.threshold, authority),
         "CommonsGovernor": (members, rules, authority),
         "Attestations": (members, authority),
-        "Vault": ([at["Problems"], at["ModelRegistry"]], authority),
+        "Vault": ([at["Problems"], at["Bonds"], at["ModelRegistry"]], authority),
+        "Bonds": (at["Vault"], at["TrainingRuns"], authority),
         "DataRegistry": (members, at["TrainingRuns"], purposes, founding.banned, authority),
-        "Problems": (members, authority),
+        "Problems": (members, data, at["Vault"], (money.review, money.challenge), authority),
         "TrainingRuns": (members, data, at["Problems"], authority),
         "ModelRegistry": (members, at["Problems"], data, at["TrainingRuns"], authority),
         "Guardianships": (members, authority),
