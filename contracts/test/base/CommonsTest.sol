@@ -14,6 +14,7 @@ import {IBondDebts} from "../../src/interfaces/IBonds.sol";
 import {ICommonsGovernor} from "../../src/interfaces/ICommonsGovernor.sol";
 import {IDataRegistry} from "../../src/interfaces/IDataRegistry.sol";
 import {IMembership} from "../../src/interfaces/IMembership.sol";
+import {IProblems} from "../../src/interfaces/IProblems.sol";
 import {ITrainingRuns} from "../../src/interfaces/ITrainingRuns.sol";
 import {Authority} from "../../src/types/Authority.sol";
 import {Vm} from "./Vm.sol";
@@ -37,6 +38,7 @@ abstract contract CommonsTest {
     uint48 internal constant VOTE_DELAY = 1 days;
     uint32 internal constant VOTE_PERIOD = 1 weeks;
     uint256 internal constant TIMELOCK_DELAY = 2 days;
+    uint32 internal constant CHALLENGE_SECONDS = 3 days;
     /// @dev Place of each contract among those that `setUp` makes, in the order of contracts/DEPLOY.md.
     uint256 private constant TIMELOCK_PLACE = 1;
     uint256 private constant GOVERNOR_PLACE = 3;
@@ -72,7 +74,7 @@ abstract contract CommonsTest {
         vault = new Vault(_controllers(first), authority);
         bonds = new Bonds(vault, IBondDebts(_at(first + RUNS_PLACE)), authority);
         data = new DataRegistry(membership, _at(first + RUNS_PLACE), _purposes(), BANNED_BIT, authority);
-        problems = new Problems(membership, authority);
+        problems = new Problems(membership, data, vault, IProblems.ProblemRules(0, CHALLENGE_SECONDS), authority);
         runs = ITrainingRuns(
             vm.deployCode("TrainingRuns.sol:TrainingRuns", abi.encode(membership, data, problems, bonds, authority))
         );

@@ -164,7 +164,7 @@ def creations(at: Mapping[str, ids.Address], founding: Founding) -> dict[str, by
         at: ``places``.
         founding: how the commons starts.
     """
-    nobody, votes = ids.Address(bytes(20)), founding.votes
+    nobody, votes, money = ids.Address(bytes(20)), founding.votes, founding.money
     authority = (at["TimelockController"], at["Forwarder"])
     purposes = [encoding.purpose_code(code) for code in founding.purposes]
     rules = (votes.delay, votes.period, votes.percent, votes.minimum)
@@ -178,7 +178,7 @@ def creations(at: Mapping[str, ids.Address], founding: Founding) -> dict[str, by
         "Vault": ([at["Problems"], at["Bonds"], at["ModelRegistry"]], authority),
         "Bonds": (at["Vault"], at["TrainingRuns"], authority),
         "DataRegistry": (members, at["TrainingRuns"], purposes, founding.banned, authority),
-        "Problems": (members, authority),
+        "Problems": (members, data, at["Vault"], (money.review, money.challenge), authority),
         "TrainingRuns": (members, data, at["Problems"], at["Bonds"], authority),
         "ModelRegistry": (members, at["Problems"], data, at["TrainingRuns"], authority),
         "Guardianships": (members, authority),
