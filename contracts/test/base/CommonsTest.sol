@@ -15,6 +15,7 @@ import {ICommonsGovernor} from "../../src/interfaces/ICommonsGovernor.sol";
 import {IDataRegistry} from "../../src/interfaces/IDataRegistry.sol";
 import {IMembership} from "../../src/interfaces/IMembership.sol";
 import {IProblems} from "../../src/interfaces/IProblems.sol";
+import {IModelRegistry} from "../../src/interfaces/IModelRegistry.sol";
 import {ITrainingRuns} from "../../src/interfaces/ITrainingRuns.sol";
 import {Authority} from "../../src/types/Authority.sol";
 import {Vm} from "./Vm.sol";
@@ -39,6 +40,8 @@ abstract contract CommonsTest {
     uint32 internal constant VOTE_PERIOD = 1 weeks;
     uint256 internal constant TIMELOCK_DELAY = 2 days;
     uint32 internal constant CHALLENGE_SECONDS = 3 days;
+    uint16 internal constant AUDITS = 2;
+    uint32 internal constant AUDIT_DELAY = 7 days;
     /// @dev Place of each contract among those that `setUp` makes, in the order of contracts/DEPLOY.md.
     uint256 private constant TIMELOCK_PLACE = 1;
     uint256 private constant GOVERNOR_PLACE = 3;
@@ -78,7 +81,16 @@ abstract contract CommonsTest {
         runs = ITrainingRuns(
             vm.deployCode("TrainingRuns.sol:TrainingRuns", abi.encode(membership, data, problems, bonds, authority))
         );
-        models = new ModelRegistry(membership, problems, data, runs, authority);
+        models = new ModelRegistry(
+            membership,
+            problems,
+            data,
+            runs,
+            attestations,
+            vault,
+            IModelRegistry.AuditRules(AUDITS, AUDIT_DELAY),
+            authority
+        );
     }
 
     function _authority(uint256 first) private view returns (Authority memory) {

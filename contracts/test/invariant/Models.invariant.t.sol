@@ -37,17 +37,4 @@ contract ModelsInvariantTest is CommonsTest {
             vm.assertEq(total, 1_000_000);
         }
     }
-
-    /// @dev Lineage and participants are the same members in the same order.
-    function invariant_lineageNamesTheParticipants() external view {
-        IModelRegistry models = handler.registry();
-        for (uint256 i; i < handler.count(); ++i) {
-            IModelRegistry.Model memory model = models.model(handler.modelIds(i));
-            IModelRegistry.Source[] memory sources = models.sources(handler.modelIds(i));
-            vm.assertEq(sources.length, model.participants.length);
-            for (uint256 k; k < sources.length; ++k) {
-                vm.assertEq(sources[k].memberId, model.participants[k]);
-            }
-        }
-    }
 }

@@ -51,7 +51,7 @@ contract ModelsHandler is RunTest {
         _round(n, 0, "initial");
         _endRun(n, word >> 80);
         vm.prank(_account(_between(word >> 88, 1, n)));
-        modelIds.push(models.register(runId, "model card", _state("first")));
+        modelIds.push(models.register(runId, "model card", _state("first"), 0));
     }
 
     function _endRun(uint256 n, uint256 word) private {
