@@ -90,6 +90,24 @@ class VoteRules:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Founder:
+    """Who is a member from the beginning; fields in the ABI's order."""
+
+    account: ids.Address
+    """The account that acts for the member."""
+    kind: int
+    """0 = person, 1 = organisation."""
+    node_key: ids.Address
+    """The key its node signs with."""
+    reader_point: bytes
+    """Point that sums are sealed to, 32 bytes."""
+    credential: bytes
+    """Digest of what proves who it is, 32 bytes."""
+    profile: bytes = bytes(32)
+    """Digest of its profile; zero when there is none."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Founding:
     """How a commons starts."""
 
@@ -103,6 +121,8 @@ class Founding:
     """Bitmap of the purposes that nobody can permit."""
     votes: VoteRules = dataclasses.field(default_factory=VoteRules)
     """How the members vote."""
+    founders: Sequence[Founder] = ()
+    """Members from the beginning, in the order of their ids."""
 
 
 def places(founder: ids.Address, first: int = 0) -> dict[str, ids.Address]:
@@ -122,12 +142,13 @@ def creations(at: Mapping[str, ids.Address], founding: Founding) -> dict[str, by
     nobody, votes = ids.Address(bytes(20)), founding.votes
     authority = (at["TimelockController"], at["Forwarder"])
     purposes = [encoding.purpose_code(code) for code in founding.purposes]
+    founders = [dataclasses.astuple(each) for each in founding.founders]
     rules = (votes.delay, votes.period, votes.percent, votes.minimum)
     members, data = at["Membership"], at["DataRegistry"]
     values: dict[str, tuple[object, ...]] = {
         "Forwarder": (),
         "TimelockController": (votes.timelock, [at["CommonsGovernor"]], [nobody], nobody),
-        "Membership": (list(founding.registrars), founding.threshold, authority),
+        "Membership": (list(founding.registrars), founding.threshold, founders, authority),
         "CommonsGovernor": (members, rules, authority),
         "Attestations": (members, authority),
         "Vault": ([at["Problems"], at["ModelRegistry"]], authority),
