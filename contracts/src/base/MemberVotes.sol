@@ -15,6 +15,12 @@ import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 abstract contract MemberVotes is IERC5192, Registrars, ERC721Votes {
     constructor() ERC721("AI Commons Membership", "MEMBER") EIP712("AI Commons Membership", "1") {}
 
+    /// @notice Always refused, and with it both forms of `safeTransferFrom`: a membership is its member's.
+    /// @param memberId Any id
+    function transferFrom(address, address, uint256 memberId) public pure override {
+        revert MembershipSoulbound(memberId);
+    }
+
     /// @notice Always refused: a membership is its member's.
     /// @param memberId Any id
     function approve(address, uint256 memberId) public pure override {
@@ -62,13 +68,8 @@ abstract contract MemberVotes is IERC5192, Registrars, ERC721Votes {
 
     /// @dev The one way by which a vote changes its account; the count of votes stays.
     function _moveVote(uint256 memberId, address account) internal {
-        super._update(account, memberId, address(0));
+        _update(account, memberId, address(0));
         _delegate(account, account);
-    }
-
-    function _update(address to, uint256 tokenId, address auth) internal override returns (address) {
-        if (to != address(0) && _ownerOf(tokenId) != address(0)) revert MembershipSoulbound(tokenId);
-        return super._update(to, tokenId, auth);
     }
 
     function _delegate(address account, address delegatee) internal override {
