@@ -69,7 +69,7 @@ abstract contract CommonsTest {
         forwarder = new Forwarder();
         timelock =
             new TimelockController(TIMELOCK_DELAY, _only(_at(first + GOVERNOR_PLACE)), _only(address(0)), address(0));
-        membership = new Membership(_registrars(), 2, authority);
+        membership = new Membership(_registrars(), 2, _nobody(), authority);
         commonsGovernor = new CommonsGovernor(
             IVotes(address(membership)), ICommonsGovernor.VoteRules(VOTE_DELAY, VOTE_PERIOD, 10, 2), authority
         );
@@ -116,6 +116,9 @@ abstract contract CommonsTest {
     function _authority() internal view returns (Authority memory) {
         return Authority(address(timelock), address(forwarder));
     }
+
+    /// @dev Founders of a commons that begins without members.
+    function _nobody() internal pure returns (IMembership.Founder[] memory) {}
 
     function _registrars() internal pure returns (address[] memory registrars) {
         registrars = new address[](3);
