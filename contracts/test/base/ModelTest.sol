@@ -36,6 +36,7 @@ abstract contract ModelTest is RunTest {
     }
 
     function _makeAuditor(uint256 id) internal {
+        if (membership.hasRole(id, IMembership.Role.Auditor)) return;
         vm.prank(address(timelock));
         membership.grantRole(id, IMembership.Role.Auditor);
     }
