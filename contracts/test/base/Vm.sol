@@ -26,6 +26,7 @@ interface Vm {
     function warp(uint256 timestamp) external;
     function deal(address account, uint256 coin) external;
     function chainId(uint256 id) external;
+    function deal(address account, uint256 balance) external;
     function prank(address sender) external;
     function startPrank(address sender) external;
     function stopPrank() external;
@@ -56,6 +57,7 @@ interface Vm {
     function parseJsonUint(string calldata json, string calldata key) external pure returns (uint256);
     function parseJsonBool(string calldata json, string calldata key) external pure returns (bool);
     function parseJsonString(string calldata json, string calldata key) external pure returns (string memory);
+    function parseJsonKeys(string calldata json, string calldata key) external pure returns (string[] memory);
     function keyExistsJson(string calldata json, string calldata key) external view returns (bool);
     function parseJsonBytes32(string calldata json, string calldata key) external pure returns (bytes32);
     function parseJsonAddressArray(string calldata json, string calldata key) external pure returns (address[] memory);
