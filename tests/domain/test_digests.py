@@ -122,7 +122,8 @@ def test_run_id_is_the_contracts(solver: testing.Member) -> None:
     opened = solver.desk.view().runs[run_id]
     assert encoding.run_id(opened.spec) == run_id
     (answer,) = solver.registry.call("TrainingRuns", "run", run_id)
-    assert answer[0] == encoding.spec_values(opened.spec)
+    told = tuple(ids.parse_address(value) if isinstance(value, str) else value for value in answer[0])
+    assert told == encoding.spec_values(opened.spec)
 
 
 def test_sid_is_the_contracts(solver: testing.Member) -> None:
