@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from aicommons.domain import encoding, errors, events, ids, messages, run
-from aicommons.ledger import addresses, contracts, deployments, paging, rpc, sending, transactions
+from aicommons.ledger import addresses, contracts, deployments, paging, rpc, sending, succession, transactions
 from aicommons.ledger import events as logs
 from aicommons.protocol import ports
 
@@ -47,6 +47,7 @@ class Client:
         self._sender = sending.Sender(connection, deployment.chain_id, signer)
         self._next_block = deployment.first_block
         self._addresses = {address: name for name, address in deployment.addresses.items()}
+        self._newest = dict(deployment.addresses)
 
     def __repr__(self) -> str:
         return f"Client({ids.format_id(self.address)})"
@@ -54,16 +55,20 @@ class Client:
     @property
     def place(self) -> encoding.Place:
         """Chain and address of TrainingRuns."""
-        return encoding.Place(self._deployment.chain_id, self._deployment.addresses[RUNS])
+        return encoding.Place(self._deployment.chain_id, self.address_of(RUNS))
 
     def check(self) -> None:
-        """Check that the ledger is the chain of the deployment and has its code.
+        """Check that the ledger is the chain of the deployment and has its code, and follow the contracts' successors.
 
         Raises:
-            errors.LedgerMismatch: another chain id, no code at an address, or an answer that is neither.
+            errors.WrongChain: another chain id.
+            errors.WrongCode: other code at a contract's address, or none.
+            errors.SuccessorUnknown: the members named a contract that this package does not know.
+            errors.LedgerMismatch: an answer that is none.
             errors.LedgerRefused: the ledger does not say.
         """
-        calls = [("eth_getCode", [ids.format_id(address), "latest"]) for address in self._addresses]
+        own = self._deployment.addresses
+        calls = [("eth_getCode", [ids.format_id(address), "latest"]) for address in own.values()]
         try:
             chain, *codes = rpc.batch(self._rpc, [("eth_chainId", []), *calls])
         except rpc.RpcFailure as failure:
@@ -71,9 +76,21 @@ class Client:
         number = rpc.number(chain)
         if number != self._deployment.chain_id:
             raise errors.WrongChain("this is another chain", expected=self._deployment.chain_id, got=number)
-        for name, code in zip(self._addresses.values(), codes, strict=True):
+        for name, code in zip(own, codes, strict=True):
             if encoding.keccak(rpc.data(code)) != self._deployment.code_hashes[name]:
                 raise errors.WrongCode("other code than deployed stands at this address", which=name)
+        try:
+            self._follow()
+        except rpc.RpcFailure as failure:
+            raise _refusal("the ledger", failure) from failure
+
+    def _follow(self) -> list[ids.Address]:
+        """Take note of all successors, and return those that were not known before."""
+        lines = succession.follow(self._rpc, self._deployment.addresses)
+        new = {at: name for name, line in lines.items() for at in line if at not in self._addresses}
+        self._addresses |= new
+        self._newest = {name: line[-1] for name, line in lines.items()}
+        return list(new)
 
     def poll(self) -> Sequence[events.Event]:
         """Return the events since the last call, in ledger order: one exchange, unless they are too many for one.
@@ -86,6 +103,8 @@ class Client:
         """
         try:
             head, found = self._news()
+            if isinstance(found, list) and any(_names_successor(log) for log in found) and self._follow():
+                head, found = self._news()  # once more, with what the successors have said
         except rpc.RpcFailure as failure:
             raise _refusal("the ledger", failure) from failure
         try:
@@ -182,8 +201,8 @@ class Client:
         self.transact("ModelRegistry", "register", run_id, card, state_digest)
 
     def address_of(self, contract: str) -> ids.Address:
-        """Return where a contract of the deployment stands."""
-        return self._deployment.addresses[contract]
+        """Return where a contract of the deployment stands: the newest of its successors, as far as they are known."""
+        return self._newest[contract]
 
     def transact(
         self, contract: str, function: str, *values: object, at: ids.Address | None = None, value: int = 0
@@ -305,6 +324,11 @@ class Client:
         except rpc.RpcFailure as failure:
             raise _refusal(name, failure) from failure
         raise errors.LedgerRefused("the contract refused, and would not now", which=name)
+
+
+def _names_successor(log: object) -> bool:
+    topics = log.get("topics") if isinstance(log, dict) else None
+    return isinstance(topics, list) and topics[:1] == [ids.format_id(succession.NAMED)]
 
 
 def _check_order(places: Sequence[tuple[int, int]], first: int) -> None:
