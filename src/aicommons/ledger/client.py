@@ -173,7 +173,9 @@ class Client:
         """Return where a contract of the deployment stands."""
         return self._deployment.addresses[contract]
 
-    def transact(self, contract: str, function: str, *values: object, at: ids.Address | None = None) -> None:
+    def transact(
+        self, contract: str, function: str, *values: object, at: ids.Address | None = None, coin: int = 0
+    ) -> None:
         """Send a call and return when it is recorded.
 
         Args:
@@ -181,6 +183,7 @@ class Client:
             function: of the contract.
             *values: its arguments.
             at: where the contract stands, when it is not the deployment's own.
+            coin: of the chain, in wei, that goes with the call.
 
         Raises:
             errors.LedgerRefused: the contract reverted; carries its error's name and arguments.
@@ -188,7 +191,7 @@ class Client:
         """
         data = contracts.call_data(contract, function, values)
         place = at or self.address_of(contract)
-        if not _is_success(self._send(place, data)):
+        if not _is_success(self._send(place, data, coin)):
             self._explain(place, f"{contract}.{function}", data)
 
     def call(self, contract: str, function: str, *values: object, at: ids.Address | None = None) -> tuple[object, ...]:
@@ -239,26 +242,31 @@ class Client:
         """Return the code at ``address``; raises like ``transact``."""
         return rpc.data(self._ask("eth_getCode", ids.format_id(address), "latest"))
 
+    def read_from(self, address: ids.Address, data: bytes) -> bytes:
+        """Return what the contract at an address answers to calldata; raises like ``transact``."""
+        return rpc.data(self._ask("eth_call", self._request(address, data), "latest"))
+
     def send_to(self, address: ids.Address, data: bytes) -> None:
         """Send calldata to an address; raises like ``transact``."""
         if not _is_success(self._send(address, data)):
             raise errors.LedgerRefused("the contract refused", which=ids.format_id(address))
 
-    def _send(self, to: ids.Address, data: bytes) -> dict[str, object]:
+    def _send(self, to: ids.Address, data: bytes, coin: int = 0) -> dict[str, object]:
         try:
-            return self._send_at(self._take_nonce(), to, data)
+            return self._send_at(self._take_nonce(), to, data, coin)
         except rpc.RpcFailure as failure:
             if "nonce" not in failure.message:
                 raise _refusal("the ledger", failure) from failure
         self._nonce = None  # another process uses this key too: ask the ledger once more
         try:
-            return self._send_at(self._take_nonce(), to, data)
+            return self._send_at(self._take_nonce(), to, data, coin)
         except rpc.RpcFailure as failure:
             self._nonce = None
             raise _refusal("the ledger", failure) from failure
 
-    def _send_at(self, nonce: int, to: ids.Address | None, data: bytes) -> dict[str, object]:
-        signed = transactions.sign(transactions.Transaction(self._deployment.chain_id, nonce, to, data), self._signer)
+    def _send_at(self, nonce: int, to: ids.Address | None, data: bytes, coin: int = 0) -> dict[str, object]:
+        made = transactions.Transaction(self._deployment.chain_id, nonce, to, data, value=coin)
+        signed = transactions.sign(made, self._signer)
         name = ids.format_id(signed.digest)
         try:
             sent, receipt = rpc.batch_results(

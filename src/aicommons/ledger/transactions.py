@@ -24,6 +24,8 @@ class Transaction:
     to: ids.Address | None
     data: bytes
     gas: int = GAS_LIMIT
+    value: int = 0
+    """Coin that goes with it, in wei."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -44,7 +46,7 @@ def sign(transaction: Transaction, signer: ports.Signer) -> Signed:
         0,
         transaction.gas,
         transaction.to or b"",
-        0,
+        transaction.value,
         transaction.data,
         [],
     ]
