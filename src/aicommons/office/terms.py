@@ -12,6 +12,8 @@ from aicommons.learning import recipe as recipes
 
 DEFAULT_PURPOSE = "DUO:0000007"
 """Disease-specific research."""
+GENERAL_PURPOSE = "DUO:0000042"
+"""General research use: what a problem is stated for that names no purpose."""
 ANYTHING_BUT_BANNED = events.Rules(
     permitted=vocabulary.bits(
         [each.code for each in vocabulary.PURPOSES if each.code not in vocabulary.BANNED_PURPOSES], closed=False
