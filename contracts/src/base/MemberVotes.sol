@@ -15,7 +15,7 @@ import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 abstract contract MemberVotes is IERC5192, Registrars, ERC721Votes {
     constructor() ERC721("AI Commons Membership", "MEMBER") EIP712("AI Commons Membership", "1") {}
 
-    /// @notice Always refused, and with it both forms of `safeTransferFrom`: a membership is its member's.
+    /// @notice Always refused, and so is `safeTransferFrom`: a membership is its member's.
     /// @param memberId Any id
     function transferFrom(address, address, uint256 memberId) public pure override {
         revert MembershipSoulbound(memberId);
