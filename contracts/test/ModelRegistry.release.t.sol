@@ -386,6 +386,23 @@ contract ModelRegistryReleaseTest is ModelTest {
         registry.clear(runId, audits);
     }
 
+    /// @dev The second door looks again too: here at a use that was said to be still to come.
+    function test_release_refusesALineageThatWentStale() public {
+        registry = _registryOver(uint40(START + 30 days));
+        vm.startPrank(_account(1));
+        registry.register(runId, "model card", _state("first"), 0);
+        registry.requestAudit(runId);
+        vm.stopPrank();
+        bytes32[] memory audits = _audits(AUDITS);
+        registry.clear(runId, audits);
+        vm.warp(START + AUDIT_DELAY);
+        vm.startPrank(_account(3));
+        data.revoke(consentOf[3]);
+        vm.expectRevert(abi.encodeWithSelector(IModelRegistry.ModelRegistryStale.selector, consentOf[3]));
+        registry.release(runId, audits);
+        vm.stopPrank();
+    }
+
     function _registryOver(uint40 usedAt) private returns (ModelRegistry) {
         ITrainingRuns late = ITrainingRuns(address(new LateRuns(runs, usedAt)));
         return new ModelRegistry(
