@@ -62,7 +62,7 @@ contract ModelRegistryTest is RunTest {
     function test_register_sharesSumForEverySplit(uint256 solverShares, uint256 ownerShares) public {
         _prepare(3);
         vm.prank(_account(1));
-        problemId = problems.state(keccak256("own problem"), uint64(START + 30 days));
+        problemId = problems.state(keccak256("own problem"), PURPOSE, 0, uint64(START + 30 days));
         (owner, solver) = (1, 1);
         RunSpec memory spec = _spec(3, 3);
         spec.rounds = 1;

@@ -27,7 +27,12 @@ abstract contract RunTest is CommonsTest {
             consentOf[id] = _give(id, id);
         }
         vm.prank(_account(owner));
-        problemId = problems.state(keccak256("problem"), uint64(START + 30 days));
+        problemId = problems.state(keccak256("problem"), PURPOSE, _judgeOfProblem(), uint64(START + 30 days));
+    }
+
+    /// @dev Nobody judges, unless a test says who.
+    function _judgeOfProblem() internal pure virtual returns (uint256) {
+        return 0;
     }
 
     function _spec(uint256 minimum, uint256 maximum) internal view returns (RunSpec memory spec) {

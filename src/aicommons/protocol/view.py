@@ -8,8 +8,9 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 from typing import Any, Generic, TypeVar
 
-from aicommons.domain import events, ids, model_events, run
+from aicommons.domain import events, ids, model_events, money_events, run
 from aicommons.protocol import attestations as statements
+from aicommons.protocol import money as moneys
 from aicommons.protocol import permissions, registry
 from aicommons.protocol import releases as released
 
@@ -145,6 +146,8 @@ class LedgerView:
     def banned(self) -> int | None:
         """Bitmap of the purposes that nobody can permit now, as ``rules`` takes it."""
         return None if self.bans is None else self.bans.banned
+    money: moneys.Money = dataclasses.field(default_factory=moneys.Money)
+    """Credits, locks, and the problems with their awards."""
 
     @property
     def registers(self) -> Mapping[int, permissions.RegisterView]:
@@ -276,12 +279,15 @@ class _LedgerDraft:
         self._permissions: list[events.Event] = []
         self._attestations: list[events.Event] = []
         self._releases: list[events.Event] = []
+        self._money: list[events.Event] = []
 
     def tell(self, event: events.Event) -> None:
         self._view.put(block=event.at.block, time=max(self._view.get("time"), event.at.time))
         run_id = getattr(event, "run_id", None)
         if isinstance(event, events.RunOpened):
             self._open(event)
+        elif isinstance(event, events.ProblemStated | money_events.OfMoney):
+            self._tell_money(event)
         elif isinstance(event, events.Wished):
             self._view.put(wishes=(*self._view.get("wishes"), event))
         elif run_id is not None and not isinstance(event, events.ConsentUsed):
@@ -294,6 +300,13 @@ class _LedgerDraft:
             self._releases.append(event)
         else:
             self._tell_registry(event)
+
+    def _tell_money(self, event: events.ProblemStated | money_events.OfMoney) -> None:
+        self._money.append(event)
+        self._view.keep(event)
+        if isinstance(event, money_events.ProblemAmended) and event.problem_id in self._view.get("problems"):
+            problems = self._view.mapping("problems")
+            problems[event.problem_id] = moneys.amended(problems[event.problem_id], event)
 
     def _tell_registry(self, event: events.Event) -> None:
         match event:
@@ -346,6 +359,8 @@ class _LedgerDraft:
             self._view.put(attestations=statements.fold(self._view.get("attestations"), self._attestations))
         if self._releases:
             self._view.put(releases=released.fold(self._view.get("releases"), self._releases))
+        if self._money:
+            self._view.put(money=moneys.fold(self._view.get("money"), self._money))
         return self._view.frozen()
 
 
