@@ -16,7 +16,8 @@ abstract contract ModelTest is RunTest {
     address internal constant STRANGER = address(0x57A26E2);
     bytes32 internal constant LICENCE = keccak256("CC-BY-4.0");
 
-    function _judgeOfProblem() internal pure override returns (uint256) {
+    function _judgeOfProblem() internal override returns (uint256) {
+        _admit(FIRST_AUDITOR, JUDGE);
         return JUDGE;
     }
 
@@ -30,7 +31,6 @@ abstract contract ModelTest is RunTest {
         }
         vm.prank(_account(solver));
         runs.cancel(runId);
-        _admit(FIRST_AUDITOR, JUDGE);
         for (uint256 id = FIRST_AUDITOR; id < FIRST_AUDITOR + 3; ++id) {
             _makeAuditor(id);
         }
@@ -42,6 +42,7 @@ abstract contract ModelTest is RunTest {
     }
 
     function _makeAuditor(uint256 id) internal {
+        if (membership.hasRole(id, IMembership.Role.Auditor)) return;
         if (membership.hasRole(id, IMembership.Role.Auditor)) return;
         vm.prank(address(timelock));
         membership.grantRole(id, IMembership.Role.Auditor);

@@ -26,12 +26,13 @@ abstract contract RunTest is CommonsTest {
             vm.assertEq(_list(id), id);
             consentOf[id] = _give(id, id);
         }
+        uint256 judge = _judgeOfProblem();
         vm.prank(_account(owner));
-        problemId = problems.state(keccak256("problem"), PURPOSE, _judgeOfProblem(), uint64(START + 30 days));
+        problemId = problems.state(keccak256("problem"), PURPOSE, judge, uint64(START + 30 days));
     }
 
     /// @dev Nobody judges, unless a test says who.
-    function _judgeOfProblem() internal pure virtual returns (uint256) {
+    function _judgeOfProblem() internal virtual returns (uint256) {
         return 0;
     }
 

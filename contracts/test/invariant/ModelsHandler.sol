@@ -176,6 +176,7 @@ contract ModelsHandler is RunTest {
     }
 
     function _setRole(uint256 id, bool holds) private {
+        if (_hasRole[id] == holds) return;
         vm.prank(address(timelock));
         if (holds) membership.grantRole(id, IMembership.Role.Auditor);
         else membership.revokeRole(id, IMembership.Role.Auditor);
