@@ -146,6 +146,7 @@ class LedgerView:
     def banned(self) -> int | None:
         """Bitmap of the purposes that nobody can permit now, as ``rules`` takes it."""
         return None if self.bans is None else self.bans.banned
+
     money: moneys.Money = dataclasses.field(default_factory=moneys.Money)
     """Credits, locks, and the problems with their awards."""
 
