@@ -20,7 +20,7 @@ sys.path.append(str(pathlib.Path(__file__).resolve().parent))
 import bindings  # it lies beside this script, whoever loads it
 
 CONTRACTS = (
-    *("Forwarder", "TimelockController", "Membership", "CommonsGovernor", "Attestations", "Vault"),
+    *("Forwarder", "TimelockController", "Membership", "CommonsGovernor", "Attestations", "Vault", "Bonds"),
     *("DataRegistry", "Problems", "TrainingRuns", "ModelRegistry"),
     *("Guardianships", "ConsentRegister", "Requests", "CoopMembers", "CoopGovernor"),
 )

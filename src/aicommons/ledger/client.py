@@ -284,6 +284,10 @@ class Client:
         """Return the number of the newest block; raises like ``transact``."""
         return rpc.number(self._ask("eth_blockNumber"))
 
+    def read_from(self, address: ids.Address, data: bytes) -> bytes:
+        """Return what the contract at an address answers to calldata; raises like ``transact``."""
+        return rpc.data(self._ask("eth_call", self._request(sending.Call(address, data)), "latest"))
+
     def send_to(self, address: ids.Address, data: bytes) -> None:
         """Send calldata to an address; raises like ``transact``."""
         self._send(sending.Call(address, data), ids.format_id(address))

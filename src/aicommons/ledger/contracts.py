@@ -14,7 +14,7 @@ from typing import Any
 from aicommons.domain import encoding, errors
 
 NAMES = (
-    *("Forwarder", "TimelockController", "Membership", "CommonsGovernor", "Attestations", "Vault"),
+    *("Forwarder", "TimelockController", "Membership", "CommonsGovernor", "Attestations", "Vault", "Bonds"),
     *("DataRegistry", "Problems", "TrainingRuns", "ModelRegistry"),
     *("Guardianships", "ConsentRegister", "Requests"),
 )

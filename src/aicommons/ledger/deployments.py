@@ -164,22 +164,27 @@ def creations(at: Mapping[str, ids.Address], founding: Founding) -> dict[str, by
         at: ``places``.
         founding: how the commons starts.
     """
-    nobody, votes = ids.Address(bytes(20)), founding.votes
+    nobody, votes, money = ids.Address(bytes(20)), founding.votes, founding.money
     authority = (at["TimelockController"], at["Forwarder"])
     purposes = [encoding.purpose_code(code) for code in founding.purposes]
+    founders = [dataclasses.astuple(each) for each in founding.founders]
     rules = (votes.delay, votes.period, votes.percent, votes.minimum)
     members, data = at["Membership"], at["DataRegistry"]
     values: dict[str, tuple[object, ...]] = {
         "Forwarder": (),
         "TimelockController": (votes.timelock, [at["CommonsGovernor"]], [nobody], nobody),
-        "Membership": (list(founding.registrars), founding.threshold, authority),
+        "Membership": (list(founding.registrars), founding.threshold, founders, authority),
         "CommonsGovernor": (members, rules, authority),
         "Attestations": (members, authority),
-        "Vault": ([at["Problems"], at["ModelRegistry"]], authority),
+        "Vault": ([at["Problems"], at["Bonds"], at["ModelRegistry"]], authority),
+        "Bonds": (at["Vault"], at["TrainingRuns"], authority),
         "DataRegistry": (members, at["TrainingRuns"], purposes, founding.banned, authority),
-        "Problems": (members, authority),
-        "TrainingRuns": (members, data, at["Problems"], authority),
-        "ModelRegistry": (members, at["Problems"], data, at["TrainingRuns"], authority),
+        "Problems": (members, data, at["Vault"], (money.review, money.challenge), authority),
+        "TrainingRuns": (members, data, at["Problems"], at["Bonds"], authority),
+        "ModelRegistry": (
+            *(members, at["Problems"], data, at["TrainingRuns"], at["Attestations"], at["Vault"]),
+            *((founding.audits.audits, founding.audits.delay), authority),
+        ),
         "Guardianships": (members, authority),
         "ConsentRegister": (members, data, at["Guardianships"], authority),
         "Requests": (members, data, authority),
