@@ -149,7 +149,7 @@ class _Module:
         outputs = [self._type(each) for each in entry["outputs"]]
         is_view = entry["stateMutability"] in ("view", "pure")
         yield ""
-        result = _result(outputs) if is_view else "None"
+        result = _result(outputs) if is_view and outputs else "None"
         yield f"    def {name}({self._parameters(inputs, payable=entry['stateMutability'] == 'payable')}) -> {result}:"
         yield from _docstring(self._notice(signature, entry, is_view=is_view), self._said(signature, entry), 8)
         values = "".join(f", {kind.write.format(argument)}" for argument, kind in inputs)
@@ -157,6 +157,9 @@ class _Module:
         if not is_view:
             value = ", value=value" if entry["stateMutability"] == "payable" else ""
             yield f"        self.caller.transact{call}{value})"
+            return
+        if not outputs:
+            yield f"        self.caller.call{call})"
             return
         names = [f"value_{place}" for place in range(len(outputs))] if len(outputs) > 1 else ["found"]
         yield f"        {', '.join(names)}{',' if len(names) == 1 else ''} = self.caller.call{call})".replace(
@@ -260,7 +263,7 @@ def _result(outputs: Sequence[_Type]) -> str:
 
 def _plain(text: str) -> str:
     """NatSpec without what a Python docstring cannot hold."""
-    return " ".join(text.replace("\\", "/").replace('"""', "'''").split())
+    return " ".join(text.replace("\\", "/").replace("×", "x").replace('"""', "'''").split())
 
 
 def _sentence(text: str) -> str:

@@ -105,8 +105,9 @@ class Attestations:
         self.caller.transact("Attestations", "attest", dataclasses.astuple(said), at=self.at)
 
     def attest_by_signature(self, said: Statement, attester: ids.Address, deadline: int, signature: bytes) -> None:
-        """States something in the name of whoever signed Attest(kind, passed, expiry, subject, document, nonce,
-        deadline).
+        """States something in the name of whoever signed Attest(uint8 kind,bool passed,uint64 expiry,bytes32 subject,
+        bytes32 document,uint256 nonce,uint256 deadline) under the domain "AI Commons Attestations", version "1". An
+        account that is a contract calls `attest` instead.
 
         Args:
             attester: The account that signed.
@@ -152,8 +153,8 @@ class Attestations:
         )
 
     def is_live(self, attestation_id: bytes) -> bool:
-        """Whether a statement exists, was not taken back, is not over, and its attester is an active member that still
-        holds the role.
+        """Whether a statement exists, was not taken back, is not over, and its attester is an active member that holds
+        the role now: who is reinstated, or gets the role anew, stands by what it said before.
 
         Args:
             attestation_id: Any id.
@@ -181,7 +182,8 @@ class Attestations:
         self.caller.transact("Attestations", "revoke", attestation_id, reason, at=self.at)
 
     def revoke_by_signature(self, attestation_id: bytes, reason: bytes, deadline: int, signature: bytes) -> None:
-        """Takes a statement back by Revoke(attestationId, reason, deadline), signed by its attester's account.
+        """Takes a statement back by Revoke(bytes32 attestationId,bytes32 reason,uint256 deadline), signed by its
+        attester's account under the same domain. It needs no nonce: nothing is taken back twice.
 
         Args:
             attestation_id: A statement that stands.

@@ -84,16 +84,24 @@ class Consent:
     """What was permitted."""
     uses: int
     """Runs that have used it."""
-    revoked: bool
-    """Whether the holder took it back."""
-    place: int
-    """Its place among the dataset's consents, from 0."""
+    given_at: int
+    """Unix second at which it was given."""
+    revoked_at: int
+    """Unix second at which the holder took it back, 0 = it did not."""
+    era: int
+    """The dataset's era at that time."""
 
     @classmethod
     def read(cls, value: object) -> Self:
         """Return it as the contract answered it; raises ``errors.LedgerMismatch`` for anything else."""
-        item = access.items(value, 4)
-        return cls(ConsentTerms.read(item[0]), access.number(item[1]), access.truth(item[2]), access.number(item[3]))
+        item = access.items(value, 5)
+        return cls(
+            ConsentTerms.read(item[0]),
+            access.number(item[1]),
+            access.number(item[2]),
+            access.number(item[3]),
+            access.number(item[4]),
+        )
 
 
 class DatasetState(enum.IntEnum):
@@ -145,8 +153,8 @@ class Dataset:
     """What of the policy the ledger enforces."""
     body: ids.Address
     """Who alone gives its consents, such as a co-op's governor; zero = the owner does."""
-    first_consent: int
-    """Place of the first consent since it was last entrusted; earlier ones are over."""
+    era: int
+    """How often it was entrusted; consents of earlier eras are over."""
 
     @classmethod
     def read(cls, value: object) -> Self:
@@ -329,6 +337,18 @@ class DataRegistry:
             "DataRegistry", "list", card, policy, dataclasses.astuple(rules), free_commons, price, at=self.at
         )
 
+    def lived_at(self, consent_id: bytes, time: int) -> bool:
+        """Whether a consent stood at some moment of a second that is past: it was given, not yet taken back, not over
+        by its terms, and its dataset not entrusted since. Dataset and holder are not looked at: they have no past
+        here.
+
+        Args:
+            consent_id: Any id; unknown ids never lived.
+            time: Unix second.
+        """
+        (found,) = self.caller.call("DataRegistry", "livedAt", consent_id, time, at=self.at)
+        return access.truth(found)
+
     def owner_of(self, dataset_id: int) -> int:
         """Member id of the dataset's owner, 0 if there is no such dataset.
 
@@ -421,6 +441,15 @@ class DataRegistry:
         """The bound runs contract, zero before."""
         (found,) = self.caller.call("DataRegistry", "runsContract", at=self.at)
         return access.address(found)
+
+    def set_banned(self, banned: int) -> None:
+        """Says which purposes nobody can permit, as the timelock. New uses are held to it at once, whatever policies
+        and consents say; runs that took their seats before go on, unless their nodes no longer contribute.
+
+        Args:
+            banned: Bitmap of registered purposes, closed under "is a kind of".
+        """
+        self.caller.transact("DataRegistry", "setBanned", banned, at=self.at)
 
     def set_successor(self, successor: ids.Address) -> None:
         """Names the contract that takes this one's place. What is recorded here stays, and goes on to its end.

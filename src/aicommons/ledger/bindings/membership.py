@@ -2,6 +2,7 @@
 
 import dataclasses
 import enum
+from collections.abc import Sequence
 from typing import Self
 
 from aicommons.domain import ids
@@ -24,6 +25,7 @@ class Status(enum.IntEnum):
     ACTIVE = 1
     SUSPENDED = 2
     LEFT = 3
+    EXPELLED = 4
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -95,6 +97,11 @@ class Membership:
     at: ids.Address | None = None
     """Where it stands; ``None`` where the deployment has it."""
 
+    def clock_mode(self) -> str:
+        """What the clock counts (ERC-6372)."""
+        (found,) = self.caller.call("Membership", "CLOCK_MODE", at=self.at)
+        return access.text(found)
+
     def account_of(self, member_id: int) -> ids.Address:
         """The member's account.
 
@@ -110,7 +117,7 @@ class Membership:
         return access.address(found)
 
     def admit(self, applicant: ids.Address) -> None:
-        """A registrar agrees to an application; the last needed one admits.
+        """A registrar agrees to an application; the last needed one, or the timelock, admits.
 
         Args:
             applicant: The account that applied.
@@ -140,10 +147,64 @@ class Membership:
         """
         self.caller.transact("Membership", "applyAs", kind, node_key, reader_point, credential, profile, at=self.at)
 
+    def approve(self, value_0: ids.Address, member_id: int) -> None:
+        """Always refused: a membership is its member's.
+
+        Args:
+            member_id: Any id.
+        """
+        self.caller.call("Membership", "approve", value_0, member_id, at=self.at)
+
+    def balance_of(self, owner: ids.Address) -> int:
+        """Returns the number of tokens in ``owner``'s account."""
+        (found,) = self.caller.call("Membership", "balanceOf", owner, at=self.at)
+        return access.number(found)
+
+    def clock(self) -> int:
+        """Unix seconds, as everywhere in the commons (ERC-6372)."""
+        (found,) = self.caller.call("Membership", "clock", at=self.at)
+        return access.number(found)
+
     def count(self) -> int:
         """How many ids were given out; ids are 1..count."""
         (found,) = self.caller.call("Membership", "count", at=self.at)
         return access.number(found)
+
+    def delegate(self, delegatee: ids.Address) -> None:
+        """Delegates votes from the sender to `delegatee`."""
+        self.caller.transact("Membership", "delegate", delegatee, at=self.at)
+
+    def delegate_by_sig(self, delegatee: ids.Address, nonce: int, expiry: int, v: int, *, r: bytes, s: bytes) -> None:
+        """Delegates votes from signer to `delegatee`."""
+        self.caller.transact("Membership", "delegateBySig", delegatee, nonce, expiry, v, r, s, at=self.at)
+
+    def delegates(self, account: ids.Address) -> ids.Address:
+        """Returns the delegate that `account` has chosen."""
+        (found,) = self.caller.call("Membership", "delegates", account, at=self.at)
+        return access.address(found)
+
+    def eip712_domain(self) -> tuple[bytes, str, str, int, ids.Address, bytes, tuple[int, ...]]:
+        """Returns the fields and values that describe the domain separator used by this contract for EIP-712 signature."""
+        value_0, value_1, value_2, value_3, value_4, value_5, value_6 = self.caller.call(
+            "Membership", "eip712Domain", at=self.at
+        )
+        return (
+            access.data(value_0),
+            access.text(value_1),
+            access.text(value_2),
+            access.number(value_3),
+            access.address(value_4),
+            access.data(value_5),
+            tuple(access.number(each) for each in access.items(value_6)),
+        )
+
+    def expel(self, member_id: int) -> None:
+        """Ends a membership, as the timelock: frees account and credential, takes vote and roles.
+
+        Args:
+            member_id: An active or suspended member.
+        """
+        self.caller.transact("Membership", "expel", member_id, at=self.at)
 
     def finish_recovery(self, member_id: int) -> None:
         """Finishes a recovery that nobody vetoed. Id, node key, votes and everything that the member owns stay.
@@ -153,11 +214,41 @@ class Membership:
         """
         self.caller.transact("Membership", "finishRecovery", member_id, at=self.at)
 
+    def get_approved(self, token_id: int) -> ids.Address:
+        """Returns the account approved for `tokenId` token. Requirements: - `tokenId` must exist."""
+        (found,) = self.caller.call("Membership", "getApproved", token_id, at=self.at)
+        return access.address(found)
+
+    def get_past_total_supply(self, timepoint: int) -> int:
+        """Returns the total supply of votes available at a specific moment in the past. If the `clock()` is configured
+        to use block numbers, this will return the value at the end of the corresponding block. NOTE: This value is
+        the sum of all available votes, which is not necessarily the sum of all delegated votes. Votes that have not
+        been delegated are still part of total supply, even though they would not participate in a vote.
+        Requirements: - `timepoint` must be in the past. If operating using block numbers, the block must be already
+        mined.
+        """
+        (found,) = self.caller.call("Membership", "getPastTotalSupply", timepoint, at=self.at)
+        return access.number(found)
+
+    def get_past_votes(self, account: ids.Address, timepoint: int) -> int:
+        """Returns the amount of votes that `account` had at a specific moment in the past. If the `clock()` is
+        configured to use block numbers, this will return the value at the end of the corresponding block.
+        Requirements: - `timepoint` must be in the past. If operating using block numbers, the block must be already
+        mined.
+        """
+        (found,) = self.caller.call("Membership", "getPastVotes", account, timepoint, at=self.at)
+        return access.number(found)
+
+    def get_votes(self, account: ids.Address) -> int:
+        """Returns the current amount of votes that `account` has."""
+        (found,) = self.caller.call("Membership", "getVotes", account, at=self.at)
+        return access.number(found)
+
     def grant_role(self, member_id: int, role: Role) -> None:
         """Gives a role, as the timelock.
 
         Args:
-            member_id: An active member.
+            member_id: An active member without it.
             role: See `Role`.
         """
         self.caller.transact("Membership", "grantRole", member_id, role, at=self.at)
@@ -190,6 +281,11 @@ class Membership:
         (found,) = self.caller.call("Membership", "isActive", member_id, at=self.at)
         return access.truth(found)
 
+    def is_approved_for_all(self, owner: ids.Address, operator: ids.Address) -> bool:
+        """Returns if the `operator` is allowed to manage all of the assets of `owner`. See {setApprovalForAll}."""
+        (found,) = self.caller.call("Membership", "isApprovedForAll", owner, operator, at=self.at)
+        return access.truth(found)
+
     def is_registrar(self, account: ids.Address) -> bool:
         """Whether the account is a registrar.
 
@@ -209,9 +305,18 @@ class Membership:
         self.caller.transact("Membership", "leave", at=self.at)
 
     def live(self) -> int:
-        """How many members are active or suspended."""
+        """How many members are active or suspended: the votes that exist now."""
         (found,) = self.caller.call("Membership", "live", at=self.at)
         return access.number(found)
+
+    def locked(self, token_id: int) -> bool:
+        """Whether the token can never be moved.
+
+        Args:
+            token_id: A token that somebody holds; others revert.
+        """
+        (found,) = self.caller.call("Membership", "locked", token_id, at=self.at)
+        return access.truth(found)
 
     def member(self, member_id: int) -> Member:
         """The record of a member.
@@ -240,6 +345,11 @@ class Membership:
         (found,) = self.caller.call("Membership", "memberOfNodeKey", node_key, at=self.at)
         return access.number(found)
 
+    def name(self) -> str:
+        """Returns the token collection name."""
+        (found,) = self.caller.call("Membership", "name", at=self.at)
+        return access.text(found)
+
     def node_key_of(self, member_id: int) -> ids.Address:
         """The member's present node key.
 
@@ -249,9 +359,19 @@ class Membership:
         (found,) = self.caller.call("Membership", "nodeKeyOf", member_id, at=self.at)
         return access.address(found)
 
+    def nonces(self, owner: ids.Address) -> int:
+        """Returns the next unused nonce for an address."""
+        (found,) = self.caller.call("Membership", "nonces", owner, at=self.at)
+        return access.number(found)
+
+    def owner_of(self, token_id: int) -> ids.Address:
+        """Returns the owner of the `tokenId` token. Requirements: - `tokenId` must exist."""
+        (found,) = self.caller.call("Membership", "ownerOf", token_id, at=self.at)
+        return access.address(found)
+
     def recover(self, member_id: int, account: ids.Address) -> None:
-        """Begins to give a membership to another account: at once as the member's guardian, else as a registrar that
-        agrees; the last needed one begins it. It takes seven days to ripen.
+        """Begins to give a membership to another account: at once as the member's guardian or as the timelock, else as
+        a registrar that agrees; the last needed one begins it. It takes seven days to ripen.
 
         Args:
             account: An account that acts for no live membership.
@@ -269,7 +389,7 @@ class Membership:
         return Recovery.read(found)
 
     def reinstate(self, member_id: int) -> None:
-        """A registrar agrees to reinstate; the last needed one reinstates.
+        """A registrar agrees to reinstate; the last needed one, or the timelock, reinstates.
 
         Args:
             member_id: A suspended member.
@@ -280,10 +400,35 @@ class Membership:
         """Takes a role away, as the timelock.
 
         Args:
-            member_id: Any id.
+            member_id: A member that holds it.
             role: See `Role`.
         """
         self.caller.transact("Membership", "revokeRole", member_id, role, at=self.at)
+
+    def safe_transfer_from(self, from_: ids.Address, to: ids.Address, token_id: int) -> None:
+        """Safely transfers `tokenId` token from `from` to `to`, checking first that contract recipients are aware of
+        the ERC-721 protocol to prevent tokens from being forever locked. Requirements: - `from` cannot be the zero
+        address. - `to` cannot be the zero address. - `tokenId` token must exist and be owned by `from`. - If the
+        caller is not `from`, it must have been allowed to move this token by either {approve} or
+        {setApprovalForAll}. - If `to` refers to a smart contract, it must implement {IERC721Receiver-
+        onERC721Received}, which is called upon a safe transfer. Emits a {Transfer} event.
+        """
+        self.caller.transact("Membership", "safeTransferFrom(address,address,uint256)", from_, to, token_id, at=self.at)
+
+    def safe_transfer_from_with_data(self, from_: ids.Address, to: ids.Address, token_id: int, data: bytes) -> None:
+        """Safely transfers `tokenId` token from `from` to `to`. Requirements: - `from` cannot be the zero address. -
+        `to` cannot be the zero address. - `tokenId` token must exist and be owned by `from`. - If the caller is not
+        `from`, it must be approved to move this token by either {approve} or {setApprovalForAll}. - If `to` refers
+        to a smart contract, it must implement {IERC721Receiver-onERC721Received}, which is called upon a safe
+        transfer. Emits a {Transfer} event.
+        """
+        self.caller.transact(
+            "Membership", "safeTransferFrom(address,address,uint256,bytes)", from_, to, token_id, data, at=self.at
+        )
+
+    def set_approval_for_all(self, value_0: ids.Address, value_1: bool) -> None:
+        """Always refused: a membership is its member's."""
+        self.caller.call("Membership", "setApprovalForAll", value_0, value_1, at=self.at)
 
     def set_guardian(self, guardian: ids.Address) -> None:
         """Names who may begin the recovery of the caller's membership: a second device, or somebody it trusts. A
@@ -318,6 +463,15 @@ class Membership:
         """
         self.caller.transact("Membership", "setReaderPoint", reader_point, at=self.at)
 
+    def set_registrars(self, registrars: Sequence[ids.Address], approvals: int) -> None:
+        """Replaces all registrars, as the timelock.
+
+        Args:
+            approvals: How many of them have to agree.
+            registrars: Distinct accounts; they need not be members.
+        """
+        self.caller.transact("Membership", "setRegistrars", list(registrars), approvals, at=self.at)
+
     def set_successor(self, successor: ids.Address) -> None:
         """Names the contract that takes this one's place. What is recorded here stays, and goes on to its end.
 
@@ -331,18 +485,41 @@ class Membership:
         (found,) = self.caller.call("Membership", "successor", at=self.at)
         return access.address(found)
 
+    def supports_interface(self, interface_id: bytes) -> bool:
+        """Whether an interface is supported (ERC-165); ERC-5192 is."""
+        (found,) = self.caller.call("Membership", "supportsInterface", interface_id, at=self.at)
+        return access.truth(found)
+
     def suspend(self, member_id: int) -> None:
-        """A registrar agrees to suspend; the last needed one suspends.
+        """A registrar agrees to suspend; the last needed one, or the timelock, suspends. The vote stays.
 
         Args:
             member_id: An active member.
         """
         self.caller.transact("Membership", "suspend", member_id, at=self.at)
 
+    def symbol(self) -> str:
+        """Returns the token collection symbol."""
+        (found,) = self.caller.call("Membership", "symbol", at=self.at)
+        return access.text(found)
+
     def threshold(self) -> int:
         """How many registrars have to agree."""
         (found,) = self.caller.call("Membership", "threshold", at=self.at)
         return access.number(found)
+
+    def token_uri(self, token_id: int) -> str:
+        """Returns the Uniform Resource Identifier (URI) for `tokenId` token."""
+        (found,) = self.caller.call("Membership", "tokenURI", token_id, at=self.at)
+        return access.text(found)
+
+    def transfer_from(self, value_0: ids.Address, value_1: ids.Address, member_id: int) -> None:
+        """Always refused, and so is `safeTransferFrom`: a membership is its member's.
+
+        Args:
+            member_id: Any id.
+        """
+        self.caller.call("Membership", "transferFrom", value_0, value_1, member_id, at=self.at)
 
     def trusted_forwarder(self) -> ids.Address:
         """Returns the address of the trusted forwarder."""

@@ -72,18 +72,20 @@ class RunSpec:
     owner_shares: int
     """The problem owner's part of 1,000,000."""
     bond: int
-    """Bond per seat, 0 until the vault exists."""
+    """Bond per seat, locked in the vault at enrolment; 0 = none."""
+    token: ids.Address
+    """What bond and price are counted in: an ERC-20 contract, zero = the chain's own coin."""
     commercial: bool
     """Whether the model is for commercial use; each consent has to permit it then."""
     price: int
-    """The most that is paid for one dataset, in the commons' smallest unit."""
+    """The most that is paid for one dataset, in the token's smallest unit."""
     salt: bytes
     """Makes two runs on equal terms distinct."""
 
     @classmethod
     def read(cls, value: object) -> Self:
         """Return it as the contract answered it; raises ``errors.LedgerMismatch`` for anything else."""
-        item = access.items(value, 20)
+        item = access.items(value, 21)
         return cls(
             access.data(item[0]),
             access.data(item[1]),
@@ -102,9 +104,10 @@ class RunSpec:
             access.number(item[14]),
             access.number(item[15]),
             access.number(item[16]),
-            access.truth(item[17]),
-            access.number(item[18]),
-            access.data(item[19]),
+            access.address(item[17]),
+            access.truth(item[18]),
+            access.number(item[19]),
+            access.data(item[20]),
         )
 
 
@@ -302,6 +305,8 @@ class Seat:
     """Whether the seat exists."""
     version: int
     """The dataset's version at enrolment."""
+    used_at: int
+    """Unix second of the last Submit that its attempt counted, 0 before the first."""
     dataset_id: int
     """The dataset."""
     consent_id: bytes
@@ -316,7 +321,7 @@ class Seat:
     @classmethod
     def read(cls, value: object) -> Self:
         """Return it as the contract answered it; raises ``errors.LedgerMismatch`` for anything else."""
-        item = access.items(value, 10)
+        item = access.items(value, 11)
         return cls(
             access.address(item[0]),
             access.number(item[1]),
@@ -324,10 +329,11 @@ class Seat:
             access.truth(item[3]),
             access.number(item[4]),
             access.number(item[5]),
-            access.data(item[6]),
+            access.number(item[6]),
             access.data(item[7]),
             access.data(item[8]),
             access.data(item[9]),
+            access.data(item[10]),
         )
 
 
@@ -460,7 +466,8 @@ class TrainingRuns:
     def enrol(
         self, run_id: bytes, dataset_id: int, consent_id: bytes, absence: Absence, *, exit_signature: bytes
     ) -> None:
-        """Takes a seat with a dataset of the caller's, using one of its consents.
+        """Takes a seat with a dataset of the caller's, using one of its consents. The run's bond, if there is one, is
+        locked from the caller's credit in the vault, at the longest until two years after `enrolUntil`.
 
         Args:
             absence: What happens when the node stays silent past the patience.
@@ -516,6 +523,16 @@ class TrainingRuns:
             spec: The terms; an error names the field that is out of range.
         """
         self.caller.transact("TrainingRuns", "open", dataclasses.astuple(spec), at=self.at)
+
+    def owes_bond(self, run_id: bytes, member_id: int) -> bool:
+        """Whether a seat's bond has to stay locked: it is enrolled and the run is not over.
+
+        Args:
+            member_id: Any id.
+            run_id: Any id.
+        """
+        (found,) = self.caller.call("TrainingRuns", "owesBond", run_id, member_id, at=self.at)
+        return access.truth(found)
 
     def phase_of(self, run_id: bytes) -> PhaseView:
         """What a node polls.
