@@ -170,7 +170,9 @@ def test_on_a_ledger(tmp_path: Any) -> None:
         assert (record.account, record.status) == (one.registry.address, membership.Status.ACTIVE)
         bound.set_profile(b"\x07" * 32)
         assert bound.member(one.member_id).profile == b"\x07" * 32
-        problems.Problems(one.registry).state(b"\x08" * 32, testing.START + 1000)
+        problems.Problems(one.registry).state(
+            b"\x08" * 32, encoding.purpose_code(testing.PURPOSE), 0, testing.START + 1000
+        )
         elsewhere = guardianships.Guardianships(one.registry, ids.Address(b"\x66" * 20))
         with pytest.raises((errors.DecodeError, errors.LedgerRefused)):
             elsewhere.admin()
