@@ -359,9 +359,7 @@ def drop(m: Machine, leaving: int, member_id: int, time: int) -> Machine:
     _check_going(m)
     if not m.set_bits & leaving:
         raise Refusal("TrainingRunsNotInSet", member_id)
-    m = dataclasses.replace(
-        m, exited=m.exited | leaving, set_bits=m.set_bits & ~leaving, arrived=m.arrived & ~leaving
-    )
+    m = dataclasses.replace(m, exited=m.exited | leaving, set_bits=m.set_bits & ~leaving, arrived=m.arrived & ~leaving)
     if m.set_bits.bit_count() < needed(m):
         return finish(m, run.Reason.TOO_FEW_PARTICIPANTS)
     if m.phase is run.Phase.SUBMITTED:
