@@ -168,6 +168,8 @@ class Player:
         self.view = views.LedgerView()
         self.refused: list[tuple[str | None, tuple[object, ...]]] = []
         """What calls were refused, in their order."""
+        self.answers: list[object] = []
+        """What views said at the end."""
         self.run_id = ids.RunId(bytes(32))
         self.consents: dict[int, bytes] = {}
         self._clients: dict[object, Any] = {}
@@ -372,6 +374,20 @@ class Player:
         """Write the model down."""
         node = self.client(("node", member))
         return self._try(lambda: node.register_model(self.run_id, ids.Digest(word("card")), word("state", state)))
+
+    def ask(self) -> None:
+        """Ask views of the ledger as it stands."""
+        reader, node = self._reader, self.key(("node", 2)).address
+        self.answers = [
+            reader.call("Membership", "memberOf", self.key(2).address), reader.call("Membership", "isActive", 2),
+            reader.call("Membership", "accountOf", 2), reader.call("Membership", "nodeKeyOf", 3),
+            reader.call("Membership", "memberOfNodeKey", node), reader.member_of(node), reader.state(self.run_id),
+            reader.call("DataRegistry", "ownerOf", 2), reader.call("DataRegistry", "isLive", self.consents[2]),
+            reader.call("TrainingRuns", "owesBond", self.run_id, 1), reader.call("TrainingRuns", "finalState", self.run_id),
+            reader.call("TrainingRuns", "owesBond", self.run_id, 9),
+            *(reader.call("TrainingRuns", "isAgreedState", self.run_id, word("state", each)) for each in (0, 1, 2)),
+            reader.call("TrainingRuns", "sidOf", self.run_id, 1, 0, word("state", 1)),
+        ]  # fmt: skip
 
     # -------------------------------------------------------------------------------------------------------- stretches
 

@@ -239,6 +239,15 @@ def enrolment(p: worlds.Player) -> None:
     p.enrol(5)
 
 
+def bond(p: worlds.Player) -> None:
+    """Nobody enrols in a run that asks for a bond without credit in the vault: no seat, and no use of the consent."""
+    p.found()
+    p.open(bond=5)
+    p.enrol(1)
+    p.open(token=worlds.FOUNDER.address, salt=worlds.word("second"))
+    p.enrol(1)
+
+
 def too_few(p: worlds.Player) -> None:
     """With too few living seats a run is over at the end of enrolment."""
     p.found()
@@ -333,6 +342,7 @@ PLAYS: dict[str, tuple[Play, tuple[int, ...]]] = {
     "results over an open round": (results_over_open_round, ()),
     "acks missing": (acks_missing, ()),
     "enrolment": (enrolment, ()),
+    "bond": (bond, ()),
     "too few": (too_few, ()),
     "denials": (denials, ()),
     "members": (members, ()),
@@ -355,6 +365,7 @@ def played(world: worlds.MemoryWorld | worlds.EmbeddedWorld | worlds.AnvilWorld,
     player = worlds.Player(world, SITES, leaving)
     try:
         play(player)
+        player.ask()
     finally:
         world.close()
     return player
@@ -366,6 +377,7 @@ def check_equal(ours: worlds.Player, theirs: worlds.Player) -> None:
         assert worlds.placeless(one) == worlds.placeless(other), place
     assert len(ours.told) == len(theirs.told)
     assert ours.refused == theirs.refused
+    assert ours.answers == theirs.answers
     assert worlds.placeless(ours.view) == worlds.placeless(theirs.view)
 
 

@@ -9,6 +9,9 @@ from aicommons.ledger import client, contracts
 from aicommons.ledger.memory import book, runs
 from aicommons.protocol import ports
 
+ADDRESS_LENGTH = 20
+"""A view's address comes as text, as ABI decoding has it."""
+
 
 class Ledger(Protocol):
     """What a client needs of ``MemoryLedger``."""
@@ -107,7 +110,10 @@ class MemoryClient:
         """Return what a view function answers; raises like ``transact``."""
         if at is not None:
             raise errors.LedgerRefused("the in-memory ledger has no contracts but its own", which=ids.format_id(at))
-        return (self._ledger.call(contract, function, values),)
+        answer = self._ledger.call(contract, function, values)
+        if isinstance(answer, bytes) and len(answer) == ADDRESS_LENGTH:
+            return (ids.format_id(answer),)
+        return (answer,)
 
     def member_of(self, address: ids.Address) -> ids.MemberId | None:
         """Return the active member whose account or node key ``address`` is."""
