@@ -116,9 +116,10 @@ def _wished(at: events.Position, values: Values) -> events.Event:
 
 
 def _run_opened(at: events.Position, values: Values) -> events.Event:
-    terms = zip(run.RUN_SPEC_TYPES, values["spec"], strict=True)
-    spec = run.RunSpec(*(_address(value) if kind == "address" else value for kind, value in terms))
-    return events.RunOpened(at, values["runId"], values["solver"], spec)
+    terms: list[Any] = list(values["spec"])
+    token = run.RUN_SPEC_TYPES.index("address")
+    terms[token] = _address(terms[token])
+    return events.RunOpened(at, values["runId"], values["solver"], run.RunSpec(*terms))
 
 
 def _enrolled(at: events.Position, values: Values) -> events.Event:
