@@ -8,7 +8,7 @@ import functools
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from aicommons.domain import encoding, errors, events, ids, money_events, run
+from aicommons.domain import encoding, errors, events, ids, model_events, money_events, run
 from aicommons.ledger import contracts
 
 Values = dict[str, Any]
@@ -148,6 +148,21 @@ def _model_registered(at: events.Position, values: Values) -> events.Event:
     return _record(events.ModelRegistered, modelId="run_id")(at, values | {"sources": sources})
 
 
+def _of_model(kind: type[model_events.OfModel]) -> Callable[[events.Position, Values], events.Event]:
+    made = _record(kind)
+
+    def make(at: events.Position, values: Values) -> events.Event:
+        named = {name: model_events.ModelState(values[name]) for name in ("previous", "state") if name in values}
+        shown = {"audits": tuple(values["audits"])} if "audits" in values else {}
+        return made(at, values | named | shown)
+
+    return make
+
+
+def _attested(at: events.Position, values: Values) -> events.Event:
+    return _record(model_events.Attested)(at, values | {"kind": model_events.Kind(values["kind"])})
+
+
 def _answered(at: events.Position, values: Values) -> events.Event:
     return _record(events.RequestAnswered)(at, values | {"answer": events.Answer(values["answer"])})
 
@@ -184,6 +199,7 @@ RECORDS: Mapping[tuple[str, str], Callable[[events.Position, Values], events.Eve
     ("Membership", "RecoveryBegun"): _record(events.RecoveryBegun),
     ("Membership", "RecoveryVetoed"): _record(events.RecoveryVetoed),
     ("Membership", "Recovered"): _record(events.MemberRecovered),
+    ("DataRegistry", "BannedSet"): _record(model_events.BannedSet),
     ("DataRegistry", "Listed"): _described(events.DatasetListed),
     ("DataRegistry", "VersionPublished"): _described(events.VersionPublished),
     ("DataRegistry", "DatasetSuspended"): _record(events.DatasetSuspended),
@@ -235,6 +251,17 @@ RECORDS: Mapping[tuple[str, str], Callable[[events.Position, Values], events.Eve
     ("ModelRegistry", "Registered"): _model_registered,
     ("ModelRegistry", "SharesGiven"): _record(events.SharesGiven, modelId="run_id"),
     ("ModelRegistry", "Wished"): _wished,
+    ("ModelRegistry", "AuditRequested"): _of_model(model_events.AuditRequested),
+    ("ModelRegistry", "ModelCleared"): _of_model(model_events.ModelCleared),
+    ("ModelRegistry", "ModelReleased"): _of_model(model_events.ModelReleased),
+    ("ModelRegistry", "ModelSuspended"): _of_model(model_events.ModelSuspended),
+    ("ModelRegistry", "ModelResumed"): _of_model(model_events.ModelResumed),
+    ("ModelRegistry", "ModelWithdrawn"): _of_model(model_events.ModelWithdrawn),
+    ("ModelRegistry", "RevenuePaid"): _of_model(model_events.RevenuePaid),
+    ("ModelRegistry", "RevenueClaimed"): _of_model(model_events.RevenueClaimed),
+    ("ModelRegistry", "AuditRulesSet"): _record(model_events.AuditRulesSet),
+    ("Attestations", "Attested"): _attested,
+    ("Attestations", "AttestationRevoked"): _record(model_events.AttestationRevoked),
     ("ConsentRegister", "RegisterOpened"): _record(events.RegisterOpened),
     ("ConsentRegister", "Posted"): _record(events.RegisterPosted),
     ("ConsentRegister", "Withdrawn"): _record(events.LeafWithdrawn),
