@@ -67,11 +67,12 @@ class Ledger:
 
 def log(block: int, index: int) -> dict[str, Any]:
     """Return a log of the contract."""
-    topics = [STATED, block.to_bytes(32, "big"), index.to_bytes(32, "big")]
+    topics = [STATED, *(number.to_bytes(32, "big") for number in (block, index, 0))]
     return {
         "address": ids.format_id(CONTRACT),
         "topics": ["0x" + topic.hex() for topic in topics],
-        "data": "0x" + encoding.abi_encode(["bytes32", "uint64"], [bytes(32), 5]).hex(),
+        "data": "0x"
+        + encoding.abi_encode(["bytes32", "bytes32", "uint64", "uint64"], [bytes(32), bytes(32), 5, 5]).hex(),
         "blockNumber": hex(block),
         "blockTimestamp": "0x5",
         "logIndex": hex(index),
