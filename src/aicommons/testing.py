@@ -143,7 +143,14 @@ class Terms:
 class Commons:
     """A ledger, a store and the members' nodes, stepped by hand."""
 
-    def __init__(self, folder: pathlib.Path, *, engine: str | None = None) -> None:
+    def __init__(
+        self,
+        folder: pathlib.Path,
+        *,
+        engine: str | None = None,
+        founders: Sequence[str] = (),
+        votes: deployments.VoteRules | None = None,
+    ) -> None:
         self.folder = folder
         self.clock = ManualClock()
         self.store = memory.MemoryStore()
@@ -152,9 +159,17 @@ class Commons:
         self.operator = wallet.Wallet(os.urandom(32))
         nowhere = deployments.Deployment(chain.DEFAULT_CHAIN_ID, 0, {}, {})
         deployer = client.Client(self._connection, nowhere, self.operator)
-        self.deployment = deployments.deploy(deployer, nowhere.chain_id, app.founding(self.operator.address))
+        keys = [_Keys(name, wallet.Wallet(os.urandom(32)), wallet.Wallet(os.urandom(32))) for name in founders]
+        founding = dataclasses.replace(
+            app.founding(self.operator.address),
+            founders=[self._founder(each) for each in keys],
+            votes=votes or deployments.VoteRules(),
+        )
+        self.deployment = deployments.deploy(deployer, nowhere.chain_id, founding)
         self.registrar = office.Desk(self.connect(self.operator), self.store)
         self.members: list[Member] = []
+        for number, each in enumerate(keys, start=1):
+            self._seat(ids.MemberId(number), each)
 
     @property
     def solver(self) -> Member:
@@ -167,20 +182,30 @@ class Commons:
 
     def admit(self, name: str, profile: profiles.Profile | None = None) -> Member:
         """Admit an organisation with a wallet and a node key of its own."""
-        owner, node_key = wallet.Wallet(os.urandom(32)), wallet.Wallet(os.urandom(32))
-        registry = self.connect(owner)
-        desk = office.Desk(registry, self.store)
-        desk.apply(
-            node_key.address,
-            app.reader_point(owner),
-            encoding.keccak(os.urandom(8)),
-            self.store.put((profile or profiles.Profile(name)).encode()),
-        )
-        member_id = self.registrar.admit(owner.address)
+        keys = _Keys(name, wallet.Wallet(os.urandom(32)), wallet.Wallet(os.urandom(32)))
+        asks = self._founder(keys, profile)
+        desk = office.Desk(self.connect(keys.owner), self.store)
+        desk.apply(asks.node_key, asks.reader_point, asks.credential, asks.profile)
+        member_id = self.registrar.admit(keys.owner.address)
         if member_id is None:
             raise errors.LedgerRefused("the member was not admitted", which=name)
-        data = MemoryData()
-        member = Member(member_id, desk, registry, self._agent(name, node_key, member_id, data), data, owner)
+        return self._seat(member_id, keys)
+
+    def _founder(self, keys: "_Keys", profile: profiles.Profile | None = None) -> deployments.Founder:
+        """Return what an organisation says of itself when it asks for membership, or founds."""
+        return deployments.Founder(
+            account=keys.owner.address,
+            kind=office.ORGANISATION,
+            node_key=keys.node.address,
+            reader_point=app.reader_point(keys.owner),
+            credential=encoding.keccak(os.urandom(8)),
+            profile=self.store.put((profile or profiles.Profile(keys.name)).encode()),
+        )
+
+    def _seat(self, member_id: ids.MemberId, keys: "_Keys") -> Member:
+        registry, data = self.connect(keys.owner), MemoryData()
+        node = self._agent(keys.name, keys.node, member_id, data)
+        member = Member(member_id, office.Desk(registry, self.store), registry, node, data, keys.owner)
         self.members.append(member)
         return member
 
@@ -208,6 +233,15 @@ class Commons:
             member.node.journal.close()
             member.node.signing.close()
         self.ledger.close()
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Keys:
+    """Whom an organisation's keys belong to."""
+
+    name: str
+    owner: wallet.Wallet
+    node: wallet.Wallet
 
 
 @dataclasses.dataclass(slots=True)

@@ -14,6 +14,7 @@ import {IBondDebts} from "../../src/interfaces/IBonds.sol";
 import {ICommonsGovernor} from "../../src/interfaces/ICommonsGovernor.sol";
 import {IDataRegistry} from "../../src/interfaces/IDataRegistry.sol";
 import {IMembership} from "../../src/interfaces/IMembership.sol";
+import {IModelRegistry} from "../../src/interfaces/IModelRegistry.sol";
 import {IProblems} from "../../src/interfaces/IProblems.sol";
 import {ITrainingRuns} from "../../src/interfaces/ITrainingRuns.sol";
 import {Authority} from "../../src/types/Authority.sol";
@@ -39,6 +40,8 @@ abstract contract CommonsTest {
     uint32 internal constant VOTE_PERIOD = 1 weeks;
     uint256 internal constant TIMELOCK_DELAY = 2 days;
     uint32 internal constant CHALLENGE_SECONDS = 3 days;
+    uint16 internal constant AUDITS = 2;
+    uint32 internal constant AUDIT_DELAY = 7 days;
     /// @dev Place of each contract among those that `setUp` makes, in the order of contracts/DEPLOY.md.
     uint256 private constant TIMELOCK_PLACE = 1;
     uint256 private constant GOVERNOR_PLACE = 3;
@@ -66,7 +69,7 @@ abstract contract CommonsTest {
         forwarder = new Forwarder();
         timelock =
             new TimelockController(TIMELOCK_DELAY, _only(_at(first + GOVERNOR_PLACE)), _only(address(0)), address(0));
-        membership = new Membership(_registrars(), 2, authority);
+        membership = new Membership(_registrars(), 2, _nobody(), authority);
         commonsGovernor = new CommonsGovernor(
             IVotes(address(membership)), ICommonsGovernor.VoteRules(VOTE_DELAY, VOTE_PERIOD, 10, 2), authority
         );
@@ -76,9 +79,18 @@ abstract contract CommonsTest {
         data = new DataRegistry(membership, _at(first + RUNS_PLACE), _purposes(), BANNED_BIT, authority);
         problems = new Problems(membership, data, vault, IProblems.ProblemRules(0, CHALLENGE_SECONDS), authority);
         runs = ITrainingRuns(
-            vm.deployCode("TrainingRuns.sol:TrainingRuns", abi.encode(membership, data, problems, authority))
+            vm.deployCode("TrainingRuns.sol:TrainingRuns", abi.encode(membership, data, problems, bonds, authority))
         );
-        models = new ModelRegistry(membership, problems, data, runs, authority);
+        models = new ModelRegistry(
+            membership,
+            problems,
+            data,
+            runs,
+            attestations,
+            vault,
+            IModelRegistry.AuditRules(AUDITS, AUDIT_DELAY),
+            authority
+        );
     }
 
     function _authority(uint256 first) private view returns (Authority memory) {
@@ -104,6 +116,9 @@ abstract contract CommonsTest {
     function _authority() internal view returns (Authority memory) {
         return Authority(address(timelock), address(forwarder));
     }
+
+    /// @dev Founders of a commons that begins without members.
+    function _nobody() internal pure returns (IMembership.Founder[] memory) {}
 
     function _registrars() internal pure returns (address[] memory registrars) {
         registrars = new address[](3);

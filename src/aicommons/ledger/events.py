@@ -116,7 +116,9 @@ def _wished(at: events.Position, values: Values) -> events.Event:
 
 
 def _run_opened(at: events.Position, values: Values) -> events.Event:
-    return events.RunOpened(at, values["runId"], values["solver"], run.RunSpec(*values["spec"]))
+    terms = zip(run.RUN_SPEC_TYPES, values["spec"], strict=True)
+    spec = run.RunSpec(*(_address(value) if kind == "address" else value for kind, value in terms))
+    return events.RunOpened(at, values["runId"], values["solver"], spec)
 
 
 def _enrolled(at: events.Position, values: Values) -> events.Event:

@@ -5,7 +5,7 @@ The command line, the demo, the portal and ``testing`` call it; nodes never do. 
 
 from aicommons.office.acting import NodeSigner, Registry
 from aicommons.office.coops import Act, Call, CoopDesk
-from aicommons.office.desk import Desk
+from aicommons.office.desk import ORGANISATION, Desk
 from aicommons.office.money import Milestone, MoneyDesk, Token
 from aicommons.office.terms import ANYTHING_BUT_BANNED, DEFAULT_PURPOSE, GENERAL_PURPOSE, Offer, Seat, Use, consent
 
@@ -13,6 +13,7 @@ __all__ = [
     "ANYTHING_BUT_BANNED",
     "DEFAULT_PURPOSE",
     "GENERAL_PURPOSE",
+    "ORGANISATION",
     "Act",
     "Call",
     "CoopDesk",

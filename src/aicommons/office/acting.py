@@ -19,7 +19,7 @@ class Registry(Protocol):
         """Return new events."""
 
     def transact(
-        self, contract: str, function: str, *values: object, at: ids.Address | None = None, coin: int = 0
+        self, contract: str, function: str, *values: object, at: ids.Address | None = None, value: int = 0
     ) -> None:
         """Send a call and wait until it is recorded.
 
@@ -28,7 +28,7 @@ class Registry(Protocol):
             function: of the contract.
             *values: its arguments.
             at: where a contract outside the deployment stands.
-            coin: of the chain, in wei, that goes with the call.
+            value: of the chain's coin, in wei, that goes with the call.
         """
 
     def read_from(self, address: ids.Address, data: bytes) -> bytes:

@@ -94,7 +94,7 @@ class MoneyDesk:
             errors.InputError: the wallet has not so much of the token.
         """
         if token == moneys.COIN:
-            self._registry.transact("Vault", "deposit", token, amount, coin=amount)
+            self._registry.transact("Vault", "deposit", token, amount, value=amount)
             return
         held = self._ask(token, "balanceOf(address)", "uint256", self._registry.address)
         if not isinstance(held, int) or held < amount:

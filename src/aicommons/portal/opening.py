@@ -39,11 +39,11 @@ class SharedRegistry:
             return self._registry.poll()
 
     def transact(
-        self, contract: str, function: str, *values: object, at: ids.Address | None = None, coin: int = 0
+        self, contract: str, function: str, *values: object, at: ids.Address | None = None, value: int = 0
     ) -> None:
         """Send a call and wait until it is recorded."""
         with self.lock:
-            self._registry.transact(contract, function, *values, at=at, coin=coin)
+            self._registry.transact(contract, function, *values, at=at, value=value)
 
     def read_from(self, address: ids.Address, data: bytes) -> bytes:
         """Return what the contract at an address answers to calldata."""
