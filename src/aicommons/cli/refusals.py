@@ -64,7 +64,6 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "VaultReceiverInvalid": ("nobody could ever take it from there", "give another one with --to"),
     "VaultLockExpired": ("the time for it is over", "give the money back: `commons problem refund PROBLEM AWARD`"),
     "ERC6909InsufficientBalance": ("there is not so much in the vault for you", "run `commons vault deposit`"),
-    "ERC20InsufficientBalance": ("this wallet has not so much of the token", "see what it holds"),
     "DataRegistryNotMember": ("this wallet is not an active member", NOT_A_MEMBER),
     "DataRegistryNotOwner": ("this dataset belongs to another member", "see `commons dataset list`"),
     "DataRegistryTermsInvalid": ("a consent needs a purpose, a use and a future", "give --purpose, --uses and --days"),
