@@ -4,9 +4,11 @@ The command line, the demo, the portal and ``testing`` call it; nodes never do. 
 """
 
 from aicommons.office.acting import NodeSigner, Registry
-from aicommons.office.coops import Act, Call, CoopDesk
+from aicommons.office.coops import Act, CoopDesk
 from aicommons.office.desk import ORGANISATION, Desk
 from aicommons.office.terms import ANYTHING_BUT_BANNED, DEFAULT_PURPOSE, Offer, Seat, Use, consent
+from aicommons.office.votes import Trial, VoteDesk
+from aicommons.protocol.governance import Call, Meaning
 
 __all__ = [
     "ANYTHING_BUT_BANNED",
@@ -16,10 +18,13 @@ __all__ = [
     "Call",
     "CoopDesk",
     "Desk",
+    "Meaning",
     "NodeSigner",
     "Offer",
     "Registry",
     "Seat",
+    "Trial",
     "Use",
+    "VoteDesk",
     "consent",
 ]

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Generic, TypeVar
 
 from aicommons.domain import events, ids, run
-from aicommons.protocol import permissions, registry
+from aicommons.protocol import coops, governance, permissions, registry
 
 AttemptPlace = tuple[int, int]
 """Round index and attempt."""
@@ -132,6 +132,8 @@ class LedgerView:
     """Run id -> the run, in opening order."""
     permitted: permissions.Permissions = dataclasses.field(default_factory=permissions.Permissions)
     """Registers, guardianships and requests."""
+    votes: governance.Votes = dataclasses.field(default_factory=governance.Votes)
+    """The members' proposals and votes, and the rules of voting."""
 
     @property
     def registers(self) -> Mapping[int, permissions.RegisterView]:
@@ -156,9 +158,18 @@ class LedgerView:
     def member_of_account(self, account: bytes) -> ids.MemberId | None:
         """Return the member that ``account`` acts for now."""
         for member_id, member in self.members.items():
-            if member.account == account and member.state is not registry.MemberState.LEFT:
+            if member.account == account and member.is_live:
                 return ids.MemberId(member_id)
         return None
+
+    def quorum(self, proposal_id: int) -> int:
+        """Return how many members have to take part in the vote on a proposal, by those of the second it begins in."""
+        start = self.votes.proposals[proposal_id].created.vote_start
+        return self.votes.quorum(start, governance.electorate(self.members.values(), start))
+
+    def proposal_state(self, proposal_id: int, now: int) -> coops.ProposalState:
+        """Return where a proposal stands at block time ``now``."""
+        return self.votes.proposals[proposal_id].state(now, self.quorum(proposal_id))
 
     def dead_since(self, consent_id: bytes, now: float) -> int | None:
         """Return the block time since which a consent permits nothing, ``None`` while it lives at ``now`` (seconds)."""
@@ -260,6 +271,7 @@ class _LedgerDraft:
         self._view = _Draft(view)
         self._runs: dict[ids.RunId, _RunDraft] = {}
         self._permissions: list[events.Event] = []
+        self._votes: list[events.Event] = []
 
     def tell(self, event: events.Event) -> None:
         self._view.put(block=event.at.block, time=max(self._view.get("time"), event.at.time))
@@ -272,6 +284,8 @@ class _LedgerDraft:
             self._tell_run(run_id, event)
         elif isinstance(event, permissions.TOLD):
             self._permissions.append(event)
+        elif isinstance(event, governance.TOLD):
+            self._votes.append(event)
         else:
             self._tell_registry(event)
 
@@ -322,6 +336,8 @@ class _LedgerDraft:
             self._view.mapping("runs").update({run_id: told.frozen() for run_id, told in self._runs.items()})
         if self._permissions:
             self._view.put(permitted=permissions.fold(self._view.get("permitted"), self._permissions))
+        if self._votes:
+            self._view.put(votes=governance.fold(self._view.get("votes"), self._votes))
         return self._view.frozen()
 
 
