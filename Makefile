@@ -75,14 +75,16 @@ check: $(VENV)/.dev contracts/node_modules/.installed
 	$(FORGE) fmt --check
 	$(FORGE) lint
 	$(BIN)/python contracts/build.py --check
+	$(BIN)/python contracts/reference.py --check
 	$(BIN)/python -m pytest -q tests/test_structure.py tests/docs/test_docs.py
 
 format: $(VENV)/.dev
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-docs: $(VENV)/.dev
+docs: $(VENV)/.dev contracts/node_modules/.installed
 	$(BIN)/cog -r README.md docs/reference/*.md
+	$(BIN)/python contracts/reference.py
 
 # Prints Markdown: the figures of bench/README.md, as its first section says. RUNS=3 for ranges.
 RUNS ?= 1

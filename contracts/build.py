@@ -17,7 +17,7 @@ import sys
 import rfc8785
 
 CONTRACTS = (
-    *("Forwarder", "TimelockController", "Membership", "CommonsGovernor", "Attestations", "Vault"),
+    *("Forwarder", "TimelockController", "Membership", "CommonsGovernor", "Attestations", "Vault", "Bonds"),
     *("DataRegistry", "Problems", "TrainingRuns", "ModelRegistry"),
     *("Guardianships", "ConsentRegister", "Requests", "CoopMembers", "CoopGovernor"),
 )
@@ -60,6 +60,7 @@ def artifact(name: str, root: pathlib.Path = ROOT) -> bytes:
             "abi": output["abi"],
             "bytecode": _bytecode(name, output["bytecode"]),
             "deployedBytecode": _bytecode(name, output["deployedBytecode"]),
+            "immutableReferences": _immutables(output["deployedBytecode"]),
             "solc": lock["packages"]["node_modules/solc"]["version"],
             "sourceDigest": source_digest(root),
         }
@@ -71,6 +72,12 @@ def _bytecode(name: str, output: dict[str, object]) -> str:
     if not isinstance(code, str) or re.fullmatch(r"0x(?:[0-9a-f]{2})+", code) is None:
         raise SystemExit(f"contracts/build.py: {name} has no linked bytecode")
     return code
+
+
+def _immutables(output: dict[str, dict[str, list[dict[str, int]]]]) -> list[list[int]]:
+    """[start, length] of every place in the deployed code that the constructor fills, in their order."""
+    found = output.get("immutableReferences", {})
+    return sorted([place["start"], place["length"]] for places in found.values() for place in places)
 
 
 def differing(artifacts: pathlib.Path = ARTIFACTS) -> list[str]:

@@ -10,6 +10,8 @@ import dataclasses
 import enum
 import importlib
 import inspect
+import json
+import pathlib
 import pkgutil
 import re
 import sys
@@ -26,6 +28,8 @@ from aicommons.domain import documents, errors, messages, run
 
 WIDTH = 100
 """Columns of help texts."""
+
+MACHINES = pathlib.Path(__file__).parents[1] / "vectors" / "machines.json"
 
 
 def commands(
@@ -154,6 +158,65 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Return a Markdown table."""
     lines = [heads, ["---"] * len(heads), *([cell.replace("|", "\\|") for cell in row] for row in rows)]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def machines() -> dict[str, Any]:
+    """Return the table of state machines that the contracts' tests read."""
+    found: dict[str, Any] = json.loads(MACHINES.read_bytes())
+    return found
+
+
+def state_machines() -> str:
+    """Return a section per machine: its drawing, its states and every edge with who may take it."""
+    return "\n".join(_machine(machine) for machine in machines().values())
+
+
+def _machine(machine: dict[str, Any]) -> str:
+    states = table(("state", "meaning"), [(f"`{name}`", text) for name, text in machine["states"].items()])
+    edges = [
+        (edge["from"], edge["to"], _called(edge["call"]), edge["who"], edge["when"] or "-", _error(edge["error"]))
+        for edge in machine["edges"]
+    ]
+    rows = table(("from", "to", "call", "who", "when", "in another state"), edges)
+    edges += [
+        (each["state"], "-", _called(each["call"]), "nobody", "never", _error(each["error"]))
+        for each in machine["otherwise"]
+    ]
+    drawn = f"```mermaid\n{_drawing(machine)}```\n"
+    link = f"Contract: [`{machine['contract']}`](contracts/{machine['contract']}.md).\n"
+    return "\n".join([f"## {machine['title']}\n", link, drawn, states, rows])
+
+
+def _drawing(machine: dict[str, Any]) -> str:
+    """Return Mermaid's words for a machine: arrows between the same states are one; `None` is the dot it starts from."""
+    calls: dict[tuple[str, str], list[str]] = {}
+    for edge in machine["edges"]:
+        named = calls.setdefault((edge["from"], edge["to"]), [])
+        word = _word(edge["call"])
+        if word not in named:
+            named.append(word)
+    leaving = {start for start, _ in calls}
+    first = next(iter(machine["states"]))
+    lines = [] if first == "None" else [f"    [*] --> {first}\n"]
+    for (start, end), words in calls.items():
+        lines.append(f"    {start.replace('None', '[*]')} --> {end.replace('None', '[*]')}: {', '.join(words)}\n")
+    ends = {end for _, end in calls} - leaving
+    lines += [f"    {end} --> [*]\n" for end in machine["states"] if end in ends]
+    return "".join(["stateDiagram-v2\n", *lines])
+
+
+def _word(call: str) -> str:
+    """Return a call's name, with the answer that it is given where there are several."""
+    signature, _, answer = call.partition(" ")
+    return " ".join(part for part in (signature.partition("(")[0], answer) if part)
+
+
+def _called(call: str) -> str:
+    return "the time" if call == "time" else f"`{_word(call)}`"
+
+
+def _error(signature: str) -> str:
+    return f"`{signature.partition('(')[0]}`" if signature else "-"
 
 
 def plain(text: str) -> str:

@@ -52,7 +52,7 @@ contract TrainingRunsEnrolmentTest is RunTest {
         if (row == 11) (spec.phaseSeconds, field) = (0, "phaseSeconds");
         if (row == 12) (spec.solverShares, field) = (950_001, "shares");
         if (row == 13) (spec.ownerShares, field) = (type(uint32).max, "shares");
-        if (row == 14) (spec.bond, field) = (1, "bond");
+        if (row == 14) (spec.enrolUntil, field) = (uint64(type(uint40).max) + 1, "enrolUntil");
     }
 
     function test_open_failsIfCallerIsNotTheSolver() public {

@@ -38,7 +38,7 @@ def spec(**changed: object) -> run.RunSpec:
         problem=word("problem"), plan=ids.Digest(word("plan")), terms=ids.Digest(word("terms")),
         purpose=encoding.purpose_code("DUO:0000007"), solver=ids.MemberId(1), rounds=27, min_participants=3,
         max_participants=48, layout=1, suite=3, max_attempts=3, enrol_until=1_800_086_400, phase_seconds=60,
-        patience_seconds=3600, solver_shares=100_000, owner_shares=100_000, bond=0,
+        patience_seconds=3600, solver_shares=100_000, owner_shares=100_000, bond=0, token=run.COIN,
         commercial=False, price=0, salt=word("salt"),
     )  # fmt: skip
     return dataclasses.replace(usual, **changed)
@@ -51,7 +51,8 @@ def run_ids() -> list[Json]:
         "solver": 2**256 - 1, "rounds": 2**32 - 1, "min_participants": 2**16 - 1, "max_participants": 2**16 - 1,
         "layout": 255, "suite": 255, "max_attempts": 2**16 - 1, "enrol_until": 2**64 - 1,
         "phase_seconds": 2**32 - 1, "patience_seconds": 2**32 - 1, "solver_shares": 2**32 - 1,
-        "owner_shares": 2**32 - 1, "bond": 2**256 - 1, "commercial": True, "price": 2**256 - 1, "salt": b"\xff" * 32,
+        "owner_shares": 2**32 - 1, "bond": 2**256 - 1, "token": b"\xff" * 20, "commercial": True,
+        "price": 2**256 - 1, "salt": b"\xff" * 32,
     }  # fmt: skip
     rows = {"ordinary": spec(), "smallest": spec(**smallest, salt=bytes(32)), "largest": spec(**largest)}
     return [

@@ -20,7 +20,7 @@ KINDS = {
         profiles.Profile,
     )
 }  # fmt: skip
-READ = {"bytes32": bytes.fromhex, "bool": lambda text: bool(int(text))}
+READ = {"bytes32": bytes.fromhex, "address": bytes.fromhex, "bool": lambda text: bool(int(text))}
 """ABI type -> how the vectors spell it; all others are decimal numbers."""
 TYPES = {
     each.TYPE: each

@@ -140,12 +140,12 @@ def test_a_lost_answer_to_a_call(commons: testing.Commons) -> None:
 
 
 def test_a_call_is_one_exchange(commons: testing.Commons) -> None:
-    """Once its number is known, a transaction with its receipt is a single exchange."""
+    """Once its number is known, a transaction with its receipt and the block that has it is a single exchange."""
     one, wire = connect(commons, commons.members[0].registry._signer)
     one.transact("Problems", "state", os.urandom(32), UNTIL)
     wire.methods.clear()
     one.transact("Problems", "state", os.urandom(32), UNTIL)
-    assert wire.methods == ["eth_sendRawTransaction", "eth_getTransactionReceipt"]
+    assert wire.methods == ["eth_sendRawTransaction", "eth_getTransactionReceipt", "eth_getBlockByNumber"]
 
 
 def test_check_passes_on_its_own_ledger(commons: testing.Commons) -> None:

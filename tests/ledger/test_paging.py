@@ -293,13 +293,13 @@ def limited_to(commons: testing.Commons, max_logs: int) -> embedded.Rpc:
 
 
 def test_the_embedded_ledger_with_a_limit_below_one_block(commons: testing.Commons) -> None:
-    """The block in which a member was admitted emits two events: with a limit of one it is named."""
+    """The block in which the timelock was made holds five events: with a limit of one it is named."""
     one = client.Client(rpc.LocalRpc(limited_to(commons, 1).handle), commons.deployment, SIGNER)
     with pytest.raises(errors.LedgerRefused, match=r"block \d+: .*single block"):
         one.poll()
 
 
-@pytest.mark.parametrize("max_logs", [2, 3, 7])
+@pytest.mark.parametrize("max_logs", [5, 6, 9])
 def test_the_embedded_ledger_in_pages(commons: testing.Commons, max_logs: int) -> None:
     """The embedded ledger with a small limit gives the events that it gives without, while new ones come in between."""
     limited = limited_to(commons, max_logs)

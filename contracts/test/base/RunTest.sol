@@ -27,7 +27,7 @@ abstract contract RunTest is CommonsTest {
             consentOf[id] = _give(id, id);
         }
         vm.prank(_account(owner));
-        problemId = problems.state(keccak256("problem"), uint64(START + 30 days));
+        problemId = problems.state(keccak256("problem"), PURPOSE, 0, uint64(START + 30 days));
     }
 
     function _spec(uint256 minimum, uint256 maximum) internal view returns (RunSpec memory spec) {

@@ -266,8 +266,15 @@ class ProblemStated(Event):
 
     problem_id: bytes
     owner: ids.MemberId
+    judge: ids.MemberId
+    """Who judges its awards; 0 = nothing can be funded."""
     document: ids.Digest
+    purpose: bytes
+    """keccak256 of the purpose code."""
     deadline: int
+    """Block time after which no run may be opened on it."""
+    review_until: int
+    """Block time until which it can be sent back; it is open from then on."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

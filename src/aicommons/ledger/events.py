@@ -8,7 +8,7 @@ import functools
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from aicommons.domain import encoding, errors, events, ids, run, vote_events
+from aicommons.domain import encoding, errors, events, ids, money_events, run, vote_events
 from aicommons.ledger import contracts
 
 Values = dict[str, Any]
@@ -116,7 +116,9 @@ def _wished(at: events.Position, values: Values) -> events.Event:
 
 
 def _run_opened(at: events.Position, values: Values) -> events.Event:
-    return events.RunOpened(at, values["runId"], values["solver"], run.RunSpec(*values["spec"]))
+    terms = zip(run.RUN_SPEC_TYPES, values["spec"], strict=True)
+    spec = run.RunSpec(*(_address(value) if kind == "address" else value for kind, value in terms))
+    return events.RunOpened(at, values["runId"], values["solver"], spec)
 
 
 def _enrolled(at: events.Position, values: Values) -> events.Event:
@@ -219,6 +221,28 @@ RECORDS: Mapping[tuple[str, str], Callable[[events.Position, Values], events.Eve
     ("DataRegistry", "ConsentRevoked"): _record(events.ConsentRevoked),
     ("DataRegistry", "ConsentUsed"): _record(events.ConsentUsed),
     ("Problems", "Stated"): _record(events.ProblemStated),
+    ("Problems", "ChallengeStated"): _record(money_events.ChallengeStated),
+    ("Problems", "SentBack"): _record(money_events.ProblemSentBack),
+    ("Problems", "Amended"): _record(money_events.ProblemAmended),
+    ("Problems", "Closed"): _record(money_events.ProblemClosed),
+    ("Problems", "SubmissionCommitted"): _record(money_events.SubmissionCommitted),
+    ("Problems", "SubmissionRevealed"): _record(money_events.SubmissionRevealed),
+    ("Problems", "Funded"): _record(money_events.AwardFunded),
+    ("Problems", "Judged"): _record(money_events.AwardJudged),
+    ("Problems", "AwardChallenged"): _record(money_events.AwardChallenged),
+    ("Problems", "AwardPaid"): _record(money_events.AwardPaid),
+    ("Problems", "AwardRefunded"): _record(money_events.AwardRefunded),
+    ("Problems", "RulesSet"): _record(money_events.ProblemRulesSet),
+    ("Vault", "Deposited"): _record(money_events.Deposited),
+    ("Vault", "Withdrawn"): _record(money_events.Withdrawn),
+    ("Vault", "Transfer"): _record(money_events.CreditMoved, id="token_id"),
+    ("Vault", "Collected"): _record(money_events.Collected),
+    ("Vault", "LockMade"): _record(money_events.LockMade),
+    ("Vault", "LockReleased"): _record(money_events.LockReleased),
+    ("Vault", "LockRefunded"): _record(money_events.LockRefunded),
+    ("Vault", "LockExpired"): _record(money_events.LockExpired),
+    ("Bonds", "BondTaken"): _record(money_events.BondTaken),
+    ("Bonds", "BondGivenBack"): _record(money_events.BondGivenBack),
     ("TrainingRuns", "RunOpened"): _run_opened,
     ("TrainingRuns", "Enrolled"): _enrolled,
     ("TrainingRuns", "RosterFixed"): _roster_fixed,

@@ -19,8 +19,24 @@ class Registry(Protocol):
     def poll(self) -> Sequence[events.Event]:
         """Return new events."""
 
-    def transact(self, contract: str, function: str, *values: object, at: ids.Address | None = None) -> None:
-        """Send a call and wait until it is recorded; ``at`` is where a contract outside the deployment stands."""
+    def transact(
+        self, contract: str, function: str, *values: object, at: ids.Address | None = None, value: int = 0
+    ) -> None:
+        """Send a call and wait until it is recorded.
+
+        Args:
+            contract: whose packaged interface it has.
+            function: of the contract.
+            *values: its arguments.
+            at: where a contract outside the deployment stands.
+            value: of the chain's coin, in wei, that goes with the call.
+        """
+
+    def read_from(self, address: ids.Address, data: bytes) -> bytes:
+        """Return what the contract at an address answers to calldata."""
+
+    def send_to(self, address: ids.Address, data: bytes) -> None:
+        """Send calldata to an address and wait until it is recorded."""
 
     def call(self, contract: str, function: str, *values: object, at: ids.Address | None = None) -> tuple[object, ...]:
         """Return what a view function answers."""

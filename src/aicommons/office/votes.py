@@ -21,6 +21,8 @@ TOLD_BY: Mapping[str, str] = {
     "setProposalThreshold": "proposalThreshold",
     "updateDelay": "getMinDelay",
     "setBanned": "bannedPurposes",
+    "setRules": "rules",
+    "setAuditRules": "auditRules",
     "grantRole": "hasRole",
     "revokeRole": "hasRole",
 }

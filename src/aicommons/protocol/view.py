@@ -8,8 +8,9 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 from typing import Any, Generic, TypeVar
 
-from aicommons.domain import events, ids, run
+from aicommons.domain import events, ids, money_events, run
 from aicommons.protocol import coops, governance, permissions, registry
+from aicommons.protocol import money as moneys
 
 AttemptPlace = tuple[int, int]
 """Round index and attempt."""
@@ -134,6 +135,8 @@ class LedgerView:
     """Registers, guardianships and requests."""
     votes: governance.Votes = dataclasses.field(default_factory=governance.Votes)
     """The members' proposals and votes, and the rules of voting."""
+    money: moneys.Money = dataclasses.field(default_factory=moneys.Money)
+    """Credits, locks, and the problems with their awards."""
 
     @property
     def registers(self) -> Mapping[int, permissions.RegisterView]:
@@ -272,12 +275,15 @@ class _LedgerDraft:
         self._runs: dict[ids.RunId, _RunDraft] = {}
         self._permissions: list[events.Event] = []
         self._votes: list[events.Event] = []
+        self._money: list[events.Event] = []
 
     def tell(self, event: events.Event) -> None:
         self._view.put(block=event.at.block, time=max(self._view.get("time"), event.at.time))
         run_id = getattr(event, "run_id", None)
         if isinstance(event, events.RunOpened):
             self._open(event)
+        elif isinstance(event, events.ProblemStated | money_events.OfMoney):
+            self._tell_money(event)
         elif isinstance(event, events.Wished):
             self._view.put(wishes=(*self._view.get("wishes"), event))
         elif run_id is not None and not isinstance(event, events.ConsentUsed):
@@ -288,6 +294,13 @@ class _LedgerDraft:
             self._votes.append(event)
         else:
             self._tell_registry(event)
+
+    def _tell_money(self, event: events.ProblemStated | money_events.OfMoney) -> None:
+        self._money.append(event)
+        self._view.keep(event)
+        if isinstance(event, money_events.ProblemAmended) and event.problem_id in self._view.get("problems"):
+            problems = self._view.mapping("problems")
+            problems[event.problem_id] = moneys.amended(problems[event.problem_id], event)
 
     def _tell_registry(self, event: events.Event) -> None:
         match event:
@@ -338,6 +351,8 @@ class _LedgerDraft:
             self._view.put(permitted=permissions.fold(self._view.get("permitted"), self._permissions))
         if self._votes:
             self._view.put(votes=governance.fold(self._view.get("votes"), self._votes))
+        if self._money:
+            self._view.put(money=moneys.fold(self._view.get("money"), self._money))
         return self._view.frozen()
 
 
