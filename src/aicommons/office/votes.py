@@ -61,6 +61,15 @@ class VoteDesk:
             self._registry.address_of(contract), self._registry.call_data(contract, function, *values)
         )
 
+    def now(self) -> int:
+        """Return the ledger's own time in seconds: what is open or over is by its clock."""
+        (now,) = self._registry.call(GOVERNOR, "clock")
+        return int(str(now))
+
+    def ask(self, contract: str, view: str, *values: object) -> tuple[object, ...]:
+        """Return what a view of one of the deployment's contracts answers now."""
+        return self._registry.call(contract, view, *values)
+
     def propose(self, calls: Sequence[governance.Call], title: str, reason: str) -> int:
         """Propose to the members that the timelock makes ``calls``. Returns the proposal's id."""
         description = governance.describe(title, reason, self._registry.address)
