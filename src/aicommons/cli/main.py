@@ -19,6 +19,7 @@ COMMANDS = {
     "ledger": "Run the embedded ledger.",
     "store": "Run a store for masked vectors and documents.",
     "member": "Apply for membership, admit members, list them.",
+    "vote": "Decide as members: propose, see what it would do, vote, execute.",
     "dataset": "List a dataset of yours by its card; the data stays here.",
     "policy": "Write use policies: who may learn from a dataset, for what.",
     "consent": "Give, take back and list permissions; keep people's consents.",
