@@ -263,7 +263,7 @@ def _result(outputs: Sequence[_Type]) -> str:
 
 def _plain(text: str) -> str:
     """NatSpec without what a Python docstring cannot hold."""
-    return " ".join(text.replace("\\", "/").replace("\N{MULTIPLICATION SIGN}", "x").replace('"""', "'''").split())
+    return " ".join(text.replace("\\", "/").replace("\u00d7", "x").replace('"""', "'''").split())
 
 
 def _sentence(text: str) -> str:

@@ -47,6 +47,9 @@ class Wire:
         return self.change(answer)
 
 
+PURPOSE = encoding.purpose_code(testing.PURPOSE)
+
+
 def state_problem(commons: testing.Commons) -> bytes:
     """Put a new problem on the ledger."""
     problem = dataclasses.replace(PROBLEM, title=os.urandom(4).hex())
