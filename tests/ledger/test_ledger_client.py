@@ -17,6 +17,7 @@ from aicommons.ledger import client, deployments, rpc, wallet
 
 PROBLEM = documents.Problem("t", "who", "decision", "why", ("3.4",), "auc", "none")
 UNTIL = testing.START + 86_400
+PURPOSE = encoding.purpose_code(testing.PURPOSE)
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from typing import Any
 from aicommons.domain import encoding, errors, events, ids, messages, run
 from aicommons.ledger import addresses, contracts, deployments, paging, rpc, sending, succession, transactions
 from aicommons.ledger import events as logs
-from aicommons.protocol import ports
+from aicommons.protocol import governance, ports
 
 RUNS = "TrainingRuns"
 FUNCTIONS = {
@@ -196,9 +196,9 @@ class Client:
         """Ask the contract to put a seat out whose consent is dead; see the port."""
         self.transact(RUNS, "drop", run_id, member_id)
 
-    def register_model(self, run_id: ids.RunId, card: ids.Digest, state_digest: bytes) -> None:
+    def register_model(self, run_id: ids.RunId, card: ids.Digest, state_digest: bytes, licence: bytes) -> None:
         """Write a finished run's model down; see the port."""
-        self.transact("ModelRegistry", "register", run_id, card, state_digest)
+        self.transact("ModelRegistry", "register", run_id, card, state_digest, licence)
 
     def address_of(self, contract: str) -> ids.Address:
         """Return where a contract of the deployment stands: the newest of its successors, as far as they are known."""
@@ -254,6 +254,22 @@ class Client:
     def call_data(self, contract: str, function: str, *values: object) -> bytes:
         """Return the bytes of a call, for a proposal that others execute."""
         return contracts.call_data(contract, function, values)
+
+    def meaning(self, call: governance.Call) -> governance.Meaning | None:
+        """Return what a call of one of the deployment's contracts says, ``None`` for what is no such call."""
+        name = self._addresses.get(call.target)
+        read = None if name is None else contracts.decode_call(name, call.data)
+        if name is None or read is None:
+            return None
+        return governance.Meaning(name, read[0].name, read[0].names, read[1])
+
+    def attempt(self, call: governance.Call, sender: ids.Address) -> None:
+        """Try a call as ``sender``, without recording it; raises like ``transact``."""
+        request = self._request(sending.Call(call.target, call.data)) | {"from": ids.format_id(sender)}
+        try:
+            rpc.call(self._rpc, "eth_call", [request, "latest"])
+        except rpc.RpcFailure as failure:
+            raise _refusal("the call", failure) from failure
 
     def create(self, contract: str, *values: object) -> ids.Address:
         """Create one of the packaged contracts and return its address; raises like ``transact``."""

@@ -11,8 +11,9 @@ from typing import Any, TypeVar
 from aicommons.domain import cards, documents, encoding, errors, events, ids, messages, policies, profiles, run
 from aicommons.learning import recipe as recipes
 from aicommons.node import journal
-from aicommons.office import acting, terms
+from aicommons.office import acting, terms, votes
 from aicommons.office import coops as coop_desks
+from aicommons.office import models as model_desks
 from aicommons.office import money as moneys
 from aicommons.protocol import consents, coops, ports, registry, rules
 from aicommons.protocol import view as views
@@ -111,6 +112,11 @@ class Desk:
     def money(self) -> moneys.MoneyDesk:
         """What this wallet does with money and with problems that money lies on."""
         return moneys.MoneyDesk(self._registry, self._store, self)
+
+    @property
+    def models(self) -> model_desks.ModelDesk:
+        """What this wallet does about models, and what it states."""
+        return model_desks.ModelDesk(self._registry, self._store, self)
 
     def state_problem(
         self,
@@ -276,6 +282,10 @@ class Desk:
     def coop(self, coop: coops.Coop) -> coop_desks.CoopDesk:
         """Return the desk of a co-op in which this wallet is steward or has a vote."""
         return coop_desks.CoopDesk(self._registry, coop)
+
+    def votes(self) -> votes.VoteDesk:
+        """Return the desk at which this wallet proposes and votes in the commons."""
+        return votes.VoteDesk(self._registry)
 
     def publish_plan(self, plan: documents.Plan) -> ids.Digest:
         """Put a plan into the store after checking that its recipe can be read. Returns its digest."""
