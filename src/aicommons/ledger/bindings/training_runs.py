@@ -60,9 +60,9 @@ class RunSpec:
     suite: int
     """1..4, the stream cipher and word width."""
     max_attempts: int
-    """Attempts that one round may take, at least 2."""
+    """Attempts that one round may take, 2 to 65,487."""
     enrol_until: int
-    """End of enrolment, unix seconds."""
+    """End of enrolment, unix seconds, below 2^40."""
     phase_seconds: int
     """How long a phase waits before anybody may advance it."""
     patience_seconds: int
