@@ -232,6 +232,7 @@ contract ModelRegistry is IModelRegistry, Governed {
     function _recordLineage(bytes32 modelId, RunView memory made) private {
         IProblems.Problem memory problem = _problems.problem(made.spec.problem);
         _ties[modelId][problem.owner] = Tie.Interested;
+        if (problem.judge != 0) _ties[modelId][problem.judge] = Tie.Interested;
         SeatView[] memory seats = _runs.seats(modelId);
         for (uint256 i; i < seats.length; ++i) {
             bool isIn = made.position.machine.set >> i & 1 == 1;

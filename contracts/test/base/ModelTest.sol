@@ -6,13 +6,20 @@ import {IMembership} from "../../src/interfaces/IMembership.sol";
 import {IModelRegistry} from "../../src/interfaces/IModelRegistry.sol";
 import {RunTest} from "./RunTest.sol";
 
-/// @notice A model of five seats, of which seat 2 left before the end, and auditors 8..10 that have nothing to do with it.
+/// @notice A model of five seats, of which seat 2 left before the end, and auditors 8..10 that have nothing to do with it;
+/// member 11 judges the problem.
 /// The model's id is `runId`.
 abstract contract ModelTest is RunTest {
     uint256 internal constant LEFT = 2;
     uint256 internal constant FIRST_AUDITOR = 8;
+    uint256 internal constant JUDGE = 11;
     address internal constant STRANGER = address(0x57A26E2);
     bytes32 internal constant LICENCE = keccak256("CC-BY-4.0");
+
+    function _judgeOfProblem() internal override returns (uint256) {
+        _admit(FIRST_AUDITOR, JUDGE);
+        return JUDGE;
+    }
 
     /// @dev From nothing to an ended run with an agreed state, not registered.
     function _prepareRun() internal {
@@ -24,7 +31,6 @@ abstract contract ModelTest is RunTest {
         }
         vm.prank(_account(solver));
         runs.cancel(runId);
-        _admit(FIRST_AUDITOR, FIRST_AUDITOR + 2);
         for (uint256 id = FIRST_AUDITOR; id < FIRST_AUDITOR + 3; ++id) {
             _makeAuditor(id);
         }
@@ -36,6 +42,7 @@ abstract contract ModelTest is RunTest {
     }
 
     function _makeAuditor(uint256 id) internal {
+        if (membership.hasRole(id, IMembership.Role.Auditor)) return;
         if (membership.hasRole(id, IMembership.Role.Auditor)) return;
         vm.prank(address(timelock));
         membership.grantRole(id, IMembership.Role.Auditor);

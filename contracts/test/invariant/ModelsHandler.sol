@@ -176,6 +176,7 @@ contract ModelsHandler is RunTest {
     }
 
     function _setRole(uint256 id, bool holds) private {
+        if (_hasRole[id] == holds) return;
         vm.prank(address(timelock));
         if (holds) membership.grantRole(id, IMembership.Role.Auditor);
         else membership.revokeRole(id, IMembership.Role.Auditor);
@@ -243,18 +244,19 @@ contract ModelsHandler is RunTest {
         }
     }
 
-    /// @dev Any statements at all, or all of this model that count in the book.
+    /// @dev Any statements at all, or those that count in the book, with or without a look at ties.
     function _shown(uint256 word, bytes32 modelId) private view returns (bytes32[] memory audits) {
         audits = new bytes32[](_between(word, 0, 3));
         uint256 filled;
         for (uint256 i = 0; i < _book.length && filled < audits.length; ++i) {
             Said storage said = _book[_book.length - 1 - i];
-            bool isNeeded = (word >> 16) % 3 == 0 || _isGood(said, modelId, audits, filled);
-            if (isNeeded) audits[filled++] = said.id;
+            bool counts = _counts(said, modelId, audits, filled);
+            if (word >> 16 & 1 == 1) counts = counts && !_isTied(modelId, said.attester);
+            if (counts || (word >> 17) % 8 == 0) audits[filled++] = said.id;
         }
     }
 
-    function _isGood(Said storage said, bytes32 modelId, bytes32[] memory before, uint256 filled)
+    function _counts(Said storage said, bytes32 modelId, bytes32[] memory before, uint256 filled)
         private
         view
         returns (bool)
@@ -264,7 +266,7 @@ contract ModelsHandler is RunTest {
         }
         bool mayAct = _hasRole[said.attester] && !_suspended[said.attester];
         bool isLive = mayAct && !said.revoked && vm.getBlockTimestamp() < said.expiry;
-        return isLive && said.counts && said.subject == modelId && !_isTied(modelId, said.attester);
+        return isLive && said.counts && said.subject == modelId;
     }
 
     function _isTied(bytes32 modelId, uint256 id) private view returns (bool) {
@@ -274,7 +276,8 @@ contract ModelsHandler is RunTest {
     /// @dev What was accepted has to be enough by the handler's own book.
     function _checkShown(bytes32 modelId, bytes32[] memory audits) private {
         for (uint256 i; i < audits.length; ++i) {
-            if (!_isGood(_saidAs(audits[i]), modelId, audits, i)) releasedUnaudited = true;
+            Said storage said = _saidAs(audits[i]);
+            if (!_counts(said, modelId, audits, i) || _isTied(modelId, said.attester)) releasedUnaudited = true;
         }
         if (audits.length < AUDITS) releasedUnaudited = true;
     }

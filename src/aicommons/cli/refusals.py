@@ -81,7 +81,6 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "VaultReceiverInvalid": ("nobody could ever take it from there", "give another one with --to"),
     "VaultLockExpired": ("the time for it is over", "give the money back: `commons problem refund PROBLEM AWARD`"),
     "ERC6909InsufficientBalance": ("there is not so much in the vault for you", "run `commons vault deposit`"),
-    "ERC20InsufficientBalance": ("this wallet has not so much of the token", "see what it holds"),
     "DataRegistryNotMember": ("this wallet is not an active member", NOT_A_MEMBER),
     "DataRegistryNotOwner": ("this dataset belongs to another member", "see `commons dataset list`"),
     "DataRegistryTermsInvalid": ("a consent needs a purpose, a use and a future", "give --purpose, --uses and --days"),
@@ -105,6 +104,50 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "MembershipNotAccount": ("only the account that acts for this member may veto", "see `commons member list`"),
     "ModelRegistryNotInLineage": ("this model did not use the dataset", "see `commons model show RUN`"),
     "ModelRegistryNotOwner": ("only who holds the dataset may ask this of a model", "see `commons dataset list`"),
+    "ModelRegistryUnknown": ("this run has no model", "see `commons run show RUN`"),
+    "ModelRegistryWrongState": ("the model is in another state", "see `commons model show RUN`"),
+    "ModelRegistryNotParticipant": (
+        "only the run's solver and its participants may do this",
+        "ask one of them; see `commons model shares RUN`",
+    ),
+    "ModelRegistryNotSolver": (
+        "only the run's solver may do this, or a vote",
+        "propose it to the members with --vote",
+    ),
+    "ModelRegistryAuditsMissing": (
+        "the model has too few audits",
+        "ask auditors: `commons attest make audit RUN`; see `commons model audits RUN`",
+    ),
+    "ModelRegistryAuditInvalid": (
+        "one of these is no live audit of the model that passed, or a second one by the same auditor",
+        "leave the ids out to show those that count; see `commons model audits RUN`",
+    ),
+    "ModelRegistryConflict": (
+        "one of the auditors is too close to the model: it solved, judged, owned the problem, or took a seat",
+        "ask an auditor who has nothing to do with the run",
+    ),
+    "ModelRegistryOpenHarm": (
+        "the model is suspended: an objection is open",
+        "a vote puts it back: `commons model resume RUN`",
+    ),
+    "ModelRegistryStale": (
+        "a consent behind the model did not stand when it was used last",
+        "see `commons model show RUN`; train again without it",
+    ),
+    "ModelRegistryTooEarly": (
+        "the time in which the members may object is not over",
+        "see `commons model show RUN` for when it is",
+    ),
+    "ModelRegistryNotHolder": ("another account takes this member's part", "use the member's own wallet"),
+    "ModelRegistryNothingToClaim": ("there is nothing left for this member", "see `commons model shares RUN`"),
+    "AttestationsNotMember": ("this wallet is not an active member", NOT_A_MEMBER),
+    "AttestationsRoleMissing": (
+        "this member does not hold the role that such a statement needs",
+        "the members give roles by vote: auditor for audits and accreditations, ethics board for approvals",
+    ),
+    "AttestationsExpiryPassed": ("the statement would be over at once", "give more --days"),
+    "AttestationsNotAttester": ("another member said this", "ask it to take its word back"),
+    "AttestationsAlreadyRevoked": ("this statement was taken back before", "nothing is left to do"),
     "TrainingRunsNotSolver": ("only the run's solver may do this", "ask the solver, or wait until enrolment is over"),
     "TrainingRunsNotMember": ("this wallet is not an active member", NOT_A_MEMBER),
     "TrainingRunsWrongState": ("the run is in another state", "see `commons run show RUN`"),

@@ -461,6 +461,8 @@ class Source:
     member_id: ids.MemberId
     dataset_id: int
     version: int
+    used_at: int
+    """Block time in seconds at which its data were used last."""
     consent_id: bytes
 
 
@@ -473,6 +475,8 @@ class ModelRegistered(Event):
     plan: ids.Digest
     card: ids.Digest
     state_digest: bytes
+    licence: bytes
+    """``encoding.licence_code`` of the licence in the run's terms."""
     rounds_done: int
     sources: tuple[Source, ...]
 

@@ -196,9 +196,9 @@ class Client:
         """Ask the contract to put a seat out whose consent is dead; see the port."""
         self.transact(RUNS, "drop", run_id, member_id)
 
-    def register_model(self, run_id: ids.RunId, card: ids.Digest, state_digest: bytes) -> None:
+    def register_model(self, run_id: ids.RunId, card: ids.Digest, state_digest: bytes, licence: bytes) -> None:
         """Write a finished run's model down; see the port."""
-        self.transact("ModelRegistry", "register", run_id, card, state_digest)
+        self.transact("ModelRegistry", "register", run_id, card, state_digest, licence)
 
     def address_of(self, contract: str) -> ids.Address:
         """Return where a contract of the deployment stands: the newest of its successors, as far as they are known."""

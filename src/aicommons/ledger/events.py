@@ -8,7 +8,7 @@ import functools
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from aicommons.domain import encoding, errors, events, ids, money_events, run, vote_events
+from aicommons.domain import encoding, errors, events, ids, model_events, money_events, run, vote_events
 from aicommons.ledger import contracts
 
 Values = dict[str, Any]
@@ -116,9 +116,10 @@ def _wished(at: events.Position, values: Values) -> events.Event:
 
 
 def _run_opened(at: events.Position, values: Values) -> events.Event:
-    terms = zip(run.RUN_SPEC_TYPES, values["spec"], strict=True)
-    spec = run.RunSpec(*(_address(value) if kind == "address" else value for kind, value in terms))
-    return events.RunOpened(at, values["runId"], values["solver"], spec)
+    terms: list[Any] = list(values["spec"])
+    token = run.RUN_SPEC_TYPES.index("address")
+    terms[token] = _address(terms[token])
+    return events.RunOpened(at, values["runId"], values["solver"], run.RunSpec(*terms))
 
 
 def _enrolled(at: events.Position, values: Values) -> events.Event:
@@ -145,6 +146,21 @@ def _state_changed(at: events.Position, values: Values) -> events.Event:
 def _model_registered(at: events.Position, values: Values) -> events.Event:
     sources = tuple(events.Source(*source) for source in values["sources"])
     return _record(events.ModelRegistered, modelId="run_id")(at, values | {"sources": sources})
+
+
+def _of_model(kind: type[model_events.OfModel]) -> Callable[[events.Position, Values], events.Event]:
+    made = _record(kind)
+
+    def make(at: events.Position, values: Values) -> events.Event:
+        named = {name: model_events.ModelState(values[name]) for name in ("previous", "state") if name in values}
+        shown = {"audits": tuple(values["audits"])} if "audits" in values else {}
+        return made(at, values | named | shown)
+
+    return make
+
+
+def _attested(at: events.Position, values: Values) -> events.Event:
+    return _record(model_events.Attested)(at, values | {"kind": model_events.Kind(values["kind"])})
 
 
 def _answered(at: events.Position, values: Values) -> events.Event:
@@ -199,6 +215,7 @@ RECORDS: Mapping[tuple[str, str], Callable[[events.Position, Values], events.Eve
     ("Membership", "RecoveryBegun"): _record(events.RecoveryBegun),
     ("Membership", "RecoveryVetoed"): _record(events.RecoveryVetoed),
     ("Membership", "Recovered"): _record(events.MemberRecovered),
+    ("DataRegistry", "BannedSet"): _record(model_events.BannedSet),
     ("CommonsGovernor", "ProposalCreated"): _proposed,
     ("CommonsGovernor", "VoteCast"): _voted,
     ("CommonsGovernor", "VoteCastWithParams"): _voted,
@@ -261,6 +278,17 @@ RECORDS: Mapping[tuple[str, str], Callable[[events.Position, Values], events.Eve
     ("ModelRegistry", "Registered"): _model_registered,
     ("ModelRegistry", "SharesGiven"): _record(events.SharesGiven, modelId="run_id"),
     ("ModelRegistry", "Wished"): _wished,
+    ("ModelRegistry", "AuditRequested"): _of_model(model_events.AuditRequested),
+    ("ModelRegistry", "ModelCleared"): _of_model(model_events.ModelCleared),
+    ("ModelRegistry", "ModelReleased"): _of_model(model_events.ModelReleased),
+    ("ModelRegistry", "ModelSuspended"): _of_model(model_events.ModelSuspended),
+    ("ModelRegistry", "ModelResumed"): _of_model(model_events.ModelResumed),
+    ("ModelRegistry", "ModelWithdrawn"): _of_model(model_events.ModelWithdrawn),
+    ("ModelRegistry", "RevenuePaid"): _of_model(model_events.RevenuePaid),
+    ("ModelRegistry", "RevenueClaimed"): _of_model(model_events.RevenueClaimed),
+    ("ModelRegistry", "AuditRulesSet"): _record(model_events.AuditRulesSet),
+    ("Attestations", "Attested"): _attested,
+    ("Attestations", "AttestationRevoked"): _record(model_events.AttestationRevoked),
     ("ConsentRegister", "RegisterOpened"): _record(events.RegisterOpened),
     ("ConsentRegister", "Posted"): _record(events.RegisterPosted),
     ("ConsentRegister", "Withdrawn"): _record(events.LeafWithdrawn),

@@ -6,6 +6,7 @@ The command line, the demo, the portal and ``testing`` call it; nodes never do. 
 from aicommons.office.acting import NodeSigner, Registry
 from aicommons.office.coops import Act, CoopDesk
 from aicommons.office.desk import ORGANISATION, Desk
+from aicommons.office.models import ModelDesk, Statement
 from aicommons.office.money import Milestone, MoneyDesk, Token
 from aicommons.office.terms import ANYTHING_BUT_BANNED, DEFAULT_PURPOSE, GENERAL_PURPOSE, Offer, Seat, Use, consent
 from aicommons.office.votes import Trial, VoteDesk
@@ -22,11 +23,13 @@ __all__ = [
     "Desk",
     "Meaning",
     "Milestone",
+    "ModelDesk",
     "MoneyDesk",
     "NodeSigner",
     "Offer",
     "Registry",
     "Seat",
+    "Statement",
     "Token",
     "Trial",
     "Use",

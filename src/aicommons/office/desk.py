@@ -13,6 +13,7 @@ from aicommons.learning import recipe as recipes
 from aicommons.node import journal
 from aicommons.office import acting, terms, votes
 from aicommons.office import coops as coop_desks
+from aicommons.office import models as model_desks
 from aicommons.office import money as moneys
 from aicommons.protocol import consents, coops, ports, registry, rules
 from aicommons.protocol import view as views
@@ -111,6 +112,11 @@ class Desk:
     def money(self) -> moneys.MoneyDesk:
         """What this wallet does with money and with problems that money lies on."""
         return moneys.MoneyDesk(self._registry, self._store, self)
+
+    @property
+    def models(self) -> model_desks.ModelDesk:
+        """What this wallet does about models, and what it states."""
+        return model_desks.ModelDesk(self._registry, self._store, self)
 
     def state_problem(
         self,

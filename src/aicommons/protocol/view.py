@@ -8,9 +8,11 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 from typing import Any, Generic, TypeVar
 
-from aicommons.domain import events, ids, money_events, run
+from aicommons.domain import events, ids, model_events, money_events, run
+from aicommons.protocol import attestations as statements
 from aicommons.protocol import coops, governance, permissions, registry
 from aicommons.protocol import money as moneys
+from aicommons.protocol import releases as released
 
 AttemptPlace = tuple[int, int]
 """Round index and attempt."""
@@ -133,6 +135,18 @@ class LedgerView:
     """Run id -> the run, in opening order."""
     permitted: permissions.Permissions = dataclasses.field(default_factory=permissions.Permissions)
     """Registers, guardianships and requests."""
+    attestations: statements.Attestations = dataclasses.field(default_factory=statements.Attestations)
+    """What members stated."""
+    releases: released.Releases = dataclasses.field(default_factory=released.Releases)
+    """Where models stand between being made and being used, and what they earned."""
+    bans: model_events.BannedSet | None = None
+    """What nobody can permit now; ``None`` from a ledger that did not say so yet."""
+
+    @property
+    def banned(self) -> int | None:
+        """Bitmap of the purposes that nobody can permit now, as ``rules`` takes it."""
+        return None if self.bans is None else self.bans.banned
+
     votes: governance.Votes = dataclasses.field(default_factory=governance.Votes)
     """The members' proposals and votes, and the rules of voting."""
     money: moneys.Money = dataclasses.field(default_factory=moneys.Money)
@@ -215,6 +229,7 @@ NEWEST: Mapping[type[events.Event], str] = {
     events.StateAgreed: "agreed",
     events.ModelRegistered: "model",
     events.AttemptStopped: "stopped",
+    model_events.BannedSet: "bans",
 }
 """Events of which only the last counts: in which field."""
 
@@ -274,6 +289,8 @@ class _LedgerDraft:
         self._view = _Draft(view)
         self._runs: dict[ids.RunId, _RunDraft] = {}
         self._permissions: list[events.Event] = []
+        self._attestations: list[events.Event] = []
+        self._releases: list[events.Event] = []
         self._votes: list[events.Event] = []
         self._money: list[events.Event] = []
 
@@ -290,6 +307,10 @@ class _LedgerDraft:
             self._tell_run(run_id, event)
         elif isinstance(event, permissions.TOLD):
             self._permissions.append(event)
+        elif isinstance(event, statements.TOLD):
+            self._attestations.append(event)
+        elif isinstance(event, released.TOLD):
+            self._releases.append(event)
         elif isinstance(event, governance.TOLD):
             self._votes.append(event)
         else:
@@ -349,6 +370,10 @@ class _LedgerDraft:
             self._view.mapping("runs").update({run_id: told.frozen() for run_id, told in self._runs.items()})
         if self._permissions:
             self._view.put(permitted=permissions.fold(self._view.get("permitted"), self._permissions))
+        if self._attestations:
+            self._view.put(attestations=statements.fold(self._view.get("attestations"), self._attestations))
+        if self._releases:
+            self._view.put(releases=released.fold(self._view.get("releases"), self._releases))
         if self._votes:
             self._view.put(votes=governance.fold(self._view.get("votes"), self._votes))
         if self._money:
