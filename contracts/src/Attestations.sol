@@ -56,7 +56,7 @@ contract Attestations is IAttestations, Governed, EIP712, Nonces {
     function revokeBySignature(bytes32 attestationId, bytes32 reason, uint256 deadline, bytes calldata signature)
         external
     {
-        address attester = _membership.accountOf(_attestations[attestationId].attester);
+        address attester = _membership.accountOf(_stored(attestationId).attester);
         _checkSigned(keccak256(abi.encode(REVOKE, attestationId, reason, deadline)), attester, deadline, signature);
         _revoke(attestationId, reason, attester);
     }
@@ -80,31 +80,33 @@ contract Attestations is IAttestations, Governed, EIP712, Nonces {
 
     function _attest(Statement calldata said, address account) private returns (bytes32 attestationId) {
         uint256 attester = _membership.memberOf(account);
-        if (!_membership.isActive(attester)) revert AttestationsNotMember(account);
-        if (!_mayAttest(attester, said.kind)) revert AttestationsRoleMissing(attester, said.kind);
-        if (said.subject == 0 || said.document == 0) revert AttestationsFieldMissing();
-        if (said.expiry <= block.timestamp) revert AttestationsExpiryPassed(said.expiry);
+        _checkStatement(said, attester, account);
         attestationId = keccak256(abi.encode(block.chainid, address(this), attester, said, _counts[attester]++));
-        _attestations[attestationId] = Attestation({
-            attester: attester,
-            kind: said.kind,
-            passed: said.passed,
-            madeAt: uint64(block.timestamp),
-            expiry: said.expiry,
-            revoked: false,
-            subject: said.subject,
-            document: said.document
-        });
+        Attestation storage made = _attestations[attestationId];
+        (made.attester, made.kind, made.passed) = (attester, said.kind, said.passed);
+        (made.madeAt, made.expiry) = (uint64(block.timestamp), said.expiry);
+        (made.subject, made.document) = (said.subject, said.document);
         emit Attested(attestationId, attester, said.subject, said.kind, said.passed, said.expiry, said.document);
     }
 
     function _revoke(bytes32 attestationId, bytes32 reason, address account) private {
-        Attestation storage stored = _attestations[attestationId];
-        if (stored.attester == 0) revert AttestationsUnknown(attestationId);
-        if (stored.revoked) revert AttestationsAlreadyRevoked(attestationId);
+        Attestation storage stored = _stored(attestationId);
         if (_membership.accountOf(stored.attester) != account) revert AttestationsNotAttester(attestationId, account);
+        if (stored.revoked) revert AttestationsAlreadyRevoked(attestationId);
         stored.revoked = true;
         emit AttestationRevoked(attestationId, stored.attester, reason);
+    }
+
+    function _stored(bytes32 attestationId) private view returns (Attestation storage stored) {
+        stored = _attestations[attestationId];
+        if (stored.attester == 0) revert AttestationsUnknown(attestationId);
+    }
+
+    function _checkStatement(Statement calldata said, uint256 attester, address account) private view {
+        if (!_membership.isActive(attester)) revert AttestationsNotMember(account);
+        if (!_mayAttest(attester, said.kind)) revert AttestationsRoleMissing(attester, said.kind);
+        if (said.subject == 0 || said.document == 0) revert AttestationsFieldMissing();
+        if (said.expiry <= block.timestamp) revert AttestationsExpiryPassed(said.expiry);
     }
 
     function _mayAttest(uint256 memberId, Kind kind) private view returns (bool) {

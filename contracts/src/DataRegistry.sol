@@ -14,13 +14,15 @@ contract DataRegistry is IDataRegistry, Governed, EIP712 {
 
     IMembership private immutable _membership;
     address private immutable _runs;
-    uint256 private immutable _banned;
     uint256 private immutable _purposeCount;
 
     uint256 private _count;
+    uint256 private _banned;
     mapping(uint256 datasetId => Dataset) private _datasets;
     mapping(bytes32 consentId => Consent) private _consents;
     mapping(uint256 datasetId => uint256) private _given;
+    /// @dev When the dataset was entrusted for the first, second, ... time, which ended every consent given before.
+    mapping(uint256 datasetId => mapping(uint64 era => uint64)) private _ends;
     /// @dev One more than the purpose's bit, so that zero means unknown.
     mapping(bytes32 purpose => uint256) private _places;
 
@@ -35,12 +37,19 @@ contract DataRegistry is IDataRegistry, Governed, EIP712 {
         Authority memory authority
     ) Governed(authority) EIP712("AI Commons Data Registry", "1") {
         (_membership, _runs) = (membership, runs);
-        (_banned, _purposeCount) = (banned, purposes.length);
+        _purposeCount = purposes.length;
         if (purposes.length > 256) revert DataRegistryPurposesInvalid(purposes.length);
         for (uint256 i; i < purposes.length; ++i) {
             if (_places[purposes[i]] != 0) revert DataRegistryPurposesInvalid(purposes.length);
             _places[purposes[i]] = i + 1;
         }
+        _ban(banned);
+    }
+
+    /// @inheritdoc IDataRegistry
+    function setBanned(uint256 banned) external {
+        _checkTimelock();
+        _ban(banned);
     }
 
     // -------------------------------------------------------------------------------------------------------- datasets
@@ -104,7 +113,8 @@ contract DataRegistry is IDataRegistry, Governed, EIP712 {
         if (stored.state == DatasetState.Retired) revert DataRegistryWrongState(datasetId, stored.state);
         if (stored.body != address(0)) revert DataRegistryEntrusted(datasetId, stored.body);
         if (body == address(0) || body == _msgSender()) revert DataRegistryNotBody(datasetId, body);
-        (stored.body, stored.firstConsent) = (body, uint64(_given[datasetId]));
+        stored.body = body;
+        _ends[datasetId][stored.era++] = uint64(block.timestamp);
         emit Entrusted(datasetId, body);
     }
 
@@ -128,7 +138,7 @@ contract DataRegistry is IDataRegistry, Governed, EIP712 {
         uint256 nonce = _given[terms.datasetId]++;
         consentId = keccak256(abi.encode(block.chainid, address(this), terms, nonce));
         Consent storage made = _consents[consentId];
-        (made.terms, made.place) = (terms, uint64(nonce));
+        (made.terms, made.givenAt, made.era) = (terms, uint64(block.timestamp), stored.era);
         emit ConsentGiven(consentId, terms.datasetId, stored.owner, terms);
     }
 
@@ -166,6 +176,14 @@ contract DataRegistry is IDataRegistry, Governed, EIP712 {
     /// @inheritdoc IDataRegistry
     function isLive(bytes32 consentId) external view returns (bool) {
         return _death(consentId) == Denial.None;
+    }
+
+    /// @inheritdoc IDataRegistry
+    function livedAt(bytes32 consentId, uint64 time) external view returns (bool) {
+        Consent storage stored = _consents[consentId];
+        if (stored.terms.datasetId == 0 || time < stored.givenAt || time >= stored.terms.expiry) return false;
+        if (stored.revokedAt != 0 && time > stored.revokedAt) return false;
+        return !_isOver(stored) || time <= _ends[stored.terms.datasetId][stored.era];
     }
 
     /// @inheritdoc IDataRegistry
@@ -238,10 +256,16 @@ contract DataRegistry is IDataRegistry, Governed, EIP712 {
 
     // --------------------------------------------------------------------------------------------------------- private
 
+    function _ban(uint256 banned) private {
+        if (_purposeCount < 256 && banned >> _purposeCount != 0) revert DataRegistryPurposesInvalid(_purposeCount);
+        _banned = banned;
+        emit BannedSet(banned);
+    }
+
     function _revoke(bytes32 consentId) private {
         Consent storage stored = _consents[consentId];
-        if (stored.revoked) revert DataRegistryAlreadyRevoked(consentId);
-        stored.revoked = true;
+        if (stored.revokedAt != 0) revert DataRegistryAlreadyRevoked(consentId);
+        stored.revokedAt = uint64(block.timestamp);
         emit ConsentRevoked(consentId, stored.terms.datasetId);
     }
 
@@ -264,10 +288,15 @@ contract DataRegistry is IDataRegistry, Governed, EIP712 {
         Consent storage stored = _consents[consentId];
         Dataset storage used = _datasets[stored.terms.datasetId];
         if (stored.terms.datasetId == 0) return Denial.UnknownConsent;
-        if (stored.revoked || stored.place < used.firstConsent) return Denial.Revoked;
+        if (stored.revokedAt != 0 || _isOver(stored)) return Denial.Revoked;
         if (block.timestamp >= stored.terms.expiry) return Denial.Expired;
         if (used.state != DatasetState.Listed) return Denial.DatasetNotListed;
         return _membership.isActive(used.owner) ? Denial.None : Denial.OwnerNotActive;
+    }
+
+    /// @dev Whether the dataset was entrusted since.
+    function _isOver(Consent storage stored) private view returns (bool) {
+        return stored.era < _datasets[stored.terms.datasetId].era;
     }
 
     function _purposeDenial(Rules storage rules, uint256 consented, bytes32 purpose) private view returns (Denial) {

@@ -2,78 +2,61 @@
 pragma solidity 0.8.37;
 
 import {Governed} from "./base/Governed.sol";
+import {MemberVotes} from "./base/MemberVotes.sol";
 import {IMembership} from "./interfaces/IMembership.sol";
 import {Authority} from "./types/Authority.sol";
 
 /// @title Membership
-/// @notice A minimal soulbound registry; votes and tokens come with governance.
-contract Membership is IMembership, Governed {
+contract Membership is MemberVotes {
     /// @dev How long the old account may veto: long enough to be noticed on a holiday.
     uint64 private constant RECOVERY_DELAY = 7 days;
 
-    uint256 private immutable _threshold;
-
     uint256 private _count;
-    uint256 private _live;
     mapping(uint256 memberId => Member) private _members;
     mapping(address applicant => Member) private _applications;
     mapping(address account => uint256 memberId) private _memberOf;
     mapping(bytes32 credential => uint256 memberId) private _memberOfCredential;
     /// @dev Never cleared: an old signature stays evidence against the member that made it.
     mapping(address nodeKey => uint256 memberId) private _keyOwner;
-    mapping(address account => bool) private _registrars;
-    /// @dev Decisions taken on a subject so far; makes the approvals of one decision useless for the next.
-    mapping(uint256 subject => uint256) private _decisions;
-    mapping(bytes32 tally => uint256) private _approvals;
-    mapping(bytes32 tally => mapping(address registrar => bool)) private _approved;
     mapping(uint256 memberId => address) private _guardians;
     mapping(uint256 memberId => Recovery) private _recoveries;
-    mapping(uint256 memberId => mapping(Role role => bool)) private _roles;
+    /// @dev Bit n stands for the role of that number.
+    mapping(uint256 memberId => uint256) private _roles;
 
-    constructor(address[] memory registrars, uint256 approvals, Authority memory authority) Governed(authority) {
-        if (approvals == 0 || approvals > registrars.length) {
-            revert MembershipRegistrarsInvalid(registrars.length, approvals);
+    /// @param registrars Who decides about members
+    /// @param approvals How many of them have to agree
+    /// @param founders Members from the beginning, in the order of their ids
+    /// @param authority The timelock, through which the members' votes act
+    constructor(address[] memory registrars, uint256 approvals, Founder[] memory founders, Authority memory authority)
+        Governed(authority)
+    {
+        _replaceRegistrars(registrars, approvals);
+        for (uint256 i; i < founders.length; ++i) {
+            _admit(_applied(founders[i]));
         }
-        for (uint256 i; i < registrars.length; ++i) {
-            if (registrars[i] == address(0) || _registrars[registrars[i]]) {
-                revert MembershipRegistrarsInvalid(registrars.length, approvals);
-            }
-            _registrars[registrars[i]] = true;
-        }
-        _threshold = approvals;
     }
 
     /// @inheritdoc IMembership
     function applyAs(Kind kind, address nodeKey, bytes32 readerPoint, bytes32 credential, bytes32 profile) external {
-        if (nodeKey == address(0) || readerPoint == 0 || credential == 0) revert MembershipFieldMissing();
-        if (_applications[_msgSender()].account != address(0)) revert MembershipAlreadyApplied(_msgSender());
-        Member memory wanted = Member(_msgSender(), kind, Status.None, 0, nodeKey, readerPoint, credential, profile);
-        _checkFree(wanted);
-        _applications[_msgSender()] = wanted;
-        emit Applied(_msgSender(), kind, nodeKey, readerPoint, credential, profile);
+        address applicant = _msgSender();
+        if (_applications[applicant].account != address(0)) revert MembershipAlreadyApplied(applicant);
+        Founder memory wanted = Founder(applicant, kind, nodeKey, readerPoint, credential, profile);
+        _applications[applicant] = _applied(wanted);
     }
 
     /// @inheritdoc IMembership
     function admit(address applicant) external returns (uint256 memberId) {
         Member memory wanted = _applications[applicant];
         if (wanted.account == address(0)) revert MembershipNoApplication(applicant);
-        if (!_approve(Decision.Admit, uint160(applicant))) return 0;
-        _checkFree(wanted);
+        if (!_decide(Decision.Admit, uint160(applicant))) return 0;
         delete _applications[applicant];
-        memberId = ++_count;
-        ++_live;
-        (wanted.status, wanted.since) = (Status.Active, uint64(block.timestamp));
-        _members[memberId] = wanted;
-        _memberOf[applicant] = memberId;
-        _memberOfCredential[wanted.credential] = memberId;
-        _keyOwner[wanted.nodeKey] = memberId;
-        emit Admitted(memberId, applicant, wanted.kind, wanted.nodeKey, wanted.credential);
+        return _admit(wanted);
     }
 
     /// @inheritdoc IMembership
     function suspend(uint256 memberId) external {
         _checkStatus(memberId, Status.Active);
-        if (!_approve(Decision.Suspend, memberId)) return;
+        if (!_decide(Decision.Suspend, memberId)) return;
         _members[memberId].status = Status.Suspended;
         emit Suspended(memberId);
     }
@@ -81,7 +64,7 @@ contract Membership is IMembership, Governed {
     /// @inheritdoc IMembership
     function reinstate(uint256 memberId) external {
         _checkStatus(memberId, Status.Suspended);
-        if (!_approve(Decision.Reinstate, memberId)) return;
+        if (!_decide(Decision.Reinstate, memberId)) return;
         _members[memberId].status = Status.Active;
         emit Reinstated(memberId);
     }
@@ -119,27 +102,30 @@ contract Membership is IMembership, Governed {
     function leave() external {
         uint256 memberId = _memberOf[_msgSender()];
         if (memberId == 0) revert MembershipNotActive(_msgSender());
-        Member storage stored = _members[memberId];
-        stored.status = Status.Left;
-        --_live;
-        delete _memberOf[_msgSender()];
-        delete _memberOfCredential[stored.credential];
-        delete _recoveries[memberId];
+        _end(memberId, Status.Left);
         emit Left(memberId, _msgSender());
+    }
+
+    /// @inheritdoc IMembership
+    function expel(uint256 memberId) external {
+        _checkTimelock();
+        _checkLive(memberId);
+        _end(memberId, Status.Expelled);
+        emit Expelled(memberId, _members[memberId].account);
     }
 
     /// @inheritdoc IMembership
     function grantRole(uint256 memberId, Role role) external {
         _checkTimelock();
         _checkStatus(memberId, Status.Active);
-        _roles[memberId][role] = true;
+        _setRole(memberId, role, true);
         emit RoleGranted(memberId, role);
     }
 
     /// @inheritdoc IMembership
     function revokeRole(uint256 memberId, Role role) external {
         _checkTimelock();
-        _roles[memberId][role] = false;
+        _setRole(memberId, role, false);
         emit RoleRevoked(memberId, role);
     }
 
@@ -157,15 +143,14 @@ contract Membership is IMembership, Governed {
 
     /// @inheritdoc IMembership
     function recover(uint256 memberId, address account) external {
-        Status status = _members[memberId].status;
-        if (status != Status.Active && status != Status.Suspended) revert MembershipWrongStatus(memberId, status);
+        _checkLive(memberId);
         if (account == address(0)) revert MembershipFieldMissing();
         _checkUnused(account);
         Recovery memory pending = _recoveries[memberId];
         bool lapsed = _memberOf[pending.account] != 0; // admitted meanwhile: it can never be finished
         if (pending.account != address(0) && !lapsed) revert MembershipRecoveryPending(memberId, pending.ripeAt);
         uint256 subject = uint256(keccak256(abi.encode(memberId, account)));
-        if (_msgSender() != _guardians[memberId] && !_approve(Decision.Recover, subject)) return;
+        if (_msgSender() != _guardians[memberId] && !_decide(Decision.Recover, subject)) return;
         uint64 ripeAt = uint64(block.timestamp) + RECOVERY_DELAY;
         _recoveries[memberId] = Recovery(account, ripeAt);
         emit RecoveryBegun(memberId, _members[memberId].account, account, ripeAt);
@@ -194,6 +179,7 @@ contract Membership is IMembership, Governed {
         delete _memberOf[previous];
         _members[memberId].account = pending.account;
         _memberOf[pending.account] = memberId;
+        _moveVote(memberId, pending.account);
         emit Recovered(memberId, previous, pending.account);
     }
 
@@ -221,7 +207,7 @@ contract Membership is IMembership, Governed {
 
     /// @inheritdoc IMembership
     function hasRole(uint256 memberId, Role role) external view returns (bool) {
-        return _roles[memberId][role] && _members[memberId].status == Status.Active;
+        return _holds(memberId, role) && _members[memberId].status == Status.Active;
     }
 
     /// @inheritdoc IMembership
@@ -247,21 +233,6 @@ contract Membership is IMembership, Governed {
     }
 
     /// @inheritdoc IMembership
-    function live() external view returns (uint256) {
-        return _live;
-    }
-
-    /// @inheritdoc IMembership
-    function isRegistrar(address account) external view returns (bool) {
-        return _registrars[account];
-    }
-
-    /// @inheritdoc IMembership
-    function threshold() external view returns (uint256) {
-        return _threshold;
-    }
-
-    /// @inheritdoc IMembership
     function guardianOf(uint256 memberId) external view returns (address) {
         return _guardians[memberId];
     }
@@ -271,17 +242,48 @@ contract Membership is IMembership, Governed {
         return _recoveries[memberId];
     }
 
-    /// @dev Counts the caller's approval; the last needed one closes the tally and returns true.
-    function _approve(Decision decision, uint256 subject) private returns (bool) {
-        if (!_registrars[_msgSender()]) revert MembershipNotRegistrar(_msgSender());
-        bytes32 tally = keccak256(abi.encode(decision, subject, _decisions[subject]));
-        if (_approved[tally][_msgSender()]) revert MembershipAlreadyApproved(_msgSender(), decision, subject);
-        _approved[tally][_msgSender()] = true;
-        uint256 approvals = ++_approvals[tally];
-        emit Approved(_msgSender(), decision, subject, approvals);
-        if (approvals < _threshold) return false;
-        ++_decisions[subject];
-        return true;
+    // --------------------------------------------------------------------------------------------------------- private
+
+    /// @dev Checks what somebody asks for and says it aloud.
+    function _applied(Founder memory by) private returns (Member memory wanted) {
+        if (by.account == address(0) || by.nodeKey == address(0) || by.readerPoint == 0 || by.credential == 0) {
+            revert MembershipFieldMissing();
+        }
+        wanted = Member(by.account, by.kind, Status.None, 0, by.nodeKey, by.readerPoint, by.credential, by.profile);
+        _checkFree(wanted);
+        emit Applied(by.account, by.kind, by.nodeKey, by.readerPoint, by.credential, by.profile);
+    }
+
+    function _admit(Member memory wanted) private returns (uint256 memberId) {
+        _checkFree(wanted);
+        memberId = ++_count;
+        (wanted.status, wanted.since) = (Status.Active, uint64(block.timestamp));
+        _members[memberId] = wanted;
+        _memberOf[wanted.account] = memberId;
+        _memberOfCredential[wanted.credential] = memberId;
+        _keyOwner[wanted.nodeKey] = memberId;
+        _giveVote(memberId, wanted.account);
+        emit Admitted(memberId, wanted.account, wanted.kind, wanted.nodeKey, wanted.credential);
+    }
+
+    /// @dev Frees account and credential; the id and the node key stay the member's for ever.
+    function _end(uint256 memberId, Status status) private {
+        Member storage stored = _members[memberId];
+        stored.status = status;
+        delete _memberOf[stored.account];
+        delete _memberOfCredential[stored.credential];
+        delete _recoveries[memberId];
+        delete _roles[memberId];
+        _burn(memberId);
+    }
+
+    function _setRole(uint256 memberId, Role role, bool held) private {
+        if (_holds(memberId, role) == held) revert MembershipRoleUnchanged(memberId, role);
+        _roles[memberId] ^= 1 << uint8(role);
+    }
+
+    function _holds(uint256 memberId, Role role) private view returns (bool) {
+        return _roles[memberId] >> uint8(role) & 1 == 1;
     }
 
     function _checkFree(Member memory wanted) private view {
@@ -290,6 +292,11 @@ contract Membership is IMembership, Governed {
         if (taken != 0) revert MembershipCredentialUsed(wanted.credential, taken);
         taken = _keyOwner[wanted.nodeKey];
         if (taken != 0) revert MembershipNodeKeyUsed(wanted.nodeKey, taken);
+    }
+
+    function _checkLive(uint256 memberId) private view {
+        Status status = _members[memberId].status;
+        if (status != Status.Active && status != Status.Suspended) revert MembershipWrongStatus(memberId, status);
     }
 
     function _checkUnused(address account) private view {

@@ -2,12 +2,14 @@
 pragma solidity 0.8.37;
 
 import {Governed} from "./base/Governed.sol";
+import {IBonds} from "./interfaces/IBonds.sol";
 import {IDataRegistry} from "./interfaces/IDataRegistry.sol";
 import {IMembership} from "./interfaces/IMembership.sol";
 import {IProblems} from "./interfaces/IProblems.sol";
 import {ITrainingRuns} from "./interfaces/ITrainingRuns.sol";
 import {Messages} from "./libraries/Messages.sol";
 import {RunLib} from "./libraries/RunLib.sol";
+import {RunSlots} from "./libraries/RunSlots.sol";
 import {Authority} from "./types/Authority.sol";
 import {
     Absence,
@@ -30,6 +32,9 @@ import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 /// @notice Orders checks, effects and events; when a run moves on is decided by `RunLib`, what is signed by `Messages`.
 contract TrainingRuns is ITrainingRuns, Governed, EIP712 {
     using RunLib for Machine;
+    using RunSlots for Machine;
+    using RunSlots for RunSpec;
+    using RunSlots for Seat;
 
     /// @dev Storage of one run. Seats are overwritten round by round; per round only one tally is new, of one slot.
     struct Run {
@@ -49,33 +54,43 @@ contract TrainingRuns is ITrainingRuns, Governed, EIP712 {
 
     /// @dev `lastRound` of an Exit that is signed in advance: whichever round turns out to be the last.
     uint32 private constant ANY_ROUND = type(uint32).max;
+    /// @dev How long after `enrolUntil` a bond can stay locked, whatever becomes of its run.
+    uint64 private constant BOND_SECONDS = 730 days;
+    /// @dev Far behind any date, and far before a deadline that no longer fits its field.
+    uint64 private constant LAST_ENROLMENT = type(uint40).max;
+    /// @dev Each seat that is dropped adds an attempt, and they are counted in 16 bits.
+    uint256 private constant MOST_ATTEMPTS = type(uint16).max - RunLib.MAX_SEATS;
     /// @dev Ownership is counted in millionths.
     uint256 private constant ALL_SHARES = 1_000_000;
 
     IMembership private immutable _membership;
     IDataRegistry private immutable _data;
     IProblems private immutable _problems;
+    IBonds private immutable _bonds;
 
     mapping(bytes32 runId => Run) private _runs;
     /// @dev Who sent any Result, this very Result, or a refusal: the key holds the sid, or run and round of a refusal.
     mapping(bytes32 tally => uint48 seats) private _votes;
 
-    constructor(IMembership membership, IDataRegistry data, IProblems problems, Authority memory authority)
-        Governed(authority)
-        EIP712("AI Commons Secure Aggregation", "2")
-    {
-        (_membership, _data, _problems) = (membership, data, problems);
+    constructor(
+        IMembership membership,
+        IDataRegistry data,
+        IProblems problems,
+        IBonds bonds,
+        Authority memory authority
+    ) Governed(authority) EIP712("AI Commons Secure Aggregation", "2") {
+        (_membership, _data, _problems, _bonds) = (membership, data, problems, bonds);
     }
 
     // ----------------------------------------------------------------------------------------------- before the rounds
 
     /// @inheritdoc ITrainingRuns
-    function open(RunSpec calldata spec) external returns (bytes32 runId) {
+    function open(RunSpec memory spec) external returns (bytes32 runId) {
         _checkSpec(spec);
         runId = Messages.runOf(spec);
         Run storage stored = _runs[runId];
         if (stored.machine.state != RunState.None) revert TrainingRunsAlreadyOpened(runId);
-        stored.spec = spec;
+        stored.spec.save(spec);
         Machine memory m;
         m.state = RunState.Enrolling;
         m.minParticipants = spec.minParticipants;
@@ -106,6 +121,7 @@ contract TrainingRuns is ITrainingRuns, Governed, EIP712 {
         stored.ids.push(memberId);
         seat.version = _useConsent(stored.spec, runId, datasetId, consentId);
         emit Enrolled(runId, memberId, datasetId, seat.version, consentId, nodeKey, absence, exitSignature);
+        _takeBond(stored.spec, runId, memberId);
     }
 
     /// @inheritdoc ITrainingRuns
@@ -150,7 +166,7 @@ contract TrainingRuns is ITrainingRuns, Governed, EIP712 {
     // --------------------------------------------------------------------------------------------- messages of a round
 
     /// @inheritdoc ITrainingRuns
-    function submit(Key calldata key, bytes32 sid, bytes32 headerDigest, bytes calldata signature) external {
+    function submit(Key memory key, bytes32 sid, bytes32 headerDigest, bytes calldata signature) external {
         (Run storage stored, Seat storage seat, Machine memory m) = _load(key);
         m.enterSubmit(key, _bit(seat), _now());
         _checkSignature(seat.nodeKey, key.memberId, Messages.hashSubmit(sid, key.memberId, headerDigest), signature);
@@ -160,7 +176,7 @@ contract TrainingRuns is ITrainingRuns, Governed, EIP712 {
         if (m.agreed && sid != stored.sid) {
             emit Voided(key.runId, key.round, key.attempt, _bit(seat));
         } else {
-            seat.headerDigest = headerDigest;
+            (seat.headerDigest, seat.usedAt) = (headerDigest, uint40(block.timestamp));
             bool before = m.agreed;
             uint48 voided = m.submit(_bit(seat), votes);
             if (m.agreed && !before) _agree(stored, m, key, sid, voided);
@@ -171,7 +187,7 @@ contract TrainingRuns is ITrainingRuns, Governed, EIP712 {
 
     /// @inheritdoc ITrainingRuns
     function commit(
-        Key calldata key,
+        Key memory key,
         bytes32 sid,
         bytes32 setDigest,
         bytes32 inputDigest,
@@ -193,14 +209,9 @@ contract TrainingRuns is ITrainingRuns, Governed, EIP712 {
     }
 
     /// @inheritdoc ITrainingRuns
-    function reveal(
-        Key calldata key,
-        bytes32 sid,
-        bytes32 salt,
-        bytes32 mine,
-        bytes32 document,
-        bytes calldata signature
-    ) external {
+    function reveal(Key memory key, bytes32 sid, bytes32 salt, bytes32 mine, bytes32 document, bytes calldata signature)
+        external
+    {
         (Run storage stored, Seat storage seat, Machine memory m) = _load(key);
         m.reveal(key, _bit(seat), _now());
         _checkDigest(stored.sid, sid);
@@ -214,7 +225,7 @@ contract TrainingRuns is ITrainingRuns, Governed, EIP712 {
     }
 
     /// @inheritdoc ITrainingRuns
-    function result(Key calldata key, bytes32 sid, bytes32 sumDigest, bytes32 stateDigest, bytes calldata signature)
+    function result(Key memory key, bytes32 sid, bytes32 sumDigest, bytes32 stateDigest, bytes calldata signature)
         external
     {
         (Run storage stored, Seat storage seat, Machine memory m) = _load(key);
@@ -233,7 +244,7 @@ contract TrainingRuns is ITrainingRuns, Governed, EIP712 {
     }
 
     /// @inheritdoc ITrainingRuns
-    function refuse(Key calldata key, uint256 accusedId, bytes32 reason) external {
+    function refuse(Key memory key, uint256 accusedId, bytes32 reason) external {
         (, Seat storage seat, Machine memory m) = _load(key);
         if (_msgSender() != seat.nodeKey) revert TrainingRunsSignatureInvalid(key.memberId);
         if (m.set & _bit(_seat(key.runId, accusedId)) == 0) revert TrainingRunsNotInSet(accusedId);
@@ -305,7 +316,7 @@ contract TrainingRuns is ITrainingRuns, Governed, EIP712 {
     function run(bytes32 runId) external view returns (RunView memory) {
         Run storage stored = _runs[runId];
         return RunView({
-            spec: stored.spec,
+            spec: stored.spec.load(),
             layout: stored.layout,
             roster: stored.roster,
             committee: stored.committee,
@@ -319,7 +330,7 @@ contract TrainingRuns is ITrainingRuns, Governed, EIP712 {
         Run storage stored = _runs[runId];
         records = new SeatView[](stored.ids.length);
         for (uint256 i; i < records.length; ++i) {
-            records[i] = SeatView(stored.ids[i], stored.seats[stored.ids[i]]);
+            records[i] = SeatView(stored.ids[i], stored.seats[stored.ids[i]].load());
         }
     }
 
@@ -327,6 +338,12 @@ contract TrainingRuns is ITrainingRuns, Governed, EIP712 {
     function phaseOf(bytes32 runId) public view returns (PhaseView memory) {
         Run storage stored = _runs[runId];
         return PhaseView(_machine(stored), stored.sid, stored.setDigest, stored.inputDigest);
+    }
+
+    /// @inheritdoc ITrainingRuns
+    function owesBond(bytes32 runId, uint256 memberId) external view returns (bool) {
+        Run storage stored = _runs[runId];
+        return stored.seats[memberId].enrolled && stored.machine.state <= RunState.Paused;
     }
 
     /// @inheritdoc ITrainingRuns
@@ -350,7 +367,7 @@ contract TrainingRuns is ITrainingRuns, Governed, EIP712 {
 
     // --------------------------------------------------------------------------------------------------------- private
 
-    function _checkSpec(RunSpec calldata spec) private view {
+    function _checkSpec(RunSpec memory spec) private view {
         if (_activeMember() != spec.solver) revert TrainingRunsNotMember(_msgSender());
         if (!_problems.isOpen(spec.problem)) revert TrainingRunsSpecInvalid("problem");
         if (spec.purpose == 0) revert TrainingRunsSpecInvalid("purpose");
@@ -361,11 +378,12 @@ contract TrainingRuns is ITrainingRuns, Governed, EIP712 {
         }
         if (spec.layout != 1 && spec.layout != 2) revert TrainingRunsSpecInvalid("layout");
         if (spec.suite == 0 || spec.suite > 4) revert TrainingRunsSpecInvalid("suite");
-        if (spec.maxAttempts < 2) revert TrainingRunsSpecInvalid("maxAttempts");
-        if (spec.enrolUntil <= block.timestamp) revert TrainingRunsSpecInvalid("enrolUntil");
+        if (spec.maxAttempts < 2 || spec.maxAttempts > MOST_ATTEMPTS) revert TrainingRunsSpecInvalid("maxAttempts");
+        if (spec.enrolUntil <= block.timestamp || spec.enrolUntil > LAST_ENROLMENT) {
+            revert TrainingRunsSpecInvalid("enrolUntil");
+        }
         if (spec.phaseSeconds == 0) revert TrainingRunsSpecInvalid("phaseSeconds");
         if (uint256(spec.solverShares) + spec.ownerShares > ALL_SHARES) revert TrainingRunsSpecInvalid("shares");
-        if (spec.bond != 0) revert TrainingRunsSpecInvalid("bond");
     }
 
     function _checkEnrolling(Run storage stored, uint256 memberId) private view {
@@ -385,6 +403,12 @@ contract TrainingRuns is ITrainingRuns, Governed, EIP712 {
             runId,
             IDataRegistry.Use(datasetId, spec.purpose, spec.problem, spec.solver, spec.commercial, spec.price)
         );
+    }
+
+    function _takeBond(RunSpec storage spec, bytes32 runId, uint256 memberId) private {
+        uint256 amount = spec.bond;
+        if (amount == 0) return;
+        _bonds.take(runId, memberId, _msgSender(), spec.token, amount, spec.enrolUntil + BOND_SECONDS);
     }
 
     /// @dev The first Commit fixes whose data the run uses, so it waits until the dead are dropped.
@@ -454,7 +478,7 @@ contract TrainingRuns is ITrainingRuns, Governed, EIP712 {
         stored.tallies[sid] = tally;
     }
 
-    function _agree(Run storage stored, Machine memory m, Key calldata key, bytes32 sid, uint48 voided) private {
+    function _agree(Run storage stored, Machine memory m, Key memory key, bytes32 sid, uint48 voided) private {
         stored.sid = sid;
         stored.finalState = 0;
         emit StateAgreed(key.runId, m.roundsDone, sid, 0);
@@ -495,20 +519,19 @@ contract TrainingRuns is ITrainingRuns, Governed, EIP712 {
         bool phaseEdge = stored.phase != m.phase || stored.round != m.round || stored.attempt != m.attempt;
         bool stateEdge = stored.state != m.state;
         uint48 waitedFor = m.state == RunState.Running || m.state == RunState.Completed ? 0 : m.missing();
-        _runs[runId].machine = m;
+        stored.save(m);
         if (stateEdge) emit RunStateChanged(runId, m.state, m.round, m.reason, waitedFor, m.deadline);
         if (phaseEdge) emit PhaseEntered(runId, m.round, m.attempt, m.phase, m.set, m.deadline);
     }
 
-    function _load(Key calldata key) private view returns (Run storage stored, Seat storage seat, Machine memory m) {
+    function _load(Key memory key) private view returns (Run storage stored, Seat storage seat, Machine memory m) {
         stored = _runs[key.runId];
         seat = _seat(key.runId, key.memberId);
         m = _machine(stored);
     }
 
-    /// @dev The only place that unpacks the machine: each copy costs a kilobyte of code.
     function _machine(Run storage stored) private view returns (Machine memory) {
-        return stored.machine;
+        return stored.machine.load();
     }
 
     function _seat(bytes32 runId, uint256 memberId) private view returns (Seat storage seat) {

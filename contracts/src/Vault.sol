@@ -9,10 +9,13 @@ import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
 import {ERC6909} from "@openzeppelin/contracts/token/ERC6909/ERC6909.sol";
 import {Context} from "@openzeppelin/contracts/utils/Context.sol";
+import {LowLevelCall} from "@openzeppelin/contracts/utils/LowLevelCall.sol";
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
+import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 
 /// @title Vault
 contract Vault is IVault, Governed, ERC6909, ReentrancyGuardTransient {
+    using Math for uint256;
     using SafeERC20 for IERC20;
 
     mapping(address account => bool) private _controllers;
@@ -40,11 +43,12 @@ contract Vault is IVault, Governed, ERC6909, ReentrancyGuardTransient {
     /// @inheritdoc IVault
     function withdraw(address token, uint256 amount, address to) external nonReentrant {
         address account = _msgSender();
+        if (to == address(0) || to == address(this)) revert VaultReceiverInvalid(to);
         _debit(account, token, amount);
         emit Withdrawn(account, token, to, amount);
-        if (token != address(0)) return IERC20(token).safeTransfer(to, amount);
-        (bool taken,) = to.call{value: amount}("");
-        if (!taken) revert VaultTransferFailed(to, amount);
+        if (token != address(0)) return _push(token, to, amount);
+        // What a receiver answers is not even read: it could be long enough to eat the caller's gas.
+        if (!LowLevelCall.callNoReturn(to, amount, "")) revert VaultTransferFailed(to, amount);
     }
 
     // ----------------------------------------------------------------------------------------------------------- locks
@@ -121,10 +125,25 @@ contract Vault is IVault, Governed, ERC6909, ReentrancyGuardTransient {
 
     /// @dev Its own balance before and after tells whether the token kept its promise.
     function _pull(address token, address account, uint256 amount) private {
+        if (token.code.length == 0) revert VaultNotToken(token);
         uint256 before = IERC20(token).balanceOf(address(this));
         IERC20(token).safeTransferFrom(account, address(this), amount);
-        uint256 received = IERC20(token).balanceOf(address(this)) - before;
+        uint256 received = IERC20(token).balanceOf(address(this)).saturatingSub(before);
         if (received != amount) revert VaultFeeToken(token, amount, received);
+    }
+
+    /// @dev A token that takes more than it gives would be paid with what others are owed.
+    function _push(address token, address to, uint256 amount) private {
+        uint256 before = IERC20(token).balanceOf(address(this));
+        IERC20(token).safeTransfer(to, amount);
+        uint256 spent = before.saturatingSub(IERC20(token).balanceOf(address(this)));
+        if (spent != amount) revert VaultFeeToken(token, amount, spent);
+    }
+
+    /// @dev The vault has no use for a credit of its own: whoever sent one by mistake would never see it again.
+    function _update(address from, address to, uint256 id, uint256 amount) internal override {
+        if (to == address(this)) revert VaultReceiverInvalid(to);
+        super._update(from, to, id, amount);
     }
 
     function _credit(address account, address token, uint256 amount) private {

@@ -150,6 +150,11 @@ contract DataRegistryDenialsTest is CommonsTest {
         many[4] = many[0];
         vm.expectRevert(abi.encodeWithSelector(IDataRegistry.DataRegistryPurposesInvalid.selector, 5));
         new DataRegistry(membership, address(runs), many, 0, _authority());
+        many = _many(5);
+        vm.expectRevert(abi.encodeWithSelector(IDataRegistry.DataRegistryPurposesInvalid.selector, 5));
+        new DataRegistry(membership, address(runs), many, 32, _authority());
+        full = new DataRegistry(membership, address(runs), _many(256), type(uint256).max, _authority());
+        vm.assertEq(full.bannedPurposes(), type(uint256).max);
     }
 
     function _many(uint256 n) private pure returns (bytes32[] memory purposes) {

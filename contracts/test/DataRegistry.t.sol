@@ -3,6 +3,7 @@ pragma solidity 0.8.37;
 
 import {DataRegistry} from "../src/DataRegistry.sol";
 import {IDataRegistry} from "../src/interfaces/IDataRegistry.sol";
+import {IGoverned} from "../src/interfaces/IGoverned.sol";
 import {CommonsTest} from "./base/CommonsTest.sol";
 
 contract DataRegistryTest is CommonsTest {
@@ -181,7 +182,8 @@ contract DataRegistryTest is CommonsTest {
         data.revoke(second);
         data.retire(1);
         vm.stopPrank();
-        vm.assertTrue(data.consent(first).revoked && data.consent(second).revoked);
+        vm.assertEq(data.consent(first).revokedAt, START);
+        vm.assertEq(data.consent(second).revokedAt, START);
     }
 
     /// @dev Whoever may say yes has changed: earlier consents are over, later ones live, also after the body gave it back.
@@ -378,8 +380,83 @@ contract DataRegistryTest is CommonsTest {
         membership.leave();
         vm.prank(_account(1));
         data.revoke(second);
-        vm.assertTrue(data.consent(second).revoked);
+        vm.assertEq(data.consent(second).revokedAt, START);
     }
+
+    // ---------------------------------------------------------------------------------------------------- looking back
+
+    /// @dev A consent stood from its giving up to the second in which it was taken back, at the most to its expiry.
+    function test_livedAt_endsWithTheRevocation(uint64 passed, uint64 word) public {
+        passed = uint64(_between(passed, 1, 400 days));
+        _list(1);
+        vm.warp(START + 10);
+        bytes32 consentId = _give(1, 1);
+        vm.warp(START + 10 + passed);
+        vm.prank(_account(1));
+        data.revoke(consentId);
+        uint64 end = START + 10 + passed < EXPIRY ? uint64(START + 10 + passed) : EXPIRY - 1;
+        uint64 time = uint64(_between(word, START + 10, end));
+        vm.assertTrue(data.livedAt(consentId, time), "while it stood");
+        vm.assertTrue(data.livedAt(consentId, end), "its last second");
+        vm.assertFalse(data.livedAt(consentId, end + 1), "after it");
+        vm.assertFalse(data.livedAt(consentId, uint64(START + 9)), "before it");
+        vm.assertFalse(data.livedAt(bytes32(uint256(word)), time), "unknown");
+    }
+
+    /// @dev The first entrusting after a consent ended it, whatever became of the dataset later.
+    function test_livedAt_endsWithTheNextEntrusting() public {
+        _list(1);
+        bytes32 first = _give(1, 1);
+        vm.warp(START + 100);
+        _entrustAndBack();
+        bytes32 second = _give(1, 1);
+        vm.warp(START + 200);
+        _entrustAndBack();
+        vm.assertTrue(data.livedAt(first, uint64(START + 100)));
+        vm.assertFalse(data.livedAt(first, uint64(START + 101)));
+        vm.assertFalse(data.livedAt(second, uint64(START + 99)));
+        vm.assertTrue(data.livedAt(second, uint64(START + 200)));
+        vm.assertFalse(data.livedAt(second, uint64(START + 201)));
+        vm.assertEq(data.dataset(1).era, 2);
+    }
+
+    function _entrustAndBack() private {
+        vm.prank(_account(1));
+        data.entrust(1, BODY);
+        vm.prank(BODY);
+        data.discharge(1);
+    }
+
+    // ------------------------------------------------------------------------------------------------- banned purposes
+
+    /// @dev What a vote bans is denied from then on, whatever was permitted before; what it lifts can be used again.
+    function test_setBanned_holdsAtOnce(uint256 banned) public {
+        banned %= 8;
+        _list(1);
+        bytes32 consentId = _give(1, 1);
+        vm.prank(address(timelock));
+        vm.expectEmit(address(data));
+        emit IDataRegistry.BannedSet(banned);
+        data.setBanned(banned);
+        vm.assertEq(data.bannedPurposes(), banned);
+        if (banned & BIT != 0) _expectDenied(consentId, IDataRegistry.Denial.PurposeBanned);
+        else _use(consentId);
+        vm.assertTrue(data.isLive(consentId), "runs under way go on");
+    }
+
+    /// @dev Rows: not the timelock; bits that stand for no purpose.
+    function test_setBanned_failsOnBadInput(address stranger, uint256 banned) public {
+        vm.assume(stranger != address(timelock) && stranger != address(forwarder));
+        vm.prank(stranger);
+        vm.expectRevert(abi.encodeWithSelector(IGoverned.GovernedNotTimelock.selector, stranger));
+        data.setBanned(banned % 8);
+        vm.prank(address(timelock));
+        vm.expectRevert(abi.encodeWithSelector(IDataRegistry.DataRegistryPurposesInvalid.selector, 3));
+        data.setBanned(_between(banned, 8, type(uint256).max));
+        vm.assertEq(data.bannedPurposes(), BANNED_BIT);
+    }
+
+    // --------------------------------------------------------------------------------------------------------- revoking
 
     function test_revoke_failsForOthersAndTwice() public {
         _list(1);

@@ -26,7 +26,7 @@ contract MembershipTest is CommonsTest {
         vm.expectRevert(
             abi.encodeWithSelector(IMembership.MembershipRegistrarsInvalid.selector, registrars.length, threshold)
         );
-        new Membership(registrars, threshold, _authority());
+        new Membership(registrars, threshold, _nobody(), _authority());
     }
 
     /// @dev Nobody is a member by being a registrar.

@@ -5,7 +5,10 @@ import {IModelRegistry} from "../src/interfaces/IModelRegistry.sol";
 import {Absence, RunSpec} from "../src/types/RunTypes.sol";
 import {RunTest} from "./base/RunTest.sol";
 
+/// @notice Where a model comes from, who owns it, and what owners of its data ask.
 contract ModelRegistryTest is RunTest {
+    bytes32 private constant LICENCE = keccak256("CC-BY-4.0");
+
     function _complete(uint256 n) private {
         _toOpen(n);
         _round(n, 0, "initial");
@@ -15,13 +18,13 @@ contract ModelRegistryTest is RunTest {
 
     function _register(uint256 id, string memory state) private returns (bytes32) {
         vm.prank(_account(id));
-        return models.register(runId, "model card", _state(state));
+        return models.register(runId, "model card", _state(state), LICENCE);
     }
 
     function _expectRegisterFails(uint256 id, string memory state, bytes memory error) private {
         vm.prank(_account(id));
         vm.expectRevert(error);
-        models.register(runId, "model card", _state(state));
+        models.register(runId, "model card", _state(state), LICENCE);
     }
 
     /// @dev Lineage and shares follow from the run, whoever of the set registers.
@@ -33,13 +36,19 @@ contract ModelRegistryTest is RunTest {
         vm.assertEq(model.stateDigest, _state("second"));
         vm.assertEq(model.plan, keccak256("plan"));
         vm.assertEq(model.roundsDone, 2);
-        vm.assertEq(model.participants.length, n);
+        vm.assertEq(model.solver, solver);
+        vm.assertEq(model.card, "model card");
+        vm.assertEq(model.licence, LICENCE);
+        vm.assertEq(uint256(model.state), uint256(IModelRegistry.ModelState.Draft));
         IModelRegistry.Source[] memory sources = models.sources(runId);
+        vm.assertEq(sources.length, n);
         uint256 total = models.sharesOf(runId, owner) + models.sharesOf(runId, solver);
         for (uint256 i; i < n; ++i) {
             vm.assertEq(sources[i].memberId, i + 1);
             vm.assertEq(sources[i].consentId, consentOf[i + 1]);
             vm.assertEq(sources[i].version, 1);
+            vm.assertEq(sources[i].usedAt, START);
+            vm.assertEq(uint256(models.tieOf(runId, i + 1)), uint256(IModelRegistry.Tie.Party));
             uint256 dust = i < 850_000 % n ? 1 : 0;
             vm.assertEq(models.sharesOf(runId, i + 1), 850_000 / n + dust);
             total += models.sharesOf(runId, i + 1);
@@ -53,7 +62,7 @@ contract ModelRegistryTest is RunTest {
     function test_register_sharesSumForEverySplit(uint256 solverShares, uint256 ownerShares) public {
         _prepare(3);
         vm.prank(_account(1));
-        problemId = problems.state(keccak256("own problem"), uint64(START + 30 days));
+        problemId = problems.state(keccak256("own problem"), PURPOSE, 0, uint64(START + 30 days));
         (owner, solver) = (1, 1);
         RunSpec memory spec = _spec(3, 3);
         spec.rounds = 1;
@@ -107,7 +116,8 @@ contract ModelRegistryTest is RunTest {
         );
         _register(1, "first");
         vm.assertEq(models.sharesOf(runId, 2), 0);
-        vm.assertEq(models.model(runId).participants.length, 4);
+        vm.assertEq(models.sources(runId).length, 4);
+        vm.assertEq(uint256(models.tieOf(runId, 2)), uint256(IModelRegistry.Tie.Interested));
     }
 
     function test_register_failsOnAnotherState() public {
@@ -138,14 +148,14 @@ contract ModelRegistryTest is RunTest {
         _complete(3);
         vm.prank(_account(1));
         vm.expectRevert(abi.encodeWithSelector(IModelRegistry.ModelRegistryCardMissing.selector));
-        models.register(runId, 0, _state("second"));
+        models.register(runId, 0, _state("second"), LICENCE);
     }
 
     /// @dev Rows: unknown run, running run, aborted run.
     function test_register_failsWithoutAnAgreedState() public {
         bytes memory error = abi.encodeWithSelector(IModelRegistry.ModelRegistryNoState.selector, runId);
         vm.expectRevert(error);
-        models.register(runId, "model card", 0);
+        models.register(runId, "model card", 0, 0);
         _toOpen(3);
         _round(3, 0, "initial");
         _submitAll(3, 1, "first");
@@ -206,7 +216,7 @@ contract ModelRegistryTest is RunTest {
         vm.startPrank(_account(1));
         vm.expectRevert(abi.encodeWithSelector(error, runId, 1));
         models.ask(runId, 1, IModelRegistry.Wish.Retrain, "why");
-        models.register(runId, "model card", _state("second"));
+        models.register(runId, "model card", _state("second"), 0);
         uint256 other = data.list("card", "policy", _rules(), true, 0);
         vm.expectRevert(abi.encodeWithSelector(error, runId, other));
         models.ask(runId, other, IModelRegistry.Wish.Retrain, "why");

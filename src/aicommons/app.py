@@ -176,6 +176,10 @@ class Home:
         """Where the contracts stand."""
         return self.path / "deployments" / f"{chain_id}.json"
 
+    def founding_file(self, chain_id: int) -> pathlib.Path:
+        """What was begun when this home founded a commons on a chain; kept, so that it is never founded twice."""
+        return self.path / "deployments" / f"{chain_id}.founding.json"
+
     def settings(self) -> Settings:
         """Return the settings.
 
@@ -399,7 +403,9 @@ class Bystander:
         raise errors.KeyRefused("this command signs nothing", which=ids.format_id(self.address))
 
 
-def found_ledger(home: Home, unlock: "Callable[[], wallet.Wallet]", *, engine: str | None = None) -> pathlib.Path:
+def found_ledger(
+    home: Home, unlock: "Callable[[], wallet.Wallet]", *, engine: str | None = None, config: pathlib.Path | None = None
+) -> pathlib.Path:
     """See to it that the contracts stand on the home's own ledger; return the file that says where.
 
     A new ledger gets them all in one commit, with the home's wallet as the only registrar. An old one is held against
@@ -409,8 +415,10 @@ def found_ledger(home: Home, unlock: "Callable[[], wallet.Wallet]", *, engine: s
         home: its ledger is ``<home>/ledger``, which must not be running.
         unlock: gives the wallet; called for a new ledger only.
         engine: EVM to use, ``None`` for the fastest installed one.
+        config: ``commons.toml`` for a new ledger; without it every default, and the home's wallet admits members.
 
     Raises:
+        errors.InputError: the configuration says what no contract takes.
         errors.LedgerMismatch: file and ledger do not belong together.
         errors.LedgerRefused: another process uses the ledger.
     """
@@ -436,7 +444,7 @@ def found_ledger(home: Home, unlock: "Callable[[], wallet.Wallet]", *, engine: s
         else:
             operator = unlock()
             deployer = client.Client(connection, nowhere, operator)
-            made = deployments.deploy(deployer, chain_id, founding(operator.address))
+            made = deployments.deploy(deployer, chain_id, founding(operator.address, config))
             ledger.commit()
     finally:
         file.close()
@@ -444,14 +452,32 @@ def found_ledger(home: Home, unlock: "Callable[[], wallet.Wallet]", *, engine: s
     return kept
 
 
-def founding(registrar: ids.Address) -> "deployments.Founding":
-    """Return how a commons of our own starts: one registrar, and the purposes of this version's vocabulary."""
-    from aicommons.domain import vocabulary
-    from aicommons.ledger import deployments
+def founding(registrar: ids.Address, file: pathlib.Path | None = None) -> "deployments.Founding":
+    """Return how a commons starts: as ``file`` (commons.toml) says, else with one registrar and every default.
 
-    codes = [each.code for each in vocabulary.PURPOSES]
-    banned = vocabulary.bits(vocabulary.BANNED_PURPOSES, closed=False)
-    return deployments.Founding([registrar], threshold=1, purposes=codes, banned=banned)
+    Raises:
+        errors.InputError: the file cannot be read, or says what no contract takes.
+    """
+    from aicommons.ledger import charter
+
+    try:
+        text = b"" if file is None else file.read_bytes()
+    except OSError as err:
+        raise errors.InputError("the configuration cannot be read", which=str(file), got=err.strerror) from err
+    return charter.read(text, registrar)
+
+
+def deployer(home: Home, url: str, signer: "ports.Signer") -> "tuple[int, client.Client]":
+    """Return the id of the chain at ``url``, and a client that creates contracts there with ``signer``.
+
+    Raises:
+        errors.LedgerUnreachable, errors.LedgerRefused, errors.LedgerMismatch: the ledger does not say which chain it is.
+    """
+    from aicommons.ledger import client, deployments, rpc
+
+    connection = rpc.HttpRpc(_transport(url, home.settings()))
+    chain_id = client.chain_id(connection)
+    return chain_id, client.Client(connection, deployments.Deployment(chain_id, 0, {}, {}), signer)
 
 
 def store_gate(home: Home) -> "server.Gate":

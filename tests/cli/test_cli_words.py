@@ -189,8 +189,8 @@ def test_plan_is_completed(tmp_path: pathlib.Path) -> None:
 SPEC = run.RunSpec(
     problem=bytes(32), plan=ids.Digest(bytes(32)), terms=ids.Digest(bytes(32)), purpose=bytes(32),
     solver=ids.MemberId(9), rounds=5, min_participants=3, max_participants=5, layout=1, suite=3, max_attempts=3,
-    enrol_until=1000, phase_seconds=60, patience_seconds=600, solver_shares=0, owner_shares=0, bond=0, commercial=False,
-    price=0, salt=bytes(32),
+    enrol_until=1000, phase_seconds=60, patience_seconds=600, solver_shares=0, owner_shares=0, bond=0, token=run.COIN,
+    commercial=False, price=0, salt=bytes(32),
 )  # fmt: skip
 AT = events.Position(1, 0, 500)
 ROSTER = events.RosterFixed(AT, ids.RunId(FIRST), OTHER, (1, 2, 3), (ids.Address(bytes(20)),) * 3, 1, 0, 3)

@@ -14,13 +14,22 @@ import pytest
 CONTRACTS = pathlib.Path(__file__).resolve().parents[2] / "contracts"
 CODE_SIZE_LIMIT = 24_576  # EIP-170
 INITCODE_SIZE_LIMIT = 49_152  # EIP-3860
-FIELDS = {"contract", "abi", "bytecode", "deployedBytecode", "solc", "sourceDigest"}
+FIELDS = {"contract", "abi", "bytecode", "deployedBytecode", "immutableReferences", "solc", "sourceDigest"}
 
 INHERITED = (
     *("ERC721", "Votes", "ERC5805", "ERC6372", "Checkpoint", "SafeCast", "InvalidAccountNonce"),
     *("Governor", "FailedCall", "InsufficientBalance", "QueueEmpty", "QueueFull"),
+    *(
+        "ERC2771Forwarder",
+        "ERC2771UntrustfulTarget",
+        "Governed",
+        "Timelock",
+        "AccessControl",
+        *("SafeERC20", "ERC6909"),
+        "Reentrancy",
+    ),
 )
-"""What errors of the inherited governor and of the roll's token begin with."""
+"""What errors of the inherited governor, timelock, forwarder and of the roll's token begin with; ``Governed`` is our own base."""
 
 
 def _load_build() -> types.ModuleType:

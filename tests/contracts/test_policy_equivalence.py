@@ -152,7 +152,7 @@ def founded(clock: testing.ManualClock, connection: connections.LocalRpc) -> Reg
         return sender.deploy(artifact.bytecode + encoding.abi_encode(artifact.constructor, values))
 
     nobody = (ids.Address(bytes(20)), ids.Address(bytes(20)))
-    membership = create("Membership", [operator.address], 1, nobody)
+    membership = create("Membership", [operator.address], 1, [], nobody)
     copies = b"\x60" + bytes([len(BATCH)]) + bytes.fromhex("80600b6000396000f3")
     owner, other = (sender.deploy(copies + BATCH) for _ in range(2))
     data = create("DataRegistry", membership, owner, HASHES, BANNED, nobody)

@@ -12,7 +12,7 @@ import pathlib
 import sys
 from collections.abc import Callable
 
-from aicommons.domain import cards, documents, encoding, ids, licences, messages, profiles, run, signature
+from aicommons.domain import cards, documents, encoding, ids, licences, messages, profiles, run, signature, signing
 from aicommons.learning.secagg import group
 
 FOLDER = pathlib.Path(__file__).parents[2] / "vectors"
@@ -38,7 +38,7 @@ def spec(**changed: object) -> run.RunSpec:
         problem=word("problem"), plan=ids.Digest(word("plan")), terms=ids.Digest(word("terms")),
         purpose=encoding.purpose_code("DUO:0000007"), solver=ids.MemberId(1), rounds=27, min_participants=3,
         max_participants=48, layout=1, suite=3, max_attempts=3, enrol_until=1_800_086_400, phase_seconds=60,
-        patience_seconds=3600, solver_shares=100_000, owner_shares=100_000, bond=0,
+        patience_seconds=3600, solver_shares=100_000, owner_shares=100_000, bond=0, token=run.COIN,
         commercial=False, price=0, salt=word("salt"),
     )  # fmt: skip
     return dataclasses.replace(usual, **changed)
@@ -51,7 +51,8 @@ def run_ids() -> list[Json]:
         "solver": 2**256 - 1, "rounds": 2**32 - 1, "min_participants": 2**16 - 1, "max_participants": 2**16 - 1,
         "layout": 255, "suite": 255, "max_attempts": 2**16 - 1, "enrol_until": 2**64 - 1,
         "phase_seconds": 2**32 - 1, "patience_seconds": 2**32 - 1, "solver_shares": 2**32 - 1,
-        "owner_shares": 2**32 - 1, "bond": 2**256 - 1, "commercial": True, "price": 2**256 - 1, "salt": b"\xff" * 32,
+        "owner_shares": 2**32 - 1, "bond": 2**256 - 1, "token": b"\xff" * 20, "commercial": True,
+        "price": 2**256 - 1, "salt": b"\xff" * 32,
     }  # fmt: skip
     rows = {"ordinary": spec(), "smallest": spec(**smallest, salt=bytes(32)), "largest": spec(**largest)}
     return [
@@ -135,6 +136,32 @@ def signed_messages() -> list[Json]:
         row: Json = {"type": message.TYPE, "message": plain(message), "digest": digest.hex()}
         row |= {"signature": signature.sign(SECRET, digest).hex(), "signer": signature.address_of(SECRET).hex()}
         found.append(row | {"chain_id": PLACE.chain_id, "contract": PLACE.contract.hex()})
+    return found
+
+
+def signed_outside_runs() -> list[Json]:
+    """Return one of each message that can be signed outside runs, at its smallest and largest, signed by the key 07^32."""
+    one, other = ids.Address(b"\x11" * 20), ids.Address(b"\xee" * 20)
+    most = 2**256 - 1
+    rows: list[signing.Signed] = [
+        signing.RevokeConsent(word("consent"), 1),
+        signing.RevokeConsent(word("consent"), most),
+        signing.WithdrawLeaf(word("leaf"), 2_000_000_000),
+        signing.Attest(0, True, 2**64 - 1, word("model"), word("audit"), 0, 2_000_000_000),
+        signing.Attest(3, False, 1, word("member"), word("course"), most, most),
+        signing.RevokeAttestation(word("attestation"), bytes(32), 2_000_000_000),
+        signing.ForwardRequest(one, other, 0, 100_000, 0, 2_000_000_000, b""),
+        signing.ForwardRequest(other, one, 1, most, 7, 2**48 - 1, bytes(range(100))),
+    ]
+    found: list[Json] = []
+    for message in rows:
+        digest = message.digest(PLACE)
+        words = [value if isinstance(value, bytes) else int(value).to_bytes(32, "big") for value in message.words()]
+        row: Json = {"verifier": message.CONTRACT, "name": message.NAME, "type": message.TYPE}
+        row |= {"words": ["0x" + each.hex() for each in words], "digest": "0x" + digest.hex()}
+        row |= {"signature": "0x" + signature.sign(SECRET, digest).hex()}
+        row |= {"signer": "0x" + signature.address_of(SECRET).hex(), "message": plain(message)}
+        found.append(row | {"chain_id": PLACE.chain_id, "contract": "0x" + PLACE.contract.hex()})
     return found
 
 
@@ -247,6 +274,7 @@ FILES: dict[str, Callable[[], object]] = {
     "ids/run_ids.json": run_ids,
     "ids/digests.json": digests,
     "encoding/messages.json": signed_messages,
+    "encoding/signing.json": signed_outside_runs,
     "encoding/signatures_bad_bytes.json": bad_signatures,
     "encoding/documents.json": written_documents,
     "encoding/documents_bad_bytes.json": bad_documents,

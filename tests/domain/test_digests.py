@@ -122,7 +122,8 @@ def test_run_id_is_the_contracts(solver: testing.Member) -> None:
     opened = solver.desk.view().runs[run_id]
     assert encoding.run_id(opened.spec) == run_id
     (answer,) = solver.registry.call("TrainingRuns", "run", run_id)
-    assert answer[0] == encoding.spec_values(opened.spec)
+    told = tuple(ids.parse_address(value) if isinstance(value, str) else value for value in answer[0])
+    assert told == encoding.spec_values(opened.spec)
 
 
 def test_sid_is_the_contracts(solver: testing.Member) -> None:
@@ -153,6 +154,7 @@ specs = st.builds(
     solver_shares=st.integers(0, 2**32 - 1),
     owner_shares=st.integers(0, 2**32 - 1),
     bond=st.integers(0, 2**256 - 1),
+    token=st.binary(min_size=20, max_size=20),
     commercial=st.booleans(),
     price=st.integers(0, 2**256 - 1),
     salt=words,

@@ -1,7 +1,8 @@
 """Events: every record's fields are those of the contract's event, and logs decode to them."""
 
-import dataclasses
 import json
+import sys
+from collections.abc import Iterator
 
 import pytest
 
@@ -24,16 +25,24 @@ def test_records_are_of_real_events(contract: str, name: str) -> None:
 
 def test_every_run_event_is_read() -> None:
     """TrainingRuns emits nothing that a node does not read, but for what its base contracts emit."""
+    inherited = {"EIP712DomainChanged", "SuccessorNamed"}  # a client asks for successors before it reads anything
     emitted = {entry.name for entry in contracts.load("TrainingRuns").events.values()}
-    assert emitted - {name for contract, name in logs.RECORDS if contract == "TrainingRuns"} <= {"EIP712DomainChanged"}
+    assert emitted - {name for contract, name in logs.RECORDS if contract == "TrainingRuns"} <= inherited
 
 
 def test_every_record_is_made() -> None:
-    """Each concrete record of ``domain/events`` is what some contract event becomes."""
-    parts = {events.Position, events.ConsentTerms, events.Source, events.Rules}
-    parts |= {events.Event, events.Attempted, events.OfMember, events.OfDataset}
-    kinds = {each for each in vars(events).values() if dataclasses.is_dataclass(each)} - parts
-    assert len(kinds) == len(logs.RECORDS)
+    """Each concrete record of the events' modules is what some contract event becomes."""
+    assert len(list(concrete(events.Event))) == len(logs.RECORDS)
+
+
+def concrete(kind: type[events.Event]) -> Iterator[type[events.Event]]:
+    """Yield the records of a kind that nothing else is made from."""
+    # A record with slots is made twice; the first draft lives on until it is collected.
+    below = [each for each in kind.__subclasses__() if getattr(sys.modules[each.__module__], each.__name__) is each]
+    for each in below:
+        yield from concrete(each)
+    if not below:
+        yield kind
 
 
 def topic_log(contract: str, name: str, **changed: object) -> dict[str, object]:

@@ -150,7 +150,9 @@ def view(stated_by: ids.MemberId, held_by: ids.MemberId, **dataset: Any) -> view
     }
     version = registry.VersionView(1, ids.Digest(bytes(32)), bytes(32), ANYTHING, True, 0, AT)
     versions = (version, dataclasses.replace(version, version=2))
-    stated = events.ProblemStated(AT, b"p" * 32, stated_by, ids.Digest(bytes(32)), NOW + 86_400)
+    stated = events.ProblemStated(
+        AT, b"p" * 32, stated_by, ids.MemberId(0), ids.Digest(bytes(32)), bytes(32), NOW + 86_400, NOW
+    )
     held = dataclasses.replace(registry.DatasetView(5, held_by, versions), **dataset)
     return views.LedgerView(members=members, datasets={5: held}, problems={b"p" * 32: stated})
 

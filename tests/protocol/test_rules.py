@@ -79,6 +79,24 @@ def test_ledger_part_denies_as_the_table_says(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", CASES)
+def test_a_vote_bans_and_lifts_a_ban(name: str) -> None:
+    """Whatever the members ban is denied by ledger and node; where they lift every ban, nothing is denied as banned."""
+    case = CASES[name]
+    consent, listing, use = consent_of(case), listing_of(case), use_of(case)
+    everything = (1 << len(vocabulary.PURPOSES)) - 1
+    for banned in (0, everything):
+        denial = rules.ledger_denial(consent, listing if consent else None, use, case["now"], banned=banned)
+        decision = rules.decide(policy_of(case), consent, request_of(case), banned=banned)
+        is_known = rules.Denial.PURPOSE_UNKNOWN not in decision.denials
+        assert (rules.Denial.PURPOSE_BANNED in decision.denials) == (banned != 0 and is_known)
+        if banned:
+            assert denial is not rules.Denial.NONE
+            assert denial <= rules.Denial.PURPOSE_BANNED
+        else:
+            assert denial is not rules.Denial.PURPOSE_BANNED
+
+
+@pytest.mark.parametrize("name", CASES)
 def test_node_part_denies_as_the_table_says(name: str) -> None:
     """The evaluator gives all reasons of the table, in order, and allows exactly what has none."""
     case = CASES[name]

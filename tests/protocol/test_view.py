@@ -230,7 +230,16 @@ def test_what_a_good_run_does_not_show(
 def test_time_never_goes_back() -> None:
     """The view's time is the largest block time seen."""
     stated = [
-        events.ProblemStated(events.Position(block, 0, time), bytes([block]) * 32, ids.MemberId(1), bytes(32), 0)
+        events.ProblemStated(
+            events.Position(block, 0, time),
+            bytes([block]) * 32,
+            ids.MemberId(1),
+            ids.MemberId(0),
+            ids.Digest(bytes(32)),
+            bytes(32),
+            0,
+            0,
+        )
         for block, time in ((1, 50), (2, 40))
     ]
     view = views.fold(views.LedgerView(), stated)

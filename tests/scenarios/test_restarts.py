@@ -64,9 +64,11 @@ class MortalLedger:
         """As the ledger's."""
         self._inner.advance(run_id)
 
-    def register_model(self, run_id: ids.RunId, card: ids.Digest, state_digest: bytes) -> None:
+    def register_model(self, run_id: ids.RunId, card: ids.Digest, state_digest: bytes, licence: bytes) -> None:
         """Die before and after the model is recorded."""
-        self._deaths.around(("register", run_id), lambda: self._inner.register_model(run_id, card, state_digest))
+        self._deaths.around(
+            ("register", run_id), lambda: self._inner.register_model(run_id, card, state_digest, licence)
+        )
 
 
 class MortalStore:

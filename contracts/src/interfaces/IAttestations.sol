@@ -85,7 +85,9 @@ interface IAttestations {
     /// @return attestationId keccak256(abi.encode(chain id, this contract, attester, said, attester's number of statements))
     function attest(Statement calldata said) external returns (bytes32 attestationId);
 
-    /// @notice States something in the name of whoever signed Attest(kind, passed, expiry, subject, document, nonce, deadline).
+    /// @notice States something in the name of whoever signed Attest(uint8 kind,bool passed,uint64 expiry,bytes32 subject,
+    /// bytes32 document,uint256 nonce,uint256 deadline) under the domain "AI Commons Attestations", version "1". An account
+    /// that is a contract calls `attest` instead.
     /// @param said What is said
     /// @param attester The account that signed
     /// @param deadline Last unix second at which the signature counts
@@ -100,7 +102,8 @@ interface IAttestations {
     /// @param reason Digest of a text, may be zero
     function revoke(bytes32 attestationId, bytes32 reason) external;
 
-    /// @notice Takes a statement back by Revoke(attestationId, reason, deadline), signed by its attester's account.
+    /// @notice Takes a statement back by Revoke(bytes32 attestationId,bytes32 reason,uint256 deadline), signed by its
+    /// attester's account under the same domain. It needs no nonce: nothing is taken back twice.
     /// @param attestationId A statement that stands
     /// @param reason Digest of a text, may be zero
     /// @param deadline Last unix second at which the signature counts
@@ -108,8 +111,8 @@ interface IAttestations {
     function revokeBySignature(bytes32 attestationId, bytes32 reason, uint256 deadline, bytes calldata signature)
         external;
 
-    /// @notice Whether a statement exists, was not taken back, is not over, and its attester is an active member that still
-    /// holds the role.
+    /// @notice Whether a statement exists, was not taken back, is not over, and its attester is an active member that holds
+    /// the role now: who is reinstated, or gets the role anew, stands by what it said before.
     /// @param attestationId Any id
     function isLive(bytes32 attestationId) external view returns (bool live);
 

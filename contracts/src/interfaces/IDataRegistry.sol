@@ -6,7 +6,7 @@ pragma solidity 0.8.37;
 /// nothing may be used without a live consent that covers dataset, purpose, grantee, problem and commercial use, within
 /// the dataset's own rules and at its price. A purpose is a bit: which code has which bit is fixed at deployment, and sets
 /// of purposes are bitmaps, already closed under "is a kind of" by whoever publishes them. A purpose that has no bit is
-/// denied.
+/// denied, and one that the members banned by a vote cannot be permitted by anybody.
 interface IDataRegistry {
     /// @notice None → Listed ↔ Suspended; Listed / Suspended → Retired.
     enum DatasetState {
@@ -57,7 +57,7 @@ interface IDataRegistry {
     /// @param policy Digest of the UsePolicy
     /// @param rules What of the policy the ledger enforces
     /// @param body Who alone gives its consents, such as a co-op's governor; zero = the owner does
-    /// @param firstConsent Place of the first consent since it was last entrusted; earlier ones are over
+    /// @param era How often it was entrusted; consents of earlier eras are over
     struct Dataset {
         uint256 owner;
         uint32 version;
@@ -68,7 +68,7 @@ interface IDataRegistry {
         bytes32 policy;
         Rules rules;
         address body;
-        uint64 firstConsent;
+        uint64 era;
     }
 
     /// @notice What a holder permits.
@@ -110,15 +110,19 @@ interface IDataRegistry {
     /// @notice One consent.
     /// @param terms What was permitted
     /// @param uses Runs that have used it
-    /// @param revoked Whether the holder took it back
-    /// @param place Its place among the dataset's consents, from 0
+    /// @param givenAt Unix second at which it was given
+    /// @param revokedAt Unix second at which the holder took it back, 0 = it did not
+    /// @param era The dataset's era at that time
     struct Consent {
         ConsentTerms terms;
         uint32 uses;
-        bool revoked;
-        uint64 place;
+        uint64 givenAt;
+        uint64 revokedAt;
+        uint64 era;
     }
 
+    /// @notice From now on nobody can permit these purposes, a bitmap; said when the contract is made, and by every vote.
+    event BannedSet(uint256 banned);
     /// @notice A dataset was listed.
     event Listed(
         uint256 indexed datasetId,
@@ -168,7 +172,7 @@ interface IDataRegistry {
     error DataRegistryWrongState(uint256 datasetId, DatasetState state);
     /// @notice A digest that must not be zero is zero.
     error DataRegistryDigestMissing();
-    /// @notice More purposes than bits, or one twice.
+    /// @notice More purposes than bits, or one twice; or a bit is banned that stands for none.
     error DataRegistryPurposesInvalid(uint256 purposes);
     /// @notice Terms with no purpose, no use or no future.
     error DataRegistryTermsInvalid(uint256 purposes, uint64 expiry, uint32 maxUses);
@@ -188,6 +192,11 @@ interface IDataRegistry {
     error DataRegistryUseDenied(bytes32 consentId, Denial denial);
     /// @notice Only the runs contract may use consents.
     error DataRegistryNotRuns(address caller);
+
+    /// @notice Says which purposes nobody can permit, as the timelock. New uses are held to it at once, whatever policies
+    /// and consents say; runs that took their seats before go on, unless their nodes no longer contribute.
+    /// @param banned Bitmap of registered purposes, closed under "is a kind of"
+    function setBanned(uint256 banned) external;
 
     /// @notice Lists a dataset in the caller's name.
     /// @param card Digest of the DatasetCard
@@ -267,6 +276,12 @@ interface IDataRegistry {
     /// @notice Whether a consent that was used goes on: not revoked, not expired, dataset listed, holder active.
     /// @param consentId Any id; unknown ids are dead
     function isLive(bytes32 consentId) external view returns (bool live);
+
+    /// @notice Whether a consent stood at some moment of a second that is past: it was given, not yet taken back, not over by
+    /// its terms, and its dataset not entrusted since. Dataset and holder are not looked at: they have no past here.
+    /// @param consentId Any id; unknown ids never lived
+    /// @param time Unix second
+    function livedAt(bytes32 consentId, uint64 time) external view returns (bool lived);
 
     /// @notice Why a new use is denied now: the first reason in the order of `Denial`, None if it is permitted.
     /// @param consentId Any id

@@ -2,9 +2,11 @@
 pragma solidity 0.8.37;
 
 /// @title The members of the commons and their keys
-/// @notice The only role oracle. A membership is soulbound: it has an owner account but no transfer. People and
-/// organisations apply; k of n registrars admit, suspend and reinstate them. Who loses the key of its account gets its
-/// membership back by a guardian that it named, or by the registrars, after a delay in which the account may veto.
+/// @notice The only role oracle, and one vote per member. A membership is a soulbound token whose id is the member's: it has
+/// an account but no transfer, and its vote cannot be delegated. People and organisations apply; k of n registrars admit,
+/// suspend and reinstate them, and the members' vote does so at once. A suspended member keeps its vote: registrars cannot
+/// silence anybody. Who loses the key of its account gets its membership back by a guardian that it named, or by the
+/// registrars, after a delay in which the account may veto.
 interface IMembership {
     /// @notice What kind of member this is.
     enum Kind {
@@ -12,21 +14,23 @@ interface IMembership {
         Organisation
     }
 
-    /// @notice None → Active ↔ Suspended; Active / Suspended → Left.
+    /// @notice None → Active ↔ Suspended; Active / Suspended → Left / Expelled.
     enum Status {
         None,
         Active,
         Suspended,
-        Left
+        Left,
+        Expelled
     }
 
-    /// @notice What a member may do that others may not; given and taken by the members' vote alone.
+    /// @notice What a member may do that others may not; given and taken by the members' vote alone. It rests while the
+    /// member is suspended and ends with the membership.
     enum Role {
         Auditor,
         EthicsBoard
     }
 
-    /// @notice What registrars decide about.
+    /// @notice What registrars decide about, or the members' vote at once.
     enum Decision {
         Admit,
         Suspend,
@@ -48,6 +52,22 @@ interface IMembership {
         Kind kind;
         Status status;
         uint64 since;
+        address nodeKey;
+        bytes32 readerPoint;
+        bytes32 credential;
+        bytes32 profile;
+    }
+
+    /// @notice Who is a member from the beginning.
+    /// @param account The account that acts for the member
+    /// @param kind Person or organisation
+    /// @param nodeKey Address of the key with which the member's node signs
+    /// @param readerPoint edwards25519 point to which sums are sealed
+    /// @param credential Digest of the credential that proves who this is
+    /// @param profile Digest of the profile document, may be zero
+    struct Founder {
+        address account;
+        Kind kind;
         address nodeKey;
         bytes32 readerPoint;
         bytes32 credential;
@@ -83,6 +103,10 @@ interface IMembership {
     event Reinstated(uint256 indexed memberId);
     /// @notice A member left for good; its id is never given out again.
     event Left(uint256 indexed memberId, address indexed account);
+    /// @notice A vote ended a membership; its id is never given out again.
+    event Expelled(uint256 indexed memberId, address indexed account);
+    /// @notice These registrars, and none else, decide from now on; approvals that had not sufficed are void.
+    event RegistrarsSet(address[] registrars, uint256 threshold);
     /// @notice A vote gave a member a role.
     event RoleGranted(uint256 indexed memberId, Role indexed role);
     /// @notice A vote took a role away.
@@ -96,7 +120,7 @@ interface IMembership {
     /// @notice `account` acts for the member from now on; `previous` is nobody.
     event Recovered(uint256 indexed memberId, address indexed previous, address indexed account);
 
-    /// @notice The constructor needs distinct registrars and 1 <= threshold <= their number.
+    /// @notice Registrars are distinct accounts, and 1 <= threshold <= their number.
     error MembershipRegistrarsInvalid(uint256 registrars, uint256 threshold);
     /// @notice Only a registrar may decide.
     error MembershipNotRegistrar(address caller);
@@ -118,6 +142,12 @@ interface IMembership {
     error MembershipNotActive(address caller);
     /// @notice The member's status does not allow this.
     error MembershipWrongStatus(uint256 memberId, Status status);
+    /// @notice The member holds the role already, or does not hold it.
+    error MembershipRoleUnchanged(uint256 memberId, Role role);
+    /// @notice A membership is nobody's to give away or to lend; 0 = all of them.
+    error MembershipSoulbound(uint256 memberId);
+    /// @notice A member's vote is its own.
+    error MembershipNotDelegable(address account, address delegatee);
     /// @notice A recovery is under way; it is vetoed or finished before another begins.
     error MembershipRecoveryPending(uint256 memberId, uint64 ripeAt);
     /// @notice No recovery is under way.
@@ -135,16 +165,16 @@ interface IMembership {
     /// @param profile Digest of the profile document, may be zero
     function applyAs(Kind kind, address nodeKey, bytes32 readerPoint, bytes32 credential, bytes32 profile) external;
 
-    /// @notice A registrar agrees to an application; the last needed one admits.
+    /// @notice A registrar agrees to an application; the last needed one, or the timelock, admits.
     /// @param applicant The account that applied
     /// @return memberId The new id, or 0 while more registrars are needed
     function admit(address applicant) external returns (uint256 memberId);
 
-    /// @notice A registrar agrees to suspend; the last needed one suspends.
+    /// @notice A registrar agrees to suspend; the last needed one, or the timelock, suspends. The vote stays.
     /// @param memberId An active member
     function suspend(uint256 memberId) external;
 
-    /// @notice A registrar agrees to reinstate; the last needed one reinstates.
+    /// @notice A registrar agrees to reinstate; the last needed one, or the timelock, reinstates.
     /// @param memberId A suspended member
     function reinstate(uint256 memberId) external;
 
@@ -163,13 +193,22 @@ interface IMembership {
     /// @notice Ends the caller's membership.
     function leave() external;
 
+    /// @notice Ends a membership, as the timelock: frees account and credential, takes vote and roles.
+    /// @param memberId An active or suspended member
+    function expel(uint256 memberId) external;
+
+    /// @notice Replaces all registrars, as the timelock.
+    /// @param registrars Distinct accounts; they need not be members
+    /// @param approvals How many of them have to agree
+    function setRegistrars(address[] calldata registrars, uint256 approvals) external;
+
     /// @notice Gives a role, as the timelock.
-    /// @param memberId An active member
+    /// @param memberId An active member without it
     /// @param role See `Role`
     function grantRole(uint256 memberId, Role role) external;
 
     /// @notice Takes a role away, as the timelock.
-    /// @param memberId Any id
+    /// @param memberId A member that holds it
     /// @param role See `Role`
     function revokeRole(uint256 memberId, Role role) external;
 
@@ -178,8 +217,8 @@ interface IMembership {
     /// @param guardian Any account but the caller; zero = nobody but the registrars
     function setGuardian(address guardian) external;
 
-    /// @notice Begins to give a membership to another account: at once as the member's guardian, else as a registrar
-    /// that agrees; the last needed one begins it. It takes seven days to ripen.
+    /// @notice Begins to give a membership to another account: at once as the member's guardian or as the
+    /// timelock, else as a registrar that agrees; the last needed one begins it. It takes seven days to ripen.
     /// @param memberId An active or suspended member
     /// @param account An account that acts for no live membership
     function recover(uint256 memberId, address account) external;
@@ -228,7 +267,7 @@ interface IMembership {
     /// @notice How many ids were given out; ids are 1..count.
     function count() external view returns (uint256 members);
 
-    /// @notice How many members are active or suspended.
+    /// @notice How many members are active or suspended: the votes that exist now.
     function live() external view returns (uint256 members);
 
     /// @notice Whether the account is a registrar.

@@ -157,7 +157,8 @@ interface ITrainingRuns {
     /// @return runId keccak256(abi.encode(spec))
     function open(RunSpec calldata spec) external returns (bytes32 runId);
 
-    /// @notice Takes a seat with a dataset of the caller's, using one of its consents.
+    /// @notice Takes a seat with a dataset of the caller's, using one of its consents. The run's bond, if there is one, is
+    /// locked from the caller's credit in the vault, at the longest until two years after `enrolUntil`.
     /// @param runId A run in state Enrolling
     /// @param datasetId A dataset of the caller's
     /// @param consentId A consent that permits the run's use of that dataset
@@ -283,6 +284,11 @@ interface ITrainingRuns {
     /// @notice What a node polls.
     /// @param runId Any id
     function phaseOf(bytes32 runId) external view returns (PhaseView memory position);
+
+    /// @notice Whether a seat's bond has to stay locked: it is enrolled and the run is not over.
+    /// @param runId Any id
+    /// @param memberId Any id
+    function owesBond(bytes32 runId, uint256 memberId) external view returns (bool owes);
 
     /// @notice The state digest that a quorum of Results agreed on and nothing superseded, else 0.
     /// @param runId Any id

@@ -61,8 +61,12 @@ interface IVault {
     error VaultAmountMissing();
     /// @notice The coin that came does not equal the amount, or a token came with coin.
     error VaultValueMismatch(uint256 amount, uint256 value);
-    /// @notice The token took a fee or gave too much: other amounts than promised would be owed.
-    error VaultFeeToken(address token, uint256 amount, uint256 received);
+    /// @notice The token took a fee or moved too much: other amounts than promised would be owed.
+    error VaultFeeToken(address token, uint256 amount, uint256 moved);
+    /// @notice There is no contract at this address.
+    error VaultNotToken(address token);
+    /// @notice Nobody could ever take it from there.
+    error VaultReceiverInvalid(address to);
     /// @notice The receiver refused the coin.
     error VaultTransferFailed(address to, uint256 amount);
     /// @notice The id is in use, or its lock is over.

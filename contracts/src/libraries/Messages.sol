@@ -63,7 +63,7 @@ library Messages {
     }
 
     /// @notice The id of a run: its terms, hashed.
-    function runOf(RunSpec calldata spec) internal pure returns (bytes32) {
+    function runOf(RunSpec memory spec) internal pure returns (bytes32) {
         return keccak256(abi.encode(spec));
     }
 

@@ -54,15 +54,16 @@ enum Reason {
 /// @param maxParticipants Most participants, at most 48
 /// @param layout 1 = columns by table, 2 = pairs already from six participants
 /// @param suite 1..4, the stream cipher and word width
-/// @param maxAttempts Attempts that one round may take, at least 2
-/// @param enrolUntil End of enrolment, unix seconds
+/// @param maxAttempts Attempts that one round may take, 2 to 65,487
+/// @param enrolUntil End of enrolment, unix seconds, below 2^40
 /// @param phaseSeconds How long a phase waits before anybody may advance it
 /// @param patienceSeconds How long a pause waits before the run ends
 /// @param solverShares The solver's part of 1,000,000
 /// @param ownerShares The problem owner's part of 1,000,000
-/// @param bond Bond per seat, 0 until the vault exists
+/// @param bond Bond per seat, locked in the vault at enrolment; 0 = none
+/// @param token What bond and price are counted in: an ERC-20 contract, zero = the chain's own coin
 /// @param commercial Whether the model is for commercial use; each consent has to permit it then
-/// @param price The most that is paid for one dataset, in the commons' smallest unit
+/// @param price The most that is paid for one dataset, in the token's smallest unit
 /// @param salt Makes two runs on equal terms distinct
 struct RunSpec {
     bytes32 problem;
@@ -82,6 +83,7 @@ struct RunSpec {
     uint32 solverShares;
     uint32 ownerShares;
     uint256 bond;
+    address token;
     bool commercial;
     uint256 price;
     bytes32 salt;
@@ -176,6 +178,7 @@ struct Tally {
 /// @param absence The owner's choice for silence
 /// @param enrolled Whether the seat exists
 /// @param version The dataset's version at enrolment
+/// @param usedAt Unix second of the last Submit that its attempt counted, 0 before the first
 /// @param datasetId The dataset
 /// @param consentId The consent that was used
 /// @param point The Acked encryption point
@@ -187,6 +190,7 @@ struct Seat {
     Absence absence;
     bool enrolled;
     uint32 version;
+    uint40 usedAt;
     uint256 datasetId;
     bytes32 consentId;
     bytes32 point;

@@ -2,6 +2,7 @@
 pragma solidity 0.8.37;
 
 import {Attestations} from "../../src/Attestations.sol";
+import {Bonds} from "../../src/Bonds.sol";
 import {CommonsGovernor} from "../../src/CommonsGovernor.sol";
 import {DataRegistry} from "../../src/DataRegistry.sol";
 import {Forwarder} from "../../src/Forwarder.sol";
@@ -9,9 +10,12 @@ import {Membership} from "../../src/Membership.sol";
 import {ModelRegistry} from "../../src/ModelRegistry.sol";
 import {Problems} from "../../src/Problems.sol";
 import {Vault} from "../../src/Vault.sol";
+import {IBondDebts} from "../../src/interfaces/IBonds.sol";
 import {ICommonsGovernor} from "../../src/interfaces/ICommonsGovernor.sol";
 import {IDataRegistry} from "../../src/interfaces/IDataRegistry.sol";
 import {IMembership} from "../../src/interfaces/IMembership.sol";
+import {IModelRegistry} from "../../src/interfaces/IModelRegistry.sol";
+import {IProblems} from "../../src/interfaces/IProblems.sol";
 import {ITrainingRuns} from "../../src/interfaces/ITrainingRuns.sol";
 import {Authority} from "../../src/types/Authority.sol";
 import {Vm} from "./Vm.sol";
@@ -35,18 +39,23 @@ abstract contract CommonsTest {
     uint48 internal constant VOTE_DELAY = 1 days;
     uint32 internal constant VOTE_PERIOD = 1 weeks;
     uint256 internal constant TIMELOCK_DELAY = 2 days;
+    uint32 internal constant CHALLENGE_SECONDS = 3 days;
+    uint16 internal constant AUDITS = 2;
+    uint32 internal constant AUDIT_DELAY = 7 days;
     /// @dev Place of each contract among those that `setUp` makes, in the order of contracts/DEPLOY.md.
     uint256 private constant TIMELOCK_PLACE = 1;
     uint256 private constant GOVERNOR_PLACE = 3;
-    uint256 private constant PROBLEMS_PLACE = 7;
-    uint256 private constant RUNS_PLACE = 8;
-    uint256 private constant MODELS_PLACE = 9;
+    uint256 private constant BONDS_PLACE = 6;
+    uint256 private constant PROBLEMS_PLACE = 8;
+    uint256 private constant RUNS_PLACE = 9;
+    uint256 private constant MODELS_PLACE = 10;
 
     Forwarder internal forwarder;
     TimelockController internal timelock;
     CommonsGovernor internal commonsGovernor;
     Attestations internal attestations;
     Vault internal vault;
+    Bonds internal bonds;
     Membership internal membership;
     Problems internal problems;
     DataRegistry internal data;
@@ -60,18 +69,28 @@ abstract contract CommonsTest {
         forwarder = new Forwarder();
         timelock =
             new TimelockController(TIMELOCK_DELAY, _only(_at(first + GOVERNOR_PLACE)), _only(address(0)), address(0));
-        membership = new Membership(_registrars(), 2, authority);
+        membership = new Membership(_registrars(), 2, _nobody(), authority);
         commonsGovernor = new CommonsGovernor(
             IVotes(address(membership)), ICommonsGovernor.VoteRules(VOTE_DELAY, VOTE_PERIOD, 10, 2), authority
         );
         attestations = new Attestations(membership, authority);
         vault = new Vault(_controllers(first), authority);
+        bonds = new Bonds(vault, IBondDebts(_at(first + RUNS_PLACE)), authority);
         data = new DataRegistry(membership, _at(first + RUNS_PLACE), _purposes(), BANNED_BIT, authority);
-        problems = new Problems(membership, authority);
+        problems = new Problems(membership, data, vault, IProblems.ProblemRules(0, CHALLENGE_SECONDS), authority);
         runs = ITrainingRuns(
-            vm.deployCode("TrainingRuns.sol:TrainingRuns", abi.encode(membership, data, problems, authority))
+            vm.deployCode("TrainingRuns.sol:TrainingRuns", abi.encode(membership, data, problems, bonds, authority))
         );
-        models = new ModelRegistry(membership, problems, data, runs, authority);
+        models = new ModelRegistry(
+            membership,
+            problems,
+            data,
+            runs,
+            attestations,
+            vault,
+            IModelRegistry.AuditRules(AUDITS, AUDIT_DELAY),
+            authority
+        );
     }
 
     function _authority(uint256 first) private view returns (Authority memory) {
@@ -79,8 +98,9 @@ abstract contract CommonsTest {
     }
 
     function _controllers(uint256 first) private view returns (address[] memory controllers) {
-        controllers = new address[](2);
-        (controllers[0], controllers[1]) = (_at(first + PROBLEMS_PLACE), _at(first + MODELS_PLACE));
+        controllers = new address[](3);
+        (controllers[0], controllers[1]) = (_at(first + PROBLEMS_PLACE), _at(first + BONDS_PLACE));
+        controllers[2] = _at(first + MODELS_PLACE);
     }
 
     function _at(uint256 nonce) private view returns (address) {
@@ -96,6 +116,9 @@ abstract contract CommonsTest {
     function _authority() internal view returns (Authority memory) {
         return Authority(address(timelock), address(forwarder));
     }
+
+    /// @dev Founders of a commons that begins without members.
+    function _nobody() internal pure returns (IMembership.Founder[] memory) {}
 
     function _registrars() internal pure returns (address[] memory registrars) {
         registrars = new address[](3);

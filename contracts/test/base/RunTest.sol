@@ -26,8 +26,14 @@ abstract contract RunTest is CommonsTest {
             vm.assertEq(_list(id), id);
             consentOf[id] = _give(id, id);
         }
+        uint256 judge = _judgeOfProblem();
         vm.prank(_account(owner));
-        problemId = problems.state(keccak256("problem"), uint64(START + 30 days));
+        problemId = problems.state(keccak256("problem"), PURPOSE, judge, uint64(START + 30 days));
+    }
+
+    /// @dev Nobody judges, unless a test says who.
+    function _judgeOfProblem() internal virtual returns (uint256) {
+        return 0;
     }
 
     function _spec(uint256 minimum, uint256 maximum) internal view returns (RunSpec memory spec) {

@@ -24,8 +24,8 @@ interface Vm {
     function sign(uint256 privateKey, bytes32 digest) external pure returns (uint8 v, bytes32 r, bytes32 s);
     function getBlockTimestamp() external view returns (uint256);
     function warp(uint256 timestamp) external;
+    function deal(address account, uint256 coin) external;
     function chainId(uint256 id) external;
-    function deal(address account, uint256 balance) external;
     function prank(address sender) external;
     function startPrank(address sender) external;
     function stopPrank() external;

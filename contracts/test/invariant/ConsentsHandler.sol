@@ -15,17 +15,26 @@ contract ConsentsHandler is CommonsTest {
     bool public givenByOthers;
     bool public revokeRefused;
     bool public bannedUsed;
+    bool public bannedByOthers;
+    bool public pastForgotten;
 
     // How often the walk got somewhere.
     uint256 public uses;
     uint256 public revocations;
     uint256 public givenByBodies;
+    uint256 public bans;
+    uint256 public livedBefore;
 
+    /// @dev `over` is the first second after which the consent no longer stands, 0 = it stands.
     struct Book {
         IDataRegistry.ConsentTerms terms;
         bool revoked;
         uint32 uses;
+        uint256 given;
+        uint256 over;
     }
+
+    uint256 private _banned = BANNED_BIT;
 
     bytes32[] private _given;
     mapping(bytes32 consentId => Book) private _books;
@@ -54,6 +63,7 @@ contract ConsentsHandler is CommonsTest {
             if (body != address(0)) ++givenByBodies;
             _given.push(consentId);
             _books[consentId].terms = terms;
+            _books[consentId].given = vm.getBlockTimestamp();
         } catch {}
     }
 
@@ -67,6 +77,7 @@ contract ConsentsHandler is CommonsTest {
         vm.prank(body != address(0) && (word >> 40) % 2 == 0 ? body : _account(book.terms.datasetId));
         try data.revoke(consentId) {
             book.revoked = true;
+            if (book.over == 0) book.over = vm.getBlockTimestamp();
             ++revocations;
         } catch {
             revokeRefused = true;
@@ -78,14 +89,15 @@ contract ConsentsHandler is CommonsTest {
         if (_given.length == 0) return;
         bytes32 consentId = _given[word % _given.length];
         Book storage book = _books[consentId];
-        bytes32 purpose = _purposes()[(word >> 32) % 3];
+        uint256 bit = (word >> 32) % 3;
+        bytes32 purpose = _purposes()[bit];
         vm.prank(address(runs));
         try data.use(consentId, bytes32(word), IDataRegistry.Use(book.terms.datasetId, purpose, 0, 1, false, 0)) {
             ++uses;
             bool isOver = vm.getBlockTimestamp() >= book.terms.expiry || ++book.uses > book.terms.maxUses;
             if (book.revoked || isOver || !membership.isActive(book.terms.datasetId)) deadUsed = true;
             if (data.dataset(book.terms.datasetId).state != IDataRegistry.DatasetState.Listed) deadUsed = true;
-            if (purpose == BANNED) bannedUsed = true;
+            if (_banned >> bit & 1 == 1) bannedUsed = true;
         } catch {}
     }
 
@@ -97,6 +109,7 @@ contract ConsentsHandler is CommonsTest {
             vm.prank(_account(datasetId));
             try data.entrust(datasetId, body) {
                 _bodies[datasetId] = body;
+                _end(datasetId);
             } catch {}
         } else {
             vm.prank(_anybody(word >> 24));
@@ -116,6 +129,37 @@ contract ConsentsHandler is CommonsTest {
         if (kind == 1) try data.resume(datasetId) {} catch {}
         if (kind == 2) try membership.suspend(datasetId) {} catch {}
         if (kind == 3) try membership.reinstate(datasetId) {} catch {}
+    }
+
+    /// @notice The members' vote, or anybody, bans other purposes.
+    function ban(uint256 word) external {
+        address caller = word % 4 == 0 ? _anybody(word >> 8) : address(timelock);
+        vm.prank(caller);
+        uint256 banned = (word >> 16) % 8 & (word >> 24) % 8 & (word >> 32) % 8; // mostly few
+        try data.setBanned(banned) {
+            if (caller != address(timelock)) bannedByOthers = true;
+            _banned = banned;
+            ++bans;
+        } catch {}
+    }
+
+    /// @notice Somebody asks whether a consent stood at a time, past or to come.
+    function remember(uint256 word) external {
+        if (_given.length == 0) return;
+        bytes32 consentId = _given[word % _given.length];
+        Book storage book = _books[consentId];
+        uint256 time = (word >> 32) % 3 == 0 ? book.over : START + (word >> 40) % (vm.getBlockTimestamp() + 1 - START);
+        bool lived = time >= book.given && time < book.terms.expiry && (book.over == 0 || time <= book.over);
+        if (lived && book.over != 0) ++livedBefore;
+        if (data.livedAt(consentId, uint64(time)) != lived) pastForgotten = true;
+    }
+
+    /// @dev Entrusting ends what was given before, once.
+    function _end(uint256 datasetId) private {
+        for (uint256 i; i < _given.length; ++i) {
+            Book storage book = _books[_given[i]];
+            if (book.terms.datasetId == datasetId && book.over == 0) book.over = vm.getBlockTimestamp();
+        }
     }
 
     function _anybody(uint256 word) private pure returns (address) {

@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {Membership} from "../../src/Membership.sol";
 import {IMembership} from "../../src/interfaces/IMembership.sol";
 import {CommonsTest} from "../base/CommonsTest.sol";
 import {MembershipHandler} from "./MembershipHandler.sol";
 
-/// @notice Rule 4 as far as it exists: one live membership per credential, account and key; ids are never reused;
-/// recovery keeps the count and never takes a membership early or against its account's veto.
+/// @notice Rule 4: one live membership per credential, account and key; ids are never reused; votes are as many as live
+/// members, at most one for an account, now and at any second; a vote never moves but by recovery, which keeps the count
+/// and never takes a membership early or against its account's veto.
 contract MembershipInvariantTest is CommonsTest {
     MembershipHandler private handler;
-    IMembership private target;
+    Membership private target;
 
     function setUp() public override {
         handler = new MembershipHandler();
@@ -22,7 +24,7 @@ contract MembershipInvariantTest is CommonsTest {
     }
 
     function targetSelectors() external view returns (FuzzSelector[] memory targets) {
-        bytes4[] memory actions = new bytes4[](9);
+        bytes4[] memory actions = new bytes4[](11);
         actions[0] = MembershipHandler.applyAs.selector;
         actions[1] = MembershipHandler.admit.selector;
         actions[2] = MembershipHandler.leave.selector;
@@ -32,6 +34,8 @@ contract MembershipInvariantTest is CommonsTest {
         actions[6] = MembershipHandler.recover.selector;
         actions[7] = MembershipHandler.veto.selector;
         actions[8] = MembershipHandler.finishRecovery.selector;
+        actions[9] = MembershipHandler.decide.selector;
+        actions[10] = MembershipHandler.trade.selector;
         targets = new FuzzSelector[](1);
         targets[0] = FuzzSelector(address(handler), actions);
     }
@@ -41,6 +45,8 @@ contract MembershipInvariantTest is CommonsTest {
         _countsAgree();
         _liveMembersShareNothing();
         _viewsAgree();
+        _votesAreMembers();
+        vm.assertFalse(handler.traded(), "a vote was traded");
         vm.assertFalse(handler.taken(), "a membership was taken");
     }
 
@@ -57,7 +63,28 @@ contract MembershipInvariantTest is CommonsTest {
         }
         vm.assertEq(target.count(), handler.admitted());
         vm.assertEq(target.live(), live);
-        vm.assertEq(live, handler.admitted() - handler.left());
+        vm.assertEq(live, handler.admitted() - handler.left() - handler.expelled());
+    }
+
+    /// @dev One vote per live member, with the member's own account, now and a second ago; nobody else has any.
+    function _votesAreMembers() private view {
+        uint256 votes;
+        uint256 past;
+        uint256 before = vm.getBlockTimestamp() - 1;
+        for (uint256 index; index < handler.PEOPLE(); ++index) {
+            address account = handler.person(index);
+            uint256 own = target.getVotes(account);
+            vm.assertEq(own, target.memberOf(account) == 0 ? 0 : 1, "votes of an account");
+            vm.assertLe(target.getPastVotes(account, before), 1, "past votes of an account");
+            votes += own;
+            past += target.getPastVotes(account, before);
+        }
+        vm.assertEq(votes, target.live());
+        vm.assertEq(past, target.getPastTotalSupply(before));
+        for (uint256 id = 1; id <= target.count(); ++id) {
+            if (_isLive(id)) vm.assertEq(target.ownerOf(id), target.member(id).account);
+            if (!target.isActive(id)) vm.assertFalse(target.hasRole(id, IMembership.Role.Auditor), "role");
+        }
     }
 
     /// @dev No two live members share a credential, an account or a node key.

@@ -1,19 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {Membership} from "../../src/Membership.sol";
 import {IMembership} from "../../src/interfaces/IMembership.sol";
 import {CommonsTest} from "../base/CommonsTest.sol";
+import {IVotes} from "@openzeppelin/contracts/governance/utils/IVotes.sol";
+import {IERC721} from "@openzeppelin/contracts/token/ERC721/IERC721.sol";
 
 /// @notice Plays applicants, registrars and members over few accounts, credentials and keys, so that they collide.
 contract MembershipHandler is CommonsTest {
-    uint256 private constant PEOPLE = 6;
+    uint256 public constant PEOPLE = 6;
 
-    IMembership public immutable target;
+    Membership public immutable target;
     uint256 public admitted;
     uint256 public left;
+    uint256 public expelled;
     uint256 public recovered;
     /// @notice A membership changed hands before its delay was over, or although its account vetoed.
     bool public taken;
+
+    /// @notice A vote was moved, lent or delegated.
+    bool public traded;
 
     mapping(uint256 memberId => uint256) private _ripeAt;
 
@@ -65,6 +72,34 @@ contract MembershipHandler is CommonsTest {
         }
     }
 
+    /// @notice A vote decides at once what registrars decide together, or puts a member out.
+    function decide(uint256 word) external {
+        uint256 memberId = word % (target.count() + 1);
+        uint256 act = (word >> 8) % 8;
+        vm.startPrank(address(timelock));
+        if (act == 0) _expel(memberId);
+        else if (act == 1) _admitAtOnce(_person(word >> 16));
+        else if (act == 2) _try(abi.encodeCall(IMembership.suspend, (memberId)));
+        else if (act == 3) _try(abi.encodeCall(IMembership.reinstate, (memberId)));
+        else if (act == 4) _try(abi.encodeCall(IMembership.setRegistrars, (_registrars(), (word >> 16) % 3 + 1)));
+        else if (act == 5) _try(abi.encodeCall(IMembership.revokeRole, (memberId, _role(word))));
+        else _try(abi.encodeCall(IMembership.grantRole, (memberId, _role(word))));
+        vm.stopPrank();
+    }
+
+    /// @notice Somebody tries to give a vote away; none of these may ever work.
+    function trade(uint256 word) external {
+        uint256 memberId = word % (target.count() + 1);
+        address from = target.accountOf(memberId);
+        address to = _person(word >> 8);
+        vm.startPrank(word >> 16 & 1 == 0 ? from : to);
+        if (_try(abi.encodeCall(IERC721.transferFrom, (from, to, memberId)))) traded = true;
+        if (_try(abi.encodeCall(IERC721.approve, (to, memberId)))) traded = true;
+        if (_try(abi.encodeCall(IERC721.setApprovalForAll, (to, true)))) traded = true;
+        if (_try(abi.encodeCall(IVotes.delegate, (address(0xE711))))) traded = true;
+        vm.stopPrank();
+    }
+
     /// @notice A member changes its node key to any of few.
     function setNodeKey(uint256 word) external {
         vm.prank(_person(word));
@@ -105,6 +140,29 @@ contract MembershipHandler is CommonsTest {
             if (_ripeAt[memberId] == 0 || vm.getBlockTimestamp() < _ripeAt[memberId]) taken = true;
             delete _ripeAt[memberId];
         } catch {}
+    }
+
+    function _expel(uint256 memberId) private {
+        if (!_try(abi.encodeCall(IMembership.expel, (memberId)))) return;
+        delete _ripeAt[memberId];
+        ++expelled;
+    }
+
+    function _admitAtOnce(address applicant) private {
+        if (_try(abi.encodeCall(IMembership.admit, (applicant)))) ++admitted;
+    }
+
+    function _try(bytes memory call) private returns (bool done) {
+        (done,) = address(target).call(call);
+    }
+
+    function _role(uint256 word) private pure returns (IMembership.Role) {
+        return IMembership.Role((word >> 16) % 2);
+    }
+
+    /// @notice A person of the campaign.
+    function person(uint256 index) external pure returns (address) {
+        return _person(index);
     }
 
     /// @dev Approvals that are not the last one begin nothing.

@@ -83,7 +83,7 @@ contract ConsentMachineTest is MachineTest {
     function _state() internal view override returns (string memory) {
         IDataRegistry.Consent memory stored = data.consent(consentId);
         if (stored.terms.datasetId == 0) return "None";
-        if (stored.revoked) return "Revoked";
+        if (stored.revokedAt != 0) return "Revoked";
         return vm.getBlockTimestamp() < stored.terms.expiry ? "Active" : "Expired";
     }
 }

@@ -26,7 +26,8 @@ contract ModelMachineTest is MachineTest, RunTest {
     function _send(bytes32 call) internal override returns (bool, bytes memory) {
         vm.assertTrue(call == _id("register(bytes32,bytes32,bytes32)"), "a call of the table has no driver");
         vm.prank(_account(solver));
-        return address(models).call(abi.encodeCall(IModelRegistry.register, (runId, "card", _state("second"))));
+        return
+            address(models).call(abi.encodeCall(IModelRegistry.register, (runId, "card", _state("second"), "licence")));
     }
 
     function _state() internal view override returns (string memory) {

@@ -29,7 +29,7 @@ contract ProblemMachineTest is MachineTest {
             return address(problems).call(abi.encodeCall(IProblems.close, (_problem())));
         }
         vm.assertTrue(call == _id("state(bytes32,uint64)"), "a call of the table has no driver");
-        return address(problems).call(abi.encodeCall(IProblems.state, ("document", DEADLINE)));
+        return address(problems).call(abi.encodeCall(IProblems.state, ("document", PURPOSE, 0, DEADLINE)));
     }
 
     function _state() internal view override returns (string memory) {

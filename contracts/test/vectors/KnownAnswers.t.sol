@@ -84,6 +84,7 @@ contract KnownAnswersTest is CommonsTest {
         spec.solverShares = uint32(_number(json, row, "solver_shares"));
         spec.ownerShares = uint32(_number(json, row, "owner_shares"));
         spec.bond = _number(json, row, "bond");
+        spec.token = vm.parseJsonAddress(json, string.concat(row, ".token"));
         spec.commercial = _number(json, row, "commercial") == 1;
         spec.price = _number(json, row, "price");
         spec.salt = _word(json, row, "salt");

@@ -55,7 +55,7 @@ contract PoliciesTest is CommonsTest {
         string memory json = _table();
         _codes = vm.parseJsonStringArray(json, ".purposes");
         _banned = vm.parseJsonUint(json, ".banned");
-        membership = new Membership(_registrars(), 2, _authority());
+        membership = new Membership(_registrars(), 2, _nobody(), _authority());
         data = new DataRegistry(membership, address(this), _hashes(), _banned, _authority());
         _admit(1, 1);
     }

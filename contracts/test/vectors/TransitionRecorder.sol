@@ -8,7 +8,8 @@ import {RunTest} from "../base/RunTest.sol";
 /// @notice Writes down, call by call, what a run answers. One file holds one scenario: a JSON object whose header names
 /// the roster and its terms and whose steps carry the call, its time, its error's name (or null) and the machine after
 /// it. With AICOMMONS_WRITE_VECTORS=true the files are written, otherwise compared; `protocol/transitions.py` has to
-/// answer the same. Seats are roster indexes (member id minus 1), sets are bitmaps over them.
+/// answer the same. Seats are roster indexes (member id minus 1), sets are bitmaps over them, a sid is "s" and the place at
+/// which it was first named (null: none): no address and no key is in a file.
 abstract contract TransitionRecorder is RunTest {
     string private constant FOLDER = "../vectors/transitions/";
     string[8] private stateNames =
@@ -20,6 +21,7 @@ abstract contract TransitionRecorder is RunTest {
     string private path;
     bool private writing;
     bool private first;
+    bytes32[] private sids;
 
     // ------------------------------------------------------------------------------------------------------ a scenario
 
@@ -29,6 +31,7 @@ abstract contract TransitionRecorder is RunTest {
         path = string.concat(FOLDER, name, ".json");
         if (writing) vm.writeFile(path, "");
         first = true;
+        delete sids;
         _open(terms);
         for (uint256 id = 1; id <= n; ++id) {
             _enrol(id, exits >> (id - 1) & 1 == 1 ? Absence.Exit : Absence.Wait);
@@ -78,7 +81,7 @@ abstract contract TransitionRecorder is RunTest {
             ITrainingRuns.submit, (_key(id, round, attempt), sid, _header(id, sid), _submitSignature(id, sid))
         );
         string memory fields =
-            string.concat(_message(seat, round, attempt), _word("sid", sid), _flag("live", data.isLive(consentOf[id])));
+            string.concat(_message(seat, round, attempt), _sid(sid), _flag("live", data.isLive(consentOf[id])));
         _step("submit", address(this), call, fields);
     }
 
@@ -170,7 +173,7 @@ abstract contract TransitionRecorder is RunTest {
         else vm.assertEq(vm.readLine(path), line, path);
     }
 
-    function _after() private view returns (string memory) {
+    function _after() private returns (string memory) {
         PhaseView memory at = runs.phaseOf(runId);
         Machine memory m = at.machine;
         string memory names = string.concat(
@@ -178,7 +181,7 @@ abstract contract TransitionRecorder is RunTest {
             _name("phase", phaseNames[uint256(m.phase)]),
             _name("reason", reasonNames[uint256(m.reason)])
         );
-        string memory digests = string.concat(_word("sid", at.sid), _word("finalState", runs.finalState(runId)));
+        string memory digests = string.concat(_sid(at.sid), _word("finalState", runs.finalState(runId)));
         string memory head = string.concat("{", names, _numbers(m), _sets(m), digests);
         return string.concat(head, '"deadline":', vm.toString(m.deadline), "}");
     }
@@ -225,6 +228,15 @@ abstract contract TransitionRecorder is RunTest {
 
     function _word(string memory name, bytes32 value) private pure returns (string memory) {
         return _name(name, vm.toString(value));
+    }
+
+    /// @dev A sid names chain and contract, so it is written as a label.
+    function _sid(bytes32 sid) private returns (string memory) {
+        if (sid == 0) return '"sid":null,';
+        uint256 place;
+        while (place < sids.length && sids[place] != sid) ++place;
+        if (place == sids.length) sids.push(sid);
+        return _name("sid", string.concat("s", vm.toString(place)));
     }
 
     function _flag(string memory name, bool value) private pure returns (string memory) {

@@ -110,6 +110,7 @@ class Judge:
             is_named=is_named,
             policy=self._library.read(policies.UsePolicy, digest) if is_named else None,
             has_body=dataset.body is not None,
+            banned=self._view.banned,
         )
 
 

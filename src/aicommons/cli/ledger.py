@@ -1,14 +1,16 @@
 """``commons ledger``: run the embedded ledger, and prove that its records belong together.
 
-Founding a new ledger is ``app.found_ledger``'s business, serving it ``ledger/embedded``'s.
+Founding a new ledger is ``app.found_ledger``'s business, serving it ``ledger/embedded``'s. How a commons is founded on any
+other chain is in ``deploying``.
 """
 
+import pathlib
 import urllib.parse
 
 import click
 
 from aicommons import app
-from aicommons.cli import homes, output
+from aicommons.cli import deploying, homes, output
 from aicommons.domain import errors
 
 ENGINES = ("pyrevm", "py-evm")
@@ -18,8 +20,12 @@ ENGINES = ("pyrevm", "py-evm")
 def command() -> None:
     """Run the embedded ledger.
 
-    It holds what was agreed, never data. Whoever outgrows one machine uses any other EVM ledger instead.
+    It holds what was agreed, never data. Whoever outgrows one machine uses any other EVM ledger instead (`deploy`).
     """
+
+
+for each in deploying.COMMANDS:
+    command.add_command(each)
 
 
 @command.command("start")
@@ -28,11 +34,16 @@ def command() -> None:
 )
 @click.option("--chain-id", type=click.IntRange(1, 2**53), help="Must be the home's. [default: the home's]")
 @click.option("--engine", type=click.Choice(ENGINES), help="EVM to use. [default: the fastest installed one]")
+@click.option(
+    "--config",
+    type=click.Path(path_type=pathlib.Path, dir_okay=False),
+    help="For a new ledger: who founds it and how votes are held (commons.toml).",
+)
 @output.json_option
-def start(port: int | None, chain_id: int | None, engine: str | None) -> None:
+def start(port: int | None, chain_id: int | None, engine: str | None, config: pathlib.Path | None) -> None:
     """Serve this home's ledger on this machine until Ctrl-C or SIGTERM.
 
-    A new ledger first gets the contracts; this home's wallet becomes its registrar.
+    A new ledger first gets the contracts; this home's wallet becomes its registrar if no --config says otherwise.
     """
     from aicommons.ledger.embedded import server
 
@@ -43,7 +54,7 @@ def start(port: int | None, chain_id: int | None, engine: str | None) -> None:
             "this home belongs to another chain", which="--chain-id", expected=settings.chain_id, got=chain_id
         )
     app.configure_logging("warning")
-    deployment = app.found_ledger(home, lambda: homes.unlock(home.wallet_file), engine=engine)
+    deployment = app.found_ledger(home, lambda: homes.unlock(home.wallet_file), engine=engine, config=config)
 
     def ready(url: str) -> None:
         if url.rstrip("/") != settings.rpc.rstrip("/"):

@@ -1,4 +1,4 @@
-"""``commons model``: list, show, download and use models.
+"""``commons model``: list, show, download and use models; what is asked of them and how they are released is beside.
 
 A model's bytes are made from the state that a run agreed on: from this home's own node if it took part, else, for a
 reader, by recomputing the run. Prediction reads a table in the same way as training did.
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from aicommons import app
-from aicommons.cli import homes, naming, output, wishing
+from aicommons.cli import homes, naming, output, releases, wishing
 from aicommons.domain import errors, ids
 from aicommons.owner import published
 
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 
 @click.group()
 def command() -> None:
-    """Show, download and use models."""
+    """Show, download and use models; have them audited, release them, pay for them."""
 
 
-for added in wishing.COMMANDS:
+for added in (*wishing.COMMANDS, *releases.COMMANDS):
     command.add_command(added)
 
 
@@ -52,11 +52,12 @@ def list_models() -> None:
                 "metrics": dict(metrics),
                 "rounds": current.model.rounds_done,
                 "card_missing": missing,
+                "state": releases.described(view.releases.of(run_id))["state"],
             }
         )
         said = _figures(metrics) if missing is None else f"card not readable: {missing}"
-        rows.append([naming.short(run_id), title or "-", said])
-    output.emit({"models": listed}, *output.aligned(["run", "title", "figures"], rows))
+        rows.append([naming.short(run_id), title or "-", listed[-1]["state"], said])
+    output.emit({"models": listed}, *output.aligned(["run", "title", "state", "figures"], rows))
 
 
 @command.command("show")
@@ -71,6 +72,7 @@ def show(run_text: str) -> None:
         raise _no_model(run_id, current)
     names = naming.Names(opened, chosen.view)
     card, missing = _card(opened, current.model)
+    model, licence = chosen.view.releases.of(run_id), _licence(opened, current)
     sources = [
         {"member": source.member_id, "dataset": source.dataset_id, "consent": ids.format_id(source.consent_id)}
         for source in current.model.sources
@@ -84,8 +86,12 @@ def show(run_text: str) -> None:
             "card_missing": missing,
             "sources": sources,
             "shares": naming.shares(current.shares),
+            "licence": None if licence is None else naming.plain(licence),
+            **releases.described(model),
         },
         f"Model of run {ids.format_id(run_id)}",
+        f"  state     {releases.in_words(model)}",
+        f"  licence   {_licence_in_words(licence, current.model)}",
         *(_card_in_words(card) if card is not None else [f"  card      not readable: {missing}"]),
         *(f"  learned   from dataset {each['dataset']} of {names(int(str(each['member'])))}" for each in sources),
         *(f"  owner     {each}" for each in naming.owners(current.shares, names)),
@@ -99,6 +105,22 @@ def _card(
     from aicommons.domain import documents
 
     return published.find_or_say(opened.store, documents.ModelCard, registered.card)
+
+
+def _licence(opened: homes.Opened, current: "views.RunView") -> str | None:
+    """Return the licence that the run's terms name, where they can be had and are what the ledger says."""
+    from aicommons.domain import documents, encoding
+
+    terms = published.find(opened.store, documents.RunTerms, current.spec.terms)
+    if terms is None or current.model is None:
+        return None
+    return terms.licence if encoding.licence_code(terms.licence) == current.model.licence else None
+
+
+def _licence_in_words(licence: str | None, registered: "events.ModelRegistered") -> str:
+    if licence is not None:
+        return naming.plain(licence)
+    return "not to be read now" if any(registered.licence) else "nobody says"
 
 
 def _card_in_words(card: "documents.ModelCard") -> list[str]:

@@ -1,4 +1,4 @@
-"""``commons problem``: state a problem, list problems, show one."""
+"""``commons problem``: state a problem, list problems, show one; money on them is in ``awards``."""
 
 import dataclasses
 import json
@@ -7,17 +7,19 @@ from typing import Any
 
 import click
 
-from aicommons.cli import given, homes, matched, naming, output
-from aicommons.domain import ids
+from aicommons.cli import awards, given, homes, matched, naming, output, submitting
+from aicommons.domain import errors, ids
 from aicommons.owner import published
 
 
 @click.group()
 def command() -> None:
-    """State a problem, list problems, find data for one."""
+    """State a problem, find data for one, put money on it, say who earned it."""
 
 
 command.add_command(matched.datasets)
+for added in (*awards.COMMANDS, *submitting.COMMANDS):
+    command.add_command(added)
 
 
 @command.command("state")
@@ -25,8 +27,17 @@ command.add_command(matched.datasets)
 @click.option(
     "--days", type=click.IntRange(1, 36500), default=365, show_default=True, help="How long runs may be opened on it."
 )
+@click.option(
+    "--judge",
+    type=click.IntRange(1),
+    help="Member that says who earned money on it; without one none can be put on it.",
+)
+@click.option(
+    "--commit-days", type=click.IntRange(1, 36500), help="Make it a challenge: submissions are fixed in these days."
+)
+@click.option("--reveal-days", type=click.IntRange(1, 36500), help="Days after those in which submissions are shown.")
 @output.json_option
-def state(file: pathlib.Path, days: int) -> None:
+def state(file: pathlib.Path, days: int, **chosen: int | None) -> None:
     """Put the problem in FILE on the ledger.
 
     FILE is JSON with title, affected, decision, why_ai, sdg_targets (a list such as ["3.4"]), metric (accuracy, auc or
@@ -36,19 +47,39 @@ def state(file: pathlib.Path, days: int) -> None:
     read = given.problem(file)
     opened = homes.act_as_member()
     deadline = naming.from_now(opened.desk.view(), days * naming.DAY)
-    problem_id = opened.desk.state_problem(read, deadline)
+    judge, challenge = chosen["judge"], _challenge(opened, chosen["commit_days"], chosen["reveal_days"])
+    problem_id = opened.desk.state_problem(read, deadline, judge=judge or 0, challenge=challenge)
     output.emit(
         {
             "problem": ids.format_id(problem_id),
             "document": ids.format_digest(ids.digest(read.encode())),
             "deadline": deadline,
+            "judge": judge,
+            "challenge": None if challenge is None else dict(zip(TIMES, challenge, strict=True)),
         },
         f"Problem {ids.format_id(problem_id)}",
         f"  {naming.plain(read.title)}; runs may be opened until {naming.when(deadline)}.",
+        *submitting.in_words(challenge),
         f"Next: `{output.command(f'problem datasets {naming.short(problem_id)}')}`."
         if read.needs is not None
         else "It does not say which data it needs, so no dataset is proposed.",
     )
+
+
+TIMES = ("commit_until", "reveal_until")
+
+
+def _challenge(opened: homes.Opened, commit: int | None, reveal: int | None) -> tuple[int, int] | None:
+    if commit is None and reveal is None:
+        return None
+    if commit is None or reveal is None:
+        raise errors.InputError(
+            "a challenge has days to fix submissions and days to show them",
+            which="--commit-days, --reveal-days",
+            next_step="give both, or neither",
+        )
+    first = naming.from_now(opened.desk.view(), commit * naming.DAY)
+    return first, first + reveal * naming.DAY
 
 
 @command.command("list")
@@ -83,6 +114,8 @@ def show(problem: str) -> None:
     problem_id = naming.resolve(problem, view.problems, "problem")
     entry = view.problems[problem_id]
     document = published.read(opened.store, documents.Problem, entry.document)
+    money = view.money.problems[problem_id]
+    now = naming.from_now(view, 0)
     runs = [ids.format_id(run_id) for run_id, current in view.runs.items() if current.spec.problem == problem_id]
     body = json.loads(json.dumps(dataclasses.asdict(document)))
     output.emit(
@@ -90,12 +123,19 @@ def show(problem: str) -> None:
             "problem": ids.format_id(problem_id),
             "owner": entry.owner,
             "deadline": entry.deadline,
+            "state": money.state(now).name.lower(),
+            "judge": entry.judge or None,
+            "challenge": submitting.described(money),
+            "awards": [awards.described(opened, money, number, now) for number in money.awards],
             "statement": body,
             "runs": runs,
         },
         f"Problem {ids.format_id(problem_id)}",
         f"  stated by {naming.Names(opened, view)(entry.owner)}; runs may be opened until {naming.when(entry.deadline)}",
         *(f"  {name.replace('_', ' ')}: {naming.plain(_text(value), 500)}" for name, value in body.items() if value),
+        *awards.judge_in_words(naming.Names(opened, view), entry.judge),
+        *submitting.in_words(submitting.times(money)),
+        *awards.table(opened, money, now),
         *(f"  run {each}" for each in runs),
     )
 

@@ -67,9 +67,9 @@ def open_run(problem: str, plan: str, purpose: str, *, words: str | None, **term
         raise click.UsageError("--owner-shares and --solver-shares are more than the whole")
     if terms["least"] > terms["most"]:
         raise click.UsageError("--min is more than --max")
-    _check_purpose(purpose)
     opened = homes.act_as_member()
     view = opened.desk.view()
+    _check_purpose(purpose, view.banned)
     problem_id = naming.resolve(problem, view.problems, "problem")
     offer = office.Offer(
         problem=problem_id,
@@ -115,16 +115,17 @@ def _ask(opened: homes.Opened, problem_id: bytes, run_id: ids.RunId, words: str)
     return asked, said
 
 
-def _check_purpose(code: str) -> None:
+def _check_purpose(code: str, banned: int | None) -> None:
     """Check that anybody could consent to it.
 
     Raises:
-        errors.InputError: the vocabulary does not know it, or bans it.
+        errors.InputError: the vocabulary does not know it, or the members banned it.
     """
     from aicommons.domain import vocabulary
+    from aicommons.protocol import rules
 
     vocabulary.bit(code)
-    if code in vocabulary.BANNED_PURPOSES:
+    if rules.is_banned(code, banned):
         raise errors.InputError("this purpose is banned: no consent can permit it", which=code)
 
 

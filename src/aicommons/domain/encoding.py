@@ -71,6 +71,11 @@ def purpose_code(code: str) -> bytes:
     return keccak(code.encode())
 
 
+def licence_code(licence: str | None) -> bytes:
+    """Return the 32 bytes that stand for a model's licence such as ``CC-BY-4.0`` on the ledger; zero where none is named."""
+    return bytes(32) if licence is None else keccak(licence.encode())
+
+
 def run_id(spec: run.RunSpec) -> ids.RunId:
     """Return keccak256(abi.encode(spec)); a struct of static fields encodes as its fields."""
     return ids.RunId(_hash(run.RUN_SPEC_TYPES, spec_values(spec)))

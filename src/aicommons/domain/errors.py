@@ -10,7 +10,14 @@
         ├── DecodeError                foreign bytes that are not what they claim to be
         ├── SignatureInvalid           a signature that does not match its signer
         ├── LedgerRefused              the ledger or a contract refused a call, with the contract's error name
-        ├── LedgerMismatch             wrong chain, wrong code, or an answer that contradicts itself
+        │   └── SenderUnderfunded      this wallet cannot pay for the transaction
+        ├── LedgerMismatch             an answer that contradicts itself, or is none
+        │   ├── WrongChain             another chain than the deployment's
+        │   ├── WrongCode              other code, or none, where a contract should stand
+        │   ├── SuccessorUnknown       the members named a successor that this package does not know
+        │   └── ReceiptContradicted    a receipt that the ledger's own blocks do not bear out
+        ├── TransactionReplaced        another transaction of this wallet was recorded in its place
+        ├── DeploymentConflict         a commons that was begun otherwise than it is to be gone on with
         ├── StoreRefused               the store refused: too large, over quota, not a member
         │   └── StorageFull            no room left on the disk
         ├── BlobNotFound               no such digest in the store
@@ -135,8 +142,52 @@ class LedgerRefused(PermanentError):
         self.arguments = arguments
 
 
+class SenderUnderfunded(LedgerRefused):
+    """Send coins of this chain to the wallet, or act through a relayer (``relayer`` in config.json).
+
+    Args:
+        missing: wei that the wallet lacks; ``None`` if the ledger does not say what it has.
+    """
+
+    def __init__(self, message: str, *, missing: int | None, which: str | None = None) -> None:
+        super().__init__(message, which=which)
+        self.missing = missing
+
+
 class LedgerMismatch(PermanentError):
     """Check the ledger's URL and the deployment file: they do not belong together."""
+
+
+class WrongChain(LedgerMismatch):
+    """Ask whoever runs the ledger which URL belongs to your deployment file: `rpc` in config.json leads to another chain."""
+
+
+class WrongCode(LedgerMismatch):
+    """Ask whoever runs the ledger for its deployment file; do not send anything to what stands there now."""
+
+
+class SuccessorUnknown(LedgerMismatch):
+    """Update the package (``pip install --upgrade aicommons``): the members put a newer contract in an older one's place."""
+
+
+class ReceiptContradicted(LedgerMismatch):
+    """Do not believe this ledger's answers: ask another endpoint of the same chain what became of the transaction."""
+
+
+class TransactionReplaced(PermanentError):
+    """Look whether it was done (the list of what you wanted to add), then run the command again: another program uses this wallet.
+
+    Args:
+        nonce: the number that both transactions have.
+    """
+
+    def __init__(self, message: str, *, nonce: int, which: str | None = None) -> None:
+        super().__init__(message, which=which)
+        self.nonce = nonce
+
+
+class DeploymentConflict(PermanentError):
+    """Go on with the configuration it was begun with, or move the founding file away to begin a new commons beside the old one."""
 
 
 class StoreRefused(PermanentError):

@@ -266,8 +266,15 @@ class ProblemStated(Event):
 
     problem_id: bytes
     owner: ids.MemberId
+    judge: ids.MemberId
+    """Who judges its awards; 0 = nothing can be funded."""
     document: ids.Digest
+    purpose: bytes
+    """keccak256 of the purpose code."""
     deadline: int
+    """Block time after which no run may be opened on it."""
+    review_until: int
+    """Block time until which it can be sent back; it is open from then on."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -454,6 +461,8 @@ class Source:
     member_id: ids.MemberId
     dataset_id: int
     version: int
+    used_at: int
+    """Block time in seconds at which its data were used last."""
     consent_id: bytes
 
 
@@ -466,6 +475,8 @@ class ModelRegistered(Event):
     plan: ids.Digest
     card: ids.Digest
     state_digest: bytes
+    licence: bytes
+    """``encoding.licence_code`` of the licence in the run's terms."""
     rounds_done: int
     sources: tuple[Source, ...]
 
@@ -616,7 +627,7 @@ class PersonLeft(Event):
 
 
 class Support(enum.IntEnum):
-    """A vote in a co-op, as OpenZeppelin's Governor counts it."""
+    """A vote in the commons or in a co-op, as OpenZeppelin's Governor counts it."""
 
     AGAINST = 0
     FOR = 1
@@ -625,7 +636,7 @@ class Support(enum.IntEnum):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ProposalCreated(Event):
-    """A member of a co-op proposes calls in the co-op's name."""
+    """A member of the commons, or of a co-op, proposes calls in its name."""
 
     proposal_id: int
     proposer: ids.Address
@@ -643,7 +654,7 @@ class ProposalCreated(Event):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class VoteCast(Event):
-    """A member of a co-op voted."""
+    """A member of the commons, or of a co-op, voted."""
 
     voter: ids.Address
     proposal_id: int

@@ -60,6 +60,8 @@ class Reason(enum.IntEnum):
     ACK_MISSING = 6
 
 
+COIN = ids.Address(bytes(20))
+"""The token that stands for the chain's own coin."""
 ALL_SHARES = 1_000_000
 """Parts into which a model is divided."""
 
@@ -101,17 +103,19 @@ class RunSpec:
     owner_shares: int
     """Problem owner's part of the model's 1,000,000 shares."""
     bond: int
-    """Bond in the smallest unit of the ledger's money; 0 until the Vault exists."""
+    """What each seat locks in the vault when it enrols, in the token's smallest unit; 0 = nothing."""
+    token: ids.Address
+    """What bond and price are counted in: the address of an ERC-20 contract, 20 zero bytes = the chain's own coin."""
     commercial: bool
     """Whether the model is for commercial use; consents have to permit it then."""
     price: int
-    """The most that is paid for one dataset, in the smallest unit of the ledger's money."""
+    """The most that is paid for one dataset, in the token's smallest unit."""
     salt: bytes
     """32 bytes that make the id unique."""
 
 
 RUN_SPEC_TYPES = (
     "bytes32", "bytes32", "bytes32", "bytes32", "uint256", "uint32", "uint16", "uint16", "uint8", "uint8", "uint16",
-    "uint64", "uint32", "uint32", "uint32", "uint32", "uint256", "bool", "uint256", "bytes32",
+    "uint64", "uint32", "uint32", "uint32", "uint32", "uint256", "address", "bool", "uint256", "bytes32",
 )  # fmt: skip
 """ABI types of RunSpec's fields, in order."""

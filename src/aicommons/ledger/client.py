@@ -5,13 +5,13 @@ not that chain or has other code there. Several endpoints, fees, reorganisations
 """
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from aicommons.domain import encoding, errors, events, ids, messages, run
-from aicommons.ledger import addresses, contracts, deployments, paging, rpc, transactions
+from aicommons.ledger import addresses, contracts, deployments, paging, rpc, sending, succession, transactions
 from aicommons.ledger import events as logs
-from aicommons.protocol import ports
+from aicommons.protocol import governance, ports
 
 RUNS = "TrainingRuns"
 FUNCTIONS = {
@@ -24,6 +24,18 @@ FUNCTIONS = {
 }
 
 
+def chain_id(connection: rpc.Rpc) -> int:
+    """Return the number of the chain at the other end.
+
+    Raises:
+        errors.LedgerUnreachable, errors.LedgerRefused, errors.LedgerMismatch: the ledger does not say.
+    """
+    try:
+        return rpc.number(rpc.call(connection, "eth_chainId", []))
+    except rpc.RpcFailure as failure:
+        raise _refusal("the ledger", failure) from failure
+
+
 class Client:
     """One key's access to one deployment of the commons."""
 
@@ -32,9 +44,10 @@ class Client:
         self._deployment = deployment
         self._signer = signer
         self.address = signer.address
-        self._nonce: int | None = None
+        self._sender = sending.Sender(connection, deployment.chain_id, signer)
         self._next_block = deployment.first_block
         self._addresses = {address: name for name, address in deployment.addresses.items()}
+        self._newest = dict(deployment.addresses)
 
     def __repr__(self) -> str:
         return f"Client({ids.format_id(self.address)})"
@@ -42,26 +55,42 @@ class Client:
     @property
     def place(self) -> encoding.Place:
         """Chain and address of TrainingRuns."""
-        return encoding.Place(self._deployment.chain_id, self._deployment.addresses[RUNS])
+        return encoding.Place(self._deployment.chain_id, self.address_of(RUNS))
 
     def check(self) -> None:
-        """Check that the ledger is the chain of the deployment and has its code.
+        """Check that the ledger is the chain of the deployment and has its code, and follow the contracts' successors.
 
         Raises:
-            errors.LedgerMismatch: another chain id, no code at an address, or an answer that is neither.
+            errors.WrongChain: another chain id.
+            errors.WrongCode: other code at a contract's address, or none.
+            errors.SuccessorUnknown: the members named a contract that this package does not know.
+            errors.LedgerMismatch: an answer that is none.
             errors.LedgerRefused: the ledger does not say.
         """
-        calls = [("eth_getCode", [ids.format_id(address), "latest"]) for address in self._addresses]
+        own = self._deployment.addresses
+        calls = [("eth_getCode", [ids.format_id(address), "latest"]) for address in own.values()]
         try:
             chain, *codes = rpc.batch(self._rpc, [("eth_chainId", []), *calls])
         except rpc.RpcFailure as failure:
             raise _refusal("the ledger", failure) from failure
-        chain_id = rpc.number(chain)
-        if chain_id != self._deployment.chain_id:
-            raise errors.LedgerMismatch("this is another chain", expected=self._deployment.chain_id, got=chain_id)
-        for name, code in zip(self._addresses.values(), codes, strict=True):
+        number = rpc.number(chain)
+        if number != self._deployment.chain_id:
+            raise errors.WrongChain("this is another chain", expected=self._deployment.chain_id, got=number)
+        for name, code in zip(own, codes, strict=True):
             if encoding.keccak(rpc.data(code)) != self._deployment.code_hashes[name]:
-                raise errors.LedgerMismatch("other code than deployed stands at this address", which=name)
+                raise errors.WrongCode("other code than deployed stands at this address", which=name)
+        try:
+            self._follow()
+        except rpc.RpcFailure as failure:
+            raise _refusal("the ledger", failure) from failure
+
+    def _follow(self) -> list[ids.Address]:
+        """Take note of all successors, and return those that were not known before."""
+        lines = succession.follow(self._rpc, self._deployment.addresses)
+        new = {at: name for name, line in lines.items() for at in line if at not in self._addresses}
+        self._addresses |= new
+        self._newest = {name: line[-1] for name, line in lines.items()}
+        return list(new)
 
     def poll(self) -> Sequence[events.Event]:
         """Return the events since the last call, in ledger order: one exchange, unless they are too many for one.
@@ -74,6 +103,8 @@ class Client:
         """
         try:
             head, found = self._news()
+            if isinstance(found, list) and any(_names_successor(log) for log in found) and self._follow():
+                head, found = self._news()  # once more, with what the successors have said
         except rpc.RpcFailure as failure:
             raise _refusal("the ledger", failure) from failure
         try:
@@ -165,36 +196,41 @@ class Client:
         """Ask the contract to put a seat out whose consent is dead; see the port."""
         self.transact(RUNS, "drop", run_id, member_id)
 
-    def register_model(self, run_id: ids.RunId, card: ids.Digest, state_digest: bytes) -> None:
+    def register_model(self, run_id: ids.RunId, card: ids.Digest, state_digest: bytes, licence: bytes) -> None:
         """Write a finished run's model down; see the port."""
-        self.transact("ModelRegistry", "register", run_id, card, state_digest)
+        self.transact("ModelRegistry", "register", run_id, card, state_digest, licence)
 
     def address_of(self, contract: str) -> ids.Address:
-        """Return where a contract of the deployment stands."""
-        return self._deployment.addresses[contract]
+        """Return where a contract of the deployment stands: the newest of its successors, as far as they are known."""
+        return self._newest[contract]
 
-    def transact(self, contract: str, function: str, *values: object, at: ids.Address | None = None) -> None:
+    def transact(
+        self, contract: str, function: str, *values: object, at: ids.Address | None = None, value: int = 0
+    ) -> None:
         """Send a call and return when it is recorded.
 
         Args:
             contract: whose packaged interface it has.
-            function: of the contract.
+            function: of the contract; with its types in brackets where a name stands for several.
             *values: its arguments.
             at: where the contract stands, when it is not the deployment's own.
+            value: wei that go with it.
 
         Raises:
             errors.LedgerRefused: the contract reverted; carries its error's name and arguments.
+            errors.SenderUnderfunded: this wallet cannot pay for it.
+            errors.TransactionReplaced: another transaction of this wallet was recorded in its place.
             errors.LedgerUnreachable: nobody answered; the call may or may not have been recorded.
+            errors.LedgerMismatch: the ledger contradicts itself.
         """
-        data = contracts.call_data(contract, function, values)
-        place = at or self.address_of(contract)
-        if not _is_success(self._send(place, data)):
-            self._explain(place, f"{contract}.{function}", data)
+        call = sending.Call(at or self.address_of(contract), contracts.call_data(contract, function, values), value)
+        self._send(call, f"{contract}.{function}")
 
     def call(self, contract: str, function: str, *values: object, at: ids.Address | None = None) -> tuple[object, ...]:
         """Return what a view function answers; arguments and errors are those of ``transact``."""
         entry = contracts.load(contract).functions[function]
-        request = self._request(at or self.address_of(contract), contracts.call_data(contract, function, values))
+        data = contracts.call_data(contract, function, values)
+        request = self._request(sending.Call(at or self.address_of(contract), data))
         try:
             answer = rpc.call(self._rpc, "eth_call", [request, "latest"])
         except rpc.RpcFailure as failure:
@@ -219,71 +255,73 @@ class Client:
         """Return the bytes of a call, for a proposal that others execute."""
         return contracts.call_data(contract, function, values)
 
+    def meaning(self, call: governance.Call) -> governance.Meaning | None:
+        """Return what a call of one of the deployment's contracts says, ``None`` for what is no such call."""
+        name = self._addresses.get(call.target)
+        read = None if name is None else contracts.decode_call(name, call.data)
+        if name is None or read is None:
+            return None
+        return governance.Meaning(name, read[0].name, read[0].names, read[1])
+
+    def attempt(self, call: governance.Call, sender: ids.Address) -> None:
+        """Try a call as ``sender``, without recording it; raises like ``transact``."""
+        request = self._request(sending.Call(call.target, call.data)) | {"from": ids.format_id(sender)}
+        try:
+            rpc.call(self._rpc, "eth_call", [request, "latest"])
+        except rpc.RpcFailure as failure:
+            raise _refusal("the call", failure) from failure
+
     def create(self, contract: str, *values: object) -> ids.Address:
         """Create one of the packaged contracts and return its address; raises like ``transact``."""
         artifact = contracts.load(contract)
         return self.deploy(artifact.bytecode + encoding.abi_encode(artifact.constructor, values))
 
-    def deploy(self, code: bytes) -> ids.Address:
-        """Create a contract and return its address; raises like ``transact``."""
-        nonce = self._take_nonce()
+    def deploy(self, code: bytes, nonce: int | None = None) -> ids.Address:
+        """Create a contract and return its address; raises like ``transact``.
+
+        Args:
+            code: creation code with the constructor's arguments.
+            nonce: the transaction's number, on which the address hangs; the wallet's next one where none is given.
+        """
+        number = self.nonce() if nonce is None else nonce
         try:
-            receipt = self._send_at(nonce, None, code)
+            receipt = self._sender.send(sending.Call(None, code), number)
         except rpc.RpcFailure as failure:
             raise _refusal("the ledger", failure) from failure
-        if not _is_success(receipt):
+        if not receipt.is_success:
             raise errors.LedgerRefused("the ledger refused to create a contract")
-        return addresses.created(self.address, nonce)
+        return addresses.created(self.address, number)
 
     def code_at(self, address: ids.Address) -> bytes:
         """Return the code at ``address``; raises like ``transact``."""
         return rpc.data(self._ask("eth_getCode", ids.format_id(address), "latest"))
 
+    def head(self) -> int:
+        """Return the number of the newest block; raises like ``transact``."""
+        return rpc.number(self._ask("eth_blockNumber"))
+
+    def read_from(self, address: ids.Address, data: bytes) -> bytes:
+        """Return what the contract at an address answers to calldata; raises like ``transact``."""
+        return rpc.data(self._ask("eth_call", self._request(sending.Call(address, data)), "latest"))
+
     def send_to(self, address: ids.Address, data: bytes) -> None:
         """Send calldata to an address; raises like ``transact``."""
-        if not _is_success(self._send(address, data)):
-            raise errors.LedgerRefused("the contract refused", which=ids.format_id(address))
-
-    def _send(self, to: ids.Address, data: bytes) -> dict[str, object]:
-        try:
-            return self._send_at(self._take_nonce(), to, data)
-        except rpc.RpcFailure as failure:
-            if "nonce" not in failure.message:
-                raise _refusal("the ledger", failure) from failure
-        self._nonce = None  # another process uses this key too: ask the ledger once more
-        try:
-            return self._send_at(self._take_nonce(), to, data)
-        except rpc.RpcFailure as failure:
-            self._nonce = None
-            raise _refusal("the ledger", failure) from failure
-
-    def _send_at(self, nonce: int, to: ids.Address | None, data: bytes) -> dict[str, object]:
-        signed = transactions.sign(transactions.Transaction(self._deployment.chain_id, nonce, to, data), self._signer)
-        name = ids.format_id(signed.digest)
-        try:
-            sent, receipt = rpc.batch_results(
-                self._rpc,
-                [("eth_sendRawTransaction", ["0x" + signed.raw.hex()]), ("eth_getTransactionReceipt", [name])],
-            )
-        except errors.LedgerUnreachable:
-            self._nonce = None
-            raise
-        is_recorded = isinstance(receipt, dict) and receipt.get("transactionHash") == name
-        if isinstance(sent, rpc.RpcFailure) and not is_recorded:  # a resend after a lost answer is recorded already
-            raise sent
-        self._nonce = nonce + 1
-        if not is_recorded:
-            raise errors.LedgerMismatch("the ledger has no receipt for a transaction it took", which=name)
-        return dict(receipt)
+        self._send(sending.Call(address, data), ids.format_id(address))
 
     def nonce(self) -> int:
         """Return how many transactions this key has sent; raises like ``transact``."""
-        return self._take_nonce()
+        try:
+            return self._sender.nonce()
+        except rpc.RpcFailure as failure:
+            raise _refusal("the ledger", failure) from failure
 
-    def _take_nonce(self) -> int:
-        if self._nonce is None:
-            self._nonce = rpc.number(self._ask("eth_getTransactionCount", ids.format_id(self.address), "latest"))
-        return self._nonce
+    def _send(self, call: sending.Call, name: str) -> None:
+        try:
+            is_success = self._sender.send(call).is_success
+        except rpc.RpcFailure as failure:
+            raise _refusal(name, failure) from failure
+        if not is_success:
+            self._explain(call, name)
 
     def _ask(self, method: str, *params: object) -> object:
         try:
@@ -291,20 +329,26 @@ class Client:
         except rpc.RpcFailure as failure:
             raise _refusal("the ledger", failure) from failure
 
-    def _request(self, to: ids.Address, data: bytes) -> dict[str, str]:
-        return {
+    def _request(self, call: sending.Call) -> dict[str, str]:
+        request = {
             "from": ids.format_id(self.address),
-            "to": ids.format_id(to),
-            "data": "0x" + data.hex(),
+            "to": ids.format_id(call.to or b""),
+            "data": "0x" + call.data.hex(),
             "gas": hex(transactions.GAS_LIMIT),
         }
+        return request | ({"value": hex(call.value)} if call.value else {})
 
-    def _explain(self, to: ids.Address, name: str, data: bytes) -> None:
+    def _explain(self, call: sending.Call, name: str) -> None:
         try:
-            rpc.call(self._rpc, "eth_call", [self._request(to, data), "latest"])
+            rpc.call(self._rpc, "eth_call", [self._request(call), "latest"])
         except rpc.RpcFailure as failure:
             raise _refusal(name, failure) from failure
         raise errors.LedgerRefused("the contract refused, and would not now", which=name)
+
+
+def _names_successor(log: object) -> bool:
+    topics = log.get("topics") if isinstance(log, dict) else None
+    return isinstance(topics, list) and topics[:1] == [ids.format_id(succession.NAMED)]
 
 
 def _check_order(places: Sequence[tuple[int, int]], first: int) -> None:
@@ -316,10 +360,6 @@ def _check_order(places: Sequence[tuple[int, int]], first: int) -> None:
                 "the ledger's logs repeat or are out of order", expected=f"after {expected}", got=place
             )
         expected = place
-
-
-def _is_success(receipt: Mapping[str, object]) -> bool:
-    return rpc.number(receipt.get("status")) == 1
 
 
 def _refusal(which: str, failure: rpc.RpcFailure) -> errors.LedgerRefused:

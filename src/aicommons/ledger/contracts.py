@@ -14,7 +14,7 @@ from typing import Any
 from aicommons.domain import encoding, errors
 
 NAMES = (
-    *("Forwarder", "TimelockController", "Membership", "CommonsGovernor", "Attestations", "Vault"),
+    *("Forwarder", "TimelockController", "Membership", "CommonsGovernor", "Attestations", "Vault", "Bonds"),
     *("DataRegistry", "Problems", "TrainingRuns", "ModelRegistry"),
     *("Guardianships", "ConsentRegister", "Requests"),
 )
@@ -36,6 +36,8 @@ class Entry:
     """Which inputs of an event are topics."""
     outputs: tuple[str, ...]
     """Canonical output types."""
+    is_view: bool
+    """Whether a function changes nothing."""
     key: bytes
     """Selector (4 bytes) of a function or error, topic (32 bytes) of an event."""
 
@@ -47,6 +49,8 @@ class Artifact:
     name: str
     bytecode: bytes
     deployed_bytecode: bytes
+    immutables: tuple[tuple[int, int], ...]
+    """(Start, length) of what the constructor fills into the deployed code."""
     functions: Mapping[str, Entry]
     failures: Mapping[bytes, Entry]
     """Custom errors by selector."""
@@ -69,11 +73,33 @@ def load(name: str) -> Artifact:
         name=name,
         bytecode=bytes.fromhex(document["bytecode"].removeprefix("0x")),
         deployed_bytecode=bytes.fromhex(document["deployedBytecode"].removeprefix("0x")),
-        functions={entry.name: entry for kind, entry in entries if kind == "function"},
+        immutables=tuple((start, length) for start, length in document["immutableReferences"]),
+        functions=_functions([entry for kind, entry in entries if kind == "function"]),
         failures={entry.key: entry for kind, entry in entries if kind == "error"},
         events={entry.key: entry for kind, entry in entries if kind == "event"},
         constructor=tuple(_type(item) for item in constructor["inputs"]),
     )
+
+
+def _functions(entries: Sequence[Entry]) -> Mapping[str, Entry]:
+    """Return functions by name, and by name and types: a name may stand for several."""
+    by_name = {entry.name: entry for entry in reversed(entries)}
+    return by_name | {f"{entry.name}({','.join(entry.types)})": entry for entry in entries}
+
+
+def is_code_of(name: str, code: bytes) -> bool:
+    """Return whether ``code`` on a chain is the packaged contract ``name``, whatever its constructor was given."""
+    artifact = load(name)
+    return len(code) == len(artifact.deployed_bytecode) and _masked(artifact, code) == _masked(
+        artifact, artifact.deployed_bytecode
+    )
+
+
+def _masked(artifact: Artifact, code: bytes) -> bytes:
+    masked = bytearray(code)
+    for start, length in artifact.immutables:
+        masked[start : start + length] = bytes(length)
+    return bytes(masked)
 
 
 _KEY_LENGTH = {"function": 4, "error": 4, "event": 32}
@@ -89,6 +115,7 @@ def _entry(item: Mapping[str, Any]) -> Entry:
         names=tuple(field["name"] for field in inputs),
         indexed=tuple(bool(field.get("indexed")) for field in inputs),
         outputs=tuple(_type(field) for field in item.get("outputs", [])),
+        is_view=item.get("stateMutability") in ("view", "pure"),
         key=encoding.keccak(signature.encode())[: _KEY_LENGTH[item["type"]]],
     )
 
@@ -104,6 +131,17 @@ def call_data(contract: str, function: str, values: Sequence[object]) -> bytes:
     """Return the calldata of ``function`` with ``values``."""
     entry = load(contract).functions[function]
     return entry.key + encoding.abi_encode(entry.types, values)
+
+
+def decode_call(contract: str, data: bytes) -> tuple[Entry, tuple[object, ...]] | None:
+    """Return function and arguments of calldata for ``contract``, or ``None`` for what calls none of its functions."""
+    entry = next((each for each in load(contract).functions.values() if each.key == data[:4]), None)
+    if entry is None:
+        return None
+    try:
+        return entry, encoding.abi_decode(entry.types, data[4:])
+    except errors.DecodeError:
+        return None
 
 
 def decode_failure(data: bytes) -> tuple[str, tuple[object, ...]] | None:

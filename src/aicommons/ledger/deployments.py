@@ -1,7 +1,8 @@
-"""Where the contracts stand on a chain: the deployment file, and how a deployment is made.
+"""Where the contracts stand on a chain: the deployment file, and what each contract is created with.
 
-``deploy`` creates the contracts in dependency order and returns the record that ``<home>/deployments/<chain id>.json``
-holds; members get that file from whoever runs the ledger.
+``deploy`` creates the contracts of a ledger of one's own in one go and returns the record that
+``<home>/deployments/<chain id>.json`` holds; members get that file from whoever runs the ledger. On a chain that others run
+too, ``founding`` does the same so that it can be interrupted.
 """
 
 import dataclasses
@@ -66,8 +67,8 @@ class Deployer(Protocol):
     def nonce(self) -> int:
         """Return how many transactions the account has sent."""
 
-    def deploy(self, code: bytes) -> ids.Address:
-        """Create a contract."""
+    def deploy(self, code: bytes, nonce: int | None = None) -> ids.Address:
+        """Create a contract, with the transaction's number where one is given."""
 
     def code_at(self, address: ids.Address) -> bytes:
         """Return the code at an address."""
@@ -90,6 +91,44 @@ class VoteRules:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Founder:
+    """Who is a member from the beginning; fields in the ABI's order."""
+
+    account: ids.Address
+    """The account that acts for the member."""
+    kind: int
+    """0 = person, 1 = organisation."""
+    node_key: ids.Address
+    """The key its node signs with."""
+    reader_point: bytes
+    """Point that sums are sealed to, 32 bytes."""
+    credential: bytes
+    """Digest of what proves who it is, 32 bytes."""
+    profile: bytes = bytes(32)
+    """Digest of its profile; zero when there is none."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class MoneyRules:
+    """How problems are reviewed and judged; a vote can change both."""
+
+    review: int = 0
+    """Seconds for which the ethics board may send a new problem back; 0 = there is no review."""
+    challenge: int = 3 * 86400
+    """Seconds for which a judgement can be challenged."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class AuditRules:
+    """What a model needs before it is released; a vote can change both."""
+
+    audits: int = 2
+    """Independent audits at the least."""
+    delay: int = 7 * 86400
+    """Seconds between clearing and release."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Founding:
     """How a commons starts."""
 
@@ -103,6 +142,12 @@ class Founding:
     """Bitmap of the purposes that nobody can permit."""
     votes: VoteRules = dataclasses.field(default_factory=VoteRules)
     """How the members vote."""
+    founders: Sequence[Founder] = ()
+    """Members from the beginning, in the order of their ids."""
+    money: MoneyRules = dataclasses.field(default_factory=MoneyRules)
+    """How problems are reviewed and judged."""
+    audits: AuditRules = dataclasses.field(default_factory=AuditRules)
+    """What a model needs before it is released."""
 
 
 def places(founder: ids.Address, first: int = 0) -> dict[str, ids.Address]:
@@ -119,22 +164,27 @@ def creations(at: Mapping[str, ids.Address], founding: Founding) -> dict[str, by
         at: ``places``.
         founding: how the commons starts.
     """
-    nobody, votes = ids.Address(bytes(20)), founding.votes
+    nobody, votes, money = ids.Address(bytes(20)), founding.votes, founding.money
     authority = (at["TimelockController"], at["Forwarder"])
     purposes = [encoding.purpose_code(code) for code in founding.purposes]
+    founders = [dataclasses.astuple(each) for each in founding.founders]
     rules = (votes.delay, votes.period, votes.percent, votes.minimum)
     members, data = at["Membership"], at["DataRegistry"]
     values: dict[str, tuple[object, ...]] = {
         "Forwarder": (),
         "TimelockController": (votes.timelock, [at["CommonsGovernor"]], [nobody], nobody),
-        "Membership": (list(founding.registrars), founding.threshold, authority),
+        "Membership": (list(founding.registrars), founding.threshold, founders, authority),
         "CommonsGovernor": (members, rules, authority),
         "Attestations": (members, authority),
-        "Vault": ([at["Problems"], at["ModelRegistry"]], authority),
+        "Vault": ([at["Problems"], at["Bonds"], at["ModelRegistry"]], authority),
+        "Bonds": (at["Vault"], at["TrainingRuns"], authority),
         "DataRegistry": (members, at["TrainingRuns"], purposes, founding.banned, authority),
-        "Problems": (members, authority),
-        "TrainingRuns": (members, data, at["Problems"], authority),
-        "ModelRegistry": (members, at["Problems"], data, at["TrainingRuns"], authority),
+        "Problems": (members, data, at["Vault"], (money.review, money.challenge), authority),
+        "TrainingRuns": (members, data, at["Problems"], at["Bonds"], authority),
+        "ModelRegistry": (
+            *(members, at["Problems"], data, at["TrainingRuns"], at["Attestations"], at["Vault"]),
+            *((founding.audits.audits, founding.audits.delay), authority),
+        ),
         "Guardianships": (members, authority),
         "ConsentRegister": (members, data, at["Guardianships"], authority),
         "Requests": (members, data, authority),
@@ -145,6 +195,19 @@ def creations(at: Mapping[str, ids.Address], founding: Founding) -> dict[str, by
 def _creation(name: str, values: Sequence[object]) -> bytes:
     artifact = contracts.load(name)
     return artifact.bytecode + encoding.abi_encode(artifact.constructor, values)
+
+
+def check_code(name: str, code: bytes, at: ids.Address) -> None:
+    """Check that ``code``, which stands at ``at``, is the packaged contract; what constructors fill in may differ.
+
+    Raises:
+        errors.WrongCode: it is not, or there is none.
+    """
+    if not contracts.is_code_of(name, code):
+        raise errors.WrongCode(
+            "other code than the package's stands at this address" if code else "no contract stands at this address",
+            which=f"{name} at {ids.format_id(at)}",
+        )
 
 
 def deploy(deployer: Deployer, chain_id: int, founding: Founding) -> Deployment:
@@ -158,10 +221,15 @@ def deploy(deployer: Deployer, chain_id: int, founding: Founding) -> Deployment:
     at = places(deployer.address, deployer.nonce())
     for code in creations(at, founding).values():
         deployer.deploy(code)
-    return _found(deployer, chain_id, at)
+    return found(deployer, chain_id, at)
 
 
-def _found(deployer: Deployer, chain_id: int, at: Mapping[str, ids.Address]) -> Deployment:
+def found(deployer: Deployer, chain_id: int, at: Mapping[str, ids.Address], first_block: int = 0) -> Deployment:
+    """Return the deployment of contracts that stand at ``at``.
+
+    Raises:
+        errors.LedgerMismatch: one of them does not.
+    """
     codes = {name: deployer.code_at(address) for name, address in at.items()}
     for name, code in codes.items():
         if not code:
@@ -170,7 +238,7 @@ def _found(deployer: Deployer, chain_id: int, at: Mapping[str, ids.Address]) -> 
                 which=name,
                 next_step="copy the deployment file of whoever founded this ledger to deployments/<chain id>.json",
             )
-    return Deployment(chain_id, 0, at, {name: encoding.keccak(code) for name, code in codes.items()})
+    return Deployment(chain_id, first_block, at, {name: encoding.keccak(code) for name, code in codes.items()})
 
 
 def find(deployer: Deployer, chain_id: int, founder: ids.Address) -> Deployment:
@@ -179,4 +247,4 @@ def find(deployer: Deployer, chain_id: int, founder: ids.Address) -> Deployment:
     Raises:
         errors.LedgerMismatch: they are not all there.
     """
-    return _found(deployer, chain_id, places(founder))
+    return found(deployer, chain_id, places(founder))

@@ -8,7 +8,7 @@ import functools
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from aicommons.domain import encoding, errors, events, ids, run
+from aicommons.domain import encoding, errors, events, ids, model_events, money_events, run, vote_events
 from aicommons.ledger import contracts
 
 Values = dict[str, Any]
@@ -116,7 +116,10 @@ def _wished(at: events.Position, values: Values) -> events.Event:
 
 
 def _run_opened(at: events.Position, values: Values) -> events.Event:
-    return events.RunOpened(at, values["runId"], values["solver"], run.RunSpec(*values["spec"]))
+    terms: list[Any] = list(values["spec"])
+    token = run.RUN_SPEC_TYPES.index("address")
+    terms[token] = _address(terms[token])
+    return events.RunOpened(at, values["runId"], values["solver"], run.RunSpec(*terms))
 
 
 def _enrolled(at: events.Position, values: Values) -> events.Event:
@@ -145,6 +148,21 @@ def _model_registered(at: events.Position, values: Values) -> events.Event:
     return _record(events.ModelRegistered, modelId="run_id")(at, values | {"sources": sources})
 
 
+def _of_model(kind: type[model_events.OfModel]) -> Callable[[events.Position, Values], events.Event]:
+    made = _record(kind)
+
+    def make(at: events.Position, values: Values) -> events.Event:
+        named = {name: model_events.ModelState(values[name]) for name in ("previous", "state") if name in values}
+        shown = {"audits": tuple(values["audits"])} if "audits" in values else {}
+        return made(at, values | named | shown)
+
+    return make
+
+
+def _attested(at: events.Position, values: Values) -> events.Event:
+    return _record(model_events.Attested)(at, values | {"kind": model_events.Kind(values["kind"])})
+
+
 def _answered(at: events.Position, values: Values) -> events.Event:
     return _record(events.RequestAnswered)(at, values | {"answer": events.Answer(values["answer"])})
 
@@ -159,7 +177,18 @@ def _proposed(at: events.Position, values: Values) -> events.Event:
 
 def _voted(at: events.Position, values: Values) -> events.Event:
     changed = {"support": events.Support(values["support"]), "reason": _text(values["reason"])}
-    return _record(events.VoteCast)(at, values | changed)
+    told = {name: value for name, value in values.items() if name != "params"}  # which no counting of ours reads
+    return _record(events.VoteCast)(at, told | changed)
+
+
+def _role_changed(kind: type[events.Event]) -> Callable[[events.Position, Values], events.Event]:
+    made = _record(kind)
+    return lambda at, values: made(at, values | {"role": vote_events.Role(values["role"])})
+
+
+def _registrars_set(at: events.Position, values: Values) -> events.Event:
+    registrars = tuple(ids.parse_address(each) for each in values["registrars"])
+    return vote_events.RegistrarsSet(at, registrars, values["threshold"])
 
 
 def _text(data: bytes) -> str:
@@ -168,6 +197,7 @@ def _text(data: bytes) -> str:
 
 ROUND = {"round": "round_index"}
 GUARDIANSHIP = {"id": "guardianship_id"}
+QUORUM = {"oldQuorumNumerator": "old_percent", "newQuorumNumerator": "percent"}
 RECORDS: Mapping[tuple[str, str], Callable[[events.Position, Values], events.Event]] = {
     ("Membership", "Applied"): _record(events.MemberApplied),
     ("Membership", "Admitted"): _record(events.MemberAdmitted),
@@ -177,10 +207,26 @@ RECORDS: Mapping[tuple[str, str], Callable[[events.Position, Values], events.Eve
     ("Membership", "Suspended"): _record(events.MemberSuspended),
     ("Membership", "Reinstated"): _record(events.MemberReinstated),
     ("Membership", "Left"): _record(events.MemberLeft),
+    ("Membership", "Expelled"): _record(vote_events.MemberExpelled),
+    ("Membership", "RegistrarsSet"): _registrars_set,
+    ("Membership", "RoleGranted"): _role_changed(vote_events.RoleGranted),
+    ("Membership", "RoleRevoked"): _role_changed(vote_events.RoleRevoked),
     ("Membership", "GuardianSet"): _record(events.GuardianSet),
     ("Membership", "RecoveryBegun"): _record(events.RecoveryBegun),
     ("Membership", "RecoveryVetoed"): _record(events.RecoveryVetoed),
     ("Membership", "Recovered"): _record(events.MemberRecovered),
+    ("DataRegistry", "BannedSet"): _record(model_events.BannedSet),
+    ("CommonsGovernor", "ProposalCreated"): _proposed,
+    ("CommonsGovernor", "VoteCast"): _voted,
+    ("CommonsGovernor", "VoteCastWithParams"): _voted,
+    ("CommonsGovernor", "ProposalQueued"): _record(vote_events.ProposalQueued),
+    ("CommonsGovernor", "ProposalExecuted"): _record(events.ProposalExecuted),
+    ("CommonsGovernor", "ProposalCanceled"): _record(events.ProposalCanceled),
+    ("CommonsGovernor", "VotingDelaySet"): _record(vote_events.VotingDelaySet),
+    ("CommonsGovernor", "VotingPeriodSet"): _record(vote_events.VotingPeriodSet),
+    ("CommonsGovernor", "QuorumNumeratorUpdated"): _record(vote_events.QuorumSet, **QUORUM),
+    ("CommonsGovernor", "QuorumMinimumFixed"): _record(vote_events.QuorumMinimumFixed),
+    ("TimelockController", "MinDelayChange"): _record(vote_events.TimelockDelaySet),
     ("DataRegistry", "Listed"): _described(events.DatasetListed),
     ("DataRegistry", "VersionPublished"): _described(events.VersionPublished),
     ("DataRegistry", "DatasetSuspended"): _record(events.DatasetSuspended),
@@ -192,6 +238,28 @@ RECORDS: Mapping[tuple[str, str], Callable[[events.Position, Values], events.Eve
     ("DataRegistry", "ConsentRevoked"): _record(events.ConsentRevoked),
     ("DataRegistry", "ConsentUsed"): _record(events.ConsentUsed),
     ("Problems", "Stated"): _record(events.ProblemStated),
+    ("Problems", "ChallengeStated"): _record(money_events.ChallengeStated),
+    ("Problems", "SentBack"): _record(money_events.ProblemSentBack),
+    ("Problems", "Amended"): _record(money_events.ProblemAmended),
+    ("Problems", "Closed"): _record(money_events.ProblemClosed),
+    ("Problems", "SubmissionCommitted"): _record(money_events.SubmissionCommitted),
+    ("Problems", "SubmissionRevealed"): _record(money_events.SubmissionRevealed),
+    ("Problems", "Funded"): _record(money_events.AwardFunded),
+    ("Problems", "Judged"): _record(money_events.AwardJudged),
+    ("Problems", "AwardChallenged"): _record(money_events.AwardChallenged),
+    ("Problems", "AwardPaid"): _record(money_events.AwardPaid),
+    ("Problems", "AwardRefunded"): _record(money_events.AwardRefunded),
+    ("Problems", "RulesSet"): _record(money_events.ProblemRulesSet),
+    ("Vault", "Deposited"): _record(money_events.Deposited),
+    ("Vault", "Withdrawn"): _record(money_events.Withdrawn),
+    ("Vault", "Transfer"): _record(money_events.CreditMoved, id="token_id"),
+    ("Vault", "Collected"): _record(money_events.Collected),
+    ("Vault", "LockMade"): _record(money_events.LockMade),
+    ("Vault", "LockReleased"): _record(money_events.LockReleased),
+    ("Vault", "LockRefunded"): _record(money_events.LockRefunded),
+    ("Vault", "LockExpired"): _record(money_events.LockExpired),
+    ("Bonds", "BondTaken"): _record(money_events.BondTaken),
+    ("Bonds", "BondGivenBack"): _record(money_events.BondGivenBack),
     ("TrainingRuns", "RunOpened"): _run_opened,
     ("TrainingRuns", "Enrolled"): _enrolled,
     ("TrainingRuns", "RosterFixed"): _roster_fixed,
@@ -210,6 +278,17 @@ RECORDS: Mapping[tuple[str, str], Callable[[events.Position, Values], events.Eve
     ("ModelRegistry", "Registered"): _model_registered,
     ("ModelRegistry", "SharesGiven"): _record(events.SharesGiven, modelId="run_id"),
     ("ModelRegistry", "Wished"): _wished,
+    ("ModelRegistry", "AuditRequested"): _of_model(model_events.AuditRequested),
+    ("ModelRegistry", "ModelCleared"): _of_model(model_events.ModelCleared),
+    ("ModelRegistry", "ModelReleased"): _of_model(model_events.ModelReleased),
+    ("ModelRegistry", "ModelSuspended"): _of_model(model_events.ModelSuspended),
+    ("ModelRegistry", "ModelResumed"): _of_model(model_events.ModelResumed),
+    ("ModelRegistry", "ModelWithdrawn"): _of_model(model_events.ModelWithdrawn),
+    ("ModelRegistry", "RevenuePaid"): _of_model(model_events.RevenuePaid),
+    ("ModelRegistry", "RevenueClaimed"): _of_model(model_events.RevenueClaimed),
+    ("ModelRegistry", "AuditRulesSet"): _record(model_events.AuditRulesSet),
+    ("Attestations", "Attested"): _attested,
+    ("Attestations", "AttestationRevoked"): _record(model_events.AttestationRevoked),
     ("ConsentRegister", "RegisterOpened"): _record(events.RegisterOpened),
     ("ConsentRegister", "Posted"): _record(events.RegisterPosted),
     ("ConsentRegister", "Withdrawn"): _record(events.LeafWithdrawn),
@@ -223,6 +302,7 @@ RECORDS: Mapping[tuple[str, str], Callable[[events.Position, Values], events.Eve
     ("CoopMembers", "PersonLeft"): _record(events.PersonLeft),
     ("CoopGovernor", "ProposalCreated"): _proposed,
     ("CoopGovernor", "VoteCast"): _voted,
+    ("CoopGovernor", "VoteCastWithParams"): _voted,
     ("CoopGovernor", "ProposalExecuted"): _record(events.ProposalExecuted),
     ("CoopGovernor", "ProposalCanceled"): _record(events.ProposalCanceled),
 }

@@ -1,6 +1,6 @@
 """Signed transactions as bytes (EIP-1559, type 2), built directly because a node cannot afford a large client library.
 
-Called by the client for every write. Fees are zero: the ledgers of the commons charge none; other chains come later.
+Called by ``sending`` for every write. What a chain charges, and how much gas a call needs, is asked there.
 """
 
 import dataclasses
@@ -12,7 +12,17 @@ from aicommons.protocol import ports
 
 TYPE_FEE_MARKET = b"\x02"
 GAS_LIMIT = 2**24
-"""The most that the embedded ledger takes for one transaction; nothing is charged."""
+"""The most that the embedded ledger takes for one transaction; where nothing is charged it is what every call may use."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Fees:
+    """What a transaction offers for its gas, in wei (EIP-1559)."""
+
+    most: int = 0
+    """Most that is paid for a unit of gas, the tip included."""
+    tip: int = 0
+    """Of it to whoever makes the block."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -24,6 +34,14 @@ class Transaction:
     to: ids.Address | None
     data: bytes
     gas: int = GAS_LIMIT
+    fees: Fees = Fees()
+    value: int = 0
+    """Wei that go with it."""
+
+    @property
+    def cost(self) -> int:
+        """Wei that the sender must have."""
+        return self.gas * self.fees.most + self.value
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -40,11 +58,11 @@ def sign(transaction: Transaction, signer: ports.Signer) -> Signed:
     fields: list[object] = [
         transaction.chain_id,
         transaction.nonce,
-        0,
-        0,
+        transaction.fees.tip,
+        transaction.fees.most,
         transaction.gas,
         transaction.to or b"",
-        0,
+        transaction.value,
         transaction.data,
         [],
     ]

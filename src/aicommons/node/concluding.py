@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from aicommons.domain import documents, errors, ids, messages
+from aicommons.domain import documents, encoding, errors, ids, messages
 from aicommons.learning import evaluation, state
 from aicommons.learning import recipe as recipes
 from aicommons.learning.secagg import layout, quantise, suite
@@ -63,7 +63,7 @@ def register(agent: agents.Agent, duty: duties.Duty, current: views.RunView) -> 
         privacy=terms.terms.privacy,
     )
     digest = ids.Digest(agent.store.put(card.encode()))
-    agent.ledger.register_model(duty.run_id, digest, kept.digest)
+    agent.ledger.register_model(duty.run_id, digest, kept.digest, encoding.licence_code(terms.terms.licence))
 
 
 def federated_metrics(

@@ -89,11 +89,11 @@ def objections(view: views.LedgerView, shelves: Shelves, asked: Asked) -> tuple[
     columns = _of_columns(_card(shelves, version.card), asked)
     policy = policy_of(shelves, version)
     if policy is None:
-        return (*_of_consent(asked), *columns)
+        return (*_of_consent(asked, view.banned), *columns)
     if policy.assigner != known.owner:
         raise _lying(asked.part, "owner", known.owner, policy.assigner)
     country = country_of(view, shelves, asked.spec.solver) if policy.countries else None
-    decision = rules.decide(policy, asked.consent, _request(asked, policy, country))
+    decision = rules.decide(policy, asked.consent, _request(asked, policy, country), banned=view.banned)
     return (*(_in_words(denial, country) for denial in decision.denials), *columns)
 
 
@@ -179,11 +179,18 @@ def check_seat(agent: agents.Agent, view: views.LedgerView, run_id: ids.RunId) -
         log.info("run %s: this site's dataset may be used in it again", ids.format_id(run_id)[:12])
 
 
-def _of_consent(asked: Asked) -> tuple[str, ...]:
-    """Return what the ledger cannot see of a use without a policy: a commercial purpose in a run that does not call itself so."""
+def _of_consent(asked: Asked, banned: int | None) -> tuple[str, ...]:
+    """Return what stands against a use without a policy and is not the ledger's to see at the next contribution.
+
+    A commercial purpose in a run that does not call itself so, and a purpose that was banned since the seat was taken.
+    """
     is_covered = asked.consent is None or asked.consent.commercial
     is_commercial = asked.spec.commercial or vocabulary.is_commercial(asked.papers.terms.purpose)
-    return () if is_covered or not is_commercial else (rules.Denial.COMMERCIAL_NOT_PERMITTED.reason,)
+    against = (
+        (rules.Denial.PURPOSE_BANNED, rules.is_banned(asked.papers.terms.purpose, banned)),
+        (rules.Denial.COMMERCIAL_NOT_PERMITTED, is_commercial and not is_covered),
+    )
+    return tuple(denial.reason for denial, applies in against if applies)
 
 
 def _request(asked: Asked, policy: policies.UsePolicy, country: str | None) -> rules.Request:

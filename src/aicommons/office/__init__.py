@@ -4,21 +4,35 @@ The command line, the demo, the portal and ``testing`` call it; nodes never do. 
 """
 
 from aicommons.office.acting import NodeSigner, Registry
-from aicommons.office.coops import Act, Call, CoopDesk
-from aicommons.office.desk import Desk
-from aicommons.office.terms import ANYTHING_BUT_BANNED, DEFAULT_PURPOSE, Offer, Seat, Use, consent
+from aicommons.office.coops import Act, CoopDesk
+from aicommons.office.desk import ORGANISATION, Desk
+from aicommons.office.models import ModelDesk, Statement
+from aicommons.office.money import Milestone, MoneyDesk, Token
+from aicommons.office.terms import ANYTHING_BUT_BANNED, DEFAULT_PURPOSE, GENERAL_PURPOSE, Offer, Seat, Use, consent
+from aicommons.office.votes import Trial, VoteDesk
+from aicommons.protocol.governance import Call, Meaning
 
 __all__ = [
     "ANYTHING_BUT_BANNED",
     "DEFAULT_PURPOSE",
+    "GENERAL_PURPOSE",
+    "ORGANISATION",
     "Act",
     "Call",
     "CoopDesk",
     "Desk",
+    "Meaning",
+    "Milestone",
+    "ModelDesk",
+    "MoneyDesk",
     "NodeSigner",
     "Offer",
     "Registry",
     "Seat",
+    "Statement",
+    "Token",
+    "Trial",
     "Use",
+    "VoteDesk",
     "consent",
 ]

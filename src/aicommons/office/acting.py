@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from aicommons.domain import encoding, events, ids, messages
+from aicommons.protocol import governance
 
 
 class Registry(Protocol):
@@ -18,14 +19,36 @@ class Registry(Protocol):
     def poll(self) -> Sequence[events.Event]:
         """Return new events."""
 
-    def transact(self, contract: str, function: str, *values: object, at: ids.Address | None = None) -> None:
-        """Send a call and wait until it is recorded; ``at`` is where a contract outside the deployment stands."""
+    def transact(
+        self, contract: str, function: str, *values: object, at: ids.Address | None = None, value: int = 0
+    ) -> None:
+        """Send a call and wait until it is recorded.
+
+        Args:
+            contract: whose packaged interface it has.
+            function: of the contract.
+            *values: its arguments.
+            at: where a contract outside the deployment stands.
+            value: of the chain's coin, in wei, that goes with the call.
+        """
+
+    def read_from(self, address: ids.Address, data: bytes) -> bytes:
+        """Return what the contract at an address answers to calldata."""
+
+    def send_to(self, address: ids.Address, data: bytes) -> None:
+        """Send calldata to an address and wait until it is recorded."""
 
     def call(self, contract: str, function: str, *values: object, at: ids.Address | None = None) -> tuple[object, ...]:
         """Return what a view function answers."""
 
     def call_data(self, contract: str, function: str, *values: object) -> bytes:
         """Return the bytes of a call that others will make."""
+
+    def meaning(self, call: governance.Call) -> governance.Meaning | None:
+        """Return what a call of one of the deployment's contracts says, ``None`` for what is no such call."""
+
+    def attempt(self, call: governance.Call, sender: ids.Address) -> None:
+        """Try a call as ``sender`` without recording it; raises ``errors.LedgerRefused`` as it would be refused."""
 
     def address_of(self, contract: str) -> ids.Address:
         """Return where a contract of the deployment stands."""

@@ -11,8 +11,10 @@ from typing import Any, TypeVar
 from aicommons.domain import cards, documents, encoding, errors, events, ids, messages, policies, profiles, run
 from aicommons.learning import recipe as recipes
 from aicommons.node import journal
-from aicommons.office import acting, terms
+from aicommons.office import acting, terms, votes
 from aicommons.office import coops as coop_desks
+from aicommons.office import models as model_desks
+from aicommons.office import money as moneys
 from aicommons.protocol import consents, coops, ports, registry, rules
 from aicommons.protocol import view as views
 
@@ -106,10 +108,39 @@ class Desk:
         self._registry.transact("Membership", "setProfile", digest)
         return digest
 
-    def state_problem(self, problem: documents.Problem, deadline: int) -> bytes:
-        """Put a problem on the ledger; ``deadline`` is a block time in seconds. Returns its id."""
+    @property
+    def money(self) -> moneys.MoneyDesk:
+        """What this wallet does with money and with problems that money lies on."""
+        return moneys.MoneyDesk(self._registry, self._store, self)
+
+    @property
+    def models(self) -> model_desks.ModelDesk:
+        """What this wallet does about models, and what it states."""
+        return model_desks.ModelDesk(self._registry, self._store, self)
+
+    def state_problem(
+        self,
+        problem: documents.Problem,
+        deadline: int,
+        *,
+        judge: int = 0,
+        challenge: tuple[int, int] | None = None,
+    ) -> bytes:
+        """Put a problem on the ledger. Returns its id.
+
+        Args:
+            problem: the statement; one that names no purpose is stated for general research.
+            deadline: block time in seconds after which no run may be opened on it.
+            judge: member that judges its awards; 0 = nothing can be funded.
+            challenge: block times until which submissions are committed to, and until which they are revealed.
+        """
         digest = ids.Digest(self._store.put(problem.encode()))
-        self._registry.transact("Problems", "state", digest, deadline)
+        purpose = encoding.purpose_code(problem.purpose or terms.GENERAL_PURPOSE)
+        values = (digest, purpose, judge, deadline)
+        if challenge is None:
+            self._registry.transact("Problems", "state", *values)
+        else:
+            self._registry.transact("Problems", "stateChallenge", *values, *challenge)
         return _newest(self.view().problems, owner=self.member_id(), document=digest).problem_id
 
     def publish_dataset(self, card: cards.DatasetCard, use: terms.Use | None = None) -> int:
@@ -251,6 +282,10 @@ class Desk:
     def coop(self, coop: coops.Coop) -> coop_desks.CoopDesk:
         """Return the desk of a co-op in which this wallet is steward or has a vote."""
         return coop_desks.CoopDesk(self._registry, coop)
+
+    def votes(self) -> votes.VoteDesk:
+        """Return the desk at which this wallet proposes and votes in the commons."""
+        return votes.VoteDesk(self._registry)
 
     def publish_plan(self, plan: documents.Plan) -> ids.Digest:
         """Put a plan into the store after checking that its recipe can be read. Returns its digest."""

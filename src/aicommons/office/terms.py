@@ -12,6 +12,8 @@ from aicommons.learning import recipe as recipes
 
 DEFAULT_PURPOSE = "DUO:0000007"
 """Disease-specific research."""
+GENERAL_PURPOSE = "DUO:0000042"
+"""General research use: what a problem is stated for that names no purpose."""
 ANYTHING_BUT_BANNED = events.Rules(
     permitted=vocabulary.bits(
         [each.code for each in vocabulary.PURPOSES if each.code not in vocabulary.BANNED_PURPOSES], closed=False
@@ -94,7 +96,11 @@ class Offer:
     commercial: bool = False
     """Whether the model is for commercial use; a run for a commercial purpose is, whatever is said here."""
     price: int = 0
-    """The most that is paid for one dataset, in the smallest unit of the ledger's money."""
+    """The most that is paid for one dataset, in the token's smallest unit."""
+    bond: int = 0
+    """What each seat locks in the vault when it enrols, in the token's smallest unit."""
+    token: ids.Address = run.COIN
+    """What price and bond are counted in."""
 
     def spec(self, solver: ids.MemberId, terms: ids.Digest, made: recipes.Recipe) -> run.RunSpec:
         """Return the run's immutable terms, with a fresh salt."""
@@ -116,7 +122,8 @@ class Offer:
             patience_seconds=self.patience_seconds,
             solver_shares=self.solver_shares,
             owner_shares=self.owner_shares,
-            bond=0,
+            bond=self.bond,
+            token=self.token,
             commercial=self.commercial or vocabulary.is_commercial(self.terms.purpose),
             price=self.price,
             salt=secrets.token_bytes(32),

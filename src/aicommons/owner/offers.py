@@ -321,7 +321,7 @@ def _denial(
     listing = rules.Listing.seen(dataset, view.members.get(dataset.owner))
     consent = dataclasses.replace(seen_consent(terms), uses=uses, revoked=revoked)
     use = rules.Use(terms.dataset_id, spec.purpose, spec.problem, spec.solver, spec.commercial, spec.price)
-    return rules.ledger_denial(consent, listing, use, view.time)
+    return rules.ledger_denial(consent, listing, use, view.time, banned=view.banned)
 
 
 def seen_consent(terms: events.ConsentTerms) -> rules.Consent:

@@ -38,10 +38,22 @@ class SharedRegistry:
         with self.lock:
             return self._registry.poll()
 
-    def transact(self, contract: str, function: str, *values: object, at: ids.Address | None = None) -> None:
+    def transact(
+        self, contract: str, function: str, *values: object, at: ids.Address | None = None, value: int = 0
+    ) -> None:
         """Send a call and wait until it is recorded."""
         with self.lock:
-            self._registry.transact(contract, function, *values, at=at)
+            self._registry.transact(contract, function, *values, at=at, value=value)
+
+    def read_from(self, address: ids.Address, data: bytes) -> bytes:
+        """Return what the contract at an address answers to calldata."""
+        with self.lock:
+            return self._registry.read_from(address, data)
+
+    def send_to(self, address: ids.Address, data: bytes) -> None:
+        """Send calldata to an address and wait until it is recorded."""
+        with self.lock:
+            self._registry.send_to(address, data)
 
     def call(self, contract: str, function: str, *values: object, at: ids.Address | None = None) -> tuple[object, ...]:
         """Return what a view function answers."""
@@ -51,6 +63,15 @@ class SharedRegistry:
     def call_data(self, contract: str, function: str, *values: object) -> bytes:
         """Return the bytes of a call that others will make."""
         return self._registry.call_data(contract, function, *values)
+
+    def meaning(self, call: office.Call) -> office.Meaning | None:
+        """Return what a call of one of the deployment's contracts says, ``None`` for what is no such call."""
+        return self._registry.meaning(call)
+
+    def attempt(self, call: office.Call, sender: ids.Address) -> None:
+        """Try a call as ``sender`` without recording it."""
+        with self.lock:
+            self._registry.attempt(call, sender)
 
     def address_of(self, contract: str) -> ids.Address:
         """Return where a contract of the deployment stands."""

@@ -86,6 +86,8 @@ class Terms:
     """The policy that it names; ``None`` when it cannot be read now."""
     has_body: bool = False
     """Whether a body gives its consents by vote."""
+    banned: int | None = None
+    """Bitmap of the purposes that the members banned; ``None`` = the vocabulary's."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -253,7 +255,7 @@ def _denials(purpose: str, commercial: bool, terms: Terms, now: int) -> set[rule
     usable = dataclasses.replace(listing, is_listed=True, is_owner_active=True)  # ``misfits`` speaks of these
     everything = rules.Consent(1, 2**256 - 1, None, None, commercial=True, expiry=now + 1, max_uses=1)
     use = rules.Use(1, encoding.purpose_code(purpose), bytes(32), ids.MemberId(0), commercial, listing.price)
-    against = {rules.ledger_denial(everything, usable, use, now)}
+    against = {rules.ledger_denial(everything, usable, use, now, banned=terms.banned)}
     if policy is not None:
         request = rules.Request(
             purpose=purpose,
@@ -268,7 +270,7 @@ def _denials(purpose: str, commercial: bool, terms: Terms, now: int) -> set[rule
             duties=frozenset(),
             now=now,
         )
-        against |= set(rules.decide(policy, None, request).denials)
+        against |= set(rules.decide(policy, None, request, banned=terms.banned).denials)
     return against
 
 

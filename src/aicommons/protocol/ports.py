@@ -38,8 +38,8 @@ class Ledger(Protocol):
     def drop(self, run_id: ids.RunId, member_id: int) -> None:
         """Ask the contract to put a seat out whose consent is dead; raises as ``post``."""
 
-    def register_model(self, run_id: ids.RunId, card: ids.Digest, state_digest: bytes) -> None:
-        """Write a finished run's model down; raises as ``post``."""
+    def register_model(self, run_id: ids.RunId, card: ids.Digest, state_digest: bytes, licence: bytes) -> None:
+        """Write a finished run's model down, with ``encoding.licence_code`` of its licence; raises as ``post``."""
 
 
 class Signer(Protocol):

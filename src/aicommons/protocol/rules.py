@@ -220,7 +220,9 @@ def rules_of(policy: policies.UsePolicy) -> events.Rules:
     return events.Rules(_bitmap(policy.permitted), _bitmap(forbidden), policy.commercial)
 
 
-def ledger_denial(consent: Consent | None, listing: Listing | None, use: Use, now: int) -> Denial:
+def ledger_denial(
+    consent: Consent | None, listing: Listing | None, use: Use, now: int, *, banned: int | None = None
+) -> Denial:
     """Return the first reason for which the ledger denies a use, as ``DataRegistry.denial`` does.
 
     Args:
@@ -228,13 +230,14 @@ def ledger_denial(consent: Consent | None, listing: Listing | None, use: Use, no
         listing: the dataset of the consent, or ``None`` when there is no consent.
         use: what is asked.
         now: block time in seconds.
+        banned: bitmap of the purposes that the members banned (``LedgerView.banned``); ``None`` = the vocabulary's.
     """
     if consent is None or listing is None:
         return Denial.UNKNOWN_CONSENT
-    return next(_on_ledger(consent, listing, use, now), Denial.NONE)
+    return next(_on_ledger(consent, listing, use, now, banned=banned), Denial.NONE)
 
 
-def _on_ledger(consent: Consent, listing: Listing, use: Use, now: int) -> Iterator[Denial]:
+def _on_ledger(consent: Consent, listing: Listing, use: Use, now: int, *, banned: int | None) -> Iterator[Denial]:
     """Yield what stands against a use, in the contract's order."""
     place = _places().get(use.purpose)
     mask = 0 if place is None else 1 << place
@@ -246,7 +249,7 @@ def _on_ledger(consent: Consent, listing: Listing, use: Use, now: int) -> Iterat
         (Denial.OWNER_NOT_ACTIVE, not listing.is_owner_active),
         (Denial.OTHER_DATASET, consent.dataset_id != use.dataset_id),
         (Denial.PURPOSE_UNKNOWN, place is None),
-        (Denial.PURPOSE_BANNED, bool(mask & _banned())),
+        (Denial.PURPOSE_BANNED, bool(mask & _bans(banned))),
         (Denial.PURPOSE_PROHIBITED, bool(mask & listing.rules.prohibited)),
         (Denial.PURPOSE_NOT_PERMITTED, not mask & listing.rules.permitted),
         (Denial.PURPOSE_NOT_CONSENTED, not mask & consent.purposes),
@@ -260,14 +263,35 @@ def _on_ledger(consent: Consent, listing: Listing, use: Use, now: int) -> Iterat
             yield denial
 
 
-def decide(policy: policies.UsePolicy, consent: Consent | None, request: Request) -> Decision:
+def decide(
+    policy: policies.UsePolicy, consent: Consent | None, request: Request, *, banned: int | None = None
+) -> Decision:
     """Return whether a request is allowed under a policy and a consent, with all reasons against it.
+
+    Args:
+        policy: the dataset version's.
+        consent: what it would be used under, or ``None`` when there is none.
+        request: what is asked.
+        banned: as in ``ledger_denial``.
 
     Raises:
         errors.InputError: an epsilon that is no decimal number.
     """
     against = {*_of_consent(consent, request), *_of_purpose(policy, consent, request), *_of_policy(policy, request)}
+    if is_banned(request.purpose, banned):
+        against.add(Denial.PURPOSE_BANNED)
     return Decision(tuple(sorted(against)))
+
+
+def is_banned(purpose: str, banned: int | None = None) -> bool:
+    """Return whether nobody can permit a purpose.
+
+    Args:
+        purpose: its code; one that nobody knows is not banned, and permitted by nobody either.
+        banned: as in ``ledger_denial``.
+    """
+    place = _places().get(encoding.purpose_code(purpose))
+    return place is not None and bool(_bans(banned) >> place & 1)
 
 
 def _of_consent(consent: Consent | None, request: Request) -> Iterator[Denial]:
@@ -292,8 +316,6 @@ def _of_purpose(policy: policies.UsePolicy, consent: Consent | None, request: Re
         yield Denial.PURPOSE_UNKNOWN
         return
     mask, rules = 1 << place, rules_of(policy)
-    if mask & _banned():
-        yield Denial.PURPOSE_BANNED
     if mask & rules.prohibited:
         yield Denial.PURPOSE_PROHIBITED
     if not mask & rules.permitted:
@@ -351,6 +373,11 @@ def _places() -> Mapping[bytes, int]:
     return {encoding.purpose_code(each.code): place for place, each in enumerate(vocabulary.PURPOSES)}
 
 
+def _bans(said: int | None) -> int:
+    return _banned_at_first() if said is None else said
+
+
 @functools.cache
-def _banned() -> int:
+def _banned_at_first() -> int:
+    """Return what every commons bans before its members vote on it."""
     return vocabulary.bits(vocabulary.BANNED_PURPOSES)

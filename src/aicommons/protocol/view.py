@@ -8,8 +8,11 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 from typing import Any, Generic, TypeVar
 
-from aicommons.domain import events, ids, run
-from aicommons.protocol import permissions, registry
+from aicommons.domain import events, ids, model_events, money_events, run
+from aicommons.protocol import attestations as statements
+from aicommons.protocol import coops, governance, permissions, registry
+from aicommons.protocol import money as moneys
+from aicommons.protocol import releases as released
 
 AttemptPlace = tuple[int, int]
 """Round index and attempt."""
@@ -132,6 +135,22 @@ class LedgerView:
     """Run id -> the run, in opening order."""
     permitted: permissions.Permissions = dataclasses.field(default_factory=permissions.Permissions)
     """Registers, guardianships and requests."""
+    attestations: statements.Attestations = dataclasses.field(default_factory=statements.Attestations)
+    """What members stated."""
+    releases: released.Releases = dataclasses.field(default_factory=released.Releases)
+    """Where models stand between being made and being used, and what they earned."""
+    bans: model_events.BannedSet | None = None
+    """What nobody can permit now; ``None`` from a ledger that did not say so yet."""
+
+    @property
+    def banned(self) -> int | None:
+        """Bitmap of the purposes that nobody can permit now, as ``rules`` takes it."""
+        return None if self.bans is None else self.bans.banned
+
+    votes: governance.Votes = dataclasses.field(default_factory=governance.Votes)
+    """The members' proposals and votes, and the rules of voting."""
+    money: moneys.Money = dataclasses.field(default_factory=moneys.Money)
+    """Credits, locks, and the problems with their awards."""
 
     @property
     def registers(self) -> Mapping[int, permissions.RegisterView]:
@@ -156,9 +175,18 @@ class LedgerView:
     def member_of_account(self, account: bytes) -> ids.MemberId | None:
         """Return the member that ``account`` acts for now."""
         for member_id, member in self.members.items():
-            if member.account == account and member.state is not registry.MemberState.LEFT:
+            if member.account == account and member.is_live:
                 return ids.MemberId(member_id)
         return None
+
+    def quorum(self, proposal_id: int) -> int:
+        """Return how many members have to take part in the vote on a proposal, by those of the second it begins in."""
+        start = self.votes.proposals[proposal_id].created.vote_start
+        return self.votes.quorum(start, governance.electorate(self.members.values(), start))
+
+    def proposal_state(self, proposal_id: int, now: int) -> coops.ProposalState:
+        """Return where a proposal stands at block time ``now``."""
+        return self.votes.proposals[proposal_id].state(now, self.quorum(proposal_id))
 
     def dead_since(self, consent_id: bytes, now: float) -> int | None:
         """Return the block time since which a consent permits nothing, ``None`` while it lives at ``now`` (seconds)."""
@@ -201,6 +229,7 @@ NEWEST: Mapping[type[events.Event], str] = {
     events.StateAgreed: "agreed",
     events.ModelRegistered: "model",
     events.AttemptStopped: "stopped",
+    model_events.BannedSet: "bans",
 }
 """Events of which only the last counts: in which field."""
 
@@ -260,20 +289,39 @@ class _LedgerDraft:
         self._view = _Draft(view)
         self._runs: dict[ids.RunId, _RunDraft] = {}
         self._permissions: list[events.Event] = []
+        self._attestations: list[events.Event] = []
+        self._releases: list[events.Event] = []
+        self._votes: list[events.Event] = []
+        self._money: list[events.Event] = []
 
     def tell(self, event: events.Event) -> None:
         self._view.put(block=event.at.block, time=max(self._view.get("time"), event.at.time))
         run_id = getattr(event, "run_id", None)
         if isinstance(event, events.RunOpened):
             self._open(event)
+        elif isinstance(event, events.ProblemStated | money_events.OfMoney):
+            self._tell_money(event)
         elif isinstance(event, events.Wished):
             self._view.put(wishes=(*self._view.get("wishes"), event))
         elif run_id is not None and not isinstance(event, events.ConsentUsed):
             self._tell_run(run_id, event)
         elif isinstance(event, permissions.TOLD):
             self._permissions.append(event)
+        elif isinstance(event, statements.TOLD):
+            self._attestations.append(event)
+        elif isinstance(event, released.TOLD):
+            self._releases.append(event)
+        elif isinstance(event, governance.TOLD):
+            self._votes.append(event)
         else:
             self._tell_registry(event)
+
+    def _tell_money(self, event: events.ProblemStated | money_events.OfMoney) -> None:
+        self._money.append(event)
+        self._view.keep(event)
+        if isinstance(event, money_events.ProblemAmended) and event.problem_id in self._view.get("problems"):
+            problems = self._view.mapping("problems")
+            problems[event.problem_id] = moneys.amended(problems[event.problem_id], event)
 
     def _tell_registry(self, event: events.Event) -> None:
         match event:
@@ -322,6 +370,14 @@ class _LedgerDraft:
             self._view.mapping("runs").update({run_id: told.frozen() for run_id, told in self._runs.items()})
         if self._permissions:
             self._view.put(permitted=permissions.fold(self._view.get("permitted"), self._permissions))
+        if self._attestations:
+            self._view.put(attestations=statements.fold(self._view.get("attestations"), self._attestations))
+        if self._releases:
+            self._view.put(releases=released.fold(self._view.get("releases"), self._releases))
+        if self._votes:
+            self._view.put(votes=governance.fold(self._view.get("votes"), self._votes))
+        if self._money:
+            self._view.put(money=moneys.fold(self._view.get("money"), self._money))
         return self._view.frozen()
 
 

@@ -5,7 +5,6 @@ Used by every test of this directory. Left out: contracts; ``test_conformance`` 
 
 import dataclasses
 import json
-import os
 import pathlib
 import queue
 import signal
@@ -237,15 +236,3 @@ def sign() -> Callable[..., str]:
         return "0x" + bytes(account.sign_transaction(transaction).raw_transaction).hex()
 
     return sign_one
-
-
-@pytest.fixture(scope="session")
-def anvil_binary() -> pathlib.Path:
-    """Foundry's development chain, installed by npm or named by ANVIL."""
-    root = pathlib.Path(__file__).parents[3]
-    installed = root / "contracts/node_modules/@foundry-rs/anvil-linux-amd64/bin/anvil"
-    candidates = [installed, pathlib.Path(os.environ.get("ANVIL", "/nowhere"))]
-    for candidate in candidates:
-        if candidate.is_file():
-            return candidate
-    pytest.skip("anvil is not installed: run `make test` (npm) or set ANVIL to its path")

@@ -1,0 +1,469 @@
+"""When a run may move on: every edge as a pure function over ``Machine``, the twin of ``contracts/src/libraries/RunLib.sol``.
+
+Called by the in-memory ledger between checking a message and recording it, and by whoever asks what a call would do. One
+function per transition, with the contract's name; sets of seats are bitmaps over the roster (bit i = i-th member, ids
+ascending). Both twins are held to ``vectors/transitions/``. It knows no digests, keys or members; whoever calls it
+checked the message.
+"""
+
+import dataclasses
+from typing import Final
+
+from aicommons.domain import run
+
+ANY_ROUND: Final = 2**32 - 1
+"""``last_round`` before the first round is over, and of an Exit that was signed in advance."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Machine:
+    """Everything that decides when a run moves on; the contract's ``Machine``, field by field."""
+
+    state: run.RunState = run.RunState.NONE
+    """What the run as a whole is doing."""
+    phase: run.Phase = run.Phase.NONE
+    """What the open round waits for."""
+    reason: run.Reason = run.Reason.NONE
+    """Why the run is over."""
+    seats: int = 0
+    """N, the roster's length."""
+    faults: int = 0
+    """f, tolerated malicious and absent seats."""
+    quorum: int = 0
+    """q = floor((N + f) / 2) + 1."""
+    set_fixed: bool = False
+    """Whether the run's first Commit has fixed the participant set."""
+    agreed: bool = False
+    """Whether the open attempt's Submits agree on a sid."""
+    min_participants: int = 0
+    """Fewest participants before the set is fixed."""
+    max_attempts: int = 0
+    """Attempts that one round may take."""
+    attempt: int = 0
+    """Current attempt of the current round."""
+    sid_attempt: int = 0
+    """Attempt of the last agreed sid."""
+    round_index: int = 0
+    """Current round."""
+    rounds: int = 0
+    """The largest number of rounds."""
+    deadline: int = 0
+    """From this second on anybody may advance."""
+    phase_seconds: int = 0
+    """Length of a phase, in seconds."""
+    patience_seconds: int = 0
+    """Length of a pause, in seconds."""
+    sid_round: int = 0
+    """Round of the last agreed sid."""
+    rounds_done: int = 0
+    """Rounds behind the last agreed state."""
+    set_bits: int = 0
+    """Seats whose vectors are (to be) summed."""
+    exited: int = 0
+    """Seats that left, or were dropped because their consent died."""
+    interrupted: bool = False
+    """Whether the run has paused since the last round was unmasked."""
+    arrived: int = 0
+    """Seats whose Ack, or Submit of this attempt, has arrived; after agreement only agreeing ones."""
+    committed: int = 0
+    """Seats whose Commit to the last agreed sid has arrived."""
+    revealed: int = 0
+    """Seats whose Reveal for the last agreed sid has arrived."""
+    silent: int = 0
+    """Seats that missed a deadline and have sent nothing since."""
+    will_exit: int = 0
+    """Seats that enrolled with ``Absence.EXIT``."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Key:
+    """Names one seat's message of one attempt."""
+
+    round_index: int
+    """From 0."""
+    attempt: int
+    """From 0, within the round."""
+    member_id: int
+    """The seat's member."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Tally:
+    """Who submitted on one sid: a seat counts once for it, whatever round and attempt its message came in."""
+
+    seats: int = 0
+    """Seats whose Submit names the sid, in any attempt."""
+    votes: int = 0
+    """Those of them that came in the attempt below."""
+    round_index: int = 0
+    """Round of the last one that came."""
+    attempt: int = 0
+    """Attempt of the last one that came."""
+
+
+class Refusal(Exception):
+    """A transition is not allowed; the in-memory ledger tells it as ``errors.LedgerRefused``.
+
+    Args:
+        error: name of the contract's custom error.
+        arguments: the error's arguments, as the contract gives them.
+    """
+
+    def __init__(self, error: str, *arguments: object) -> None:
+        super().__init__(f"{error}({', '.join(str(value) for value in arguments)})")
+        self.error = error
+        self.arguments = arguments
+
+
+# ------------------------------------------------------------------------------------------------------ the roster's table
+
+
+def layout_of(members: int, preferred: int) -> int:
+    """Return the layout in force for ``members`` seats when the RunSpec prefers ``preferred``."""
+    if members < 6:
+        return 1
+    return 2 if members > 7 else preferred
+
+
+def faults_of(members: int, layout: int) -> int:
+    """Return f: how many seats may be malicious or absent for good."""
+    if members < 5:
+        return 1
+    if members < 7:
+        return 2
+    if members == 7:
+        return 3 if layout == 1 else 2
+    return members // 2 - 1
+
+
+def quorum_of(members: int, faults: int) -> int:
+    """Return q: two sets of q seats overlap in more than f."""
+    return (members + faults) // 2 + 1
+
+
+# -------------------------------------------------------------------------------------------------------- sets and missing
+
+
+def present(m: Machine) -> int:
+    """Return all seats that have not exited."""
+    return ((1 << m.seats) - 1) & ~m.exited
+
+
+def missing(m: Machine) -> int:
+    """Return the seats that the run waits for now."""
+    if m.state is run.RunState.ACKING:
+        return present(m) & ~m.arrived
+    if m.phase is run.Phase.OPEN:
+        return m.set_bits & ~m.arrived
+    if m.phase is run.Phase.SUBMITTED:
+        return present(m) & ~m.committed
+    if m.phase is run.Phase.FIXED:
+        return m.committed & ~m.revealed
+    return m.set_bits
+
+
+def needed(m: Machine) -> int:
+    """Return how many agreeing Submits close the Open phase, and how many have to stay when others exit.
+
+    A quorum, which is never below f + 2 >= 3 (privacy), and before the set is fixed also the RunSpec's minimum.
+    """
+    return m.quorum if m.set_fixed else max(m.quorum, m.min_participants)
+
+
+# ---------------------------------------------------------------------------------------------------------------- starting
+
+
+def fix_roster(m: Machine, members: int, layout: int, time: int) -> Machine:
+    """Enrolling -> Acking with ``members`` seats."""
+    faults = faults_of(members, layout)
+    return dataclasses.replace(
+        m,
+        state=run.RunState.ACKING,
+        seats=members,
+        faults=faults,
+        quorum=quorum_of(members, faults),
+        deadline=time + m.phase_seconds,
+    )
+
+
+def ack(m: Machine, seat: int, time: int) -> Machine:
+    """An Ack; the last one starts round 0. Raises ``Refusal``."""
+    if m.state is not run.RunState.ACKING:
+        raise Refusal("TrainingRunsWrongState", int(m.state))
+    m = dataclasses.replace(m, arrived=m.arrived | seat)
+    return m if missing(m) else dataclasses.replace(_open(m, time), set_bits=present(m))
+
+
+# ----------------------------------------------------------------------------------------------------- messages of a round
+
+
+def enter_submit(m: Machine, key: Key, seat: int, time: int) -> Machine:
+    """Check that a Submit fits and open the next round if it is the first one of it. Raises ``Refusal``."""
+    _check_going(m)
+    if not m.set_bits & seat:
+        raise Refusal("TrainingRunsNotInSet", key.member_id)
+    is_next = m.phase is run.Phase.UNMASKED and key.round_index == m.round_index + 1 and key.round_index < m.rounds
+    if is_next and key.attempt == 0:
+        m = _open(dataclasses.replace(m, round_index=key.round_index, attempt=0), time)
+    elif m.phase is not run.Phase.OPEN or (key.round_index, key.attempt) != (m.round_index, m.attempt):
+        raise _wrong_phase(m)
+    if m.arrived & seat:
+        raise Refusal("TrainingRunsAlreadySent", key.member_id)
+    return dataclasses.replace(m, silent=m.silent & ~seat)
+
+
+def vote(tally: Tally, m: Machine, seat: int, member_id: int) -> Tally:
+    """Cast a seat's only vote for a sid; ``votes`` of what is returned holds those of the present attempt.
+
+    The sid is not bound to the first attempt in which somebody names it: one seat could otherwise burn the sid of an
+    attempt to come for all the others. Raises ``Refusal``.
+    """
+    if tally.seats & seat:
+        raise Refusal("TrainingRunsAlreadySent", member_id)
+    is_same = (tally.round_index, tally.attempt) == (m.round_index, m.attempt)
+    votes = tally.votes | seat if is_same else seat
+    return Tally(tally.seats | seat, votes, m.round_index, m.attempt)
+
+
+def submit(m: Machine, seat: int, votes: int) -> tuple[Machine, int]:
+    """Count a Submit whose sid has these ``votes``, its own included; a quorum makes the sid agreed, voids the others.
+
+    After agreement it is called for agreeing Submits only. Returns also the seats that lost their vote now.
+    """
+    m = dataclasses.replace(m, arrived=m.arrived | seat)
+    if m.agreed or (votes & m.set_bits).bit_count() < m.quorum:
+        return m, 0
+    agreed = dataclasses.replace(
+        m,
+        arrived=votes,
+        agreed=True,
+        sid_round=m.round_index,
+        sid_attempt=m.attempt,
+        rounds_done=m.round_index,
+        committed=0,
+        revealed=0,
+    )
+    return agreed, m.arrived & ~votes
+
+
+def try_close(m: Machine, time: int) -> Machine:
+    """Open -> Submitted (and Paused -> Running) once every due seat agrees.
+
+    Before the set is fixed silent seats are not due.
+    """
+    if m.phase is not run.Phase.OPEN or not m.agreed:
+        return m
+    due = m.set_bits if m.set_fixed else m.set_bits & ~m.silent
+    if due & ~m.arrived or (m.arrived & m.set_bits).bit_count() < needed(m):
+        return m
+    return _enter(dataclasses.replace(m, set_bits=m.set_bits & m.arrived), run.Phase.SUBMITTED, time)
+
+
+def commit(m: Machine, key: Key, seat: int, time: int) -> Machine:
+    """A Commit: the run's first one fixes the set, a quorum certifies the round. Raises ``Refusal``."""
+    _check_unmasking(m, key)
+    if m.committed & seat:
+        raise Refusal("TrainingRunsAlreadySent", key.member_id)
+    m = dataclasses.replace(m, committed=m.committed | seat, silent=m.silent & ~seat, set_fixed=True)
+    is_certified = m.phase is run.Phase.SUBMITTED and m.committed.bit_count() >= m.quorum
+    return _enter(m, run.Phase.FIXED, time) if is_certified else m
+
+
+def reveal(m: Machine, key: Key, seat: int, time: int) -> Machine:
+    """A Reveal, only with the certificate complete; the last due one unmasks the round. Raises ``Refusal``."""
+    _check_unmasking(m, key)
+    if m.phase is run.Phase.SUBMITTED:
+        raise _wrong_phase(m)
+    if not m.committed & seat:
+        raise Refusal("TrainingRunsCommitmentMismatch", key.member_id)
+    if m.revealed & seat:
+        raise Refusal("TrainingRunsAlreadySent", key.member_id)
+    return try_unmask(dataclasses.replace(m, revealed=m.revealed | seat, silent=m.silent & ~seat), time)
+
+
+def try_unmask(m: Machine, time: int) -> Machine:
+    """Fixed -> Unmasked once all Commits are opened and no seat that is not silent still owes one."""
+    if m.phase is not run.Phase.FIXED or m.revealed != m.committed:
+        return m
+    if present(m) & ~m.silent & ~m.committed:
+        return m
+    return dataclasses.replace(_enter(m, run.Phase.UNMASKED, time), interrupted=False)
+
+
+def check_result(m: Machine, key: Key) -> None:
+    """Check that a Result fits: only for the round that was unmasked last, until the next one is agreed.
+
+    A seat that opens a next round although the learner is finished keeps nobody from saying so. Raises ``Refusal``.
+    """
+    _check_going(m)
+    _check_last(m, key, is_timely=m.phase is run.Phase.UNMASKED or _is_next_open(m))
+
+
+def result(m: Machine, votes: int, time: int) -> tuple[Machine, bool]:
+    """Count the Results that are equal to the one that came; returns also whether they are a quorum.
+
+    A quorum keeps the state; it also completes the run if no round can follow, or if the run did not pause since: seats
+    that see a pause vouch for the state without meaning that the learner is finished.
+    """
+    if votes.bit_count() < m.quorum:
+        return m, False
+    m = dataclasses.replace(m, rounds_done=m.sid_round + 1)
+    if not m.interrupted or m.rounds_done == m.rounds:
+        return dataclasses.replace(m, state=run.RunState.COMPLETED, reason=run.Reason.FINISHED), True
+    if m.phase is run.Phase.UNMASKED and time >= m.deadline:
+        # With a next round open ``advance`` decides: it may let seats leave instead.
+        return finish(m, run.Reason.PATIENCE_OVER), True
+    return m, True
+
+
+def refuse(m: Machine, key: Key, time: int) -> Machine:
+    """A refusal: a new attempt over the same inputs' owners, as long as nothing was revealed. Raises ``Refusal``."""
+    _check_unmasking(m, key)
+    is_early = m.phase is run.Phase.SUBMITTED or (m.phase is run.Phase.FIXED and not m.revealed)
+    if not is_early:
+        raise _wrong_phase(m)
+    return _retry(m, time)
+
+
+# -------------------------------------------------------------------------------------------------------- leaving and time
+
+
+def last_round(m: Machine) -> int:
+    """Return the last round that a seat took part in if it leaves now; ``ANY_ROUND`` before round 0 is over."""
+    if m.phase is run.Phase.UNMASKED:
+        return m.round_index
+    return ANY_ROUND if m.round_index == 0 else m.round_index - 1
+
+
+def exit(m: Machine, leaving: int, member_id: int) -> Machine:  # noqa: A001  the contract's word
+    """Let seats leave before the Submits close; enough have to stay for privacy and a quorum. Raises ``Refusal``."""
+    _check_going(m)
+    if m.phase not in (run.Phase.OPEN, run.Phase.UNMASKED):
+        raise _wrong_phase(m)
+    if m.set_bits & leaving != leaving:
+        raise Refusal("TrainingRunsNotInSet", member_id)
+    stay = (m.set_bits & ~leaving).bit_count()
+    if stay < needed(m):
+        raise Refusal("TrainingRunsTooFewStay", stay, needed(m))
+    return dataclasses.replace(m, exited=m.exited | leaving, set_bits=m.set_bits & ~leaving)
+
+
+def drop(m: Machine, leaving: int, member_id: int, time: int) -> Machine:
+    """Put a seat out whose consent is dead.
+
+    Before the set is fixed whatever it sent is left out too: inputs that were about to be certified with it start again,
+    and that attempt is not counted against the round. Once the set is fixed it is an Exit. Raises ``Refusal``.
+    """
+    if m.set_fixed:
+        return exit(m, leaving, member_id)
+    _check_going(m)
+    if not m.set_bits & leaving:
+        raise Refusal("TrainingRunsNotInSet", member_id)
+    m = dataclasses.replace(m, exited=m.exited | leaving, set_bits=m.set_bits & ~leaving, arrived=m.arrived & ~leaving)
+    if m.set_bits.bit_count() < needed(m):
+        return finish(m, run.Reason.TOO_FEW_PARTICIPANTS)
+    if m.phase is run.Phase.SUBMITTED:
+        return _retry(dataclasses.replace(m, max_attempts=m.max_attempts + 1), time)
+    return m
+
+
+def advance(m: Machine, time: int) -> tuple[Machine, int]:
+    """Move a run on whose deadline has come; returns also the seats whose Exits, signed in advance, take effect now.
+
+    Raises ``Refusal``.
+    """
+    deadline = m.deadline + m.patience_seconds if m.state is run.RunState.ACKING else m.deadline
+    if time < deadline:
+        raise Refusal("TrainingRunsTooEarly", deadline)
+    if m.state is run.RunState.ACKING:
+        return finish(m, run.Reason.ACK_MISSING), 0
+    if m.state is run.RunState.RUNNING:
+        return _advance_running(m, time), 0
+    if m.state is run.RunState.PAUSED:
+        return _advance_paused(m, time)
+    raise Refusal("TrainingRunsWrongState", int(m.state))
+
+
+def finish(m: Machine, reason: run.Reason) -> Machine:
+    """Over: Ended at the last agreed state, Aborted if no round's state was ever agreed."""
+    state = run.RunState.ENDED if m.rounds_done else run.RunState.ABORTED
+    return dataclasses.replace(m, state=state, reason=reason)
+
+
+# ----------------------------------------------------------------------------------------------------------------- private
+
+
+def _advance_running(m: Machine, time: int) -> Machine:
+    absent = missing(m)
+    match m.phase:
+        case run.Phase.OPEN:
+            if not absent:
+                return _retry(m, time)
+            m = try_close(dataclasses.replace(m, silent=m.silent | absent), time)
+            return _pause(m, time) if m.phase is run.Phase.OPEN else m
+        case run.Phase.SUBMITTED:
+            if not m.committed:
+                return _retry(m, time)
+            return _pause(dataclasses.replace(m, silent=m.silent | absent), time)
+        case run.Phase.FIXED:
+            unheard = absent | (present(m) & ~m.committed)
+            m = try_unmask(dataclasses.replace(m, silent=m.silent | unheard), time)
+            return _pause(m, time) if m.phase is run.Phase.FIXED else m
+        case _:
+            return _pause(m, time)
+
+
+def _advance_paused(m: Machine, time: int) -> tuple[Machine, int]:
+    absent = missing(m)
+    is_late = m.phase is run.Phase.OPEN and m.set_fixed
+    may_exit = is_late and absent and not absent & ~m.will_exit
+    if not may_exit or (m.set_bits & ~absent).bit_count() < needed(m):
+        return finish(m, run.Reason.PATIENCE_OVER), 0
+    return _retry(exit(m, absent, 0), time), absent
+
+
+def _retry(m: Machine, time: int) -> Machine:
+    if m.attempt + 1 >= m.max_attempts:
+        return finish(m, run.Reason.TOO_MANY_ATTEMPTS)
+    if m.agreed:
+        m = dataclasses.replace(m, committed=0, revealed=0)
+    if not m.set_fixed:
+        m = dataclasses.replace(m, set_bits=present(m))
+    return _open(dataclasses.replace(m, attempt=m.attempt + 1), time)
+
+
+def _open(m: Machine, time: int) -> Machine:
+    return _enter(dataclasses.replace(m, arrived=0, agreed=False), run.Phase.OPEN, time)
+
+
+def _enter(m: Machine, phase: run.Phase, time: int) -> Machine:
+    return dataclasses.replace(m, state=run.RunState.RUNNING, phase=phase, deadline=time + m.phase_seconds)
+
+
+def _pause(m: Machine, time: int) -> Machine:
+    return dataclasses.replace(m, state=run.RunState.PAUSED, interrupted=True, deadline=time + m.patience_seconds)
+
+
+def _check_going(m: Machine) -> None:
+    if m.state not in (run.RunState.RUNNING, run.RunState.PAUSED):
+        raise Refusal("TrainingRunsWrongState", int(m.state))
+
+
+def _check_unmasking(m: Machine, key: Key) -> None:
+    """The last agreed attempt takes Commits and Reveals until it is stopped or the next round is agreed."""
+    _check_going(m)
+    _check_last(m, key, is_timely=m.phase is not run.Phase.OPEN or _is_next_open(m))
+
+
+def _is_next_open(m: Machine) -> bool:
+    """Whether the next round takes Submits that do not agree yet: once they do, the last agreed round is that one."""
+    return m.phase is run.Phase.OPEN and m.round_index == m.sid_round + 1
+
+
+def _check_last(m: Machine, key: Key, *, is_timely: bool) -> None:
+    if not is_timely or (key.round_index, key.attempt) != (m.sid_round, m.sid_attempt):
+        raise _wrong_phase(m)
+
+
+def _wrong_phase(m: Machine) -> Refusal:
+    return Refusal("TrainingRunsWrongPhase", int(m.phase), m.round_index, m.attempt)

@@ -1,0 +1,75 @@
+"""``commons ledger deploy`` and ``founder``: a commons beside another on one chain, found again, never made twice."""
+
+import json
+import pathlib
+import tomllib
+from typing import TYPE_CHECKING
+
+import pytest
+
+from aicommons import app
+from aicommons.ledger import contracts
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import Place
+
+CHAIN = app.Settings("").chain_id
+
+
+@pytest.mark.e2e
+def test_a_commons_is_founded_once(founded: "Place") -> None:
+    """The command creates all contracts and the file; again it finds them; with another configuration it refuses."""
+    place = founded
+    place.init("second")
+    config = place.write("commons.toml", "[votes]\nminimum = 2\ntimelock = 60\n")
+    url = place.urls[0]
+    made = place.done("second", "ledger", "deploy", "--rpc", url, "--config", config)
+    assert made["created"] == list(contracts.NAMES)
+    home = app.Home(place.root / "second")
+    assert made["deployment"] == str(home.deployment_file(CHAIN).resolve())
+    kept = home.deployment_file(CHAIN).read_text()
+    assert json.loads(kept)["first_block"] > 0
+    again = place.done("second", "ledger", "deploy", "--rpc", url, "--config", config)
+    assert again["created"] == []
+    home.deployment_file(CHAIN).unlink()
+    assert place.done("second", "ledger", "deploy", "--rpc", url, "--config", config)["created"] == []
+    assert home.deployment_file(CHAIN).read_text() == kept
+    other = place.write("other.toml", "[votes]\nminimum = 3\n")
+    said = place.call("second", "ledger", "deploy", "--rpc", url, "--config", other, "--json")
+    assert (said.code, said.json["error"]) == (1, "DeploymentConflict")
+    assert "another configuration" in said.json["message"]
+    assert place.done("second", "member", "list")["members"] == []
+
+
+@pytest.mark.e2e
+def test_a_home_that_belongs_to_a_commons_founds_none(founded: "Place") -> None:
+    """A home whose deployment file came from others is not made a founder by mistake."""
+    config = founded.write("commons.toml", "")
+    said = founded.call("solver", "ledger", "deploy", "--rpc", founded.urls[0], "--config", config, "--json")
+    assert (said.code, said.json["error"]) == (1, "DeploymentConflict")
+    assert "move this file away" in said.json["next_step"]
+
+
+@pytest.mark.e2e
+def test_bad_values_are_named(founded: "Place") -> None:
+    """A configuration that no contract takes is refused by the value's name, and nothing is created."""
+    founded.init("third")
+    config = founded.write("bad.toml", "[votes]\npercent = 101\n")
+    said = founded.call("third", "ledger", "deploy", "--rpc", founded.urls[0], "--config", config, "--json")
+    assert said.json["message"].startswith("votes.percent: ")
+    missing = str(founded.root / "nowhere.toml")
+    said = founded.call("third", "ledger", "deploy", "--rpc", founded.urls[0], "--config", missing, "--json")
+    assert missing in said.json["message"]
+    assert not app.Home(founded.root / "third").founding_file(CHAIN).exists()
+
+
+@pytest.mark.e2e
+def test_a_founder_says_its_part(founded: "Place", tmp_path: pathlib.Path) -> None:
+    """What ``founder`` prints is what a commons.toml takes."""
+    founded.init("fourth")
+    said = founded.call("fourth", "ledger", "founder", "--person")
+    file = tmp_path / "commons.toml"
+    file.write_text(said.out)
+    (one,) = app.founding(app.ids.Address(b"\x01" * 20), file).founders
+    assert one.kind == 0
+    assert app.ids.format_id(one.account) == tomllib.loads(said.out)["founders"][0]["account"]

@@ -1,0 +1,232 @@
+"""A model's way at the command line, with real servers and nodes: audited by members with the role, released, paid for.
+
+The commons of this module votes in seconds and its models wait two of them, as its ``commons.toml`` says.
+"""
+
+import json
+import pathlib
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from tests.cli import conftest
+
+from aicommons import app
+from aicommons.cli import processes
+from aicommons.domain import encoding, errors, ids
+from aicommons.ledger import client, wallet
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+
+CHARTER = "[votes]\ndelay = 1\nperiod = 6\nminimum = 2\ntimelock = 1\n[audits]\naudits = 2\ndelay = 2\n"
+AUDITORS = ("clinic", "university")
+VOTERS = ("solver", *conftest.SITES)
+TOKEN = pathlib.Path(__file__).parent / "test_token.json"
+AUDITOR_ROLE = 0
+FOR = 1
+
+
+@pytest.fixture(scope="module")
+def founded(tmp_path_factory: pytest.TempPathFactory, _passphrase: None) -> Iterator[conftest.Place]:
+    """The commons of ``conftest`` with two more members, under a charter of its own."""
+    root = tmp_path_factory.mktemp("release")
+    with processes.Processes(conftest.PASSPHRASE) as running:
+        place = conftest.Place(root, running, (conftest._free_url(), conftest._free_url()))
+        place.init("operator")
+        charter = place.write("commons.toml", CHARTER)
+        running.start("ledger", root / "operator", "ledger", "start", "--config", charter)
+        running.start("store", root / "operator", "store", "start")
+        for home in (*VOTERS, *AUDITORS):
+            place.init(home, "--deployment", place.deployment)
+            place.done("operator", "member", "admit", place.done(home, "member", "apply")["applicant"])
+        yield place
+
+
+def acting(place: conftest.Place, home: str) -> client.Client:
+    """Return the ledger as a home's wallet sees it."""
+    opened = app.Home(place.root / home)
+    return app.connect(opened, wallet.unlock(opened.wallet_file, conftest.PASSPHRASE))
+
+
+def soon(act: Callable[[], None]) -> None:
+    """Do what the governor refuses until its time has come."""
+    for _ in range(300):
+        try:
+            return act()
+        except errors.LedgerRefused as err:
+            assert err.error in {"GovernorUnexpectedProposalState", "TimelockUnexpectedOperationState"}, err
+            time.sleep(0.1)
+    raise AssertionError(act)
+
+
+def carry(place: conftest.Place, contract: str, calls: list[bytes], text: str) -> None:
+    """Have the members carry calls of a contract: proposed, voted on by all, queued and executed."""
+    members = [acting(place, home) for home in VOTERS]
+    values = ([members[0].address_of(contract)] * len(calls), [0] * len(calls), calls)
+    members[0].transact("CommonsGovernor", "propose", *values, text)
+    finish(members, values, text)
+
+
+def finish(members: list[client.Client], values: tuple[Any, Any, Any], text: str) -> None:
+    """Vote for a proposal, queue and execute it."""
+    digest = encoding.keccak(text.encode())
+    (number,) = members[0].call("CommonsGovernor", "getProposalId", *values, digest)
+    for member in members:
+        soon(lambda member=member: member.transact("CommonsGovernor", "castVote", number, FOR))  # type: ignore[misc]
+    soon(lambda: members[0].transact("CommonsGovernor", "queue", *values, digest))
+    soon(lambda: members[0].transact("CommonsGovernor", "execute", *values, digest))
+
+
+@pytest.fixture(scope="module")
+def auditors(founded: conftest.Place) -> tuple[int, ...]:
+    """The numbers of the two auditors, to whom a vote gave the role; the solver has it too."""
+    listed = founded.done("solver", "member", "list")["members"]
+    numbers = [next(int(each["member"]) for each in listed if each["name"] == name.title()) for name in AUDITORS]
+    mine = next(int(each["member"]) for each in listed if each["name"] == "Solver")
+    registry = acting(founded, "solver")
+    calls = [registry.call_data("Membership", "grantRole", each, AUDITOR_ROLE) for each in (*numbers, mine)]
+    carry(founded, "Membership", calls, "They audit")
+    return tuple(numbers)
+
+
+def state_of(place: conftest.Place, run_id: str) -> str:
+    """Return where a model stands, as everybody is told."""
+    return str(place.done("clinic", "model", "show", run_id)["state"])
+
+
+def test_a_model_is_audited_released_and_paid(founded: conftest.Place, trained: str, auditors: tuple[int, ...]) -> None:
+    """Asked for, attested by two auditors, cleared, released after the delay, paid for and claimed by its owners."""
+    place = founded
+    for site in conftest.SITES:
+        assert place.call(site, "run", "watch", trained, "--json").code == 0
+    shown = wait_for_model(place, trained)
+    assert (shown["state"], shown["audits"], shown["releasable_at"]) == ("draft", [], None)
+    assert refused(place.call("clinic", "model", "audit", trained, "--json")) == "ModelRegistryNotParticipant"
+    assert place.done("solver", "model", "audit", trained)["state"] == "in-audit"
+    assert refused(place.call("operator", "model", "clear", trained, "--json")) == "ModelRegistryAuditsMissing"
+    made = [
+        place.done(home, "attest", "make", "audit", trained, "--words", "Fair in both groups.")["attestation"]
+        for home in (*AUDITORS, "solver")
+    ]
+    told = place.done("clinic", "model", "audits", trained)
+    assert [(each["by"] in auditors, each["counts"]) for each in told["audits"]] == [(True, True)] * 2 + [
+        (False, False)
+    ]
+    bad = [made[0], made[2]]
+    assert refused(place.call("operator", "model", "clear", trained, *bad, "--json")) == "ModelRegistryConflict"
+    cleared = place.done("operator", "model", "clear", trained)
+    assert (cleared["state"], sorted(cleared["audits"])) == ("releasable", sorted(made[:2]))
+    assert "it waits for its release" in place.call("clinic", "model", "show", trained).out
+    released = place.in_time("solver", "model", "release", trained)
+    assert (released["state"], released["audits"]) == ("released", cleared["audits"])
+    check_revenue(place, trained)
+
+
+def wait_for_model(place: conftest.Place, run_id: str) -> dict[str, Any]:
+    """Return what is told of a run's model as soon as a node has written it down."""
+    return place.in_time("clinic", "model", "show", run_id)
+
+
+def refused(said: conftest.Said) -> str:
+    """Return the contract's error by which a command was refused; its words name it in brackets."""
+    assert said.code == 1, said
+    assert said.json["next_step"]
+    return str(said.json["message"]).rpartition("(")[2].rstrip(").")
+
+
+def check_revenue(place: conftest.Place, run_id: str) -> None:
+    """Check that what was paid is its owners', by their shares, and that nobody takes more."""
+    buyer = acting(place, "university")
+    token = buyer.deploy(bytes.fromhex(json.loads(TOKEN.read_text())["bytecode"][2:]))
+    minted = encoding.abi_encode(("address", "uint256"), (buyer.address, 9_000_000))
+    buyer.send_to(token, encoding.keccak(b"mint(address,uint256)")[:4] + minted)
+    named = ["--token", ids.format_id(token)]
+    said = place.call("university", "model", "pay", run_id, "9", *named, "--json")
+    assert (said.code, "vault deposit 9" in said.json["next_step"]) == (1, True)
+    place.done("university", "vault", "deposit", "9", *named)
+    assert place.done("university", "model", "pay", run_id, "9", *named)["received"] == "9"
+    told = place.done("north", "model", "shares", run_id, *named)
+    assert (told["received"], sum(each["shares"] for each in told["owners"])) == ("9", 1_000_000)
+    north = next(each for each in told["owners"] if each["member"] == 2)
+    assert place.done("north", "model", "claim", run_id, *named)["claimed"] == north["claimable"]
+    assert refused(place.call("north", "model", "claim", run_id, *named, "--json")) == "ModelRegistryNothingToClaim"
+    assert refused(place.call("clinic", "model", "claim", run_id, *named, "--json")) == "ModelRegistryNothingToClaim"
+    credited = place.done("north", "vault", "show")["credits"]
+    assert [each["amount"] for each in credited if each["token"] == named[1]] == [north["claimable"]]
+
+
+def test_a_vote_suspends_and_resumes_a_model(founded: conftest.Place, trained: str, auditors: tuple[int, ...]) -> None:
+    """``suspend`` and ``resume`` propose; carried out they take the model out of use and put it back to where it was."""
+    del auditors
+    before = state_of(founded, trained)
+    assert before == "released"
+    members = [acting(founded, home) for home in VOTERS]
+    for command, reason, after in (("suspend", "It harms", "suspended"), ("resume", "It does not", before)):
+        number = int(founded.done("north", "model", command, trained, "--reason", reason)["proposal"])
+        (made,) = [each for each in proposals(founded) if each["number"] == number]
+        finish(members, made["values"], made["text"])
+        assert state_of(founded, trained) == after
+
+
+def proposals(place: conftest.Place) -> list[dict[str, Any]]:
+    """Return what was proposed to the members, as the governor recorded it."""
+    found = []
+    registry = acting(place, "solver")
+    for event in registry.history("CommonsGovernor", registry.address_of("CommonsGovernor")):
+        if type(event).__name__ == "ProposalCreated":
+            values = (list(event.targets), list(event.values), list(event.calldatas))
+            found.append({"number": event.proposal_id, "values": values, "text": event.description})
+    return found
+
+
+def test_a_statement_is_taken_back(founded: conftest.Place, trained: str, auditors: tuple[int, ...]) -> None:
+    """A statement is shown with whether it counts; its author alone takes it back, once."""
+    words = ["--words", "Not fit for children", "--failed", "--days", "3"]
+    made = founded.done("clinic", "attest", "make", "audit", trained, *words)
+    assert (made["passed"], made["by"], made["about"]) == (False, auditors[0], trained)
+    assert founded.done("north", "attest", "show", made["attestation"])["counts"] is True
+    said = founded.call("north", "attest", "revoke", made["attestation"], "--json")
+    assert refused(said) == "AttestationsNotAttester"
+    founded.done("clinic", "attest", "revoke", made["attestation"], "--reason", "A slip")
+    assert founded.done("north", "attest", "show", made["attestation"])["counts"] is False
+    assert "its author took it back" in founded.call("north", "attest", "show", made["attestation"]).out
+    listed = founded.done("north", "attest", "list", "--about", trained, "--kind", "audit")["attestations"]
+    assert [each["state"] for each in listed][-1] == "taken back"
+    again = founded.call("clinic", "attest", "revoke", made["attestation"], "--json")
+    assert refused(again) == "AttestationsAlreadyRevoked"
+
+
+REFUSED = {
+    "an audit without the role": ("north", ["audit", "RUN", "--words", "x"], 1),
+    "an approval without the role": ("clinic", ["ethics-approval", "RUN", "--words", "x"], 1),
+    "nothing said": ("clinic", ["audit", "RUN"], 2),
+    "words and a file": ("clinic", ["audit", "RUN", "--words", "x", "--file", "x"], 2),
+    "blank words": ("clinic", ["audit", "RUN", "--words", " "], 2),
+    "a file that is not there": ("clinic", ["audit", "RUN", "--file", "nowhere.pdf"], 1),
+    "a member that is none": ("clinic", ["course", "member:99", "--words", "x"], 1),
+    "an id of nothing": ("clinic", ["audit", "0x" + "77" * 32, "--words", "x"], 1),
+    "no id at all": ("clinic", ["audit", "the best model", "--words", "x"], 1),
+}
+
+
+@pytest.mark.parametrize(("home", "arguments", "code"), REFUSED.values(), ids=REFUSED.keys())
+def test_statements_that_are_none(
+    founded: conftest.Place, trained: str, auditors: tuple[int, ...], *, home: str, arguments: list[str], code: int
+) -> None:
+    """What is stated needs a subject that exists, words or a file, and the role of its kind; else nothing is recorded."""
+    del auditors
+    before = founded.done(home, "attest", "list")["attestations"]
+    said = founded.call(home, "attest", "make", *[trained if each == "RUN" else each for each in arguments], "--json")
+    assert said.code == code, said
+    assert founded.done(home, "attest", "list")["attestations"] == before
+
+
+def test_a_course_is_certified_by_anybody(founded: conftest.Place, trained: str) -> None:
+    """A course of a member needs no role; withdrawing a model is its solver's."""
+    made = founded.done("south", "attest", "make", "course", "member:1", "--words", "Passed federated learning")
+    assert made["about"] == "0x" + (1).to_bytes(32, "big").hex()
+    said = founded.call("north", "model", "withdraw", trained, "--reason", "x", "--json")
+    assert refused(said) == "ModelRegistryNotSolver"
+    withdrawn = founded.done("solver", "model", "withdraw", trained, "--reason", "Superseded")
+    assert withdrawn["state"] == "withdrawn"

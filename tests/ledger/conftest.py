@@ -1,0 +1,52 @@
+"""What tests of the client share: anvil, a development chain of others' making that charges for gas."""
+
+import os
+import pathlib
+import re
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+FUNDED = bytes.fromhex("ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80")
+"""The first key that anvil gives coins to."""
+
+
+@pytest.fixture(scope="session")
+def anvil_binary() -> pathlib.Path:
+    """Foundry's development chain, installed by npm or named by ANVIL."""
+    root = pathlib.Path(__file__).parents[2]
+    installed = root / "contracts/node_modules/@foundry-rs/anvil-linux-amd64/bin/anvil"
+    candidates = [installed, pathlib.Path(os.environ.get("ANVIL", "/nowhere"))]
+    for candidate in candidates:
+        if candidate.is_file():
+            return candidate
+    pytest.skip("anvil is not installed: run `make test` (npm) or set ANVIL to its path")
+
+
+@pytest.fixture
+def start_anvil(anvil_binary: pathlib.Path, tmp_path: pathlib.Path) -> Iterator[Callable[..., str]]:
+    """Start anvils that charge for gas, on free ports; returns the URL of each."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start(*options: str, chain_id: int = 31337) -> str:
+        command = [str(anvil_binary), "--port", "0", "--hardfork", "cancun", "--chain-id", str(chain_id), *options]
+        report = tmp_path / f"anvil-{len(started)}.log"  # into a file: anvil would block on a full pipe
+        with report.open("w") as output:
+            started.append(subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT))
+        while (address := re.search(r"Listening on (\S+)", report.read_text())) is None:
+            assert started[-1].poll() is None, report.read_text()
+            time.sleep(0.02)
+        return f"http://{address[1]}"
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+@pytest.fixture(scope="session")
+def funded_key() -> bytes:
+    """The secret of an account that has coins on anvil."""
+    return FUNDED
