@@ -191,7 +191,9 @@ def main(arguments: list[str]) -> int:
         verdicts = judge_all(mutants, min(chosen.jobs, len(mutants)), pathlib.Path(folder))
     print(table(verdicts))
     alive = sum(not each.is_killed for each in verdicts)
-    print(f"\n{len(verdicts)} mutants, {len(verdicts) - alive} killed, {alive} not, {time.monotonic() - began:.0f} seconds")
+    print(
+        f"\n{len(verdicts)} mutants, {len(verdicts) - alive} killed, {alive} not, {time.monotonic() - began:.0f} seconds"
+    )
     return 1 if alive else 0
 
 
