@@ -95,7 +95,7 @@ class MemoryClient:
         return self._ledger.book.addresses[contract]
 
     def transact(
-        self, contract: str, function: str, *values: object, at: ids.Address | None = None, coin: int = 0
+        self, contract: str, function: str, *values: object, at: ids.Address | None = None, value: int = 0
     ) -> None:
         """Do a call.
 
@@ -103,7 +103,7 @@ class MemoryClient:
             errors.LedgerRefused: as the contract would, or the call is of a part that this ledger does not keep.
             errors.InputError: a value does not fit the contract's type.
         """
-        if coin:
+        if value:
             raise errors.LedgerRefused("the in-memory ledger has no coin", which=contract)
         if at is not None:
             raise errors.LedgerRefused("the in-memory ledger has no contracts but its own", which=ids.format_id(at))
