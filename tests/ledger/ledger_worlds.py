@@ -221,7 +221,15 @@ class Player:
         for member in range(1, self.sites + 1):
             self.list(member)
             self.give(member, member)
-        self.do(self.owner, "Problems", "state", word("problem"), testing.START + 30 * 86400)
+        self.do(
+            self.owner,
+            "Problems",
+            "state",
+            word("problem"),
+            encoding.purpose_code(testing.PURPOSE),
+            0,
+            testing.START + 30 * 86400,
+        )
 
     def list(self, member: int, **changed: int) -> None:
         """List a dataset of a member's."""

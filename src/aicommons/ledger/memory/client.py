@@ -94,13 +94,17 @@ class MemoryClient:
         """Return where a contract would stand."""
         return self._ledger.book.addresses[contract]
 
-    def transact(self, contract: str, function: str, *values: object, at: ids.Address | None = None) -> None:
+    def transact(
+        self, contract: str, function: str, *values: object, at: ids.Address | None = None, value: int = 0
+    ) -> None:
         """Do a call.
 
         Raises:
             errors.LedgerRefused: as the contract would, or the call is of a part that this ledger does not keep.
             errors.InputError: a value does not fit the contract's type.
         """
+        if value:
+            raise errors.LedgerRefused("the in-memory ledger has no coin", which=contract)
         if at is not None:
             raise errors.LedgerRefused("the in-memory ledger has no contracts but its own", which=ids.format_id(at))
         contracts.call_data(contract, function, values)  # refuses what no transaction could carry
@@ -127,6 +131,15 @@ class MemoryClient:
     def call_data(self, contract: str, function: str, *values: object) -> bytes:
         """Return the bytes of a call, for a proposal that others execute."""
         return contracts.call_data(contract, function, values)
+
+    def read_from(self, address: ids.Address, data: bytes) -> bytes:
+        """Refuse: there is nothing here that another contract could run on."""
+        del data
+        raise errors.LedgerRefused("the in-memory ledger has no such contract", which=ids.format_id(address))
+
+    def send_to(self, address: ids.Address, data: bytes) -> None:
+        """Refuse: there is nothing here that another contract could run on."""
+        self.read_from(address, data)
 
     def create(self, contract: str, *values: object) -> ids.Address:
         """Refuse: there is nothing here that a contract could run on."""
