@@ -157,9 +157,11 @@ def judge_all(mutants: list[Mutant], jobs: int, folder: pathlib.Path) -> list[Ve
     def work(mutant: Mutant) -> Verdict:
         copy = copies.get()
         try:
-            return judge(copy, mutant)
+            verdict = judge(copy, mutant)
         finally:
             copies.put(copy)
+        print(f"{mutant.name}: {verdict.killer}", file=sys.stderr, flush=True)
+        return verdict
 
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
         return list(pool.map(work, mutants))
@@ -191,7 +193,9 @@ def main(arguments: list[str]) -> int:
         verdicts = judge_all(mutants, min(chosen.jobs, len(mutants)), pathlib.Path(folder))
     print(table(verdicts))
     alive = sum(not each.is_killed for each in verdicts)
-    print(f"\n{len(verdicts)} mutants, {len(verdicts) - alive} killed, {alive} not, {time.monotonic() - began:.0f} seconds")
+    print(
+        f"\n{len(verdicts)} mutants, {len(verdicts) - alive} killed, {alive} not, {time.monotonic() - began:.0f} seconds"
+    )
     return 1 if alive else 0
 
 
