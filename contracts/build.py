@@ -1,4 +1,4 @@
-"""Compile the contracts and write ABI and bytecode as package data of ``aicommons.ledger``.
+"""Compile the contracts and write ABI, bytecode and typed access as parts of ``aicommons.ledger``.
 
 Run by whoever changes a contract (``python contracts/build.py``) and by the checks (``--check``). It exists so that a
 plain ``pip install`` needs no compiler: the compiled contracts are committed, and ``sourceDigest`` tells without Node
@@ -16,6 +16,9 @@ import sys
 
 import rfc8785
 
+sys.path.append(str(pathlib.Path(__file__).resolve().parent))
+import bindings  # it lies beside this script, whoever loads it
+
 CONTRACTS = (
     *("Forwarder", "TimelockController", "Membership", "CommonsGovernor", "Attestations", "Vault", "Bonds"),
     *("DataRegistry", "Problems", "TrainingRuns", "ModelRegistry"),
@@ -23,6 +26,7 @@ CONTRACTS = (
 )
 ROOT = pathlib.Path(__file__).resolve().parent
 ARTIFACTS = ROOT.parent / "src" / "aicommons" / "ledger" / "artifacts"
+BINDINGS = ARTIFACTS.parent / "bindings"
 INSTALL_HINT = "run 'make contracts-test' first: it installs Foundry"
 
 
@@ -80,29 +84,35 @@ def _immutables(output: dict[str, dict[str, list[dict[str, int]]]]) -> list[list
     return sorted([place["start"], place["length"]] for places in found.values() for place in places)
 
 
-def differing(artifacts: pathlib.Path = ARTIFACTS) -> list[str]:
-    """Names of the contracts whose committed artifact is not what the sources compile to now."""
-    return [
-        name
-        for name in CONTRACTS
-        if not (artifacts / f"{name}.json").is_file() or (artifacts / f"{name}.json").read_bytes() != artifact(name)
-    ]
+def written(root: pathlib.Path = ROOT) -> dict[pathlib.Path, bytes]:
+    """Every file that the sources give: each contract's artifact and its typed access."""
+    files = {}
+    for name in CONTRACTS:
+        files[ARTIFACTS / f"{name}.json"] = artifact(name, root)
+        files[BINDINGS / f"{bindings.snake(name)}.py"] = bindings.render(name, root).encode()
+    return files
+
+
+def differing(files: dict[pathlib.Path, bytes]) -> list[str]:
+    """Names of the committed files that are not what the sources give now."""
+    return [path.name for path, content in files.items() if not path.is_file() or path.read_bytes() != content]
 
 
 def main(arguments: list[str]) -> int:
-    """Compiles, then writes the artifacts or, with ``--check``, compares them; 1 if they differ."""
+    """Compiles, then writes artifacts and bindings or, with ``--check``, compares them; 1 if they differ."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true", help="compare instead of writing")
     check = parser.parse_args(arguments).check
     compile_contracts()
-    stale = differing()
+    files = written()
+    stale = differing(files)
     if check and stale:
-        print(f"contracts/build.py: not compiled from these sources: {', '.join(stale)}; run contracts/build.py")
+        print(f"contracts/build.py: not made from these sources: {', '.join(stale)}; run contracts/build.py")
         return 1
     if not check:
-        ARTIFACTS.mkdir(parents=True, exist_ok=True)
-        for name in CONTRACTS:
-            (ARTIFACTS / f"{name}.json").write_bytes(artifact(name))
+        for path, content in files.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
     return 0
 
 

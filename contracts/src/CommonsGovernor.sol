@@ -43,6 +43,7 @@ contract CommonsGovernor is
     {
         if (rules.minimum == 0) revert CommonsGovernorNoQuorum();
         _minimum = rules.minimum;
+        emit QuorumMinimumFixed(rules.minimum);
     }
 
     /// @inheritdoc ICommonsGovernor

@@ -58,6 +58,8 @@ contract TrainingRuns is ITrainingRuns, Governed, EIP712 {
     uint64 private constant BOND_SECONDS = 730 days;
     /// @dev Far behind any date, and far before a deadline that no longer fits its field.
     uint64 private constant LAST_ENROLMENT = type(uint40).max;
+    /// @dev Each seat that is dropped adds an attempt, and they are counted in 16 bits.
+    uint256 private constant MOST_ATTEMPTS = type(uint16).max - RunLib.MAX_SEATS;
     /// @dev Ownership is counted in millionths.
     uint256 private constant ALL_SHARES = 1_000_000;
 
@@ -376,7 +378,7 @@ contract TrainingRuns is ITrainingRuns, Governed, EIP712 {
         }
         if (spec.layout != 1 && spec.layout != 2) revert TrainingRunsSpecInvalid("layout");
         if (spec.suite == 0 || spec.suite > 4) revert TrainingRunsSpecInvalid("suite");
-        if (spec.maxAttempts < 2) revert TrainingRunsSpecInvalid("maxAttempts");
+        if (spec.maxAttempts < 2 || spec.maxAttempts > MOST_ATTEMPTS) revert TrainingRunsSpecInvalid("maxAttempts");
         if (spec.enrolUntil <= block.timestamp || spec.enrolUntil > LAST_ENROLMENT) {
             revert TrainingRunsSpecInvalid("enrolUntil");
         }

@@ -4,8 +4,11 @@ pragma solidity 0.8.37;
 import {ConsentRegister} from "../src/ConsentRegister.sol";
 import {Guardianships} from "../src/Guardianships.sol";
 import {Requests} from "../src/Requests.sol";
+import {IDataRegistry} from "../src/interfaces/IDataRegistry.sol";
 import {IGoverned} from "../src/interfaces/IGoverned.sol";
 import {IMembership} from "../src/interfaces/IMembership.sol";
+import {IModelRegistry} from "../src/interfaces/IModelRegistry.sol";
+import {IProblems} from "../src/interfaces/IProblems.sol";
 import {GovernanceTest} from "./base/GovernanceTest.sol";
 import {IAccessControl} from "@openzeppelin/contracts/access/IAccessControl.sol";
 import {Governor} from "@openzeppelin/contracts/governance/Governor.sol";
@@ -39,6 +42,7 @@ contract CommonsGovernorPowersTest is GovernanceTest {
             address(commonsGovernor),
             address(attestations),
             address(vault),
+            address(bonds),
             address(data),
             address(problems),
             address(runs),
@@ -51,6 +55,7 @@ contract CommonsGovernorPowersTest is GovernanceTest {
             _add(_governed[i], abi.encodeCall(IGoverned.setSuccessor, (address(this))));
         }
         _addMembership();
+        _addOthers();
         _addGovernor();
         _addTimelock();
     }
@@ -66,6 +71,15 @@ contract CommonsGovernorPowersTest is GovernanceTest {
         _add(address(membership), abi.encodeCall(IMembership.revokeRole, (2, IMembership.Role.Auditor)));
         _add(address(membership), abi.encodeCall(IMembership.expel, (2)));
         _add(address(membership), abi.encodeCall(IMembership.setRegistrars, (_registrars(), 1)));
+    }
+
+    function _addOthers() private {
+        _add(address(data), abi.encodeCall(IDataRegistry.setBanned, (0)));
+        _add(address(problems), abi.encodeCall(IProblems.setRules, (IProblems.ProblemRules(1, 1))));
+        _add(address(problems), abi.encodeCall(IProblems.resolve, (bytes32("problem"), 0, true)));
+        _add(address(models), abi.encodeCall(IModelRegistry.suspend, (bytes32("model"), "why")));
+        _add(address(models), abi.encodeCall(IModelRegistry.resume, (bytes32("model"))));
+        _add(address(models), abi.encodeCall(IModelRegistry.setAuditRules, (IModelRegistry.AuditRules(1, 1))));
     }
 
     function _addGovernor() private {

@@ -28,7 +28,7 @@ contract TrainingRunsEnrolmentTest is RunTest {
     /// @dev Each row breaks one field of the terms, and the error names it.
     function test_open_failsIfTermsAreOutOfRange() public {
         _prepare(3);
-        for (uint256 row; row < 15; ++row) {
+        for (uint256 row; row < 16; ++row) {
             RunSpec memory spec = _spec(3, 5);
             bytes32 field = _break(spec, row);
             vm.prank(_account(solver));
@@ -52,6 +52,7 @@ contract TrainingRunsEnrolmentTest is RunTest {
         if (row == 11) (spec.phaseSeconds, field) = (0, "phaseSeconds");
         if (row == 12) (spec.solverShares, field) = (950_001, "shares");
         if (row == 13) (spec.ownerShares, field) = (type(uint32).max, "shares");
+        if (row == 15) (spec.maxAttempts, field) = (type(uint16).max - 47, "maxAttempts");
         if (row == 14) (spec.enrolUntil, field) = (uint64(type(uint40).max) + 1, "enrolUntil");
     }
 

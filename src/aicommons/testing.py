@@ -1,7 +1,8 @@
 """A whole commons in one process: the public in-memory adapters, and ``simulate`` to run one training on them.
 
-Used by tests, examples and benchmarks. Nothing is shortened: the contracts run in the embedded ledger's EVM, every node
-signs, masks, checks and combines as between hosts; only HTTP, child processes and the wall clock are left out.
+Used by tests, examples and benchmarks. Nothing is shortened: the contracts run in the embedded ledger's EVM, or with the
+engine "memory" as the same rules in Python; every node signs, masks, checks and combines as between hosts; only HTTP, child
+processes and the wall clock are left out.
 """
 
 import contextlib
@@ -18,6 +19,8 @@ from aicommons.learning import recipe as recipes
 from aicommons.ledger import client, deployments, wallet
 from aicommons.ledger import rpc as connections
 from aicommons.ledger.embedded import chain, methods, rpc, selection, storage
+from aicommons.ledger.memory import client as memory_clients
+from aicommons.ledger.memory import ledger as memory_ledgers
 from aicommons.node import agent as agents
 from aicommons.node import concluding, journal, reconciler, running, signing
 from aicommons.node.consents import notes
@@ -28,6 +31,10 @@ from aicommons.store import memory
 START = 1_800_000_000
 """First second of a simulation's clock."""
 PURPOSE = office.DEFAULT_PURPOSE
+IN_MEMORY = "memory"
+"""The engine that is none: ``ledger.memory`` keeps the runs by the same rules, without an EVM."""
+Connected = client.Client | memory_clients.MemoryClient
+"""One key's access to a commons' ledger."""
 
 
 class ManualClock:
@@ -112,7 +119,7 @@ class Member:
 
     member_id: ids.MemberId
     desk: office.Desk
-    registry: client.Client
+    registry: Connected
     node: agents.Agent
     data: MemoryData
     wallet: wallet.Wallet
@@ -154,18 +161,14 @@ class Commons:
         self.folder = folder
         self.clock = ManualClock()
         self.store = memory.MemoryStore()
-        self.ledger = LocalLedger(folder / "ledger", self.clock, engine=engine)
-        self._connection = connections.LocalRpc(self.ledger.handle)
         self.operator = wallet.Wallet(os.urandom(32))
-        nowhere = deployments.Deployment(chain.DEFAULT_CHAIN_ID, 0, {}, {})
-        deployer = client.Client(self._connection, nowhere, self.operator)
         keys = [_Keys(name, wallet.Wallet(os.urandom(32)), wallet.Wallet(os.urandom(32))) for name in founders]
         founding = dataclasses.replace(
             app.founding(self.operator.address),
             founders=[self._founder(each) for each in keys],
             votes=votes or deployments.VoteRules(),
         )
-        self.deployment = deployments.deploy(deployer, nowhere.chain_id, founding)
+        self._found(engine, founding)
         self.registrar = office.Desk(self.connect(self.operator), self.store)
         self.members: list[Member] = []
         for number, each in enumerate(keys, start=1):
@@ -176,7 +179,14 @@ class Commons:
         """The first member: it states the problem and opens the runs."""
         return self.members[0]
 
-    def connect(self, signer: wallet.Wallet) -> client.Client:
+    def _found(self, engine: str | None, founding: deployments.Founding) -> None:
+        self.ledger = LocalLedger(self.folder / "ledger", self.clock, engine=engine)
+        self._connection = connections.LocalRpc(self.ledger.handle)
+        nowhere = deployments.Deployment(chain.DEFAULT_CHAIN_ID, 0, {}, {})
+        deployer = client.Client(self._connection, nowhere, self.operator)
+        self.deployment = deployments.deploy(deployer, nowhere.chain_id, founding)
+
+    def connect(self, signer: wallet.Wallet) -> Connected:
         """Return a ledger client for ``signer``."""
         return client.Client(self._connection, self.deployment, signer)
 
@@ -232,6 +242,9 @@ class Commons:
         for member in self.members:
             member.node.journal.close()
             member.node.signing.close()
+        self._release()
+
+    def _release(self) -> None:
         self.ledger.close()
 
 
@@ -242,6 +255,21 @@ class _Keys:
     name: str
     owner: wallet.Wallet
     node: wallet.Wallet
+
+
+class MemoryCommons(Commons):
+    """The same on the in-memory ledger: without an EVM, and without money, votes and co-ops."""
+
+    def _found(self, engine: str | None, founding: deployments.Founding) -> None:
+        del engine
+        self.kept = memory_ledgers.MemoryLedger(chain.DEFAULT_CHAIN_ID, self.operator.address, founding, self.clock)
+
+    def connect(self, signer: wallet.Wallet) -> Connected:
+        """Return a ledger client for ``signer``."""
+        return self.kept.connect(signer)
+
+    def _release(self) -> None:
+        """There are no files."""
 
 
 @dataclasses.dataclass(slots=True)
@@ -314,12 +342,13 @@ def simulate(
         sites: rows of each site, at least three sites.
         plan: what is trained.
         terms: what the run agrees on.
-        engine: EVM to use, ``None`` for the default.
+        engine: EVM to use, ``None`` for the default, ``"memory"`` for none: the same rules in Python.
     """
     shared = pathlib.Path("/dev/shm")  # noqa: S108  memory: nothing here must survive the process
     root = shared if shared.is_dir() else None
     with tempfile.TemporaryDirectory(prefix="commons-", dir=root) as folder:
-        commons = Commons(pathlib.Path(folder), engine=engine)
+        kind = MemoryCommons if engine == IN_MEMORY else Commons
+        commons = kind(pathlib.Path(folder), engine=engine)
         try:
             yield _prepare(commons, sites, plan, terms or Terms())
         finally:

@@ -155,8 +155,8 @@ def check_revenue(place: conftest.Place, run_id: str) -> None:
     assert place.done("north", "model", "claim", run_id, *named)["claimed"] == north["claimable"]
     assert refused(place.call("north", "model", "claim", run_id, *named, "--json")) == "ModelRegistryNothingToClaim"
     assert refused(place.call("clinic", "model", "claim", run_id, *named, "--json")) == "ModelRegistryNothingToClaim"
-    held = place.done("north", "vault", "show")["credits"]
-    assert [each["amount"] for each in held if each["token"] == named[1]] == [north["claimable"]]
+    credited = place.done("north", "vault", "show")["credits"]
+    assert [each["amount"] for each in credited if each["token"] == named[1]] == [north["claimable"]]
 
 
 def test_a_vote_suspends_and_resumes_a_model(founded: conftest.Place, trained: str, auditors: tuple[int, ...]) -> None:

@@ -25,7 +25,7 @@ INHERITED = (
         "Governed",
         "Timelock",
         "AccessControl",
-        "SafeERC20",
+        *("SafeERC20", "ERC6909"),
         "Reentrancy",
     ),
 )

@@ -12,7 +12,7 @@ import pathlib
 import sys
 from collections.abc import Callable
 
-from aicommons.domain import cards, documents, encoding, ids, licences, messages, profiles, run, signature
+from aicommons.domain import cards, documents, encoding, ids, licences, messages, profiles, run, signature, signing
 from aicommons.learning.secagg import group
 
 FOLDER = pathlib.Path(__file__).parents[2] / "vectors"
@@ -139,6 +139,32 @@ def signed_messages() -> list[Json]:
     return found
 
 
+def signed_outside_runs() -> list[Json]:
+    """Return one of each message that can be signed outside runs, at its smallest and largest, signed by the key 07^32."""
+    one, other = ids.Address(b"\x11" * 20), ids.Address(b"\xee" * 20)
+    most = 2**256 - 1
+    rows: list[signing.Signed] = [
+        signing.RevokeConsent(word("consent"), 1),
+        signing.RevokeConsent(word("consent"), most),
+        signing.WithdrawLeaf(word("leaf"), 2_000_000_000),
+        signing.Attest(0, True, 2**64 - 1, word("model"), word("audit"), 0, 2_000_000_000),
+        signing.Attest(3, False, 1, word("member"), word("course"), most, most),
+        signing.RevokeAttestation(word("attestation"), bytes(32), 2_000_000_000),
+        signing.ForwardRequest(one, other, 0, 100_000, 0, 2_000_000_000, b""),
+        signing.ForwardRequest(other, one, 1, most, 7, 2**48 - 1, bytes(range(100))),
+    ]
+    found: list[Json] = []
+    for message in rows:
+        digest = message.digest(PLACE)
+        words = [value if isinstance(value, bytes) else int(value).to_bytes(32, "big") for value in message.words()]
+        row: Json = {"verifier": message.CONTRACT, "name": message.NAME, "type": message.TYPE}
+        row |= {"words": ["0x" + each.hex() for each in words], "digest": "0x" + digest.hex()}
+        row |= {"signature": "0x" + signature.sign(SECRET, digest).hex()}
+        row |= {"signer": "0x" + signature.address_of(SECRET).hex(), "message": plain(message)}
+        found.append(row | {"chain_id": PLACE.chain_id, "contract": "0x" + PLACE.contract.hex()})
+    return found
+
+
 def bad_signatures() -> list[Json]:
     """Return signatures over one digest that have to be refused whoever signed."""
     digest = word("digest")
@@ -248,6 +274,7 @@ FILES: dict[str, Callable[[], object]] = {
     "ids/run_ids.json": run_ids,
     "ids/digests.json": digests,
     "encoding/messages.json": signed_messages,
+    "encoding/signing.json": signed_outside_runs,
     "encoding/signatures_bad_bytes.json": bad_signatures,
     "encoding/documents.json": written_documents,
     "encoding/documents_bad_bytes.json": bad_documents,

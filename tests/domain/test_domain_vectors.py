@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from eth_account import Account
 
-from aicommons.domain import cards, documents, encoding, errors, ids, messages, profiles, run, signature
+from aicommons.domain import cards, documents, encoding, errors, ids, messages, profiles, run, signature, signing
 
 FOLDER = pathlib.Path(__file__).parents[2] / "vectors"
 KINDS = {
@@ -69,6 +69,34 @@ def test_messages(row: dict[str, Any]) -> None:
     assert digest.hex() == row["digest"]
     assert signature.recover(digest, bytes.fromhex(row["signature"])).hex() == row["signer"]
     assert Account._recover_hash(digest, signature=row["signature"]).lower() == "0x" + row["signer"]
+
+
+SIGNED = {
+    (kind.CONTRACT, kind.TYPE): kind
+    for kind in (
+        *(signing.RevokeConsent, signing.WithdrawLeaf, signing.Attest, signing.RevokeAttestation),
+        signing.ForwardRequest,
+    )
+}
+
+
+@pytest.mark.parametrize("row", load("encoding/signing.json"), ids=lambda row: row["type"].split("(")[0])
+def test_messages_outside_runs(row: dict[str, Any]) -> None:
+    """Digest and signer of every message that can be signed outside runs follow from its fields; eth_account agrees."""
+    kind = SIGNED[row["verifier"], row["type"]]
+    fields = [row["message"][field.name] for field in dataclasses.fields(kind)]
+    values = [bytes.fromhex(value) if isinstance(value, str) else value for value in fields]
+    place = encoding.Place(row["chain_id"], ids.parse_address(row["contract"]))
+    digest = kind(*values).digest(place)
+    assert "0x" + digest.hex() == row["digest"]
+    assert row["name"] == kind.NAME
+    assert Account._recover_hash(digest, signature=row["signature"]).lower() == row["signer"]
+
+
+def test_every_message_outside_runs_has_a_vector() -> None:
+    """No kind is without its known answer."""
+    assert {(row["verifier"], row["type"]) for row in load("encoding/signing.json")} == set(SIGNED)
+    assert len(SIGNED) == len({kind for kind in vars(signing).values() if hasattr(kind, "TYPE")} - {signing.Signed})
 
 
 def in_order(row: dict[str, Any]) -> list[Any]:

@@ -17,6 +17,7 @@ from aicommons.ledger import client, deployments, rpc, wallet
 
 PROBLEM = documents.Problem("t", "who", "decision", "why", ("3.4",), "auc", "none")
 UNTIL = testing.START + 86_400
+PURPOSE = encoding.purpose_code(testing.PURPOSE)
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +45,9 @@ class Wire:
         if self.is_cut:
             raise errors.LedgerUnreachable("cut")
         return self.change(answer)
+
+
+PURPOSE = encoding.purpose_code(testing.PURPOSE)
 
 
 def state_problem(commons: testing.Commons) -> bytes:
@@ -89,7 +93,7 @@ def test_a_refusal_names_the_contracts_error(commons: testing.Commons) -> None:
     """A revert is LedgerRefused with the custom error's name and arguments."""
     stranger, _ = connect(commons)
     with pytest.raises(errors.LedgerRefused) as refused:
-        stranger.transact("Problems", "state", b"\x01" * 32, UNTIL)
+        stranger.transact("Problems", "state", b"\x01" * 32, PURPOSE, 0, UNTIL)
     assert refused.value.error == "ProblemsNotMember"
     assert "ProblemsNotMember" in str(refused.value)
     with pytest.raises(errors.LedgerRefused) as refused:
@@ -112,7 +116,7 @@ def test_after_a_refusal_the_client_goes_on(commons: testing.Commons) -> None:
     """A reverted transaction uses up its number, and the next one is recorded."""
     member = commons.members[0]
     with pytest.raises(errors.LedgerRefused):
-        member.registry.transact("Problems", "state", bytes(32), UNTIL)
+        member.registry.transact("Problems", "state", bytes(32), PURPOSE, 0, UNTIL)
     assert state_problem(commons)
 
 
@@ -122,29 +126,29 @@ def test_two_processes_share_a_key(commons: testing.Commons) -> None:
     one, _ = connect(commons, signer)
     other, _ = connect(commons, signer)
     for _ in range(3):
-        one.transact("Problems", "state", os.urandom(32), UNTIL)
-        other.transact("Problems", "state", os.urandom(32), UNTIL)
+        one.transact("Problems", "state", os.urandom(32), PURPOSE, 0, UNTIL)
+        other.transact("Problems", "state", os.urandom(32), PURPOSE, 0, UNTIL)
 
 
 def test_a_lost_answer_to_a_call(commons: testing.Commons) -> None:
     """When the answer to a call is lost the caller is told so, and the client works again afterwards."""
     one, wire = connect(commons, commons.members[0].registry._signer)
-    one.transact("Problems", "state", os.urandom(32), UNTIL)
+    one.transact("Problems", "state", os.urandom(32), PURPOSE, 0, UNTIL)
     one.poll()
     wire.is_cut = True
     with pytest.raises(errors.LedgerUnreachable):
-        one.transact("Problems", "state", os.urandom(32), UNTIL)
+        one.transact("Problems", "state", os.urandom(32), PURPOSE, 0, UNTIL)
     wire.is_cut = False
-    one.transact("Problems", "state", os.urandom(32), UNTIL)
+    one.transact("Problems", "state", os.urandom(32), PURPOSE, 0, UNTIL)
     assert len(one.poll()) == 2
 
 
 def test_a_call_is_one_exchange(commons: testing.Commons) -> None:
     """Once its number is known, a transaction with its receipt and the block that has it is a single exchange."""
     one, wire = connect(commons, commons.members[0].registry._signer)
-    one.transact("Problems", "state", os.urandom(32), UNTIL)
+    one.transact("Problems", "state", os.urandom(32), PURPOSE, 0, UNTIL)
     wire.methods.clear()
-    one.transact("Problems", "state", os.urandom(32), UNTIL)
+    one.transact("Problems", "state", os.urandom(32), PURPOSE, 0, UNTIL)
     assert wire.methods == ["eth_sendRawTransaction", "eth_getTransactionReceipt", "eth_getBlockByNumber"]
 
 
@@ -178,7 +182,7 @@ ASKED: dict[str, Callable[[client.Client], object]] = {
     "call": lambda one: one.call("Membership", "memberOf", one.address),
     "deploy": lambda one: one.deploy(b"\x00"),
     "send": lambda one: one.send_to(one.address, b""),
-    "transact": lambda one: one.transact("Problems", "state", b"\x01" * 32, UNTIL),
+    "transact": lambda one: one.transact("Problems", "state", b"\x01" * 32, PURPOSE, 0, UNTIL),
 }
 
 
@@ -324,7 +328,7 @@ def test_any_answer_is_survived(commons: testing.Commons, answer: bytes) -> None
     one, wire = connect(commons)
     wire.change = lambda _: answer
     with pytest.raises(errors.CommonsError):
-        one.transact("Problems", "state", b"\x01" * 32, UNTIL)
+        one.transact("Problems", "state", b"\x01" * 32, PURPOSE, 0, UNTIL)
 
 
 def test_the_signer_is_shown_by_address_only(commons: testing.Commons) -> None:

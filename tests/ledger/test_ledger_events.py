@@ -1,6 +1,7 @@
 """Events: every record's fields are those of the contract's event, and logs decode to them."""
 
 import json
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -31,12 +32,15 @@ def test_every_run_event_is_read() -> None:
 
 def test_every_record_is_made() -> None:
     """Each concrete record of the events' modules is what some contract event becomes."""
-    assert len(list(concrete(events.Event))) == len(logs.RECORDS)
+    # Both governors are OpenZeppelin's, and a vote with parameters is a vote.
+    told = {(contract.replace("Coop", "Commons"), name.removesuffix("WithParams")) for contract, name in logs.RECORDS}
+    assert len(list(concrete(events.Event))) == len(told)
 
 
 def concrete(kind: type[events.Event]) -> Iterator[type[events.Event]]:
     """Yield the records of a kind that nothing else is made from."""
-    below = kind.__subclasses__()
+    # A record with slots is made twice; the first draft lives on until it is collected.
+    below = [each for each in kind.__subclasses__() if getattr(sys.modules[each.__module__], each.__name__) is each]
     for each in below:
         yield from concrete(each)
     if not below:

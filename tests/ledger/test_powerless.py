@@ -97,6 +97,7 @@ OPEN = {
     "TimelockController.onERC721Received", "TimelockController.onERC1155Received",
     "TimelockController.onERC1155BatchReceived",
     "Vault.approve", "Vault.setOperator", "Vault.transfer", "Vault.transferFrom",  # of one's own, and of nothing
+    "Membership.delegate",  # to oneself, without a vote
     "TimelockController.renounceRole",  # of one's own roles, and there are none
 }  # fmt: skip
 """What takes anybody's call that says nothing: it changes nothing."""

@@ -69,7 +69,7 @@ def commons(tmp_path: pathlib.Path) -> Iterator[Commons]:
 
 def state(one: client.Client) -> None:
     """State a problem."""
-    one.transact("Problems", "state", os.urandom(32), UNTIL)
+    one.transact("Problems", "state", os.urandom(32), encoding.purpose_code(testing.PURPOSE), 0, UNTIL)
 
 
 def stated(told: object) -> int:

@@ -17,6 +17,9 @@ interface ICommonsGovernor {
         uint256 minimum;
     }
 
+    /// @notice Members that have to take part at the least, for ever.
+    event QuorumMinimumFixed(uint256 minimum);
+
     /// @notice Somebody has to vote.
     error CommonsGovernorNoQuorum();
 

@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 DAYS = 90
 """Days until a milestone is due that names none."""
-TOKEN_HELP = "ERC-20 contract of the money; without it the chain's own coin."  # noqa: S105  words about money
+MONEY_HELP = "ERC-20 contract of the money; without it the chain's own coin."
 award_argument = click.argument("award", type=click.IntRange(0))
 
 
 @click.command("fund")
 @click.argument("problem")
 @click.argument("milestones", nargs=-1, required=True, metavar="AMOUNT[@DAYS]...")
-@click.option("--token", metavar="ADDRESS", help=TOKEN_HELP)
+@click.option("--token", metavar="ADDRESS", help=MONEY_HELP)
 @output.json_option
 def fund(problem: str, milestones: tuple[str, ...], token: str | None) -> None:
     """Put money from your credit in the vault onto PROBLEM, one award for each AMOUNT.

@@ -17,8 +17,10 @@ from aicommons.cli import output
 COMMANDS = {
     "init": "Make a home: keys and settings of one organisation.",
     "ledger": "Run the embedded ledger.",
+    "relayer": "Pay for calls that members sign.",
     "store": "Run a store for masked vectors and documents.",
     "member": "Apply for membership, admit members, list them.",
+    "vote": "Decide as members: propose, see what it would do, vote, execute.",
     "dataset": "List a dataset of yours by its card; the data stays here.",
     "policy": "Write use policies: who may learn from a dataset, for what.",
     "consent": "Give, take back and list permissions; keep people's consents.",

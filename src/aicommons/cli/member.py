@@ -15,6 +15,7 @@ from aicommons.domain import errors, ids
 
 if TYPE_CHECKING:
     from aicommons.domain import profiles
+    from aicommons.protocol import registry
 
 
 @click.group()
@@ -123,6 +124,7 @@ def list_members() -> None:
             "node_key": ids.format_id(each.node_key),
             "since": each.at.time,
             "state": each.state.value,
+            "roles": _roles(each),
             **recovering.as_json(each),
         }
         for member, each in sorted(view.members.items())
@@ -156,12 +158,19 @@ def show(member: int) -> None:
             "node_key": ids.format_id(seen.node_key),
             "since": seen.at.time,
             "state": seen.state.value,
+            "roles": _roles(seen),
             **recovering.as_json(seen),
         },
         f"Member {member}: {title or 'its profile cannot be read now'}",
         f"  state     {seen.state.value}, since {naming.when(seen.at.time)}",
+        *([f"  roles     {', '.join(_roles(seen))}"] if seen.roles else []),
         f"  account   {ids.format_id(seen.account)}",
         f"  node key  {ids.format_id(seen.node_key)}",
         f"  guardian  {guardian or 'nobody: only the registrars could begin a recovery'}",
         *recovering.in_words(member, seen),
     )
+
+
+def _roles(member: "registry.MemberView") -> list[str]:
+    """Return what the members' votes let a member do; while it is suspended it may not."""
+    return sorted(role.word for role in member.roles)

@@ -26,7 +26,7 @@ STATES = {
 }
 run_argument = click.argument("run_text", metavar="RUN")
 reason_option = click.option("--reason", required=True, help="Why, in words that everybody may read; name no person.")
-token_option = click.option("--token", metavar="ADDRESS", help=awards.TOKEN_HELP)
+token_option = click.option("--token", metavar="ADDRESS", help=awards.MONEY_HELP)
 
 
 @click.command("shares")

@@ -29,25 +29,25 @@ def show(account: str | None) -> None:
     opened = homes.look()
     holder = opened.registry.address if account is None else naming.parse_address(account)
     money = opened.desk.view().money
-    credits = {opened.desk.money.token(token): amount for token, amount in money.credits_of(holder).items()}
+    held = {opened.desk.money.token(token): amount for token, amount in money.credits_of(holder).items()}
     locks = list(money.locked_by(holder).items())
     output.emit(
         {
             "account": ids.format_id(holder),
-            "credits": [_amount(kind, amount) for kind, amount in credits.items()],
+            "credits": [_amount(kind, amount) for kind, amount in held.items()],
             "locks": [_lock(opened, money, lock_id, lock) for lock_id, lock in locks],
         },
         f"The vault holds for {ids.format_id(holder)}:",
-        *(f"  {kind.show(amount)} to spend or withdraw" for kind, amount in credits.items()),
+        *(f"  {kind.show(amount)} to spend or withdraw" for kind, amount in held.items()),
         *(f"  {_lock_in_words(opened, money, lock_id, lock)}" for lock_id, lock in locks),
-        *([] if credits or locks else ["  nothing"]),
+        *([] if held or locks else ["  nothing"]),
         f"Next: `{output.command('vault deposit AMOUNT')}` or `{output.command('vault withdraw AMOUNT')}`.",
     )
 
 
 @command.command("deposit")
 @click.argument("amount")
-@click.option("--token", metavar="ADDRESS", help=awards.TOKEN_HELP)
+@click.option("--token", metavar="ADDRESS", help=awards.MONEY_HELP)
 @output.json_option
 def deposit(amount: str, token: str | None) -> None:
     """Hand AMOUNT over to the vault, which keeps it for this wallet; it can be withdrawn at any time."""
@@ -59,7 +59,7 @@ def deposit(amount: str, token: str | None) -> None:
 
 @command.command("withdraw")
 @click.argument("amount")
-@click.option("--token", metavar="ADDRESS", help=awards.TOKEN_HELP)
+@click.option("--token", metavar="ADDRESS", help=awards.MONEY_HELP)
 @click.option("--to", "receiver", metavar="ADDRESS", help="Who gets it; without it this wallet.")
 @output.json_option
 def withdraw(amount: str, token: str | None, receiver: str | None) -> None:

@@ -5,14 +5,12 @@ from the proposal's calls, not from the words of whoever proposed it.
 """
 
 import functools
-import json
 import pathlib
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from aicommons import app
-from aicommons.cli import assembly, given, homes, listed, naming, output, permitting
+from aicommons.cli import assembly, ballots, effects, homes, listed, naming, output, permitting
 from aicommons.domain import errors, events, ids
 
 if TYPE_CHECKING:
@@ -20,7 +18,7 @@ if TYPE_CHECKING:
     from aicommons.protocol import coops
     from aicommons.protocol import view as views
 
-SUPPORT = {"for": events.Support.FOR, "against": events.Support.AGAINST, "abstain": events.Support.ABSTAIN}
+SUPPORT = ballots.SUPPORT
 LONGEST_TEXT = 4000
 
 
@@ -70,7 +68,7 @@ def list_proposals() -> None:
     name, place = assembly.read(assembly.file_of(opened.home))
     coop = opened.desk.coop(place)
     view = coop.view()
-    proposals = [_proposal(coop, key, found) for key, found in view.proposals.items()]
+    proposals = [_proposal(opened, coop, key, found) for key, found in view.proposals.items()]
     rows = [
         [
             *(each["proposal"][:14], each["state"], each["for"], each["against"], each["abstain"]),
@@ -104,16 +102,8 @@ def vote(proposal: str, support: str, sign_only: pathlib.Path | None) -> None:
             {"proposal": assembly.shown(number), "vote": support}, f"Voted {support} on {assembly.shown(number)[:14]}."
         )
         return
-    output.check_new(sign_only)
     ballot = coop.ballot(number, SUPPORT[support], ids.Address(opened.registry.address))
-    body = {
-        "proposal": assembly.shown(number),
-        "vote": support,
-        "voter": ids.format_id(ballot.voter),
-        "nonce": ballot.nonce,
-        "signature": "0x" + opened.signer.sign_digest(ballot.digest(coop.place)).hex(),
-    }
-    app.write_private(sign_only, json.dumps(body, indent=2, sort_keys=True) + "\n")
+    body = ballots.sign(sign_only, opened, ballot, coop.place)
     output.emit(
         {**body, "file": str(sign_only)}, f"{sign_only} holds your vote. Next: `commons coop relay FILE`, by anybody."
     )
@@ -124,23 +114,14 @@ def vote(proposal: str, support: str, sign_only: pathlib.Path | None) -> None:
 @output.json_option
 def relay(file: pathlib.Path) -> None:
     """Send the signed ballot in FILE for somebody who sends no transactions."""
-    from aicommons.domain import fields
-    from aicommons.protocol import coops
-
-    reader = fields.Fields(given.read_json(file), file.name)
-    support = reader.text("vote")
-    if support not in SUPPORT:
-        raise reader.refusal("vote", f"one of {', '.join(SUPPORT)}", support)
     _, _, coop = assembly.act()
-    number = assembly.resolve(coop, reader.text("proposal"))
-    voter = naming.parse_address(reader.text("voter"))
-    ballot = coops.Ballot(number, SUPPORT[support], voter, reader.whole_within("nonce", 0, 2**53))
-    signature = _bytes(reader.text("signature"), file.name)
-    reader.close()
+    ballot, signature = ballots.read(file, functools.partial(assembly.resolve, coop))
     coop.vote_by_signature(ballot, signature)
+    number = ballot.proposal_id
+    voter, support = ids.format_id(ballot.voter), ballots.word(ballot.support)
     output.emit(
-        {"proposal": assembly.shown(number), "vote": support, "voter": ids.format_id(voter)},
-        f"{ids.format_id(voter)} voted {support} on {assembly.shown(number)[:14]}.",
+        {"proposal": assembly.shown(number), "vote": support, "voter": voter},
+        f"{voter} voted {support} on {assembly.shown(number)[:14]}.",
     )
 
 
@@ -189,32 +170,35 @@ def _changed(before: "views.LedgerView", after: "views.LedgerView") -> dict[str,
     }
 
 
-def _what(act: "office.Act | None", dataset: int | None) -> str:
-    """Return what one call of a proposal would do."""
-    words = {
-        "give": f"permit a use of dataset {dataset}",
-        "resume": f"put dataset {dataset} back into use",
-        "discharge": f"give dataset {dataset} back to its owner",
-    }
-    return "something else" if act is None else words[act.value]
+ACTS = {
+    "give": "permit a use of dataset {}",
+    "resume": "put dataset {} back into use",
+    "discharge": "give dataset {} back to its owner",
+}
+"""What a co-op usually does, in words; all else is said by ``effects``."""
 
 
-def _proposal(coop: "office.CoopDesk", key: int, found: "coops.ProposalView") -> dict[str, Any]:
+def _what(opened: homes.Opened, coop: "office.CoopDesk", created: events.ProposalCreated) -> list[str]:
+    """Return what each call of a proposal would do."""
+    from aicommons import office
+
+    names, said = naming.Names(opened, opened.desk.view()), []
+    calls = [office.Call(*each) for each in zip(created.targets, created.calldatas, strict=True)]
+    for call, (act, dataset) in zip(calls, coop.meaning(created), strict=True):
+        known = None if act is None else ACTS[act.value].format(dataset)
+        said.append(known or effects.words(opened.registry.meaning(call), names, call))
+    return said
+
+
+def _proposal(opened: homes.Opened, coop: "office.CoopDesk", key: int, found: "coops.ProposalView") -> dict[str, Any]:
     return {
         "proposal": assembly.shown(key),
-        "what": [_what(act, dataset) for act, dataset in coop.meaning(found.created)],
+        "what": _what(opened, coop, found.created),
         "why": found.created.description,
         "state": coop.state(key).name.lower(),
         "proposer": ids.format_id(found.created.proposer),
         **{name: found.count(support) for name, support in SUPPORT.items()},
     }
-
-
-def _bytes(text: str, which: str) -> bytes:
-    try:
-        return bytes.fromhex(text.removeprefix("0x"))
-    except ValueError as err:
-        raise errors.InputError("not a signature", which=which, expected="0x and hexadecimal digits") from err
 
 
 COMMANDS = (propose, list_proposals, vote, relay, execute)

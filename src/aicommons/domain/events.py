@@ -627,7 +627,7 @@ class PersonLeft(Event):
 
 
 class Support(enum.IntEnum):
-    """A vote in a co-op, as OpenZeppelin's Governor counts it."""
+    """A vote in the commons or in a co-op, as OpenZeppelin's Governor counts it."""
 
     AGAINST = 0
     FOR = 1
@@ -636,7 +636,7 @@ class Support(enum.IntEnum):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ProposalCreated(Event):
-    """A member of a co-op proposes calls in the co-op's name."""
+    """A member of the commons, or of a co-op, proposes calls in its name."""
 
     proposal_id: int
     proposer: ids.Address
@@ -654,7 +654,7 @@ class ProposalCreated(Event):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class VoteCast(Event):
-    """A member of a co-op voted."""
+    """A member of the commons, or of a co-op, voted."""
 
     voter: ids.Address
     proposal_id: int

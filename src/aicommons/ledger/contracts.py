@@ -133,6 +133,17 @@ def call_data(contract: str, function: str, values: Sequence[object]) -> bytes:
     return entry.key + encoding.abi_encode(entry.types, values)
 
 
+def decode_call(contract: str, data: bytes) -> tuple[Entry, tuple[object, ...]] | None:
+    """Return function and arguments of calldata for ``contract``, or ``None`` for what calls none of its functions."""
+    entry = next((each for each in load(contract).functions.values() if each.key == data[:4]), None)
+    if entry is None:
+        return None
+    try:
+        return entry, encoding.abi_decode(entry.types, data[4:])
+    except errors.DecodeError:
+        return None
+
+
 def decode_failure(data: bytes) -> tuple[str, tuple[object, ...]] | None:
     """Return name and arguments of a custom error of any of the contracts, or ``None`` for other revert data."""
     for name in (*NAMES, *PER_COOP):

@@ -8,7 +8,7 @@ import functools
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from aicommons.domain import encoding, errors, events, ids, model_events, money_events, run
+from aicommons.domain import encoding, errors, events, ids, model_events, money_events, run, vote_events
 from aicommons.ledger import contracts
 
 Values = dict[str, Any]
@@ -116,9 +116,10 @@ def _wished(at: events.Position, values: Values) -> events.Event:
 
 
 def _run_opened(at: events.Position, values: Values) -> events.Event:
-    terms = zip(run.RUN_SPEC_TYPES, values["spec"], strict=True)
-    spec = run.RunSpec(*(_address(value) if kind == "address" else value for kind, value in terms))
-    return events.RunOpened(at, values["runId"], values["solver"], spec)
+    terms: list[Any] = list(values["spec"])
+    token = run.RUN_SPEC_TYPES.index("address")
+    terms[token] = _address(terms[token])
+    return events.RunOpened(at, values["runId"], values["solver"], run.RunSpec(*terms))
 
 
 def _enrolled(at: events.Position, values: Values) -> events.Event:
@@ -176,7 +177,18 @@ def _proposed(at: events.Position, values: Values) -> events.Event:
 
 def _voted(at: events.Position, values: Values) -> events.Event:
     changed = {"support": events.Support(values["support"]), "reason": _text(values["reason"])}
-    return _record(events.VoteCast)(at, values | changed)
+    told = {name: value for name, value in values.items() if name != "params"}  # which no counting of ours reads
+    return _record(events.VoteCast)(at, told | changed)
+
+
+def _role_changed(kind: type[events.Event]) -> Callable[[events.Position, Values], events.Event]:
+    made = _record(kind)
+    return lambda at, values: made(at, values | {"role": vote_events.Role(values["role"])})
+
+
+def _registrars_set(at: events.Position, values: Values) -> events.Event:
+    registrars = tuple(ids.parse_address(each) for each in values["registrars"])
+    return vote_events.RegistrarsSet(at, registrars, values["threshold"])
 
 
 def _text(data: bytes) -> str:
@@ -185,6 +197,7 @@ def _text(data: bytes) -> str:
 
 ROUND = {"round": "round_index"}
 GUARDIANSHIP = {"id": "guardianship_id"}
+QUORUM = {"oldQuorumNumerator": "old_percent", "newQuorumNumerator": "percent"}
 RECORDS: Mapping[tuple[str, str], Callable[[events.Position, Values], events.Event]] = {
     ("Membership", "Applied"): _record(events.MemberApplied),
     ("Membership", "Admitted"): _record(events.MemberAdmitted),
@@ -194,11 +207,26 @@ RECORDS: Mapping[tuple[str, str], Callable[[events.Position, Values], events.Eve
     ("Membership", "Suspended"): _record(events.MemberSuspended),
     ("Membership", "Reinstated"): _record(events.MemberReinstated),
     ("Membership", "Left"): _record(events.MemberLeft),
+    ("Membership", "Expelled"): _record(vote_events.MemberExpelled),
+    ("Membership", "RegistrarsSet"): _registrars_set,
+    ("Membership", "RoleGranted"): _role_changed(vote_events.RoleGranted),
+    ("Membership", "RoleRevoked"): _role_changed(vote_events.RoleRevoked),
     ("Membership", "GuardianSet"): _record(events.GuardianSet),
     ("Membership", "RecoveryBegun"): _record(events.RecoveryBegun),
     ("Membership", "RecoveryVetoed"): _record(events.RecoveryVetoed),
     ("Membership", "Recovered"): _record(events.MemberRecovered),
     ("DataRegistry", "BannedSet"): _record(model_events.BannedSet),
+    ("CommonsGovernor", "ProposalCreated"): _proposed,
+    ("CommonsGovernor", "VoteCast"): _voted,
+    ("CommonsGovernor", "VoteCastWithParams"): _voted,
+    ("CommonsGovernor", "ProposalQueued"): _record(vote_events.ProposalQueued),
+    ("CommonsGovernor", "ProposalExecuted"): _record(events.ProposalExecuted),
+    ("CommonsGovernor", "ProposalCanceled"): _record(events.ProposalCanceled),
+    ("CommonsGovernor", "VotingDelaySet"): _record(vote_events.VotingDelaySet),
+    ("CommonsGovernor", "VotingPeriodSet"): _record(vote_events.VotingPeriodSet),
+    ("CommonsGovernor", "QuorumNumeratorUpdated"): _record(vote_events.QuorumSet, **QUORUM),
+    ("CommonsGovernor", "QuorumMinimumFixed"): _record(vote_events.QuorumMinimumFixed),
+    ("TimelockController", "MinDelayChange"): _record(vote_events.TimelockDelaySet),
     ("DataRegistry", "Listed"): _described(events.DatasetListed),
     ("DataRegistry", "VersionPublished"): _described(events.VersionPublished),
     ("DataRegistry", "DatasetSuspended"): _record(events.DatasetSuspended),
@@ -274,6 +302,7 @@ RECORDS: Mapping[tuple[str, str], Callable[[events.Position, Values], events.Eve
     ("CoopMembers", "PersonLeft"): _record(events.PersonLeft),
     ("CoopGovernor", "ProposalCreated"): _proposed,
     ("CoopGovernor", "VoteCast"): _voted,
+    ("CoopGovernor", "VoteCastWithParams"): _voted,
     ("CoopGovernor", "ProposalExecuted"): _record(events.ProposalExecuted),
     ("CoopGovernor", "ProposalCanceled"): _record(events.ProposalCanceled),
 }

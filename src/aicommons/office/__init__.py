@@ -4,11 +4,13 @@ The command line, the demo, the portal and ``testing`` call it; nodes never do. 
 """
 
 from aicommons.office.acting import NodeSigner, Registry
-from aicommons.office.coops import Act, Call, CoopDesk
+from aicommons.office.coops import Act, CoopDesk
 from aicommons.office.desk import ORGANISATION, Desk
 from aicommons.office.models import ModelDesk, Statement
 from aicommons.office.money import Milestone, MoneyDesk, Token
 from aicommons.office.terms import ANYTHING_BUT_BANNED, DEFAULT_PURPOSE, GENERAL_PURPOSE, Offer, Seat, Use, consent
+from aicommons.office.votes import Trial, VoteDesk
+from aicommons.protocol.governance import Call, Meaning
 
 __all__ = [
     "ANYTHING_BUT_BANNED",
@@ -19,6 +21,7 @@ __all__ = [
     "Call",
     "CoopDesk",
     "Desk",
+    "Meaning",
     "Milestone",
     "ModelDesk",
     "MoneyDesk",
@@ -28,6 +31,8 @@ __all__ = [
     "Seat",
     "Statement",
     "Token",
+    "Trial",
     "Use",
+    "VoteDesk",
     "consent",
 ]

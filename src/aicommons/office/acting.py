@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from aicommons.domain import encoding, events, ids, messages
+from aicommons.protocol import governance
 
 
 class Registry(Protocol):
@@ -42,6 +43,12 @@ class Registry(Protocol):
 
     def call_data(self, contract: str, function: str, *values: object) -> bytes:
         """Return the bytes of a call that others will make."""
+
+    def meaning(self, call: governance.Call) -> governance.Meaning | None:
+        """Return what a call of one of the deployment's contracts says, ``None`` for what is no such call."""
+
+    def attempt(self, call: governance.Call, sender: ids.Address) -> None:
+        """Try a call as ``sender`` without recording it; raises ``errors.LedgerRefused`` as it would be refused."""
 
     def address_of(self, contract: str) -> ids.Address:
         """Return where a contract of the deployment stands."""

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from aicommons.domain import encoding, errors, events, ids
 from aicommons.office import acting
-from aicommons.protocol import coops, registry
+from aicommons.protocol import coops, governance, registry
 from aicommons.protocol import view as views
 
 
@@ -62,7 +62,7 @@ class CoopDesk:
         """Give up this wallet's place."""
         self._act("CoopMembers", "leave")
 
-    def propose(self, calls: Sequence["Call"], description: str) -> int:
+    def propose(self, calls: Sequence[governance.Call], description: str) -> int:
         """Propose calls in the co-op's name. Returns the proposal's id."""
         targets, datas = [call.target for call in calls], [call.data for call in calls]
         values = [0] * len(calls)
@@ -87,7 +87,7 @@ class CoopDesk:
 
     def _propose(self, act: Act, value: object, description: str) -> int:
         data = self._registry.call_data("DataRegistry", act.value, value)
-        return self.propose([Call(self._registry.address_of("DataRegistry"), data)], description)
+        return self.propose([governance.Call(self._registry.address_of("DataRegistry"), data)], description)
 
     def check_entrusted(self, view: views.LedgerView, dataset_id: int, act: Act) -> None:
         """Check, before people vote, that the co-op can do something to a dataset.
@@ -194,13 +194,3 @@ class CoopDesk:
 
     def _at(self, contract: str) -> ids.Address:
         return self._coop.members if contract == "CoopMembers" else self._coop.governor
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Call:
-    """One call of a proposal."""
-
-    target: ids.Address
-    """Contract that is called."""
-    data: bytes
-    """Function and arguments."""

@@ -88,10 +88,24 @@ class MoneyDesk:
         return Token(address, _symbol(symbol, address), decimals)
 
     def deposit(self, token: ids.Address, amount: int) -> None:
-        """Hand money over to the vault, which credits this wallet with it; a token is first told to let the vault take it."""
+        """Hand money over to the vault, which credits this wallet with it; a token is first told to let the vault take it.
+
+        Raises:
+            errors.InputError: the wallet has not so much of the token.
+        """
         if token == moneys.COIN:
             self._registry.transact("Vault", "deposit", token, amount, value=amount)
             return
+        held = self._ask(token, "balanceOf(address)", "uint256", self._registry.address)
+        if not isinstance(held, int) or held < amount:
+            kind = self.token(token)
+            raise errors.InputError(
+                "this wallet has not so much of the token",
+                which=ids.format_id(self._registry.address),
+                expected=kind.show(amount),
+                got=kind.show(held) if isinstance(held, int) else None,
+                next_step="have more of it sent to this wallet",
+            )
         vault = self._registry.address_of("Vault")
         self._registry.send_to(token, _call("approve(address,uint256)", ("address", "uint256"), (vault, amount)))
         self._registry.transact("Vault", "deposit", token, amount)
@@ -177,9 +191,9 @@ class MoneyDesk:
         """Show a submission that was fixed; the arguments are those of ``commit``."""
         self._registry.transact("Problems", "reveal", problem_id, submission, salt)
 
-    def _ask(self, address: ids.Address, signature: str, kind: str) -> object:
+    def _ask(self, address: ids.Address, signature: str, kind: str, *holder: ids.Address) -> object:
         try:
-            answer = self._registry.read_from(address, _call(signature, (), ()))
+            answer = self._registry.read_from(address, _call(signature, ["address"] * len(holder), holder))
             return encoding.abi_decode((kind,), answer)[0]
         except (errors.LedgerRefused, errors.DecodeError):
             return None

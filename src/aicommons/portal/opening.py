@@ -64,6 +64,15 @@ class SharedRegistry:
         """Return the bytes of a call that others will make."""
         return self._registry.call_data(contract, function, *values)
 
+    def meaning(self, call: office.Call) -> office.Meaning | None:
+        """Return what a call of one of the deployment's contracts says, ``None`` for what is no such call."""
+        return self._registry.meaning(call)
+
+    def attempt(self, call: office.Call, sender: ids.Address) -> None:
+        """Try a call as ``sender`` without recording it."""
+        with self.lock:
+            self._registry.attempt(call, sender)
+
     def address_of(self, contract: str) -> ids.Address:
         """Return where a contract of the deployment stands."""
         return self._registry.address_of(contract)

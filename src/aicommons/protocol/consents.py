@@ -10,7 +10,7 @@ import functools
 from collections.abc import Iterable, Sequence
 from typing import Self
 
-from aicommons.domain import encoding, errors, ids, statements
+from aicommons.domain import encoding, errors, ids, signing, statements
 
 EMPTY = encoding.keccak(b"AI Commons empty register")
 """Root of a tree without leaves; nothing can be proven against it."""
@@ -23,9 +23,6 @@ LONGEST_PROOF = 64
 NOBODY = ids.Address(bytes(20))
 """No holder's key, or no guardian."""
 NO_GUARDIANSHIP = bytes(32)
-DOMAIN_NAME = "AI Commons Consent Register"
-DOMAIN_VERSION = "1"
-WITHDRAW_TYPE = "Withdraw(bytes32 leaf,uint256 deadline)"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -188,8 +185,7 @@ def withdrawal_digest(place: encoding.Place, leaf: bytes, deadline: int) -> byte
         leaf: hash of the consent's leaf.
         deadline: last block time in seconds at which the signature is good.
     """
-    domain = encoding.domain_of(DOMAIN_NAME, DOMAIN_VERSION, place)
-    return encoding.typed_digest(domain, WITHDRAW_TYPE, [leaf, deadline])
+    return signing.WithdrawLeaf(leaf, deadline).digest(place)
 
 
 def statement_digest(place: encoding.Place, said: statements.Statement) -> bytes:
@@ -199,7 +195,7 @@ def statement_digest(place: encoding.Place, said: statements.Statement) -> bytes
         place: the ConsentRegister, whose domain the withdrawals have too.
         said: what is consented to.
     """
-    domain = encoding.domain_of(DOMAIN_NAME, DOMAIN_VERSION, place)
+    domain = encoding.domain_of(signing.WithdrawLeaf.NAME, "1", place)
     values: list[bytes | int] = [
         said.dataset,
         _text(said.person),

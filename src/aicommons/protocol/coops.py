@@ -115,10 +115,12 @@ class Ballot:
     support: events.Support
     voter: ids.Address
     nonce: int
-    """How often this person's signature voted in this co-op before."""
+    """How often this person's signature voted here before."""
+    governor: str = GOVERNOR_NAME
+    """Name of the governor in the signed domain."""
 
     def digest(self, place: encoding.Place) -> bytes:
-        """Return the 32 bytes that are signed (EIP-712); ``place`` is the co-op's governor."""
-        domain = encoding.domain_of(GOVERNOR_NAME, GOVERNOR_VERSION, place)
+        """Return the 32 bytes that are signed (EIP-712); ``place`` is the governor."""
+        domain = encoding.domain_of(self.governor, GOVERNOR_VERSION, place)
         fields = [self.proposal_id, int(self.support), int.from_bytes(self.voter, "big"), self.nonce]
         return encoding.typed_digest(domain, BALLOT_TYPE, fields)

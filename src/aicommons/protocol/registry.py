@@ -8,7 +8,7 @@ import dataclasses
 import enum
 from collections.abc import Mapping
 
-from aicommons.domain import events, ids
+from aicommons.domain import events, ids, vote_events
 
 
 class MemberState(enum.Enum):
@@ -17,6 +17,7 @@ class MemberState(enum.Enum):
     ACTIVE = "active"
     SUSPENDED = "suspended"
     LEFT = "left"
+    EXPELLED = "expelled"
 
 
 class DatasetState(enum.Enum):
@@ -70,6 +71,17 @@ class MemberView:
 
     Name and country count as they were admitted: nobody becomes somebody else, or moves, by a document of its own.
     """
+    roles: frozenset[vote_events.Role] = frozenset()
+    """What the members' votes let it do; they rest while it is suspended and end with the membership."""
+
+    @property
+    def is_live(self) -> bool:
+        """Whether its membership goes on, suspended or not: it has a vote."""
+        return self.state in (MemberState.ACTIVE, MemberState.SUSPENDED)
+
+    def holds(self, role: vote_events.Role) -> bool:
+        """Return whether it may act in a role now."""
+        return role in self.roles and self.state is MemberState.ACTIVE
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -186,17 +198,21 @@ def member_after(member: MemberView, event: events.OfMember) -> MemberView:
             return dataclasses.replace(member, recovery=None)
         case events.MemberRecovered():
             return dataclasses.replace(member, account=event.account, recovery=None)
+        case vote_events.RoleGranted() | vote_events.RoleRevoked():
+            is_held = isinstance(event, vote_events.RoleGranted)
+            return dataclasses.replace(member, roles=member.roles - {event.role} | ({event.role} if is_held else set()))
     state = MEMBER_STATES.get(type(event))
     if state is None:
         return member
-    recovery = None if state is MemberState.LEFT else member.recovery
-    return dataclasses.replace(member, state=state, changed_at=event.at.time, recovery=recovery)
+    after = dataclasses.replace(member, state=state, changed_at=event.at.time)
+    return after if after.is_live else dataclasses.replace(after, recovery=None, roles=frozenset())
 
 
 MEMBER_STATES: Mapping[type[events.Event], MemberState] = {
     events.MemberSuspended: MemberState.SUSPENDED,
     events.MemberReinstated: MemberState.ACTIVE,
     events.MemberLeft: MemberState.LEFT,
+    vote_events.MemberExpelled: MemberState.EXPELLED,
 }
 DATASET_STATES: Mapping[type[events.Event], DatasetState] = {
     events.DatasetSuspended: DatasetState.SUSPENDED,

@@ -10,8 +10,8 @@ from typing import Any, Generic, TypeVar
 
 from aicommons.domain import events, ids, model_events, money_events, run
 from aicommons.protocol import attestations as statements
+from aicommons.protocol import coops, governance, permissions, registry
 from aicommons.protocol import money as moneys
-from aicommons.protocol import permissions, registry
 from aicommons.protocol import releases as released
 
 AttemptPlace = tuple[int, int]
@@ -147,6 +147,8 @@ class LedgerView:
         """Bitmap of the purposes that nobody can permit now, as ``rules`` takes it."""
         return None if self.bans is None else self.bans.banned
 
+    votes: governance.Votes = dataclasses.field(default_factory=governance.Votes)
+    """The members' proposals and votes, and the rules of voting."""
     money: moneys.Money = dataclasses.field(default_factory=moneys.Money)
     """Credits, locks, and the problems with their awards."""
 
@@ -173,9 +175,18 @@ class LedgerView:
     def member_of_account(self, account: bytes) -> ids.MemberId | None:
         """Return the member that ``account`` acts for now."""
         for member_id, member in self.members.items():
-            if member.account == account and member.state is not registry.MemberState.LEFT:
+            if member.account == account and member.is_live:
                 return ids.MemberId(member_id)
         return None
+
+    def quorum(self, proposal_id: int) -> int:
+        """Return how many members have to take part in the vote on a proposal, by those of the second it begins in."""
+        start = self.votes.proposals[proposal_id].created.vote_start
+        return self.votes.quorum(start, governance.electorate(self.members.values(), start))
+
+    def proposal_state(self, proposal_id: int, now: int) -> coops.ProposalState:
+        """Return where a proposal stands at block time ``now``."""
+        return self.votes.proposals[proposal_id].state(now, self.quorum(proposal_id))
 
     def dead_since(self, consent_id: bytes, now: float) -> int | None:
         """Return the block time since which a consent permits nothing, ``None`` while it lives at ``now`` (seconds)."""
@@ -280,6 +291,7 @@ class _LedgerDraft:
         self._permissions: list[events.Event] = []
         self._attestations: list[events.Event] = []
         self._releases: list[events.Event] = []
+        self._votes: list[events.Event] = []
         self._money: list[events.Event] = []
 
     def tell(self, event: events.Event) -> None:
@@ -299,6 +311,8 @@ class _LedgerDraft:
             self._attestations.append(event)
         elif isinstance(event, released.TOLD):
             self._releases.append(event)
+        elif isinstance(event, governance.TOLD):
+            self._votes.append(event)
         else:
             self._tell_registry(event)
 
@@ -360,6 +374,8 @@ class _LedgerDraft:
             self._view.put(attestations=statements.fold(self._view.get("attestations"), self._attestations))
         if self._releases:
             self._view.put(releases=released.fold(self._view.get("releases"), self._releases))
+        if self._votes:
+            self._view.put(votes=governance.fold(self._view.get("votes"), self._votes))
         if self._money:
             self._view.put(money=moneys.fold(self._view.get("money"), self._money))
         return self._view.frozen()

@@ -18,6 +18,7 @@ WRITER = bytes.fromhex("6020356000355560203560003560206000a2")
 REVERTER = bytes.fromhex("3660006000373660" + "00fd")
 BURNER = bytes.fromhex("5b600056")
 TIME = bytes.fromhex("4260005260206000f3")
+CALLER = bytes.fromhex("3360005260206000f3")
 
 
 def _installer(runtime: bytes) -> bytes:
@@ -201,6 +202,18 @@ def test_revert_data_is_returned(ledger: Any, deploy: Callable[[bytes], str], re
         with pytest.raises(refused) as caught:
             ledger.call(method, {"to": deploy(REVERTER), "data": "0x08c379a0aabb"})
         assert (caught.value.code, caught.value.data) == (rpc.REVERTED, "0x08c379a0aabb")
+
+
+def test_what_a_contract_would_be_answered_can_be_asked(ledger: Any, deploy: Callable[[bytes], str]) -> None:
+    """A question may come from a contract, as on other ledgers: votes are tried so. It keeps its code, and creates nothing."""
+    asker, answerer = deploy(TIME), deploy(CALLER)
+    code = ledger.call("eth_getCode", asker, "latest")
+    for _ in range(2):
+        assert int(ledger.call("eth_call", {"from": asker, "to": answerer}), 16) == int(asker, 16)
+    assert ledger.call("eth_getCode", asker, "latest") == code
+    assert int(ledger.call("eth_call", {"from": answerer, "to": asker}), 16) > 1_000_000
+    answer = ledger.post({"id": 1, "method": "eth_call", "params": [{"from": asker, "data": "0x00"}]})
+    assert "EIP-3607" in answer["error"]["message"]
 
 
 def test_calls_see_the_time_now(ledger: Any, deploy: Callable[[bytes], str]) -> None:

@@ -216,8 +216,8 @@ class Chain:
         )
         transactions.check_message(message)
         _check_funds(account, request.value)
-        if account.code_hash != engine.EMPTY_CODE_HASH:
-            raise errors.LedgerRefused("sender not an eoa: a contract cannot be the sender of a call (EIP-3607)")
+        if request.to is None and account.code_hash != engine.EMPTY_CODE_HASH:
+            raise errors.LedgerRefused("sender not an eoa: a contract cannot be the sender of a creation (EIP-3607)")
         return message
 
     def _simulate(self, context: engine.BlockContext, message: engine.Message) -> engine.Execution:

@@ -6,8 +6,10 @@ embedded-ledger, section 1). Called through ``selection``. Left out: any getter 
 the account for ever, so accounts are mirrored in a dict here.
 """
 
+import contextlib
 import dataclasses
 import re
+from collections.abc import Iterator
 from typing import Final
 
 import pyrevm
@@ -60,10 +62,25 @@ class PyrevmEngine:
         """Run a message only for its answer (``engine.Engine.call``)."""
         if message.to is None:
             return self.transact(block, message)[0]
-        checkpoint = self._evm.snapshot()
-        execution = self._run(block, message)
-        self._evm.revert(checkpoint)
+        with self._without_code(message.sender):
+            checkpoint = self._evm.snapshot()
+            execution = self._run(block, message)
+            self._evm.revert(checkpoint)
         return execution
+
+    @contextlib.contextmanager
+    def _without_code(self, sender: bytes) -> Iterator[None]:
+        """Take a sender's code away for one question: pyrevm refuses one with code (EIP-3607), other ledgers answer it.
+
+        So what a contract would be answered can be asked, as long as nobody calls it back.
+        """
+        account = self._accounts.get(sender, engine.EMPTY_ACCOUNT)
+        if account.code_hash == engine.EMPTY_CODE_HASH:
+            yield
+            return
+        self._put_account(sender, dataclasses.replace(account, code_hash=engine.EMPTY_CODE_HASH))
+        yield
+        self._put_account(sender, account)
 
     def apply(self, diff: engine.StateDiff) -> None:
         """Take over what ``transact`` reported."""

@@ -1,0 +1,203 @@
+"""Break one line of a contract at a time and see that a test notices: ``make mutants``.
+
+The lines stand in ``mutants.toml``, each with what would be wrong and which tests have to notice. It works on copies with
+caches of their own, so that nobody's sources are ever broken, and compiles the quick way: without the Yul pipeline, tests
+linked to contracts at run time, so that a mutant recompiles one contract and no test. It prints a table and fails if a mutant
+survives, no longer applies, or its tests fail without it. That the lines still exist is a test that needs no compiler.
+"""
+
+import argparse
+import concurrent.futures
+import dataclasses
+import os
+import pathlib
+import queue
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import tomllib
+
+ROOT = pathlib.Path(__file__).resolve().parent
+COPIED = ("src", "test", "foundry.toml", "forge", "solc", "package.json", "package-lock.json")
+SLOW = re.compile(r"^(?:additional_compiler_profiles|compilation_restrictions) = .*\n", re.MULTILINE)
+QUICK = """
+dynamic_test_linking = true
+code_size_limit = 100000         # without the Yul pipeline TrainingRuns is longer than a chain accepts
+
+[profile.default.fuzz]
+seed = "0x1"
+runs = 64
+
+[profile.default.invariant]
+seed = "0x1"
+runs = 32
+"""
+MINIMUM = 40
+FAILED = re.compile(r"^\[FAIL[^\]]*\].*?(\w+)\(", re.MULTILINE)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Mutant:
+    """One line of one contract, broken."""
+
+    name: str
+    """How the table and ``--only`` call it."""
+    file: str
+    """Below ``contracts/src``."""
+    line: str
+    """The line without its indentation; it occurs once in the file."""
+    becomes: str
+    """What stands there instead; empty = nothing."""
+    why: str
+    """What would go wrong."""
+    kills: str
+    """Glob of the test files of which one has to fail."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Verdict:
+    """What became of a mutant."""
+
+    mutant: Mutant
+    """Which one."""
+    killer: str
+    """The first test that failed, or why the mutant counts as alive."""
+    is_killed: bool
+    """Whether a test noticed."""
+    seconds: float
+    """How long compiling and testing took."""
+
+
+def read(path: pathlib.Path = ROOT / "mutants.toml") -> list[Mutant]:
+    """The mutants in the order of the file."""
+    table = tomllib.loads(path.read_text(encoding="utf-8"))
+    return [Mutant(name=name, **row) for name, row in table.items()]
+
+
+def places(mutant: Mutant, root: pathlib.Path = ROOT) -> int:
+    """How often the mutant's line stands in its file; it applies when that is once."""
+    path = root / "src" / mutant.file
+    if not path.is_file():
+        return 0
+    return [line.strip() for line in path.read_text(encoding="utf-8").splitlines()].count(mutant.line)
+
+
+def mutated(source: str, mutant: Mutant) -> str:
+    """The file with its line broken."""
+    lines = source.splitlines()
+    index = [line.strip() for line in lines].index(mutant.line)
+    lines[index] = lines[index].replace(mutant.line, mutant.becomes)
+    return "\n".join(lines) + "\n"
+
+
+def quick(settings: str) -> str:
+    """Foundry's settings without the Yul pipeline; raises ``SystemExit`` when they no longer are what this cuts out."""
+    plain, cuts = SLOW.subn("", settings)
+    if cuts != 2:
+        raise SystemExit("contracts/mutants.py: foundry.toml has other compiler profiles than expected")
+    head = plain.split("[profile.default.fuzz]")[0]
+    return f"{head.rstrip()}\n{QUICK}fail_on_revert = true\ndepth = 32\n"
+
+
+def prepare(folder: pathlib.Path) -> pathlib.Path:
+    """A copy of the contracts that compiles the quick way."""
+    copy = folder / "contracts"
+    copy.mkdir(parents=True)
+    for name in COPIED:
+        source = ROOT / name
+        (shutil.copytree if source.is_dir() else shutil.copy)(source, copy / name)
+    (copy / "node_modules").symlink_to((ROOT / "node_modules").resolve())
+    shutil.copytree(ROOT.parent / "vectors", folder / "vectors")
+    (copy / "foundry.toml").write_text(quick((ROOT / "foundry.toml").read_text(encoding="utf-8")), encoding="utf-8")
+    return copy
+
+
+def run_tests(copy: pathlib.Path, glob: str) -> tuple[bool, str]:
+    """Whether the tests of a glob pass, and what Foundry says."""
+    command = [copy / "forge", "test", "--match-path", glob, "--fail-fast"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done.returncode == 0, done.stdout + done.stderr
+
+
+def judge(copy: pathlib.Path, mutant: Mutant) -> Verdict:
+    """Breaks the line in a copy, runs the tests that should notice and mends it again."""
+    began = time.monotonic()
+    path = copy / "src" / mutant.file
+    sound = path.read_text(encoding="utf-8")
+    path.write_text(mutated(sound, mutant), encoding="utf-8")
+    try:
+        passed, said = run_tests(copy, mutant.kills)
+    finally:
+        path.write_text(sound, encoding="utf-8")
+    failed = FAILED.search(said)
+    killer = "survived" if passed else failed.group(1) if failed else "no test ran: " + _last(said)
+    return Verdict(mutant, killer, not passed and failed is not None, time.monotonic() - began)
+
+
+def _last(said: str) -> str:
+    lines = [line for line in said.splitlines() if line.startswith("Error")]
+    return lines[0] if lines else "Foundry failed"
+
+
+def judge_all(mutants: list[Mutant], jobs: int, folder: pathlib.Path) -> list[Verdict]:
+    """Judges every mutant; the tests are run on sound contracts first, and each worker has a copy of its own."""
+    first = prepare(folder / "0")
+    for glob in sorted({mutant.kills for mutant in mutants}):
+        passed, said = run_tests(first, glob)
+        if not passed or "Suite result: ok." not in said:
+            raise SystemExit(f"contracts/mutants.py: {glob} does not pass on sound contracts\n{said[-2000:]}")
+    copies: queue.SimpleQueue[pathlib.Path] = queue.SimpleQueue()
+    copies.put(first)
+    for number in range(1, jobs):
+        copies.put(pathlib.Path(shutil.copytree(folder / "0", folder / str(number), symlinks=True)) / "contracts")
+
+    def work(mutant: Mutant) -> Verdict:
+        copy = copies.get()
+        try:
+            verdict = judge(copy, mutant)
+        finally:
+            copies.put(copy)
+        print(f"{mutant.name}: {verdict.killer}", file=sys.stderr, flush=True)
+        return verdict
+
+    with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+        return list(pool.map(work, mutants))
+
+
+def table(verdicts: list[Verdict]) -> str:
+    """The verdicts as a Markdown table."""
+    lines = ["| mutant | in | would | killed by | seconds |", "| --- | --- | --- | --- | ---: |"]
+    for each in verdicts:
+        killer = f"`{each.killer}`" if each.is_killed else f"**{each.killer}**"
+        mutant = each.mutant
+        lines.append(f"| {mutant.name} | {mutant.file} | {mutant.why} | {killer} | {each.seconds:.1f} |")
+    return "\n".join(lines)
+
+
+def main(arguments: list[str]) -> int:
+    """Judges the mutants and prints what became of them; 1 if one is alive or does not apply."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", default="", metavar="WORD", help="only mutants with this word in name, file or tests")
+    parser.add_argument("--jobs", type=int, default=max(1, (os.cpu_count() or 1) // 2), help="copies that work at once")
+    chosen = parser.parse_args(arguments)
+    mutants = [each for each in read() if chosen.only in f"{each.name} {each.file} {each.kills}"]
+    stale = [mutant.name for mutant in mutants if places(mutant) != 1]
+    if stale or not mutants:
+        print(f"contracts/mutants.py: these lines are not in the sources once: {', '.join(stale) or 'none chosen'}")
+        return 1
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="mutants") as folder:
+        verdicts = judge_all(mutants, min(chosen.jobs, len(mutants)), pathlib.Path(folder))
+    print(table(verdicts))
+    alive = sum(not each.is_killed for each in verdicts)
+    print(
+        f"\n{len(verdicts)} mutants, {len(verdicts) - alive} killed, {alive} not, {time.monotonic() - began:.0f} seconds"
+    )
+    return 1 if alive else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

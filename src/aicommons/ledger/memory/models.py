@@ -1,0 +1,63 @@
+"""``ModelRegistry`` in memory: which model came of a run, from whose data, and who owns how much of it."""
+
+from aicommons.domain import events, ids, run
+from aicommons.ledger.memory import book, members, runs
+from aicommons.protocol import transitions
+
+
+class Models:
+    """Models with their lineage and shares; audits, release and revenue are not kept here."""
+
+    def __init__(self, kept: book.Book, named: members.Members, trained: runs.Runs) -> None:
+        self._book = kept
+        self._members = named
+        self._runs = trained
+
+    def register(self, run_id: ids.RunId, card: bytes, state_digest: bytes) -> None:
+        """Write a finished run's model down."""
+        known = self._book.view.runs.get(run_id)
+        if known is not None and known.model is not None:
+            raise transitions.Refusal("ModelRegistryAlreadyRegistered", run_id)
+        if not any(card):
+            raise transitions.Refusal("ModelRegistryCardMissing")
+        record = self._runs.record(run_id)
+        m = record.machine
+        if m.state not in (run.RunState.COMPLETED, run.RunState.ENDED) or not m.rounds_done:
+            raise transitions.Refusal("ModelRegistryNoState", run_id)
+        if not self._runs.is_agreed_state(run_id, state_digest):
+            raise transitions.Refusal("ModelRegistryStateMismatch", state_digest)
+        sender, chosen = self._book.sender, record.members_of(m.set_bits)
+        registrant = self._book.member_of(sender) or self._members.member_of_node_key(sender)
+        if registrant == 0 or registrant not in (*chosen, record.spec.solver):
+            raise transitions.Refusal("ModelRegistryNotParticipant", sender)
+        seats = [(each, record.seats[each]) for each in chosen]
+        sources = tuple(
+            events.Source(ids.MemberId(each), seat.brought.dataset_id, seat.version, seat.brought.consent_id)
+            for each, seat in seats
+        )
+        told = (record.spec.plan, card, state_digest, m.rounds_done, sources)
+        self._book.tell(events.ModelRegistered, run_id, registrant, *told)
+        self._share(run_id, record.spec, chosen)
+
+    def ask(self, run_id: ids.RunId, dataset_id: int, wish: int, document: bytes) -> None:
+        """Ask something of a model that used a dataset, as its owner or body."""
+        known = self._book.view.runs.get(run_id)
+        sources = () if known is None or known.model is None else known.model.sources
+        if dataset_id not in [source.dataset_id for source in sources]:
+            raise transitions.Refusal("ModelRegistryNotInLineage", run_id, dataset_id)
+        used = self._book.view.datasets[dataset_id]
+        if self._book.sender not in (self._members.account_of(used.owner), used.body):
+            raise transitions.Refusal("ModelRegistryNotOwner", dataset_id, self._book.sender)
+        self._book.tell(events.Wished, run_id, dataset_id, events.Wish(wish), document)
+
+    def _share(self, run_id: ids.RunId, spec: run.RunSpec, chosen: list[int]) -> None:
+        """Solver's and problem owner's parts, the rest equally; what does not divide goes to the lowest ids."""
+        self._give(run_id, spec.solver, spec.solver_shares)
+        self._give(run_id, self._book.view.problems[spec.problem].owner, spec.owner_shares)
+        part, rest = divmod(run.ALL_SHARES - spec.solver_shares - spec.owner_shares, len(chosen))
+        for index, member_id in enumerate(chosen):
+            self._give(run_id, member_id, part + (index < rest))
+
+    def _give(self, run_id: ids.RunId, member_id: int, shares: int) -> None:
+        if shares:
+            self._book.tell(events.SharesGiven, run_id, member_id, shares)

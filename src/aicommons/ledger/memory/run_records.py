@@ -1,0 +1,122 @@
+"""What the in-memory ledger keeps of one run, and which terms a run may have."""
+
+import dataclasses
+from typing import Self
+
+from aicommons.domain import ids, run
+from aicommons.protocol import transitions
+
+LAST_ENROLMENT = 2**40 - 1
+"""Largest ``enrol_until`` that TrainingRuns takes, in seconds."""
+MOST_ATTEMPTS = 2**16 - 1 - run.MOST_PARTICIPANTS
+"""Each seat that is dropped adds an attempt, and the contract counts them in 16 bits."""
+SUITES = 4
+LAYOUTS = (1, 2)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Brought:
+    """What an owner enrols with."""
+
+    dataset_id: int
+    """The dataset."""
+    consent_id: bytes
+    """The consent that is used."""
+    absence: run.Absence
+    """The owner's choice for silence."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Seat:
+    """One participant, as ``RunTypes.Seat`` has it."""
+
+    node_key: ids.Address
+    """The key that signs for this seat, as it was at enrolment."""
+    brought: Brought
+    """What its owner enrolled with."""
+    version: int
+    """The dataset's version at enrolment."""
+    bit: int = 1
+    """Its place in bitmaps, once the roster is fixed."""
+    used_at: int = 0
+    """Block time of the last Submit that its attempt counted, 0 before the first."""
+    point: bytes = bytes(32)
+    """The Acked encryption point."""
+    header_digest: bytes = bytes(32)
+    """The last Submit's header."""
+    masks: bytes = bytes(32)
+    """The last Commit's salted commitment to its mask sums."""
+
+
+@dataclasses.dataclass(slots=True)
+class Record:
+    """One run; copied before it is changed."""
+
+    spec: run.RunSpec
+    """Its terms."""
+    machine: transitions.Machine = dataclasses.field(default_factory=transitions.Machine)
+    """Where it stands."""
+    ids: tuple[int, ...] = ()
+    """Members in the order of enrolment, ascending once the roster is fixed."""
+    seats: dict[int, Seat] = dataclasses.field(default_factory=dict)
+    """Member -> its seat; those that were given up are gone."""
+    layout: int = 0
+    """The layout in force; 0 before the roster is fixed."""
+    roster: bytes = bytes(32)
+    """Digest of run id, member ids and node keys."""
+    committee: bytes = bytes(32)
+    """Digest of roster, epoch, layout and points; zero before the last Ack."""
+    sid: bytes = bytes(32)
+    """The last agreed sid."""
+    set_digest: bytes = bytes(32)
+    """Digest of the participant ids of the last closed Open phase."""
+    input_digest: bytes = bytes(32)
+    """Digest of that phase's sid, ids and headers."""
+    final_state: bytes = bytes(32)
+    """State digest that a quorum of Results agreed on, else zero."""
+    tallies: dict[bytes, transitions.Tally] = dataclasses.field(default_factory=dict)
+    """Sid -> who submitted on it."""
+    votes: dict[tuple[object, ...], int] = dataclasses.field(default_factory=dict)
+    """Result or refusal -> the seats that sent it."""
+
+    def copied(self) -> Self:
+        """Return a copy that can be changed."""
+        return dataclasses.replace(self, seats=dict(self.seats), tallies=dict(self.tallies), votes=dict(self.votes))
+
+    def seat(self, run_id: bytes, member_id: int) -> Seat:
+        """Return a member's seat; raises ``Refusal`` when it has none."""
+        if member_id not in self.seats:
+            raise transitions.Refusal("TrainingRunsNoSeat", run_id, member_id)
+        return self.seats[member_id]
+
+    def change(self, member_id: int, **values: object) -> None:
+        """Replace fields of a seat."""
+        self.seats[member_id] = dataclasses.replace(self.seats[member_id], **values)  # type: ignore[arg-type]
+
+    def members_of(self, bits: int) -> list[int]:
+        """Return the members of a bitmap over the roster, ascending."""
+        return [member_id for index, member_id in enumerate(self.ids) if bits >> index & 1]
+
+    def cast(self, tally: tuple[object, ...], bit: int, member_id: int) -> int:
+        """Add a seat to a tally, once, and return the tally; raises ``Refusal``."""
+        if self.votes.get(tally, 0) & bit:
+            raise transitions.Refusal("TrainingRunsAlreadySent", member_id)
+        self.votes[tally] = self.votes.get(tally, 0) | bit
+        return self.votes[tally]
+
+
+def wrong_field(spec: run.RunSpec, now: int) -> str | None:
+    """Return the contract's name of the first field of a run's terms that is out of range."""
+    checks = (
+        ("purpose", any(spec.purpose)),
+        ("rounds", 0 < spec.rounds < transitions.ANY_ROUND),
+        ("minParticipants", spec.min_participants >= run.FEWEST_PARTICIPANTS),
+        ("maxParticipants", spec.min_participants <= spec.max_participants <= run.MOST_PARTICIPANTS),
+        ("layout", spec.layout in LAYOUTS),
+        ("suite", 1 <= spec.suite <= SUITES),
+        ("maxAttempts", 2 <= spec.max_attempts <= MOST_ATTEMPTS),
+        ("enrolUntil", now < spec.enrol_until <= LAST_ENROLMENT),
+        ("phaseSeconds", spec.phase_seconds > 0),
+        ("shares", spec.solver_shares + spec.owner_shares <= run.ALL_SHARES),
+    )
+    return next((name for name, is_right in checks if not is_right), None)
