@@ -149,6 +149,26 @@ def test_a_foreign_transaction_while_it_runs(ledger: testing.LocalLedger) -> Non
         founding.go_on(one, founding.begin(one, CHAIN, terms), terms)
 
 
+def test_our_own_transaction_is_no_foreign_one(ledger: testing.LocalLedger) -> None:
+    """A ledger that took the transaction twice, and refuses the second without the first's receipt, stops nothing."""
+    signer = wallet.Wallet(os.urandom(32))
+    terms = app.founding(signer.address)
+    refused: list[bytes] = []
+
+    def handle(payload: bytes) -> bytes:
+        told = ledger.handle(payload)
+        if b"eth_sendRawTransaction" not in payload or refused:
+            return told
+        refused.append(payload)
+        error = {"code": -32000, "message": "nonce too low"}
+        return json.dumps([{"id": each["id"], "error": error} for each in json.loads(told)]).encode()
+
+    one = connect(ledger, signer, rpc.LocalRpc(handle))
+    made = founding.go_on(one, founding.begin(one, CHAIN, terms), terms)
+    assert set(made.deployment.addresses) == set(contracts.NAMES)
+    assert connect(ledger, signer).nonce() == len(contracts.NAMES)
+
+
 def test_another_contract_at_a_place(ledger: testing.LocalLedger) -> None:
     """Other code where a contract should stand is named, and nothing is built upon it."""
     signer = wallet.Wallet(os.urandom(32))

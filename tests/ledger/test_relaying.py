@@ -5,6 +5,7 @@ import dataclasses
 import os
 import pathlib
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -192,6 +193,22 @@ def test_rates_are_kept(commons: testing.Commons) -> None:
         commons.clock.advance(61)
         made.send(here.request())
         made.send(here.request(second, data=apply[1]))
+
+
+def test_a_sender_has_one_call_at_a_time(commons: testing.Commons) -> None:
+    """While a call of a sender waits, its next is put off: only one of them could have the number that is due."""
+    payer = commons.connect(wallet.Wallet(os.urandom(32)))
+    made = relayer.Relayer(payer, place_of(payer), commons.clock.now, QUICK)
+    here = Relayed(commons, made, payer)
+    first = threading.Thread(target=made.send, args=(here.request(),))
+    first.start()
+    while made._waiting.empty():
+        time.sleep(0.001)
+    with pytest.raises(errors.RelayUnreachable, match="under way"):
+        made.send(here.request())
+    with relaying_for(made):
+        first.join()
+        made.send(here.request())
 
 
 def test_calls_at_once_are_one_transaction(tmp_path: pathlib.Path) -> None:
