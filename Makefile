@@ -122,6 +122,7 @@ bench: $(VENV)/.dev
 	@$(BIN)/python bench/secagg.py
 	@$(BIN)/python bench/consents.py
 	@$(BIN)/python bench/policies.py
+	@$(BIN)/python bench/relayer.py
 	@$(BIN)/python bench/tables.py
 
 clean:

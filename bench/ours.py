@@ -1,11 +1,12 @@
-"""One row of ours: training with everybody in one process (``simulate``) or one process per node (``processes``).
+"""One row of ours: training with everybody in one process (``simulate``; ``memory``: also without an EVM) or one each.
 
 Started by ``round.py`` in a fresh process for every row, so that memory is that of the row alone; prints the row as JSON
 under the peers' keys. The job is the peers': scikit-learn's breast cancer, rows dealt out, a network of 99,901 parameters.
 
-    python bench/ours.py simulate|processes NODES ROUNDS
+    python bench/ours.py simulate|memory|processes NODES ROUNDS
 """
 
+import functools
 import json
 import pathlib
 import statistics
@@ -74,7 +75,7 @@ def own_peak() -> int:
     return next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmHWM"))
 
 
-def simulated(nodes: int, rounds: int) -> dict[str, object]:
+def simulated(nodes: int, rounds: int, *, engine: str | None = None) -> dict[str, object]:
     """Return the row of everybody in one process, which is this one."""
     features, target = load()
     plan = make_plan(rounds)
@@ -87,7 +88,7 @@ def simulated(nodes: int, rounds: int) -> dict[str, object]:
         )
         for index in range(nodes)
     ]
-    with testing.simulate(sites, plan) as simulation:
+    with testing.simulate(sites, plan, engine=engine) as simulation:
         seconds, shown, last = [], 0, time.perf_counter()
         while not simulation.view().state.is_over:
             simulation.step()
@@ -100,7 +101,7 @@ def simulated(nodes: int, rounds: int) -> dict[str, object]:
         simulation.run()
         metrics = simulation.metrics()
     accuracy = metrics.accuracy if metrics is not None else None
-    return row("simulate", nodes, seconds, peak=own_peak(), accuracy=accuracy)
+    return row(engine or "simulate", nodes, seconds, peak=own_peak(), accuracy=accuracy)
 
 
 def in_processes(nodes: int, rounds: int) -> dict[str, object]:
@@ -165,7 +166,11 @@ def row(mode: str, nodes: int, seconds: list[float], *, peak: int, accuracy: flo
     }
 
 
-MODES = {"simulate": simulated, "processes": in_processes}
+MODES = {
+    "simulate": simulated,
+    "memory": functools.partial(simulated, engine=testing.IN_MEMORY),
+    "processes": in_processes,
+}
 
 
 if __name__ == "__main__":

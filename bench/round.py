@@ -22,7 +22,7 @@ TARGETS = {("simulate", 5): 0.15, ("simulate", 20): 0.9, ("processes", 5): 0.5}
 """Seconds per round that the project asks of itself, by mode and nodes."""
 MOST_PROCESSES = 5
 """Nodes up to which ``--mode all`` measures processes too: each of them wants a core."""
-MODES = ("simulate", "processes")
+MODES = ("simulate", "memory", "processes")
 
 
 def ours(mode: str, nodes: int, rounds: int) -> dict[str, object]:
@@ -36,7 +36,7 @@ def ours(mode: str, nodes: int, rounds: int) -> dict[str, object]:
 def once(options: argparse.Namespace, nodes: int) -> Iterator[dict[str, object]]:
     """Yield the rows of one run of everything with so many nodes."""
     for mode in MODES:
-        is_usual = mode == "simulate" or nodes <= MOST_PROCESSES
+        is_usual = mode != "processes" or nodes <= MOST_PROCESSES
         if options.mode == mode or (options.mode == "all" and is_usual):
             yield ours(mode, nodes, options.rounds)
     if options.peers is not None:

@@ -208,7 +208,12 @@ contract VaultTest is MoneyTest {
         bytes memory used = abi.encodeWithSelector(IVault.VaultWrongLockState.selector, LOCK, IVault.LockState.Locked);
         bytes memory short =
             abi.encodeWithSelector(ERC6909.ERC6909InsufficientBalance.selector, PAYER, 0, 1, bank.idOf(money));
-        Row[4] memory rows = [
+        Row[5] memory rows = [
+            Row(
+                "now",
+                abi.encodeCall(bank.lock, ("b", PAYER, money, 1, uint64(START))),
+                abi.encodeWithSelector(IVault.VaultExpiryPassed.selector, uint64(START))
+            ),
             Row("used", abi.encodeCall(bank.lock, (LOCK, PAYER, money, 1, EXPIRY)), used),
             Row(
                 "past",

@@ -19,7 +19,7 @@ from aicommons.domain import errors, ids
 
 if TYPE_CHECKING:
     from aicommons.domain import cards, encoding, policies
-    from aicommons.ledger import client, deployments, wallet
+    from aicommons.ledger import client, deployments, relayer, relaying, wallet
     from aicommons.node import agent, running, tables
     from aicommons.node.consents import keeping
     from aicommons.protocol import ports
@@ -48,6 +48,8 @@ class Settings:
     """Of the ledger."""
     ca_file: str | None = None
     """PEM file with the authorities to trust for HTTPS, or ``None`` for the system's."""
+    relayer: str | None = None
+    """URL of a relayer that pays for this home's calls, or ``None``: its own wallet and node key do."""
 
     def to_json(self) -> str:
         """Return the text of the settings file."""
@@ -498,7 +500,28 @@ def connect(home: Home, signer: "ports.Signer") -> "client.Client":
     from aicommons.ledger import client, rpc
 
     settings = home.settings()
-    return client.Client(rpc.HttpRpc(_transport(settings.rpc, settings)), deployment_of(home), signer)
+    connection = rpc.HttpRpc(_transport(settings.rpc, settings))
+    return client.Client(connection, deployment_of(home), signer, _relay(settings))
+
+
+def _relay(settings: Settings) -> "relaying.Relay | None":
+    from aicommons.ledger import relaying
+
+    if settings.relayer is None:
+        return None
+    return relaying.HttpRelay(_transport(settings.relayer, settings, errors.RelayUnreachable))
+
+
+def open_relayer(home: Home, signer: "ports.Signer", bounds: "relayer.Bounds") -> "relayer.Relayer":
+    """Return a relayer of this home's commons that pays with ``signer``; raises as ``Client.check``."""
+    from aicommons.domain import encoding
+    from aicommons.ledger import client, relayer, rpc
+
+    settings = home.settings()
+    ledger = client.Client(rpc.HttpRpc(_transport(settings.rpc, settings)), deployment_of(home), signer)
+    ledger.check()
+    place = encoding.Place(ledger.place.chain_id, ledger.address_of("Forwarder"))
+    return relayer.Relayer(ledger, place, time.time, bounds)
 
 
 def member_of_node_key(registry: "client.Client", node_key: ids.Address) -> ids.MemberId | None:
@@ -507,11 +530,13 @@ def member_of_node_key(registry: "client.Client", node_key: ids.Address) -> ids.
     return ids.MemberId(found) if isinstance(found, int) and found else None
 
 
-def _transport(url: str, settings: Settings) -> "transport.Transport":
+def _transport(
+    url: str, settings: Settings, unreachable: type[errors.TemporaryError] = errors.LedgerUnreachable
+) -> "transport.Transport":
     from aicommons.store import transport
 
     ca_file = pathlib.Path(settings.ca_file) if settings.ca_file is not None else None
-    return transport.Transport(url, settings=transport.Settings(ca_file=ca_file), unreachable=errors.LedgerUnreachable)
+    return transport.Transport(url, settings=transport.Settings(ca_file=ca_file), unreachable=unreachable)
 
 
 class StoreSigner:

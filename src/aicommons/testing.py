@@ -342,7 +342,7 @@ def simulate(
         sites: rows of each site, at least three sites.
         plan: what is trained.
         terms: what the run agrees on.
-        engine: EVM to use, ``None`` for the default, ``"memory"`` for none: the same rules in half the time.
+        engine: EVM to use, ``None`` for the default, ``"memory"`` for none: the same rules in Python.
     """
     shared = pathlib.Path("/dev/shm")  # noqa: S108  memory: nothing here must survive the process
     root = shared if shared.is_dir() else None

@@ -141,7 +141,7 @@ REFUSED = {
     "finer than the token": ("payer", ["vault", "deposit", "0.0000001", "--token", "TOKEN"], "divided so finely"),
     "no token there": ("payer", ["vault", "deposit", "1", "--token", "0x" + "09" * 20], "no token answers"),
     "no address": ("payer", ["vault", "deposit", "1", "--token", "euro"], "not an address"),
-    "coin that is not there": ("payer", ["vault", "deposit", "1"], "insufficient funds"),
+    "coin that is not there": ("payer", ["vault", "deposit", "1"], "this wallet cannot pay"),
     "a token that is not there": ("other", ["vault", "deposit", "1", "--token", "TOKEN"], "not so much of the token"),
     "more than its credit": ("other", ["vault", "withdraw", "1", "--token", "TOKEN"], "not so much in the vault"),
     "funding without credit": ("other", ["problem", "fund", "PROBLEM", "5", "--token", "TOKEN"], "vault deposit 5"),

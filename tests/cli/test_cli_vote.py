@@ -211,3 +211,42 @@ def test_several_acts_are_done_together(stage: Stage) -> None:
     assert refused.code == 1
     (proposal, *_) = stage.place.done("ana", "vote", "list")["proposals"]
     assert proposal["state"] == "executed"
+
+
+def test_a_co_op_speaks_with_one_voice(stage: Stage) -> None:
+    """Its people apply for it and decide its vote, and both are said in words before they vote; a member's node is refused."""
+    stage.place.init("east", "--deployment", stage.place.deployment)
+    stage.place.init("juma", "--deployment", stage.place.deployment)
+    person = stage.place.done("juma", "key", "show")["wallet"]
+    stage.place.done("ben", "coop", "found", "--name", "East", "--open-hours", "24", "--quorum-people", "1")
+    coop = stage.place.root / "ben" / "coop.json"
+    for home in ("east", "juma"):
+        stage.place.done(home, "coop", "join", str(coop))
+    stage.place.done("ben", "coop", "admit", person, stage.place.done("east", "key", "show")["wallet"])
+    stage.clock.advance(1)
+    refused = stage.place.call("ben", "coop", "apply", "--why", "with Ben's node")
+    assert "node key belongs to another member" in refused.err
+
+    def carry(*arguments: str) -> str:
+        number = stage.place.done(*arguments)["proposal"]
+        stage.clock.advance(1)
+        stage.place.done("juma", "coop", "vote", number, "for")
+        stage.clock.advance(DAY)
+        said = [each for each in stage.place.done("juma", "coop", "list")["proposals"] if each["proposal"] == number]
+        stage.place.done("juma", "coop", "execute", number)
+        return str(said[0]["what"][0])
+
+    assert carry("east", "coop", "apply", "--why", "a say").startswith("apply for membership of the commons")
+    registrar = [*("--registrar", stage.place.done("dan", "key", "show")["wallet"]), "--threshold", "1"]
+    stage.carry(stage.propose("ana", *registrar))
+    governor = json.loads(coop.read_text())["governor"]
+    number = stage.place.done("dan", "member", "admit", governor)["member"]
+    stage.clock.advance(1)
+    proposal = stage.propose("ana", "--grant-role", "4", "auditor")
+    stage.clock.advance(DAY + 1)
+    assert (
+        carry("juma", "coop", "speak", proposal, "against", "--why", "we doubt")
+        == f"vote against on proposal {proposal}"
+    )
+    (vote,) = stage.place.done("ana", "vote", "show", proposal)["votes"]
+    assert (vote["account"], vote["member"], vote["vote"]) == (governor, number, "against")

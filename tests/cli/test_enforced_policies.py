@@ -163,13 +163,24 @@ def test_an_offer_says_everything_in_text_and_json(
 ) -> None:
     """What the page shows before a decision the command line shows as well; the price agreed stands in the log, and adds up."""
     dataset = int(published(founded, tmp_path, "--price", "713"))
-    terms = ["--price", "950", "--licence", "CC-BY-SA-4.0", "--accept-duty", "attribution", "--commercial"]
+    terms = [
+        "--price",
+        "950",
+        "--bond",
+        "5",
+        "--licence",
+        "CC-BY-SA-4.0",
+        "--accept-duty",
+        "attribution",
+        "--commercial",
+    ]
     shares = ["--solver-shares", "250000", "--retention-days", "9", "--min", "3", "--max", "6"]
     dear = founded.open_run(offered, *terms, *shares)
     shown = founded.done("north", "inbox", "show", f"run:{dear[2:]}")
     assert shown["sites"] == {"least": 3, "most": 6, "enrolled": 0}
     assert shown["shares"] == {"solver": 250_000, "problem_owner": 100_000, "sites": 650_000}
     assert (shown["most_price"], shown["commercial"], shown["retention_seconds"]) == (950, True, 9 * 86_400)
+    assert (shown["bond"], shown["token"]) == (5, None)
     assert (shown["licence"], shown["duties"]) == ("CC-BY-SA-4.0", ["attribution"])
     (reader,) = shown["readers"]
     assert "Solver" in reader
@@ -177,7 +188,7 @@ def test_an_offer_says_everything_in_text_and_json(
     text = founded.call("north", "inbox", "show", f"run:{dear[2:]}").out
     for words in (
         "at most 950; also for commercial use", "3 to 6, 0 so far", "65 of 100 parts", "for 9 days", "CC-BY-SA-4.0, of the model",
-        "takes on   attribution", f"{dataset} Under a policy, price 713", f"readers    {reader}", "held back  ",
+        "takes on   attribution", "bond       5 of the chain's coin, from your credit", f"{dataset} Under a policy, price 713", f"readers    {reader}", "held back  ",
     ):  # fmt: skip
         assert words in text, words
     agreed = founded.open_run(offered, "--price", "950")

@@ -221,7 +221,15 @@ class Player:
         for member in range(1, self.sites + 1):
             self.list(member)
             self.give(member, member)
-        self.do(self.owner, "Problems", "state", word("problem"), testing.START + 30 * 86400)
+        self.do(
+            self.owner,
+            "Problems",
+            "state",
+            word("problem"),
+            encoding.purpose_code(testing.PURPOSE),
+            0,
+            testing.START + 30 * 86400,
+        )
 
     def list(self, member: int, **changed: int) -> None:
         """List a dataset of a member's."""
@@ -265,10 +273,10 @@ class Player:
         values = (self.run_id, member, self.consents[member], int(is_exit), signed if is_exit else b"")
         return self.do(member, "TrainingRuns", "enrol", *values)
 
-    def begin(self) -> None:
+    def begin(self, **changed: object) -> None:
         """From nothing to round 0, phase Open."""
         self.found()
-        self.open()
+        self.open(**changed)
         for member in range(self.sites, 0, -1):
             self.enrol(member)
         self.do(self.solver, "TrainingRuns", "close", self.run_id)

@@ -5,7 +5,21 @@ from typing import Any
 
 import pytest
 
-from aicommons.domain import cards, documents, encoding, errors, events, ids, licences, policies, profiles, run, schema
+from aicommons.domain import (
+    cards,
+    documents,
+    encoding,
+    errors,
+    events,
+    ids,
+    licences,
+    model_events,
+    policies,
+    profiles,
+    run,
+    schema,
+    vocabulary,
+)
 from aicommons.learning import recipe
 from aicommons.learning.learners import glm
 from aicommons.node import agent as agents
@@ -260,6 +274,28 @@ def test_a_commercial_purpose_is_commercial_use_whatever_the_run_says() -> None:
         assert coverage.refusal_of_terms(dataclasses.replace(anything, commercial=True), use) is None
         said = permission.objections(seen(row, store, policies.CONSENTS_ALONE), shelves, made)
         assert said == (() if why is None else ("Commercial use is not permitted.",))
+
+
+def test_what_the_members_ban_stops_every_dataset() -> None:
+    """A ban by vote is an objection from then on, with a policy and without; lifted again it is none."""
+    store, row = memory.MemoryStore(), Row()
+    shelves, bit = permission.Shelves(store, memory.MemoryStore()), 1 << vocabulary.bit("DUO:0000007")
+    for policy in (None, policies.CONSENTS_ALONE):
+        view = seen(row, store, policy)
+        assert permission.objections(view, shelves, asked(row)) == ()
+        for banned, said in ((bit, (rules.Denial.PURPOSE_BANNED.reason,)), (bit << 1, ()), (0, ())):
+            bans = model_events.BannedSet(AT, banned)
+            assert permission.objections(dataclasses.replace(view, bans=bans), shelves, asked(row)) == said
+
+
+def test_what_is_banned_at_first_can_be_lifted_by_vote() -> None:
+    """Where nobody voted the vocabulary's bans hold; a vote that bans nothing lifts them here as on the ledger."""
+    store, row = memory.MemoryStore(), Row()
+    shelves, made = permission.Shelves(store, memory.MemoryStore()), for_purpose(row, "aic:MilitaryUse")
+    view = seen(row, store, policies.CONSENTS_ALONE)
+    assert permission.objections(view, shelves, made) == (rules.Denial.PURPOSE_BANNED.reason,)
+    lifted = dataclasses.replace(view, bans=model_events.BannedSet(AT, 0))
+    assert permission.objections(lifted, shelves, made) == ()
 
 
 def test_the_homes_own_copy_serves_where_the_store_lost_it() -> None:

@@ -389,6 +389,9 @@ ROWS: dict[str, Row] = {
         event("model", "state_digest"), "registered model, state digest: it is another state than the one"
     ),
     "model plan": Row(event("model", "plan"), "registered model, plan: it names another plan (expected "),
+    "model licence": Row(
+        event("model", "licence"), "registered model, licence: it names another licence than the run's terms"
+    ),
     "model rounds": Row(event("model", "rounds_done"), "registered model, rounds: it has another number of rounds"),
     "model card": Row(event("model", "card"), "model card: the store does not have the card that the registry names"),
     "card": Row(

@@ -1,6 +1,6 @@
 """The co-op that a home belongs to: where its contracts stand, the desk at them, and its proposals by name.
 
-Called by ``coop`` and ``voting``, and by ``spoken`` for a consent that was given by vote.
+Called by ``coop`` and its parts, by ``spoken`` for a consent that was given by vote, and by ``vote`` for ids as text.
 """
 
 import json
@@ -14,6 +14,7 @@ from aicommons.domain import errors, ids
 if TYPE_CHECKING:
     from aicommons import office
     from aicommons.protocol import coops
+    from aicommons.protocol import view as views
 
 
 def file_of(home: app.Home) -> pathlib.Path:
@@ -72,3 +73,9 @@ def resolve(coop: "office.CoopDesk", text: str) -> int:
     """Return the proposal of a co-op that ``text`` names, in full or by its beginning; raises ``errors.InputError``."""
     known = {key.to_bytes(32, "big") for key in coop.view().proposals}
     return int.from_bytes(naming.resolve(text, known, "proposal"), "big")
+
+
+def resolve_members(view: "views.LedgerView", text: str) -> int:
+    """Return the proposal to all members that ``text`` names; raises like ``resolve``."""
+    known = {key.to_bytes(32, "big") for key in view.votes.proposals}
+    return int.from_bytes(naming.resolve(text, known, "members' proposal"), "big")

@@ -10,15 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 from aicommons import app
 from aicommons.cli import assembly, given, homes, naming, output
-from aicommons.domain import encoding, errors, events, ids
+from aicommons.domain import errors, events, ids
 
 if TYPE_CHECKING:
+    from aicommons.domain import encoding
     from aicommons.protocol import coops
 
 SUPPORT = {"for": events.Support.FOR, "against": events.Support.AGAINST, "abstain": events.Support.ABSTAIN}
 
 
-def sign(file: pathlib.Path, opened: homes.Opened, ballot: "coops.Ballot", place: encoding.Place) -> dict[str, Any]:
+def sign(file: pathlib.Path, opened: homes.Opened, ballot: "coops.Ballot", place: "encoding.Place") -> dict[str, Any]:
     """Write a ballot signed by this home's wallet into a new file; return what was written."""
     body = {
         "proposal": assembly.shown(ballot.proposal_id),

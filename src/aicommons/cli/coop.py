@@ -9,7 +9,7 @@ import pathlib
 
 import click
 
-from aicommons.cli import assembly, homes, listed, naming, output, voting
+from aicommons.cli import assembly, homes, listed, naming, output, represented, voting
 from aicommons.domain import ids
 
 HOUR = 3600
@@ -123,5 +123,5 @@ def entrust(dataset_id: int) -> None:
     )
 
 
-for each in voting.COMMANDS:
+for each in (*voting.COMMANDS, *represented.COMMANDS):
     command.add_command(each)

@@ -91,6 +91,7 @@ WORDS: Mapping[tuple[str, str], Callable[[naming.Names, Values], str]] = {
     ("Membership", "suspend"): lambda names, v: f"suspend {names(v[0])}: it may not act, and keeps its vote",
     ("Membership", "reinstate"): lambda names, v: f"let {names(v[0])} act again",
     ("Membership", "expel"): lambda names, v: f"end the membership of {names(v[0])}",
+    ("Membership", "applyAs"): lambda _, v: f"apply for membership of the commons, with the node key {v[1]}",
     ("Membership", "recover"): lambda names, v: f"begin to give {names(v[0])} to the account {v[1]}",
     ("Membership", "setRegistrars"): lambda _, v: (
         f"replace all registrars by {', '.join(v[0])}, of whom {v[1]} have to agree"

@@ -20,6 +20,7 @@ from aicommons.domain import errors, ids
 @click.option("--rpc", default=app.DEFAULT_RPC, show_default=True, help="URL of the ledger.")
 @click.option("--store", default=app.DEFAULT_STORE, show_default=True, help="URL of the store.")
 @click.option("--audience", default=app.DEFAULT_AUDIENCE, show_default=True, help="Name of the store in signatures.")
+@click.option("--relayer", help="URL of a relayer that pays for this home's calls. [default: its own wallet pays]")
 @click.option("--chain-id", type=click.IntRange(1, 2**53), help="Of the ledger. [default: the deployment's]")
 @click.option(
     "--deployment",
@@ -88,7 +89,8 @@ def _check(settings: app.Settings) -> None:
 
     if not 0 < len(settings.name) <= 80 or not settings.name.isprintable():
         raise errors.InputError("not a name", which="--name", expected="1 to 80 printable characters")
-    for option, url in (("--rpc", settings.rpc), ("--store", settings.store)):
+    urls = {"--rpc": settings.rpc, "--store": settings.store, "--relayer": settings.relayer}
+    for option, url in ((option, url) for option, url in urls.items() if url is not None):
         try:
             transport.Transport(url, unreachable=errors.LedgerUnreachable).close()
         except errors.InputError as err:

@@ -17,6 +17,7 @@ from aicommons.cli import output
 COMMANDS = {
     "init": "Make a home: keys and settings of one organisation.",
     "ledger": "Run the embedded ledger.",
+    "relayer": "Pay for calls that members sign.",
     "store": "Run a store for masked vectors and documents.",
     "member": "Apply for membership, admit members, list them.",
     "vote": "Decide as members: propose, see what it would do, vote, execute.",

@@ -46,6 +46,8 @@ def _terms_as_json(offer: "offers.Offer") -> dict[str, Any]:
             "enrolled": len(offer.current.enrolled),
         },
         "most_price": spec.price,
+        "bond": spec.bond,
+        "token": None if spec.token == run.COIN else ids.format_id(spec.token),
         "commercial": offer.is_commercial,
         "shares": {"solver": spec.solver_shares, "problem_owner": spec.owner_shares, "sites": offer.site_shares},
     }
@@ -108,11 +110,18 @@ def _terms_in_words(offer: "offers.Offer", papers: "agents.RunDocuments") -> lis
     duties = ", ".join(each.value.replace("_", " ") for each in terms.duties)
     days = terms.retention_seconds // naming.DAY
     price = f"the dataset's price (below), at most {spec.price}" if spec.price else "nothing"
+    unit = "the chain's coin" if spec.token == run.COIN else f"token {ids.format_id(spec.token)}"
+    bond = (
+        [f"  bond       {spec.bond} of {unit}, from your credit in the vault until the run is over"]
+        if spec.bond
+        else []
+    )
     return [
         f"  readers    {', '.join(offer.readers) or 'nobody but the participants'}",
         f"  costs      at most {spec.rounds} rounds; epsilon: {naming.plain(terms.privacy)}",
         f"  sites      {spec.min_participants} to {spec.max_participants}, {len(offer.current.enrolled)} so far",
         f"  pays       {price}; {'also' if offer.is_commercial else 'not'} for commercial use",
+        *bond,
         f"  licence    {naming.plain(terms.licence or 'nobody says')}, of the model",
         f"  takes on   {duties or 'no duty'}",
         f"  shares     the sites share {offer.site_shares * 100 / run.ALL_SHARES:g} of 100 parts of the model equally",

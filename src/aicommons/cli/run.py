@@ -36,6 +36,8 @@ TERMS = (
     click.option("--solver-shares", type=click.IntRange(0, MILLION), default=100_000, show_default=True, help="Solver's part; the sites share the rest equally."),
     click.option("--commercial", is_flag=True, help="The model is for commercial use; consents have to permit it."),
     click.option("--price", type=click.IntRange(0), default=0, show_default=True, help="Most that is paid for one dataset, in the smallest unit."),
+    click.option("--bond", type=click.IntRange(0), default=0, show_default=True, help="What each site locks in the vault until the run is over, in the smallest unit."),
+    click.option("--token", help="Contract of the token that price and bond are counted in. [default: the chain's coin]"),
     click.option("--licence", help="Licence that the model will have, as an SPDX expression. Data may ask for one."),
     click.option("--accept-duty", "duties", multiple=True, type=click.Choice(["attribution", "benefit_sharing", "report_back"]), help="Duty towards those who hold the data that you take upon yourself. May be repeated."),
     click.option("--retention-days", type=click.IntRange(0, 3650), default=7, show_default=True, help="How long masked vectors stay in the store."),
@@ -85,6 +87,8 @@ def open_run(problem: str, plan: str, purpose: str, *, words: str | None, **term
         most_rounds=terms["rounds"],
         commercial=terms["commercial"],
         price=terms["price"],
+        bond=terms["bond"],
+        token=run.COIN if terms["token"] is None else naming.parse_address(terms["token"]),
     )
     run_id = opened.desk.open_run(offer)
     shown = ids.format_id(run_id)

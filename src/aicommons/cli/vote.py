@@ -89,7 +89,7 @@ def show(proposal: str) -> None:
     """Show PROPOSAL: what it would do, tried on the ledger as it is now; who voted how; what comes next."""
     opened = homes.look()
     view = opened.desk.view()
-    number = resolve(view, proposal)
+    number = assembly.resolve_members(view, proposal)
     found, names = view.votes.proposals[number], naming.Names(opened, view)
     desk = opened.desk.votes()
     said = [effects.say(each, names) for each in desk.try_out(found)]
@@ -126,7 +126,7 @@ def show(proposal: str) -> None:
 def cast(proposal: str, support: str, reason: str, sign_only: pathlib.Path | None) -> None:
     """Vote on PROPOSAL as this home's member."""
     opened = homes.act_as_member()
-    number, desk = resolve(opened.desk.view(), proposal), opened.desk.votes()
+    number, desk = assembly.resolve_members(opened.desk.view(), proposal), opened.desk.votes()
     if sign_only is None:
         desk.vote(number, ballots.SUPPORT[support], reason)
         shown = assembly.shown(number)
@@ -145,7 +145,7 @@ def cast(proposal: str, support: str, reason: str, sign_only: pathlib.Path | Non
 def relay(file: pathlib.Path) -> None:
     """Send the signed ballot in FILE for a member that sends no transactions."""
     opened = homes.act()
-    ballot, signature = ballots.read(file, functools.partial(resolve, opened.desk.view()))
+    ballot, signature = ballots.read(file, functools.partial(assembly.resolve_members, opened.desk.view()))
     opened.desk.votes().vote_by_signature(ballot, signature)
     shown, voter, support = (
         assembly.shown(ballot.proposal_id),
@@ -204,17 +204,11 @@ def cancel(proposal: str) -> None:
     output.emit({"proposal": shown}, f"Proposal {shown[:14]} is taken back.")
 
 
-def resolve(view: "views.LedgerView", text: str) -> int:
-    """Return the proposal to the members that ``text`` names; raises ``errors.InputError``."""
-    known = {key.to_bytes(32, "big") for key in view.votes.proposals}
-    return int.from_bytes(naming.resolve(text, known, "members' proposal"), "big")
-
-
 def _carried(text: str, needed: "coops.ProposalState") -> "tuple[homes.Opened, int, governance.ProposalView]":
     """Return this home opened for acting, and a proposal that stands where it is needed."""
     opened = homes.act()
     view = opened.desk.view()
-    number = resolve(view, text)
+    number = assembly.resolve_members(view, text)
     state = view.proposal_state(number, opened.desk.votes().now())
     if state is not needed:
         raise errors.InputError(

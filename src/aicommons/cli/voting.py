@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from aicommons.cli import assembly, ballots, homes, listed, naming, output, permitting
-from aicommons.domain import errors, ids
+from aicommons.cli import assembly, ballots, effects, homes, listed, naming, output, permitting
+from aicommons.domain import errors, events, ids
 
 if TYPE_CHECKING:
     from aicommons import office
@@ -68,7 +68,7 @@ def list_proposals() -> None:
     name, place = assembly.read(assembly.file_of(opened.home))
     coop = opened.desk.coop(place)
     view = coop.view()
-    proposals = [_proposal(coop, key, found) for key, found in view.proposals.items()]
+    proposals = [_proposal(opened, coop, key, found) for key, found in view.proposals.items()]
     rows = [
         [
             *(each["proposal"][:14], each["state"], each["for"], each["against"], each["abstain"]),
@@ -170,20 +170,30 @@ def _changed(before: "views.LedgerView", after: "views.LedgerView") -> dict[str,
     }
 
 
-def _what(act: "office.Act | None", dataset: int | None) -> str:
-    """Return what one call of a proposal would do."""
-    words = {
-        "give": f"permit a use of dataset {dataset}",
-        "resume": f"put dataset {dataset} back into use",
-        "discharge": f"give dataset {dataset} back to its owner",
-    }
-    return "something else" if act is None else words[act.value]
+ACTS = {
+    "give": "permit a use of dataset {}",
+    "resume": "put dataset {} back into use",
+    "discharge": "give dataset {} back to its owner",
+}
+"""What a co-op usually does, in words; all else is said by ``effects``."""
 
 
-def _proposal(coop: "office.CoopDesk", key: int, found: "coops.ProposalView") -> dict[str, Any]:
+def _what(opened: homes.Opened, coop: "office.CoopDesk", created: events.ProposalCreated) -> list[str]:
+    """Return what each call of a proposal would do."""
+    from aicommons import office
+
+    names, said = naming.Names(opened, opened.desk.view()), []
+    calls = [office.Call(*each) for each in zip(created.targets, created.calldatas, strict=True)]
+    for call, (act, dataset) in zip(calls, coop.meaning(created), strict=True):
+        known = None if act is None else ACTS[act.value].format(dataset)
+        said.append(known or effects.words(opened.registry.meaning(call), names, call))
+    return said
+
+
+def _proposal(opened: homes.Opened, coop: "office.CoopDesk", key: int, found: "coops.ProposalView") -> dict[str, Any]:
     return {
         "proposal": assembly.shown(key),
-        "what": [_what(act, dataset) for act, dataset in coop.meaning(found.created)],
+        "what": _what(opened, coop, found.created),
         "why": found.created.description,
         "state": coop.state(key).name.lower(),
         "proposer": ids.format_id(found.created.proposer),

@@ -3,6 +3,7 @@
     CommonsError
     ├── TemporaryError(delay)          the same call may succeed later
     │   ├── LedgerUnreachable
+    │   ├── RelayUnreachable
     │   └── StoreUnreachable
     └── PermanentError                 the same call will fail again
         ├── InputError                 something a person gave us (a file, an option, a document)
@@ -10,7 +11,8 @@
         ├── DecodeError                foreign bytes that are not what they claim to be
         ├── SignatureInvalid           a signature that does not match its signer
         ├── LedgerRefused              the ledger or a contract refused a call, with the contract's error name
-        │   └── SenderUnderfunded      this wallet cannot pay for the transaction
+        │   ├── SenderUnderfunded      this wallet cannot pay for the transaction
+        │   └── RelayRefused           the relayer does not send this call
         ├── LedgerMismatch             an answer that contradicts itself, or is none
         │   ├── WrongChain             another chain than the deployment's
         │   ├── WrongCode              other code, or none, where a contract should stand
@@ -92,6 +94,14 @@ class LedgerUnreachable(TemporaryError):
     server = "ledger"
 
 
+class RelayUnreachable(TemporaryError):
+    """Try again in a minute; if it lasts, ask whoever runs the relayer at ``relayer`` in this home's config.json, or remove it there
+    and pay yourself.
+    """
+
+    server = "relayer"
+
+
 class StoreUnreachable(TemporaryError):
     """If you run this store, start it (``commons store start``); else ask whoever runs it. This home asks at ``store`` in its config.json,
     as ``commons init --store`` set it.
@@ -152,6 +162,10 @@ class SenderUnderfunded(LedgerRefused):
     def __init__(self, message: str, *, missing: int | None, which: str | None = None) -> None:
         super().__init__(message, which=which)
         self.missing = missing
+
+
+class RelayRefused(LedgerRefused):
+    """Ask whoever runs the relayer, or remove ``relayer`` from config.json and pay for the transaction yourself."""
 
 
 class LedgerMismatch(PermanentError):

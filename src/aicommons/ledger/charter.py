@@ -32,7 +32,7 @@ LIMITS: Mapping[str, tuple[int, int]] = {
     "votes.timelock": (0, SECONDS),
     "problems.review": (0, SECONDS),
     "problems.challenge": (1, SECONDS),
-    "audits.audits": (1, 2**16 - 1),
+    "audits.audits": (1, 48),
     "audits.delay": (0, SECONDS),
 }
 """Table and name -> least and most; seconds fit what the contracts count them in."""

@@ -5,11 +5,11 @@ not that chain or has other code there. Several endpoints, fees, reorganisations
 """
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from aicommons.domain import encoding, errors, events, ids, messages, run
-from aicommons.ledger import addresses, contracts, deployments, paging, rpc, sending, succession, transactions
+from aicommons.domain import encoding, errors, events, ids, messages, run, signing
+from aicommons.ledger import addresses, contracts, deployments, paging, relaying, rpc, sending, succession, transactions
 from aicommons.ledger import events as logs
 from aicommons.protocol import governance, ports
 
@@ -39,8 +39,23 @@ def chain_id(connection: rpc.Rpc) -> int:
 class Client:
     """One key's access to one deployment of the commons."""
 
-    def __init__(self, connection: rpc.Rpc, deployment: deployments.Deployment, signer: ports.Signer) -> None:
+    def __init__(
+        self,
+        connection: rpc.Rpc,
+        deployment: deployments.Deployment,
+        signer: ports.Signer,
+        relay: relaying.Relay | None = None,
+    ) -> None:
+        """Prepare; nothing is sent yet.
+
+        Args:
+            connection: to the ledger.
+            deployment: where the contracts stand.
+            signer: signs transactions, or what a relayer sends.
+            relay: pays for calls of the commons' contracts; without one the signer's wallet does.
+        """
         self._rpc = connection
+        self._relay = relay
         self._deployment = deployment
         self._signer = signer
         self.address = signer.address
@@ -315,13 +330,66 @@ class Client:
         except rpc.RpcFailure as failure:
             raise _refusal("the ledger", failure) from failure
 
+    def submit(self, contract: str, function: str, *values: object) -> sending.Receipt:
+        """Send a call and return what was recorded, whether or not the contract carried it out; else as ``transact``."""
+        try:
+            data = contracts.call_data(contract, function, values)
+            return self._sender.send(sending.Call(self.address_of(contract), data))
+        except rpc.RpcFailure as failure:
+            raise _refusal(f"{contract}.{function}", failure) from failure
+
     def _send(self, call: sending.Call, name: str) -> None:
         try:
-            is_success = self._sender.send(call).is_success
+            is_success = self._relayed(call) if self._is_relayed(call) else self._sender.send(call).is_success
         except rpc.RpcFailure as failure:
             raise _refusal(name, failure) from failure
         if not is_success:
             self._explain(call, name)
+
+    def relayed_places(self) -> Mapping[ids.Address, str]:
+        """Return the contracts whose calls can be relayed, by address."""
+        return {at: name for at, name in self._addresses.items() if name not in relaying.NOT_RELAYED}
+
+    def try_as(self, sender: ids.Address, to: ids.Address, data: bytes) -> None:
+        """Raise ``errors.LedgerRefused`` if a call of ``sender`` would fail now; else raises like ``call``."""
+        request = self._request(sending.Call(to, data)) | {"from": ids.format_id(sender)}
+        self._ask("eth_call", request, "latest")
+
+    def _is_relayed(self, call: sending.Call) -> bool:
+        """Return whether a relayer can bring a call: money that goes with it, and other contracts, are the wallet's own."""
+        return self._relay is not None and call.to in self.relayed_places() and not call.value
+
+    def _relayed(self, call: sending.Call) -> bool:
+        """Sign a call for the relayer, and return whether it succeeded once the ledger has it."""
+        if self._relay is None or call.to is None:
+            raise errors.InputError("this call cannot be relayed")
+        forwarder = self.address_of("Forwarder")
+        asked = {"from": ids.format_id(self.address), "to": ids.format_id(forwarder)}
+        asked["data"] = "0x" + contracts.call_data("Forwarder", "nonces", (self.address,)).hex()
+        request = self._request(call)
+        request.pop("gas")
+        nonce, newest, estimate = rpc.batch(
+            self._rpc,
+            [
+                ("eth_call", [asked, "latest"]),
+                ("eth_getBlockByNumber", ["latest", False]),
+                ("eth_estimateGas", [request]),
+            ],
+        )
+        if not isinstance(newest, dict):
+            raise errors.LedgerMismatch("the ledger's answer is no block", which="latest")
+        said = signing.ForwardRequest(
+            sender=self.address,
+            to=call.to,
+            value=0,
+            gas=rpc.number(estimate) * sending.HEADROOM[0] // sending.HEADROOM[1],
+            nonce=int.from_bytes(rpc.data(nonce), "big"),
+            deadline=rpc.number(newest.get("timestamp")) + relaying.DEADLINE_SECONDS,
+            data=call.data,
+        )
+        place = encoding.Place(self._deployment.chain_id, forwarder)
+        digest = self._relay.send(relaying.sign(self._signer, place, said))
+        return relaying.outcome(self._sender.recorded(digest, forwarder).logs, forwarder, said)
 
     def _ask(self, method: str, *params: object) -> object:
         try:

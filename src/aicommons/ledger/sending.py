@@ -18,6 +18,8 @@ from aicommons.protocol import ports
 WAIT_SECONDS = 180.0
 """How long a transaction may take to be recorded: a dozen blocks of the slowest chains that we know."""
 FIRST_PAUSE = 0.01
+LOOKS = 6
+"""How often a receipt is looked for after the wallet's number moved: some ledgers show the number first, then the receipt."""
 LONGEST_PAUSE = 2.0
 HEADROOM = 5, 4
 """Gas is 5/4 of the estimate: others' transactions may come in between and make a call a little dearer."""
@@ -136,6 +138,22 @@ class Sender:
         self._nonce = nonce + 1
         return self._checked(receipt, signed.digest, transaction, newest)
 
+    def recorded(self, digest: bytes, to: ids.Address) -> Receipt:
+        """Return what became of somebody else's transaction, as soon as it is recorded.
+
+        Args:
+            digest: its hash.
+            to: where it must have gone.
+
+        Raises:
+            errors.LedgerUnreachable, errors.LedgerMismatch: as ``send``.
+        """
+        name = ids.format_id(digest)
+        receipt = self._wait(name, None)
+        return self._borne_out(
+            receipt, digest, [("went elsewhere", ids.format_id(to), _lower(receipt.get("to")))], None
+        )
+
     # ------------------------------------------------------------------------------------------------------------ price
 
     def _read_terms(self, newest: object) -> transactions.Fees:
@@ -185,13 +203,10 @@ class Sender:
 
     # --------------------------------------------------------------------------------------------------------- receipts
 
-    def _wait(self, name: str, nonce: int) -> Mapping[str, Any]:
-        """Return the receipt of a transaction that was taken, as soon as there is one."""
-        pause, waited = FIRST_PAUSE, 0.0
+    def _wait(self, name: str, nonce: int | None) -> Mapping[str, Any]:
+        """Return the receipt of a transaction that was taken, as soon as there is one; ``nonce`` if it is our own."""
+        pause, waited, looks = FIRST_PAUSE, 0.0, 0
         while waited < WAIT_SECONDS:
-            self._pause(pause)
-            waited, pause = waited + pause, min(2 * pause, LONGEST_PAUSE)
-            # The number comes first: a receipt that was not there before it moved may be there after.
             asked = [
                 ("eth_getTransactionCount", [ids.format_id(self._signer.address), "latest"]),
                 ("eth_getTransactionReceipt", [name]),
@@ -199,11 +214,17 @@ class Sender:
             count, receipt = rpc.batch_results(self._rpc, asked)
             if isinstance(receipt, dict):
                 return receipt
-            if not isinstance(count, rpc.RpcFailure) and rpc.number(count) > nonce:
+            if nonce is not None and not isinstance(count, rpc.RpcFailure) and rpc.number(count) > nonce:
+                looks += 1
+            if looks == LOOKS:
                 self._nonce = None
                 raise errors.TransactionReplaced(
-                    "another transaction of this wallet was recorded under the same number", nonce=nonce, which=name
+                    "another transaction of this wallet was recorded under the same number",
+                    nonce=nonce or 0,
+                    which=name,
                 )
+            self._pause(pause)
+            waited, pause = waited + pause, min(2 * pause, LONGEST_PAUSE)
         self._nonce = None
         raise errors.LedgerUnreachable(
             f"the ledger took the transaction but has not recorded it within {WAIT_SECONDS:g} s",
@@ -214,14 +235,28 @@ class Sender:
     def _checked(
         self, receipt: Mapping[str, Any], digest: bytes, sent: transactions.Transaction, newest: object
     ) -> Receipt:
-        """Return a receipt that the block which it names bears out."""
+        """Return a receipt of our own transaction that the block which it names bears out."""
+        return self._borne_out(receipt, digest, self._claims(receipt, sent), newest)
+
+    def _borne_out(
+        self,
+        receipt: Mapping[str, Any],
+        digest: bytes,
+        claims: list[tuple[str, object, object]],
+        newest: object,
+    ) -> Receipt:
         name, block_hash = ids.format_id(digest), receipt.get("blockHash")
         block = newest
         if not isinstance(block, dict) or block.get("hash") != block_hash:
             block = rpc.call(self._rpc, "eth_getBlockByHash", [block_hash, False])
         if not isinstance(block, dict) or block.get("hash") != block_hash:
             raise errors.ReceiptContradicted("the receipt names a block that the ledger does not have", which=name)
-        for what, expected, got in self._claims(receipt, sent, name, block):
+        claims = [
+            ("is of another transaction", name, receipt.get("transactionHash")),
+            ("has another block number than its block", block.get("number"), receipt.get("blockNumber")),
+            *claims,
+        ]
+        for what, expected, got in claims:
             if expected != got:
                 raise errors.ReceiptContradicted(f"the receipt {what}", which=name, expected=expected, got=got)
         if name not in _hashes(block):
@@ -235,17 +270,13 @@ class Sender:
             tuple(log for log in logs if isinstance(log, dict)) if isinstance(logs, list) else (),
         )
 
-    def _claims(
-        self, receipt: Mapping[str, Any], sent: transactions.Transaction, name: str, block: Mapping[str, Any]
-    ) -> list[tuple[str, object, object]]:
-        """Return what a receipt must say, and what it says."""
+    def _claims(self, receipt: Mapping[str, Any], sent: transactions.Transaction) -> list[tuple[str, object, object]]:
+        """Return what a receipt of our own transaction must say, and what it says."""
         who = self._signer.address
         made = ids.format_id(addresses.created(who, sent.nonce)) if sent.to is None else None
         if rpc.number(receipt.get("status")) == 0 and receipt.get("contractAddress") is None:
             made = None  # ledgers differ on whether a creation that failed has an address
         return [
-            ("is of another transaction", name, receipt.get("transactionHash")),
-            ("has another block number than its block", block.get("number"), receipt.get("blockNumber")),
             ("has another sender", ids.format_id(who), _lower(receipt.get("from"))),
             ("went elsewhere", sent.to and ids.format_id(sent.to), _lower(receipt.get("to"))),
             ("made another contract", made, _lower(receipt.get("contractAddress"))),

@@ -195,6 +195,10 @@ def check_model(
     _check_card(case, model, members)
 
 
+OF_SOURCE = ("member_id", "dataset_id", "version", "consent_id")
+"""What is held against the enrolments, in the order in which it is named."""
+
+
 def _check_sources(case: examination.Case, model: events.ModelRegistered, members: frozenset[int]) -> None:
     """Check that the model's lineage is what the participants enrolled with."""
     expected = []
@@ -204,7 +208,7 @@ def _check_sources(case: examination.Case, model: events.ModelRegistered, member
     # When a consent was used last is the contract's own clock; a release holds it against the consent, not this run.
     for right, source in zip(expected, model.sources, strict=False):
         shown = (source.member_id, source.dataset_id, source.version, source.consent_id)
-        for name, wanted, got in zip(("member", "dataset", "version", "consent"), right, shown, strict=True):
+        for name, wanted, got in zip(OF_SOURCE, right, shown, strict=True):
             examination.check_equal(
                 f"it is another {name} than the member enrolled with",
                 which=f"registered model, source of member {right[0]}",

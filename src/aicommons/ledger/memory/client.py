@@ -7,7 +7,7 @@ from typing import Protocol
 from aicommons.domain import encoding, errors, events, ids, messages, run
 from aicommons.ledger import client, contracts
 from aicommons.ledger.memory import book, runs
-from aicommons.protocol import ports
+from aicommons.protocol import governance, ports
 
 ADDRESS_LENGTH = 20
 """A view's address comes as text, as ABI decoding has it."""
@@ -86,21 +86,25 @@ class MemoryClient:
         """Put a seat out whose consent is dead; see the port."""
         self.transact(client.RUNS, "drop", run_id, member_id)
 
-    def register_model(self, run_id: ids.RunId, card: ids.Digest, state_digest: bytes) -> None:
+    def register_model(self, run_id: ids.RunId, card: ids.Digest, state_digest: bytes, licence: bytes) -> None:
         """Write a finished run's model down; see the port."""
-        self.transact("ModelRegistry", "register", run_id, card, state_digest)
+        self.transact("ModelRegistry", "register", run_id, card, state_digest, licence)
 
     def address_of(self, contract: str) -> ids.Address:
         """Return where a contract would stand."""
         return self._ledger.book.addresses[contract]
 
-    def transact(self, contract: str, function: str, *values: object, at: ids.Address | None = None) -> None:
+    def transact(
+        self, contract: str, function: str, *values: object, at: ids.Address | None = None, value: int = 0
+    ) -> None:
         """Do a call.
 
         Raises:
             errors.LedgerRefused: as the contract would, or the call is of a part that this ledger does not keep.
             errors.InputError: a value does not fit the contract's type.
         """
+        if value:
+            raise errors.LedgerRefused("the in-memory ledger has no coin", which=contract)
         if at is not None:
             raise errors.LedgerRefused("the in-memory ledger has no contracts but its own", which=ids.format_id(at))
         contracts.call_data(contract, function, values)  # refuses what no transaction could carry
@@ -127,6 +131,25 @@ class MemoryClient:
     def call_data(self, contract: str, function: str, *values: object) -> bytes:
         """Return the bytes of a call, for a proposal that others execute."""
         return contracts.call_data(contract, function, values)
+
+    def read_from(self, address: ids.Address, data: bytes) -> bytes:
+        """Refuse: there is nothing here that another contract could run on."""
+        del data
+        raise errors.LedgerRefused("the in-memory ledger has no such contract", which=ids.format_id(address))
+
+    def send_to(self, address: ids.Address, data: bytes) -> None:
+        """Refuse: there is nothing here that another contract could run on."""
+        self.read_from(address, data)
+
+    def meaning(self, call: governance.Call) -> governance.Meaning | None:
+        """Return nothing: there are no votes here whose calls could be read."""
+        del call
+        return None
+
+    def attempt(self, call: governance.Call, sender: ids.Address) -> None:
+        """Refuse: there are no votes here whose calls could be tried."""
+        del sender
+        raise errors.LedgerRefused("the in-memory ledger keeps no votes", which=ids.format_id(call.target))
 
     def create(self, contract: str, *values: object) -> ids.Address:
         """Refuse: there is nothing here that a contract could run on."""

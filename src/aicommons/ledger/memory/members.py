@@ -12,6 +12,7 @@ STATUS: Mapping[registry.MemberState, int] = {
     registry.MemberState.ACTIVE: 1,
     registry.MemberState.SUSPENDED: 2,
     registry.MemberState.LEFT: 3,
+    registry.MemberState.EXPELLED: 4,
 }
 """The contract's number of a member's state; 0 = there is no such member."""
 
@@ -159,7 +160,7 @@ class Members:
         if taken:
             raise transitions.Refusal("MembershipAccountUsed", account, taken)
         for known in self._book.view.members.values():
-            if known.credential == credential and known.state is not registry.MemberState.LEFT:
+            if known.credential == credential and known.is_live:
                 raise transitions.Refusal("MembershipCredentialUsed", credential, known.member_id)
         if node_key in self._keys:
             raise transitions.Refusal("MembershipNodeKeyUsed", node_key, self._keys[node_key])

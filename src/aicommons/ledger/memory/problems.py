@@ -1,6 +1,12 @@
-"""``Problems`` in memory: what is to be solved, and until when."""
+"""``Problems`` in memory: what is to be solved, for what purpose, who judges it, and until when.
 
-from aicommons.domain import encoding, events
+There is no vault here, so nothing is funded; the members' vote changes no rules, so nothing is reviewed.
+"""
+
+import functools
+from collections.abc import Mapping
+
+from aicommons.domain import encoding, events, money_events, vocabulary
 from aicommons.ledger.memory import book
 from aicommons.protocol import transitions
 
@@ -10,34 +16,50 @@ class Problems:
 
     def __init__(self, kept: book.Book) -> None:
         self._book = kept
-        self._closed: set[bytes] = set()
 
-    def state(self, document: bytes, deadline: int) -> None:
+    def state(self, document: bytes, purpose: bytes, judge: int, deadline: int) -> None:
         """State a problem in the caller's name."""
         owner = self._book.caller("ProblemsNotMember")
         if not any(document):
             raise transitions.Refusal("ProblemsDocumentMissing")
         if deadline <= self._book.now():
             raise transitions.Refusal("ProblemsDeadlinePassed", deadline)
-        place = self._book.place("Problems")
-        values = (place.chain_id, place.contract, owner, document, deadline)
-        problem_id = encoding.keccak(
-            encoding.abi_encode(("uint256", "address", "uint256", "bytes32", "uint64"), values)
-        )
+        if not _permitted().get(purpose, False):
+            raise transitions.Refusal("ProblemsBannedUse", purpose)
+        if judge == owner:
+            raise transitions.Refusal("ProblemsConflict", judge)
+        if judge and not self._book.is_active(judge):
+            raise transitions.Refusal("ProblemsMemberInvalid", judge)
+        problem_id = self._id(owner, document, deadline)
         if problem_id in self._book.view.problems:
             raise transitions.Refusal("ProblemsAlreadyStated", problem_id)
-        self._book.tell(events.ProblemStated, problem_id, owner, document, deadline)
+        told = (judge, document, purpose, deadline, self._book.now())
+        self._book.tell(events.ProblemStated, problem_id, owner, *told)
 
     def close(self, problem_id: bytes) -> None:
         """Close a problem of the caller's: no further run is opened on it."""
-        known = self._book.view.problems.get(problem_id)
-        if known is None or problem_id in self._closed:
+        known = self._book.view.money.problems.get(problem_id)
+        if known is None or known.is_closed:
             raise transitions.Refusal("ProblemsNotOpen", problem_id)
-        if known.owner != self._book.member_of(self._book.sender):
+        caller = self._book.caller("ProblemsNotMember")
+        if known.stated.owner != caller:
             raise transitions.Refusal("ProblemsNotOwner", problem_id, self._book.sender)
-        self._closed.add(problem_id)
+        self._book.tell(money_events.ProblemClosed, problem_id, caller)
 
     def is_open(self, problem_id: bytes) -> bool:
         """Return whether a run may be opened on a problem now."""
-        known = self._book.view.problems.get(problem_id)
-        return known is not None and problem_id not in self._closed and self._book.now() < known.deadline
+        known = self._book.view.money.problems.get(problem_id)
+        return known is not None and known.is_open(self._book.now())
+
+    def _id(self, owner: int, document: bytes, deadline: int) -> bytes:
+        place = self._book.place("Problems")
+        values = (place.chain_id, place.contract, owner, document, deadline)
+        return encoding.keccak(encoding.abi_encode(("uint256", "address", "uint256", "bytes32", "uint64"), values))
+
+
+@functools.cache
+def _permitted() -> Mapping[bytes, bool]:
+    """Return whether the commons permits each purpose of the vocabulary."""
+    return {
+        encoding.purpose_code(each.code): each.code not in vocabulary.BANNED_PURPOSES for each in vocabulary.PURPOSES
+    }
