@@ -10,12 +10,13 @@ export UV_SYSTEM_CERTS ?= 1
 export UV_NATIVE_TLS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test oracles check format contracts contracts-test bench docs clean
+.PHONY: help demo test oracles check format contracts contracts-test mutants deep prove slither bench docs clean
 
 help:
 	@echo "make demo    five hospitals train one model on this machine"
 	@echo "make test    install what the tests need and run all of them"
 	@echo "make check   style, types, layers, dependencies, generated files, contracts' format and artifacts"
+	@echo "make contracts-test | mutants | deep | prove | slither   how the contracts are checked: contracts/README.md"
 	@echo "make bench   the tables of bench/README.md"
 	@echo "make docs    write the generated parts of docs/ and README.md again"
 
@@ -58,7 +59,31 @@ test: $(VENV)/.dev .oracles/.installed contracts-test tests/browser/node_modules
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder --durations 40
 
 contracts-test: contracts/node_modules/.installed
-	$(FORGE) test
+	@$(PYTHON) contracts/report.py
+
+# Ten to twenty minutes each way: before a merge that touches contracts, not at every turn.
+mutants: contracts/node_modules/.installed
+	@$(PYTHON) contracts/mutants.py
+
+deep: contracts/node_modules/.installed
+	FOUNDRY_PROFILE=deep $(FORGE) test --match-path 'test/invariant/*'
+
+# Analysers that pin older packages than ours: an environment each.
+.halmos/.installed: contracts/halmos.txt | $(BIN)/uv
+	@$(BIN)/uv venv --quiet --clear .halmos
+	@VIRTUAL_ENV=.halmos $(BIN)/uv pip install --quiet -r contracts/halmos.txt
+	@touch $@
+
+.slither/.installed: contracts/slither.txt | $(BIN)/uv
+	@$(BIN)/uv venv --quiet --clear .slither
+	@VIRTUAL_ENV=.slither $(BIN)/uv pip install --quiet -r contracts/slither.txt
+	@touch $@
+
+prove: .halmos/.installed contracts/node_modules/.installed
+	@$(PYTHON) contracts/analyse.py prove
+
+slither: .slither/.installed contracts/node_modules/.installed
+	@$(PYTHON) contracts/analyse.py slither
 
 contracts: $(VENV)/.dev contracts/node_modules/.installed
 	$(BIN)/python contracts/build.py
@@ -101,4 +126,4 @@ bench: $(VENV)/.dev
 	@$(BIN)/python bench/tables.py
 
 clean:
-	rm -rf $(VENV) .oracles contracts/node_modules tests/browser/node_modules contracts/out contracts/cache
+	rm -rf $(VENV) .oracles .halmos .slither contracts/node_modules tests/browser/node_modules contracts/out contracts/cache

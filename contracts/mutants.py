@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 import tomllib
+from collections.abc import Callable
 
 ROOT = pathlib.Path(__file__).resolve().parent
 COPIED = ("src", "test", "foundry.toml", "forge", "solc", "package.json", "package-lock.json")
@@ -93,17 +94,22 @@ def mutated(source: str, mutant: Mutant) -> str:
     return "\n".join(lines) + "\n"
 
 
-def quick(settings: str) -> str:
+def plain(settings: str) -> str:
     """Foundry's settings without the Yul pipeline; raises ``SystemExit`` when they no longer are what this cuts out."""
-    plain, cuts = SLOW.subn("", settings)
+    left, cuts = SLOW.subn("", settings)
     if cuts != 2:
         raise SystemExit("contracts/mutants.py: foundry.toml has other compiler profiles than expected")
-    head = plain.split("[profile.default.fuzz]")[0]
+    return left
+
+
+def quick(settings: str) -> str:
+    """Plain settings for many short runs of tests."""
+    head = plain(settings).split("[profile.default.fuzz]")[0]
     return f"{head.rstrip()}\n{QUICK}fail_on_revert = true\ndepth = 32\n"
 
 
-def prepare(folder: pathlib.Path) -> pathlib.Path:
-    """A copy of the contracts that compiles the quick way."""
+def prepare(folder: pathlib.Path, settings: Callable[[str], str] = quick) -> pathlib.Path:
+    """A copy of the contracts that compiles the quick way, or with settings made otherwise."""
     copy = folder / "contracts"
     copy.mkdir(parents=True)
     for name in COPIED:
@@ -111,7 +117,7 @@ def prepare(folder: pathlib.Path) -> pathlib.Path:
         (shutil.copytree if source.is_dir() else shutil.copy)(source, copy / name)
     (copy / "node_modules").symlink_to((ROOT / "node_modules").resolve())
     shutil.copytree(ROOT.parent / "vectors", folder / "vectors")
-    (copy / "foundry.toml").write_text(quick((ROOT / "foundry.toml").read_text(encoding="utf-8")), encoding="utf-8")
+    (copy / "foundry.toml").write_text(settings((ROOT / "foundry.toml").read_text(encoding="utf-8")), encoding="utf-8")
     return copy
 
 

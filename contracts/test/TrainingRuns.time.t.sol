@@ -400,34 +400,4 @@ contract TrainingRunsTimeTest is RunTest {
         vm.expectRevert(abi.encodeWithSelector(ITrainingRuns.TrainingRunsNotInSet.selector, 2));
         runs.submit(_key(2, 1, 0), sid, _header(2, sid), signature);
     }
-
-    // ------------------------------------------------------------------------------------------------------------- gas
-
-    /// @dev One steady round of five stays under 1.2M gas, one of twenty under 6M, each call a transaction of its own.
-    /// forge-config: default.isolate = true
-    function test_gas_ofARound() public {
-        uint256 five = _gasOfSecondRound(5);
-        uint256 twenty = _gasOfSecondRound(20);
-        vm.assertLe(five, 1_500_000, "five seats");
-        vm.assertLe(twenty, 6_000_000, "twenty seats");
-    }
-
-    function _gasOfSecondRound(uint256 n) private returns (uint256 total) {
-        uint256 before = vm.snapshotState();
-        _toOpen(n);
-        _round(n, 0, "initial");
-        for (uint256 id = 1; id <= n; ++id) {
-            _submit(id, 1, 0, "first");
-            total += vm.lastCallGas().gasTotalUsed;
-        }
-        for (uint256 id = 1; id <= n; ++id) {
-            _commit(id, 1, 0);
-            total += vm.lastCallGas().gasTotalUsed;
-        }
-        for (uint256 id = 1; id <= n; ++id) {
-            _reveal(id, 1, 0);
-            total += vm.lastCallGas().gasTotalUsed;
-        }
-        vm.revertToState(before);
-    }
 }

@@ -17,6 +17,8 @@ interface Vm {
         uint64 gasRemaining;
     }
 
+    function snapshotGasLastCall(string calldata group, string calldata name) external returns (uint256 gas);
+    function snapshotValue(string calldata group, string calldata name, uint256 value) external;
     function lastCallGas() external view returns (Gas memory gas);
     function getNonce(address account) external view returns (uint64);
     function computeCreateAddress(address deployer, uint256 nonce) external pure returns (address);
