@@ -7,7 +7,7 @@ from typing import Protocol
 from aicommons.domain import encoding, errors, events, ids, messages, run
 from aicommons.ledger import client, contracts
 from aicommons.ledger.memory import book, runs
-from aicommons.protocol import ports
+from aicommons.protocol import governance, ports
 
 ADDRESS_LENGTH = 20
 """A view's address comes as text, as ABI decoding has it."""
@@ -86,9 +86,9 @@ class MemoryClient:
         """Put a seat out whose consent is dead; see the port."""
         self.transact(client.RUNS, "drop", run_id, member_id)
 
-    def register_model(self, run_id: ids.RunId, card: ids.Digest, state_digest: bytes) -> None:
+    def register_model(self, run_id: ids.RunId, card: ids.Digest, state_digest: bytes, licence: bytes) -> None:
         """Write a finished run's model down; see the port."""
-        self.transact("ModelRegistry", "register", run_id, card, state_digest)
+        self.transact("ModelRegistry", "register", run_id, card, state_digest, licence)
 
     def address_of(self, contract: str) -> ids.Address:
         """Return where a contract would stand."""
@@ -140,6 +140,16 @@ class MemoryClient:
     def send_to(self, address: ids.Address, data: bytes) -> None:
         """Refuse: there is nothing here that another contract could run on."""
         self.read_from(address, data)
+
+    def meaning(self, call: governance.Call) -> governance.Meaning | None:
+        """Return ``None``: nothing is voted on here."""
+        del call
+        return None
+
+    def attempt(self, call: governance.Call, sender: ids.Address) -> None:
+        """Refuse: nothing is voted on here."""
+        del sender
+        raise errors.LedgerRefused("the in-memory ledger holds no votes", which=ids.format_id(call.target))
 
     def create(self, contract: str, *values: object) -> ids.Address:
         """Refuse: there is nothing here that a contract could run on."""

@@ -13,8 +13,8 @@ class Models:
         self._members = named
         self._runs = trained
 
-    def register(self, run_id: ids.RunId, card: bytes, state_digest: bytes) -> None:
-        """Write a finished run's model down."""
+    def register(self, run_id: ids.RunId, card: bytes, state_digest: bytes, licence: bytes) -> None:
+        """Write a finished run's model down, with the code of its licence."""
         known = self._book.view.runs.get(run_id)
         if known is not None and known.model is not None:
             raise transitions.Refusal("ModelRegistryAlreadyRegistered", run_id)
@@ -32,10 +32,12 @@ class Models:
             raise transitions.Refusal("ModelRegistryNotParticipant", sender)
         seats = [(each, record.seats[each]) for each in chosen]
         sources = tuple(
-            events.Source(ids.MemberId(each), seat.brought.dataset_id, seat.version, seat.brought.consent_id)
+            events.Source(
+                ids.MemberId(each), seat.brought.dataset_id, seat.version, seat.used_at, seat.brought.consent_id
+            )
             for each, seat in seats
         )
-        told = (record.spec.plan, card, state_digest, m.rounds_done, sources)
+        told = (record.spec.plan, card, state_digest, licence, m.rounds_done, sources)
         self._book.tell(events.ModelRegistered, run_id, registrant, *told)
         self._share(run_id, record.spec, chosen)
 
