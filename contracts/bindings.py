@@ -52,18 +52,25 @@ class _Sources:
 
     def __init__(self, root: pathlib.Path) -> None:
         folders = (root / "src", root / "node_modules" / "@openzeppelin" / "contracts")
-        self._text = "\n".join(_texts(folders))
+        self._texts = _texts(folders)
 
-    def enum(self, name: str) -> list[str]:
-        """The members of an enumeration, in their order."""
-        found = re.search(rf"\benum {name} \{{(.*?)\}}", self._text, re.DOTALL)
+    def _owner(self, owner: str) -> str:
+        """The text of the file that declares a contract; of all files where no owner is named."""
+        if not owner:
+            return "\n".join(self._texts)
+        declared = re.compile(rf"^(?:abstract )?(?:contract|interface|library) {owner}\b", re.MULTILINE)
+        return next(text for text in self._texts if declared.search(text))
+
+    def enum(self, owner: str, name: str) -> list[str]:
+        """The members of an enumeration, in their order; contracts have some of the same name."""
+        found = re.search(rf"\benum {name} \{{(.*?)\}}", self._owner(owner), re.DOTALL)
         if found is None:
             raise SystemExit(f"contracts/bindings.py: enum {name} is nowhere")
         return re.findall(r"\b[A-Z]\w*", re.sub(r"//[^\n]*|/\*.*?\*/", "", found[1], flags=re.DOTALL))
 
-    def struct(self, name: str) -> tuple[str, Mapping[str, str]]:
+    def struct(self, owner: str, name: str) -> tuple[str, Mapping[str, str]]:
         """A struct's notice, and what is said of each field."""
-        found = re.search(rf"((?:^[ \t]*///[^\n]*\n)+)[ \t]*struct {name} \{{", self._text, re.MULTILINE)
+        found = re.search(rf"((?:^[ \t]*///[^\n]*\n)+)[ \t]*struct {name} \{{", self._owner(owner), re.MULTILINE)
         said = " ".join(re.sub(r"^[ \t]*///", "", line) for line in found[1].splitlines()) if found else ""
         parts = re.split(r"\s*@(\w+)\s+", f" {said}".rstrip())
         tags = list(zip(parts[1::2], parts[2::2], strict=True))
@@ -110,6 +117,7 @@ class _Module:
         self._notices, self._details = documented["userdoc"], documented["devdoc"]
         self._functions = [entry for entry in output["abi"] if entry["type"] == "function"]
         self._kinds: dict[str, list[str]] = {}
+        self._owners: dict[str, str] = {}
 
     def lines(self) -> Iterator[str]:
         """All lines; types are written before the contract, in the order in which it needs them."""
@@ -203,30 +211,42 @@ class _Module:
             return _Type(f"Sequence[{item.given}]", f"tuple[{item.told}, ...]", write, read)
         internal = field.get("internalType", "")
         if kind == "tuple":
-            return self._struct(internal.removeprefix("struct ").rpartition(".")[2], field["components"])
+            owner, _, name = internal.removeprefix("struct ").rpartition(".")
+            return self._struct(owner, name, field["components"])
         if internal.startswith("enum "):
-            return self._enum(internal.removeprefix("enum ").rpartition(".")[2])
+            owner, _, name = internal.removeprefix("enum ").rpartition(".")
+            return self._enum(owner, name)
         return next(found for pattern, found in _WORDS if re.fullmatch(pattern, kind))
 
-    def _enum(self, name: str) -> _Type:
-        if name not in self._kinds:
+    def _is_new(self, owner: str, name: str) -> bool:
+        """Whether a type is to be written; two of one name in one contract would need names of their own."""
+        if self._owners.setdefault(name, owner) != owner:
+            raise SystemExit(f"contracts/bindings.py: {self._name} uses {owner}.{name} and {self._owners[name]}.{name}")
+        return name not in self._kinds
+
+    def _enum(self, owner: str, name: str) -> _Type:
+        if self._is_new(owner, name):
             members = [
-                f"    {snake(member).upper()} = {place}" for place, member in enumerate(self._sources.enum(name))
+                f"    {snake(member).upper()} = {place}" for place, member in enumerate(self._sources.enum(owner, name))
             ]
             about = f'    """{name} as the contract counts it."""'
             self._kinds[name] = ["", f"class {name}(enum.IntEnum):", about, "", *members, ""]
         return _Type(name, name, "{}", f"access.one_of({name}, {{}})")
 
-    def _struct(self, name: str, components: Sequence[Mapping[str, Any]]) -> _Type:
-        if name not in self._kinds:
+    def _struct(self, owner: str, name: str, components: Sequence[Mapping[str, Any]]) -> _Type:
+        if self._is_new(owner, name):
             fields = [(_argument(each, place), self._type(each)) for place, each in enumerate(components)]
-            self._kinds[name] = [*self._record(name, components, fields)]
+            self._kinds[name] = [*self._record(self._sources.struct(owner, name), name, components, fields)]
         return _Type(name, name, "dataclasses.astuple({})", f"{name}.read({{}})")
 
     def _record(
-        self, name: str, components: Sequence[Mapping[str, Any]], fields: Sequence[tuple[str, _Type]]
+        self,
+        described: tuple[str, Mapping[str, str]],
+        name: str,
+        components: Sequence[Mapping[str, Any]],
+        fields: Sequence[tuple[str, _Type]],
     ) -> Iterator[str]:
-        notice, said = self._sources.struct(name)
+        notice, said = described
         yield from ("", "@dataclasses.dataclass(frozen=True, slots=True)", f"class {name}:")
         yield from _docstring(_sentence(_plain(notice or f"{name} of {self._name}.")), [], 4)
         yield ""

@@ -157,9 +157,11 @@ def judge_all(mutants: list[Mutant], jobs: int, folder: pathlib.Path) -> list[Ve
     def work(mutant: Mutant) -> Verdict:
         copy = copies.get()
         try:
-            return judge(copy, mutant)
+            verdict = judge(copy, mutant)
         finally:
             copies.put(copy)
+        print(f"{mutant.name}: {verdict.killer}", file=sys.stderr, flush=True)
+        return verdict
 
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
         return list(pool.map(work, mutants))

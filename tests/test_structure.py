@@ -191,6 +191,7 @@ MUTABLE: dict[str, str] = {
     "src/aicommons/cli/following.py: Follower": "how far a watcher has read",
     "src/aicommons/data/infer.py: _Summary": "a column's running figures",
     "src/aicommons/ledger/embedded/methods.py: _Filter": "a client's place in the logs",
+    "src/aicommons/ledger/memory/run_records.py: Record": "a call's draft of a run, kept when it was taken",
 }
 """Dataclasses that change, and why."""
 

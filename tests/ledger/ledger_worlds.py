@@ -273,10 +273,10 @@ class Player:
         values = (self.run_id, member, self.consents[member], int(is_exit), signed if is_exit else b"")
         return self.do(member, "TrainingRuns", "enrol", *values)
 
-    def begin(self) -> None:
+    def begin(self, **changed: object) -> None:
         """From nothing to round 0, phase Open."""
         self.found()
-        self.open()
+        self.open(**changed)
         for member in range(self.sites, 0, -1):
             self.enrol(member)
         self.do(self.solver, "TrainingRuns", "close", self.run_id)

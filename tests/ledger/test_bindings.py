@@ -15,7 +15,7 @@ import pytest
 from aicommons import testing
 from aicommons.domain import encoding, errors, ids
 from aicommons.ledger import contracts
-from aicommons.ledger.bindings import access, guardianships, membership, problems
+from aicommons.ledger.bindings import access, attestations, guardianships, membership, problems
 
 NAMES = (*contracts.NAMES, *contracts.PER_COOP)
 
@@ -137,6 +137,13 @@ def test_every_function_has_a_method(name: str) -> None:
         assert (inspect.getdoc(method) or "").strip().endswith((".", "!", "?")), method.__name__
     expected = {key for key in contracts.load(name).functions if "(" in key}
     assert sorted(caller.asked) == sorted((name, key) for key in expected)
+
+
+def test_enumerations_are_their_contracts_own() -> None:
+    """Enumerations that contracts give the same name have each contract's members."""
+    assert [each.name for each in membership.Kind] == ["PERSON", "ORGANISATION"]
+    assert [each.name for each in attestations.Kind] == ["ACCREDITATION", "ETHICS_APPROVAL", "AUDIT", "COURSE"]
+    assert [each.name for each in membership.Status][:3] == ["NONE", "ACTIVE", "SUSPENDED"]
 
 
 OTHERS = {

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.ledger import ledger_worlds as worlds
 
 from aicommons import testing
-from aicommons.domain import messages, run
+from aicommons.domain import ids, messages, run
 
 Play = Callable[[worlds.Player], None]
 
@@ -140,6 +140,49 @@ def replay(p: worlds.Player) -> None:
     p.do("founder", "TrainingRuns", "submit", (p.run_id, 0, 1, 1), old, b"h" * 32, signed)
     p.do("founder", "TrainingRuns", "submit", (p.run_id, 0, 1, 9), old, b"h" * 32, signed)
     p.do("founder", "TrainingRuns", "submit", (b"\x01" * 32, 0, 1, 1), old, b"h" * 32, signed)
+
+
+def minimum(p: worlds.Player) -> None:
+    """Before the first Commit the terms' minimum has to stay, not only a quorum."""
+    p.begin(min_participants=5)
+    p.submits((0, 0), 4)
+    p.later(worlds.PHASE)
+    p.exit(2, messages.ANY_ROUND)
+    p.submit(4, (0, 0), 0)
+    p.commits((0, 0))
+
+
+def last_attempt(p: worlds.Player) -> None:
+    """The attempt that a dropped seat costs is not counted; one that a refusal costs is."""
+    p.begin(max_attempts=2)
+    p.submits((0, 0))
+    p.refuse(1, (0, 0), 3)
+    p.submits((0, 1))
+    p.revoke(2)
+    p.drop(2)
+    p.submits((0, 2), 2)
+    p.refuse(3, (0, 2), 1)
+
+
+def forged(p: worlds.Player) -> None:
+    """Signed words on other digests than the ledger's, openings of nothing and refusals by others are refused."""
+    p.begin()
+    p.submits((0, 0))
+    one, (chosen, inputs), other = ids.MemberId(1), p.inputs((0, 0)), worlds.word("other")
+    sid = p.agreed_sid()
+    masks = worlds.masks(sid, 1)
+    p.post(1, (0, 0), messages.Commit(other, one, chosen, inputs, masks))
+    p.post(1, (0, 0), messages.Commit(sid, one, other, inputs, masks))
+    p.post(1, (0, 0), messages.Commit(sid, one, chosen, other, masks))
+    p.do("founder", "TrainingRuns", "refuse", (p.run_id, 0, 0, 1), 2, bytes(32))
+    p.do("founder", "TrainingRuns", "ack", p.run_id, 1, 1, other, other, other, bytes(65))
+    p.commits((0, 0))
+    document = worlds.word("document")
+    p.post(1, (0, 0), messages.Reveal(sid, one, other, worlds.word("mine", 1, sid), document))
+    p.post(1, (0, 0), messages.Reveal(other, one, other, worlds.word("mine", 1, sid), document))
+    p.post(1, (0, 0), messages.Result(sid, one, other, other))
+    p.reveals((0, 0))
+    p.post(1, (0, 0), messages.Result(other, one, other, other))
 
 
 def split(p: worlds.Player) -> None:
@@ -335,6 +378,9 @@ PLAYS: dict[str, tuple[Play, tuple[int, ...]]] = {
     "refuse": (refusals, ()),
     "late": (late, ()),
     "replay": (replay, ()),
+    "minimum": (minimum, ()),
+    "last attempt": (last_attempt, ()),
+    "forged": (forged, ()),
     "split": (split, ()),
     "cancel": (cancelled, ()),
     "pause ends a run": (paused, ()),

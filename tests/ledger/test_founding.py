@@ -83,6 +83,25 @@ def test_an_interrupted_founding_goes_on(ledger: testing.LocalLedger, at: int, *
     assert connect(ledger, signer).nonce() == len(contracts.NAMES)
 
 
+def test_founders_are_members_from_the_beginning(ledger: testing.LocalLedger, tmp_path: pathlib.Path) -> None:
+    """Founders of the configuration are members once it stands; the wallet that deployed is none."""
+    keys = [wallet.Wallet(os.urandom(32)) for _ in range(2)]
+    file = tmp_path / "commons.toml"
+    file.write_text(
+        "".join(
+            f'[[founders]]\naccount = "{ids.format_id(key.address)}"\nnode_key = "0x{os.urandom(20).hex()}"\n'
+            f'reader_point = "{"01" * 32}"\ncredential = "{os.urandom(32).hex()}"\n'
+            for key in keys
+        )
+    )
+    signer = wallet.Wallet(os.urandom(32))
+    terms = app.founding(signer.address, file)
+    made = founding.go_on(connect(ledger, signer), founding.begin(connect(ledger, signer), CHAIN, terms), terms)
+    reader = client.Client(rpc.LocalRpc(ledger.handle), made.deployment, signer)
+    assert [reader.member_of(key.address) for key in keys] == [1, 2]
+    assert reader.member_of(signer.address) is None
+
+
 def test_a_wallet_that_was_used_before(ledger: testing.LocalLedger) -> None:
     """The places follow from the number that the wallet's transactions had reached."""
     signer = wallet.Wallet(os.urandom(32))

@@ -32,7 +32,9 @@ def test_every_run_event_is_read() -> None:
 
 def test_every_record_is_made() -> None:
     """Each concrete record of the events' modules is what some contract event becomes."""
-    assert len(list(concrete(events.Event))) == len(logs.RECORDS)
+    # Both governors are OpenZeppelin's, and a vote with parameters is a vote.
+    told = {(contract.replace("Coop", "Commons"), name.removesuffix("WithParams")) for contract, name in logs.RECORDS}
+    assert len(list(concrete(events.Event))) == len(told)
 
 
 def concrete(kind: type[events.Event]) -> Iterator[type[events.Event]]:

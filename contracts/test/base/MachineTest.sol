@@ -29,7 +29,7 @@ abstract contract MachineTest is CommonsTest {
     function _send(bytes32 call) internal virtual returns (bool done, bytes memory answer);
 
     /// @dev The name of the state in which the subject is.
-    function _state() internal view virtual returns (string memory);
+    function _where() internal view virtual returns (string memory);
 
     /// @dev Every state and call of the table, the edges and the refusals alike.
     function test_machine_takesItsEdgesAndNoOthers() public {
@@ -47,17 +47,17 @@ abstract contract MachineTest is CommonsTest {
         uint256 before = vm.snapshotState();
         _reach(_id(state));
         string memory at = string.concat(_named(), ": ", edge.call, " in ", state);
-        vm.assertEq(_state(), state, at);
+        vm.assertEq(_where(), state, at);
         string memory to = _target(state, edge.call);
         bool timeAlone = _id(edge.call) == TIME && bytes(to).length == 0;
         (bool done, bytes memory answer) = _send(_id(edge.call));
         if (bytes(to).length != 0) {
             vm.assertTrue(done, string.concat(at, " is refused"));
-            vm.assertEq(_state(), to, at);
+            vm.assertEq(_where(), to, at);
         } else if (!timeAlone && bytes(edge.refusal).length != 0) {
             vm.assertFalse(done, string.concat(at, " is taken"));
             vm.assertEq(bytes32(_selector(answer)), bytes32(_refusal(state, edge)), at);
-            vm.assertEq(_state(), state, at);
+            vm.assertEq(_where(), state, at);
         }
         vm.revertToState(before);
     }

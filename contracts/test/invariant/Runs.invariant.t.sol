@@ -15,7 +15,7 @@ abstract contract RunsInvariant is CommonsTest {
     }
 
     function targetSelectors() external view returns (FuzzSelector[] memory targets) {
-        bytes4[] memory actions = new bytes4[](10);
+        bytes4[] memory actions = new bytes4[](11);
         actions[0] = RunsHandler.due.selector;
         actions[1] = RunsHandler.odd.selector;
         actions[2] = RunsHandler.pass.selector;
@@ -26,6 +26,7 @@ abstract contract RunsInvariant is CommonsTest {
         actions[7] = RunsHandler.repeat.selector;
         actions[8] = RunsHandler.voteEarly.selector;
         actions[9] = RunsHandler.drop.selector;
+        actions[10] = RunsHandler.giveBack.selector;
         targets = new FuzzSelector[](1);
         targets[0] = FuzzSelector(address(handler), actions);
     }
@@ -36,6 +37,7 @@ abstract contract RunsInvariant is CommonsTest {
     /// phases and rounds change only along the listed edges, and a run that is over never changes. An agreed state is
     /// never lost: Ended has one, Aborted has none, progress never goes back. Exits leave a quorum behind.
     /// 9: no seat's word on a sid is ever counted twice, and an agreed sid was named in its own attempt by a quorum.
+    /// 12: no seat's bond is lost or goes to anybody else, none goes back before the run is over, and then each does.
     /// A run that paused after its last sum is completed by Results only if no round can follow.
     function invariant_rulesOfARunHold() external view {
         vm.assertFalse(handler.twoSets(), "11: two sets certified");
@@ -47,6 +49,9 @@ abstract contract RunsInvariant is CommonsTest {
         vm.assertFalse(handler.lostState(), "agreed state lost");
         vm.assertFalse(handler.tooFewStayed(), "too few stayed");
         vm.assertFalse(handler.completedEarly(), "completed although it went on after a pause");
+        vm.assertFalse(handler.bondReturnedEarly(), "12: a bond went back while it was owed");
+        vm.assertFalse(handler.bondKept(), "12: a bond stayed although the run is over");
+        vm.assertEq(handler.bondsHeld(), handler.BOND() * handler.participants(), "12: a bond is lost");
         vm.assertFalse(handler.votedTwice(), "9: a message counted twice");
         vm.assertFalse(handler.agreedWithoutQuorum(), "9: agreed without a quorum of this attempt");
     }
@@ -54,14 +59,14 @@ abstract contract RunsInvariant is CommonsTest {
 
 contract RunsOfFiveInvariantTest is RunsInvariant {
     function setUp() public override {
-        handler = new RunsHandler(5, 4);
+        handler = new RunsHandler{value: 100}(5, 4);
     }
 }
 
 /// forge-config: default.invariant.runs = 64
 contract RunsOfEightInvariantTest is RunsInvariant {
     function setUp() public override {
-        handler = new RunsHandler(8, 6);
+        handler = new RunsHandler{value: 100}(8, 6);
     }
 }
 
@@ -71,7 +76,7 @@ contract RunsWalkTest is CommonsTest {
 
     /// @dev A walk of many strides certifies and reveals.
     function test_walk_reachesCertificatesAndReveals() public {
-        RunsHandler handler = new RunsHandler(5, 4);
+        RunsHandler handler = new RunsHandler{value: 100}(5, 4);
         for (uint256 i; i < 40; ++i) {
             uint256 word = uint256(keccak256(abi.encode(i)));
             handler.due(word);

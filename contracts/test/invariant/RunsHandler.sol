@@ -2,6 +2,7 @@
 pragma solidity 0.8.37;
 
 import {ITrainingRuns} from "../../src/interfaces/ITrainingRuns.sol";
+import {IVault} from "../../src/interfaces/IVault.sol";
 import {Absence, Machine, Phase, PhaseView, RunSpec, RunState} from "../../src/types/RunTypes.sol";
 import {RunTest} from "../base/RunTest.sol";
 
@@ -9,6 +10,7 @@ import {RunTest} from "../base/RunTest.sol";
 /// own book of what was accepted and decides from that alone whether a rule broke, so that a mistake in `RunLib` cannot
 /// excuse itself. Actions that are due must succeed; only `attack` may be refused.
 contract RunsHandler is RunTest {
+    uint256 public constant BOND = 3;
     uint256 public immutable participants;
     uint256 private immutable _quorum;
 
@@ -26,6 +28,8 @@ contract RunsHandler is RunTest {
     bool public votedTwice;
     bool public agreedWithoutQuorum;
     bool public completedEarly;
+    bool public bondReturnedEarly;
+    bool public bondKept;
 
     // How often the walk got somewhere, so that the invariants are not vacuous.
     uint256 public certificates;
@@ -51,13 +55,17 @@ contract RunsHandler is RunTest {
     bool private _paused;
     Machine private _last;
 
-    constructor(uint256 n, uint256 quorum) {
+    constructor(uint256 n, uint256 quorum) payable {
         (participants, _quorum) = (n, quorum);
         super.setUp();
         _prepare(n);
         RunSpec memory terms = _spec(3, 48);
-        (terms.rounds, terms.maxAttempts) = (5, 8);
+        (terms.rounds, terms.maxAttempts, terms.bond) = (5, 8, BOND);
         _open(terms);
+        vault.deposit{value: BOND * n}(address(0), BOND * n);
+        for (uint256 id = 1; id <= n; ++id) {
+            vault.transfer(_account(id), 0, BOND);
+        }
         for (uint256 id = 1; id <= n; ++id) {
             _enrol(id, id % 4 == 0 ? Absence.Wait : Absence.Exit);
         }
@@ -123,6 +131,26 @@ contract RunsHandler is RunTest {
         runs.advance(runId);
         _noteExits();
         _observe();
+    }
+
+    /// @notice Anybody asks that a seat's bond goes back: it does once the run is over, to whoever paid it, and not before.
+    function giveBack(uint256 word) external {
+        uint256 id = _between(word, 1, participants);
+        bool over = _machine().state > RunState.Paused;
+        bool open = vault.lockOf(bonds.lockOf(runId, id)).state == IVault.LockState.Locked;
+        try bonds.giveBack(runId, id) {
+            bondReturnedEarly = bondReturnedEarly || !over;
+        } catch {
+            bondKept = bondKept || (over && open);
+        }
+    }
+
+    /// @notice What the seats' bonds come to, locked or back with their members.
+    function bondsHeld() external view returns (uint256 held) {
+        held = vault.locked(address(0));
+        for (uint256 id = 1; id <= participants; ++id) {
+            held += vault.balanceOf(_account(id), 0);
+        }
     }
 
     /// @notice An owner takes its consent back; rarely, or no run would get anywhere.

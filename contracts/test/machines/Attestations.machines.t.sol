@@ -42,7 +42,7 @@ contract AttestationMachineTest is MachineTest {
         if (done) attestationId = abi.decode(answer, (bytes32));
     }
 
-    function _state() internal view override returns (string memory) {
+    function _where() internal view override returns (string memory) {
         IAttestations.Attestation memory stored = attestations.attestation(attestationId);
         if (stored.attester == 0) return "None";
         if (stored.revoked) return "Revoked";

@@ -63,7 +63,7 @@ contract ProposalMachineTest is MachineTest {
         return address(governor).call(abi.encodeWithSelector(selector, targets, values, calls, keccak256("rest")));
     }
 
-    function _state() internal view override returns (string memory) {
+    function _where() internal view override returns (string memory) {
         string[8] memory names =
             ["Pending", "Active", "Canceled", "Defeated", "Succeeded", "Queued", "Expired", "Executed"];
         return names[uint256(governor.state(proposalId))];

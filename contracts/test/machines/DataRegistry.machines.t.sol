@@ -32,7 +32,7 @@ contract DatasetMachineTest is MachineTest {
         return address(data).call(encoded);
     }
 
-    function _state() internal view override returns (string memory) {
+    function _where() internal view override returns (string memory) {
         IDataRegistry.DatasetState state = data.dataset(1).state;
         if (state == IDataRegistry.DatasetState.Listed) return "Listed";
         if (state == IDataRegistry.DatasetState.Suspended) return "Suspended";
@@ -80,7 +80,7 @@ contract ConsentMachineTest is MachineTest {
         if (done) consentId = abi.decode(answer, (bytes32));
     }
 
-    function _state() internal view override returns (string memory) {
+    function _where() internal view override returns (string memory) {
         IDataRegistry.Consent memory stored = data.consent(consentId);
         if (stored.terms.datasetId == 0) return "None";
         if (stored.revokedAt != 0) return "Revoked";

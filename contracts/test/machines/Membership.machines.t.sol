@@ -15,26 +15,34 @@ contract MembershipMachineTest is MachineTest {
         _admit(1, 1);
         if (state == _id("Suspended")) _byRegistrars(abi.encodeCall(IMembership.suspend, (1)));
         if (state == _id("Left")) _leave();
+        if (state == _id("Expelled")) _expel();
     }
 
     function _send(bytes32 call) internal override returns (bool, bytes memory) {
         if (call == _id("admit(address)")) return _byRegistrars(abi.encodeCall(IMembership.admit, (_account(1))));
         if (call == _id("suspend(uint256)")) return _byRegistrars(abi.encodeCall(IMembership.suspend, (1)));
         if (call == _id("reinstate(uint256)")) return _byRegistrars(abi.encodeCall(IMembership.reinstate, (1)));
+        if (call == _id("expel(uint256)")) return _expel();
         vm.assertTrue(call == _id("leave()"), "a call of the table has no driver");
         return _leave();
     }
 
-    function _state() internal view override returns (string memory) {
+    function _where() internal view override returns (string memory) {
         IMembership.Status status = membership.member(1).status;
         if (status == IMembership.Status.Active) return "Active";
         if (status == IMembership.Status.Suspended) return "Suspended";
+        if (status == IMembership.Status.Expelled) return "Expelled";
         return status == IMembership.Status.Left ? "Left" : "None";
     }
 
     function _leave() private returns (bool done, bytes memory answer) {
         vm.prank(_account(1));
         return address(membership).call(abi.encodeCall(IMembership.leave, ()));
+    }
+
+    function _expel() private returns (bool done, bytes memory answer) {
+        vm.prank(address(timelock));
+        return address(membership).call(abi.encodeCall(IMembership.expel, (1)));
     }
 
     /// @dev Both registrars; the last answer counts.
@@ -80,7 +88,7 @@ contract RecoveryMachineTest is MachineTest {
         return _as(address(this), abi.encodeCall(IMembership.finishRecovery, (1)));
     }
 
-    function _state() internal view override returns (string memory) {
+    function _where() internal view override returns (string memory) {
         IMembership.Recovery memory pending = membership.recovery(1);
         if (pending.account == address(0)) return "None";
         return vm.getBlockTimestamp() < pending.ripeAt ? "Pending" : "Ripe";

@@ -1,43 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {IMembership} from "../../src/interfaces/IMembership.sol";
 import {IProblems} from "../../src/interfaces/IProblems.sol";
+import {CommonsTest} from "../base/CommonsTest.sol";
 import {MachineTest} from "../base/MachineTest.sol";
+import {ProblemsTest} from "../base/ProblemsTest.sol";
 
-/// @notice Members 1 to 5 own, judge, pay, solve and sit on the ethics board.
-abstract contract ProblemsMachine is MachineTest {
-    uint64 internal constant DEADLINE = uint64(START + 100 days);
-
-    function setUp() public virtual override {
+/// @notice The machine "problem" of vectors/machines.json, in a commons that reviews problems.
+contract ProblemMachineTest is ProblemsTest, MachineTest {
+    function setUp() public override(CommonsTest, ProblemsTest) {
         super.setUp();
-        _admit(1, 5);
-        vm.prank(address(timelock));
-        membership.grantRole(5, IMembership.Role.EthicsBoard);
-    }
-
-    function _as(address caller, bytes memory call) internal returns (bool, bytes memory) {
-        vm.prank(caller);
-        return address(problems).call(call);
-    }
-
-    function _stateProblem() internal returns (bool, bytes memory) {
-        return _as(_account(1), abi.encodeCall(IProblems.state, ("document", PURPOSE, 2, DEADLINE)));
-    }
-
-    function _problem() internal view returns (bytes32) {
-        return keccak256(abi.encode(block.chainid, address(problems), 1, bytes32("document"), DEADLINE));
-    }
-}
-
-/// @notice The machine "problem" of vectors/machines.json, with a review of five days.
-contract ProblemMachineTest is ProblemsMachine {
-    uint32 private constant REVIEW = 5 days;
-
-    function setUp() public override {
-        super.setUp();
-        vm.prank(address(timelock));
-        problems.setRules(IProblems.ProblemRules(REVIEW, 1 days));
+        _setReview(REVIEW);
     }
 
     function _named() internal pure override returns (string memory) {
@@ -46,45 +19,48 @@ contract ProblemMachineTest is ProblemsMachine {
 
     function _reach(bytes32 state) internal override {
         if (state == _id("None")) return;
-        _stateProblem();
+        _state();
         if (state == _id("Draft")) _send(_id("sendBack(bytes32,bytes32)"));
         if (state == _id("Open") || state == _id("Closed")) _send(TIME);
         if (state == _id("Closed")) _send(_id("close(bytes32)"));
     }
 
     function _send(bytes32 call) internal override returns (bool, bytes memory) {
+        bytes32 problemId = _problemId();
         if (call == TIME) {
             vm.warp(vm.getBlockTimestamp() + REVIEW);
             return (true, "");
         }
-        if (call == _id("sendBack(bytes32,bytes32)")) {
-            return _as(_account(5), abi.encodeCall(IProblems.sendBack, (_problem(), "why")));
-        }
+        if (call == _id("close(bytes32)")) return _as(OWNER, abi.encodeCall(IProblems.close, (problemId)));
         if (call == _id("amend(bytes32,bytes32)")) {
-            return _as(_account(1), abi.encodeCall(IProblems.amend, (_problem(), "other")));
+            return _as(OWNER, abi.encodeCall(IProblems.amend, (problemId, "better")));
         }
-        if (call == _id("close(bytes32)")) return _as(_account(1), abi.encodeCall(IProblems.close, (_problem())));
+        if (call == _id("sendBack(bytes32,bytes32)")) {
+            return _as(ETHICS, abi.encodeCall(IProblems.sendBack, (problemId, "reason")));
+        }
         vm.assertTrue(call == _id("state(bytes32,bytes32,uint256,uint64)"), "a call of the table has no driver");
-        return _stateProblem();
+        return _as(OWNER, abi.encodeCall(IProblems.state, (DOCUMENT, PURPOSE, JUDGE, DEADLINE)));
     }
 
-    function _state() internal view override returns (string memory) {
+    function _where() internal view override returns (string memory) {
         string[5] memory names = ["None", "Draft", "Review", "Open", "Closed"];
-        return names[uint256(problems.problem(_problem()).state)];
+        return names[uint256(problems.problem(_problemId()).state)];
+    }
+
+    function _as(uint256 memberId, bytes memory call) private returns (bool, bytes memory) {
+        vm.prank(_account(memberId));
+        return address(problems).call(call);
     }
 }
 
-/// @notice The machine "award" of vectors/machines.json: award 0 of a problem.
-contract AwardMachineTest is ProblemsMachine {
-    uint64 private constant DUE = uint64(START + 30 days);
-    uint64 private constant EXPIRY = DUE + CHALLENGE_SECONDS + 60 days;
+/// @notice The machine "award" of vectors/machines.json: one milestone of a problem.
+contract AwardMachineTest is ProblemsTest, MachineTest {
+    bytes32 private problemId;
 
-    function setUp() public override {
+    function setUp() public override(CommonsTest, ProblemsTest) {
         super.setUp();
-        _stateProblem();
-        vm.deal(_account(3), 2 ether);
-        vm.prank(_account(3));
-        vault.deposit{value: 2 ether}(address(0), 2 ether);
+        problemId = _state();
+        _deposit(vault, _account(PAYER), address(token), 2 * AMOUNT);
     }
 
     function _named() internal pure override returns (string memory) {
@@ -95,52 +71,47 @@ contract AwardMachineTest is ProblemsMachine {
         if (state == _id("None")) return;
         _send(_id("fund(bytes32,(uint256,uint64)[],address)"));
         if (state == _id("Open")) return;
-        if (state == _id("Refunded")) {
-            _send(_id("refund(bytes32,uint256)"));
-            return;
-        }
-        _send(_id("judge(bytes32,uint256,uint256)"));
-        if (state == _id("Challenged")) _send(_id("challenge(bytes32,uint256,bytes32)"));
-        if (state == _id("Paid")) _send(_id("settle(bytes32,uint256)"));
+        if (state == _id("Refunded")) return _must("refund(bytes32,uint256)");
+        _judge(problemId);
+        if (state == _id("Challenged")) _challenge(problemId);
+        if (state == _id("Paid")) _must("settle(bytes32,uint256)");
     }
 
     function _send(bytes32 call) internal override returns (bool, bytes memory) {
-        bytes32 id = _problem();
+        bytes memory milestones = abi.encodeCall(IProblems.fund, (problemId, _milestones(AMOUNT, DUE), address(token)));
+        if (call == _id("fund(bytes32,(uint256,uint64)[],address)")) return _as(_account(PAYER), milestones);
         if (call == _id("judge(bytes32,uint256,uint256)")) {
-            return _as(_account(2), abi.encodeCall(IProblems.judge, (id, 0, 4)));
+            return _as(_account(JUDGE), abi.encodeCall(IProblems.judge, (problemId, 0, SOLVER)));
         }
         if (call == _id("challenge(bytes32,uint256,bytes32)")) {
-            return _as(_account(1), abi.encodeCall(IProblems.challenge, (id, 0, "why")));
+            return _as(_account(PAYER), abi.encodeCall(IProblems.challenge, (problemId, 0, "reason")));
         }
         if (call == _id("settle(bytes32,uint256)")) {
-            vm.warp(START + CHALLENGE_SECONDS);
-            return _as(address(this), abi.encodeCall(IProblems.settle, (id, 0)));
+            vm.warp(vm.getBlockTimestamp() + CHALLENGE_SECONDS);
+            return _as(address(this), abi.encodeCall(IProblems.settle, (problemId, 0)));
         }
-        if (call == _id("resolve(bytes32,uint256,bool) pay")) return _resolve(true);
-        if (call == _id("resolve(bytes32,uint256,bool) give back")) return _resolve(false);
-        if (call == _id("refund(bytes32,uint256)")) {
-            return _as(_account(2), abi.encodeCall(IProblems.refund, (id, 0)));
+        bool pay = call == _id("resolve(bytes32,uint256,bool) pay");
+        if (pay || call == _id("resolve(bytes32,uint256,bool) return")) {
+            return _as(address(timelock), abi.encodeCall(IProblems.resolve, (problemId, 0, pay)));
         }
-        if (call == _id("refund(bytes32,uint256) expired")) {
-            vm.warp(EXPIRY);
-            return _as(address(this), abi.encodeCall(IProblems.refund, (id, 0)));
-        }
-        vm.assertTrue(call == _id("fund(bytes32,(uint256,uint64)[],address)"), "a call of the table has no driver");
-        return _fund();
+        bool late = call == _id("refund(bytes32,uint256) late");
+        vm.assertTrue(late || call == _id("refund(bytes32,uint256)"), "a call of the table has no driver");
+        if (late) vm.warp(EXPIRY);
+        return _as(_account(JUDGE), abi.encodeCall(IProblems.refund, (problemId, 0)));
     }
 
-    function _resolve(bool pay) private returns (bool, bytes memory) {
-        return _as(address(timelock), abi.encodeCall(IProblems.resolve, (_problem(), 0, pay)));
-    }
-
-    function _fund() private returns (bool, bytes memory) {
-        IProblems.Milestone[] memory list = new IProblems.Milestone[](1);
-        list[0] = IProblems.Milestone(1 ether, DUE);
-        return _as(_account(3), abi.encodeCall(IProblems.fund, (_problem(), list, address(0))));
-    }
-
-    function _state() internal view override returns (string memory) {
+    function _where() internal view override returns (string memory) {
         string[6] memory names = ["None", "Open", "Judged", "Challenged", "Paid", "Refunded"];
-        return names[uint256(problems.awardOf(_problem(), 0).state)];
+        return names[uint256(problems.awardOf(problemId, 0).state)];
+    }
+
+    function _must(string memory call) private {
+        (bool done,) = _send(_id(call));
+        vm.assertTrue(done, call);
+    }
+
+    function _as(address caller, bytes memory call) private returns (bool, bytes memory) {
+        vm.prank(caller);
+        return address(problems).call(call);
     }
 }

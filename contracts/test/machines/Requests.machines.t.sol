@@ -41,7 +41,7 @@ contract RequestMachineTest is MachineTest {
         return _as(2, abi.encodeCall(IRequests.ask, (1, "run", "document")));
     }
 
-    function _state() internal view override returns (string memory) {
+    function _where() internal view override returns (string memory) {
         IRequests.RequestState state = requests.request(1).state;
         if (state == IRequests.RequestState.Open) return "Open";
         if (state == IRequests.RequestState.AskedBack) return "AskedBack";

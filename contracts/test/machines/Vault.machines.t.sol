@@ -40,7 +40,7 @@ contract LockMachineTest is MachineTest {
         return _as(abi.encodeCall(IVault.lock, (LOCK, PAYER, address(0), 1 ether, EXPIRY)));
     }
 
-    function _state() internal view override returns (string memory) {
+    function _where() internal view override returns (string memory) {
         IVault.LockState state = vault.lockOf(LOCK).state;
         if (state == IVault.LockState.Locked) return "Locked";
         if (state == IVault.LockState.Released) return "Released";

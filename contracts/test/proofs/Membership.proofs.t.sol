@@ -20,7 +20,8 @@ contract MembershipProof {
         vm.warp(1_800_000_000);
         address[] memory registrars = new address[](1);
         registrars[0] = REGISTRAR;
-        membership = new Membership(registrars, 1, Authority(address(0x71), address(0xF0)));
+        membership =
+            new Membership(registrars, 1, new IMembership.Founder[](0), Authority(address(0x71), address(0xF0)));
         vm.prank(ACCOUNT);
         membership.applyAs(IMembership.Kind.Person, address(0x2E4), "point", "credential", 0);
         vm.prank(REGISTRAR);

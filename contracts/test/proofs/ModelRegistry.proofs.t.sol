@@ -2,10 +2,13 @@
 pragma solidity 0.8.37;
 
 import {ModelRegistry} from "../../src/ModelRegistry.sol";
+import {IAttestations} from "../../src/interfaces/IAttestations.sol";
 import {IDataRegistry} from "../../src/interfaces/IDataRegistry.sol";
 import {IMembership} from "../../src/interfaces/IMembership.sol";
+import {IModelRegistry} from "../../src/interfaces/IModelRegistry.sol";
 import {IProblems} from "../../src/interfaces/IProblems.sol";
 import {ITrainingRuns} from "../../src/interfaces/ITrainingRuns.sol";
+import {IVault} from "../../src/interfaces/IVault.sol";
 import {Authority} from "../../src/types/Authority.sol";
 import {RunState, RunView, SeatView} from "../../src/types/RunTypes.sol";
 import {Vm} from "../base/Vm.sol";
@@ -43,6 +46,10 @@ contract FinishedRun {
         return 2;
     }
 
+    function problem(bytes32) external pure returns (IProblems.Problem memory stated) {
+        stated.owner = 2;
+    }
+
     function memberOf(address) external pure returns (uint256) {
         return 1;
     }
@@ -72,9 +79,12 @@ contract ModelRegistryProof {
             IProblems(run),
             IDataRegistry(run),
             ITrainingRuns(run),
+            IAttestations(address(0xA7)),
+            IVault(address(0xA8)),
+            IModelRegistry.AuditRules(1, 0),
             Authority(address(0x71), address(0xF0))
         );
-        models.register("run", "card", "state");
+        models.register("run", "card", "state", "licence");
         uint256 sum;
         for (uint256 id = 1; id < members + 3; ++id) {
             sum += models.sharesOf("run", id);

@@ -11,6 +11,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent import futures
 from typing import Protocol
 
 from aicommons.domain import encoding, errors, ids, signature
@@ -66,14 +67,13 @@ class Ledger(Protocol):
         """Send a call and return what was recorded."""
 
 
-@dataclasses.dataclass(slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class _Waiting:
     """A call in the queue."""
 
     request: relaying.Request
-    done: threading.Event = dataclasses.field(default_factory=threading.Event)
-    transaction: bytes | None = None
-    failure: errors.CommonsError | None = None
+    transaction: futures.Future[bytes]
+    """Hash of the transaction that has it, once it is recorded."""
 
 
 class Relayer:
@@ -115,18 +115,13 @@ class Relayer:
             self._ledger.try_as(sender, request.said.to, request.said.data)
             if sender in self._pending:
                 raise errors.RelayUnreachable("a call of this sender is under way", which=ids.format_id(sender))
-            waiting = _Waiting(request)
+            waiting = _Waiting(request, futures.Future())
             try:
                 self._waiting.put_nowait(waiting)
             except queue.Full as err:
                 raise errors.RelayUnreachable("too many calls wait here", which=str(self._bounds.queue)) from err
             self._pending.add(sender)
-        waiting.done.wait()
-        if waiting.failure is not None:
-            raise waiting.failure
-        if waiting.transaction is None:
-            raise errors.RelayUnreachable("the relayer is ending")
-        return waiting.transaction
+        return waiting.transaction.result()
 
     # ----------------------------------------------------------------------------------------------------------- checks
 
@@ -208,19 +203,23 @@ class Relayer:
     def _send(self, batch: Sequence[_Waiting]) -> None:
         """Send a batch; a call that fails meanwhile stops no other (a place for refunds makes it so)."""
         values = [waiting.request.values() for waiting in batch]
-        receipt: sending.Receipt | None = None
-        failure: errors.CommonsError | None = None
         try:
             receipt = self._ledger.submit("Forwarder", "executeBatch", values, self._ledger.address)
             if not receipt.is_success:
-                receipt, failure = None, errors.RelayUnreachable("the batch failed; send the call again")
+                raise errors.RelayUnreachable("the batch failed; send the call again")
         except errors.CommonsError as err:
-            failure = err
+            self._free(batch)
+            for waiting in batch:
+                waiting.transaction.set_exception(err)
+            return
+        self._free(batch)
         for waiting in batch:
-            waiting.transaction, waiting.failure = None if receipt is None else receipt.digest, failure
-            with self._lock:
-                self._pending.discard(waiting.request.said.sender)
-            waiting.done.set()
+            waiting.transaction.set_result(receipt.digest)
+
+    def _free(self, batch: Sequence[_Waiting]) -> None:
+        """Let the senders of a batch go on: each has one call at a time."""
+        with self._lock:
+            self._pending -= {waiting.request.said.sender for waiting in batch}
 
     def stop(self) -> None:
         """End ``run`` after what waits."""

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from aicommons.domain import cards, documents, encoding, errors, events, ids, messages, policies, profiles, run
 from aicommons.learning import recipe as recipes
+from aicommons.ledger.bindings import membership
 from aicommons.node import journal
 from aicommons.office import acting, terms, votes
 from aicommons.office import coops as coop_desks
@@ -20,7 +21,7 @@ from aicommons.protocol import view as views
 
 E = TypeVar("E")
 
-ORGANISATION = 1
+ORGANISATION = int(membership.Kind.ORGANISATION)
 """Membership kind of an organisation; 0 is a person."""
 
 
@@ -29,6 +30,7 @@ class Desk:
 
     def __init__(self, registry: acting.Registry, store: ports.Store) -> None:
         self._registry = registry
+        self._membership = membership.Membership(registry)
         self._store = store
         self._view = views.LedgerView()
 
@@ -54,32 +56,32 @@ class Desk:
 
     def apply(self, node_key: ids.Address, reader_point: bytes, credential: bytes, profile: bytes) -> None:
         """Ask to be admitted as an organisation."""
-        self._registry.transact("Membership", "applyAs", ORGANISATION, node_key, reader_point, credential, profile)
+        self._membership.apply_as(membership.Kind.ORGANISATION, node_key, reader_point, credential, profile=profile)
 
     def admit(self, applicant: ids.Address) -> ids.MemberId | None:
         """Approve an application as a registrar; returns the member id once enough registrars have."""
-        self._registry.transact("Membership", "admit", applicant)
+        self._membership.admit(applicant)
         return self.view().member_of_account(applicant)
 
     def set_guardian(self, guardian: ids.Address | None) -> None:
         """Name who may begin the recovery of this membership: a second device, or somebody trusted; ``None`` = nobody."""
-        self._registry.transact("Membership", "setGuardian", guardian or ids.Address(bytes(20)))
+        self._membership.set_guardian(guardian or ids.Address(bytes(20)))
 
     def recover(self, member_id: ids.MemberId, account: ids.Address) -> registry.Recovery | None:
         """Ask, as its guardian or as a registrar, that another account acts for a member.
 
         Returns the recovery that its account may still veto, ``None`` while more registrars must agree.
         """
-        self._registry.transact("Membership", "recover", member_id, account)
+        self._membership.recover(member_id, account)
         return self.member(member_id).recovery
 
     def veto(self, member_id: ids.MemberId) -> None:
         """Stop a recovery of this wallet's own membership."""
-        self._registry.transact("Membership", "veto", member_id)
+        self._membership.veto(member_id)
 
     def finish_recovery(self, member_id: ids.MemberId) -> None:
         """Finish a recovery whose seven days are over."""
-        self._registry.transact("Membership", "finishRecovery", member_id)
+        self._membership.finish_recovery(member_id)
 
     def member(self, member_id: int) -> registry.MemberView:
         """Return a member.
@@ -96,16 +98,16 @@ class Desk:
 
     def set_node_key(self, node_key: ids.Address) -> None:
         """Let another key sign for this member's node from now on; seats that were taken keep theirs."""
-        self._registry.transact("Membership", "setNodeKey", node_key)
+        self._membership.set_node_key(node_key)
 
     def set_reader_point(self, point: bytes) -> None:
         """Let letters and sums be sealed to another reader key from now on: a recovered wallet has one of its own."""
-        self._registry.transact("Membership", "setReaderPoint", point)
+        self._membership.set_reader_point(point)
 
     def describe_member(self, profile: profiles.Profile) -> ids.Digest:
         """Store what this member says about itself from now on, and say so on the ledger; return its digest."""
         digest = ids.Digest(self._store.put(profile.encode()))
-        self._registry.transact("Membership", "setProfile", digest)
+        self._membership.set_profile(digest)
         return digest
 
     @property

@@ -12,10 +12,8 @@ from aicommons.ledger.bindings import access
 class Kind(enum.IntEnum):
     """Kind as the contract counts it."""
 
-    ACCREDITATION = 0
-    ETHICS_APPROVAL = 1
-    AUDIT = 2
-    COURSE = 3
+    PERSON = 0
+    ORGANISATION = 1
 
 
 class Status(enum.IntEnum):

@@ -142,14 +142,14 @@ class MemoryClient:
         self.read_from(address, data)
 
     def meaning(self, call: governance.Call) -> governance.Meaning | None:
-        """Return ``None``: nothing is voted on here."""
+        """Return nothing: there are no votes here whose calls could be read."""
         del call
         return None
 
     def attempt(self, call: governance.Call, sender: ids.Address) -> None:
-        """Refuse: nothing is voted on here."""
+        """Refuse: there are no votes here whose calls could be tried."""
         del sender
-        raise errors.LedgerRefused("the in-memory ledger holds no votes", which=ids.format_id(call.target))
+        raise errors.LedgerRefused("the in-memory ledger keeps no votes", which=ids.format_id(call.target))
 
     def create(self, contract: str, *values: object) -> ids.Address:
         """Refuse: there is nothing here that a contract could run on."""

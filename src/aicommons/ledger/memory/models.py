@@ -14,7 +14,7 @@ class Models:
         self._runs = trained
 
     def register(self, run_id: ids.RunId, card: bytes, state_digest: bytes, licence: bytes) -> None:
-        """Write a finished run's model down, with the code of its licence."""
+        """Write a finished run's model down."""
         known = self._book.view.runs.get(run_id)
         if known is not None and known.model is not None:
             raise transitions.Refusal("ModelRegistryAlreadyRegistered", run_id)
