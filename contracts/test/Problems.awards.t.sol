@@ -154,6 +154,17 @@ contract ProblemsAwardsTest is ProblemsTest {
         _refuseFund("deadline", _account(PAYER), _milestones(1, DEADLINE + 1), notOpen);
     }
 
+    /// @dev A use that the members banned since gets no more money; what lies on it goes its way.
+    function test_fund_failsOnceTheUseIsBanned() public {
+        _fund(id);
+        _deposit(vault, _account(PAYER), address(token), AMOUNT);
+        vm.prank(address(timelock));
+        data.setBanned(BIT);
+        bytes memory banned = abi.encodeWithSelector(IProblems.ProblemsBannedUse.selector, PURPOSE);
+        _refuseFund("banned", _account(PAYER), _milestones(1, DUE), banned);
+        _judge(id);
+    }
+
     // ----------------------------------------------------------------------------------------------------------- table
 
     /// @dev Every stage of an award and every act on it: the listed ones succeed, all others are refused with the named

@@ -381,7 +381,9 @@ class Player:
     def register(self, member: int, state: object) -> bool:
         """Write the model down."""
         node = self.client(("node", member))
-        return self._try(lambda: node.register_model(self.run_id, ids.Digest(word("card")), word("state", state)))
+        return self._try(
+            lambda: node.register_model(self.run_id, ids.Digest(word("card")), word("state", state), word("licence"))
+        )
 
     def ask(self) -> None:
         """Ask views of the ledger as it stands."""
