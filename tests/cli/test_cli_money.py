@@ -1,5 +1,6 @@
 """Money at the command line, on a real ledger whose clock passes when told to: from the vault onto a problem and out again."""
 
+import pathlib
 from collections.abc import Iterator
 
 import pytest
@@ -8,12 +9,21 @@ from tests.cli import conftest, money_stage
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 DAY = money_stage.DAY
+HOUR = 3600
+"""The ledger's clock stands still where the machine's goes on, from which the commands count days."""
 OWNER, JUDGE, PAYER, SOLVER, OTHER = 1, 2, 3, 4, 5
 
 
+@pytest.fixture
+def stage(tmp_path: pathlib.Path, _passphrase: None) -> Iterator[money_stage.Stage]:
+    """A commons of one test's own: time passes in it, and credits are counted."""
+    with money_stage.staged(tmp_path) as made:
+        yield made
+
+
 @pytest.fixture(scope="module")
-def stage(tmp_path_factory: pytest.TempPathFactory, _passphrase: None) -> Iterator[money_stage.Stage]:
-    """The commons of this module's tests."""
+def shared(tmp_path_factory: pytest.TempPathFactory, _passphrase: None) -> Iterator[money_stage.Stage]:
+    """The commons in which nothing that is tried happens."""
     with money_stage.staged(tmp_path_factory.mktemp("money")) as made:
         yield made
 
@@ -53,7 +63,7 @@ def test_money_goes_from_the_payer_to_the_solver(stage: money_stage.Stage) -> No
     early = stage.place.call("solver", "problem", "settle", problem, "0")
     assert early.code == 1
     assert "can still be challenged" in early.err
-    stage.clock.advance(3 * DAY)
+    stage.clock.advance(3 * DAY + HOUR)
     settled = stage.place.call("other", "problem", "settle", problem, "0")
     assert settled.code == 0, settled
     assert "100 TEUR paid, earned by member 4" in settled.out
@@ -75,7 +85,7 @@ def test_money_that_nobody_earns_comes_back(stage: money_stage.Stage) -> None:
     early = stage.place.call("other", "problem", "refund", problem, "1")
     assert early.code == 1
     assert "only the judge gives it back before it is due" in early.err
-    stage.clock.advance(6 * DAY)
+    stage.clock.advance(6 * DAY + HOUR)
     late = stage.place.call("judge", "problem", "accept", problem, "1", str(SOLVER))
     assert late.code == 1
     assert "the time to judge is over" in late.err
@@ -95,10 +105,10 @@ def test_a_challenged_judgement_waits_for_the_members(stage: money_stage.Stage) 
     assert said.code == 0, said
     assert "challenged, earned by member 4; the judgement was challenged: the members decide" in said.out
     assert "Next: a member proposes to the commons" in said.out
-    stage.clock.advance(4 * DAY)
+    stage.clock.advance(4 * DAY + HOUR)
     assert stage.place.call("solver", "problem", "settle", problem, "0").code == 1
     assert stage.place.call("other", "problem", "refund", problem, "0").code == 1
-    stage.clock.advance(70 * DAY)
+    stage.clock.advance(70 * DAY + HOUR)
     assert stage.done("other", "problem", "refund", problem, "0")["state"] == "refunded"
     assert credit(stage, "payer") == before
 
@@ -122,13 +132,13 @@ def test_a_challenge_is_committed_to_and_revealed(stage: money_stage.Stage) -> N
     shown = stage.done("other", "problem", "show", problem)["challenge"]
     assert isinstance(shown, dict)
     assert (shown["committed"], shown["shown"]) == ([SOLVER], {})
-    stage.clock.advance(3 * DAY)
+    stage.clock.advance(3 * DAY + HOUR)
     assert "fixed nothing" in stage.place.call("other", "problem", "reveal", problem).err
     assert stage.done("solver", "problem", "reveal", problem)["submission"] == submission
     shown = stage.done("other", "problem", "show", problem)["challenge"]
     assert isinstance(shown, dict)
     assert shown["shown"] == {str(SOLVER): submission}
-    stage.clock.advance(2 * DAY)
+    stage.clock.advance(2 * DAY + HOUR)
     absent = stage.place.call("judge", "problem", "accept", problem, "0", str(OTHER))
     assert absent.code == 1
     assert "showed no submission" in absent.err
@@ -161,8 +171,9 @@ REFUSED = {
 
 
 @pytest.fixture(scope="module")
-def waiting(stage: money_stage.Stage) -> str:
+def waiting(shared: money_stage.Stage) -> str:
     """A problem with one award that nobody judged yet; the judge and the payer have a credit."""
+    stage = shared
     problem = state_problem(stage, "Waiting", "--judge", str(JUDGE))
     for home in ("payer", "judge"):
         stage.mint(home, 10_000_000)
@@ -172,8 +183,9 @@ def waiting(stage: money_stage.Stage) -> str:
 
 
 @pytest.mark.parametrize("row", REFUSED)
-def test_what_cannot_be_done_is_said(stage: money_stage.Stage, waiting: str, row: str) -> None:
+def test_what_cannot_be_done_is_said(shared: money_stage.Stage, waiting: str, row: str) -> None:
     """Each refusal names what is wrong and the next step, and nothing moves."""
+    stage = shared
     home, arguments, expected = REFUSED[row]
     before = stage.done("other", "problem", "show", waiting)["awards"], credit(stage, home)
     file = stage.place.write("again.json", conftest.PROBLEM | {"title": row})

@@ -26,7 +26,17 @@ def test_members_are_listed_by_their_own_names(founded: "Place", offered: dict[s
     listed = founded.done("operator", "member", "list")["members"]
     assert [each["member"] for each in listed][:4] == [1, 2, 3, 4]  # other tests may admit more
     assert [each["title"] for each in listed][:4] == ["Solver", "North", "East", "South"]
-    assert set(listed[0]) == {"member", "title", "account", "node_key", "since", "state", "guardian", "recovery"}
+    assert set(listed[0]) == {
+        "member",
+        "title",
+        "account",
+        "node_key",
+        "since",
+        "state",
+        "guardian",
+        "recovery",
+        "roles",
+    }
     assert "North" in founded.call("operator", "member", "list").out
     assert offered
 

@@ -98,8 +98,8 @@ def state_of(place: conftest.Place, run_id: str) -> str:
     return str(place.done("clinic", "model", "show", run_id)["state"])
 
 
-def test_a_model_is_audited_released_and_paid(founded: conftest.Place, trained: str, auditors: tuple[int, ...]) -> None:
-    """Asked for, attested by two auditors, cleared, released after the delay, paid for and claimed by its owners."""
+def test_a_models_whole_way(founded: conftest.Place, trained: str, auditors: tuple[int, ...]) -> None:
+    """Asked for, attested by two auditors, cleared, released after the delay, paid for, claimed, suspended and withdrawn."""
     place = founded
     for site in conftest.SITES:
         assert place.call(site, "run", "watch", trained, "--json").code == 0
@@ -124,6 +124,8 @@ def test_a_model_is_audited_released_and_paid(founded: conftest.Place, trained: 
     released = place.in_time("solver", "model", "release", trained)
     assert (released["state"], released["audits"]) == ("released", cleared["audits"])
     check_revenue(place, trained)
+    check_suspension(place, trained)
+    check_withdrawal(place, trained)
 
 
 def wait_for_model(place: conftest.Place, run_id: str) -> dict[str, Any]:
@@ -159,9 +161,8 @@ def check_revenue(place: conftest.Place, run_id: str) -> None:
     assert [each["amount"] for each in credited if each["token"] == named[1]] == [north["claimable"]]
 
 
-def test_a_vote_suspends_and_resumes_a_model(founded: conftest.Place, trained: str, auditors: tuple[int, ...]) -> None:
-    """``suspend`` and ``resume`` propose; carried out they take the model out of use and put it back to where it was."""
-    del auditors
+def check_suspension(founded: conftest.Place, trained: str) -> None:
+    """Check that ``suspend`` and ``resume`` propose, and that, carried out, they do so and put it back to where it was."""
     before = state_of(founded, trained)
     assert before == "released"
     members = [acting(founded, home) for home in VOTERS]
@@ -222,10 +223,14 @@ def test_statements_that_are_none(
     assert founded.done(home, "attest", "list")["attestations"] == before
 
 
-def test_a_course_is_certified_by_anybody(founded: conftest.Place, trained: str) -> None:
-    """A course of a member needs no role; withdrawing a model is its solver's."""
+def test_a_course_is_certified_by_anybody(founded: conftest.Place) -> None:
+    """A course of a member needs no role."""
     made = founded.done("south", "attest", "make", "course", "member:1", "--words", "Passed federated learning")
     assert made["about"] == "0x" + (1).to_bytes(32, "big").hex()
+
+
+def check_withdrawal(founded: conftest.Place, trained: str) -> None:
+    """Check that withdrawing a model is its solver's."""
     said = founded.call("north", "model", "withdraw", trained, "--reason", "x", "--json")
     assert refused(said) == "ModelRegistryNotSolver"
     withdrawn = founded.done("solver", "model", "withdraw", trained, "--reason", "Superseded")
