@@ -37,13 +37,18 @@ def word(*parts: object) -> bytes:
 FOUNDER = wallet.Wallet(word("founder"))
 
 
+FOUNDED = testing.START - 1000
+"""Block time at which each world is founded."""
+
+
 class MemoryWorld:
     """The in-memory ledger."""
 
     def __init__(self, folder: pathlib.Path) -> None:
         del folder
-        self.clock = testing.ManualClock()
+        self.clock = testing.ManualClock(FOUNDED)
         self.ledger = memory.MemoryLedger(CHAIN, FOUNDER.address, app.founding(FOUNDER.address), self.clock)
+        self.clock.advance(testing.START - FOUNDED)
 
     def connect(self, signer: wallet.Wallet) -> Any:
         """Return a client."""
@@ -61,12 +66,13 @@ class EmbeddedWorld:
     """The contracts on the embedded ledger."""
 
     def __init__(self, folder: pathlib.Path) -> None:
-        self.clock = testing.ManualClock()
+        self.clock = testing.ManualClock(FOUNDED)
         self._local = testing.LocalLedger(folder, self.clock)
         self._wire = rpc.LocalRpc(self._local.handle)
         nowhere = deployments.Deployment(CHAIN, 0, {}, {})
         deployer = client.Client(self._wire, nowhere, FOUNDER)
         self._deployment = deployments.deploy(deployer, CHAIN, app.founding(FOUNDER.address))
+        self.clock.advance(testing.START - FOUNDED)
 
     def connect(self, signer: wallet.Wallet) -> Any:
         """Return a client."""
@@ -88,7 +94,7 @@ class Anvil:
         command = [
             str(binary), "--port", "0", "--hardfork", "cancun", "--chain-id", str(CHAIN), "--block-base-fee-per-gas",
             "0", "--gas-price", "0", "--disable-min-priority-fee", "--gas-limit", str(engine.GAS_LIMIT),
-            "--accounts", "1", "--timestamp", str(testing.START - 1000),
+            "--accounts", "1", "--timestamp", str(FOUNDED),
         ]  # fmt: skip
         report = folder / "anvil.log"  # into a file: anvil would block on a full pipe
         with report.open("w") as output:
@@ -136,7 +142,10 @@ class AnvilWorld:
         self._anvil = anvil
         if anvil.deployment is None:
             deployer = client.Client(anvil, deployments.Deployment(CHAIN, 0, {}, {}), FOUNDER)
+            anvil.ask("anvil_setBlockTimestampInterval", 0)
+            anvil.ask("evm_setNextBlockTimestamp", FOUNDED)
             anvil.deployment = deployments.deploy(deployer, CHAIN, app.founding(FOUNDER.address))
+            anvil.ask("anvil_removeBlockTimestampInterval")
         else:
             anvil.ask("evm_revert", anvil.snapshot)
         anvil.snapshot = anvil.ask("evm_snapshot")

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from aicommons.domain import encoding, errors, events, ids, messages, run
 from aicommons.ledger import deployments
-from aicommons.ledger.memory import book, client, datasets, members, models, problems, run_records, runs
+from aicommons.ledger.memory import beginning, book, client, datasets, members, models, problems, run_records, runs
 from aicommons.protocol import ports, transitions
 
 M = TypeVar("M", bound=messages.Message)
@@ -35,6 +35,7 @@ class MemoryLedger:
         made = models.Models(self._book, named, trained)
         self._acts = _by_name(_registry_acts(named, stated, listed), _run_acts(trained, made))
         self._views = _views(self._book, named, listed, trained)
+        beginning.tell(self._book, founding)
 
     @property
     def book(self) -> book.Book:
