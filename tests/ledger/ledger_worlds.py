@@ -419,7 +419,7 @@ class Player:
             reader.call("Membership", "memberOf", self.key(2).address), reader.call("Membership", "isActive", 2),
             reader.call("Membership", "accountOf", 2), reader.call("Membership", "nodeKeyOf", 3),
             reader.call("Membership", "memberOfNodeKey", node), reader.member_of(node), reader.state(self.run_id),
-            *(reader.call("DataRegistry", "livedAt", self.consents[1], self.view.time + each) for each in (-400, -2, 0)),
+            *(reader.call("DataRegistry", "livedAt", *asked) for asked in self._edges()),
             reader.call("DataRegistry", "bannedPurposes"), reader.call("DataRegistry", "purposeBit", word("unknown")),
             reader.call("DataRegistry", "purposeBit", encoding.purpose_code(PURPOSE)),
             *(reader.call("Problems", "isOpen", each) for each in self.view.problems),
@@ -429,6 +429,12 @@ class Player:
             *(reader.call("TrainingRuns", "isAgreedState", self.run_id, word("state", each)) for each in (0, 1, 2)),
             reader.call("TrainingRuns", "sidOf", self.run_id, 1, 0, word("state", 1)),
         ]  # fmt: skip
+
+    def _edges(self) -> Iterator[tuple[bytes, int]]:
+        """Return each consent with the seconds around which it begins and ends."""
+        for given in self.view.consents.values():
+            ends = [given.terms.expiry - 1, *([] if given.revoked is None else [given.revoked.time])]
+            yield from ((given.consent_id, time + later) for time in (given.at.time - 1, *ends) for later in (0, 1))
 
     # -------------------------------------------------------------------------------------------------------- stretches
 
