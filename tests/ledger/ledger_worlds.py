@@ -49,14 +49,16 @@ def founder(number: int) -> deployments.Founder:
     )
 
 
+ALLOWED, BANNED = "aic:SocialScoring", "dpv:Marketing"
 FOUNDING = dataclasses.replace(
     app.founding(FOUNDER.address),
+    banned=vocabulary.bits([*(vocabulary.BANNED_PURPOSES - {ALLOWED}), BANNED], closed=False),
     founders=[founder(1), founder(2)],
     votes=deployments.VoteRules(delay=10, period=20, percent=30, minimum=4, timelock=50),
     money=deployments.MoneyRules(review=0, challenge=60),
     audits=deployments.AuditRules(audits=3, delay=70),
 )
-"""How the worlds start: members 1 and 2 found them, and no rule is another's number."""
+"""How the worlds start: members 1 and 2 found them, no rule is another's number, and what is banned is of their choice."""
 
 
 class MemoryWorld:

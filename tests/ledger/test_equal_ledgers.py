@@ -320,6 +320,10 @@ def denials(p: worlds.Player) -> None:
             p.enrol(member)
     p.open(purpose=worlds.word("unknown"))
     p.enrol(5)
+    p.give(3, 3, purposes=2**256 - 1)
+    for code in (worlds.ALLOWED, worlds.BANNED, min(vocabulary.BANNED_PURPOSES)):
+        p.open(purpose=encoding.purpose_code(code))
+        p.enrol(3)
     p.do(5, "DataRegistry", "suspend", 5)
     p.enrol(5)
     p.do(5, "DataRegistry", "resume", 5)
@@ -378,7 +382,7 @@ def problems(p: worlds.Player) -> None:
     p.state(1, document=bytes(32), deadline=0, purpose=bytes(32), judge=1)
     p.state(1, deadline=int(p.world.clock.now()) + 1, purpose=bytes(32), judge=1)
     p.state(1, purpose=bytes(32), judge=1)
-    for code in sorted(vocabulary.BANNED_PURPOSES):
+    for code in (worlds.BANNED, *sorted(vocabulary.BANNED_PURPOSES)):
         p.state(1, purpose=encoding.purpose_code(code), judge=1)
     p.state(1, judge=1)
     p.state(1, judge=99)
