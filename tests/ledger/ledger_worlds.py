@@ -1,7 +1,7 @@
 """One commons on three ledgers, and one player for all: in memory, embedded, and anvil.
 
 Keys, addresses, chain id and block times are the same everywhere, so that ids, digests and signatures are too, and whatever
-happens can be compared event by event. Used by ``test_equal_ledgers``.
+happens can be compared event by event. Used by ``test_equal_ledgers`` and ``test_memory_founding``.
 """
 
 import dataclasses
@@ -37,18 +37,37 @@ def word(*parts: object) -> bytes:
 FOUNDER = wallet.Wallet(word("founder"))
 
 
-FOUNDED = testing.START - 1000
-"""Block time at which each world is founded."""
+def founder(number: int) -> deployments.Founder:
+    """Return what the member of a number says of itself; a person where the number is odd."""
+    return deployments.Founder(
+        account=wallet.Wallet(word(number)).address,
+        kind=1 - number % 2,
+        node_key=wallet.Wallet(word(("node", number))).address,
+        reader_point=word("point", number),
+        credential=word("credential", number),
+        profile=word("profile", number),
+    )
+
+
+ALLOWED, BANNED = "aic:SocialScoring", "dpv:Marketing"
+FOUNDING = dataclasses.replace(
+    app.founding(FOUNDER.address),
+    banned=vocabulary.bits([*(vocabulary.BANNED_PURPOSES - {ALLOWED}), BANNED], closed=False),
+    founders=[founder(1), founder(2)],
+    votes=deployments.VoteRules(delay=10, period=20, percent=30, minimum=4, timelock=50),
+    money=deployments.MoneyRules(review=0, challenge=60),
+    audits=deployments.AuditRules(audits=3, delay=70),
+)
+"""How the worlds start: members 1 and 2 found them, no rule is another's number, and what is banned is of their choice."""
 
 
 class MemoryWorld:
     """The in-memory ledger."""
 
-    def __init__(self, folder: pathlib.Path) -> None:
+    def __init__(self, folder: pathlib.Path, founding: deployments.Founding = FOUNDING) -> None:
         del folder
-        self.clock = testing.ManualClock(FOUNDED)
-        self.ledger = memory.MemoryLedger(CHAIN, FOUNDER.address, app.founding(FOUNDER.address), self.clock)
-        self.clock.advance(testing.START - FOUNDED)
+        self.clock = testing.ManualClock()
+        self.ledger = memory.MemoryLedger(CHAIN, FOUNDER.address, founding, self.clock)
 
     def connect(self, signer: wallet.Wallet) -> Any:
         """Return a client."""
@@ -65,14 +84,13 @@ class MemoryWorld:
 class EmbeddedWorld:
     """The contracts on the embedded ledger."""
 
-    def __init__(self, folder: pathlib.Path) -> None:
-        self.clock = testing.ManualClock(FOUNDED)
+    def __init__(self, folder: pathlib.Path, founding: deployments.Founding = FOUNDING) -> None:
+        self.clock = testing.ManualClock()
         self._local = testing.LocalLedger(folder, self.clock)
         self._wire = rpc.LocalRpc(self._local.handle)
         nowhere = deployments.Deployment(CHAIN, 0, {}, {})
         deployer = client.Client(self._wire, nowhere, FOUNDER)
-        self._deployment = deployments.deploy(deployer, CHAIN, app.founding(FOUNDER.address))
-        self.clock.advance(testing.START - FOUNDED)
+        self._deployment = deployments.deploy(deployer, CHAIN, founding)
 
     def connect(self, signer: wallet.Wallet) -> Any:
         """Return a client."""
@@ -94,7 +112,7 @@ class Anvil:
         command = [
             str(binary), "--port", "0", "--hardfork", "cancun", "--chain-id", str(CHAIN), "--block-base-fee-per-gas",
             "0", "--gas-price", "0", "--disable-min-priority-fee", "--gas-limit", str(engine.GAS_LIMIT),
-            "--accounts", "1", "--timestamp", str(FOUNDED),
+            "--accounts", "1", "--timestamp", str(int(testing.START)),
         ]  # fmt: skip
         report = folder / "anvil.log"  # into a file: anvil would block on a full pipe
         with report.open("w") as output:
@@ -142,10 +160,8 @@ class AnvilWorld:
         self._anvil = anvil
         if anvil.deployment is None:
             deployer = client.Client(anvil, deployments.Deployment(CHAIN, 0, {}, {}), FOUNDER)
-            anvil.ask("anvil_setBlockTimestampInterval", 0)
-            anvil.ask("evm_setNextBlockTimestamp", FOUNDED)
-            anvil.deployment = deployments.deploy(deployer, CHAIN, app.founding(FOUNDER.address))
-            anvil.ask("anvil_removeBlockTimestampInterval")
+            anvil.ask("anvil_setBlockTimestampInterval", 0)  # all are created in the second of the first block
+            anvil.deployment = deployments.deploy(deployer, CHAIN, FOUNDING)
         else:
             anvil.ask("evm_revert", anvil.snapshot)
         anvil.snapshot = anvil.ask("evm_snapshot")
@@ -183,6 +199,7 @@ class Player:
         self.consents: dict[int, bytes] = {}
         self._clients: dict[object, Any] = {}
         self._reader = self.client("founder")
+        self._hear()
 
     # ---------------------------------------------------------------------------------------------------------- calling
 
@@ -208,10 +225,13 @@ class Player:
             self.refused.append((refusal.error, refusal.arguments))
             return False
         finally:
-            news = self._reader.poll()
-            self.told += news
-            self.view = views.fold(self.view, news)
+            self._hear()
         return True
+
+    def _hear(self) -> None:
+        news = self._reader.poll()
+        self.told += news
+        self.view = views.fold(self.view, news)
 
     def later(self, seconds: int) -> None:
         """Let time pass and move the run on."""
@@ -221,24 +241,24 @@ class Player:
     # --------------------------------------------------------------------------------------------------------- beginning
 
     def found(self) -> None:
-        """Admit everybody, list and permit every dataset, state the problem."""
+        """Admit who did not found, list and permit every dataset, state the problem."""
         for member in range(1, self.sites + 3):
-            point, credential, profile = word("point", member), word("credential", member), word("profile", member)
-            node = self.key(("node", member)).address
-            self.do(member, "Membership", "applyAs", 1, node, point, credential, profile)
-            self.do("founder", "Membership", "admit", self.key(member).address)
+            if member not in self.view.members:
+                said = founder(member)
+                self.do(member, "Membership", "applyAs", *dataclasses.astuple(said)[1:])
+                self.do("founder", "Membership", "admit", said.account)
         for member in range(1, self.sites + 1):
             self.list(member)
             self.give(member, member)
-        self.do(
-            self.owner,
-            "Problems",
-            "state",
-            word("problem"),
-            encoding.purpose_code(testing.PURPOSE),
-            0,
-            testing.START + 30 * 86400,
-        )
+        self.state(self.owner)
+
+    def state(self, member: int, **changed: object) -> bool:
+        """State a problem."""
+        usual: dict[str, object] = {
+            "document": word("problem"), "purpose": encoding.purpose_code(PURPOSE), "judge": 0,
+            "deadline": testing.START + 30 * 86400,
+        }  # fmt: skip
+        return self.do(member, "Problems", "state", *(usual | changed).values())
 
     def list(self, member: int, **changed: int) -> None:
         """List a dataset of a member's."""
@@ -401,12 +421,22 @@ class Player:
             reader.call("Membership", "memberOf", self.key(2).address), reader.call("Membership", "isActive", 2),
             reader.call("Membership", "accountOf", 2), reader.call("Membership", "nodeKeyOf", 3),
             reader.call("Membership", "memberOfNodeKey", node), reader.member_of(node), reader.state(self.run_id),
+            *(reader.call("DataRegistry", "livedAt", *asked) for asked in self._edges()),
+            reader.call("DataRegistry", "bannedPurposes"), reader.call("DataRegistry", "purposeBit", word("unknown")),
+            reader.call("DataRegistry", "purposeBit", encoding.purpose_code(PURPOSE)),
+            *(reader.call("Problems", "isOpen", each) for each in self.view.problems),
             reader.call("DataRegistry", "ownerOf", 2), reader.call("DataRegistry", "isLive", self.consents[2]),
             reader.call("TrainingRuns", "owesBond", self.run_id, 1), reader.call("TrainingRuns", "finalState", self.run_id),
             reader.call("TrainingRuns", "owesBond", self.run_id, 9),
             *(reader.call("TrainingRuns", "isAgreedState", self.run_id, word("state", each)) for each in (0, 1, 2)),
             reader.call("TrainingRuns", "sidOf", self.run_id, 1, 0, word("state", 1)),
         ]  # fmt: skip
+
+    def _edges(self) -> Iterator[tuple[bytes, int]]:
+        """Return each consent with the seconds around which it begins and ends."""
+        for given in self.view.consents.values():
+            ends = [given.terms.expiry - 1, *([] if given.revoked is None else [given.revoked.time])]
+            yield from ((given.consent_id, time + later) for time in (given.at.time - 1, *ends) for later in (0, 1))
 
     # -------------------------------------------------------------------------------------------------------- stretches
 
@@ -459,3 +489,13 @@ def placeless(record: Any) -> Any:
     if isinstance(record, dict):
         return {key: placeless(value) for key, value in record.items()}
     return tuple(placeless(value) for value in record) if isinstance(record, tuple | list) else record
+
+
+def check_equal(ours: Player, theirs: Player) -> None:
+    """Check that two ledgers told the same, refused the same and have the same state."""
+    for place, (one, other) in enumerate(zip(ours.told, theirs.told, strict=False)):
+        assert placeless(one) == placeless(other), place
+    assert len(ours.told) == len(theirs.told)
+    assert ours.refused == theirs.refused
+    assert ours.answers == theirs.answers
+    assert placeless(ours.view) == placeless(theirs.view)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.ledger import ledger_worlds as worlds
 
 from aicommons import testing
-from aicommons.domain import ids, messages, run
+from aicommons.domain import encoding, ids, messages, run, vocabulary
 
 Play = Callable[[worlds.Player], None]
 
@@ -320,6 +320,10 @@ def denials(p: worlds.Player) -> None:
             p.enrol(member)
     p.open(purpose=worlds.word("unknown"))
     p.enrol(5)
+    p.give(3, 3, purposes=2**256 - 1)
+    for code in (worlds.ALLOWED, worlds.BANNED, min(vocabulary.BANNED_PURPOSES)):
+        p.open(purpose=encoding.purpose_code(code))
+        p.enrol(3)
     p.do(5, "DataRegistry", "suspend", 5)
     p.enrol(5)
     p.do(5, "DataRegistry", "resume", 5)
@@ -365,6 +369,54 @@ def entrusted(p: worlds.Player) -> None:
     p.do("body", "DataRegistry", "discharge", 1)
     p.revoke(1)
     p.give(1, 1)
+    p.do(1, "DataRegistry", "entrust", 1, p.key("body").address)
+    for consent_id in list(p.view.consents):
+        p.do(1, "DataRegistry", "revoke", consent_id)
+        p.do("body", "DataRegistry", "revoke", consent_id)
+
+
+def problems(p: worlds.Player) -> None:
+    """A problem has a document, time, a purpose that nobody banned, and a judge that is another active member."""
+    p.found()
+    p.state(p.owner)
+    p.state(1, document=bytes(32), deadline=0, purpose=bytes(32), judge=1)
+    p.state(1, deadline=int(p.world.clock.now()) + 1, purpose=bytes(32), judge=1)
+    p.state(1, purpose=bytes(32), judge=1)
+    for code in (worlds.BANNED, *sorted(vocabulary.BANNED_PURPOSES)):
+        p.state(1, purpose=encoding.purpose_code(code), judge=1)
+    p.state(1, judge=1)
+    p.state(1, judge=99)
+    p.state(p.owner, judge=1)
+    p.state(1, judge=2)
+    p.do("founder", "Membership", "suspend", 3)
+    p.state(2, judge=3)
+    p.state(3)
+    p.state("nobody")  # type: ignore[arg-type]
+    first, second = p.view.problems
+    p.do(1, "Problems", "close", first)
+    p.do(1, "Problems", "close", bytes(32))
+    p.do("nobody", "Problems", "close", second)
+    p.do(1, "Problems", "close", second)
+    p.do(1, "Problems", "close", second)
+
+
+def applications(p: worlds.Player) -> None:
+    """Who applied waits; what a founder, a member or who left holds is taken, or free again."""
+    p.found()
+    mine = (p.key(("node", "a")).address, worlds.word("point"), worlds.word("credential"), bytes(32))
+    p.do("a", "Membership", "applyAs", 0, *mine)
+    p.do("a", "Membership", "applyAs", 0, bytes(20), bytes(32), bytes(32), bytes(32))
+    p.do("b", "Membership", "applyAs", 0, *mine)
+    for taken in (worlds.founder(1), worlds.founder(2)):
+        p.do("c", "Membership", "applyAs", 0, mine[0], mine[1], taken.credential, bytes(32))
+        p.do("c", "Membership", "applyAs", 0, taken.node_key, *mine[1:])
+    p.do("a", "Membership", "admit", p.key("a").address)
+    p.do("founder", "Membership", "admit", p.key("a").address)
+    p.do("founder", "Membership", "admit", p.key("a").address)
+    p.do("founder", "Membership", "admit", p.key("b").address)
+    p.do("a", "Membership", "leave")
+    p.do("b", "Membership", "applyAs", 0, p.key(("node", "b")).address, *mine[1:])
+    p.do("founder", "Membership", "admit", p.key("b").address)
 
 
 PLAYS: dict[str, tuple[Play, tuple[int, ...]]] = {
@@ -393,6 +445,8 @@ PLAYS: dict[str, tuple[Play, tuple[int, ...]]] = {
     "denials": (denials, ()),
     "members": (members, ()),
     "entrusted": (entrusted, (1,)),
+    "problems": (problems, ()),
+    "applications": (applications, ()),
 }
 SITES = 5
 
@@ -417,28 +471,18 @@ def played(world: worlds.MemoryWorld | worlds.EmbeddedWorld | worlds.AnvilWorld,
     return player
 
 
-def check_equal(ours: worlds.Player, theirs: worlds.Player) -> None:
-    """Check that two ledgers told the same, refused the same and have the same state."""
-    for place, (one, other) in enumerate(zip(ours.told, theirs.told, strict=False)):
-        assert worlds.placeless(one) == worlds.placeless(other), place
-    assert len(ours.told) == len(theirs.told)
-    assert ours.refused == theirs.refused
-    assert ours.answers == theirs.answers
-    assert worlds.placeless(ours.view) == worlds.placeless(theirs.view)
-
-
 @pytest.mark.parametrize("name", PLAYS, ids=lambda name: re.sub(r"\W+", "-", name))
 def test_memory_tells_what_the_contracts_tell(name: str, tmp_path: pathlib.Path) -> None:
     """Events, refusals with their arguments, and the view are those of the contracts on the embedded ledger."""
     ours, theirs = played(worlds.MemoryWorld(tmp_path), name), played(worlds.EmbeddedWorld(tmp_path / "chain"), name)
-    check_equal(ours, theirs)
+    worlds.check_equal(ours, theirs)
     assert not any(error is None for error, _ in ours.refused)
 
 
 @pytest.mark.parametrize("name", PLAYS, ids=lambda name: re.sub(r"\W+", "-", name))
 def test_anvil_tells_what_memory_tells(name: str, tmp_path: pathlib.Path, anvil: worlds.Anvil) -> None:
     """They are also those of the contracts on a chain of somebody else's making."""
-    check_equal(played(worlds.MemoryWorld(tmp_path), name), played(worlds.AnvilWorld(anvil), name))
+    worlds.check_equal(played(worlds.MemoryWorld(tmp_path), name), played(worlds.AnvilWorld(anvil), name))
 
 
 def stride(player: worlds.Player, word: int) -> None:
@@ -483,4 +527,4 @@ def test_walks_are_equal(words: list[int], tmp_path_factory: pytest.TempPathFact
             stride(player, each)
         player.world.close()
         players.append(player)
-    check_equal(*players)
+    worlds.check_equal(*players)

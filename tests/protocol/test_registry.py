@@ -157,6 +157,14 @@ DEATHS: dict[str, tuple[list[events.Event], float, int | None]] = {
     "owner left": ([events.MemberLeft(LATER, ME, ACCOUNT)], 70, 60),
     "owner recovered": ([events.MemberRecovered(LATER, ME, ACCOUNT, OTHER)], 70, None),
     "entrusted since then": ([events.DatasetEntrusted(LATER, 9, OTHER)], 70, 60),
+    "entrusted, then revoked too": (
+        [
+            events.DatasetEntrusted(LATER, 9, OTHER),
+            events.ConsentRevoked(dataclasses.replace(LATER, time=65), CONSENT, 9),
+        ],
+        70,
+        60,
+    ),
     "discharged since then": (
         [events.DatasetEntrusted(LATER, 9, OTHER), events.DatasetDischarged(LATER, 9, OTHER)],
         70,

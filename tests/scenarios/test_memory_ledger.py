@@ -36,6 +36,13 @@ def test_a_training_in_memory_gives_the_same_model() -> None:
         ("Membership", "setGuardian", (b"\x01" * 20,)),
         ("ConsentRegister", "open", (1,)),
         ("Vault", "deposit", (bytes(20), 1)),
+        ("Problems", "stateChallenge", (b"\x01" * 32, bytes(32), 0, 1, 2, 3)),
+        ("Problems", "sendBack", (bytes(32), bytes(32))),
+        ("Problems", "fund", (bytes(32), [(1, 1)], bytes(20))),
+        ("Problems", "setRules", ((0, 1),)),
+        ("DataRegistry", "setBanned", (0,)),
+        ("Membership", "expel", (1,)),
+        ("ModelRegistry", "requestAudit", (bytes(32),)),
     ],
 )
 def test_what_is_not_kept_is_refused_by_name(

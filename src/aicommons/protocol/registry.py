@@ -163,7 +163,7 @@ class ConsentView:
     uses: tuple[events.ConsentUsed, ...] = ()
     """By runs, in their order."""
     revoked: events.Position | None = None
-    """Where it was taken back."""
+    """Where it was taken back first: by entrusting its dataset, or by its holder."""
 
 
 def admitted(event: events.MemberAdmitted, applied: events.MemberApplied | None) -> MemberView:
@@ -248,7 +248,7 @@ def consent_after(consent: ConsentView, event: events.ConsentRevoked | events.Co
     """Return a consent after it was used or taken back."""
     if isinstance(event, events.ConsentUsed):
         return dataclasses.replace(consent, uses=(*consent.uses, event))
-    return dataclasses.replace(consent, revoked=event.at)
+    return consent if consent.revoked is not None else dataclasses.replace(consent, revoked=event.at)
 
 
 def dead_since(consent: ConsentView, dataset: DatasetView | None, owner: MemberView | None, now: float) -> int | None:

@@ -117,7 +117,7 @@ class MemoryClient:
         answer = self._ledger.call(contract, function, values)
         if isinstance(answer, bytes) and len(answer) == ADDRESS_LENGTH:
             return (ids.format_id(answer),)
-        return (answer,)
+        return answer if isinstance(answer, tuple) else (answer,)
 
     def member_of(self, address: ids.Address) -> ids.MemberId | None:
         """Return the active member whose account or node key ``address`` is."""

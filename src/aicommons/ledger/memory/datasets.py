@@ -4,9 +4,11 @@ Whether a use is permitted is ``protocol/rules``' word, whether a consent lives 
 """
 
 import dataclasses
+import functools
+from collections.abc import Mapping
 from typing import Any
 
-from aicommons.domain import encoding, events, ids
+from aicommons.domain import encoding, events, ids, model_events, vocabulary
 from aicommons.ledger.memory import book
 from aicommons.protocol import registry, rules, transitions
 
@@ -45,6 +47,14 @@ class Datasets:
 
     def __init__(self, kept: book.Book) -> None:
         self._book = kept
+        self._revoked: set[bytes] = set()
+        """Consents that somebody took back; the view also counts those that entrusting ended."""
+
+    def ban(self, banned: int) -> None:
+        """Set the bitmap of purposes that nobody can permit, once."""
+        if banned >> len(vocabulary.PURPOSES):
+            raise transitions.Refusal("DataRegistryPurposesInvalid", len(vocabulary.PURPOSES))
+        self._book.tell(model_events.BannedSet, banned)
 
     def list_dataset(self, said: Described) -> None:
         """List a dataset of the caller's."""
@@ -114,8 +124,9 @@ class Datasets:
         known, owner = self._book.view.datasets[given.dataset_id], self._book.view.members[given.holder]
         if self._book.sender not in (owner.account, known.body):
             raise transitions.Refusal("DataRegistryNotOwner", given.dataset_id, self._book.sender)
-        if given.revoked is not None:
+        if consent_id in self._revoked:
             raise transitions.Refusal("DataRegistryAlreadyRevoked", consent_id)
+        self._revoked.add(consent_id)
         self._book.tell(events.ConsentRevoked, consent_id, given.dataset_id)
 
     def use(self, consent_id: bytes, run_id: ids.RunId, use: rules.Use) -> int:
@@ -136,6 +147,27 @@ class Datasets:
         known = self._book.view.datasets.get(dataset_id)
         return 0 if known is None else known.owner
 
+    def lived_at(self, consent_id: bytes, time: int) -> bool:
+        """Return whether a consent was in force at a block time, whatever became of its dataset and holder."""
+        given = self._book.view.consents.get(consent_id)
+        if given is None or not given.at.time <= time < given.terms.expiry:
+            return False
+        return given.revoked is None or time <= given.revoked.time
+
+    def purpose_bit(self, purpose: bytes) -> tuple[bool, int]:
+        """Return whether a purpose is known, and its bit."""
+        place = _places().get(purpose)
+        return place is not None, place or 0
+
+    def is_permissible(self, purpose: bytes) -> bool:
+        """Return whether somebody may permit a purpose: it is known and not banned."""
+        is_known, bit = self.purpose_bit(purpose)
+        return is_known and not self.banned() >> bit & 1
+
+    def banned(self) -> int:
+        """Return the bitmap of the purposes that nobody can permit."""
+        return self._book.view.banned or 0
+
     # --------------------------------------------------------------------------------------------------------- private
 
     def _denial(self, consent_id: bytes, use: rules.Use) -> rules.Denial:
@@ -145,7 +177,7 @@ class Datasets:
             return rules.Denial.UNKNOWN_CONSENT
         known = view.datasets[given.dataset_id]
         listing = rules.Listing.seen(known, view.members.get(known.owner))
-        return rules.ledger_denial(rules.Consent.seen(given), listing, use, self._book.now())
+        return rules.ledger_denial(rules.Consent.seen(given), listing, use, self._book.now(), banned=self.banned())
 
     def _owned(self, dataset_id: int) -> registry.DatasetView:
         known = self._book.view.datasets.get(dataset_id)
@@ -178,3 +210,9 @@ def _check_is(known: registry.DatasetView, expected: registry.DatasetState) -> N
 def _check_not(known: registry.DatasetView, over: registry.DatasetState) -> None:
     if known.state is over:
         raise transitions.Refusal("DataRegistryWrongState", known.dataset_id, STATUS[known.state])
+
+
+@functools.cache
+def _places() -> Mapping[bytes, int]:
+    """Return what stands for a purpose on the ledger -> its bit."""
+    return {encoding.purpose_code(each.code): place for place, each in enumerate(vocabulary.PURPOSES)}

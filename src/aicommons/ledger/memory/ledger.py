@@ -6,9 +6,9 @@ Whoever builds one gets clients from ``connect``. Left out: who pays, and severa
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from aicommons.domain import encoding, errors, events, ids, messages, run
+from aicommons.domain import encoding, errors, events, ids, messages, run, vocabulary
 from aicommons.ledger import deployments
-from aicommons.ledger.memory import beginning, book, client, datasets, members, models, problems, run_records, runs
+from aicommons.ledger.memory import book, client, datasets, founding, members, models, problems, run_records, runs
 from aicommons.protocol import ports, transitions
 
 M = TypeVar("M", bound=messages.Message)
@@ -22,20 +22,27 @@ class MemoryLedger:
     Args:
         chain_id: what signatures are bound to.
         founder: whose first contracts these would be on a chain; it decides their addresses.
-        founding: the registrars and how many have to agree. Purposes and banned uses are the vocabulary's.
+        start: how the commons starts, with the vocabulary's purposes.
         clock: block time.
+
+    Raises:
+        errors.LedgerRefused: the contracts would not be created with this.
+        errors.InputError: other purposes than the vocabulary's.
     """
 
-    def __init__(self, chain_id: int, founder: ids.Address, founding: deployments.Founding, clock: ports.Clock) -> None:
+    def __init__(self, chain_id: int, founder: ids.Address, start: deployments.Founding, clock: ports.Clock) -> None:
+        if list(start.purposes) != [each.code for each in vocabulary.PURPOSES]:
+            raise errors.InputError("the in-memory ledger knows the vocabulary's purposes alone", which="purposes")
         self._book = book.Book(chain_id, deployments.places(founder), clock)
-        named = members.Members(self._book, founding.registrars, founding.threshold)
-        stated, listed = problems.Problems(self._book), datasets.Datasets(self._book)
-        trained = runs.Runs(self._book, (named, listed, stated))
+        named, listed = members.Members(self._book), datasets.Datasets(self._book)
+        stated = problems.Problems(self._book, listed)
+        asked = (named, listed, stated)
+        trained = runs.Runs(self._book, asked)
         self._runs = trained
         made = models.Models(self._book, named, trained)
         self._acts = _by_name(_registry_acts(named, stated, listed), _run_acts(trained, made))
-        self._views = _views(self._book, named, listed, trained)
-        beginning.tell(self._book, founding)
+        self._views = _views(self._book, asked, trained)
+        self._do("founding", lambda: founding.tell(self._book, start, asked))
 
     @property
     def book(self) -> book.Book:
@@ -60,14 +67,17 @@ class MemoryLedger:
         act = self._acts.get((contract, function))
         if act is None:
             raise _not_kept(contract, function)
-        kept = (self._book.view, len(self._book.log))
         self._book.begin(sender)
+        self._do(f"{contract}.{function}", lambda: act(*values))
+
+    def _do(self, which: str, act: Callable[[], None]) -> None:
+        kept = (self._book.view, len(self._book.log))
         try:
-            act(*values)
+            act()
         except transitions.Refusal as refusal:
             self._book.view = kept[0]
             del self._book.log[kept[1] :]
-            raise _refused(refusal, f"{contract}.{function}") from refusal
+            raise _refused(refusal, which) from refusal
 
     def call(self, contract: str, function: str, values: Sequence[object]) -> object:
         """Return what a view answers; raises ``errors.LedgerRefused`` for one that is not kept here."""
@@ -152,9 +162,8 @@ def _by_name(*contracts: Mapping[str, Mapping[str, Act]]) -> Mapping[tuple[str, 
     }
 
 
-def _views(
-    kept: book.Book, named: members.Members, listed: datasets.Datasets, trained: runs.Runs
-) -> Mapping[tuple[str, str], View]:
+def _views(kept: book.Book, asked: founding.Told, trained: runs.Runs) -> Mapping[tuple[str, str], View]:
+    named, listed, stated = asked
     contracts: dict[str, dict[str, View]] = {
         "Membership": {
             "memberOf": kept.member_of,
@@ -163,7 +172,14 @@ def _views(
             "accountOf": named.account_of,
             "nodeKeyOf": named.node_key_of,
         },
-        "DataRegistry": {"isLive": listed.is_live, "ownerOf": listed.owner_of},
+        "DataRegistry": {
+            "isLive": listed.is_live,
+            "livedAt": listed.lived_at,
+            "ownerOf": listed.owner_of,
+            "purposeBit": listed.purpose_bit,
+            "bannedPurposes": listed.banned,
+        },
+        "Problems": {"isOpen": stated.is_open},
         "TrainingRuns": {
             "owesBond": trained.owes_bond,
             "sidOf": trained.sid_of,

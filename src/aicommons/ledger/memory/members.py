@@ -4,7 +4,8 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from aicommons.domain import events, ids
+from aicommons.domain import events, ids, vote_events
+from aicommons.ledger import deployments
 from aicommons.ledger.memory import book
 from aicommons.protocol import registry, transitions
 
@@ -36,25 +37,32 @@ class Application:
 class Members:
     """The registry of members, with registrars of whom ``threshold`` have to agree."""
 
-    def __init__(self, kept: book.Book, registrars: Sequence[ids.Address], threshold: int) -> None:
+    def __init__(self, kept: book.Book) -> None:
         self._book = kept
-        self._registrars = frozenset(registrars)
-        self._threshold = threshold
+        self._registrars: frozenset[ids.Address] = frozenset()
+        self._threshold = 0
         self._wanted: dict[bytes, events.MemberApplied] = {}
         self._keys: dict[bytes, int] = {}
         """Node key -> who ever named it: an old signature stays evidence against the member that made it."""
         self._approvals: dict[tuple[str, object], set[bytes]] = {}
 
+    def found(self, registrars: Sequence[ids.Address], threshold: int, founders: Sequence[deployments.Founder]) -> None:
+        """Name the registrars and admit the founders, once."""
+        named = frozenset(registrars)
+        if not 0 < threshold <= len(registrars) or len(named) < len(registrars) or bytes(20) in named:
+            raise transitions.Refusal("MembershipRegistrarsInvalid", len(registrars), threshold)
+        self._registrars, self._threshold = named, threshold
+        self._book.tell(vote_events.RegistrarsSet, tuple(registrars), threshold)
+        for each in founders:
+            said = (each.kind, each.node_key, each.reader_point, each.credential, each.profile)
+            self._admit(self._applied(each.account, Application(*said)))
+
     def apply_as(self, wanted: Application) -> None:
         """Ask to be admitted."""
         applicant = self._book.sender
-        if not (any(wanted.node_key) and any(wanted.reader_point) and any(wanted.credential)):
-            raise transitions.Refusal("MembershipFieldMissing")
         if applicant in self._wanted:
             raise transitions.Refusal("MembershipAlreadyApplied", applicant)
-        self._check_free(applicant, wanted.node_key, wanted.credential)
-        told = self._book.tell(events.MemberApplied, applicant, *dataclasses.astuple(wanted))
-        self._wanted[applicant] = told
+        self._wanted[applicant] = self._applied(applicant, wanted)
 
     def admit(self, applicant: ids.Address) -> None:
         """Approve an application; the last approval needed admits."""
@@ -64,12 +72,9 @@ class Members:
         if not self._has_all("admit", 0, applicant):
             self._approve("admit", applicant)
             return
-        self._check_free(applicant, wanted.node_key, wanted.credential)
+        self._admit(wanted)
         self._approvals.pop(("admit", applicant), None)
         del self._wanted[applicant]
-        member_id = len(self._book.view.members) + 1
-        self._keys[wanted.node_key] = member_id
-        self._book.tell(events.MemberAdmitted, member_id, applicant, wanted.kind, wanted.node_key, wanted.credential)
 
     def suspend(self, member_id: int) -> None:
         """Approve that a member may not act for now."""
@@ -132,6 +137,20 @@ class Members:
         return bytes(20) if known is None else known.node_key
 
     # --------------------------------------------------------------------------------------------------------- private
+
+    def _applied(self, account: ids.Address, wanted: Application) -> events.MemberApplied:
+        """Check what somebody asks for and tell it."""
+        if not (any(account) and any(wanted.node_key) and any(wanted.reader_point) and any(wanted.credential)):
+            raise transitions.Refusal("MembershipFieldMissing")
+        self._check_free(account, wanted.node_key, wanted.credential)
+        return self._book.tell(events.MemberApplied, account, *dataclasses.astuple(wanted))
+
+    def _admit(self, wanted: events.MemberApplied) -> None:
+        self._check_free(wanted.applicant, wanted.node_key, wanted.credential)
+        member_id = len(self._book.view.members) + 1
+        self._keys[wanted.node_key] = member_id
+        told = (wanted.applicant, wanted.kind, wanted.node_key, wanted.credential)
+        self._book.tell(events.MemberAdmitted, member_id, *told)
 
     def _decide(self, decision: int, member_id: int, kind: type[events.Event]) -> None:
         name = kind.__name__

@@ -1,21 +1,31 @@
 """``Problems`` in memory: what is to be solved, for what purpose, who judges it, and until when.
 
-There is no vault here, so nothing is funded; the members' vote changes no rules, so nothing is reviewed.
+There is no vault here, so nothing is funded; there are no roles, so a review sends nothing back; there are no challenges.
 """
 
-import functools
-from collections.abc import Mapping
+from aicommons.domain import encoding, events, money_events
+from aicommons.ledger import deployments
+from aicommons.ledger.memory import book, datasets
+from aicommons.protocol import money, transitions
 
-from aicommons.domain import encoding, events, money_events, vocabulary
-from aicommons.ledger.memory import book
-from aicommons.protocol import transitions
+LONGEST_RULE = 90 * 86400
+"""Seconds that a review or a challenge may last, ``Problems.LONGEST_RULE``."""
 
 
 class Problems:
     """The statements of problems; nothing is paid here."""
 
-    def __init__(self, kept: book.Book) -> None:
+    def __init__(self, kept: book.Book, data: datasets.Datasets) -> None:
         self._book = kept
+        self._data = data
+        self._review = 0
+
+    def set_rules(self, said: deployments.MoneyRules) -> None:
+        """Set how problems are reviewed and judged, once."""
+        if max(said.review, said.challenge) > LONGEST_RULE:
+            raise transitions.Refusal("ProblemsRulesInvalid", said.review, said.challenge)
+        self._review = said.review
+        self._book.tell(money_events.ProblemRulesSet, said.review, said.challenge)
 
     def state(self, document: bytes, purpose: bytes, judge: int, deadline: int) -> None:
         """State a problem in the caller's name."""
@@ -24,7 +34,7 @@ class Problems:
             raise transitions.Refusal("ProblemsDocumentMissing")
         if deadline <= self._book.now():
             raise transitions.Refusal("ProblemsDeadlinePassed", deadline)
-        if not _permitted().get(purpose, False):
+        if not self._data.is_permissible(purpose):
             raise transitions.Refusal("ProblemsBannedUse", purpose)
         if judge == owner:
             raise transitions.Refusal("ProblemsConflict", judge)
@@ -33,13 +43,13 @@ class Problems:
         problem_id = self._id(owner, document, deadline)
         if problem_id in self._book.view.problems:
             raise transitions.Refusal("ProblemsAlreadyStated", problem_id)
-        told = (judge, document, purpose, deadline, self._book.now())
+        told = (judge, document, purpose, deadline, self._book.now() + self._review)
         self._book.tell(events.ProblemStated, problem_id, owner, *told)
 
     def close(self, problem_id: bytes) -> None:
         """Close a problem of the caller's: no further run is opened on it."""
         known = self._book.view.money.problems.get(problem_id)
-        if known is None or known.is_closed:
+        if known is None or known.state(self._book.now()) is not money.ProblemState.OPEN:
             raise transitions.Refusal("ProblemsNotOpen", problem_id)
         caller = self._book.caller("ProblemsNotMember")
         if known.stated.owner != caller:
@@ -55,11 +65,3 @@ class Problems:
         place = self._book.place("Problems")
         values = (place.chain_id, place.contract, owner, document, deadline)
         return encoding.keccak(encoding.abi_encode(("uint256", "address", "uint256", "bytes32", "uint64"), values))
-
-
-@functools.cache
-def _permitted() -> Mapping[bytes, bool]:
-    """Return whether the commons permits each purpose of the vocabulary."""
-    return {
-        encoding.purpose_code(each.code): each.code not in vocabulary.BANNED_PURPOSES for each in vocabulary.PURPOSES
-    }
