@@ -7,7 +7,7 @@ from typing import Protocol
 from aicommons.domain import encoding, errors, events, ids, messages, run
 from aicommons.ledger import client, contracts
 from aicommons.ledger.memory import book, runs
-from aicommons.protocol import ports
+from aicommons.protocol import governance, ports
 
 ADDRESS_LENGTH = 20
 """A view's address comes as text, as ABI decoding has it."""
@@ -127,6 +127,16 @@ class MemoryClient:
     def call_data(self, contract: str, function: str, *values: object) -> bytes:
         """Return the bytes of a call, for a proposal that others execute."""
         return contracts.call_data(contract, function, values)
+
+    def meaning(self, call: governance.Call) -> governance.Meaning | None:
+        """Return what a call of one of the commons' contracts says, ``None`` for what is no such call."""
+        places = {address: name for name, address in self._ledger.book.addresses.items()}
+        return contracts.meaning(places, call)
+
+    def attempt(self, call: governance.Call, sender: ids.Address) -> None:
+        """Refuse: votes are not held here, so nothing of theirs is tried."""
+        del sender
+        raise errors.LedgerRefused("the in-memory ledger tries nothing", which=ids.format_id(call.target))
 
     def create(self, contract: str, *values: object) -> ids.Address:
         """Refuse: there is nothing here that a contract could run on."""
