@@ -304,7 +304,7 @@ contract MembershipGovernedTest is CommonsTest {
 
     /// @dev Nobody else sets roles, registrars or members out, whoever it is.
     function test_governed_failsForOthers(address caller) public {
-        vm.assume(caller != address(timelock) && caller != address(forwarder));
+        _assumePowerless(caller);
         bytes memory refused = abi.encodeWithSelector(IGoverned.GovernedNotTimelock.selector, caller);
         vm.startPrank(caller);
         vm.expectRevert(refused);

@@ -272,11 +272,7 @@ class Client:
 
     def meaning(self, call: governance.Call) -> governance.Meaning | None:
         """Return what a call of one of the deployment's contracts says, ``None`` for what is no such call."""
-        name = self._addresses.get(call.target)
-        read = None if name is None else contracts.decode_call(name, call.data)
-        if name is None or read is None:
-            return None
-        return governance.Meaning(name, read[0].name, read[0].names, read[1])
+        return contracts.meaning(self._addresses, call)
 
     def attempt(self, call: governance.Call, sender: ids.Address) -> None:
         """Try a call as ``sender``, without recording it; raises like ``transact``."""

@@ -11,7 +11,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from aicommons.domain import encoding, errors
+from aicommons.domain import encoding, errors, ids
+from aicommons.protocol import governance
 
 NAMES = (
     *("Forwarder", "TimelockController", "Membership", "CommonsGovernor", "Attestations", "Vault", "Bonds"),
@@ -133,13 +134,16 @@ def call_data(contract: str, function: str, values: Sequence[object]) -> bytes:
     return entry.key + encoding.abi_encode(entry.types, values)
 
 
-def decode_call(contract: str, data: bytes) -> tuple[Entry, tuple[object, ...]] | None:
-    """Return function and arguments of calldata for ``contract``, or ``None`` for what calls none of its functions."""
-    entry = next((each for each in load(contract).functions.values() if each.key == data[:4]), None)
+def meaning(places: Mapping[ids.Address, str], call: governance.Call) -> governance.Meaning | None:
+    """Return what a call of one of the contracts at ``places`` says, or ``None`` for what calls none of their functions."""
+    name = places.get(call.target)
+    if name is None:
+        return None
+    entry = next((each for each in load(name).functions.values() if each.key == call.data[:4]), None)
     if entry is None:
         return None
     try:
-        return entry, encoding.abi_decode(entry.types, data[4:])
+        return governance.Meaning(name, entry.name, entry.names, encoding.abi_decode(entry.types, call.data[4:]))
     except errors.DecodeError:
         return None
 

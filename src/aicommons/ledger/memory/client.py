@@ -142,14 +142,14 @@ class MemoryClient:
         self.read_from(address, data)
 
     def meaning(self, call: governance.Call) -> governance.Meaning | None:
-        """Return nothing: there are no votes here whose calls could be read."""
-        del call
-        return None
+        """Return what a call of one of the commons' contracts says, ``None`` for what is no such call."""
+        places = {address: name for name, address in self._ledger.book.addresses.items()}
+        return contracts.meaning(places, call)
 
     def attempt(self, call: governance.Call, sender: ids.Address) -> None:
-        """Refuse: there are no votes here whose calls could be tried."""
+        """Refuse: votes are not held here, so nothing of theirs is tried."""
         del sender
-        raise errors.LedgerRefused("the in-memory ledger keeps no votes", which=ids.format_id(call.target))
+        raise errors.LedgerRefused("the in-memory ledger tries nothing", which=ids.format_id(call.target))
 
     def create(self, contract: str, *values: object) -> ids.Address:
         """Refuse: there is nothing here that a contract could run on."""
