@@ -66,7 +66,7 @@ mutants: contracts/node_modules/.installed
 	@$(PYTHON) contracts/mutants.py
 
 deep: contracts/node_modules/.installed
-	FOUNDRY_PROFILE=deep $(FORGE) test --match-path 'test/invariant/*'
+	FOUNDRY_PROFILE=deep FOUNDRY_FUZZ_SEED=0x$$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n') $(FORGE) test --match-path 'test/invariant/*'
 
 # Analysers that pin older packages than ours: an environment each.
 .halmos/.installed: contracts/halmos.txt | $(BIN)/uv

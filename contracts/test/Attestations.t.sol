@@ -196,6 +196,7 @@ contract AttestationsTest is CommonsTest {
 
     function test_revoke_isTheAttestersAlone(address stranger, bytes32 reason) public {
         vm.assume(stranger != _account(1) && stranger != address(forwarder));
+        _assumePowerless(stranger);
         bytes32 made = _attest(1, _audit());
         vm.prank(stranger);
         vm.expectRevert(abi.encodeWithSelector(IAttestations.AttestationsNotAttester.selector, made, stranger));

@@ -87,6 +87,7 @@ contract ConsentRegisterTest is ConsentTest {
 
     function test_post_failsOnBadInput(address stranger) public {
         vm.assume(stranger != _account(1));
+        _assumePowerless(stranger);
         _expectNotOwner(1, stranger);
         register.post(1, "root", 1, "status");
         vm.startPrank(_account(1));
@@ -141,6 +142,7 @@ contract ConsentRegisterTest is ConsentTest {
     /// @dev Nobody but the holder, and nobody at all for a consent without a key.
     function test_withdraw_failsForOthers(address stranger) public {
         vm.assume(stranger != vm.addr(HOLDER));
+        _assumePowerless(stranger);
         bytes32[] memory hashes = _hashes(2);
         IConsentRegister.Leaf memory keyless = _leaf(1);
         keyless.holder = address(0);

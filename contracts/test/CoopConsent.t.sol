@@ -26,6 +26,7 @@ contract CoopConsentTest is CoopTest {
     /// @dev Neither the owner nor a person nor a stranger gives a consent past the vote.
     function test_give_failsPastTheVote(address stranger) public {
         vm.assume(stranger != address(governor) && stranger != _account(1));
+        _assumePowerless(stranger);
         IDataRegistry.ConsentTerms memory terms = _terms(1);
         address[3] memory callers = [_account(1), _person(1), stranger];
         for (uint256 i; i < callers.length; ++i) {

@@ -244,6 +244,7 @@ contract DataRegistryTest is CommonsTest {
     /// @dev Neither the owner nor anybody else ends it; afterwards the owner gives again.
     function test_discharge_isTheBodysAlone(address stranger) public {
         vm.assume(stranger != BODY);
+        _assumePowerless(stranger);
         _list(1);
         vm.prank(stranger);
         vm.expectRevert(abi.encodeWithSelector(IDataRegistry.DataRegistryNotBody.selector, 1, stranger));
@@ -357,6 +358,7 @@ contract DataRegistryTest is CommonsTest {
 
     function test_use_failsForOthers(address stranger) public {
         vm.assume(stranger != address(runs));
+        _assumePowerless(stranger);
         _list(1);
         bytes32 consentId = _give(1, 1);
         vm.prank(stranger);
@@ -447,6 +449,7 @@ contract DataRegistryTest is CommonsTest {
     /// @dev Rows: not the timelock; bits that stand for no purpose.
     function test_setBanned_failsOnBadInput(address stranger, uint256 banned) public {
         vm.assume(stranger != address(timelock) && stranger != address(forwarder));
+        _assumePowerless(stranger);
         vm.prank(stranger);
         vm.expectRevert(abi.encodeWithSelector(IGoverned.GovernedNotTimelock.selector, stranger));
         data.setBanned(banned % 8);

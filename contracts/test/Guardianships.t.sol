@@ -102,6 +102,7 @@ contract GuardianshipsTest is ConsentTest {
     /// @dev Taking back works for the attester alone, once, and while it is suspended.
     function test_revoke_isTheAttestersAlone(address stranger) public {
         vm.assume(stranger != _account(1));
+        _assumePowerless(stranger);
         bytes32 id = _attest("ward", uint64(START + 1000));
         vm.prank(stranger);
         vm.expectRevert(abi.encodeWithSelector(IGuardianships.GuardianshipsNotAttester.selector, id, stranger));

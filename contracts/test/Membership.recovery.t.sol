@@ -138,6 +138,7 @@ contract MembershipRecoveryTest is CommonsTest {
     function test_recover_failsForOthers(address stranger) public {
         _assumePowerless(stranger);
         vm.assume(stranger != GUARDIAN && !membership.isRegistrar(stranger));
+        _assumePowerless(stranger);
         _setGuardian();
         vm.prank(stranger);
         vm.expectRevert(abi.encodeWithSelector(IMembership.MembershipNotRegistrar.selector, stranger));
@@ -226,6 +227,7 @@ contract MembershipRecoveryTest is CommonsTest {
     function test_veto_failsForOthers(address stranger) public {
         _assumePowerless(stranger);
         vm.assume(stranger != _account(1));
+        _assumePowerless(stranger);
         _setGuardian();
         _begin(FRESH);
         vm.prank(stranger);

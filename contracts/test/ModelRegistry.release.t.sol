@@ -138,6 +138,7 @@ contract ModelRegistryReleaseTest is ModelTest {
     function test_parties_alone_askAndRelease(address stranger) public {
         vm.assume(membership.memberOf(stranger) == 0 && membership.memberOfNodeKey(stranger) == 0);
         vm.assume(stranger != address(forwarder));
+        _assumePowerless(stranger);
         _suspendMember(3);
         vm.prank(_account(4));
         membership.leave();
@@ -166,6 +167,7 @@ contract ModelRegistryReleaseTest is ModelTest {
     /// @dev Suspending, resuming and rules are votes; withdrawing is a vote's or the active solver's.
     function test_votes_aloneSuspendResumeAndRule(address stranger, uint16 audits, uint32 delay) public {
         vm.assume(stranger != address(timelock) && stranger != address(forwarder) && stranger != _account(solver));
+        _assumePowerless(stranger);
         _bring(IModelRegistry.ModelState.Released);
         bytes memory error = abi.encodeWithSelector(IGoverned.GovernedNotTimelock.selector, stranger);
         vm.startPrank(stranger);

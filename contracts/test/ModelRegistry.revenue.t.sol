@@ -95,6 +95,7 @@ contract ModelRegistryRevenueTest is ModelTest {
     function test_claim_failsForOthers(address stranger, uint256 word) public {
         uint256 id = _between(word, 1, 7);
         vm.assume(stranger != _account(id) && stranger != address(forwarder));
+        _assumePowerless(stranger);
         _pay(1_000_000);
         vm.prank(stranger);
         vm.expectRevert(abi.encodeWithSelector(IModelRegistry.ModelRegistryNotHolder.selector, id, stranger));

@@ -202,6 +202,7 @@ contract ModelRegistryTest is RunTest {
 
     function test_ask_failsForOthers(address stranger) public {
         vm.assume(stranger != _account(1) && stranger != address(0));
+        _assumePowerless(stranger);
         _complete(3);
         _register(1, "second");
         vm.prank(stranger);

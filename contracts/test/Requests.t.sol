@@ -82,6 +82,7 @@ contract RequestsTest is ConsentTest {
 
     function test_answer_failsForOthers(address stranger, uint256 requestId) public {
         vm.assume(stranger != _account(1));
+        _assumePowerless(stranger);
         uint256 id = _ask();
         vm.prank(stranger);
         vm.expectRevert(abi.encodeWithSelector(IRequests.RequestsNotOwner.selector, id, stranger));
@@ -112,6 +113,7 @@ contract RequestsTest is ConsentTest {
 
     function test_reply_failsOnBadInput(address stranger) public {
         vm.assume(stranger != _account(2));
+        _assumePowerless(stranger);
         uint256 id = _ask();
         vm.prank(_account(2));
         _expectWrongState(id, IRequests.RequestState.Open);

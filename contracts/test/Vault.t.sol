@@ -316,6 +316,7 @@ contract VaultTest is MoneyTest {
     /// @dev Nobody but a controller locks or collects; of a lock, nobody but the controller that made it decides.
     function test_controllers_only(address stranger) public {
         vm.assume(stranger != address(this) && stranger != OTHER && stranger != address(forwarder));
+        _assumePowerless(stranger);
         _lock(10);
         _deposit(bank, PAYER, address(token), 10);
         bytes memory refused = abi.encodeWithSelector(IVault.VaultNotController.selector, stranger);

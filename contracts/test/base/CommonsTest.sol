@@ -119,7 +119,7 @@ abstract contract CommonsTest {
 
     /// @dev Keeps a fuzzed caller from being the one admin, or the forwarder, which speaks for others.
     function _assumePowerless(address caller) internal view {
-        vm.assume(caller != address(timelock) && caller != address(forwarder));
+        vm.assume(caller != address(timelock) && caller != address(forwarder) && caller != address(0));
     }
 
     /// @dev Founders of a commons that begins without members.
