@@ -280,6 +280,7 @@ contract ModelRegistry is IModelRegistry, Governed {
     // ------------------------------------------------------------------------------------------------------------- gate
 
     function _checkAudits(bytes32 modelId, bytes32[] calldata audits) private view {
+        if (audits.length > MOST_AUDITS) revert ModelRegistryAuditsTooMany(audits.length, MOST_AUDITS);
         if (audits.length < _rules.audits) revert ModelRegistryAuditsMissing(audits.length, _rules.audits);
         uint256[] memory auditors = new uint256[](audits.length);
         for (uint256 i; i < audits.length; ++i) {

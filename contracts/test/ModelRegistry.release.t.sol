@@ -446,6 +446,15 @@ contract ModelRegistryReleaseTest is ModelTest {
         models.release(runId, audits);
     }
 
+    /// @dev Both doors look at no more audits than a model may need at the most.
+    function test_gate_looksAtFewAudits() public {
+        _register();
+        _requestAudit();
+        bytes32[] memory many = new bytes32[](49);
+        vm.expectRevert(abi.encodeWithSelector(IModelRegistry.ModelRegistryAuditsTooMany.selector, 49, 48));
+        models.clear(runId, many);
+    }
+
     function test_setAuditRules_failsOnBadInput(uint16 word) public {
         uint16 audits = word % 2 == 0 ? 0 : uint16(_between(word, 49, type(uint16).max));
         vm.prank(address(timelock));

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from aicommons import testing
-from aicommons.domain import cards, documents, errors, ids
+from aicommons.domain import cards, documents, encoding, errors, ids
 from aicommons.ledger import wallet
 from aicommons.owner import deciding, fits
 from aicommons.portal import catalogues
@@ -91,7 +91,9 @@ def test_a_clerk_who_stays_sees_what_comes(desk: "Desk") -> None:
 def test_what_could_not_be_read_is_judged_later(desk: "Desk") -> None:
     """A statement that the store does not give yet is not judged, and told once it can be read."""
     statement = dataclasses.replace(PROBLEM, title="Later").encode()
-    desk.commons.solver.registry.transact("Problems", "state", ids.digest(statement), 2 * testing.START)
+    desk.commons.solver.registry.transact(
+        "Problems", "state", ids.digest(statement), encoding.purpose_code(testing.PURPOSE), 0, 2 * testing.START
+    )
     assert news(desk) == []
     desk.commons.store.put(statement)
     assert [each.kind for each in news(desk)] == [rules.Kind.PROBLEM]

@@ -49,6 +49,13 @@ interface IAttestations {
     }
 
     /// @notice A member stated something.
+    /// @param attestationId Its name, for ever
+    /// @param attester Member id of who says it
+    /// @param subject What it is about
+    /// @param kind See Kind
+    /// @param passed What an audit found, or whether the rest was granted
+    /// @param expiry First unix second at which it is dead
+    /// @param document Digest of the statement's text
     event Attested(
         bytes32 indexed attestationId,
         uint256 indexed attester,

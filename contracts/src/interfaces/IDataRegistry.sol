@@ -154,12 +154,21 @@ interface IDataRegistry {
     /// @notice The body gave the dataset back: its owner gives consents again.
     event Discharged(uint256 indexed datasetId, address indexed body);
     /// @notice A holder gave consent.
+    /// @param consentId keccak256 of chain, contract, terms and a counter
+    /// @param datasetId What may be used
+    /// @param holder Member id of the dataset's owner
+    /// @param terms What is permitted
     event ConsentGiven(
         bytes32 indexed consentId, uint256 indexed datasetId, uint256 indexed holder, ConsentTerms terms
     );
     /// @notice A holder took consent back.
     event ConsentRevoked(bytes32 indexed consentId, uint256 indexed datasetId);
     /// @notice A run used a consent; `uses` counts this one, `price` is what was agreed for it, 0 for free commons.
+    /// @param consentId The consent
+    /// @param runId The run that uses it
+    /// @param datasetId Whose data
+    /// @param uses How many runs have used it, with this one
+    /// @param price What the dataset asks for one run
     event ConsentUsed(
         bytes32 indexed consentId, bytes32 indexed runId, uint256 indexed datasetId, uint32 uses, uint256 price
     );

@@ -83,17 +83,38 @@ interface IMembership {
     }
 
     /// @notice Somebody asks for membership.
+    /// @param applicant The account that asks
+    /// @param kind Person or organisation
+    /// @param nodeKey Address of the key with which its node signs
+    /// @param readerPoint edwards25519 point to which sums are sealed
+    /// @param credential Digest of what proves who this is
+    /// @param profile Digest of the profile document, may be zero
     event Applied(
         address indexed applicant, Kind kind, address nodeKey, bytes32 readerPoint, bytes32 credential, bytes32 profile
     );
     /// @notice A registrar agreed to a decision; `subject` is an applicant's address, a member id, or for Recover
     /// keccak256(abi.encode(member id, account)), so that approvals of different accounts never add up.
+    /// @param registrar Who agreed
+    /// @param decision To what kind of decision
+    /// @param subject See above
+    /// @param approvals How many have agreed so far
     event Approved(address indexed registrar, Decision indexed decision, uint256 indexed subject, uint256 approvals);
     /// @notice A member was admitted.
+    /// @param memberId Its number, for ever
+    /// @param account The account that acts for it
+    /// @param kind Person or organisation
+    /// @param nodeKey Address of the key with which its node signs
+    /// @param credential Digest of what proves who this is
     event Admitted(uint256 indexed memberId, address indexed account, Kind kind, address nodeKey, bytes32 credential);
     /// @notice A member's node signs with another key from now on.
+    /// @param memberId Whose
+    /// @param previous The key until now
+    /// @param nodeKey The key from now on
     event NodeKeySet(uint256 indexed memberId, address previous, address nodeKey);
     /// @notice Sums are sealed to another point from now on.
+    /// @param memberId Whose
+    /// @param previous The point until now
+    /// @param readerPoint The point from now on
     event ReaderPointSet(uint256 indexed memberId, bytes32 previous, bytes32 readerPoint);
     /// @notice A member describes itself anew. The registrars admitted the profile of its application.
     event ProfileSet(uint256 indexed memberId, bytes32 previous, bytes32 profile);
@@ -114,10 +135,17 @@ interface IMembership {
     /// @notice A member named who may begin its recovery; zero = only the registrars.
     event GuardianSet(uint256 indexed memberId, address previous, address indexed guardian);
     /// @notice From `ripeAt` on anybody may give the membership to `account`, unless `previous` vetoes.
+    /// @param memberId Whose membership
+    /// @param previous The account that acts for it still
+    /// @param account The account that is to act for it
+    /// @param ripeAt First unix second at which it can be finished
     event RecoveryBegun(uint256 indexed memberId, address indexed previous, address indexed account, uint64 ripeAt);
     /// @notice The account still acts for its member and said so.
     event RecoveryVetoed(uint256 indexed memberId, address indexed account);
     /// @notice `account` acts for the member from now on; `previous` is nobody.
+    /// @param memberId Whose membership
+    /// @param previous The account that acted for it
+    /// @param account The account that acts for it now
     event Recovered(uint256 indexed memberId, address indexed previous, address indexed account);
 
     /// @notice Registrars are distinct accounts, and 1 <= threshold <= their number.

@@ -79,6 +79,14 @@ interface IModelRegistry {
     }
 
     /// @notice A model was registered with its whole lineage.
+    /// @param modelId The id of the run that made it
+    /// @param registrant Member id of who wrote it down
+    /// @param plan Digest of the plan
+    /// @param card Digest of the ModelCard
+    /// @param stateDigest The state that was agreed
+    /// @param licence keccak256 of the licence's text, zero = none said
+    /// @param roundsDone Rounds behind that state
+    /// @param sources What each participant of the final set brought
     event Registered(
         bytes32 indexed modelId,
         uint256 indexed registrant,
@@ -90,6 +98,9 @@ interface IModelRegistry {
         Source[] sources
     );
     /// @notice A member owns this part of 1,000,000; one event per owner and role.
+    /// @param modelId The model
+    /// @param memberId The co-owner
+    /// @param shares Of 1,000,000
     event SharesGiven(bytes32 indexed modelId, uint256 indexed memberId, uint256 shares);
     /// @notice The owner of a dataset in the lineage asks for something; `document` says why, zero = nothing said.
     event Wished(bytes32 indexed runId, uint256 indexed datasetId, Wish wish, bytes32 document);
@@ -136,6 +147,8 @@ interface IModelRegistry {
     error ModelRegistryWrongState(bytes32 modelId, ModelState state);
     /// @notice Too few audits were shown.
     error ModelRegistryAuditsMissing(uint256 got, uint256 needed);
+    /// @notice More audits than can be looked at are shown: choose the best.
+    error ModelRegistryAuditsTooMany(uint256 got, uint256 most);
     /// @notice This is no live audit of the model that passed, or a second one by the same auditor.
     error ModelRegistryAuditInvalid(bytes32 attestationId);
     /// @notice The auditor has a tie to the model: it solved, judged, owned the problem, or took a seat.

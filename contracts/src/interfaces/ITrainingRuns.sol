@@ -10,8 +10,19 @@ import {Absence, Key, Phase, PhaseView, Reason, RunSpec, RunState, RunView, Seat
 /// carries the whole message and its signature, so the evidence needs no trust in a ledger client.
 interface ITrainingRuns {
     /// @notice A run was opened for enrolment.
+    /// @param runId keccak256(abi.encode(spec))
+    /// @param solver Member id of who opened it
+    /// @param spec The terms, for good
     event RunOpened(bytes32 indexed runId, uint256 indexed solver, RunSpec spec);
     /// @notice A member took a seat.
+    /// @param runId The run
+    /// @param memberId The seat
+    /// @param datasetId What it brings
+    /// @param version The dataset's version that is used in this run
+    /// @param consentId The consent that was used
+    /// @param nodeKey Who signs for the seat in this run
+    /// @param absence What its owner wants where its node stays silent
+    /// @param exitSignature Exit(runId, memberId, any round) for Absence.Exit, else empty
     event Enrolled(
         bytes32 indexed runId,
         uint256 indexed memberId,
@@ -23,6 +34,13 @@ interface ITrainingRuns {
         bytes exitSignature
     );
     /// @notice Enrolment is over; ids ascend and stand beside their node keys.
+    /// @param runId The run
+    /// @param roster Digest of run id, member ids and node keys
+    /// @param ids Member ids ascending; the place is the seat's index
+    /// @param nodeKeys In the same order
+    /// @param layout 1 = subsets of f + 1, 2 = disjoint pairs
+    /// @param faults f, malicious and absent seats that are tolerated
+    /// @param quorum q, equal messages that decide
     event RosterFixed(
         bytes32 indexed runId,
         bytes32 roster,
@@ -33,6 +51,14 @@ interface ITrainingRuns {
         uint8 quorum
     );
     /// @notice A seat confirmed the roster and its encryption point.
+    /// @param runId The run
+    /// @param memberId The seat
+    /// @param roster What it confirms
+    /// @param epoch 0 in this version
+    /// @param point Its edwards25519 encryption point
+    /// @param pokR Schnorr proof of the point's secret, R
+    /// @param pokZ Schnorr proof of the point's secret, z
+    /// @param signature By the seat's node key
     event Acked(
         bytes32 indexed runId,
         uint256 indexed memberId,
@@ -44,6 +70,13 @@ interface ITrainingRuns {
         bytes signature
     );
     /// @notice A seat announced its masked vector.
+    /// @param runId The run
+    /// @param memberId The seat
+    /// @param round Counted from 0
+    /// @param attempt Counted from 0 within the round
+    /// @param sid The attempt and the state that it starts from, as the seat knows it
+    /// @param headerDigest SHA-256 of the masked vector's header
+    /// @param signature By the seat's node key
     event Submitted(
         bytes32 indexed runId,
         uint256 indexed memberId,
@@ -54,8 +87,21 @@ interface ITrainingRuns {
         bytes signature
     );
     /// @notice These seats' Submits name another sid than a quorum does; their vectors are never unmasked.
+    /// @param runId The run
+    /// @param round Counted from 0
+    /// @param attempt Counted from 0 within the round
+    /// @param seats Bitmap over the roster
     event Voided(bytes32 indexed runId, uint32 round, uint16 attempt, uint64 seats);
     /// @notice A seat certified the set and its inputs and bound itself to its mask sums.
+    /// @param runId The run
+    /// @param memberId The seat
+    /// @param round Counted from 0
+    /// @param attempt Counted from 0 within the round
+    /// @param sid The agreed sid
+    /// @param setDigest Of the member ids whose vectors are summed
+    /// @param inputDigest Of sid, those ids and their headers
+    /// @param masks Salted commitment to the seat's mask sums
+    /// @param signature By the seat's node key
     event Committed(
         bytes32 indexed runId,
         uint256 indexed memberId,
@@ -68,6 +114,15 @@ interface ITrainingRuns {
         bytes signature
     );
     /// @notice A seat opened its commitment.
+    /// @param runId The run
+    /// @param memberId The seat
+    /// @param round Counted from 0
+    /// @param attempt Counted from 0 within the round
+    /// @param sid The agreed sid
+    /// @param salt The commitment's
+    /// @param mine Digest of the seat's own mask manifests
+    /// @param document Digest of the reveal document
+    /// @param signature By the seat's node key
     event Revealed(
         bytes32 indexed runId,
         uint256 indexed memberId,
@@ -80,6 +135,14 @@ interface ITrainingRuns {
         bytes signature
     );
     /// @notice A seat named the sum and the new state.
+    /// @param runId The run
+    /// @param memberId The seat
+    /// @param round Counted from 0
+    /// @param attempt Counted from 0 within the round
+    /// @param sid The agreed sid
+    /// @param sumDigest Of the sum that it found
+    /// @param stateDigest Of the state after the round
+    /// @param signature By the seat's node key
     event Resulted(
         bytes32 indexed runId,
         uint256 indexed memberId,
@@ -92,19 +155,48 @@ interface ITrainingRuns {
     );
     /// @notice A quorum agrees on the state that has `roundsDone` rounds behind it: by Submits of round `roundsDone`,
     /// whose `sid` names it (`stateDigest` is then 0), or by Results of the round before.
+    /// @param runId The run
+    /// @param roundsDone Rounds behind the state
+    /// @param sid The agreed sid, which names the state
+    /// @param stateDigest The state where Results agreed, else 0
     event StateAgreed(bytes32 indexed runId, uint32 roundsDone, bytes32 sid, bytes32 stateDigest);
     /// @notice A seat found an input bad; nothing of this attempt is revealed.
+    /// @param runId The run
+    /// @param round Counted from 0
+    /// @param attempt Counted from 0 within the round
+    /// @param memberId The seat that refuses
+    /// @param accusedId Whose input it refuses
+    /// @param reason A short stable name of the failed check
     event AttemptStopped(
         bytes32 indexed runId, uint32 round, uint16 attempt, uint256 memberId, uint256 accusedId, bytes32 reason
     );
     /// @notice A seat left the run by its signed Exit; `lastRound` as it was signed.
+    /// @param runId The run
+    /// @param memberId The seat
+    /// @param lastRound As it was signed; type(uint32).max = any
+    /// @param signature By the seat's node key; empty where the one of its enrolment counts
     event Exited(bytes32 indexed runId, uint256 indexed memberId, uint32 lastRound, bytes signature);
     /// @notice A seat whose consent is dead is out: its data are in no sum of this run from now on. Before the roster is
     /// fixed the seat itself is given up; afterwards its node still keeps its part of the others' masks.
+    /// @param runId The run
+    /// @param memberId The seat
+    /// @param consentId The consent that is dead
     event Dropped(bytes32 indexed runId, uint256 indexed memberId, bytes32 consentId);
     /// @notice The run entered a phase; `set` holds the seats whose vectors are (to be) summed.
+    /// @param runId The run
+    /// @param round Counted from 0
+    /// @param attempt Counted from 0 within the round
+    /// @param phase See Phase
+    /// @param set Bitmap over the roster
+    /// @param deadline Unix second from which anybody may advance
     event PhaseEntered(bytes32 indexed runId, uint32 round, uint16 attempt, Phase phase, uint64 set, uint64 deadline);
     /// @notice The run's state changed; `missing` holds the seats it waits or waited for.
+    /// @param runId The run
+    /// @param state See RunState
+    /// @param round Counted from 0
+    /// @param reason Why it is over, else None
+    /// @param missing Bitmap over the roster
+    /// @param deadline Unix second from which anybody may advance
     event RunStateChanged(
         bytes32 indexed runId, RunState state, uint32 round, Reason reason, uint64 missing, uint64 deadline
     );

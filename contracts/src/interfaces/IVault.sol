@@ -32,10 +32,23 @@ interface IVault {
     }
 
     /// @notice Money came in.
+    /// @param account Who is credited
+    /// @param token ERC-20 contract, zero = the chain's own coin
+    /// @param amount In the token's smallest unit
     event Deposited(address indexed account, address indexed token, uint256 amount);
     /// @notice Money went out.
+    /// @param account Whose credit it was
+    /// @param token ERC-20 contract, zero = the chain's own coin
+    /// @param to Who got it
+    /// @param amount In the token's smallest unit
     event Withdrawn(address indexed account, address indexed token, address to, uint256 amount);
     /// @notice A credit became a lock.
+    /// @param lockId Its name, used once
+    /// @param controller The contract that alone decides before expiry
+    /// @param payer Whose credit it was
+    /// @param token ERC-20 contract, zero = the chain's own coin
+    /// @param amount In the token's smallest unit
+    /// @param expiry First unix second at which anybody can give it back
     event LockMade(
         bytes32 indexed lockId,
         address indexed controller,
@@ -45,12 +58,28 @@ interface IVault {
         uint64 expiry
     );
     /// @notice A lock became somebody's credit.
+    /// @param lockId The lock
+    /// @param payee Who is credited
+    /// @param token ERC-20 contract, zero = the chain's own coin
+    /// @param amount In the token's smallest unit
     event LockReleased(bytes32 indexed lockId, address indexed payee, address token, uint256 amount);
     /// @notice A lock went back before its expiry.
+    /// @param lockId The lock
+    /// @param payer Who is credited again
+    /// @param token ERC-20 contract, zero = the chain's own coin
+    /// @param amount In the token's smallest unit
     event LockRefunded(bytes32 indexed lockId, address indexed payer, address token, uint256 amount);
     /// @notice A lock went back because its expiry came.
+    /// @param lockId The lock
+    /// @param payer Who is credited again
+    /// @param token ERC-20 contract, zero = the chain's own coin
+    /// @param amount In the token's smallest unit
     event LockExpired(bytes32 indexed lockId, address indexed payer, address token, uint256 amount);
     /// @notice A controller took a credit of whoever called it, as its own.
+    /// @param controller The contract that holds it now
+    /// @param payer Whose credit it was
+    /// @param token ERC-20 contract, zero = the chain's own coin
+    /// @param amount In the token's smallest unit
     event Collected(address indexed controller, address indexed payer, address indexed token, uint256 amount);
 
     /// @notice Controllers are distinct contracts' addresses.
