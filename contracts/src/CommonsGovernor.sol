@@ -2,6 +2,7 @@
 pragma solidity 0.8.37;
 
 import {Governed} from "./base/Governed.sol";
+import {QuorumFloor} from "./base/QuorumFloor.sol";
 import {ICommonsGovernor} from "./interfaces/ICommonsGovernor.sol";
 import {Authority} from "./types/Authority.sol";
 import {Governor} from "@openzeppelin/contracts/governance/Governor.sol";
@@ -25,11 +26,9 @@ contract CommonsGovernor is
     GovernorSettings,
     GovernorCountingSimple,
     GovernorVotes,
-    GovernorVotesQuorumFraction,
+    QuorumFloor,
     GovernorTimelockControl
 {
-    uint256 private immutable _minimum;
-
     /// @param members The commons' members
     /// @param rules How votes are held
     /// @param authority The timelock carries out what is decided
@@ -39,22 +38,13 @@ contract CommonsGovernor is
         GovernorSettings(rules.delay, rules.period, 1)
         GovernorVotes(members)
         GovernorVotesQuorumFraction(rules.percent)
+        QuorumFloor(rules.minimum)
         GovernorTimelockControl(TimelockController(payable(authority.timelock)))
-    {
-        if (rules.minimum == 0) revert CommonsGovernorNoQuorum();
-        _minimum = rules.minimum;
-        emit QuorumMinimumFixed(rules.minimum);
-    }
-
-    /// @inheritdoc ICommonsGovernor
-    function quorumMinimum() external view returns (uint256) {
-        return _minimum;
-    }
+    {}
 
     /// @notice Votes that have to be cast for or in abstention: the larger of minimum and fraction.
-    function quorum(uint256 timepoint) public view override(Governor, GovernorVotesQuorumFraction) returns (uint256) {
-        uint256 fraction = super.quorum(timepoint);
-        return fraction < _minimum ? _minimum : fraction;
+    function quorum(uint256 timepoint) public view override(Governor, QuorumFloor) returns (uint256) {
+        return super.quorum(timepoint);
     }
 
     /// @notice One: only members propose.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {QuorumFloor} from "./base/QuorumFloor.sol";
 import {ICoopGovernor} from "./interfaces/ICoopGovernor.sol";
 import {Governor} from "@openzeppelin/contracts/governance/Governor.sol";
 import {GovernorCountingSimple} from "@openzeppelin/contracts/governance/extensions/GovernorCountingSimple.sol";
@@ -12,16 +13,7 @@ import {
 import {IVotes} from "@openzeppelin/contracts/governance/utils/IVotes.sol";
 
 /// @title CoopGovernor
-contract CoopGovernor is
-    ICoopGovernor,
-    Governor,
-    GovernorSettings,
-    GovernorCountingSimple,
-    GovernorVotes,
-    GovernorVotesQuorumFraction
-{
-    uint256 private immutable _minimum;
-
+contract CoopGovernor is ICoopGovernor, Governor, GovernorSettings, GovernorCountingSimple, GovernorVotes, QuorumFloor {
     /// @param members The co-op's roll
     /// @param delay Seconds between a proposal and its vote
     /// @param period Seconds that a vote is open
@@ -32,20 +24,12 @@ contract CoopGovernor is
         GovernorSettings(delay, period, 1)
         GovernorVotes(members)
         GovernorVotesQuorumFraction(percent)
-    {
-        if (minimum == 0) revert CoopGovernorNoQuorum();
-        _minimum = minimum;
-    }
-
-    /// @inheritdoc ICoopGovernor
-    function quorumMinimum() external view returns (uint256) {
-        return _minimum;
-    }
+        QuorumFloor(minimum)
+    {}
 
     /// @notice Votes that have to be cast for or in abstention: the larger of minimum and fraction.
-    function quorum(uint256 timepoint) public view override(Governor, GovernorVotesQuorumFraction) returns (uint256) {
-        uint256 fraction = super.quorum(timepoint);
-        return fraction < _minimum ? _minimum : fraction;
+    function quorum(uint256 timepoint) public view override(Governor, QuorumFloor) returns (uint256) {
+        return super.quorum(timepoint);
     }
 
     /// @notice One: only who is on the roll proposes.

@@ -4,6 +4,7 @@ pragma solidity 0.8.37;
 import {CommonsGovernor} from "../src/CommonsGovernor.sol";
 import {ICommonsGovernor} from "../src/interfaces/ICommonsGovernor.sol";
 import {IMembership} from "../src/interfaces/IMembership.sol";
+import {IQuorumFloor} from "../src/interfaces/IQuorumFloor.sol";
 import {GovernanceTest} from "./base/GovernanceTest.sol";
 import {IGovernor} from "@openzeppelin/contracts/governance/IGovernor.sol";
 import {TimelockController} from "@openzeppelin/contracts/governance/TimelockController.sol";
@@ -125,7 +126,7 @@ contract CommonsGovernorTest is GovernanceTest {
     }
 
     function test_constructor_failsWithoutAQuorum() public {
-        vm.expectRevert(abi.encodeWithSelector(ICommonsGovernor.CommonsGovernorNoQuorum.selector));
+        vm.expectRevert(abi.encodeWithSelector(IQuorumFloor.QuorumFloorNobody.selector));
         new CommonsGovernor(IVotes(here), ICommonsGovernor.VoteRules(1, 1, 10, 0), _authority());
     }
 

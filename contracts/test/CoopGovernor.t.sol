@@ -2,8 +2,8 @@
 pragma solidity 0.8.37;
 
 import {CoopGovernor} from "../src/CoopGovernor.sol";
-import {ICoopGovernor} from "../src/interfaces/ICoopGovernor.sol";
 import {ICoopMembers} from "../src/interfaces/ICoopMembers.sol";
+import {IQuorumFloor} from "../src/interfaces/IQuorumFloor.sol";
 import {CoopTest} from "./base/CoopTest.sol";
 import {IGovernor} from "@openzeppelin/contracts/governance/IGovernor.sol";
 
@@ -26,7 +26,7 @@ contract CoopGovernorTest is CoopTest {
     }
 
     function test_constructor_failsWithoutAQuorum() public {
-        vm.expectRevert(abi.encodeWithSelector(ICoopGovernor.CoopGovernorNoQuorum.selector));
+        vm.expectRevert(abi.encodeWithSelector(IQuorumFloor.QuorumFloorNobody.selector));
         new CoopGovernor(roll, DELAY, PERIOD, PERCENT, 0);
     }
 

@@ -56,7 +56,7 @@ def test_money_goes_from_the_payer_to_the_solver(stage: money_stage.Stage) -> No
         (1, "200.25", "TEUR", "open"),
     ]
     assert credit(stage, "payer") == "200.25"
-    (first, _) = stage.done("payer", "vault", "show")["locks"]  # type: ignore[misc]
+    (first, _) = stage.done("payer", "vault", "show")["locks"]
     assert (first["amount"], first["for"]) == ("100", f"award 0 of problem {problem[:14]}")
     accepted = stage.done("judge", "problem", "accept", problem, "0", str(SOLVER))
     assert (accepted["state"], accepted["solver"]) == ("judged", SOLVER)

@@ -5,8 +5,7 @@ The commons of this module votes in seconds and its models wait two of them, as 
 
 import json
 import pathlib
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -14,7 +13,7 @@ from tests.cli import conftest
 
 from aicommons import app
 from aicommons.cli import processes
-from aicommons.domain import encoding, errors, ids, letters
+from aicommons.domain import encoding, ids
 from aicommons.ledger import client, wallet
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
@@ -23,10 +22,6 @@ CHARTER = "[votes]\ndelay = 1\nperiod = 6\nminimum = 2\ntimelock = 1\n[audits]\n
 AUDITORS = ("clinic", "university")
 VOTERS = ("solver", *conftest.SITES)
 TOKEN = pathlib.Path(__file__).parent / "test_token.json"
-AUDITOR_ROLE = 0
-FOR = 1
-EARLY = {"GovernorUnexpectedProposalState", "TimelockUnexpectedOperationState", None}
-"""Errors of a call that came too early; none is named where it would have been in time when the ledger was asked why."""
 
 
 @pytest.fixture(scope="module")
@@ -51,46 +46,21 @@ def acting(place: conftest.Place, home: str) -> client.Client:
     return app.connect(opened, wallet.unlock(opened.wallet_file, conftest.PASSPHRASE))
 
 
-def soon(act: Callable[[], None]) -> None:
-    """Do what the governor refuses until its time has come."""
-    refusal = None
-    for _ in range(300):
-        try:
-            return act()
-        except errors.LedgerRefused as err:
-            refusal = err
-        if refusal.error not in EARLY:
-            break
-        time.sleep(0.1)
-    raise AssertionError(refusal)
-
-
-def carry(place: conftest.Place, contract: str, calls: list[bytes], text: str) -> None:
-    """Have the members carry calls of a contract: proposed, voted on by all, queued and executed."""
-    members = [acting(place, home) for home in VOTERS]
-    values = ([members[0].address_of(contract)] * len(calls), [0] * len(calls), calls)
-    members[0].transact("CommonsGovernor", "propose", *values, text)
-    finish(members, values, text)
-
-
-def finish(members: list[client.Client], values: tuple[Any, Any, Any], text: str) -> int:
-    """Vote for a proposal, queue and execute it; return its number."""
-    digest = encoding.keccak(text.encode())
-    (number,) = members[0].call("CommonsGovernor", "getProposalId", *values, digest)
-    for member in members:
-        soon(lambda member=member: member.transact("CommonsGovernor", "castVote", number, FOR))  # type: ignore[misc]
-    soon(lambda: members[0].transact("CommonsGovernor", "queue", *values, digest))
-    soon(lambda: members[0].transact("CommonsGovernor", "execute", *values, digest))
-    return int(str(number))
+def carry(place: conftest.Place, proposal: str) -> None:
+    """Have all members vote for a proposal, and one of them queue and execute it."""
+    for home in VOTERS:
+        place.in_time(home, "vote", "cast", proposal, "for")
+    place.in_time("solver", "vote", "queue", proposal)
+    place.in_time("solver", "vote", "execute", proposal)
 
 
 @pytest.fixture(scope="module")
 def auditors(founded: conftest.Place) -> tuple[int, ...]:
     """The numbers of the two auditors, to whom a vote gave the role; the solver has it too."""
     numbers = tuple(range(len(VOTERS) + 1, len(VOTERS) + len(AUDITORS) + 1))  # admitted in this order
-    registry = acting(founded, "solver")
-    calls = [registry.call_data("Membership", "grantRole", each, AUDITOR_ROLE) for each in (*numbers, 1)]
-    carry(founded, "Membership", calls, "They audit")
+    roles = [word for number in (*numbers, 1) for word in ("--grant-role", str(number), "auditor")]
+    words = ("--title", "They audit", "--reason", "They know how")
+    carry(founded, founded.done("solver", "vote", "propose", *words, *roles)["proposal"])
     return numbers
 
 
@@ -166,19 +136,11 @@ def check_suspension(founded: conftest.Place, trained: str) -> None:
     """Check that ``suspend`` and ``resume`` propose, and that, carried out, they do so and put it back to where it was."""
     before = state_of(founded, trained)
     assert before == "released"
-    members = [acting(founded, home) for home in VOTERS]
-    registry, run_id = members[0], bytes.fromhex(trained[2:])
-    reason = ids.digest(letters.Reason("It harms").encode())
-    votes = {
-        "suspend": ("It harms", [run_id, reason], "suspended"),
-        "resume": ("It harms nobody", [run_id], before),
-    }
-    for command, (words, arguments, after) in votes.items():
-        number = int(founded.done("north", "model", command, trained, "--reason", words)["proposal"])
-        call = registry.call_data("ModelRegistry", command, *arguments)
-        values = ([registry.address_of("ModelRegistry")], [0], [call])
-        text = f"{command.title()} the model of run {trained}\n\n{words}"
-        assert finish(members, values, text) == number
+    for command, words, after in (("suspend", "It harms", "suspended"), ("resume", "It harms nobody", before)):
+        proposal = founded.done("north", "model", command, trained, "--reason", words)["proposal"]
+        shown = founded.done("north", "vote", "show", proposal)
+        assert (shown["title"], shown["reason"]) == (f"{command.title()} the model of run {trained[:14]}", words)
+        carry(founded, proposal)
         assert state_of(founded, trained) == after
 
 

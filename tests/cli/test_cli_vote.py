@@ -11,8 +11,8 @@ import pytest
 from tests.cli import conftest, told_time
 
 from aicommons import app, testing
-from aicommons.cli import processes
-from aicommons.ledger import wallet
+from aicommons.cli import acts, processes
+from aicommons.ledger import contracts, wallet
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
@@ -80,6 +80,11 @@ def staged(root: pathlib.Path) -> Iterator[Stage]:
                 place.done(home, "member", "guardian", "--none")  # a member's first act brings its profile to the store
             clock.advance(10)
             yield Stage(place, clock)
+
+
+def test_successors_are_offered_for_all_governed_contracts() -> None:
+    """The option names the contracts that the ledger's own list does, in its order."""
+    assert acts.GOVERNED == contracts.GOVERNED
 
 
 def test_a_role_is_given_by_a_vote(stage: Stage) -> None:

@@ -68,7 +68,7 @@ BAD_FOUNDINGS: dict[str, Row] = {
     ),
     "votes without time": row("GovernorInvalidVotingPeriod", 0, votes=deployments.VoteRules(period=0)),
     "more than all": row("GovernorInvalidQuorumFraction", 101, 100, votes=deployments.VoteRules(percent=101)),
-    "votes without anybody": row("CommonsGovernorNoQuorum", votes=deployments.VoteRules(minimum=0)),
+    "votes without anybody": row("QuorumFloorNobody", votes=deployments.VoteRules(minimum=0)),
     "a ban on nothing": row(
         "DataRegistryPurposesInvalid", len(vocabulary.PURPOSES), banned=1 << len(vocabulary.PURPOSES)
     ),

@@ -7,6 +7,7 @@ import pathlib
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent import futures
 from typing import Any
 
 import pytest
@@ -144,7 +145,7 @@ def test_what_is_outside_the_bounds_is_not_sent(relayed: Relayed, changed: dict[
     assert sent(relayed.payer) == 0
 
 
-@pytest.mark.parametrize("name", relaying.NOT_RELAYED)
+@pytest.mark.parametrize("name", ["Forwarder", "TimelockController"])
 def test_contracts_that_know_no_forwarder_are_not_called(relayed: Relayed, name: str) -> None:
     """Forwarder and timelock take nobody's word for who calls: nothing is relayed to them."""
     with pytest.raises(errors.RelayRefused, match="no contract of this commons"):
@@ -209,6 +210,29 @@ def test_a_sender_has_one_call_at_a_time(commons: testing.Commons) -> None:
     with relaying_for(made):
         first.join()
         made.send(here.request())
+
+
+def test_nobody_waits_for_a_relayer_that_has_ended(commons: testing.Commons) -> None:
+    """A call that came after the end is given back, and so is every later one."""
+    payer = commons.connect(wallet.Wallet(os.urandom(32)))
+    made = relayer.Relayer(payer, place_of(payer), commons.clock.now, QUICK)
+    request = Relayed(commons, made, payer).request()
+    made.stop()
+    with futures.ThreadPoolExecutor(1) as other:
+        late = other.submit(made.send, request)
+        while made._waiting.qsize() < 2:
+            time.sleep(0.001)
+        made.run()
+        assert isinstance(late.exception(10), errors.RelayUnreachable)
+    with pytest.raises(errors.RelayUnreachable, match="has ended"):
+        made.send(request)
+
+
+def test_a_refused_call_does_not_keep_its_sender_waiting(relayed: Relayed) -> None:
+    """After a refusal the same sender's next call is taken."""
+    with pytest.raises(errors.RelayRefused):
+        relayed.made.send(relayed.request(nonce=2**32))
+    assert len(relayed.made.send(relayed.request())) == 32
 
 
 def test_calls_at_once_are_one_transaction(tmp_path: pathlib.Path) -> None:

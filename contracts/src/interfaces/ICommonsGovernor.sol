@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {IQuorumFloor} from "./IQuorumFloor.sol";
+
 /// @title The members' votes
 /// @notice OpenZeppelin's Governor over the memberships: one member, one vote; what passes waits in the timelock, and then
 /// anybody may carry it out. A co-op is one member: its people decide its vote with a governor of their own.
-interface ICommonsGovernor {
+interface ICommonsGovernor is IQuorumFloor {
     /// @notice How votes are held; all but the minimum can be changed by a vote.
     /// @param delay Seconds between a proposal and its vote
     /// @param period Seconds that a vote is open
@@ -16,13 +18,4 @@ interface ICommonsGovernor {
         uint256 percent;
         uint256 minimum;
     }
-
-    /// @notice Members that have to take part at the least, for ever.
-    event QuorumMinimumFixed(uint256 minimum);
-
-    /// @notice Somebody has to vote.
-    error CommonsGovernorNoQuorum();
-
-    /// @notice Members that have to take part at the least, whatever the percentage says.
-    function quorumMinimum() external view returns (uint256 minimum);
 }

@@ -27,7 +27,7 @@ GOVERNED = (
     *("Membership", "CommonsGovernor", "Attestations", "Vault", "Bonds", "DataRegistry", "Problems", "TrainingRuns"),
     *("ModelRegistry", "Guardianships", "ConsentRegister", "Requests"),
 )
-"""Contracts that can name a successor."""
+"""Those of ``ledger.contracts``, which is too slow to read for a ``--help``; a test holds both together."""
 
 
 def _many(name: str, metavar: str, text: str, kind: Any = None) -> Callable[[F], F]:

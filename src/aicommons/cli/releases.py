@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from aicommons.cli import awards, homes, naming, output
+from aicommons.cli import assembly, awards, homes, naming, output
 from aicommons.domain import errors, ids, model_events
 
 if TYPE_CHECKING:
@@ -137,9 +137,8 @@ def suspend(run_text: str, reason: str) -> None:
     """Propose to the members to take RUN's model out of use for now."""
     opened = homes.act_as_member()
     chosen = _model(opened, run_text)
-    desk = opened.desk.models
-    call = desk.suspension(chosen.run_id, reason)
-    _proposed(desk.propose(call, f"Suspend the model of run {ids.format_id(chosen.run_id)}\n\n{reason}"))
+    call = opened.desk.models.suspension(chosen.run_id, reason)
+    _propose(opened, call, f"Suspend the model of run {naming.short(chosen.run_id)}", reason)
 
 
 @click.command("resume")
@@ -150,9 +149,8 @@ def resume(run_text: str, reason: str) -> None:
     """Propose to the members to put RUN's suspended model back to where it was."""
     opened = homes.act_as_member()
     chosen = _model(opened, run_text)
-    desk = opened.desk.models
-    call = desk.resumption(chosen.run_id)
-    _proposed(desk.propose(call, f"Resume the model of run {ids.format_id(chosen.run_id)}\n\n{reason}"))
+    call = opened.desk.models.resumption(chosen.run_id)
+    _propose(opened, call, f"Resume the model of run {naming.short(chosen.run_id)}", reason)
 
 
 @click.command("withdraw")
@@ -259,11 +257,12 @@ def _say(opened: homes.Opened, run_id: ids.RunId, following: str) -> None:
     )
 
 
-def _proposed(proposal_id: int) -> None:
+def _propose(opened: homes.Opened, call: "office.Call", title: str, reason: str) -> None:
+    shown = assembly.shown(opened.desk.votes().propose([call], title, reason))
     output.emit(
-        {"proposal": str(proposal_id)},
-        f"Proposed to the members: {proposal_id}",
-        f"Next: `{output.command(f'vote show {proposal_id}')}`.",
+        {"proposal": shown},
+        f"Proposed to the members: {shown}",
+        f"Next: `{output.command(f'vote show {shown[:14]}')}`.",
     )
 
 

@@ -8,7 +8,7 @@ import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from aicommons.domain import encoding, errors, events, ids, messages, run, signing
+from aicommons.domain import encoding, errors, events, ids, messages, run
 from aicommons.ledger import addresses, contracts, deployments, paging, relaying, rpc, sending, succession, transactions
 from aicommons.ledger import events as logs
 from aicommons.protocol import governance, ports
@@ -282,6 +282,10 @@ class Client:
         except rpc.RpcFailure as failure:
             raise _refusal("the call", failure) from failure
 
+    def relayed_places(self) -> Mapping[ids.Address, str]:
+        """Return the contracts whose calls can be relayed, by address."""
+        return {at: name for at, name in self._addresses.items() if name in contracts.GOVERNED}
+
     def create(self, contract: str, *values: object) -> ids.Address:
         """Create one of the packaged contracts and return its address; raises like ``transact``."""
         artifact = contracts.load(contract)
@@ -336,55 +340,21 @@ class Client:
 
     def _send(self, call: sending.Call, name: str) -> None:
         try:
-            is_success = self._relayed(call) if self._is_relayed(call) else self._sender.send(call).is_success
+            # Money that goes with a call, and calls of other contracts, are the wallet's own.
+            if self._relay is not None and call.to in self.relayed_places() and not call.value:
+                is_success = self._relayed(self._relay, call)
+            else:
+                is_success = self._sender.send(call).is_success
         except rpc.RpcFailure as failure:
             raise _refusal(name, failure) from failure
         if not is_success:
             self._explain(call, name)
 
-    def relayed_places(self) -> Mapping[ids.Address, str]:
-        """Return the contracts whose calls can be relayed, by address."""
-        return {at: name for at, name in self._addresses.items() if name not in relaying.NOT_RELAYED}
-
-    def try_as(self, sender: ids.Address, to: ids.Address, data: bytes) -> None:
-        """Raise ``errors.LedgerRefused`` if a call of ``sender`` would fail now; else raises like ``call``."""
-        request = self._request(sending.Call(to, data)) | {"from": ids.format_id(sender)}
-        self._ask("eth_call", request, "latest")
-
-    def _is_relayed(self, call: sending.Call) -> bool:
-        """Return whether a relayer can bring a call: money that goes with it, and other contracts, are the wallet's own."""
-        return self._relay is not None and call.to in self.relayed_places() and not call.value
-
-    def _relayed(self, call: sending.Call) -> bool:
+    def _relayed(self, relay: relaying.Relay, call: sending.Call) -> bool:
         """Sign a call for the relayer, and return whether it succeeded once the ledger has it."""
-        if self._relay is None or call.to is None:
-            raise errors.InputError("this call cannot be relayed")
         forwarder = self.address_of("Forwarder")
-        asked = {"from": ids.format_id(self.address), "to": ids.format_id(forwarder)}
-        asked["data"] = "0x" + contracts.call_data("Forwarder", "nonces", (self.address,)).hex()
-        request = self._request(call)
-        request.pop("gas")
-        nonce, newest, estimate = rpc.batch(
-            self._rpc,
-            [
-                ("eth_call", [asked, "latest"]),
-                ("eth_getBlockByNumber", ["latest", False]),
-                ("eth_estimateGas", [request]),
-            ],
-        )
-        if not isinstance(newest, dict):
-            raise errors.LedgerMismatch("the ledger's answer is no block", which="latest")
-        said = signing.ForwardRequest(
-            sender=self.address,
-            to=call.to,
-            value=0,
-            gas=rpc.number(estimate) * sending.HEADROOM[0] // sending.HEADROOM[1],
-            nonce=int.from_bytes(rpc.data(nonce), "big"),
-            deadline=rpc.number(newest.get("timestamp")) + relaying.DEADLINE_SECONDS,
-            data=call.data,
-        )
-        place = encoding.Place(self._deployment.chain_id, forwarder)
-        digest = self._relay.send(relaying.sign(self._signer, place, said))
+        said = relaying.prepare(self._rpc, forwarder, self.address, call)
+        digest = relay.send(relaying.sign(self._signer, encoding.Place(self._deployment.chain_id, forwarder), said))
         return relaying.outcome(self._sender.recorded(digest, forwarder).logs, forwarder, said)
 
     def _ask(self, method: str, *params: object) -> object:

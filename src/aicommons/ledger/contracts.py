@@ -20,6 +20,8 @@ NAMES = (
     *("Guardianships", "ConsentRegister", "Requests"),
 )
 """The contracts of a deployment, in the order in which they are created."""
+GOVERNED = tuple(name for name in NAMES if name not in ("Forwarder", "TimelockController"))
+"""Those of them that name successors and take calls that a relayer brings; the other two are OpenZeppelin's own."""
 PER_COOP = ("CoopMembers", "CoopGovernor")
 """Contracts that every co-op deploys for itself; a deployment does not know their addresses."""
 

@@ -14,8 +14,9 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent import futures
 from typing import Protocol
 
-from aicommons.domain import encoding, errors, ids, signature
+from aicommons.domain import encoding, errors, ids, signature, signing
 from aicommons.ledger import relaying, sending
+from aicommons.protocol import governance
 
 LONGEST_DEADLINE = 3600
 """Seconds from now; a relayer keeps nothing for longer."""
@@ -60,7 +61,7 @@ class Ledger(Protocol):
     def call(self, contract: str, function: str, *values: object) -> tuple[object, ...]:
         """Return what a view function answers."""
 
-    def try_as(self, sender: ids.Address, to: ids.Address, data: bytes) -> None:
+    def attempt(self, call: governance.Call, sender: ids.Address) -> None:
         """Raise ``errors.LedgerRefused`` if a call of ``sender`` would fail now."""
 
     def submit(self, contract: str, function: str, *values: object) -> sending.Receipt:
@@ -95,7 +96,8 @@ class Relayer:
         self._clock = clock
         self._bounds = bounds or Bounds()
         self._lock = threading.Lock()
-        self._pending: set[ids.Address] = set()
+        self._pending: dict[ids.Address, _Waiting] = {}
+        self._has_ended = False
         self._taken: dict[object, list[float]] = {}
         self._waiting: queue.Queue[_Waiting | None] = queue.Queue(self._bounds.queue)
 
@@ -107,52 +109,51 @@ class Relayer:
             errors.RelayUnreachable: too many calls for now.
             errors.LedgerUnreachable, errors.LedgerRefused, errors.LedgerMismatch: the ledger's own.
         """
+        said = request.said
+        self._check_form(said)
+        self._check_signature(request)
+        waiting = self._reserve(request)
+        try:
+            self._check_number(said)
+            self._count(self._ledger.member_of(said.sender))
+            self._ledger.attempt(governance.Call(said.to, said.data), said.sender)
+            self._waiting.put_nowait(waiting)
+        except queue.Full as err:
+            self._free([waiting])
+            raise errors.RelayUnreachable("too many calls wait here", which=str(self._bounds.queue)) from err
+        except BaseException:
+            self._free([waiting])
+            raise
+        return waiting.transaction.result()
+
+    def _reserve(self, request: relaying.Request) -> _Waiting:
+        """Note that a call of its sender is under way: one at a time, because the next one's number hangs on it."""
         sender = request.said.sender
-        self._check_form(request)
         with self._lock:
-            self._check_signature(request)
-            self._count(self._ledger.member_of(sender))
-            self._ledger.try_as(sender, request.said.to, request.said.data)
+            if self._has_ended:
+                raise errors.RelayUnreachable("this relayer has ended")
             if sender in self._pending:
                 raise errors.RelayUnreachable("a call of this sender is under way", which=ids.format_id(sender))
-            waiting = _Waiting(request, futures.Future())
-            try:
-                self._waiting.put_nowait(waiting)
-            except queue.Full as err:
-                raise errors.RelayUnreachable("too many calls wait here", which=str(self._bounds.queue)) from err
-            self._pending.add(sender)
-        return waiting.transaction.result()
+            waiting = self._pending[sender] = _Waiting(request, futures.Future())
+        return waiting
 
     # ----------------------------------------------------------------------------------------------------------- checks
 
-    def _check_form(self, request: relaying.Request) -> None:
-        said, bounds = request.said, self._bounds
-        left = said.deadline - self._clock()
+    def _check_form(self, said: signing.ForwardRequest) -> None:
+        bounds, left, to = self._bounds, said.deadline - self._clock(), ids.format_id(said.to)
+        deadlines = f"at most {LONGEST_DEADLINE} s from now"
         for is_met, what, expected, got in (
-            (
-                said.to in self._ledger.relayed_places(),
-                "goes to no contract of this commons",
-                None,
-                ids.format_id(said.to),
-            ),
+            (said.to in self._ledger.relayed_places(), "goes to no contract of this commons", None, to),
             (said.value == 0, "carries money", 0, said.value),
             (len(said.data) <= bounds.data, "is too long", f"at most {bounds.data} bytes", len(said.data)),
             (said.gas <= bounds.gas, "may use too much gas", f"at most {bounds.gas}", said.gas),
-            (
-                0 < left <= LONGEST_DEADLINE,
-                "has no good deadline",
-                f"at most {LONGEST_DEADLINE} s from now",
-                round(left),
-            ),
+            (0 < left <= LONGEST_DEADLINE, "has no good deadline", deadlines, round(left)),
         ):
             if not is_met:
                 raise _refused(f"this call {what}", expected, got)
 
     def _check_signature(self, request: relaying.Request) -> None:
         said = request.said
-        (nonce,) = self._ledger.call("Forwarder", "nonces", said.sender)
-        if said.nonce != nonce:
-            raise _refused("this call has another number than is due", nonce, said.nonce)
         try:
             signer = signature.recover(said.digest(self._place), request.signature)
         except errors.SignatureInvalid as err:
@@ -160,28 +161,41 @@ class Relayer:
         if signer != said.sender:
             raise _refused("this call is signed by somebody else", ids.format_id(said.sender), ids.format_id(signer))
 
+    def _check_number(self, said: signing.ForwardRequest) -> None:
+        (nonce,) = self._ledger.call("Forwarder", "nonces", said.sender)
+        if said.nonce != nonce:
+            raise _refused("this call has another number than is due", nonce, said.nonce)
+
     def _count(self, member: ids.MemberId | None) -> None:
         """Take note of a call, refusing it when there were too many in the last minute."""
         now, most = self._clock(), self._bounds.strangers if member is None else self._bounds.per_member
-        recent = [at for at in self._taken.get(member, []) if at > now - 60]
-        if len(recent) >= most:
-            whose = "of all who are no members" if member is None else f"of member {member}"
-            raise errors.RelayUnreachable(f"more than {most} calls {whose} in a minute", delay=60)
-        self._taken[member] = [*recent, now]
+        with self._lock:
+            recent = [at for at in self._taken.get(member, []) if at > now - 60]
+            if len(recent) >= most:
+                whose = "of all who are no members" if member is None else f"of member {member}"
+                raise errors.RelayUnreachable(f"more than {most} calls {whose} in a minute", delay=60)
+            self._taken[member] = [*recent, now]
 
     # ---------------------------------------------------------------------------------------------------------- batches
 
     def run(self) -> None:
-        """Send what waits, until ``stop``; one thread does."""
+        """Send what waits, until ``stop``; one thread does. Whatever ends it, nobody is left waiting."""
         held: _Waiting | None = None
-        while True:
-            first = held or self._waiting.get()
-            if first is None:
-                return
-            batch, held, is_last = self._gather(first)
-            self._send(batch)
-            if is_last:
-                return
+        try:
+            while True:
+                first = held or self._waiting.get()
+                if first is None:
+                    return
+                batch, held, is_last = self._gather(first)
+                self._send(batch)
+                if is_last:
+                    return
+        finally:
+            with self._lock:
+                self._has_ended, left = True, tuple(self._pending.values())
+                self._pending.clear()
+            for waiting in left:
+                waiting.transaction.set_exception(errors.RelayUnreachable("this relayer has ended"))
 
     def _gather(self, first: _Waiting) -> tuple[list[_Waiting], _Waiting | None, bool]:
         """Return a batch, the first call that did not fit into it, and whether it is the last."""
@@ -219,7 +233,8 @@ class Relayer:
     def _free(self, batch: Sequence[_Waiting]) -> None:
         """Let the senders of a batch go on: each has one call at a time."""
         with self._lock:
-            self._pending -= {waiting.request.said.sender for waiting in batch}
+            for waiting in batch:
+                self._pending.pop(waiting.request.said.sender, None)
 
     def stop(self) -> None:
         """End ``run`` after what waits."""

@@ -10,11 +10,9 @@ from collections.abc import Mapping
 from typing import Any, Protocol, Self
 
 from aicommons.domain import encoding, errors, ids, signing
-from aicommons.ledger import rpc
+from aicommons.ledger import contracts, rpc, sending
 from aicommons.protocol import ports
 
-NOT_RELAYED = ("Forwarder", "TimelockController")
-"""Contracts that take nobody's word for who calls."""
 EXECUTED = encoding.keccak(b"ExecutedForwardRequest(address,uint256,bool)")
 DEADLINE_SECONDS = 600
 """How long a signed call is good: longer than a relayer's queue, shorter than anybody forgets it."""
@@ -95,6 +93,42 @@ class HttpRelay:
         if reply.status in (429, 503):
             raise errors.RelayUnreachable(message, which=self._transport.origin)
         raise errors.RelayRefused(message, error=error if isinstance(error, str) else None)
+
+
+def prepare(
+    connection: rpc.Rpc, forwarder: ids.Address, sender: ids.Address, call: sending.Call
+) -> signing.ForwardRequest:
+    """Return what ``sender`` signs so that a relayer may bring a call, good for ``DEADLINE_SECONDS`` of the ledger's clock.
+
+    Raises:
+        rpc.RpcFailure: the contract would refuse the call.
+        errors.InputError: the call creates a contract.
+        errors.LedgerUnreachable, errors.LedgerMismatch: the ledger does not answer, or not sensibly.
+    """
+    if call.to is None:
+        raise errors.InputError("this call cannot be relayed", expected="a contract that it goes to")
+    asked = {"from": ids.format_id(sender), "to": ids.format_id(forwarder)}
+    asked["data"] = "0x" + contracts.call_data("Forwarder", "nonces", (sender,)).hex()
+    tried = {"from": ids.format_id(sender), "to": ids.format_id(call.to), "data": "0x" + call.data.hex()}
+    nonce, newest, estimate = rpc.batch(
+        connection,
+        [
+            ("eth_call", [asked, "latest"]),
+            ("eth_getBlockByNumber", ["latest", False]),
+            ("eth_estimateGas", [tried]),
+        ],
+    )
+    if not isinstance(newest, dict):
+        raise errors.LedgerMismatch("the ledger's answer is no block", which="latest")
+    return signing.ForwardRequest(
+        sender=sender,
+        to=call.to,
+        value=0,
+        gas=sending.with_headroom(estimate),
+        nonce=int.from_bytes(rpc.data(nonce), "big"),
+        deadline=rpc.number(newest.get("timestamp")) + DEADLINE_SECONDS,
+        data=call.data,
+    )
 
 
 def sign(signer: ports.Signer, place: encoding.Place, said: signing.ForwardRequest) -> Request:

@@ -48,6 +48,11 @@ class Call:
     """Wei that go with it."""
 
 
+def with_headroom(estimate: object) -> int:
+    """Return the gas to allow for what a ledger estimated; raises ``errors.LedgerMismatch`` where it is no quantity."""
+    return rpc.number(estimate) * HEADROOM[0] // HEADROOM[1]
+
+
 class Sender:
     """One wallet's transactions on one chain, one after the other."""
 
@@ -185,7 +190,7 @@ class Sender:
         if isinstance(estimate, rpc.RpcFailure):
             self._check_funds(transaction, estimate)
             raise estimate
-        gas = min(self._gas, rpc.number(estimate) * HEADROOM[0] // HEADROOM[1])
+        gas = min(self._gas, with_headroom(estimate))
         return dataclasses.replace(transaction, gas=gas, fees=transactions.Fees(fees.most + offered, offered))
 
     def _check_funds(self, transaction: transactions.Transaction, failure: rpc.RpcFailure) -> None:

@@ -8,9 +8,9 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Protocol
 
-from aicommons.domain import encoding, errors, ids, letters, model_events
+from aicommons.domain import errors, ids, letters, model_events
 from aicommons.office import acting
-from aicommons.protocol import attestations, ports
+from aicommons.protocol import attestations, governance, ports
 from aicommons.protocol import view as views
 
 REGISTRY = "ModelRegistry"
@@ -113,23 +113,18 @@ class ModelDesk:
         """Take a model out of use for good, as its solver."""
         self._act(run_id, "withdraw", self._reason(reason))
 
-    def suspension(self, run_id: ids.RunId, reason: str) -> bytes:
+    def suspension(self, run_id: ids.RunId, reason: str) -> governance.Call:
         """Return the call that takes a model out of use for now; only a vote makes it. The reason goes into the store."""
-        self._check(run_id)
-        return self._registry.call_data(REGISTRY, "suspend", run_id, self._reason(reason))
+        return self._voted(run_id, "suspend", self._reason(reason))
 
-    def resumption(self, run_id: ids.RunId) -> bytes:
+    def resumption(self, run_id: ids.RunId) -> governance.Call:
         """Return the call that puts a suspended model back to where it was; only a vote makes it."""
-        self._check(run_id)
-        return self._registry.call_data(REGISTRY, "resume", run_id)
+        return self._voted(run_id, "resume")
 
-    def propose(self, call: bytes, description: str) -> int:
-        """Propose to the members that the timelock calls ``ModelRegistry``. Returns the proposal's id."""
-        values = ([self._registry.address_of(REGISTRY)], [0], [call])
-        self._registry.transact("CommonsGovernor", "propose", *values, description)
-        digest = encoding.keccak(description.encode())
-        (proposal_id,) = self._registry.call("CommonsGovernor", "getProposalId", *values, digest)
-        return int(str(proposal_id))
+    def _voted(self, run_id: ids.RunId, function: str, *values: object) -> governance.Call:
+        self._check(run_id)
+        data = self._registry.call_data(REGISTRY, function, run_id, *values)
+        return governance.Call(self._registry.address_of(REGISTRY), data)
 
     # -------------------------------------------------------------------------------------------------- revenue
 

@@ -327,7 +327,7 @@ class CommonsGovernor:
         return access.number(found)
 
     def quorum_minimum(self) -> int:
-        """Members that have to take part at the least, whatever the percentage says."""
+        """Voters that have to take part at the least, whatever the percentage says."""
         (found,) = self.caller.call("CommonsGovernor", "quorumMinimum", at=self.at)
         return access.number(found)
 

@@ -305,7 +305,7 @@ class CoopGovernor:
         return access.number(found)
 
     def quorum_minimum(self) -> int:
-        """People who have to take part at the least, whatever the fraction says."""
+        """Voters that have to take part at the least, whatever the percentage says."""
         (found,) = self.caller.call("CoopGovernor", "quorumMinimum", at=self.at)
         return access.number(found)
 

@@ -47,7 +47,7 @@ def _votes(kept: book.Book, votes: deployments.VoteRules) -> None:
         raise transitions.Refusal("GovernorInvalidQuorumFraction", votes.percent, 100)
     kept.tell(vote_events.QuorumSet, 0, votes.percent)
     if not votes.minimum:
-        raise transitions.Refusal("CommonsGovernorNoQuorum")
+        raise transitions.Refusal("QuorumFloorNobody")
     kept.tell(vote_events.QuorumMinimumFixed, votes.minimum)
 
 
