@@ -123,9 +123,10 @@ def test_a_challenge_is_committed_to_and_revealed(stage: money_stage.Stage) -> N
     submission = "0x" + "5a" * 32
     fixed = stage.done("solver", "problem", "commit", problem, submission)
     assert submission[2:] not in str(fixed["commitment"])
-    again = stage.place.call("solver", "problem", "commit", problem, submission)
-    assert again.code == 1
-    assert "never overwritten" in again.err
+    assert stage.done("solver", "problem", "commit", problem, submission) == fixed
+    other = stage.place.call("solver", "problem", "commit", problem, "0x" + "5b" * 32)
+    assert other.code == 1
+    assert "this member fixed a submission already" in other.err
     early = stage.place.call("solver", "problem", "reveal", problem)
     assert early.code == 1
     assert "it is not the time for this" in early.err

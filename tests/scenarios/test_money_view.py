@@ -156,7 +156,8 @@ def test_a_challenge_is_told(stage: Stage) -> None:
     other = dataclasses.replace(PROBLEM, title="challenge")
     problem = desk.state_problem(other, stage.now + 90 * DAY, judge=2, challenge=times)
     submission, salt = b"\x01" * 32, b"\x02" * 32
-    commitment = stage.desk(SOLVER).money.commit(problem, submission, salt)
+    commitment = stage.desk(SOLVER).money.commitment(problem, submission, salt)
+    stage.desk(SOLVER).money.commit(problem, commitment)
     stage.commons.clock.advance(DAY)
     stage.desk(SOLVER).money.reveal(problem, submission, salt)
     told = desk.view().money.problems[problem]

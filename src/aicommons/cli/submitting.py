@@ -5,13 +5,13 @@ its owner neither, can show the submission.
 """
 
 import json
-import os
 import pathlib
 import secrets
 from typing import TYPE_CHECKING
 
 import click
 
+from aicommons import app
 from aicommons.cli import homes, naming, output
 from aicommons.domain import errors, ids
 
@@ -26,19 +26,21 @@ if TYPE_CHECKING:
 def commit(problem: str, submission: str) -> None:
     """Fix SUBMISSION (a run, or a document's digest) to the challenge PROBLEM without showing it.
 
-    What you fixed lies in your home until you show it with `commons problem reveal`: back the home up.
+    What you fixed lies in your home until you show it with `commons problem reveal`: back the home up. If this was cut off,
+    run it again.
     """
     opened = homes.act_as_member()
     problem_id = naming.resolve(problem, opened.desk.view().problems, "problem")
-    file = _file(opened, problem_id)
-    output.check_new(file)
-    wanted, salt = naming.parse_digest(submission), secrets.token_bytes(32)
-    _keep(file, {"problem": problem_id, "submission": wanted, "salt": salt})
-    try:
-        commitment = opened.desk.money.commit(problem_id, wanted, salt)
-    except errors.LedgerRefused:
-        file.unlink()
-        raise
+    wanted, money = naming.parse_digest(submission), opened.desk.money
+    folder = _folder(opened, problem_id)
+    salt = next((salt for kept, salt in _all_kept(folder) if kept == wanted), None) or secrets.token_bytes(32)
+    commitment = money.commitment(problem_id, wanted, salt)
+    file = folder / f"{commitment.hex()}.json"
+    # Before anything is sent, and never deleted: whoever brings the call can say that it failed and be wrong.
+    app.write_private(file, json.dumps({"submission": ids.format_id(wanted), "salt": ids.format_id(salt)}) + "\n")
+    mine = money.problem(problem_id).commitments.get(opened.desk.member_id())
+    if mine != commitment:
+        money.commit(problem_id, commitment)
     challenge = times(opened.desk.money.problem(problem_id))
     output.emit(
         {
@@ -61,7 +63,14 @@ def reveal(problem: str) -> None:
     """Show what you fixed to the challenge PROBLEM; who does not cannot earn its money."""
     opened = homes.act_as_member()
     problem_id = naming.resolve(problem, opened.desk.view().problems, "problem")
-    submission, salt = _kept(_file(opened, problem_id))
+    stands = opened.desk.money.problem(problem_id).commitments.get(opened.desk.member_id())
+    if stands is None:
+        raise errors.InputError(
+            "you fixed nothing to this problem",
+            which=naming.short(problem_id),
+            next_step=f"run `{output.command(f'problem commit {naming.short(problem_id)} SUBMISSION')}` first",
+        )
+    submission, salt = _kept(_folder(opened, problem_id) / f"{stands.hex()}.json")
     opened.desk.money.reveal(problem_id, submission, salt)
     output.emit(
         {"problem": ids.format_id(problem_id), "submission": ids.format_id(submission)},
@@ -99,27 +108,19 @@ def described(problem: "moneys.ProblemView") -> dict[str, object] | None:
     }
 
 
-def _file(opened: homes.Opened, problem_id: bytes) -> pathlib.Path:
-    return opened.home.path / "submissions" / f"{problem_id.hex()}.json"
+def _folder(opened: homes.Opened, problem_id: bytes) -> pathlib.Path:
+    return opened.home.path / "submissions" / problem_id.hex()
 
 
-def _keep(file: pathlib.Path, values: dict[str, bytes]) -> None:
-    """Write down what shows a submission, before anything is sent."""
-    file.parent.mkdir(mode=0o700, exist_ok=True)
-    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as kept:
-        kept.write(json.dumps({name: ids.format_id(value) for name, value in values.items()}) + "\n")
-        kept.flush()
-        os.fsync(kept.fileno())
+def _all_kept(folder: pathlib.Path) -> list[tuple[bytes, bytes]]:
+    """Return submission and salt of everything that was ever fixed to a problem, sent or not."""
+    return [_kept(file) for file in sorted(folder.glob("*.json"))]
 
 
 def _kept(file: pathlib.Path) -> tuple[bytes, bytes]:
     try:
         body = json.loads(file.read_text())
         return ids.parse_bytes32(body["submission"]), ids.parse_bytes32(body["salt"])
-    except FileNotFoundError as err:
-        raise errors.InputError(
-            "this home fixed nothing to this problem", which=str(file), next_step="run `commons problem commit` first"
-        ) from err
     except (OSError, ValueError, KeyError, TypeError, AttributeError, errors.DecodeError) as err:
         raise errors.InputError(
             "what was fixed cannot be read", which=str(file), next_step="put the file back from your backup"

@@ -174,8 +174,8 @@ class MoneyDesk:
 
     # ----------------------------------------------------------------------------------------------- challenges
 
-    def commit(self, problem_id: bytes, submission: bytes, salt: bytes) -> bytes:
-        """Fix a submission to a challenge without showing it; returns what stands on the ledger.
+    def commitment(self, problem_id: bytes, submission: bytes, salt: bytes) -> bytes:
+        """Return what fixes a submission of this member to a challenge without showing it, 32 bytes.
 
         Args:
             problem_id: a problem that is a challenge.
@@ -183,12 +183,14 @@ class MoneyDesk:
             salt: 32 random bytes, kept until the reveal.
         """
         values = (problem_id, self._member.member_id(), submission, salt)
-        commitment = encoding.keccak(encoding.abi_encode(("bytes32", "uint256", "bytes32", "bytes32"), values))
+        return encoding.keccak(encoding.abi_encode(("bytes32", "uint256", "bytes32", "bytes32"), values))
+
+    def commit(self, problem_id: bytes, commitment: bytes) -> None:
+        """Fix a submission to a challenge by its commitment; whoever loses the salt can never show it."""
         self._registry.transact("Problems", "commit", problem_id, commitment)
-        return commitment
 
     def reveal(self, problem_id: bytes, submission: bytes, salt: bytes) -> None:
-        """Show a submission that was fixed; the arguments are those of ``commit``."""
+        """Show a submission that was fixed; the arguments are those of ``commitment``."""
         self._registry.transact("Problems", "reveal", problem_id, submission, salt)
 
     def _ask(self, address: ids.Address, signature: str, kind: str, *holder: ids.Address) -> object:
