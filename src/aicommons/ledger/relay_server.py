@@ -5,6 +5,7 @@ Called by ``commons relayer start``. It listens on loopback unless told otherwis
 """
 
 import contextlib
+import dataclasses
 import http.server
 import io
 import json
@@ -15,20 +16,39 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Protocol
 
 from aicommons.domain import errors
-from aicommons.ledger import relayer, relaying
+from aicommons.ledger import relaying
 
 log = logging.getLogger(__name__)
-MOST_AT_ONCE = 64
-"""Requests that are worked on; most of them wait for a block."""
-MOST_CONNECTIONS = 256
-"""Connections that are open; whoever comes beyond them is closed at once."""
-READ_SECONDS = 20.0
-"""In which a whole request must be there, however it trickles."""
 WRITE_SECONDS = 20.0
 """Longest pause in which nothing of an answer is taken."""
+
+
+class Relay(Protocol):
+    """What a server needs of a relayer."""
+
+    def send(self, request: relaying.Request) -> bytes:
+        """Return the hash of the transaction that carried a call out."""
+
+    def run(self) -> None:
+        """Send what waits until ``stop``."""
+
+    def stop(self) -> None:
+        """End ``run``."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Limits:
+    """How much of a server its callers can take."""
+
+    at_once: int = 64
+    """Requests that are worked on; most of them wait for a block."""
+    connections: int = 256
+    """Connections that are open; whoever comes beyond them is turned away at once."""
+    read_seconds: float = 20.0
+    """In which a whole request must be there, however it trickles."""
 
 
 class _InTime(io.RawIOBase):
@@ -52,14 +72,18 @@ class _InTime(io.RawIOBase):
         return self._connection.recv_into(buffer)
 
 
-class _Server(http.server.ThreadingHTTPServer):
+class Server(http.server.ThreadingHTTPServer):
+    """Answers each connection in a thread of its own."""
+
     daemon_threads = True
 
-    def __init__(self, address: tuple[str, int], relay: relayer.Relayer) -> None:
+    def __init__(self, address: tuple[str, int], relay: Relay, limits: Limits) -> None:
+        """Listen; raises ``OSError`` or ``OverflowError`` where that is not possible."""
         super().__init__(address, _Handler)
         self.relay = relay
-        self.places = threading.Semaphore(MOST_AT_ONCE)
-        self.connections = threading.Semaphore(MOST_CONNECTIONS)
+        self.limits = limits
+        self.places = threading.Semaphore(limits.at_once)
+        self.connections = threading.Semaphore(limits.connections)
 
     def process_request(self, request: object, client_address: object) -> None:
         """Give a connection a thread, while there are not too many."""
@@ -86,12 +110,12 @@ class _Server(http.server.ThreadingHTTPServer):
 class _Handler(http.server.BaseHTTPRequestHandler):
     """Answers one request; HTTP/1.0, so that every connection ends with it."""
 
-    server: _Server
+    server: Server
 
     def setup(self) -> None:
         """Read within a time that holds for the whole request."""
         super().setup()
-        self.rfile = io.BufferedReader(_InTime(self.connection, READ_SECONDS))
+        self.rfile = io.BufferedReader(_InTime(self.connection, self.server.limits.read_seconds))
 
     def do_POST(self) -> None:
         """Send a call."""
@@ -157,7 +181,7 @@ def _words(err: errors.LedgerRefused) -> dict[str, object]:
 class _Sending(threading.Thread):
     """The thread that sends; a server without it would take calls and answer none."""
 
-    def __init__(self, relay: relayer.Relayer, server: _Server) -> None:
+    def __init__(self, relay: Relay, server: Server) -> None:
         super().__init__(name="relayer")
         self._relay = relay
         self._server = server
@@ -173,7 +197,7 @@ class _Sending(threading.Thread):
             self._server.shutdown()
 
 
-def serve(relay: relayer.Relayer, host: str, port: int, ready: Callable[[str], None]) -> None:
+def serve(relay: Relay, host: str, port: int, ready: Callable[[str], None]) -> None:
     """Serve until SIGTERM or SIGINT; calls that wait are sent before it ends.
 
     Args:
@@ -187,7 +211,7 @@ def serve(relay: relayer.Relayer, host: str, port: int, ready: Callable[[str], N
         Exception: whatever ended the thread that sends; a defect.
     """
     try:
-        server = _Server((host, port), relay)
+        server = Server((host, port), relay, Limits())
     except (OSError, OverflowError) as err:
         raise errors.InputError(
             f"cannot listen here: {err}", which=f"port {port}", next_step="Choose another port, or 0 for any free one."
