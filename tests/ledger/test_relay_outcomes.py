@@ -8,7 +8,7 @@ import pytest
 
 from aicommons import testing
 from aicommons.domain import errors
-from aicommons.ledger import client, relaying, rpc, wallet
+from aicommons.ledger import client, courier, relaying, rpc, wallet
 
 UNKNOWN = errors.RelayOutcomeUnknown("no answer in time")
 
@@ -132,7 +132,7 @@ def test_what_is_not_known_is_said_with_its_time(commons: testing.Commons) -> No
         errors.RelayOutcomeUnknown, match=r"it may still be carried out until .* UTC; do not repeat before"
     ) as caught:
         world.act()
-    assert caught.value.delay == relaying.DEADLINE_SECONDS
+    assert caught.value.delay == courier.DEADLINE_SECONDS
     assert "UTC whether it was done" in str(caught.value.next_step)
 
 
@@ -175,7 +175,7 @@ def test_after_its_time_a_call_is_signed_anew(commons: testing.Commons) -> None:
     world = World(commons, lose)
     with pytest.raises(errors.RelayOutcomeUnknown):
         world.act()
-    commons.clock.advance(relaying.DEADLINE_SECONDS + 1)
+    commons.clock.advance(courier.DEADLINE_SECONDS + 1)
     world.relay.payer.send_to(world.relay.payer.address, b"")
     world.act()
     first, second = world.relay.seen

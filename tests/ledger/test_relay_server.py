@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from aicommons import app
 from aicommons.domain import errors, ids, signing
-from aicommons.ledger import relay_server, relaying
+from aicommons.ledger import relay_server, relaying, sending
 from aicommons.store import transport
 
 DIGEST = b"\x07" * 32
@@ -266,6 +267,22 @@ def test_a_request_is_never_sent_twice() -> None:
             relay(port, 0.2).send(REQUEST)
         time.sleep(0.6)
     assert seen == [REQUEST]
+
+
+def test_a_homes_relayer_is_asked_once_and_long_enough() -> None:
+    """What a home's settings open sends a request once, also when the connection breaks, and waits longer than a relayer may take."""
+    seen: list[relaying.Request] = []
+
+    def answer(request: relaying.Request) -> bytes:
+        seen.append(request)
+        raise ConnectionError
+
+    with served(answer) as port, pytest.raises(errors.RelayOutcomeUnknown):
+        opened = app._relay(app.Settings("a home", relayer=f"http://127.0.0.1:{port}"))
+        assert opened is not None
+        opened.send(REQUEST)
+    assert seen == [REQUEST]
+    assert relaying.READ_SECONDS > sending.WAIT_SECONDS
 
 
 def test_a_server_that_hangs_up_may_have_it() -> None:

@@ -14,7 +14,7 @@ from tests.ledger import relays
 from aicommons import testing
 from aicommons.domain import errors, ids
 from aicommons.ledger import bounds as limits
-from aicommons.ledger import client, contracts, relayer, relaying, sending, wallet
+from aicommons.ledger import client, contracts, courier, relayer, relaying, sending, wallet
 
 TOKEN = ids.Address(b"\x66" * 20)
 
@@ -79,7 +79,7 @@ def test_an_application_fits_its_bounds(relayed: relays.Relayed) -> None:
     one, usual = key(), limits.Bounds()
     forwarder, to = relayed.payer.address_of("Forwarder"), relayed.payer.address_of("Membership")
     call = sending.Call(to, relays.application(one))
-    said, _ = relaying.prepare(relayed.commons._connection, forwarder, one.address, call)
+    said, _ = courier.prepare(relayed.commons._connection, forwarder, one.address, call)
     assert len(said.data) < usual.stranger_data
     assert said.gas < usual.stranger_gas * 3 // 4
     relayed.made.send(relaying.sign(one, relays.place_of(relayed.payer), said))

@@ -1,6 +1,6 @@
-"""What a relayer takes at most: one light place for the numbers, so that the command line can show them without loading a ledger.
+"""What a relayer takes at most, and what was taken in the last minute.
 
-Kept to by ``relayer``, set by ``commons relayer start``. Left out: bounds of HTTP (``relay_server``).
+One light place for the numbers, so that the command line can show them without loading a ledger. Kept to by ``relayer``, set by ``commons relayer start``. Left out: bounds of HTTP (``relay_server``).
 """
 
 import dataclasses
@@ -38,3 +38,23 @@ class Bounds:
     """Calls that wait."""
     gather_seconds: float = 0.2
     """How long the first call of a transaction waits for others."""
+
+
+class Minute:
+    """What was taken in the last minute, by whom; not thread-safe."""
+
+    def __init__(self) -> None:
+        self._taken: dict[object, list[tuple[float, int]]] = {}
+        self._swept = 0.0
+
+    def used(self, whose: object, now: float) -> tuple[int, int]:
+        """Return how many calls somebody made in the last minute, and their gas."""
+        recent = [gas for at, gas in self._taken.get(whose, ()) if at > now - 60]
+        return len(recent), sum(recent)
+
+    def take(self, whose: object, now: float, gas: int = 0) -> None:
+        """Note a call."""
+        if now >= self._swept + 60:  # throw-away keys are not kept for ever
+            kept = {each: [one for one in taken if one[0] > now - 60] for each, taken in self._taken.items()}
+            self._taken, self._swept = {each: taken for each, taken in kept.items() if taken}, now
+        self._taken.setdefault(whose, []).append((now, gas))

@@ -13,6 +13,7 @@ from aicommons.ledger import (
     addresses,
     authority,
     contracts,
+    courier,
     deployments,
     paging,
     relaying,
@@ -96,7 +97,7 @@ class Client:
         self._signer = signer
         self.address = signer.address
         self._sender = sending.Sender(connection, deployment.chain_id, signer, most_tip=most_tip)
-        self._courier = None if relay is None else relaying.Courier(connection, relay, signer, self._sender)
+        self._courier = None if relay is None else courier.Courier(connection, relay, signer, self._sender)
         self._next_block = deployment.first_block
         self._addresses = {address: name for name, address in deployment.addresses.items()}
         self._newest = dict(deployment.addresses)

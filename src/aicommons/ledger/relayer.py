@@ -73,26 +73,6 @@ class _Waiting:
     """Hash of the transaction that has it, once it is recorded."""
 
 
-class _Minute:
-    """What was taken in the last minute, by whom; not thread-safe."""
-
-    def __init__(self) -> None:
-        self._taken: dict[object, list[tuple[float, int]]] = {}
-        self._swept = 0.0
-
-    def used(self, whose: object, now: float) -> tuple[int, int]:
-        """Return how many calls somebody made in the last minute, and their gas."""
-        recent = [gas for at, gas in self._taken.get(whose, ()) if at > now - 60]
-        return len(recent), sum(recent)
-
-    def take(self, whose: object, now: float, gas: int = 0) -> None:
-        """Note a call."""
-        if now >= self._swept + 60:  # throw-away keys are not kept for ever
-            kept = {each: [one for one in taken if one[0] > now - 60] for each, taken in self._taken.items()}
-            self._taken, self._swept = {each: taken for each, taken in kept.items() if taken}, now
-        self._taken.setdefault(whose, []).append((now, gas))
-
-
 class Relayer:
     """Checks, gathers and sends; safe to use from several threads."""
 
@@ -114,8 +94,8 @@ class Relayer:
         self._lock = threading.Lock()
         self._pending: dict[ids.Address, _Waiting] = {}
         self._has_ended = False
-        self._taken = _Minute()
-        self._failed = _Minute()
+        self._taken = limits.Minute()
+        self._failed = limits.Minute()
         self._tries = threading.Semaphore(self._bounds.strangers_at_once)
         self._waiting: queue.Queue[_Waiting | None] = queue.Queue(self._bounds.queue)
 
