@@ -143,6 +143,19 @@ def test_other_arguments_behind_the_code_are_no_creation(ledger: testing.LocalLe
     assert found == {("Requests", "creation"): ("other code",)}
 
 
+def test_a_constructor_of_others_is_no_creation(ledger: testing.LocalLedger) -> None:
+    """The package's code that another constructor put there is named: nobody knows what that constructor wrote into its storage."""
+    artifact = contracts.load("Requests")
+    size = len(artifact.deployed_bytecode).to_bytes(2, "big")
+    init = b"\x61" + size + bytes.fromhex("80600b5f395ff300")  # returns what follows its own 11 bytes
+    whole = (init + artifact.deployed_bytecode).ljust(len(artifact.bytecode), b"\0")
+    values = encoding.abi_encode(artifact.constructor, (AT["Membership"], AT["DataRegistry"], AUTHORITY))
+    deployer = create(ledger, deployments.creations(AT, app.founding(ME)) | {"Requests": whole + values})
+    held = powers.read(rpc.LocalRpc(ledger.handle), deployments.found(deployer, CHAIN, AT))
+    assert wrong(held)[("Requests", "creation")] == ("other code",)
+    assert ("Requests", "code") not in wrong(held)
+
+
 BROKEN: dict[str, Callable[[bytes], bytes]] = {
     "blocks that are none": lambda told: told.replace(b'"transactions"', b'"transaction"'),
     "transactions that are numbers": lambda told: told.replace(b'"input":"0x', b'"input":"'),
