@@ -86,7 +86,8 @@ class HttpRelay:
 
     def send(self, request: Request) -> bytes:
         """Have a call sent; return the hash of its transaction."""
-        headers = {"Content-Type": "application/json"}
+        # A connection that is not kept cannot have been closed meanwhile, which would look like a call that may have been taken.
+        headers = {"Content-Type": "application/json", "Connection": "close"}
         reply = self._transport.request("POST", PATH, limit=MAX_BODY, headers=headers, body=request.to_json())
         try:
             body: Any = json.loads(reply.body)
