@@ -19,7 +19,8 @@ from aicommons.domain import errors, ids
 
 if TYPE_CHECKING:
     from aicommons.domain import cards, encoding, policies
-    from aicommons.ledger import client, deployments, relayer, relaying, wallet
+    from aicommons.ledger import bounds as limits
+    from aicommons.ledger import client, deployments, powers, relayer, relaying, wallet
     from aicommons.node import agent, running, tables
     from aicommons.node.consents import keeping
     from aicommons.protocol import ports
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 DEFAULT_RPC = "http://127.0.0.1:8545"
 DEFAULT_STORE = "http://127.0.0.1:8546"
+GWEI = 10**9
 DEFAULT_AUDIENCE = "commons"
 PASSPHRASE_VARIABLE = "COMMONS_PASSPHRASE"  # noqa: S105  a name, not a secret
 READER_TAG = b"AI Commons reader key, version 1"
@@ -48,6 +50,8 @@ class Settings:
     """Of the ledger."""
     ca_file: str | None = None
     """PEM file with the authorities to trust for HTTPS, or ``None`` for the system's."""
+    tip_gwei: int = 50
+    """Most that this home's wallets offer above the base fee for a unit of gas, in gwei (10^9 wei)."""
     relayer: str | None = None
     """URL of a relayer that pays for this home's calls, or ``None``: its own wallet and node key do."""
 
@@ -479,7 +483,8 @@ def deployer(home: Home, url: str, signer: "ports.Signer") -> "tuple[int, client
 
     connection = rpc.HttpRpc(_transport(url, home.settings()))
     chain_id = client.chain_id(connection)
-    return chain_id, client.Client(connection, deployments.Deployment(chain_id, 0, {}, {}), signer)
+    most_tip = home.settings().tip_gwei * GWEI
+    return chain_id, client.Client(connection, deployments.Deployment(chain_id, 0, {}, {}), signer, most_tip=most_tip)
 
 
 def store_gate(home: Home) -> "server.Gate":
@@ -501,24 +506,36 @@ def connect(home: Home, signer: "ports.Signer") -> "client.Client":
 
     settings = home.settings()
     connection = rpc.HttpRpc(_transport(settings.rpc, settings))
-    return client.Client(connection, deployment_of(home), signer, _relay(settings))
+    relay, most_tip = _relay(settings), settings.tip_gwei * GWEI
+    return client.Client(connection, deployment_of(home), signer, relay, most_tip=most_tip)
 
 
 def _relay(settings: Settings) -> "relaying.Relay | None":
-    from aicommons.ledger import relaying
-
     if settings.relayer is None:
         return None
-    return relaying.HttpRelay(_transport(settings.relayer, settings, errors.RelayUnreachable))
+    from aicommons.ledger import relaying
+    from aicommons.store import transport
+
+    # Never sent twice by itself: the first may be carried out while the second is on its way.
+    how = transport.Settings(read_seconds=relaying.READ_SECONDS, retries=0, ca_file=_ca_file(settings))
+    return relaying.HttpRelay(
+        transport.Transport(
+            settings.relayer,
+            settings=how,
+            unreachable=errors.RelayUnreachable,
+            unanswered=errors.RelayOutcomeUnknown,
+        )
+    )
 
 
-def open_relayer(home: Home, signer: "ports.Signer", bounds: "relayer.Bounds") -> "relayer.Relayer":
+def open_relayer(home: Home, signer: "ports.Signer", bounds: "limits.Bounds") -> "relayer.Relayer":
     """Return a relayer of this home's commons that pays with ``signer``; raises as ``Client.check``."""
     from aicommons.domain import encoding
     from aicommons.ledger import client, relayer, rpc
 
     settings = home.settings()
-    ledger = client.Client(rpc.HttpRpc(_transport(settings.rpc, settings)), deployment_of(home), signer)
+    connection = rpc.HttpRpc(_transport(settings.rpc, settings))
+    ledger = client.Client(connection, deployment_of(home), signer, most_tip=settings.tip_gwei * GWEI)
     ledger.check()
     place = encoding.Place(ledger.place.chain_id, ledger.address_of("Forwarder"))
     return relayer.Relayer(ledger, place, time.time, bounds)
@@ -530,13 +547,30 @@ def member_of_node_key(registry: "client.Client", node_key: ids.Address) -> ids.
     return ids.MemberId(found) if isinstance(found, int) and found else None
 
 
-def _transport(
-    url: str, settings: Settings, unreachable: type[errors.TemporaryError] = errors.LedgerUnreachable
-) -> "transport.Transport":
+def powers_over(home: Home) -> "tuple[powers.Power, ...]":
+    """Return who holds which power over this home's commons.
+
+    Raises:
+        errors.WrongChain, errors.LedgerUnreachable, errors.LedgerRefused, errors.LedgerMismatch: the ledger does not say.
+    """
+    from aicommons.ledger import client, powers, rpc
+
+    settings, deployment = home.settings(), deployment_of(home)
+    connection = rpc.HttpRpc(_transport(settings.rpc, settings))
+    if (found := client.chain_id(connection)) != deployment.chain_id:
+        raise errors.WrongChain("this is another chain", expected=deployment.chain_id, got=found)
+    return powers.read(connection, deployment)
+
+
+def _ca_file(settings: Settings) -> pathlib.Path | None:
+    return pathlib.Path(settings.ca_file) if settings.ca_file is not None else None
+
+
+def _transport(url: str, settings: Settings) -> "transport.Transport":
     from aicommons.store import transport
 
-    ca_file = pathlib.Path(settings.ca_file) if settings.ca_file is not None else None
-    return transport.Transport(url, settings=transport.Settings(ca_file=ca_file), unreachable=unreachable)
+    how = transport.Settings(ca_file=_ca_file(settings))
+    return transport.Transport(url, settings=how, unreachable=errors.LedgerUnreachable)
 
 
 class StoreSigner:

@@ -1,4 +1,4 @@
-"""``commons ledger deploy`` and ``founder``: a commons beside another on one chain, found again, never made twice."""
+"""``commons ledger deploy``, ``founder`` and ``powers``: a commons beside another on one chain, found again, never made twice."""
 
 import json
 import pathlib
@@ -73,3 +73,26 @@ def test_a_founder_says_its_part(founded: "Place", tmp_path: pathlib.Path) -> No
     (one,) = app.founding(app.ids.Address(b"\x01" * 20), file).founders
     assert one.kind == 0
     assert app.ids.format_id(one.account) == tomllib.loads(said.out)["founders"][0]["account"]
+
+
+@pytest.mark.e2e
+def test_anybody_can_check_who_holds_which_power(founded: "Place") -> None:
+    """A member sees one line for each power and needs no passphrase; a power that cannot be shown to lie right ends with 1."""
+    place = founded
+    home = app.Home(place.root / "solver")
+    told = place.done("solver", "ledger", "powers")
+    assert told["right"] is True
+    assert {each["contract"] for each in told["powers"]} == set(contracts.NAMES)
+    said = place.call("solver", "ledger", "powers")
+    assert said.out.count("as it should") == sum(bool(each["expected"]) for each in told["powers"])
+    assert "whoever deployed this commons holds none" in said.out
+
+    kept = json.loads(home.deployment_file(CHAIN).read_text())
+    home.deployment_file(CHAIN).write_text(json.dumps(kept | {"first_block": kept["first_block"] + 3}))
+    said = place.call("solver", "ledger", "powers", "--json")
+    assert (said.code, said.json["right"]) == (1, False)
+    assert "do not use this commons" in said.json["next_step"]
+    wrong = [each["contract"] for each in said.json["powers"] if not each["right"]]
+    assert "TimelockController" in wrong
+    assert "NOT a transaction of its own" in place.call("solver", "ledger", "powers").out
+    home.deployment_file(CHAIN).write_text(json.dumps(kept))

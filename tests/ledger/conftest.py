@@ -1,13 +1,13 @@
 """What tests of the client share: anvil, a development chain of others' making that charges for gas."""
 
+import contextlib
+import itertools
 import os
 import pathlib
-import re
-import subprocess
-import time
 from collections.abc import Callable, Iterator
 
 import pytest
+from tests.ledger import anvils
 
 FUNDED = bytes.fromhex("ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80")
 """The first key that anvil gives coins to."""
@@ -27,23 +27,15 @@ def anvil_binary() -> pathlib.Path:
 
 @pytest.fixture
 def start_anvil(anvil_binary: pathlib.Path, tmp_path: pathlib.Path) -> Iterator[Callable[..., str]]:
-    """Start anvils that charge for gas, on free ports; returns the URL of each."""
-    started: list[subprocess.Popen[bytes]] = []
+    """Start anvils that charge for gas; returns the URL of each."""
+    with contextlib.ExitStack() as started:
+        numbers = itertools.count()
 
-    def start(*options: str, chain_id: int = 31337) -> str:
-        command = [str(anvil_binary), "--port", "0", "--hardfork", "cancun", "--chain-id", str(chain_id), *options]
-        report = tmp_path / f"anvil-{len(started)}.log"  # into a file: anvil would block on a full pipe
-        with report.open("w") as output:
-            started.append(subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT))
-        while (address := re.search(r"Listening on (\S+)", report.read_text())) is None:
-            assert started[-1].poll() is None, report.read_text()
-            time.sleep(0.02)
-        return f"http://{address[1]}"
+        def start(*options: str, chain_id: int = 31337) -> str:
+            report = tmp_path / f"anvil-{next(numbers)}.log"
+            return started.enter_context(anvils.running(anvil_binary, report, *options, chain_id=chain_id))
 
-    yield start
-    for process in started:
-        process.kill()
-        process.wait()
+        yield start
 
 
 @pytest.fixture(scope="session")

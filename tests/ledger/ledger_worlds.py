@@ -4,22 +4,21 @@ Keys, addresses, chain id and block times are the same everywhere, so that ids, 
 happens can be compared event by event. Used by ``test_equal_ledgers`` and ``test_memory_founding``.
 """
 
+import contextlib
 import dataclasses
 import hashlib
 import json
 import pathlib
-import re
-import subprocess
-import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import urllib3
+from tests.ledger import anvils
 
 from aicommons import app, testing
 from aicommons.domain import encoding, errors, events, ids, messages, run, vocabulary
 from aicommons.ledger import client, deployments, rpc, wallet
-from aicommons.ledger.embedded import chain, engine
+from aicommons.ledger.embedded import chain
 from aicommons.ledger.memory import ledger as memory
 from aicommons.protocol import view as views
 
@@ -109,18 +108,9 @@ class Anvil:
     """A running anvil under the embedded ledger's rules: Cancun, zero fees, one transaction a block."""
 
     def __init__(self, binary: pathlib.Path, folder: pathlib.Path) -> None:
-        command = [
-            str(binary), "--port", "0", "--hardfork", "cancun", "--chain-id", str(CHAIN), "--block-base-fee-per-gas",
-            "0", "--gas-price", "0", "--disable-min-priority-fee", "--gas-limit", str(engine.GAS_LIMIT),
-            "--accounts", "1", "--timestamp", str(int(testing.START)),
-        ]  # fmt: skip
-        report = folder / "anvil.log"  # into a file: anvil would block on a full pipe
-        with report.open("w") as output:
-            self._process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
-        while (address := re.search(r"Listening on (\S+)", report.read_text())) is None:
-            assert self._process.poll() is None, report.read_text()
-            time.sleep(0.02)
-        self._url = f"http://{address[1]}"
+        self._running = contextlib.ExitStack()
+        options = (*anvils.LIKE_OURS, "--accounts", "1", "--timestamp", str(int(testing.START)))
+        self._url = self._running.enter_context(anvils.running(binary, folder / "anvil.log", *options, chain_id=CHAIN))
         self._pool = urllib3.PoolManager(maxsize=1, retries=False, timeout=20)
         self.deployment: deployments.Deployment | None = None
         self.snapshot: object = None
@@ -149,8 +139,7 @@ class Anvil:
     def close(self) -> None:
         """End it."""
         self._pool.clear()
-        self._process.kill()
-        self._process.wait()
+        self._running.close()
 
 
 class AnvilWorld:

@@ -242,6 +242,27 @@ def test_fees_follow_the_newest_block() -> None:
     assert [int.from_bytes(each, "big") for each in fields[2:4]] == [0, 6 * WEI]
 
 
+TIPS = {"one wei too much": sending.MOST_TIP + 1, "16 coins for a call": 10**6 * WEI, "more than a word": 2**255}
+
+
+@pytest.mark.parametrize("tip", TIPS.values(), ids=TIPS.keys())
+def test_an_endpoint_cannot_name_any_tip(tip: int) -> None:
+    """A tip above what the home pays is FeeTooHigh with both numbers and the next step, and nothing is signed."""
+    ledger = Lying({"eth_maxPriorityFeePerGas": lambda _: hex(tip)}, base=3 * WEI)
+    with pytest.raises(errors.FeeTooHigh) as caught:
+        send(ledger)
+    assert (caught.value.expected, caught.value.got) == (f"at most {sending.MOST_TIP} wei", f"{tip} wei")
+    assert "tip_gwei" in output.advice(errors.FeeTooHigh)
+    assert ledger.sent == ""
+
+
+@pytest.mark.parametrize("most", [0, 7, sending.MOST_TIP])
+def test_the_home_says_how_much_it_tips(most: int) -> None:
+    """A tip of just what the home allows is paid."""
+    ledger = Lying({"eth_maxPriorityFeePerGas": lambda _: hex(most)}, base=3 * WEI)
+    assert sending.Sender(ledger, 7, SIGNER, most_tip=most, pause=lambda _: None).send(CALL).is_success
+
+
 def test_a_creation_has_the_address_of_its_number() -> None:
     """The receipt of a creation names the address that follows from wallet and number, and no other."""
     made = ids.format_id(addresses.created(SIGNER.address, 4))

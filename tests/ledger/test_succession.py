@@ -9,7 +9,7 @@ import pytest
 
 from aicommons import app, testing
 from aicommons.domain import encoding, errors, events, ids
-from aicommons.ledger import client, contracts, deployments, rpc, succession, wallet
+from aicommons.ledger import authority, client, contracts, deployments, rpc, succession, wallet
 from aicommons.ledger.embedded import chain
 
 CHAIN = chain.DEFAULT_CHAIN_ID
@@ -127,6 +127,37 @@ def test_unknown_code_is_not_followed(commons: Commons) -> None:
         assert one.address_of("Problems") == commons.made.addresses["Problems"]
 
 
+@pytest.mark.parametrize("name", authority.ASKED.values(), ids=authority.ASKED.keys())
+def test_a_successor_of_another_authority_is_not_followed(commons: Commons, name: str) -> None:
+    """A successor with the package's code that listens to another timelock or forwarder stops the client."""
+    at = dict(commons.made.addresses) | {name: commons.signer.address}
+    code = deployments.creations(at, app.founding(commons.signer.address))["Vault"]
+    commons.name(commons.made.addresses["Vault"], commons.client.deploy(code))
+    for ask in (client.Client.check, client.Client.poll):
+        one = commons.connect(commons.made)
+        with pytest.raises(errors.WrongAuthority, match="Vault at 0x"):
+            ask(one)
+        assert one.address_of("Vault") == commons.made.addresses["Vault"]
+
+
+@pytest.mark.parametrize("name", authority.ASKED.values(), ids=authority.ASKED.keys())
+def test_a_deployment_of_another_authority_is_refused(commons: Commons, name: str) -> None:
+    """A commons one of whose contracts listens to somebody else is refused, though its code is the package's."""
+    at = dict(commons.made.addresses) | {name: commons.signer.address}
+    code = deployments.creations(at, app.founding(commons.signer.address))["Requests"]
+    elsewhere = dict(commons.made.addresses) | {"Requests": commons.client.deploy(code)}
+    with pytest.raises(errors.WrongAuthority, match="Requests at 0x"):
+        commons.connect(deployments.found(commons.client, CHAIN, elsewhere)).check()
+
+
+def test_a_file_cannot_vouch_for_other_code(commons: Commons) -> None:
+    """Other code than the package's is refused, whatever hash the deployment file has for it."""
+    at = dict(commons.made.addresses) | {"Requests": commons.made.addresses["Guardianships"]}
+    hashes = {name: encoding.keccak(commons.client.code_at(address)) for name, address in at.items()}
+    with pytest.raises(errors.WrongCode, match="Requests at 0x"):
+        commons.connect(deployments.Deployment(CHAIN, 0, at, hashes)).check()
+
+
 def test_a_circle_is_noticed(commons: Commons) -> None:
     """Successors that lead back to the first are refused."""
     first = commons.made.addresses["Problems"]
@@ -149,13 +180,21 @@ def test_what_constructors_fill_in_is_masked() -> None:
 
 
 def lie(commons: Commons, answer: Callable[[int], object]) -> Callable[[bytes], bytes]:
-    """Return a ledger that answers every call by what ``answer`` says to the n-th."""
+    """Return a ledger that answers every question for a successor by what ``answer`` says to the n-th.
+
+    Whatever it names has the package's code and the right authority.
+    """
     count = iter(range(10**6))
+    asks = {view: "0x" + contracts.call_data("Membership", view, ()).hex() for view in ("successor", *authority.ASKED)}
+    honest = {asks[view]: commons.made.addresses[name] for view, name in authority.ASKED.items()}
 
     def handle(payload: bytes) -> bytes:
         told = json.loads(commons.ledger.handle(payload))
         for asked, each in zip(json.loads(payload), told, strict=True):
-            if asked["method"] == "eth_call":
+            said = asked["params"][0]["data"] if asked["method"] == "eth_call" else None
+            if said in honest:
+                each["result"] = ids.format_id(honest[said].rjust(32, b"\0"))
+            elif said == asks["successor"]:
                 each["result"] = answer(next(count))
             if asked["method"] == "eth_getCode" and each["result"] == "0x":
                 each["result"] = "0x" + contracts.load("Problems").deployed_bytecode.hex()
@@ -175,13 +214,14 @@ LIES = {
 @pytest.mark.parametrize("answer", LIES.values(), ids=LIES.keys())
 def test_answers_that_are_no_address(commons: Commons, answer: Callable[[int], object]) -> None:
     """Where a ledger answers something else than an address, the client says so."""
-    with pytest.raises(errors.LedgerMismatch):
+    with pytest.raises(errors.LedgerMismatch, match=r"is no (address|data)") as caught:
         commons.connect(commons.made, lie(commons, answer)).check()
+    assert type(caught.value) is errors.LedgerMismatch  # and not that the package does not know what is named
 
 
 def test_successors_without_end(commons: Commons) -> None:
     """A ledger that names ever new successors is left after a bounded number of questions."""
     handle = lie(commons, lambda n: "0x" + (0xABC000 + n).to_bytes(32, "big").hex())
-    own = {"Problems": commons.made.addresses["Problems"]}
+    own = {name: commons.made.addresses[name] for name in ("Problems", *authority.ASKED.values())}
     with pytest.raises(errors.LedgerMismatch, match="no end"):
         succession.follow(rpc.LocalRpc(handle), own)

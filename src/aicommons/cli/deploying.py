@@ -1,10 +1,11 @@
-"""``commons ledger deploy`` and ``founder``: found a commons on a chain that is no ledger of one's own.
+"""``commons ledger deploy``, ``founder`` and ``powers``: found a commons on a chain that is no ledger of one's own, and check one.
 
 The home's wallet pays and holds no power, neither meanwhile nor afterwards. What was begun is kept beside the deployment
 file, so that an interrupted founding goes on and a finished one is never made twice. The steps are ``ledger/founding``'s, the
-configuration is ``ledger/charter``'s.
+configuration is ``ledger/charter``'s, who holds which power is read by ``ledger/powers``.
 """
 
+import dataclasses
 import json
 import pathlib
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ from aicommons.domain import errors, ids
 
 if TYPE_CHECKING:
     from aicommons.ledger import client, deployments, founding
+    from aicommons.ledger import powers as ledger_powers
 
 
 @click.command("deploy")
@@ -73,13 +75,11 @@ def _begun(home: app.Home, deployer: "client.Client", chain_id: int, terms: "dep
 
 def _checked(deployer: "client.Client", kept: pathlib.Path) -> "deployments.Deployment":
     """Return a deployment whose code stands as its file says."""
-    from aicommons.domain import encoding
     from aicommons.ledger import deployments
 
     made = deployments.Deployment.from_json(kept.read_text(encoding="utf-8"))
     for name, address in made.addresses.items():
-        if encoding.keccak(deployer.code_at(address)) != made.code_hashes[name]:
-            raise errors.WrongCode("other code than deployed stands at this address", which=name)
+        made.check_code(name, deployer.code_at(address))
     return made
 
 
@@ -129,4 +129,44 @@ def founder(*, person: bool, credential: str | None) -> None:
     output.emit(lines, "[[founders]]", *(f"{name} = {json.dumps(value)}" for name, value in lines.items()))
 
 
-COMMANDS = (deploy, founder)
+@click.command("powers")
+@output.json_option
+@click.pass_context
+def powers(ctx: click.Context) -> None:
+    """Check who holds which power over this home's commons: that its members decide, and whoever deployed it does not.
+
+    Everything is read from the chain; nothing is sent, and no passphrase is needed. Ends with 1 if a power lies elsewhere.
+    """
+    held = app.powers_over(homes.home())
+    wrong = [each for each in held if not each.is_right]
+    rows = [(each.contract, each.what, _holders(each.got), _verdict(each)) for each in held]
+    next_step = (
+        "ask another endpoint of the same chain; if it says the same, do not use this commons" if wrong else None
+    )
+    verdict = (
+        f"{len(wrong)} powers lie elsewhere than they should. Next: {next_step}."
+        if wrong
+        else "Every power lies with the members' votes; whoever deployed this commons holds none."
+    )
+    output.emit(
+        {
+            "right": not wrong,
+            "powers": [dataclasses.asdict(each) | {"right": each.is_right} for each in held],
+            "next_step": next_step,
+        },
+        *output.aligned(("contract", "power", "lies with", ""), rows),
+        verdict,
+    )
+    if wrong:
+        ctx.exit(output.FAILED)
+
+
+def _holders(held: tuple[str, ...]) -> str:
+    return ", ".join(held) or "nobody"
+
+
+def _verdict(power: "ledger_powers.Power") -> str:
+    return ("as it should" if power.expected else "") if power.is_right else f"NOT {_holders(power.expected)}"
+
+
+COMMANDS = (deploy, founder, powers)

@@ -4,6 +4,7 @@
     ├── TemporaryError(delay)          the same call may succeed later
     │   ├── LedgerUnreachable
     │   ├── RelayUnreachable
+    │   │   └── RelayOutcomeUnknown    a relayer has the call, and may or may not carry it out
     │   └── StoreUnreachable
     └── PermanentError                 the same call will fail again
         ├── InputError                 something a person gave us (a file, an option, a document)
@@ -16,9 +17,11 @@
         ├── LedgerMismatch             an answer that contradicts itself, or is none
         │   ├── WrongChain             another chain than the deployment's
         │   ├── WrongCode              other code, or none, where a contract should stand
+        │   ├── WrongAuthority         a contract that listens to somebody else than the commons' timelock or forwarder
         │   ├── SuccessorUnknown       the members named a successor that this package does not know
         │   └── ReceiptContradicted    a receipt that the ledger's own blocks do not bear out
         ├── TransactionReplaced        another transaction of this wallet was recorded in its place
+        ├── FeeTooHigh                 the ledger asks more for gas than this home pays
         ├── DeploymentConflict         a commons that was begun otherwise than it is to be gone on with
         ├── StoreRefused               the store refused: too large, over quota, not a member
         │   └── StorageFull            no room left on the disk
@@ -102,6 +105,10 @@ class RelayUnreachable(TemporaryError):
     server = "relayer"
 
 
+class RelayOutcomeUnknown(RelayUnreachable):
+    """Look whether it was done, and do not repeat it before the time that the message names: until then it may still be carried out."""
+
+
 class StoreUnreachable(TemporaryError):
     """If you run this store, start it (``commons store start``); else ask whoever runs it. This home asks at ``store`` in its config.json,
     as ``commons init --store`` set it.
@@ -180,6 +187,12 @@ class WrongCode(LedgerMismatch):
     """Ask whoever runs the ledger for its deployment file; do not send anything to what stands there now."""
 
 
+class WrongAuthority(LedgerMismatch):
+    """Do not use this commons: something stands there that listens to others than its members. Ask whoever gave you the deployment
+    file, and look with ``commons ledger powers`` who holds what.
+    """
+
+
 class SuccessorUnknown(LedgerMismatch):
     """Update the package (``pip install --upgrade aicommons``): the members put a newer contract in an older one's place."""
 
@@ -198,6 +211,10 @@ class TransactionReplaced(PermanentError):
     def __init__(self, message: str, *, nonce: int, which: str | None = None) -> None:
         super().__init__(message, which=which)
         self.nonce = nonce
+
+
+class FeeTooHigh(PermanentError):
+    """Ask another endpoint of the same chain (``rpc`` in config.json); if all say the same, allow more by ``tip_gwei`` there."""
 
 
 class DeploymentConflict(PermanentError):

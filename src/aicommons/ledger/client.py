@@ -9,8 +9,21 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from aicommons.domain import encoding, errors, events, ids, messages, run
-from aicommons.ledger import addresses, contracts, deployments, paging, relaying, rpc, sending, succession, transactions
+from aicommons.ledger import (
+    addresses,
+    authority,
+    contracts,
+    courier,
+    deployments,
+    paging,
+    relaying,
+    rpc,
+    sending,
+    succession,
+    transactions,
+)
 from aicommons.ledger import events as logs
+from aicommons.ledger.bindings import training_runs
 from aicommons.protocol import governance, ports
 
 RUNS = "TrainingRuns"
@@ -22,6 +35,28 @@ FUNCTIONS = {
     messages.Result: "result",
     messages.Exit: "exit",
 }
+
+
+def posting(key: encoding.AttemptKey, message: messages.Message, signed: bytes) -> tuple[str, Sequence[object]]:
+    """Return function and arguments that put a signed message of a run before TrainingRuns."""
+    fields = [getattr(message, field.name) for field in dataclasses.fields(message)]
+    place = (key.run_id, key.round_index, key.attempt, getattr(message, "member_id", 0))
+    match message:
+        case messages.Ack():
+            values: list[object] = [key.run_id, *fields[1:], signed]
+        case messages.Exit():
+            values = [*fields, signed]
+        case _:
+            values = [place, fields[0], *fields[2:], signed]
+    return FUNCTIONS[type(message)], values
+
+
+def refusing(
+    key: encoding.AttemptKey, member_id: ids.MemberId, accused: ids.MemberId, reason: str
+) -> tuple[str, Sequence[object]]:
+    """Return function and arguments that stop an attempt; ``reason`` travels as up to 32 ASCII bytes."""
+    place = (key.run_id, key.round_index, key.attempt, member_id)
+    return "refuse", (place, accused, reason.encode()[:32].ljust(32, b"\0"))
 
 
 def chain_id(connection: rpc.Rpc) -> int:
@@ -45,6 +80,8 @@ class Client:
         deployment: deployments.Deployment,
         signer: ports.Signer,
         relay: relaying.Relay | None = None,
+        *,
+        most_tip: int = sending.MOST_TIP,
     ) -> None:
         """Prepare; nothing is sent yet.
 
@@ -53,13 +90,14 @@ class Client:
             deployment: where the contracts stand.
             signer: signs transactions, or what a relayer sends.
             relay: pays for calls of the commons' contracts; without one the signer's wallet does.
+            most_tip: wei that its transactions offer at most above the base fee, for a unit of gas.
         """
         self._rpc = connection
-        self._relay = relay
         self._deployment = deployment
         self._signer = signer
         self.address = signer.address
-        self._sender = sending.Sender(connection, deployment.chain_id, signer)
+        self._sender = sending.Sender(connection, deployment.chain_id, signer, most_tip=most_tip)
+        self._courier = None if relay is None else courier.Courier(connection, relay, signer, self._sender)
         self._next_block = deployment.first_block
         self._addresses = {address: name for name, address in deployment.addresses.items()}
         self._newest = dict(deployment.addresses)
@@ -75,9 +113,12 @@ class Client:
     def check(self) -> None:
         """Check that the ledger is the chain of the deployment and has its code, and follow the contracts' successors.
 
+        Who holds the timelock's roles and the vault's money is not asked here, but by ``powers``: it takes many questions.
+
         Raises:
             errors.WrongChain: another chain id.
-            errors.WrongCode: other code at a contract's address, or none.
+            errors.WrongCode: other code than the package's or the deployment's at a contract's address, or none.
+            errors.WrongAuthority: a contract listens to another timelock or forwarder than the deployment's.
             errors.SuccessorUnknown: the members named a contract that this package does not know.
             errors.LedgerMismatch: an answer that is none.
             errors.LedgerRefused: the ledger does not say.
@@ -85,16 +126,13 @@ class Client:
         own = self._deployment.addresses
         calls = [("eth_getCode", [ids.format_id(address), "latest"]) for address in own.values()]
         try:
-            chain, *codes = rpc.batch(self._rpc, [("eth_chainId", []), *calls])
-        except rpc.RpcFailure as failure:
-            raise _refusal("the ledger", failure) from failure
-        number = rpc.number(chain)
-        if number != self._deployment.chain_id:
-            raise errors.WrongChain("this is another chain", expected=self._deployment.chain_id, got=number)
-        for name, code in zip(own, codes, strict=True):
-            if encoding.keccak(rpc.data(code)) != self._deployment.code_hashes[name]:
-                raise errors.WrongCode("other code than deployed stands at this address", which=name)
-        try:
+            answers = rpc.batch_results(self._rpc, [("eth_chainId", []), *calls, *authority.calls(own)])
+            chain, *codes = [_granted(each) for each in answers[: 1 + len(calls)]]
+            if (number := rpc.number(chain)) != self._deployment.chain_id:
+                raise errors.WrongChain("this is another chain", expected=self._deployment.chain_id, got=number)
+            for name, code in zip(own, codes, strict=True):
+                self._deployment.check_code(name, rpc.data(code))
+            authority.check(own, own, answers[1 + len(calls) :])
             self._follow()
         except rpc.RpcFailure as failure:
             raise _refusal("the ledger", failure) from failure
@@ -179,29 +217,17 @@ class Client:
 
     def post(self, key: encoding.AttemptKey, message: messages.Message, signed: bytes) -> None:
         """Send a signed message of a run; see the port."""
-        fields = [getattr(message, field.name) for field in dataclasses.fields(message)]
-        place = (key.run_id, key.round_index, key.attempt, getattr(message, "member_id", 0))
-        match message:
-            case messages.Ack():
-                values: list[object] = [key.run_id, *fields[1:], signed]
-            case messages.Exit():
-                values = [*fields, signed]
-            case _:
-                values = [place, fields[0], *fields[2:], signed]
-        self.transact(RUNS, FUNCTIONS[type(message)], *values)
+        function, values = posting(key, message, signed)
+        self.transact(RUNS, function, *values)
 
     def refuse(self, key: encoding.AttemptKey, member_id: ids.MemberId, accused: ids.MemberId, reason: str) -> None:
-        """Stop an attempt; see the port. ``reason`` travels as up to 32 ASCII bytes."""
-        place = (key.run_id, key.round_index, key.attempt, member_id)
-        self.transact(RUNS, "refuse", place, accused, reason.encode()[:32].ljust(32, b"\0"))
+        """Stop an attempt; see the port."""
+        function, values = refusing(key, member_id, accused, reason)
+        self.transact(RUNS, function, *values)
 
     def state(self, run_id: ids.RunId) -> run.RunState:
         """Return the run's state as the contract has it now; see the port."""
-        (answer,) = self.call(RUNS, "phaseOf", run_id)
-        try:
-            return run.RunState(answer[0][0])  # type: ignore[index]
-        except (TypeError, IndexError, ValueError) as err:
-            raise errors.LedgerMismatch("the ledger's answer is no run", which="phaseOf") from err
+        return run.RunState(training_runs.TrainingRuns(self).phase_of(run_id).machine.state)
 
     def advance(self, run_id: ids.RunId) -> None:
         """Ask the contract to act on a deadline that is over; see the port."""
@@ -274,9 +300,10 @@ class Client:
         """Return what a call of one of the deployment's contracts says, ``None`` for what is no such call."""
         return contracts.meaning(self._addresses, call)
 
-    def attempt(self, call: governance.Call, sender: ids.Address) -> None:
-        """Try a call as ``sender``, without recording it; raises like ``transact``."""
+    def attempt(self, call: governance.Call, sender: ids.Address, gas: int | None = None) -> None:
+        """Try a call as ``sender``, without recording it, with as much gas as is given; raises like ``transact``."""
         request = self._request(sending.Call(call.target, call.data)) | {"from": ids.format_id(sender)}
+        request |= {} if gas is None else {"gas": hex(gas)}
         try:
             rpc.call(self._rpc, "eth_call", [request, "latest"])
         except rpc.RpcFailure as failure:
@@ -341,21 +368,14 @@ class Client:
     def _send(self, call: sending.Call, name: str) -> None:
         try:
             # Money that goes with a call, and calls of other contracts, are the wallet's own.
-            if self._relay is not None and call.to in self.relayed_places() and not call.value:
-                is_success = self._relayed(self._relay, call)
+            if self._courier is not None and call.to in self.relayed_places() and not call.value:
+                is_success = self._courier.send(self.address_of("Forwarder"), call)
             else:
                 is_success = self._sender.send(call).is_success
         except rpc.RpcFailure as failure:
             raise _refusal(name, failure) from failure
         if not is_success:
             self._explain(call, name)
-
-    def _relayed(self, relay: relaying.Relay, call: sending.Call) -> bool:
-        """Sign a call for the relayer, and return whether it succeeded once the ledger has it."""
-        forwarder = self.address_of("Forwarder")
-        said = relaying.prepare(self._rpc, forwarder, self.address, call)
-        digest = relay.send(relaying.sign(self._signer, encoding.Place(self._deployment.chain_id, forwarder), said))
-        return relaying.outcome(self._sender.recorded(digest, forwarder).logs, forwarder, said)
 
     def _ask(self, method: str, *params: object) -> object:
         try:
@@ -378,6 +398,13 @@ class Client:
         except rpc.RpcFailure as failure:
             raise _refusal(name, failure) from failure
         raise errors.LedgerRefused("the contract refused, and would not now", which=name)
+
+
+def _granted(answer: object) -> object:
+    """Return one answer of a batch; raises ``rpc.RpcFailure`` where the ledger refused it."""
+    if isinstance(answer, rpc.RpcFailure):
+        raise answer
+    return answer
 
 
 def _names_successor(log: object) -> bool:

@@ -22,6 +22,13 @@ NAMES = (
 """The contracts of a deployment, in the order in which they are created."""
 GOVERNED = tuple(name for name in NAMES if name not in ("Forwarder", "TimelockController"))
 """Those of them that name successors and take calls that a relayer brings; the other two are OpenZeppelin's own."""
+FOREIGN_CODE: Mapping[str, frozenset[str]] = {
+    "Vault": frozenset({"deposit", "withdraw"}),
+    "CommonsGovernor": frozenset({"execute", "relay", "castVoteBySig", "castVoteWithReasonAndParamsBySig"}),
+    "ConsentRegister": frozenset({"withdrawBySignature"}),
+}
+"""Functions of governed contracts in which code of others runs: a token's, a receiver's of coins, what a vote decided, or that of an
+account which is a contract and is asked for its signature (ERC-1271). Whatever gas they are given, such code can use up."""
 PER_COOP = ("CoopMembers", "CoopGovernor")
 """Contracts that every co-op deploys for itself; a deployment does not know their addresses."""
 
@@ -136,13 +143,16 @@ def call_data(contract: str, function: str, values: Sequence[object]) -> bytes:
     return entry.key + encoding.abi_encode(entry.types, values)
 
 
+def function_of(contract: str, data: bytes) -> Entry | None:
+    """Return which of a contract's functions calldata calls, ``None`` for none of them."""
+    return next((each for each in load(contract).functions.values() if each.key == data[:4]), None)
+
+
 def meaning(places: Mapping[ids.Address, str], call: governance.Call) -> governance.Meaning | None:
     """Return what a call of one of the contracts at ``places`` says, or ``None`` for what calls none of their functions."""
     name = places.get(call.target)
-    if name is None:
-        return None
-    entry = next((each for each in load(name).functions.values() if each.key == call.data[:4]), None)
-    if entry is None:
+    entry = None if name is None else function_of(name, call.data)
+    if name is None or entry is None:
         return None
     try:
         return governance.Meaning(name, entry.name, entry.names, encoding.abi_decode(entry.types, call.data[4:]))

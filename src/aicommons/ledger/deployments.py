@@ -38,6 +38,16 @@ class Deployment:
         }
         return json.dumps(body, indent=2, sort_keys=True) + "\n"
 
+    def check_code(self, name: str, code: bytes) -> None:
+        """Check that ``code``, which stands at a contract's address, is the package's and the one that was deployed.
+
+        Raises:
+            errors.WrongCode: it is not, or there is none.
+        """
+        check_code(name, code, self.addresses[name])
+        if encoding.keccak(code) != self.code_hashes[name]:
+            raise errors.WrongCode("other code than deployed stands at this address", which=name)
+
     @classmethod
     def from_json(cls, text: str) -> Self:
         """Read a deployment file.
@@ -164,13 +174,35 @@ def creations(at: Mapping[str, ids.Address], founding: Founding) -> dict[str, by
         at: ``places``.
         founding: how the commons starts.
     """
+    given = arguments(at, founding)
+    return {name: _creation(name, given[name]) for name in contracts.NAMES}
+
+
+CONFIGURED: Mapping[str, frozenset[int]] = {
+    "TimelockController": frozenset({0}),
+    "Membership": frozenset({0, 1, 2}),
+    "CommonsGovernor": frozenset({1}),
+    "DataRegistry": frozenset({2, 3}),
+    "Problems": frozenset({3}),
+    "ModelRegistry": frozenset({6}),
+}
+"""Contract -> places of those of its ``arguments`` that the founding decides; all others follow from where the contracts stand."""
+
+
+def arguments(at: Mapping[str, ids.Address], founding: Founding) -> dict[str, tuple[object, ...]]:
+    """Return what the constructor of each contract is given.
+
+    Args:
+        at: ``places``.
+        founding: how the commons starts.
+    """
     nobody, votes, money = ids.Address(bytes(20)), founding.votes, founding.money
     authority = (at["TimelockController"], at["Forwarder"])
     purposes = [encoding.purpose_code(code) for code in founding.purposes]
     founders = [dataclasses.astuple(each) for each in founding.founders]
     rules = (votes.delay, votes.period, votes.percent, votes.minimum)
     members, data = at["Membership"], at["DataRegistry"]
-    values: dict[str, tuple[object, ...]] = {
+    return {
         "Forwarder": (),
         "TimelockController": (votes.timelock, [at["CommonsGovernor"]], [nobody], nobody),
         "Membership": (list(founding.registrars), founding.threshold, founders, authority),
@@ -189,7 +221,6 @@ def creations(at: Mapping[str, ids.Address], founding: Founding) -> dict[str, by
         "ConsentRegister": (members, data, at["Guardianships"], authority),
         "Requests": (members, data, authority),
     }
-    return {name: _creation(name, values[name]) for name in contracts.NAMES}
 
 
 def _creation(name: str, values: Sequence[object]) -> bytes:
@@ -229,6 +260,7 @@ def found(deployer: Deployer, chain_id: int, at: Mapping[str, ids.Address], firs
 
     Raises:
         errors.LedgerMismatch: one of them does not.
+        errors.WrongCode: another contract than the package's stands there.
     """
     codes = {name: deployer.code_at(address) for name, address in at.items()}
     for name, code in codes.items():
@@ -238,6 +270,7 @@ def found(deployer: Deployer, chain_id: int, at: Mapping[str, ids.Address], firs
                 which=name,
                 next_step="copy the deployment file of whoever founded this ledger to deployments/<chain id>.json",
             )
+        check_code(name, code, at[name])
     return Deployment(chain_id, first_block, at, {name: encoding.keccak(code) for name, code in codes.items()})
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Protocol, Self
 
 from aicommons.domain import encoding, errors, ids
-from aicommons.ledger import addresses, charter, contracts, deployments
+from aicommons.ledger import addresses, charter, deployments
 
 
 class Deployer(deployments.Deployer, Protocol):
@@ -137,8 +137,6 @@ def go_on(
             _create(deployer, name, code, begun.first_nonce + place)
             created.append(name)
         told(name)
-    for name in contracts.NAMES:
-        deployments.check_code(name, deployer.code_at(at[name]), at[name])
     return Founded(deployments.found(deployer, begun.chain_id, at, begun.first_block), tuple(created))
 
 

@@ -1,21 +1,19 @@
-"""Acting without coins: a member signs a call, a relayer sends it and pays (ERC-2771); this is the member's side.
+"""Acting without coins: a member signs a call, a relayer sends it and pays (ERC-2771); this is what travels between them.
 
-Used by the client when a relayer is set. The relayer can refuse and delay, but neither change nor repeat what was signed, and
-the client believes it nothing: what was carried out is read from the ledger. Left out: the relayer itself (``relayer``).
+Used by ``courier`` on the member's side and by the relayer's server. The relayer can refuse and delay, but neither change nor repeat
+what was signed. Left out: what becomes of a call (``courier``), and the relayer itself (``relayer``).
 """
 
 import dataclasses
 import json
-from collections.abc import Mapping
 from typing import Any, Protocol, Self
 
 from aicommons.domain import encoding, errors, ids, signing
-from aicommons.ledger import contracts, rpc, sending
+from aicommons.ledger import rpc, sending
 from aicommons.protocol import ports
 
-EXECUTED = encoding.keccak(b"ExecutedForwardRequest(address,uint256,bool)")
-DEADLINE_SECONDS = 600
-"""How long a signed call is good: longer than a relayer's queue, shorter than anybody forgets it."""
+READ_SECONDS = sending.WAIT_SECONDS + 60
+"""How long an answer is waited for: a relayer answers when the ledger has recorded its transaction, or not in time."""
 MAX_BODY = 256 * 1024
 """Largest request or answer, in bytes."""
 PATH = "/relay"
@@ -67,7 +65,10 @@ class Relay(Protocol):
     def send(self, request: Request) -> bytes:
         """Have a call sent; return the hash of the transaction that has it, 32 bytes.
 
-        Raises ``errors.RelayRefused`` or ``errors.RelayUnreachable``.
+        Raises:
+            errors.RelayRefused: it is not sent.
+            errors.RelayUnreachable: it was not taken; it may be tried again.
+            errors.RelayOutcomeUnknown: it may have been taken.
         """
 
 
@@ -75,11 +76,18 @@ class HttpRelay:
     """A relayer behind HTTP(S)."""
 
     def __init__(self, transport: rpc.Transport) -> None:
+        """Prepare.
+
+        Args:
+            transport: never sends a request twice, waits ``READ_SECONDS``, and raises ``errors.RelayUnreachable``, or
+                ``errors.RelayOutcomeUnknown`` where the relayer may have the request.
+        """
         self._transport = transport
 
     def send(self, request: Request) -> bytes:
         """Have a call sent; return the hash of its transaction."""
-        headers = {"Content-Type": "application/json"}
+        # A connection that is not kept cannot have been closed meanwhile, which would look like a call that may have been taken.
+        headers = {"Content-Type": "application/json", "Connection": "close"}
         reply = self._transport.request("POST", PATH, limit=MAX_BODY, headers=headers, body=request.to_json())
         try:
             body: Any = json.loads(reply.body)
@@ -87,68 +95,16 @@ class HttpRelay:
                 return ids.parse_bytes32(body["transaction"])
             message, error = str(body["message"])[:500], body.get("error")
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError, errors.DecodeError) as err:
-            raise errors.RelayUnreachable(
+            raise errors.RelayOutcomeUnknown(
                 f"the relayer answered with status {reply.status} and no sense", which=self._transport.origin
             ) from err
         if reply.status in (429, 503):
             raise errors.RelayUnreachable(message, which=self._transport.origin)
+        if reply.status >= 500:
+            raise errors.RelayOutcomeUnknown(message, which=self._transport.origin)
         raise errors.RelayRefused(message, error=error if isinstance(error, str) else None)
-
-
-def prepare(
-    connection: rpc.Rpc, forwarder: ids.Address, sender: ids.Address, call: sending.Call
-) -> signing.ForwardRequest:
-    """Return what ``sender`` signs so that a relayer may bring a call, good for ``DEADLINE_SECONDS`` of the ledger's clock.
-
-    Raises:
-        rpc.RpcFailure: the contract would refuse the call.
-        errors.InputError: the call creates a contract.
-        errors.LedgerUnreachable, errors.LedgerMismatch: the ledger does not answer, or not sensibly.
-    """
-    if call.to is None:
-        raise errors.InputError("this call cannot be relayed", expected="a contract that it goes to")
-    asked = {"from": ids.format_id(sender), "to": ids.format_id(forwarder)}
-    asked["data"] = "0x" + contracts.call_data("Forwarder", "nonces", (sender,)).hex()
-    tried = {"from": ids.format_id(sender), "to": ids.format_id(call.to), "data": "0x" + call.data.hex()}
-    nonce, newest, estimate = rpc.batch(
-        connection,
-        [
-            ("eth_call", [asked, "latest"]),
-            ("eth_getBlockByNumber", ["latest", False]),
-            ("eth_estimateGas", [tried]),
-        ],
-    )
-    if not isinstance(newest, dict):
-        raise errors.LedgerMismatch("the ledger's answer is no block", which="latest")
-    return signing.ForwardRequest(
-        sender=sender,
-        to=call.to,
-        value=0,
-        gas=sending.with_headroom(estimate),
-        nonce=int.from_bytes(rpc.data(nonce), "big"),
-        deadline=rpc.number(newest.get("timestamp")) + DEADLINE_SECONDS,
-        data=call.data,
-    )
 
 
 def sign(signer: ports.Signer, place: encoding.Place, said: signing.ForwardRequest) -> Request:
     """Return a call signed for the forwarder at ``place``."""
     return Request(said, signer.sign_digest(said.digest(place)))
-
-
-def outcome(logs: tuple[Mapping[str, Any], ...], forwarder: ids.Address, said: signing.ForwardRequest) -> bool:
-    """Return whether the call succeeded, from the logs of the transaction that carried it out.
-
-    Raises:
-        errors.RelayRefused: the transaction did not carry it out.
-    """
-    sender = "0x" + said.sender.rjust(32, b"\0").hex()
-    for log in logs:
-        if str(log.get("address")).lower() == ids.format_id(forwarder) and log.get("topics") == [
-            ids.format_id(EXECUTED),
-            sender,
-        ]:
-            nonce, success = encoding.abi_decode(["uint256", "bool"], rpc.data(log.get("data")))
-            if nonce == said.nonce:
-                return bool(success)
-    raise errors.RelayRefused("the relayer's transaction does not hold the call that was signed")

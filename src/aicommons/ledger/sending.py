@@ -21,6 +21,9 @@ FIRST_PAUSE = 0.01
 LOOKS = 6
 """How often a receipt is looked for after the wallet's number moved: some ledgers show the number first, then the receipt."""
 LONGEST_PAUSE = 2.0
+MOST_TIP = 50 * 10**9
+"""Wei that are offered at most above the base fee for a unit of gas. The base fee is the chain's own, whatever an endpoint says: nobody
+pays more of it than the block asks. The tip is what we say, so an endpoint that names it could spend the whole purse."""
 HEADROOM = 5, 4
 """Gas is 5/4 of the estimate: others' transactions may come in between and make a call a little dearer."""
 
@@ -62,10 +65,12 @@ class Sender:
         chain_id: int,
         signer: ports.Signer,
         *,
+        most_tip: int = MOST_TIP,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
+        self._most_tip = most_tip
         self._rpc = connection
-        self._chain_id = chain_id
+        self.chain_id = chain_id
         self._signer = signer
         self._pause = pause
         self._nonce: int | None = None
@@ -88,10 +93,6 @@ class Sender:
             self._nonce = rpc.number(count)
         return self._nonce
 
-    def forget_nonce(self) -> None:
-        """Ask the ledger before the next transaction: this wallet may have been used elsewhere."""
-        self._nonce = None
-
     def send(self, call: Call, nonce: int | None = None) -> Receipt:
         """Send a call and return when it is recorded, whether or not the contract carried it out.
 
@@ -102,6 +103,7 @@ class Sender:
         Raises:
             errors.LedgerUnreachable: nobody answered, or it was not recorded in time; it may still be.
             errors.SenderUnderfunded: the wallet cannot pay.
+            errors.FeeTooHigh: the ledger asks for a tip above ``MOST_TIP``; nothing was signed.
             errors.TransactionReplaced: another transaction of this wallet took its number.
             errors.LedgerMismatch: the answers contradict each other.
             rpc.RpcFailure: the ledger refused, such as a call that it found to fail beforehand.
@@ -116,9 +118,7 @@ class Sender:
 
     def _try(self, call: Call, nonce: int) -> Receipt:
         self.nonce()  # reads what the chain charges
-        transaction = self._priced(
-            transactions.Transaction(self._chain_id, nonce, call.to, call.data, value=call.value)
-        )
+        transaction = self._priced(transactions.Transaction(self.chain_id, nonce, call.to, call.data, value=call.value))
         signed = transactions.sign(transaction, self._signer)
         name = ids.format_id(signed.digest)
         try:
@@ -187,6 +187,12 @@ class Sender:
         )
         fees = self._read_terms(newest)
         offered = 0 if isinstance(tip, rpc.RpcFailure) else rpc.number(tip)
+        if offered > self._most_tip:
+            raise errors.FeeTooHigh(
+                "the ledger asks for too high a tip for a unit of gas",
+                expected=f"at most {self._most_tip} wei",
+                got=f"{offered} wei",
+            )
         if isinstance(estimate, rpc.RpcFailure):
             self._check_funds(transaction, estimate)
             raise estimate

@@ -1,14 +1,14 @@
 """Which contract took the place of which: successors that the members' timelock named, followed to the newest.
 
 Called by the client when it checks a ledger and whenever an event names a successor. A successor is followed only if its code
-is the package's, because everything that is sent and read depends on it. Left out: what becomes of things that the older
+is the package's and it listens to the same timelock and forwarder, because everything that is sent and read depends on it. Left out: what becomes of things that the older
 contract holds; they stay there (ADR 0029).
 """
 
 from collections.abc import Mapping
 
 from aicommons.domain import encoding, errors, ids
-from aicommons.ledger import contracts, rpc
+from aicommons.ledger import authority, contracts, rpc
 
 LONGEST = 16
 """Successors of one contract that are followed; a longer chain of them is a ledger that leads us in circles."""
@@ -25,6 +25,7 @@ def follow(connection: rpc.Rpc, own: Mapping[str, ids.Address]) -> Mapping[str, 
 
     Raises:
         errors.SuccessorUnknown: a successor's code is not the package's.
+        errors.WrongAuthority: a successor listens to another timelock or forwarder than the deployment's.
         errors.LedgerMismatch: successors go in a circle, or an answer is none.
         rpc.RpcFailure: the ledger refused.
     """
@@ -34,7 +35,7 @@ def follow(connection: rpc.Rpc, own: Mapping[str, ids.Address]) -> Mapping[str, 
         named = _named(connection, {name: lines[name][-1] for name in asked})
         if not named:
             return lines
-        _check_code(connection, named)
+        _check(connection, named, own)
         for name, address in named.items():
             if address in lines[name]:
                 raise errors.LedgerMismatch("successors go in a circle", which=f"{name} at {ids.format_id(address)}")
@@ -57,11 +58,15 @@ def _named(connection: rpc.Rpc, newest: Mapping[str, ids.Address]) -> dict[str, 
     return found
 
 
-def _check_code(connection: rpc.Rpc, named: Mapping[str, ids.Address]) -> None:
+def _check(connection: rpc.Rpc, named: Mapping[str, ids.Address], own: Mapping[str, ids.Address]) -> None:
     calls = [("eth_getCode", [ids.format_id(at), "latest"]) for at in named.values()]
-    for (name, at), code in zip(named.items(), rpc.batch(connection, calls), strict=True):
+    answers = rpc.batch_results(connection, [*calls, *authority.calls(named)])
+    for (name, at), code in zip(named.items(), answers[: len(calls)], strict=True):
+        if isinstance(code, rpc.RpcFailure):
+            raise code
         if not contracts.is_code_of(name, rpc.data(code)):
             raise errors.SuccessorUnknown(
                 "the members named a successor whose code this package does not know",
                 which=f"{name} at {ids.format_id(at)}",
             )
+    authority.check(named, own, answers[len(calls) :])

@@ -44,6 +44,8 @@ class Settings:
     """Longest pause within an answer."""
     ca_file: pathlib.Path | None = None
     """PEM file with the authorities to trust, or ``None`` for the system's."""
+    retries: int = 1
+    """How often a request is sent again whose answer was lost; 0 where doing it twice would do harm."""
     connections: int = 4
     """Connections kept open; threads beyond this number open their own for a while."""
 
@@ -51,13 +53,21 @@ class Settings:
 class Transport:
     """Requests to one base URL; safe to share between threads."""
 
-    def __init__(self, url: str, *, settings: Settings | None = None, unreachable: type[errors.TemporaryError]) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        settings: Settings | None = None,
+        unreachable: type[errors.TemporaryError],
+        unanswered: type[errors.TemporaryError] | None = None,
+    ) -> None:
         """Prepare the pool; nothing is sent yet.
 
         Args:
             url: ``http://`` or ``https://``, host, port and perhaps a path before every request's own.
             settings: time limits and trusted authorities.
             unreachable: the error that network faults are raised as.
+            unanswered: the error for faults after which the server may have the request; usually the same.
 
         Raises:
             errors.InputError: not such a URL, a password in it, or a CA file that cannot be read.
@@ -65,6 +75,7 @@ class Transport:
         parts = _checked(url)
         self._settings = settings or Settings()
         self._unreachable = unreachable
+        self._unanswered = unanswered or unreachable
         self._base = url.rstrip("/")
         self.origin = f"{parts.scheme}://{parts.netloc}"
         proxy = proxy_for(url)
@@ -80,7 +91,7 @@ class Transport:
         headers: Mapping[str, str] | None = None,
         body: bytes | memoryview | None = None,
     ) -> Reply:
-        """Send one request, which must be harmless to repeat: after a lost connection it is sent a second time.
+        """Send one request; after a lost connection it is sent again (``Settings.retries``), so it must be harmless to repeat.
 
         Args:
             method: HTTP method.
@@ -131,9 +142,12 @@ class Transport:
             cause,
             urllib3.exceptions.NewConnectionError,  # refused or not resolved: urllib3 counts it as a timeout
         ):
-            message, next_step = "no answer in time", "Check the network, then try again."
+            kind = self._unreachable if isinstance(cause, urllib3.exceptions.ConnectTimeoutError) else self._unanswered
+            return kind("no answer in time", which=self.origin, next_step="Check the network, then try again.")
         else:
-            return self._unreachable(f"the {self._unreachable.server} at {self.origin} does not answer")
+            was_sent = not isinstance(cause, urllib3.exceptions.NewConnectionError)
+            kind = self._unanswered if was_sent else self._unreachable
+            return kind(f"the {self._unreachable.server} at {self.origin} does not answer")
         return self._unreachable(message, which=self.origin, next_step=next_step)
 
 
@@ -180,7 +194,7 @@ def _pool(proxy: str | None, settings: Settings) -> urllib3.PoolManager:
         "maxsize": settings.connections,
         "timeout": urllib3.Timeout(connect=settings.connect_seconds, read=settings.read_seconds),
         # A kept connection may have been closed by the server in the meantime: one more attempt, at once.
-        "retries": urllib3.Retry(total=1, redirect=0, status=0, allowed_methods=None, backoff_factor=0),
+        "retries": urllib3.Retry(total=settings.retries, redirect=0, status=0, allowed_methods=None, backoff_factor=0),
         "ca_certs": None if settings.ca_file is None else str(settings.ca_file),
     }
     if settings.ca_file is not None and not settings.ca_file.is_file():

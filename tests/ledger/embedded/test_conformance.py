@@ -8,19 +8,17 @@ import dataclasses
 import json
 import pathlib
 import random
-import re
-import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from eth_account.signers.local import LocalAccount
 from eth_hash.auto import keccak
+from tests.ledger import anvils
 
 from aicommons.ledger import addresses
-from aicommons.ledger.embedded import chain, engine, selection
+from aicommons.ledger.embedded import engine, selection
 
 # py-evm warns of an opcode that the suite uses on purpose.
 pytestmark = pytest.mark.filterwarnings("ignore:SELFDESTRUCT:DeprecationWarning")
@@ -318,24 +316,11 @@ class Anvil:
 @pytest.fixture
 def anvil(anvil_binary: pathlib.Path, tmp_path: pathlib.Path, request: pytest.FixtureRequest) -> Iterator[Anvil]:
     """Run anvil under the ledger's rules: Cancun, zero fees, blocks of 2^24 gas, one transaction each."""
-    command = [
-        str(anvil_binary), "--port", "0", "--hardfork", "cancun", "--chain-id", str(chain.DEFAULT_CHAIN_ID),
-        "--block-base-fee-per-gas", "0", "--gas-price", "0", "--disable-min-priority-fee",
-        "--gas-limit", str(engine.GAS_LIMIT), "--accounts", "4",
-    ]  # fmt: skip
-    # Into a file: anvil would block on a full pipe.
-    report = tmp_path / "anvil.log"
-    with report.open("w") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
-    while (address := re.search(r"Listening on (\S+)", report.read_text())) is None:
-        assert process.poll() is None, report.read_text()
-        time.sleep(0.02)
     client_class = request.getfixturevalue("client_class")
-    client = client_class(f"http://{address[1]}")
-    yield Anvil(client)
-    client.pool.clear()
-    process.kill()
-    process.wait()
+    with anvils.running(anvil_binary, tmp_path / "anvil.log", *anvils.LIKE_OURS, "--accounts", "4") as url:
+        client = client_class(url)
+        yield Anvil(client)
+        client.pool.clear()
 
 
 def _compared(receipt: dict[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """One key's access to an in-memory ledger: what ``ledger/client.Client`` gives to nodes and desks."""
 
-import dataclasses
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -58,21 +57,13 @@ class MemoryClient:
 
     def post(self, key: encoding.AttemptKey, message: messages.Message, signature: bytes) -> None:
         """Send a signed message of a run; see the port."""
-        fields = [getattr(message, field.name) for field in dataclasses.fields(message)]
-        place = (key.run_id, key.round_index, key.attempt, getattr(message, "member_id", 0))
-        match message:
-            case messages.Ack():
-                values: list[object] = [key.run_id, *fields[1:], signature]
-            case messages.Exit():
-                values = [*fields, signature]
-            case _:
-                values = [place, fields[0], *fields[2:], signature]
-        self.transact(client.RUNS, client.FUNCTIONS[type(message)], *values)
+        function, values = client.posting(key, message, signature)
+        self.transact(client.RUNS, function, *values)
 
     def refuse(self, key: encoding.AttemptKey, member_id: ids.MemberId, accused: ids.MemberId, reason: str) -> None:
         """Stop an attempt; see the port."""
-        place = (key.run_id, key.round_index, key.attempt, member_id)
-        self.transact(client.RUNS, "refuse", place, accused, reason.encode()[:32].ljust(32, b"\0"))
+        function, values = client.refusing(key, member_id, accused, reason)
+        self.transact(client.RUNS, function, *values)
 
     def state(self, run_id: ids.RunId) -> run.RunState:
         """Return the run's state; see the port."""
