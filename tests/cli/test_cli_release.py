@@ -3,17 +3,16 @@
 The commons of this module votes in seconds and its models wait two of them, as its ``commons.toml`` says.
 """
 
-import json
-import pathlib
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from tests import honest_token
 from tests.cli import conftest
 
 from aicommons import app
 from aicommons.cli import processes
-from aicommons.domain import encoding, ids
+from aicommons.domain import ids
 from aicommons.ledger import client, wallet
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
@@ -21,7 +20,6 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 CHARTER = "[votes]\ndelay = 1\nperiod = 6\nminimum = 2\ntimelock = 1\n[audits]\naudits = 2\ndelay = 2\n"
 AUDITORS = ("clinic", "university")
 VOTERS = ("solver", *conftest.SITES)
-TOKEN = pathlib.Path(__file__).parent / "test_token.json"
 
 
 @pytest.fixture(scope="module")
@@ -114,9 +112,8 @@ def refused(said: conftest.Said) -> str:
 def check_revenue(place: conftest.Place, run_id: str) -> None:
     """Check that what was paid is its owners', by their shares, and that nobody takes more."""
     buyer = acting(place, "university")
-    token = buyer.deploy(bytes.fromhex(json.loads(TOKEN.read_text())["bytecode"][2:]))
-    minted = encoding.abi_encode(("address", "uint256"), (buyer.address, 9_000_000))
-    buyer.send_to(token, encoding.keccak(b"mint(address,uint256)")[:4] + minted)
+    token = honest_token.deploy(buyer)
+    honest_token.mint(buyer, token, buyer.address, 9_000_000)
     named = ["--token", ids.format_id(token)]
     said = place.call("university", "model", "pay", run_id, "9", *named, "--json")
     assert (said.code, "vault deposit 9" in said.json["next_step"]) == (1, True)
