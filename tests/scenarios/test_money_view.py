@@ -172,7 +172,7 @@ def test_a_problem_without_a_purpose_is_for_general_research(stage: Stage) -> No
     named = dataclasses.replace(PROBLEM, title="named", purpose="DUO:0000007")
     other = stage.desk(OWNER).state_problem(named, stage.now + DAY)
     assert stage.desk(OWNER).view().problems[other].purpose == encoding.purpose_code("DUO:0000007")
-    assert stage.desk(OWNER).view().problems[other].judge == 0
+    assert stage.desk(OWNER).view().problems[other].judge is None
 
 
 def test_what_says_nothing_is_no_token(stage: Stage) -> None:
@@ -181,5 +181,6 @@ def test_what_says_nothing_is_no_token(stage: Stage) -> None:
     for address in (vault, ids.Address(b"\x09" * 20)):
         with pytest.raises(errors.InputError, match="no token answers"):
             stage.desk(PAYER).money.token(address)
+        assert stage.desk(PAYER).money.known_token(address).show(7).startswith("7 smallest units of 0x")
     assert stage.desk(PAYER).money.token(moneys.COIN).show(15 * 10**17) == "1.5 coin"
     assert stage.desk(PAYER).money.token(stage.token).show(1_500_000) == "1.5 TEUR"
