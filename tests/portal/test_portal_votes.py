@@ -25,6 +25,18 @@ def test_a_bond_is_told_before_anything_is_approved(desk: "Desk") -> None:
     assert "<dt>bond</dt>" not in visitor.get(f"/inbox/{desk.key(free)}").text
 
 
+def test_nothing_is_given_to_a_run_whose_bond_is_not_there(desk: "Desk") -> None:
+    """Approving says what is missing, and how to deposit it; no consent is given, and nothing is locked."""
+    bonded = desk.propose("Bonded", bond=25 * 10**17)
+    visitor, session = desk.open_page()
+    form = {"token": session.form_token, "verdict": "approve"}
+    answer = visitor.post(f"/inbox/{desk.key(bonded)}", form)
+    assert answer.status == 409
+    assert "run `commons vault deposit 2.5`" in answer.text
+    assert not desk.is_enrolled(bonded)
+    assert desk.place.desk.view().consents == {}
+
+
 def test_what_is_no_token_is_counted_in_smallest_units(desk: "Desk") -> None:
     """A solver can name any address as the token: the page of its proposal is shown all the same."""
     strange = desk.propose("Strange", bond=7, token=desk.commons.solver.registry.address_of("Vault"))

@@ -39,7 +39,7 @@ def fund(problem: str, milestones: tuple[str, ...], token: str | None) -> None:
     kind = tokens.chosen(opened, token)
     wanted = [_milestone(opened, kind, text) for text in milestones]
     total = sum(each.amount for each in wanted)
-    tokens.check_credit(opened, kind, total)
+    opened.desk.money.check_credit(kind, total)
     made = opened.desk.money.fund(problem_id, wanted, kind.address)
     known, now = opened.desk.money.problem(problem_id), naming.from_now(opened.desk.view(), 0)
     output.emit(

@@ -6,7 +6,7 @@ What is shown is made by ``owner/offers``; what others wrote is printed without 
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
-from aicommons.cli import naming, output, tokens
+from aicommons.cli import naming, output
 from aicommons.domain import ids, run
 
 if TYPE_CHECKING:
@@ -46,8 +46,8 @@ def _terms_as_json(offer: "offers.Offer") -> dict[str, Any]:
             "most": spec.max_participants,
             "enrolled": len(offer.current.enrolled),
         },
-        "most_price": tokens.plain(kind, spec.price),
-        "bond": tokens.plain(kind, spec.bond),
+        "most_price": kind.plain(spec.price),
+        "bond": kind.plain(spec.bond),
         "bond_until": spec.bond_until if spec.bond else None,
         "symbol": kind.symbol,
         "token": None if spec.token == run.COIN else ids.format_id(spec.token),
@@ -61,7 +61,7 @@ def _fit_as_json(fit: "offers.Fit", kind: "office.Token") -> dict[str, Any]:
         "dataset": fit.dataset_id,
         "title": fit.title,
         "fits": fit.is_fitting,
-        "price": tokens.plain(kind, fit.price),
+        "price": kind.plain(fit.price),
         "rows": fit.measured.rows,
         "people": fit.measured.people,
         "smallest_cell": None if fit.measured.cell is None else dataclasses.asdict(fit.measured.cell),

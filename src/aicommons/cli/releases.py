@@ -41,13 +41,13 @@ def shares(run_text: str, token: str | None) -> None:
     for member, part in sorted(chosen.run.shares.items()):
         open_part = model.claimable(member, part, kind.address)
         rows.append([names(member), f"{part / 10_000:.2f} %", kind.show(open_part)])
-        owners.append({"member": int(member), "shares": part, "claimable": tokens.plain(kind, open_part)})
+        owners.append({"member": int(member), "shares": part, "claimable": kind.plain(open_part)})
     earned = model.received.get(kind.address, 0)
     output.emit(
-        {"run_id": ids.format_id(chosen.run_id), "received": tokens.plain(kind, earned), "owners": owners},
+        {"run_id": ids.format_id(chosen.run_id), "received": kind.plain(earned), "owners": owners},
         *output.aligned(["owner", "share", "to take"], rows),
         f"Earned so far: {kind.show(earned)}.",
-        f"Next: `{output.command(f'model claim {naming.short(chosen.run_id)}{tokens.flag(kind)}')}`.",
+        f"Next: `{output.command(f'model claim {naming.short(chosen.run_id)}{kind.option}')}`.",
     )
 
 
@@ -173,14 +173,14 @@ def pay(run_text: str, amount: str, token: str | None) -> None:
     opened = homes.act()
     chosen = naming.choose_model(opened, run_text)
     kind, units = tokens.parse(opened, amount, token)
-    tokens.check_credit(opened, kind, units)
+    opened.desk.money.check_credit(kind, units)
     opened.desk.models.pay(chosen.run_id, kind.address, units)
     earned = opened.desk.view().releases.of(chosen.run_id).received[kind.address]
     output.emit(
         {
             "run_id": ids.format_id(chosen.run_id),
-            "paid": tokens.plain(kind, units),
-            "received": tokens.plain(kind, earned),
+            "paid": kind.plain(units),
+            "received": kind.plain(earned),
         },
         f"{kind.show(units)} paid; the model has earned {kind.show(earned)} so far.",
     )
@@ -197,9 +197,9 @@ def claim(run_text: str, token: str | None) -> None:
     kind = tokens.chosen(opened, token)
     taken = opened.desk.models.claim(chosen.run_id, kind.address)
     output.emit(
-        {"run_id": ids.format_id(chosen.run_id), "claimed": tokens.plain(kind, taken)},
+        {"run_id": ids.format_id(chosen.run_id), "claimed": kind.plain(taken)},
         f"{kind.show(taken)} are yours in the vault now.",
-        f"Next: `{output.command(f'vault withdraw {tokens.plain(kind, taken)}{tokens.flag(kind)}')}`.",
+        f"Next: `{output.command(f'vault withdraw {kind.plain(taken)}{kind.option}')}`.",
     )
 
 

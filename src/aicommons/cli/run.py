@@ -6,7 +6,7 @@ the contract's business; how it is told is in ``telling`` and ``following``.
 
 import click
 
-from aicommons.cli import confirming, enrolling, homes, naming, opening, output, own, speaking, telling, tokens
+from aicommons.cli import confirming, enrolling, homes, naming, opening, output, own, speaking, telling
 from aicommons.domain import errors, ids, run
 
 ABSENCES = {"wait": run.Absence.WAIT, "exit": run.Absence.EXIT}
@@ -68,7 +68,7 @@ def _bond(opened: homes.Opened, chosen: naming.Chosen) -> list[str]:
     if not spec.bond:
         return []
     kind = opened.desk.money.token(spec.token)
-    tokens.check_credit(opened, kind, spec.bond)
+    opened.desk.money.check_credit(kind, spec.bond)
     return [
         f"  {kind.show(spec.bond)} of your credit are locked as its bond; `{output.command('vault show')}` says until when."
     ]

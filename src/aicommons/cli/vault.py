@@ -56,7 +56,7 @@ def deposit(amount: str, token: str | None) -> None:
     opened = homes.act()
     kind, units = tokens.parse(opened, amount, token)
     opened.desk.money.deposit(kind.address, units)
-    _say(opened, kind, f"{kind.show(units)} went into the vault", f"problem fund PROBLEM {amount}{tokens.flag(kind)}")
+    _say(opened, kind, f"{kind.show(units)} went into the vault", f"problem fund PROBLEM {amount}{kind.option}")
 
 
 @command.command("withdraw")
@@ -69,7 +69,7 @@ def withdraw(amount: str, token: str | None, receiver: str | None) -> None:
     opened = homes.act()
     to = opened.registry.address if receiver is None else naming.parse_address(receiver)
     kind, units = tokens.parse(opened, amount, token)
-    tokens.check_credit(opened, kind, units, "see `commons vault show`; what is locked waits for its decision")
+    opened.desk.money.check_credit(kind, units, "see `commons vault show`; what is locked waits for its decision")
     opened.desk.money.withdraw(kind.address, units, to)
     _say(opened, kind, f"{kind.show(units)} were paid out to {ids.format_id(to)}", "vault show")
 
@@ -126,7 +126,7 @@ def _choose(opened: homes.Opened, view: "views.LedgerView", what: str, member: i
 
 
 def _say(opened: homes.Opened, kind: "office.Token", happened: str, following: str) -> None:
-    left = tokens.credit(opened, kind)
+    left = opened.desk.money.credit(kind.address)
     output.emit(
         {"account": ids.format_id(opened.registry.address), "credit": tokens.described(kind, left)},
         f"{happened}; it holds {kind.show(left)} for you now.",

@@ -31,9 +31,18 @@ class Token:
     """What it calls itself; a claim that anybody can make."""
     decimals: int
 
+    @property
+    def option(self) -> str:
+        """The option that names it in a next step, after a space; nothing for the chain's own coin."""
+        return f" --token {ids.format_id(self.address)}" if any(self.address) else ""
+
+    def plain(self, amount: int) -> str:
+        """Return an amount in plain decimal units, as commands take it."""
+        return amounts.show(amount, self.decimals)
+
     def show(self, amount: int) -> str:
         """Return an amount in plain decimal units with the symbol."""
-        return f"{amounts.show(amount, self.decimals)} {self.symbol}"
+        return f"{self.plain(amount)} {self.symbol}"
 
 
 COIN = Token(moneys.COIN, "coin", COIN_DECIMALS)
@@ -93,6 +102,26 @@ class MoneyDesk:
             return self.token(address)
         except errors.InputError:
             return Token(address, f"smallest units of {ids.short(address)}, where no token answers", 0)
+
+    def credit(self, token: ids.Address) -> int:
+        """Return what the vault holds for this wallet, in smallest units."""
+        return self._member.view().money.credits_of(self._registry.address).get(token, 0)
+
+    def check_credit(self, kind: Token, amount: int, next_step: str | None = None) -> None:
+        """Check that the vault holds so much for this wallet.
+
+        Raises:
+            errors.InputError: it holds less; what is missing is to be deposited, unless another next step is given.
+        """
+        held = self.credit(kind.address)
+        if amount > held:
+            raise errors.InputError(
+                "there is not so much in the vault for you",
+                which="AMOUNT",
+                expected=f"at most {kind.show(held)}",
+                got=kind.show(amount),
+                next_step=next_step or f"run `commons vault deposit {kind.plain(amount - held)}{kind.option}`",
+            )
 
     def deposit(self, token: ids.Address, amount: int) -> None:
         """Hand money over to the vault, which credits this wallet with it; a token is first told to let the vault take it.
