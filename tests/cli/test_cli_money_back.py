@@ -9,6 +9,7 @@ from tests.cli import conftest, money_stage
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 DAY, HOUR = 86_400, 3_600
+"""The ledger's clock stands still where the machine's goes on, from which the commands count days."""
 JUDGE, PAYER, SOLVER = 2, 3, 4
 
 
@@ -108,7 +109,7 @@ def test_a_lock_comes_back_on_its_last_day(stage: money_stage.Stage) -> None:
     early = stage.place.call("other", "vault", "give-back", locks["award"]["lock"])
     assert early.code == 1
     assert "vault show` for when anybody can bring it back" in early.err
-    stage.clock.advance(63 * DAY)
+    stage.clock.advance(63 * DAY + HOUR)
     assert stage.done("other", "vault", "give-back", locks["award"]["lock"][:14])["amount"] == "4"
     assert stage.done("other", "problem", "show", problem)["awards"][0]["state"] == "refunded"
     stage.clock.advance(658 * DAY)
