@@ -3,17 +3,16 @@
 The commons of this module votes in seconds and its models wait two of them, as its ``commons.toml`` says.
 """
 
-import json
-import pathlib
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from tests import honest_token
 from tests.cli import conftest
 
 from aicommons import app
 from aicommons.cli import processes
-from aicommons.domain import encoding, ids
+from aicommons.domain import ids
 from aicommons.ledger import client, wallet
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
@@ -21,7 +20,6 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 CHARTER = "[votes]\ndelay = 1\nperiod = 6\nminimum = 2\ntimelock = 1\n[audits]\naudits = 2\ndelay = 2\n"
 AUDITORS = ("clinic", "university")
 VOTERS = ("solver", *conftest.SITES)
-TOKEN = pathlib.Path(__file__).parent / "test_token.json"
 
 
 @pytest.fixture(scope="module")
@@ -114,18 +112,22 @@ def refused(said: conftest.Said) -> str:
 def check_revenue(place: conftest.Place, run_id: str) -> None:
     """Check that what was paid is its owners', by their shares, and that nobody takes more."""
     buyer = acting(place, "university")
-    token = buyer.deploy(bytes.fromhex(json.loads(TOKEN.read_text())["bytecode"][2:]))
-    minted = encoding.abi_encode(("address", "uint256"), (buyer.address, 9_000_000))
-    buyer.send_to(token, encoding.keccak(b"mint(address,uint256)")[:4] + minted)
+    token = honest_token.deploy(buyer)
+    honest_token.mint(buyer, token, buyer.address, 9_000_000)
     named = ["--token", ids.format_id(token)]
     said = place.call("university", "model", "pay", run_id, "9", *named, "--json")
-    assert (said.code, "vault deposit 9" in said.json["next_step"]) == (1, True)
+    assert said.code == 1
+    assert said.json["next_step"].endswith(f"vault deposit 9 --token {named[1]}`")
     place.done("university", "vault", "deposit", "9", *named)
     assert place.done("university", "model", "pay", run_id, "9", *named)["received"] == "9"
     told = place.done("north", "model", "shares", run_id, *named)
     assert (told["received"], sum(each["shares"] for each in told["owners"])) == ("9", 1_000_000)
     north = next(each for each in told["owners"] if each["member"] == 2)
-    assert place.done("north", "model", "claim", run_id, *named)["claimed"] == north["claimable"]
+    assert (
+        f"model claim {run_id[:14]} --token {named[1]}`." in place.call("north", "model", "shares", run_id, *named).out
+    )
+    claimed = place.call("north", "model", "claim", run_id, *named).out
+    assert f"vault withdraw {north['claimable']} --token {named[1]}`." in claimed
     assert refused(place.call("north", "model", "claim", run_id, *named, "--json")) == "ModelRegistryNothingToClaim"
     assert refused(place.call("clinic", "model", "claim", run_id, *named, "--json")) == "ModelRegistryNothingToClaim"
     credited = place.done("north", "vault", "show")["credits"]

@@ -1,85 +1,41 @@
 """Members decide at the command line, on a real ledger whose clock passes when told to: propose, show, cast, queue, execute."""
 
-import contextlib
-import dataclasses
 import json
 import pathlib
-import time
 from collections.abc import Iterator
 
 import pytest
-from tests.cli import conftest, told_time
+from tests.cli import told_time
 
-from aicommons import app, testing
-from aicommons.cli import acts, processes
-from aicommons.ledger import contracts, wallet
+from aicommons.cli import acts
+from aicommons.ledger import contracts
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
-DAY = 86_400
+DAY = told_time.DAY
 HOMES = ("ana", "ben", "chi", "dan")
 """Admitted in this order, so that their member numbers are 1 to 4."""
-WORDS = ("--title", "Ben audits", "--reason", "He has done it for years.\n\nSee his work.")
+WORDS = told_time.WORDS
 NOBODY = "0x" + "09" * 20
 
 
-@dataclasses.dataclass(frozen=True)
-class Stage:
-    """The commons and its clock."""
-
-    place: conftest.Place
-    clock: testing.ManualClock
-
-    def propose(self, home: str, *acts: str) -> str:
-        """Propose acts and return the proposal."""
-        return str(self.place.done(home, "vote", "propose", *WORDS, *acts)["proposal"])
-
-    def carry(self, proposal: str) -> dict[str, object]:
-        """Let three members carry a proposal, and a fourth do it; return what was done."""
-        self.clock.advance(DAY + 1)
-        for home in HOMES[:3]:
-            self.place.done(home, "vote", "cast", proposal, "for")
-        self.clock.advance(7 * DAY)
-        self.place.done("dan", "vote", "queue", proposal)
-        self.clock.advance(2 * DAY)
-        return self.place.done("dan", "vote", "execute", proposal)
-
-    def acts(self, proposal: str) -> list[dict[str, str]]:
-        """Return what a proposal would do, as its command says."""
-        return list(self.place.done("chi", "vote", "show", proposal)["acts"])
+def acts_of(stage: told_time.Stage, proposal: str) -> list[dict[str, str]]:
+    """Return what a proposal would do, as its command says."""
+    return list(stage.done("chi", "vote", "show", proposal)["acts"])
 
 
 @pytest.fixture
-def stage(tmp_path: pathlib.Path, _passphrase: None) -> Iterator[Stage]:
+def stage(tmp_path: pathlib.Path, _passphrase: None) -> Iterator[told_time.Stage]:
     """A commons of one test's own: time passes in it, and votes change it."""
-    with staged(tmp_path) as made:
+    with told_time.staged(tmp_path, HOMES) as made:
         yield made
 
 
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory, _passphrase: None) -> Iterator[Stage]:
+def shared(tmp_path_factory: pytest.TempPathFactory, _passphrase: None) -> Iterator[told_time.Stage]:
     """The commons in which nothing that is tried happens."""
-    with staged(tmp_path_factory.mktemp("votes")) as made:
+    with told_time.staged(tmp_path_factory.mktemp("votes"), HOMES) as made:
         yield made
-
-
-@contextlib.contextmanager
-def staged(root: pathlib.Path) -> Iterator[Stage]:
-    """Set up a ledger with a clock of its own, a store, and the homes of an operator and four members."""
-    with processes.Processes(conftest.PASSPHRASE) as running:
-        place = conftest.Place(root, running, (conftest._free_url(), conftest._free_url()))
-        place.init("operator")
-        operator = app.Home(root / "operator")
-        app.found_ledger(operator, lambda: wallet.unlock(operator.wallet_file, conftest.PASSPHRASE))
-        clock = testing.ManualClock(time.time())
-        with told_time.served(operator.path / "ledger", place.urls[0], clock):
-            running.start("store", operator.path, "store", "start")
-            for home in HOMES:
-                place.init(home, "--deployment", place.deployment)
-                place.done("operator", "member", "admit", place.done(home, "member", "apply")["applicant"])
-                place.done(home, "member", "guardian", "--none")  # a member's first act brings its profile to the store
-            clock.advance(10)
-            yield Stage(place, clock)
 
 
 def test_successors_are_offered_for_all_governed_contracts() -> None:
@@ -87,7 +43,7 @@ def test_successors_are_offered_for_all_governed_contracts() -> None:
     assert acts.GOVERNED == contracts.GOVERNED
 
 
-def test_a_role_is_given_by_a_vote(stage: Stage) -> None:
+def test_a_role_is_given_by_a_vote(stage: told_time.Stage) -> None:
     """Each command says what holds now and what comes next, and refuses what is too early, naming the state."""
     before = {each["proposal"] for each in stage.place.done("ben", "vote", "list")["proposals"]}
     said = stage.place.call("ana", "vote", "propose", *WORDS, "--grant-role", "2", "auditor")
@@ -128,7 +84,7 @@ def test_a_role_is_given_by_a_vote(stage: Stage) -> None:
     assert stage.place.done("ana", "vote", "show", proposal)["state"] == "executed"
 
 
-def test_what_many_acts_would_do_is_said(stage: Stage) -> None:
+def test_what_many_acts_would_do_is_said(stage: told_time.Stage) -> None:
     """Every named act becomes one call in words, with how it is now and how it would be, and whether it would be refused."""
     proposal = stage.propose(
         "ana",
@@ -137,7 +93,7 @@ def test_what_many_acts_would_do_is_said(stage: Stage) -> None:
         *("--quorum-percent", "20", "--ban", "DUO:0000007", "--audits", "3", "--challenge-hours", "1"),
         *("--call", "Membership.recover", f'[2, "{NOBODY}"]', "--call", "Membership.setGuardian", f'["{NOBODY}"]'),
     )
-    acts = {each["words"]: each for each in stage.acts(proposal)}
+    acts = {each["words"]: each for each in acts_of(stage, proposal)}
     words = list(acts)
     assert words[:4] == [
         "make Chi (member 3) one of the ethics board",
@@ -174,7 +130,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_cannot_be_proposed_is_refused(shared: Stage, name: str) -> None:
+def test_what_cannot_be_proposed_is_refused(shared: told_time.Stage, name: str) -> None:
     """Nothing is sent, and the message names what is wrong."""
     acts, found = REFUSED[name]
     before = len(shared.place.done("ana", "vote", "list")["proposals"])
@@ -184,7 +140,7 @@ def test_what_cannot_be_proposed_is_refused(shared: Stage, name: str) -> None:
     assert len(shared.place.done("ana", "vote", "list")["proposals"]) == before
 
 
-def test_words_are_needed_and_only_members_propose(stage: Stage) -> None:
+def test_words_are_needed_and_only_members_propose(stage: told_time.Stage) -> None:
     """A proposal has one line that says what it is about, a reason, and a member behind it."""
     for title, reason in (("", "why"), ("two\nlines", "why"), ("what", " "), ("what", "w" * 4001)):
         said = stage.place.call("ana", "vote", "propose", "--title", title, "--reason", reason, "--expel", "2")
@@ -194,7 +150,7 @@ def test_words_are_needed_and_only_members_propose(stage: Stage) -> None:
     assert stage.place.call("ana", "vote", "show", "0x12345678").code == 1
 
 
-def test_a_signed_vote_is_sent_by_somebody_else(stage: Stage) -> None:
+def test_a_signed_vote_is_sent_by_somebody_else(stage: told_time.Stage) -> None:
     """The file holds one vote of one member; changed or sent twice it counts nothing."""
     proposal = stage.propose("ana", "--grant-role", "1", "ethics-board")
     stage.clock.advance(DAY + 1)
@@ -210,7 +166,7 @@ def test_a_signed_vote_is_sent_by_somebody_else(stage: Stage) -> None:
     assert (vote["member"], vote["vote"]) == (2, "against")
 
 
-def test_a_proposal_is_taken_back_by_who_made_it(stage: Stage) -> None:
+def test_a_proposal_is_taken_back_by_who_made_it(stage: told_time.Stage) -> None:
     """Before its vote opens, and by nobody else."""
     proposal = stage.propose("chi", "--suspend", "4")
     other = stage.place.call("ana", "vote", "cancel", proposal)
@@ -219,7 +175,7 @@ def test_a_proposal_is_taken_back_by_who_made_it(stage: Stage) -> None:
     assert stage.place.done("chi", "vote", "show", proposal)["state"] == "canceled"
 
 
-def test_several_acts_are_done_together(stage: Stage) -> None:
+def test_several_acts_are_done_together(stage: told_time.Stage) -> None:
     """A purpose is banned and the registrars are replaced by one vote; the old registrar admits nobody any more."""
     done = stage.carry(
         stage.propose(
@@ -234,7 +190,7 @@ def test_several_acts_are_done_together(stage: Stage) -> None:
     assert proposal["state"] == "executed"
 
 
-def test_a_co_op_speaks_with_one_voice(stage: Stage) -> None:
+def test_a_co_op_speaks_with_one_voice(stage: told_time.Stage) -> None:
     """Its people apply for it and decide its vote, and both are said in words before they vote; a member's node is refused."""
     stage.place.init("east", "--deployment", stage.place.deployment)
     stage.place.init("juma", "--deployment", stage.place.deployment)

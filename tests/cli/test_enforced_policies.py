@@ -165,7 +165,7 @@ def test_an_offer_says_everything_in_text_and_json(
     dataset = int(published(founded, tmp_path, "--price", "713"))
     terms = [
         "--price",
-        "950",
+        "0.00000000000000095",
         "--bond",
         "5",
         "--licence",
@@ -179,19 +179,23 @@ def test_an_offer_says_everything_in_text_and_json(
     shown = founded.done("north", "inbox", "show", f"run:{dear[2:]}")
     assert shown["sites"] == {"least": 3, "most": 6, "enrolled": 0}
     assert shown["shares"] == {"solver": 250_000, "problem_owner": 100_000, "sites": 650_000}
-    assert (shown["most_price"], shown["commercial"], shown["retention_seconds"]) == (950, True, 9 * 86_400)
-    assert (shown["bond"], shown["token"]) == (5, None)
+    assert (shown["most_price"], shown["commercial"], shown["retention_seconds"]) == (
+        "0.00000000000000095",
+        True,
+        9 * 86_400,
+    )
+    assert (shown["bond"], shown["symbol"], shown["token"]) == ("5", "coin", None)
     assert (shown["licence"], shown["duties"]) == ("CC-BY-SA-4.0", ["attribution"])
     (reader,) = shown["readers"]
     assert "Solver" in reader
-    assert {each["dataset"]: each["price"] for each in shown["datasets"]}[dataset] == 713
+    assert {each["dataset"]: each["price"] for each in shown["datasets"]}[dataset] == "0.000000000000000713"
     text = founded.call("north", "inbox", "show", f"run:{dear[2:]}").out
     for words in (
-        "at most 950; also for commercial use", "3 to 6, 0 so far", "65 of 100 parts", "for 9 days", "CC-BY-SA-4.0, of the model",
-        "takes on   attribution", "bond       5 of the chain's coin, from your credit", f"{dataset} Under a policy, price 713", f"readers    {reader}", "held back  ",
+        "at most 0.00000000000000095 coin; also for commercial use", "3 to 6, 0 so far", "65 of 100 parts", "for 9 days", "CC-BY-SA-4.0, of the model",
+        "takes on   attribution", "bond       5 coin, from your credit", f"{dataset} Under a policy, price 0.000000000000000713 coin", f"readers    {reader}", "held back  ",
     ):  # fmt: skip
         assert words in text, words
-    agreed = founded.open_run(offered, "--price", "950")
+    agreed = founded.open_run(offered, "--price", "0.00000000000000095")
     before = founded.done("north", "log")["agreed"]
     founded.done("north", "inbox", "approve", f"run:{agreed[2:]}", "--dataset", str(dataset))
     log = founded.done("north", "log")

@@ -73,7 +73,12 @@ def test_a_price_is_shown_before_and_after_it_is_agreed(desk: "Desk") -> None:
     ]
     visitor, session = desk.open_page()
     text = visitor.get(f"/inbox/{desk.key(runs[0])}").text
-    for words in ('class="number">713<', "at most 950", "CC-BY-SA-4.0", "to tell you what came of it"):
+    for words in (
+        'class="number">0.000000000000000713 coin<',
+        "at most 0.00000000000000095 coin",
+        "CC-BY-SA-4.0",
+        "to tell you what came of it",
+    ):
         assert words in text
     for each in runs:
         form = {"token": session.form_token, "verdict": "approve"}

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from aicommons.domain import events, ids, run
+from aicommons.domain import events, ids, money_events, run
 from aicommons.protocol import duties
 from aicommons.protocol import view as views
 
@@ -64,6 +64,8 @@ class Row:
     dropped: tuple[int, ...] = ()
     """Who is out already."""
     roster: tuple[int, ...] = ALL
+    bonds: tuple[int, ...] = ()
+    """Whose bond is locked still."""
 
 
 OVER = {"state": State.COMPLETED, "changed_at": 900}
@@ -82,6 +84,13 @@ ROWS: dict[str, Row] = {
     ),
     "acking, patience over": Row(
         [(Kind.ACK, 0, 0), (Kind.ADVANCE, 0, 0)], run={"state": State.ACKING, "deadline": 300}
+    ),
+    # a bond
+    "a bond while the run goes on": Row([(Kind.SUBMIT, 0, 0)], Phase.OPEN, bonds=(4,)),
+    "a bond of a run that is over": Row([(Kind.GIVE_BACK, 0, 0), (Kind.RETIRE, 0, 0)], run=OVER, bonds=(4,)),
+    "another's bond of a run that is over": Row([(Kind.RETIRE, 0, 0)], run=OVER, bonds=(2,)),
+    "a bond of a run that never began": Row(
+        [(Kind.GIVE_BACK, 0, 0)], run={"state": State.ABORTED, "roster": None}, bonds=(4,)
     ),
     # SUBMIT
     "open": Row([(Kind.SUBMIT, 0, 0)], Phase.OPEN),
@@ -322,7 +331,12 @@ def view_of(row: Row, run_of: Make, sent: Make) -> views.LedgerView:
     dropped = {each: events.Dropped(at, RUN, ids.MemberId(each), bytes(32)) for each in row.dropped}
     seats = {each: seat_of(each, absence=run.Absence(each in row.exiting)) for each in row.roster}
     view = views.fold(views.LedgerView(), [told for each in row.roster for told in consented(each, row.withdrawn)])
-    return dataclasses.replace(view, runs={RUN: dataclasses.replace(made, enrolled=seats, dropped=dropped)})
+    token, payer = ids.Address(bytes(20)), ids.Address(bytes(20))
+    bonds = {
+        (RUN, each): money_events.BondTaken(at, RUN, ids.MemberId(each), payer, token, 5, 9_000) for each in row.bonds
+    }
+    shown = dataclasses.replace(made, enrolled=seats, dropped=dropped)
+    return dataclasses.replace(view, runs={RUN: shown}, money=dataclasses.replace(view.money, bonds=bonds))
 
 
 def seat_of(member: int, *, absence: run.Absence) -> events.Enrolled:

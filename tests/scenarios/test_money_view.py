@@ -1,19 +1,18 @@
 """The folded view of money is what the contracts answer, after every act and as time alone passes."""
 
 import dataclasses
-import json
 import pathlib
 import random
 from collections.abc import Callable, Iterator
 
 import pytest
+from tests import honest_token
 
 from aicommons import office, testing
 from aicommons.domain import documents, encoding, errors, ids
 from aicommons.protocol import money as moneys
 
 PROBLEM = documents.Problem("t", "who", "decision", "why", ("3.4",), "auc", "none")
-TOKEN_FILE = pathlib.Path(__file__).parents[1] / "cli" / "test_token.json"
 DAY = 86_400
 OWNER, JUDGE, PAYER, SOLVER = range(4)
 
@@ -38,8 +37,7 @@ class Stage:
     def deposit(self, member: int, amount: int) -> None:
         """Give a member tokens and put them into the vault."""
         one = self.commons.members[member]
-        minted = encoding.abi_encode(("address", "uint256"), (one.wallet.address, amount))
-        one.registry.send_to(self.token, encoding.keccak(b"mint(address,uint256)")[:4] + minted)
+        honest_token.mint(one.registry, self.token, one.wallet.address, amount)
         one.desk.money.deposit(self.token, amount)
 
     def fund(self, amount: int, days: int) -> int:
@@ -58,8 +56,7 @@ def stage(tmp_path: pathlib.Path) -> Iterator[Stage]:
     try:
         for name in ("owner", "judge", "payer", "solver"):
             commons.admit(name)
-        code = bytes.fromhex(json.loads(TOKEN_FILE.read_text())["bytecode"][2:])
-        token = commons.members[0].registry.deploy(code)
+        token = honest_token.deploy(commons.members[0].registry)
         judge = commons.members[JUDGE].member_id
         until = int(commons.clock.now()) + 1000 * DAY
         problem = commons.members[OWNER].desk.state_problem(PROBLEM, until, judge=judge)
@@ -176,7 +173,7 @@ def test_a_problem_without_a_purpose_is_for_general_research(stage: Stage) -> No
     named = dataclasses.replace(PROBLEM, title="named", purpose="DUO:0000007")
     other = stage.desk(OWNER).state_problem(named, stage.now + DAY)
     assert stage.desk(OWNER).view().problems[other].purpose == encoding.purpose_code("DUO:0000007")
-    assert stage.desk(OWNER).view().problems[other].judge == 0
+    assert stage.desk(OWNER).view().problems[other].judge is None
 
 
 def test_what_says_nothing_is_no_token(stage: Stage) -> None:
@@ -185,5 +182,6 @@ def test_what_says_nothing_is_no_token(stage: Stage) -> None:
     for address in (vault, ids.Address(b"\x09" * 20)):
         with pytest.raises(errors.InputError, match="no token answers"):
             stage.desk(PAYER).money.token(address)
+        assert stage.desk(PAYER).money.known_token(address).show(7).startswith("7 smallest units of 0x")
     assert stage.desk(PAYER).money.token(moneys.COIN).show(15 * 10**17) == "1.5 coin"
     assert stage.desk(PAYER).money.token(stage.token).show(1_500_000) == "1.5 TEUR"

@@ -1,6 +1,7 @@
 """The co-op that a home belongs to: where its contracts stand, the desk at them, and its proposals by name.
 
-Called by ``coop`` and its parts, by ``spoken`` for a consent that was given by vote, and by ``vote`` for ids as text.
+Called by ``coop`` and its parts, by ``spoken`` for a consent that was given by vote, and by ``vote`` for ids as text. Here too
+is how a command proposes one act to all members.
 """
 
 import json
@@ -8,7 +9,7 @@ import pathlib
 from typing import TYPE_CHECKING
 
 from aicommons import app
-from aicommons.cli import given, homes, naming
+from aicommons.cli import given, homes, naming, output
 from aicommons.domain import errors, ids
 
 if TYPE_CHECKING:
@@ -62,6 +63,16 @@ def desk_of(opened: homes.Opened) -> "office.CoopDesk":
     """Return the desk of the co-op that an opened home belongs to; raises ``errors.InputError`` when it knows none."""
     _, coop = read(file_of(opened.home))
     return opened.desk.coop(coop)
+
+
+def propose(opened: homes.Opened, call: "office.Call", title: str, reason: str) -> None:
+    """Propose one call to the members, and say where it can be seen."""
+    name = shown(opened.desk.votes().propose([call], title, reason))
+    output.emit(
+        {"proposal": name},
+        f"Proposed to the members: {name}",
+        f"Next: `{output.command(f'vote show {name[:14]}')}`.",
+    )
 
 
 def shown(proposal: int) -> str:

@@ -1,4 +1,4 @@
-"""``commons problem fund`` and what follows: accept, reject, challenge, settle, refund.
+"""``commons problem fund`` and what follows: accept, reject, challenge, settle, resolve, refund.
 
 Added to the noun ``problem``. Each command says where the award stands afterwards, until when, and what anybody can do
 next; amounts are in plain units of the token, which are asked of the token itself.
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from aicommons.cli import homes, naming, output
+from aicommons.cli import assembly, homes, naming, output, reviewing, tokens
 from aicommons.domain import errors, ids
 
 if TYPE_CHECKING:
@@ -18,14 +18,15 @@ if TYPE_CHECKING:
 
 DAYS = 90
 """Days until a milestone is due that names none."""
-MONEY_HELP = "ERC-20 contract of the money; without it the chain's own coin."
+OUTCOMES = {"pay": True, "give-back": False}
+"""How the members can resolve a challenged award -> whether it is paid."""
 award_argument = click.argument("award", type=click.IntRange(0))
 
 
 @click.command("fund")
 @click.argument("problem")
 @click.argument("milestones", nargs=-1, required=True, metavar="AMOUNT[@DAYS]...")
-@click.option("--token", metavar="ADDRESS", help=MONEY_HELP)
+@tokens.option
 @output.json_option
 def fund(problem: str, milestones: tuple[str, ...], token: str | None) -> None:
     """Put money from your credit in the vault onto PROBLEM, one award for each AMOUNT.
@@ -33,25 +34,14 @@ def fund(problem: str, milestones: tuple[str, ...], token: str | None) -> None:
     AMOUNT is in plain units, such as 250 or 12.50. The judge may say who earned it for DAYS days (90 if you name none);
     what nobody earned by then comes back to you.
     """
-    from aicommons.protocol import money as moneys
-
     opened = homes.act_as_member()
-    money = opened.desk.money
-    view = opened.desk.view()
-    problem_id = naming.resolve(problem, view.problems, "problem")
-    kind = money.token(moneys.COIN if token is None else naming.parse_address(token))
+    problem_id = naming.resolve(problem, opened.desk.view().problems, "problem")
+    kind = tokens.chosen(opened, token)
     wanted = [_milestone(opened, kind, text) for text in milestones]
-    total, credit = sum(each.amount for each in wanted), _credit(opened, kind)
-    if total > credit:
-        raise errors.InputError(
-            "there is not so much in the vault for you",
-            which=f"problem {naming.short(problem_id)}",
-            expected=kind.show(total),
-            got=kind.show(credit),
-            next_step=f"run `commons vault deposit {_bare(kind, total - credit)}{_token_option(kind)}`",
-        )
-    made = money.fund(problem_id, wanted, kind.address)
-    known, now = money.problem(problem_id), naming.from_now(opened.desk.view(), 0)
+    total = sum(each.amount for each in wanted)
+    opened.desk.money.check_credit(kind, total)
+    made = opened.desk.money.fund(problem_id, wanted, kind.address)
+    known, now = opened.desk.money.problem(problem_id), naming.from_now(opened.desk.view(), 0)
     output.emit(
         {
             "problem": ids.format_id(problem_id),
@@ -86,7 +76,7 @@ def reject(problem: str, award: int) -> None:
         raise errors.InputError(
             "only the problem's judge rejects",
             which=f"problem {naming.short(problem_id)}",
-            expected=f"member {judge}" if judge else "a judge; this problem has none",
+            expected="a judge; this problem has none" if judge is None else f"member {judge}",
             next_step=f"once the award is due: `commons problem refund {naming.short(problem_id)} {award}`",
         )
     _say(opened, problem_id, award, opened.desk.money.refund(problem_id, award))
@@ -125,21 +115,45 @@ def refund(problem: str, award: int) -> None:
     _say(opened, problem_id, award, opened.desk.money.refund(problem_id, award))
 
 
-COMMANDS = (fund, accept, reject, challenge, settle, refund)
+@click.command("resolve")
+@click.argument("problem")
+@award_argument
+@click.argument("outcome", type=click.Choice(list(OUTCOMES)))
+@click.option("--reason", required=True, help="Why, in words that everybody may read; name no person.")
+@output.json_option
+def resolve(problem: str, award: int, outcome: str, reason: str) -> None:
+    """Propose to the members how AWARD, whose judgement was challenged, is decided: `pay` whom the judge named, or `give-back`."""
+    from aicommons.protocol import money as moneys
+
+    opened = homes.act_as_member()
+    problem_id = naming.resolve(problem, opened.desk.view().problems, "problem")
+    state = opened.desk.money.award(problem_id, award).state
+    if state is not moneys.AwardState.CHALLENGED:
+        raise errors.InputError(
+            "only a challenged award is resolved by a vote",
+            which=f"award {award}",
+            expected="challenged",
+            got=state.name.lower(),
+            next_step=f"see `commons problem show {naming.short(problem_id)}`",
+        )
+    call = opened.desk.money.resolution(problem_id, award, is_paid=OUTCOMES[outcome])
+    assembly.propose(opened, call, f"Resolve award {award} of problem {naming.short(problem_id)}: {outcome}", reason)
+
+
+COMMANDS = (fund, accept, reject, challenge, settle, refund, resolve)
 
 
 def described(opened: homes.Opened, problem: "moneys.ProblemView", number: int, now: int) -> dict[str, object]:
     """Return an award as JSON has it."""
     award = problem.awards[number]
-    kind = opened.desk.money.token(award.funded.token)
+    kind = opened.desk.money.known_token(award.funded.token)
     return {
         "award": number,
         "state": award.state.name.lower(),
-        "amount": _bare(kind, award.funded.amount),
-        "symbol": kind.symbol,
-        "token": ids.format_id(kind.address),
+        **tokens.described(kind, award.funded.amount),
         "payer": award.funded.payer,
         "solver": None if award.judged is None else award.judged.solver,
+        "objection": _objection(opened, award),
         "due": award.funded.due,
         "expiry": award.funded.expiry,
         "now": award.step(now).value,
@@ -147,21 +161,34 @@ def described(opened: homes.Opened, problem: "moneys.ProblemView", number: int, 
     }
 
 
+def _objection(opened: homes.Opened, award: "moneys.AwardView") -> dict[str, object] | None:
+    if award.challenged is None:
+        return None
+    return {"by": award.challenged.member_id, "reason": reviewing.reason(opened, award.challenged.reason)}
+
+
 def table(
     opened: homes.Opened, problem: "moneys.ProblemView", now: int, only: Sequence[int] | None = None
 ) -> list[str]:
     """Return awards in words, one a line; nothing when there are none."""
     numbers = list(problem.awards) if only is None else only
-    return [f"  award {number}: {_in_words(opened, problem.awards[number], now)}" for number in numbers]
+    lines = []
+    for number in numbers:
+        award = problem.awards[number]
+        lines.append(f"  award {number}: {_in_words(opened, award, now)}")
+        if award.challenged is not None:
+            words = reviewing.reason(opened, award.challenged.reason) or "the reason cannot be read now"
+            lines.append(f"    member {award.challenged.member_id} objects: {words}")
+    return lines
 
 
-def judge_in_words(names: naming.Names, judge: int) -> list[str]:
+def judge_in_words(names: naming.Names, judge: int | None) -> list[str]:
     """Return who judges a problem, nothing when nobody does."""
-    return [f"  judged by {names(judge)}"] if judge else []
+    return [] if judge is None else [f"  judged by {names(judge)}"]
 
 
 def _in_words(opened: homes.Opened, award: "moneys.AwardView", now: int) -> str:
-    amount = opened.desk.money.token(award.funded.token).show(award.funded.amount)
+    amount = opened.desk.money.known_token(award.funded.token).show(award.funded.amount)
     earned = "" if award.judged is None else f", earned by member {award.judged.solver}"
     until = award.until(now)
     limit = "" if until is None else f" (until {naming.when(until)})"
@@ -193,7 +220,9 @@ def _next(award: "moneys.AwardView", words: str, now: int) -> list[str]:
     if award.step(now) is moneys.Step.CHALLENGE:
         return [f"Next, when that time is over: `{output.command(f'problem settle {words}')}`."]
     if award.step(now) is moneys.Step.VOTE:
-        return ["Next: a member proposes to the commons how it is to be resolved, and the members vote."]
+        return [
+            f"Next, for any member: `{output.command(f'problem resolve {words} pay --reason WHY')}`, or give-back; then all vote."
+        ]
     return []
 
 
@@ -206,17 +235,3 @@ def _milestone(opened: homes.Opened, kind: "office.Token", text: str) -> "office
         raise errors.InputError("not a number of days", which=text[:40], expected="AMOUNT@DAYS, 1 to 3650 days")
     due = naming.from_now(opened.desk.view(), (int(days) if days else DAYS) * naming.DAY)
     return office.Milestone(amounts.parse(amount, kind.decimals), due)
-
-
-def _credit(opened: homes.Opened, kind: "office.Token") -> int:
-    return opened.desk.view().money.credits_of(opened.registry.address).get(kind.address, 0)
-
-
-def _bare(kind: "office.Token", amount: int) -> str:
-    from aicommons.domain import amounts
-
-    return amounts.show(amount, kind.decimals)
-
-
-def _token_option(kind: "office.Token") -> str:
-    return f" --token {ids.format_id(kind.address)}" if any(kind.address) else ""

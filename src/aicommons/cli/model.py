@@ -66,22 +66,20 @@ def list_models() -> None:
 def show(run_text: str) -> None:
     """Show the card, lineage and owners of RUN's model."""
     opened = homes.look()
-    chosen = naming.choose_run(opened, run_text)
+    chosen = naming.choose_model(opened, run_text)
     run_id, current = chosen.run_id, chosen.run
-    if current.model is None:
-        raise _no_model(run_id, current)
     names = naming.Names(opened, chosen.view)
-    card, missing = _card(opened, current.model)
+    card, missing = _card(opened, chosen.model)
     model, licence = chosen.view.releases.of(run_id), _licence(opened, current)
     sources = [
         {"member": source.member_id, "dataset": source.dataset_id, "consent": ids.format_id(source.consent_id)}
-        for source in current.model.sources
+        for source in chosen.model.sources
     ]
     output.emit(
         {
             "run_id": ids.format_id(run_id),
-            "state_digest": ids.format_id(current.model.state_digest),
-            "rounds": current.model.rounds_done,
+            "state_digest": ids.format_id(chosen.model.state_digest),
+            "rounds": chosen.model.rounds_done,
             "card": dataclasses.asdict(card) if card is not None else {},
             "card_missing": missing,
             "sources": sources,
@@ -91,7 +89,7 @@ def show(run_text: str) -> None:
         },
         f"Model of run {ids.format_id(run_id)}",
         f"  state     {releases.in_words(model)}",
-        f"  licence   {_licence_in_words(licence, current.model)}",
+        f"  licence   {_licence_in_words(licence, chosen.model)}",
         *(_card_in_words(card) if card is not None else [f"  card      not readable: {missing}"]),
         *(f"  learned   from dataset {each['dataset']} of {names(int(str(each['member'])))}" for each in sources),
         *(f"  owner     {each}" for each in naming.owners(current.shares, names)),
@@ -138,18 +136,6 @@ def _figures(metrics: Mapping[str, object]) -> str:
     )
 
 
-def _no_model(run_id: ids.RunId, current: "views.RunView") -> errors.InputError:
-    from aicommons.cli import telling
-
-    return errors.InputError(
-        "this run has no model",
-        which=naming.short(run_id),
-        expected="a run with an agreed state",
-        got=telling.state_in_words(current),
-        next_step="see `commons run show RUN`",
-    )
-
-
 @command.command("download")
 @click.argument("run_text", metavar="RUN")
 @click.option(
@@ -186,7 +172,7 @@ def agreed_model(opened: homes.Opened, run_id: ids.RunId) -> "models.Model":
 
     current = opened.desk.run(run_id)
     if current.agreed is None:
-        raise _no_model(run_id, current)
+        raise naming.no_model(run_id, current)
     recipe = agents.read_terms(opened.store, current).recipe
     with progress.own_journal(opened) as kept:
         found = None if kept is None else kept.state(run_id, current.agreed.rounds_done)

@@ -15,12 +15,18 @@ from aicommons.domain import errors, ids
 from aicommons.owner import published
 
 if TYPE_CHECKING:
+    from aicommons.domain import events
     from aicommons.protocol import view as views
 
 DAY = 86400
 LEAST_DIGITS = 8
 """Hexadecimal digits of a short id, at least: fewer are too easily confused."""
-LISTED_BY = {"proposal": "coop list", "members' proposal": "vote list", "guardianship": "consent lookup DATASET"}
+LISTED_BY = {
+    "proposal": "coop list",
+    "members' proposal": "vote list",
+    "guardianship": "consent lookup DATASET",
+    "lock": "vault show",
+}
 """Kind of id -> the command that shows it, where it is not ``KIND list``."""
 short, fingerprint = ids.short, ids.fingerprint
 
@@ -60,6 +66,13 @@ class Chosen:
     run: "views.RunView"
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class ChosenModel(Chosen):
+    """The run whose model a command is about."""
+
+    model: "events.ModelRegistered"
+
+
 def item(kind: str, run_id: ids.RunId) -> str:
     """Return how a run's item in the inbox is called, short."""
     return f"{kind}:{run_id.hex()[:12]}"
@@ -70,6 +83,25 @@ def choose_run(opened: homes.Opened, text: str) -> Chosen:
     view = opened.desk.view()
     run_id = ids.RunId(resolve(text, view.runs, "run"))
     return Chosen(view, run_id, view.runs[run_id])
+
+
+def choose_model(opened: homes.Opened, text: str) -> ChosenModel:
+    """Return the run whose model a command is about; raises like ``resolve``, and ``no_model`` when it has none."""
+    chosen = choose_run(opened, text)
+    if chosen.run.model is None:
+        raise no_model(chosen.run_id, chosen.run)
+    return ChosenModel(chosen.view, chosen.run_id, chosen.run, chosen.run.model)
+
+
+def no_model(run_id: ids.RunId, current: "views.RunView") -> errors.InputError:
+    """Return the refusal for a run that agreed on no state, or whose state nobody wrote down as a model."""
+    return errors.InputError(
+        "this run has no model",
+        which=short(run_id),
+        expected="a run whose state was agreed and written down",
+        got=f"a run that is {current.state.name.lower()}",
+        next_step=f"see `commons run show {short(run_id)}`",
+    )
 
 
 def parse_digest(text: str) -> ids.Digest:

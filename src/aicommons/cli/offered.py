@@ -10,6 +10,7 @@ from aicommons.cli import naming, output
 from aicommons.domain import ids, run
 
 if TYPE_CHECKING:
+    from aicommons import office
     from aicommons.node import agent as agents
     from aicommons.owner import offers
 
@@ -32,12 +33,12 @@ def as_json(offer: "offers.Offer") -> dict[str, Any]:
         "held_out_percent": None if papers is None else papers.plan.held_out_percent,
         "group": None if papers is None else papers.plan.group,
         **_terms_as_json(offer),
-        "datasets": [_fit_as_json(fit) for fit in offer.fits],
+        "datasets": [_fit_as_json(fit, offer.money) for fit in offer.fits],
     }
 
 
 def _terms_as_json(offer: "offers.Offer") -> dict[str, Any]:
-    spec = offer.current.spec
+    spec, kind = offer.current.spec, offer.money
     return {
         "most_rounds": spec.rounds,
         "sites": {
@@ -45,20 +46,22 @@ def _terms_as_json(offer: "offers.Offer") -> dict[str, Any]:
             "most": spec.max_participants,
             "enrolled": len(offer.current.enrolled),
         },
-        "most_price": spec.price,
-        "bond": spec.bond,
+        "most_price": kind.plain(spec.price),
+        "bond": kind.plain(spec.bond),
+        "bond_until": spec.bond_until if spec.bond else None,
+        "symbol": kind.symbol,
         "token": None if spec.token == run.COIN else ids.format_id(spec.token),
         "commercial": offer.is_commercial,
         "shares": {"solver": spec.solver_shares, "problem_owner": spec.owner_shares, "sites": offer.site_shares},
     }
 
 
-def _fit_as_json(fit: "offers.Fit") -> dict[str, Any]:
+def _fit_as_json(fit: "offers.Fit", kind: "office.Token") -> dict[str, Any]:
     return {
         "dataset": fit.dataset_id,
         "title": fit.title,
         "fits": fit.is_fitting,
-        "price": fit.price,
+        "price": kind.plain(fit.price),
         "rows": fit.measured.rows,
         "people": fit.measured.people,
         "smallest_cell": None if fit.measured.cell is None else dataclasses.asdict(fit.measured.cell),
@@ -88,7 +91,7 @@ def in_words(offer: "offers.Offer") -> list[str]:
     if papers is None:
         return [*said, "  the store does not give plan and terms now; without them nothing can be approved"]
     said += _plan_in_words(papers) + _terms_in_words(offer, papers)
-    said += [f"  dataset    {_fit_in_words(fit)}" for fit in offer.fits]
+    said += [f"  dataset    {_fit_in_words(fit, offer.money)}" for fit in offer.fits]
     key = f"run:{offer.run_id.hex()[:12]}"
     return [*said, f"Next: `{output.command(f'inbox approve {key}')}`, `ask {key} QUESTION` or `deny {key} REASON`."]
 
@@ -106,22 +109,18 @@ def _plan_in_words(papers: "agents.RunDocuments") -> list[str]:
 
 
 def _terms_in_words(offer: "offers.Offer", papers: "agents.RunDocuments") -> list[str]:
-    spec, terms = offer.current.spec, papers.terms
+    spec, terms, kind = offer.current.spec, papers.terms, offer.money
     duties = ", ".join(each.value.replace("_", " ") for each in terms.duties)
     days = terms.retention_seconds // naming.DAY
-    price = f"the dataset's price (below), at most {spec.price}" if spec.price else "nothing"
-    unit = "the chain's coin" if spec.token == run.COIN else f"token {ids.format_id(spec.token)}"
-    bond = (
-        [f"  bond       {spec.bond} of {unit}, from your credit in the vault until the run is over"]
-        if spec.bond
-        else []
-    )
+    price = f"the dataset's price (below), at most {kind.show(spec.price)}" if spec.price else "nothing"
+    until = f"from your credit in the vault until the run is over, {naming.when(spec.bond_until)} at the latest"
+    bond = [f"  bond       {kind.show(spec.bond)}, {until}; then anybody can bring it back to you"]
     return [
         f"  readers    {', '.join(offer.readers) or 'nobody but the participants'}",
         f"  costs      at most {spec.rounds} rounds; epsilon: {naming.plain(terms.privacy)}",
         f"  sites      {spec.min_participants} to {spec.max_participants}, {len(offer.current.enrolled)} so far",
         f"  pays       {price}; {'also' if offer.is_commercial else 'not'} for commercial use",
-        *bond,
+        *(bond if spec.bond else []),
         f"  licence    {naming.plain(terms.licence or 'nobody says')}, of the model",
         f"  takes on   {duties or 'no duty'}",
         f"  shares     the sites share {offer.site_shares * 100 / run.ALL_SHARES:g} of 100 parts of the model equally",
@@ -129,9 +128,9 @@ def _terms_in_words(offer: "offers.Offer", papers: "agents.RunDocuments") -> lis
     ]
 
 
-def _fit_in_words(fit: "offers.Fit") -> str:
+def _fit_in_words(fit: "offers.Fit", kind: "office.Token") -> str:
     smallest = fit.measured.cell
     cell = "" if smallest is None else f", smallest group {smallest.rows} ({naming.plain(smallest.name)})"
     people = "" if fit.measured.people is None else f" of {fit.measured.people} people who consent"
     words = f"{fit.measured.rows} rows{people}{cell}" if fit.is_fitting else f"does not fit: {fit.measured.trouble}"
-    return f"{fit.dataset_id} {naming.plain(fit.title)}, price {fit.price or 'none'}: {words}"
+    return f"{fit.dataset_id} {naming.plain(fit.title)}, price {kind.show(fit.price) if fit.price else 'none'}: {words}"

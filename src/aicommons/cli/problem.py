@@ -1,4 +1,4 @@
-"""``commons problem``: state a problem, list problems, show one; money on them is in ``awards``."""
+"""``commons problem``: state a problem, list problems, show one; reviews are in ``reviewing``, money on them is in ``awards``."""
 
 import dataclasses
 import json
@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from aicommons.cli import awards, given, homes, matched, naming, output, submitting
+from aicommons.cli import awards, given, homes, matched, naming, output, reviewing, submitting
 from aicommons.domain import errors, ids
 from aicommons.owner import published
 
@@ -18,7 +18,7 @@ def command() -> None:
 
 
 command.add_command(matched.datasets)
-for added in (*awards.COMMANDS, *submitting.COMMANDS):
+for added in (*awards.COMMANDS, *submitting.COMMANDS, *reviewing.COMMANDS):
     command.add_command(added)
 
 
@@ -48,7 +48,8 @@ def state(file: pathlib.Path, days: int, **chosen: int | None) -> None:
     opened = homes.act_as_member()
     deadline = naming.from_now(opened.desk.view(), days * naming.DAY)
     judge, challenge = chosen["judge"], _challenge(opened, chosen["commit_days"], chosen["reveal_days"])
-    problem_id = opened.desk.state_problem(read, deadline, judge=judge or 0, challenge=challenge)
+    problem_id = opened.desk.state_problem(read, deadline, judge=judge, challenge=challenge)
+    view = opened.desk.view()
     output.emit(
         {
             "problem": ids.format_id(problem_id),
@@ -60,6 +61,7 @@ def state(file: pathlib.Path, days: int, **chosen: int | None) -> None:
         f"Problem {ids.format_id(problem_id)}",
         f"  {naming.plain(read.title)}; runs may be opened until {naming.when(deadline)}.",
         *submitting.in_words(challenge),
+        *reviewing.in_words(opened, naming.Names(opened, view), view.money.problems[problem_id], view.time),
         f"Next: `{output.command(f'problem datasets {naming.short(problem_id)}')}`."
         if read.needs is not None
         else "It does not say which data it needs, so no dataset is proposed.",
@@ -115,7 +117,7 @@ def show(problem: str) -> None:
     entry = view.problems[problem_id]
     document = published.read(opened.store, documents.Problem, entry.document)
     money = view.money.problems[problem_id]
-    now = naming.from_now(view, 0)
+    now, names = naming.from_now(view, 0), naming.Names(opened, view)
     runs = [ids.format_id(run_id) for run_id, current in view.runs.items() if current.spec.problem == problem_id]
     body = json.loads(json.dumps(dataclasses.asdict(document)))
     output.emit(
@@ -123,20 +125,22 @@ def show(problem: str) -> None:
             "problem": ids.format_id(problem_id),
             "owner": entry.owner,
             "deadline": entry.deadline,
-            "state": money.state(now).name.lower(),
-            "judge": entry.judge or None,
+            **reviewing.described(opened, money, now),
+            "judge": entry.judge,
             "challenge": submitting.described(money),
             "awards": [awards.described(opened, money, number, now) for number in money.awards],
             "statement": body,
             "runs": runs,
         },
         f"Problem {ids.format_id(problem_id)}",
-        f"  stated by {naming.Names(opened, view)(entry.owner)}; runs may be opened until {naming.when(entry.deadline)}",
+        f"  stated by {names(entry.owner)}; runs may be opened until {naming.when(entry.deadline)}",
+        *reviewing.in_words(opened, names, money, now),
         *(f"  {name.replace('_', ' ')}: {naming.plain(_text(value), 500)}" for name, value in body.items() if value),
-        *awards.judge_in_words(naming.Names(opened, view), entry.judge),
+        *awards.judge_in_words(names, entry.judge),
         *submitting.in_words(submitting.times(money)),
         *awards.table(opened, money, now),
         *(f"  run {each}" for each in runs),
+        *reviewing.next_steps(money, problem_id, now),
     )
 
 

@@ -72,6 +72,23 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "ProblemsCommitmentMismatch": ("this is not what was fixed", "use the home that fixed it"),
     "ProblemsAlreadyRevealed": ("this member has shown its submission already", "nothing is left to do"),
     "ProblemsNotRevealed": ("this member showed no submission", "see `commons problem show PROBLEM`"),
+    "ProblemsNotOwner": ("only the problem's owner may do this", "see `commons problem show PROBLEM`"),
+    "ProblemsNotEthicsBoard": (
+        "only the ethics board sends a problem back",
+        "tell one of them; the members give the role: `commons vote propose --grant-role MEMBER ethics-board`",
+    ),
+    "ProblemsWrongState": (
+        "the problem is in another state: only one in review is sent back, and only one that was sent back is amended",
+        "see `commons problem show PROBLEM`",
+    ),
+    "ProblemsDocumentMissing": ("a digest of nothing but zeros stands for nothing", "name what is really meant"),
+    "BondsStillOwed": ("the run is not over for this seat", "see `commons run show RUN`"),
+    "BondsNone": ("no bond of this seat is locked", "see `commons vault show`"),
+    "VaultNotExpired": (
+        "it waits for its decision: a bond for the end of its run, an award for its judge",
+        "see `commons vault show` for when anybody can bring it back",
+    ),
+    "VaultWrongLockState": ("this lock is over", "see `commons vault show`"),
     "VaultFeeToken": (
         "this token moves other amounts than it is told, so the vault takes none of it",
         "use another token",

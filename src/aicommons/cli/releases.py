@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from aicommons.cli import assembly, awards, homes, naming, output
-from aicommons.domain import errors, ids, model_events
+from aicommons.cli import assembly, homes, naming, output, tokens
+from aicommons.domain import ids, model_events
 
 if TYPE_CHECKING:
-    from aicommons import office
     from aicommons.protocol import releases
 
 STATE = model_events.ModelState
@@ -26,30 +25,29 @@ STATES = {
 }
 run_argument = click.argument("run_text", metavar="RUN")
 reason_option = click.option("--reason", required=True, help="Why, in words that everybody may read; name no person.")
-token_option = click.option("--token", metavar="ADDRESS", help=awards.MONEY_HELP)
 
 
 @click.command("shares")
 @run_argument
-@token_option
+@tokens.option
 @output.json_option
 def shares(run_text: str, token: str | None) -> None:
     """Show who owns RUN's model, what it earned and what each owner can take."""
     opened = homes.look()
-    chosen = _model(opened, run_text)
-    kind, names = _token(opened, token), naming.Names(opened, chosen.view)
+    chosen = naming.choose_model(opened, run_text)
+    kind, names = tokens.chosen(opened, token), naming.Names(opened, chosen.view)
     model = chosen.view.releases.of(chosen.run_id)
     rows, owners = [], []
     for member, part in sorted(chosen.run.shares.items()):
         open_part = model.claimable(member, part, kind.address)
         rows.append([names(member), f"{part / 10_000:.2f} %", kind.show(open_part)])
-        owners.append({"member": int(member), "shares": part, "claimable": _plain(kind, open_part)})
+        owners.append({"member": int(member), "shares": part, "claimable": kind.plain(open_part)})
     earned = model.received.get(kind.address, 0)
     output.emit(
-        {"run_id": ids.format_id(chosen.run_id), "received": _plain(kind, earned), "owners": owners},
+        {"run_id": ids.format_id(chosen.run_id), "received": kind.plain(earned), "owners": owners},
         *output.aligned(["owner", "share", "to take"], rows),
         f"Earned so far: {kind.show(earned)}.",
-        f"Next: `{output.command(f'model claim {naming.short(chosen.run_id)}')}`.",
+        f"Next: `{output.command(f'model claim {naming.short(chosen.run_id)}{kind.option}')}`.",
     )
 
 
@@ -59,7 +57,7 @@ def shares(run_text: str, token: str | None) -> None:
 def audits(run_text: str) -> None:
     """Show the audits of RUN's model, and which of them a release would count."""
     opened = homes.look()
-    chosen = _model(opened, run_text)
+    chosen = naming.choose_model(opened, run_text)
     names = naming.Names(opened, chosen.view)
     good = {each.made.attestation_id for each in opened.desk.models.good_audits(chosen.run_id)}
     found = chosen.view.attestations.about(chosen.run_id, model_events.Kind.AUDIT)
@@ -96,7 +94,7 @@ def audits(run_text: str) -> None:
 def request(run_text: str) -> None:
     """Ask auditors to look at RUN's model, as its solver or a participant."""
     opened = homes.act_as_member()
-    chosen = _model(opened, run_text)
+    chosen = naming.choose_model(opened, run_text)
     opened.desk.models.request_audit(chosen.run_id)
     short = naming.short(chosen.run_id)
     _say(opened, chosen.run_id, f"Auditors state what they find with `{output.command(f'attest make audit {short}')}`.")
@@ -109,7 +107,7 @@ def request(run_text: str) -> None:
 def clear(run_text: str, attestations: tuple[str, ...]) -> None:
     """Show the audits of RUN's model; anybody may. Without AUDITs all that count are shown."""
     opened = homes.act()
-    chosen = _model(opened, run_text)
+    chosen = naming.choose_model(opened, run_text)
     opened.desk.models.clear(chosen.run_id, _chosen_audits(opened, chosen, attestations))
     _say(opened, chosen.run_id, f"Next: `{output.command(f'model release {naming.short(chosen.run_id)}')}` then.")
 
@@ -124,7 +122,7 @@ def release(run_text: str, attestations: tuple[str, ...]) -> None:
     Without AUDITs all that count now are shown.
     """
     opened = homes.act_as_member()
-    chosen = _model(opened, run_text)
+    chosen = naming.choose_model(opened, run_text)
     opened.desk.models.release(chosen.run_id, _chosen_audits(opened, chosen, attestations))
     _say(opened, chosen.run_id, f"See `{output.command(f'model show {naming.short(chosen.run_id)}')}`.")
 
@@ -136,9 +134,9 @@ def release(run_text: str, attestations: tuple[str, ...]) -> None:
 def suspend(run_text: str, reason: str) -> None:
     """Propose to the members to take RUN's model out of use for now."""
     opened = homes.act_as_member()
-    chosen = _model(opened, run_text)
+    chosen = naming.choose_model(opened, run_text)
     call = opened.desk.models.suspension(chosen.run_id, reason)
-    _propose(opened, call, f"Suspend the model of run {naming.short(chosen.run_id)}", reason)
+    assembly.propose(opened, call, f"Suspend the model of run {naming.short(chosen.run_id)}", reason)
 
 
 @click.command("resume")
@@ -148,9 +146,9 @@ def suspend(run_text: str, reason: str) -> None:
 def resume(run_text: str, reason: str) -> None:
     """Propose to the members to put RUN's suspended model back to where it was."""
     opened = homes.act_as_member()
-    chosen = _model(opened, run_text)
+    chosen = naming.choose_model(opened, run_text)
     call = opened.desk.models.resumption(chosen.run_id)
-    _propose(opened, call, f"Resume the model of run {naming.short(chosen.run_id)}", reason)
+    assembly.propose(opened, call, f"Resume the model of run {naming.short(chosen.run_id)}", reason)
 
 
 @click.command("withdraw")
@@ -160,7 +158,7 @@ def resume(run_text: str, reason: str) -> None:
 def withdraw(run_text: str, reason: str) -> None:
     """Take RUN's model out of use for good, as its solver. What it earned stays its owners'."""
     opened = homes.act_as_member()
-    chosen = _model(opened, run_text)
+    chosen = naming.choose_model(opened, run_text)
     opened.desk.models.withdraw(chosen.run_id, reason)
     _say(opened, chosen.run_id, "Its owners can still take what it earned.")
 
@@ -168,47 +166,40 @@ def withdraw(run_text: str, reason: str) -> None:
 @click.command("pay")
 @run_argument
 @click.argument("amount")
-@token_option
+@tokens.option
 @output.json_option
 def pay(run_text: str, amount: str, token: str | None) -> None:
     """Pay AMOUNT for RUN's model out of your credit in the vault; it belongs to the model's owners."""
-    from aicommons.domain import amounts
-
     opened = homes.act()
-    chosen = _model(opened, run_text)
-    kind = _token(opened, token)
-    units = amounts.parse(amount, kind.decimals)
-    held = chosen.view.money.credits_of(opened.registry.address).get(kind.address, 0)
-    if units > held:
-        raise errors.InputError(
-            "there is not so much in the vault for you",
-            which="AMOUNT",
-            expected=f"at most {kind.show(held)}",
-            got=kind.show(units),
-            next_step=f"run `commons vault deposit {amounts.show(units - held, kind.decimals)}`",
-        )
+    chosen = naming.choose_model(opened, run_text)
+    kind, units = tokens.parse(opened, amount, token)
+    opened.desk.money.check_credit(kind, units)
     opened.desk.models.pay(chosen.run_id, kind.address, units)
     earned = opened.desk.view().releases.of(chosen.run_id).received[kind.address]
     output.emit(
-        {"run_id": ids.format_id(chosen.run_id), "paid": _plain(kind, units), "received": _plain(kind, earned)},
+        {
+            "run_id": ids.format_id(chosen.run_id),
+            "paid": kind.plain(units),
+            "received": kind.plain(earned),
+        },
         f"{kind.show(units)} paid; the model has earned {kind.show(earned)} so far.",
     )
 
 
 @click.command("claim")
 @run_argument
-@token_option
+@tokens.option
 @output.json_option
 def claim(run_text: str, token: str | None) -> None:
     """Take your part of what RUN's model earned, as a credit in the vault."""
     opened = homes.act()
-    chosen = _model(opened, run_text)
-    kind = _token(opened, token)
+    chosen = naming.choose_model(opened, run_text)
+    kind = tokens.chosen(opened, token)
     taken = opened.desk.models.claim(chosen.run_id, kind.address)
     output.emit(
-        {"run_id": ids.format_id(chosen.run_id), "claimed": _plain(kind, taken)},
+        {"run_id": ids.format_id(chosen.run_id), "claimed": kind.plain(taken)},
         f"{kind.show(taken)} are yours in the vault now.",
-        f"Next: `{output.command(f'vault withdraw {_plain(kind, taken)}')}`.",
+        f"Next: `{output.command(f'vault withdraw {kind.plain(taken)}{kind.option}')}`.",
     )
 
 
@@ -230,16 +221,6 @@ def in_words(model: "releases.ModelView") -> str:
     return f"{said}{shown}"
 
 
-def _model(opened: homes.Opened, text: str) -> naming.Chosen:
-    """Return the run whose model a command is about; raises ``errors.InputError`` when it has none."""
-    chosen = naming.choose_run(opened, text)
-    if chosen.run.model is None:
-        raise errors.InputError(
-            "this run has no model", which=naming.short(chosen.run_id), next_step="see `commons run show RUN`"
-        )
-    return chosen
-
-
 def _chosen_audits(opened: homes.Opened, chosen: naming.Chosen, named: tuple[str, ...]) -> list[bytes]:
     """Return the audits that a command names, or else all that count now."""
     known = chosen.view.attestations.statements
@@ -255,27 +236,6 @@ def _say(opened: homes.Opened, run_id: ids.RunId, following: str) -> None:
         f"The model of run {naming.short(run_id)} is {in_words(model)}.",
         following,
     )
-
-
-def _propose(opened: homes.Opened, call: "office.Call", title: str, reason: str) -> None:
-    shown = assembly.shown(opened.desk.votes().propose([call], title, reason))
-    output.emit(
-        {"proposal": shown},
-        f"Proposed to the members: {shown}",
-        f"Next: `{output.command(f'vote show {shown[:14]}')}`.",
-    )
-
-
-def _token(opened: homes.Opened, token: str | None) -> "office.Token":
-    from aicommons.protocol import money as moneys
-
-    return opened.desk.money.token(moneys.COIN if token is None else naming.parse_address(token))
-
-
-def _plain(kind: "office.Token", amount: int) -> str:
-    from aicommons.domain import amounts
-
-    return amounts.show(amount, kind.decimals)
 
 
 COMMANDS = (shares, audits, request, clear, release, suspend, resume, withdraw, pay, claim)

@@ -1,22 +1,14 @@
-"""``commons run``: open, enrol in, confirm, watch and verify trainings.
+"""``commons run``: enrol in, confirm, watch and verify trainings; how one is opened is in ``opening``.
 
 Solvers open and close; data owners enrol and confirm; anybody looks and verifies. What a run is and when it moves on is
 the contract's business; how it is told is in ``telling`` and ``following``.
 """
 
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
-
 import click
 
-from aicommons.cli import confirming, enrolling, homes, naming, output, own, speaking, telling
+from aicommons.cli import confirming, enrolling, homes, naming, opening, output, own, speaking, telling
 from aicommons.domain import errors, ids, run
 
-if TYPE_CHECKING:
-    from aicommons.domain import documents
-
-MILLION = run.ALL_SHARES
-SITES = click.IntRange(run.FEWEST_PARTICIPANTS, run.MOST_PARTICIPANTS)
 ABSENCES = {"wait": run.Absence.WAIT, "exit": run.Absence.EXIT}
 
 
@@ -25,143 +17,7 @@ def command() -> None:
     """Open, enrol in, watch and verify trainings."""
 
 
-TERMS = (
-    click.option("--min", "least", type=SITES, default=run.FEWEST_PARTICIPANTS, show_default=True, help="Fewest sites."),
-    click.option("--max", "most", type=SITES, default=run.MOST_PARTICIPANTS, show_default=True, help="Most sites."),
-    click.option("--rounds", type=click.IntRange(1, 10_000), help="Most rounds. [default: what the plan needs at most]"),
-    click.option("--enrol-minutes", type=click.IntRange(1, 525_600), default=1440, show_default=True, help="After it anybody may close the roster."),
-    click.option("--phase-seconds", type=click.IntRange(1, 86_400), default=60, show_default=True, help="How long a step waits for a silent site."),
-    click.option("--patience-seconds", type=click.IntRange(0, 31_536_000), default=3600, show_default=True, help="How long a paused run waits for it."),
-    click.option("--owner-shares", type=click.IntRange(0, MILLION), default=100_000, show_default=True, help="Problem owner's part of the model, of 1,000,000."),
-    click.option("--solver-shares", type=click.IntRange(0, MILLION), default=100_000, show_default=True, help="Solver's part; the sites share the rest equally."),
-    click.option("--commercial", is_flag=True, help="The model is for commercial use; consents have to permit it."),
-    click.option("--price", type=click.IntRange(0), default=0, show_default=True, help="Most that is paid for one dataset, in the smallest unit."),
-    click.option("--bond", type=click.IntRange(0), default=0, show_default=True, help="What each site locks in the vault until the run is over, in the smallest unit."),
-    click.option("--token", help="Contract of the token that price and bond are counted in. [default: the chain's coin]"),
-    click.option("--licence", help="Licence that the model will have, as an SPDX expression. Data may ask for one."),
-    click.option("--accept-duty", "duties", multiple=True, type=click.Choice(["attribution", "benefit_sharing", "report_back"]), help="Duty towards those who hold the data that you take upon yourself. May be repeated."),
-    click.option("--retention-days", type=click.IntRange(0, 3650), default=7, show_default=True, help="How long masked vectors stay in the store."),
-    click.option("--min-cohort", type=click.IntRange(1), default=run.MINIMUM_COHORT, show_default=True, help="Fewest rows that a site may bring."),
-)  # fmt: skip
-
-
-def _terms(function: Callable[..., None]) -> Callable[..., None]:
-    """Add the options that make a run's terms."""
-    for option in reversed(TERMS):
-        function = option(function)
-    return function
-
-
-@command.command("open")
-@click.option("--problem", required=True, help="Id of the problem.")
-@click.option("--plan", required=True, help="Digest of the plan.")
-@click.option("--purpose", required=True, help="Purpose code, such as DUO:0000007; consents must cover it.")
-@click.option(
-    "--ask", "words", help="Ask the holders of all datasets that fit the problem, in words that only they can read."
-)
-@_terms
-@output.json_option
-def open_run(problem: str, plan: str, purpose: str, *, words: str | None, **terms: Any) -> None:
-    """Open a run of PLAN on PROBLEM, as its solver. The terms can never be changed."""
-    from aicommons import office
-
-    if terms["owner_shares"] + terms["solver_shares"] > MILLION:
-        raise click.UsageError("--owner-shares and --solver-shares are more than the whole")
-    if terms["least"] > terms["most"]:
-        raise click.UsageError("--min is more than --max")
-    opened = homes.act_as_member()
-    view = opened.desk.view()
-    _check_purpose(purpose, view.banned)
-    problem_id = naming.resolve(problem, view.problems, "problem")
-    offer = office.Offer(
-        problem=problem_id,
-        plan=naming.parse_digest(plan),
-        terms=_document(opened, view.problems[problem_id].owner, purpose, terms),
-        enrol_until=naming.from_now(view, 60 * terms["enrol_minutes"]),
-        min_participants=terms["least"],
-        max_participants=terms["most"],
-        phase_seconds=terms["phase_seconds"],
-        patience_seconds=terms["patience_seconds"],
-        solver_shares=terms["solver_shares"],
-        owner_shares=terms["owner_shares"],
-        most_rounds=terms["rounds"],
-        commercial=terms["commercial"],
-        price=terms["price"],
-        bond=terms["bond"],
-        token=run.COIN if terms["token"] is None else naming.parse_address(terms["token"]),
-    )
-    run_id = opened.desk.open_run(offer)
-    shown = ids.format_id(run_id)
-    asked, said = ({}, []) if words is None else _ask(opened, problem_id, run_id, words)
-    output.emit(
-        {
-            "run_id": shown,
-            "enrol_until": offer.enrol_until,
-            "readers": [reader.member_id for reader in offer.terms.readers],
-            "asked": asked,
-        },
-        f"Run {shown}",
-        f"  open for enrolment until {naming.when(offer.enrol_until)}; {terms['least']} to {terms['most']} sites.",
-        *said,
-        f"Next: sites run `commons run enrol {naming.short(run_id)} --dataset N --consent ID`,",
-        f"      then you run `{output.command(f'run close {naming.short(run_id)}')}`.",
-    )
-
-
-def _ask(opened: homes.Opened, problem_id: bytes, run_id: ids.RunId, words: str) -> tuple[dict[int, int], list[str]]:
-    """Ask the holders of fitting datasets; return dataset -> request, and what is said of it."""
-    from aicommons.cli import matched, request
-
-    asked, unasked = request.ask_holders(opened, matched.fitting(opened, problem_id), words, run_id)
-    said = [f"  asked for {len(asked)} datasets; `{output.command('request list')}` shows the answers."]
-    if unasked:
-        said.append(f"  not asked, their holders have no key for letters: {', '.join(map(str, unasked))}")
-    return asked, said
-
-
-def _check_purpose(code: str, banned: int | None) -> None:
-    """Check that anybody could consent to it.
-
-    Raises:
-        errors.InputError: the vocabulary does not know it, or the members banned it.
-    """
-    from aicommons.domain import vocabulary
-    from aicommons.protocol import rules
-
-    vocabulary.bit(code)
-    if rules.is_banned(code, banned):
-        raise errors.InputError("this purpose is banned: no consent can permit it", which=code)
-
-
-def _document(
-    opened: homes.Opened, owner: ids.MemberId, purpose: str, terms: Mapping[str, Any]
-) -> "documents.RunTerms":
-    from aicommons.domain import documents, licences
-
-    if terms["licence"] is not None:
-        licences.parse(terms["licence"])
-    return documents.RunTerms(
-        purpose=purpose,
-        readers=_readers(opened, owner),
-        retention_seconds=terms["retention_days"] * naming.DAY,
-        minimum_cohort=terms["min_cohort"],
-        privacy="no DP",
-        licence=terms["licence"],
-        duties=tuple(licences.Duty(each) for each in sorted(set(terms["duties"]))),
-    )
-
-
-def _readers(opened: homes.Opened, owner: ids.MemberId) -> "tuple[documents.Reader, ...]":
-    """Return the problem owner as a reader of the sums, unless its membership names no point."""
-    from aicommons.domain import documents
-    from aicommons.learning.secagg import group
-
-    record: Any = opened.registry.call("Membership", "member", owner)[0]
-    point = bytes(record[5])
-    if not group.is_point(point):
-        output.note(f"Member {owner}, the problem's owner, has no reader point: it will not read the sums.")
-        return ()
-    return (documents.Reader(owner, point),)
+command.add_command(opening.open_run)
 
 
 @command.command("enrol")
@@ -194,14 +50,28 @@ def enrol(run_text: str, dataset_id: int, consent: str, *, absence: str, by: str
     checked = enrolling.check_use(opened, chosen, dataset_id, consent_id)
     for notice in checked.notices:
         output.note(notice)
+    bond = _bond(opened, chosen)
     seat = office.Seat(dataset_id, consent_id, ABSENCES[absence])
     with enrolling.node_signer(opened, needed=seat.absence is run.Absence.EXIT) as signer:
         giving.enrol(opened, run_id, seat, by=by, node=signer)
     output.emit(
         {"run_id": ids.format_id(run_id), "dataset": dataset_id, "rows": checked.rows, "absence": absence},
         f"Dataset {dataset_id} takes part in run {naming.short(run_id)}: {checked.rows} complete rows fit the plan.",
+        *bond,
         f"Next: when the roster is fixed, `{output.command(f'run confirm {naming.short(run_id)}')}`.",
     )
+
+
+def _bond(opened: homes.Opened, chosen: naming.Chosen) -> list[str]:
+    """Return what is said of the bond that a seat locks; raises ``errors.InputError`` when the credit is less."""
+    spec = chosen.run.spec
+    if not spec.bond:
+        return []
+    kind = opened.desk.money.token(spec.token)
+    opened.desk.money.check_credit(kind, spec.bond)
+    return [
+        f"  {kind.show(spec.bond)} of your credit are locked as its bond; `{output.command('vault show')}` says until when."
+    ]
 
 
 @command.command("close")

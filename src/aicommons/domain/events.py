@@ -266,8 +266,8 @@ class ProblemStated(Event):
 
     problem_id: bytes
     owner: ids.MemberId
-    judge: ids.MemberId
-    """Who judges its awards; 0 = nothing can be funded."""
+    judge: ids.MemberId | None
+    """Who judges its awards; ``None`` = nothing can be funded."""
     document: ids.Digest
     purpose: bytes
     """keccak256 of the purpose code."""

@@ -1,6 +1,6 @@
 """Letters about a dataset: what an asker and an owner write to each other, as documents. Who may read one is decided by
-sealing (``node/letters``); what is asked and answered on the ledger is the contract ``Requests``' business. The reason of
-a wish about a model is not sealed: whoever owns or uses the model reads it.
+sealing (``node/letters``); what is asked and answered on the ledger is the contract ``Requests``' business. Reasons
+of wishes about a model, of objections and of refusals are not sealed: everybody concerned reads them.
 """
 
 import dataclasses
@@ -19,7 +19,7 @@ class Letter(documents.Document):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Reason(documents.Document):
-    """Why the owner of a dataset wants a model retrained or retired; public."""
+    """Why a member asks for something, objects to it or sends it back; public."""
 
     KIND = "reason"
     words: str

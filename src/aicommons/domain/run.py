@@ -64,6 +64,8 @@ COIN = ids.Address(bytes(20))
 """The token that stands for the chain's own coin."""
 ALL_SHARES = 1_000_000
 """Parts into which a model is divided."""
+BOND_SECONDS = 730 * 86_400
+"""How long after ``enrol_until`` a bond can stay locked, whatever becomes of its run."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -112,6 +114,11 @@ class RunSpec:
     """The most that is paid for one dataset, in the token's smallest unit."""
     salt: bytes
     """32 bytes that make the id unique."""
+
+    @property
+    def bond_until(self) -> int:
+        """Block time in seconds from which the vault gives a bond back to its payer, whoever asks."""
+        return self.enrol_until + BOND_SECONDS
 
 
 RUN_SPEC_TYPES = (

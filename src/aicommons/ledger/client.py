@@ -237,6 +237,10 @@ class Client:
         """Ask the contract to put a seat out whose consent is dead; see the port."""
         self.transact(RUNS, "drop", run_id, member_id)
 
+    def give_back(self, run_id: ids.RunId, member_id: int) -> None:
+        """Give a seat's bond back to whoever paid it; see the port."""
+        self.transact("Bonds", "giveBack", run_id, member_id)
+
     def register_model(self, run_id: ids.RunId, card: ids.Digest, state_digest: bytes, licence: bytes) -> None:
         """Write a finished run's model down; see the port."""
         self.transact("ModelRegistry", "register", run_id, card, state_digest, licence)

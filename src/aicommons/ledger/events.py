@@ -115,6 +115,10 @@ def _wished(at: events.Position, values: Values) -> events.Event:
     return _record(events.Wished)(at, values | {"wish": events.Wish(values["wish"])})
 
 
+def _problem_stated(at: events.Position, values: Values) -> events.Event:
+    return _record(events.ProblemStated)(at, values | {"judge": values["judge"] or None})
+
+
 def _run_opened(at: events.Position, values: Values) -> events.Event:
     terms: list[Any] = list(values["spec"])
     token = run.RUN_SPEC_TYPES.index("address")
@@ -237,7 +241,7 @@ RECORDS: Mapping[tuple[str, str], Callable[[events.Position, Values], events.Eve
     ("DataRegistry", "ConsentGiven"): _consent_given,
     ("DataRegistry", "ConsentRevoked"): _record(events.ConsentRevoked),
     ("DataRegistry", "ConsentUsed"): _record(events.ConsentUsed),
-    ("Problems", "Stated"): _record(events.ProblemStated),
+    ("Problems", "Stated"): _problem_stated,
     ("Problems", "ChallengeStated"): _record(money_events.ChallengeStated),
     ("Problems", "SentBack"): _record(money_events.ProblemSentBack),
     ("Problems", "Amended"): _record(money_events.ProblemAmended),

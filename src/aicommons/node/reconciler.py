@@ -40,6 +40,13 @@ def drop(agent: agents.Agent, duty: duties.Duty, current: views.RunView) -> None
     )
 
 
+def give_back(agent: agents.Agent, duty: duties.Duty, current: views.RunView) -> None:
+    """Bring this member's bond back into the credit of whoever paid it; nothing else would."""
+    del current
+    agent.ledger.give_back(duty.run_id, agent.member_id)
+    log.info("run %s: the bond is given back", ids.format_id(duty.run_id)[:12])
+
+
 HANDLERS: Mapping[duties.DutyKind, Handler] = {
     duties.DutyKind.ACK: contributing.acknowledge,
     duties.DutyKind.SUBMIT: contributing.submit,
@@ -53,6 +60,7 @@ HANDLERS: Mapping[duties.DutyKind, Handler] = {
     duties.DutyKind.REPORT: concluding.report,
     duties.DutyKind.RETIRE: concluding.retire,
     duties.DutyKind.ERASE: concluding.erase,
+    duties.DutyKind.GIVE_BACK: give_back,
 }
 
 FIRST_DELAY = 0.1

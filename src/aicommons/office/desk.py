@@ -125,7 +125,7 @@ class Desk:
         problem: documents.Problem,
         deadline: int,
         *,
-        judge: int = 0,
+        judge: int | None = None,
         challenge: tuple[int, int] | None = None,
     ) -> bytes:
         """Put a problem on the ledger. Returns its id.
@@ -133,12 +133,12 @@ class Desk:
         Args:
             problem: the statement; one that names no purpose is stated for general research.
             deadline: block time in seconds after which no run may be opened on it.
-            judge: member that judges its awards; 0 = nothing can be funded.
+            judge: member that judges its awards; ``None`` = nothing can be funded.
             challenge: block times until which submissions are committed to, and until which they are revealed.
         """
         digest = ids.Digest(self._store.put(problem.encode()))
         purpose = encoding.purpose_code(problem.purpose or terms.GENERAL_PURPOSE)
-        values = (digest, purpose, judge, deadline)
+        values = (digest, purpose, 0 if judge is None else judge, deadline)
         if challenge is None:
             self._registry.transact("Problems", "state", *values)
         else:

@@ -9,10 +9,10 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Protocol
 
-from aicommons.domain import amounts, encoding, errors, ids
-from aicommons.office import acting
+from aicommons.domain import amounts, documents, encoding, errors, ids, letters
+from aicommons.office import acting, terms
+from aicommons.protocol import governance, ports
 from aicommons.protocol import money as moneys
-from aicommons.protocol import ports
 from aicommons.protocol import view as views
 
 COIN_DECIMALS = 18
@@ -31,9 +31,18 @@ class Token:
     """What it calls itself; a claim that anybody can make."""
     decimals: int
 
+    @property
+    def option(self) -> str:
+        """The option that names it in a next step, after a space; nothing for the chain's own coin."""
+        return f" --token {ids.format_id(self.address)}" if any(self.address) else ""
+
+    def plain(self, amount: int) -> str:
+        """Return an amount in plain decimal units, as commands take it."""
+        return amounts.show(amount, self.decimals)
+
     def show(self, amount: int) -> str:
         """Return an amount in plain decimal units with the symbol."""
-        return f"{amounts.show(amount, self.decimals)} {self.symbol}"
+        return f"{self.plain(amount)} {self.symbol}"
 
 
 COIN = Token(moneys.COIN, "coin", COIN_DECIMALS)
@@ -87,6 +96,33 @@ class MoneyDesk:
         symbol = self._ask(address, "symbol()", "string")
         return Token(address, _symbol(symbol, address), decimals)
 
+    def known_token(self, address: ids.Address) -> Token:
+        """Return what money of a contract that somebody else named is called; what is no token has smallest units only."""
+        try:
+            return self.token(address)
+        except errors.InputError:
+            return Token(address, f"smallest units of {ids.short(address)}, where no token answers", 0)
+
+    def credit(self, token: ids.Address) -> int:
+        """Return what the vault holds for this wallet, in smallest units."""
+        return self._member.view().money.credits_of(self._registry.address).get(token, 0)
+
+    def check_credit(self, kind: Token, amount: int, next_step: str | None = None) -> None:
+        """Check that the vault holds so much for this wallet.
+
+        Raises:
+            errors.InputError: it holds less; what is missing is to be deposited, unless another next step is given.
+        """
+        held = self.credit(kind.address)
+        if amount > held:
+            raise errors.InputError(
+                "there is not so much in the vault for you",
+                which="AMOUNT",
+                expected=f"at most {kind.show(held)}",
+                got=kind.show(amount),
+                next_step=next_step or f"run `commons vault deposit {kind.plain(amount - held)}{kind.option}`",
+            )
+
     def deposit(self, token: ids.Address, amount: int) -> None:
         """Hand money over to the vault, which credits this wallet with it; a token is first told to let the vault take it.
 
@@ -114,7 +150,15 @@ class MoneyDesk:
         """Have the vault pay out a part of this wallet's credit."""
         self._registry.transact("Vault", "withdraw", token, amount, to)
 
-    # --------------------------------------------------------------------------------------------------- awards
+    def give_back(self, run_id: ids.RunId, member_id: int) -> None:
+        """Give the bond of a seat back to whoever paid it; anybody may, once the run is over for that seat."""
+        self._registry.transact("Bonds", "giveBack", run_id, member_id)
+
+    def expire(self, lock_id: bytes) -> None:
+        """Give a lock whose expiry came back to whoever paid it; anybody may."""
+        self._registry.transact("Vault", "expire", lock_id)
+
+    # ------------------------------------------------------------------------------------------------- problems
 
     def problem(self, problem_id: bytes) -> moneys.ProblemView:
         """Return a problem with its money.
@@ -128,6 +172,40 @@ class MoneyDesk:
                 "no such problem", which=ids.format_id(problem_id), next_step="see `commons problem list`"
             )
         return found
+
+    def send_back(self, problem_id: bytes, reason: str) -> moneys.ProblemView:
+        """Send a problem in review back to its owner, as one of the ethics board; the reason goes into the store."""
+        return self._change("sendBack", problem_id, self._reason(reason))
+
+    def amend(self, problem_id: bytes, statement: documents.Problem) -> moneys.ProblemView:
+        """Put another statement in place of one that was sent back, as its owner; a review begins anew.
+
+        Raises:
+            errors.InputError: it is for another purpose, which the ledger keeps.
+        """
+        stated = self.problem(problem_id).stated
+        if encoding.purpose_code(statement.purpose or terms.GENERAL_PURPOSE) != stated.purpose:
+            raise errors.InputError(
+                "a problem keeps the purpose that it was stated for",
+                which=ids.short(problem_id),
+                got=statement.purpose or f"none, which stands for {terms.GENERAL_PURPOSE}",
+                next_step="state another problem for this purpose",
+            )
+        return self._change("amend", problem_id, self._store.put(statement.encode()))
+
+    def close(self, problem_id: bytes) -> moneys.ProblemView:
+        """Let no further run be opened on a problem, as its owner; runs and awards that are there go on."""
+        return self._change("close", problem_id)
+
+    def _change(self, function: str, problem_id: bytes, *values: object) -> moneys.ProblemView:
+        self.problem(problem_id)
+        self._registry.transact("Problems", function, problem_id, *values)
+        return self.problem(problem_id)
+
+    def _reason(self, words: str) -> bytes:
+        return self._store.put(letters.Reason(words).encode())
+
+    # --------------------------------------------------------------------------------------------------- awards
 
     def fund(self, problem_id: bytes, milestones: Sequence[Milestone], token: ids.Address) -> Sequence[int]:
         """Put this wallet's credit onto a problem, one award for each milestone. Returns the awards' numbers."""
@@ -146,11 +224,17 @@ class MoneyDesk:
 
     def challenge(self, problem_id: bytes, award: int, reason: str) -> moneys.AwardView:
         """Object to a judgement; the reason goes into the store for those who decide."""
-        return self._act("challenge", problem_id, award, self._store.put(reason.encode()))
+        return self._act("challenge", problem_id, award, self._reason(reason))
 
     def settle(self, problem_id: bytes, award: int) -> moneys.AwardView:
         """Pay a judged award that nobody challenged in time."""
         return self._act("settle", problem_id, award)
+
+    def resolution(self, problem_id: bytes, award: int, *, is_paid: bool) -> governance.Call:
+        """Return the call that decides a challenged award; only a vote makes it."""
+        self.award(problem_id, award)
+        data = self._registry.call_data("Problems", "resolve", problem_id, award, is_paid)
+        return governance.Call(self._registry.address_of("Problems"), data)
 
     def _act(self, function: str, problem_id: bytes, award: int, *values: object) -> moneys.AwardView:
         self.award(problem_id, award)

@@ -245,7 +245,12 @@ def choose(offer: offers.Offer, dataset_id: int | None) -> offers.Fit:
 
 
 def enrol(place: places.Place, offer: offers.Offer, fit: offers.Fit, *, by: str) -> None:
-    """Give a consent if none is live, and bring the dataset to the run; raises as the ledger does."""
+    """Give a consent if none is live, and bring the dataset to the run; raises as the ledger does.
+
+    Raises:
+        errors.InputError: the run asks for a bond that the vault does not hold for this wallet; no consent was given.
+    """
+    place.desk.money.check_credit(offer.money, offer.current.spec.bond)
     consent_id = fit.consent_id
     if consent_id is None:
         now = max(int(time.time()), place.desk.view().time)

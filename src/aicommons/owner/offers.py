@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Mapping
 
-from aicommons import app
+from aicommons import app, office
 from aicommons.data import columns, prepared, reading
 from aicommons.domain import documents, encoding, errors, events, ids, run, vocabulary
 from aicommons.learning import recipe as recipes
@@ -76,6 +76,8 @@ class Offer:
     """Who else may read the sums."""
     fits: tuple[Fit, ...]
     """Datasets of this home, those that fit first."""
+    money: office.Token
+    """What prices and the bond are counted in, as far as anything answers where the solver says."""
 
     @property
     def site_shares(self) -> int:
@@ -242,6 +244,7 @@ def make_offer(place: places.Place, papers: places.Papers, measuring: Tables, ru
         problem_owner="" if stated is None else papers.name(view, stated.owner),
         readers=readers,
         fits=tuple(sorted(fits, key=lambda each: (not each.is_fitting, each.dataset_id))),
+        money=place.desk.money.known_token(current.spec.token),
     )
 
 

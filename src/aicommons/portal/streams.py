@@ -13,7 +13,7 @@ from typing import Any
 from fastapi import concurrency, responses
 
 from aicommons.domain import errors, ids
-from aicommons.owner import deciding, progress, uses
+from aicommons.owner import deciding, progress, proposals, uses
 from aicommons.portal import charts
 from aicommons.portal import pages as shared
 
@@ -36,6 +36,7 @@ def today(pages: shared.Pages) -> dict[str, Any]:
         "wards": pages.wards(),
         "used": used,
         "live": pages.live(used),
+        "votes": proposals.open_votes(pages.clerk.place),
     }
 
 

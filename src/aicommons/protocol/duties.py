@@ -28,6 +28,7 @@ class DutyKind(enum.Enum):
     REPORT = "report"
     RETIRE = "retire"
     ERASE = "erase"
+    GIVE_BACK = "give back"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -85,7 +86,11 @@ def due(
     duties: list[Duty] = []
     for run_id, current in view.runs.items():
         known = remembered.get(run_id)
-        if known is None or current.roster is None or member not in current.roster.member_ids:
+        if known is None:
+            continue
+        if current.state.is_over and (run_id, member) in view.money.bonds:
+            duties.append(Duty(run_id, DutyKind.GIVE_BACK))
+        if current.roster is None or member not in current.roster.member_ids:
             continue
         case = _Case(run_id, current, member, known, now, _dead(view, current, now))
         duties.extend(_after_end(case) if current.state.is_over else _under_way(case))

@@ -111,8 +111,8 @@ class ProblemView:
     """With the document that is in force."""
     challenge: money_events.ChallengeStated | None = None
     """Its times, if it is one."""
-    is_draft: bool = False
-    """Whether it was sent back and not amended yet."""
+    sent_back: money_events.ProblemSentBack | None = None
+    """Who sent it back and why, until it is amended."""
     is_closed: bool = False
     awards: Mapping[int, AwardView] = dataclasses.field(default_factory=dict)
     """Number -> award."""
@@ -125,7 +125,7 @@ class ProblemView:
         """Return where it stands at ``now`` (block time in seconds)."""
         if self.is_closed:
             return ProblemState.CLOSED
-        if self.is_draft:
+        if self.sent_back is not None:
             return ProblemState.DRAFT
         return ProblemState.REVIEW if now < self.stated.review_until else ProblemState.OPEN
 
@@ -270,9 +270,9 @@ def _problem_after(known: ProblemView, event: money_events.OfProblem) -> Problem
         case money_events.ChallengeStated():
             return dataclasses.replace(known, challenge=event)
         case money_events.ProblemSentBack():
-            return dataclasses.replace(known, is_draft=True)
+            return dataclasses.replace(known, sent_back=event)
         case money_events.ProblemAmended():
-            return dataclasses.replace(known, is_draft=False, stated=amended(known.stated, event))
+            return dataclasses.replace(known, sent_back=None, stated=amended(known.stated, event))
         case money_events.ProblemClosed():
             return dataclasses.replace(known, is_closed=True)
         case money_events.SubmissionCommitted():

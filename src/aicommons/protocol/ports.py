@@ -38,6 +38,9 @@ class Ledger(Protocol):
     def drop(self, run_id: ids.RunId, member_id: int) -> None:
         """Ask the contract to put a seat out whose consent is dead; raises as ``post``."""
 
+    def give_back(self, run_id: ids.RunId, member_id: int) -> None:
+        """Give a seat's bond back to whoever paid it, once the run is over; raises as ``post``."""
+
     def register_model(self, run_id: ids.RunId, card: ids.Digest, state_digest: bytes, licence: bytes) -> None:
         """Write a finished run's model down, with ``encoding.licence_code`` of its licence; raises as ``post``."""
 

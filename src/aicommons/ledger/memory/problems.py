@@ -43,7 +43,7 @@ class Problems:
         problem_id = self._id(owner, document, deadline)
         if problem_id in self._book.view.problems:
             raise transitions.Refusal("ProblemsAlreadyStated", problem_id)
-        told = (judge, document, purpose, deadline, self._book.now() + self._review)
+        told = (judge or None, document, purpose, deadline, self._book.now() + self._review)
         self._book.tell(events.ProblemStated, problem_id, owner, *told)
 
     def close(self, problem_id: bytes) -> None:
