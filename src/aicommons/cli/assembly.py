@@ -69,6 +69,11 @@ def shown(proposal: int) -> str:
     return f"0x{proposal:064x}"
 
 
+def short(proposal: int) -> str:
+    """Return a proposal's id as it is named in a line."""
+    return naming.short(proposal.to_bytes(32, "big"))
+
+
 def resolve(coop: "office.CoopDesk", text: str) -> int:
     """Return the proposal of a co-op that ``text`` names, in full or by its beginning; raises ``errors.InputError``."""
     known = {key.to_bytes(32, "big") for key in coop.view().proposals}

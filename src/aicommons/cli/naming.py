@@ -20,7 +20,13 @@ if TYPE_CHECKING:
 DAY = 86400
 LEAST_DIGITS = 8
 """Hexadecimal digits of a short id, at least: fewer are too easily confused."""
-LISTED_BY = {"proposal": "coop list", "members' proposal": "vote list", "guardianship": "consent lookup DATASET"}
+LISTED_BY = {
+    "proposal": "coop list",
+    "members' proposal": "vote list",
+    "guardianship": "consent lookup DATASET",
+    "attestation": "attest list",
+    "run or problem": "run list",
+}
 """Kind of id -> the command that shows it, where it is not ``KIND list``."""
 short, fingerprint = ids.short, ids.fingerprint
 

@@ -215,7 +215,7 @@ def claim(run_text: str, token: str | None) -> None:
 def described(model: "releases.ModelView") -> dict[str, object]:
     """Return where a model stands as JSON; for ``model show``."""
     return {
-        "state": model.state.name.lower().replace("_", "-"),
+        "state": model.state.word,
         "releasable_at": model.releasable_at,
         "audits": [ids.format_id(each) for each in model.audits],
     }
@@ -258,11 +258,12 @@ def _say(opened: homes.Opened, run_id: ids.RunId, following: str) -> None:
 
 
 def _propose(opened: homes.Opened, call: "office.Call", title: str, reason: str) -> None:
-    shown = assembly.shown(opened.desk.votes().propose([call], title, reason))
+    number = opened.desk.votes.propose([call], title, reason)
+    shown = assembly.shown(number)
     output.emit(
         {"proposal": shown},
         f"Proposed to the members: {shown}",
-        f"Next: `{output.command(f'vote show {shown[:14]}')}`.",
+        f"Next: `{output.command(f'vote show {assembly.short(number)}')}`.",
     )
 
 

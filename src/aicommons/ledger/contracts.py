@@ -11,8 +11,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from aicommons.domain import encoding, errors, ids
-from aicommons.protocol import governance
+from aicommons.domain import encoding, errors
 
 NAMES = (
     *("Forwarder", "TimelockController", "Membership", "CommonsGovernor", "Attestations", "Vault", "Bonds"),
@@ -134,20 +133,6 @@ def call_data(contract: str, function: str, values: Sequence[object]) -> bytes:
     """Return the calldata of ``function`` with ``values``."""
     entry = load(contract).functions[function]
     return entry.key + encoding.abi_encode(entry.types, values)
-
-
-def meaning(places: Mapping[ids.Address, str], call: governance.Call) -> governance.Meaning | None:
-    """Return what a call of one of the contracts at ``places`` says, or ``None`` for what calls none of their functions."""
-    name = places.get(call.target)
-    if name is None:
-        return None
-    entry = next((each for each in load(name).functions.values() if each.key == call.data[:4]), None)
-    if entry is None:
-        return None
-    try:
-        return governance.Meaning(name, entry.name, entry.names, encoding.abi_decode(entry.types, call.data[4:]))
-    except errors.DecodeError:
-        return None
 
 
 def decode_failure(data: bytes) -> tuple[str, tuple[object, ...]] | None:

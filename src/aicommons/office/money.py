@@ -168,7 +168,7 @@ class MoneyDesk:
             raise errors.InputError(
                 "no such award",
                 which=f"award {award}",
-                next_step=f"see `commons problem show {ids.format_id(problem_id)[:18]}`",
+                next_step=f"see `commons problem show {ids.short(problem_id)}`",
             )
         return found
 
