@@ -137,8 +137,11 @@ class Ballot:
     governor: str
     """Name of the governor in the signed domain: ``GOVERNOR_NAME``, or ``governance.GOVERNOR_NAME``."""
 
+    def words(self) -> list[bytes | int]:
+        """Return the fields as they are hashed: numbers."""
+        return [self.proposal_id, int(self.support), int.from_bytes(self.voter, "big"), self.nonce]
+
     def digest(self, place: encoding.Place) -> bytes:
         """Return the 32 bytes that are signed (EIP-712); ``place`` is the governor."""
         domain = encoding.domain_of(self.governor, GOVERNOR_VERSION, place)
-        fields = [self.proposal_id, int(self.support), int.from_bytes(self.voter, "big"), self.nonce]
-        return encoding.typed_digest(domain, BALLOT_TYPE, fields)
+        return encoding.typed_digest(domain, BALLOT_TYPE, self.words())
