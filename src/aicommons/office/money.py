@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from aicommons.domain import amounts, encoding, errors, ids
+from aicommons.ledger.bindings import problems, vault
 from aicommons.office import acting
 from aicommons.protocol import money as moneys
 from aicommons.protocol import ports
@@ -39,14 +40,8 @@ class Token:
 COIN = Token(moneys.COIN, "coin", COIN_DECIMALS)
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Milestone:
-    """What to pay for one step."""
-
-    amount: int
-    """In the token's smallest unit."""
-    due: int
-    """Block time in seconds until which the judge may say who earned it."""
+Milestone = problems.Milestone
+"""What to pay for one step: an amount in the token's smallest unit, and until when the judge may say who earned it."""
 
 
 class Member(Protocol):
@@ -64,6 +59,8 @@ class MoneyDesk:
 
     def __init__(self, registry: acting.Registry, store: ports.Store, member: Member) -> None:
         self._registry = registry
+        self._vault = vault.Vault(registry)
+        self._problems = problems.Problems(registry)
         self._store = store
         self._member = member
 
@@ -94,7 +91,7 @@ class MoneyDesk:
             errors.InputError: the wallet has not so much of the token.
         """
         if token == moneys.COIN:
-            self._registry.transact("Vault", "deposit", token, amount, value=amount)
+            self._vault.deposit(token, amount, value=amount)
             return
         held = self._ask(token, "balanceOf(address)", "uint256", self._registry.address)
         if not isinstance(held, int) or held < amount:
@@ -106,13 +103,13 @@ class MoneyDesk:
                 got=kind.show(held) if isinstance(held, int) else None,
                 next_step="have more of it sent to this wallet",
             )
-        vault = self._registry.address_of("Vault")
-        self._registry.send_to(token, _call("approve(address,uint256)", ("address", "uint256"), (vault, amount)))
-        self._registry.transact("Vault", "deposit", token, amount)
+        allowed = (self._registry.address_of("Vault"), amount)
+        self._registry.send_to(token, _call("approve(address,uint256)", ("address", "uint256"), allowed))
+        self._vault.deposit(token, amount)
 
     def withdraw(self, token: ids.Address, amount: int, to: ids.Address) -> None:
         """Have the vault pay out a part of this wallet's credit."""
-        self._registry.transact("Vault", "withdraw", token, amount, to)
+        self._vault.withdraw(token, amount, to)
 
     # --------------------------------------------------------------------------------------------------- awards
 
@@ -132,30 +129,33 @@ class MoneyDesk:
     def fund(self, problem_id: bytes, milestones: Sequence[Milestone], token: ids.Address) -> Sequence[int]:
         """Put this wallet's credit onto a problem, one award for each milestone. Returns the awards' numbers."""
         before = self.problem(problem_id).awards
-        wanted = [dataclasses.astuple(each) for each in milestones]
-        self._registry.transact("Problems", "fund", problem_id, wanted, token)
+        self._problems.fund(problem_id, milestones, token)
         return [number for number in self.problem(problem_id).awards if number not in before]
 
     def accept(self, problem_id: bytes, award: int, solver: int) -> moneys.AwardView:
         """Say as the judge who earned an award."""
-        return self._act("judge", problem_id, award, solver)
+        self._problems.judge(*self._known(problem_id, award), solver)
+        return self.award(problem_id, award)
 
     def refund(self, problem_id: bytes, award: int) -> moneys.AwardView:
         """Give an award back: as the judge that rejects it, or as anybody once nobody earned it in time."""
-        return self._act("refund", problem_id, award)
+        self._problems.refund(*self._known(problem_id, award))
+        return self.award(problem_id, award)
 
     def challenge(self, problem_id: bytes, award: int, reason: str) -> moneys.AwardView:
         """Object to a judgement; the reason goes into the store for those who decide."""
-        return self._act("challenge", problem_id, award, self._store.put(reason.encode()))
+        self._problems.challenge(*self._known(problem_id, award), self._store.put(reason.encode()))
+        return self.award(problem_id, award)
 
     def settle(self, problem_id: bytes, award: int) -> moneys.AwardView:
         """Pay a judged award that nobody challenged in time."""
-        return self._act("settle", problem_id, award)
-
-    def _act(self, function: str, problem_id: bytes, award: int, *values: object) -> moneys.AwardView:
-        self.award(problem_id, award)
-        self._registry.transact("Problems", function, problem_id, award, *values)
+        self._problems.settle(*self._known(problem_id, award))
         return self.award(problem_id, award)
+
+    def _known(self, problem_id: bytes, award: int) -> tuple[bytes, int]:
+        """Return an award's problem and number if there is one; raises like ``award``."""
+        self.award(problem_id, award)
+        return problem_id, award
 
     def award(self, problem_id: bytes, award: int) -> moneys.AwardView:
         """Return an award of a problem.
@@ -184,12 +184,12 @@ class MoneyDesk:
         """
         values = (problem_id, self._member.member_id(), submission, salt)
         commitment = encoding.keccak(encoding.abi_encode(("bytes32", "uint256", "bytes32", "bytes32"), values))
-        self._registry.transact("Problems", "commit", problem_id, commitment)
+        self._problems.commit(problem_id, commitment)
         return commitment
 
     def reveal(self, problem_id: bytes, submission: bytes, salt: bytes) -> None:
         """Show a submission that was fixed; the arguments are those of ``commit``."""
-        self._registry.transact("Problems", "reveal", problem_id, submission, salt)
+        self._problems.reveal(problem_id, submission, salt)
 
     def _ask(self, address: ids.Address, signature: str, kind: str, *holder: ids.Address) -> object:
         try:
