@@ -111,6 +111,9 @@ def test_bytes_that_are_not_read_are_shown() -> None:
     for asked in (office.Call(GRANT.target, odd), call("CommonsGovernor", "relay", GRANT.target, 0, odd)):
         assert any(f"0x{asked.data.hex()}" in line for line in said(asked).lines(1))
     assert not any("bytes" in line for line in said(GRANT).lines(1))
+    stranger = office.Call(EVIL, b"\x01\x02")
+    assert effects.whole(stranger, None, str).endswith("its bytes: 0x0102")
+    assert effects.whole(GRANT, meanings.read(PLACES, NEWEST, GRANT), str) == "make 2 an auditor"
     long = said(office.Call(EVIL, b"\x01" * 100_000))
     assert "100000 bytes" in "".join(long.lines(1))
     assert sum(map(len, long.lines(1))) < 10_000

@@ -225,6 +225,26 @@ def test_what_a_call_would_do_is_read_and_tried(commons: testing.Commons) -> Non
     assert tried["a stranger's contract"].meaning is None
 
 
+def test_what_stands_at_a_former_contract_is_asked_of_it(commons: testing.Commons) -> None:
+    """A contract that was replaced is said to be so, and what it has now is its own word, not its successor's."""
+    old, registry = commons.members[0].registry, commons.connect(commons.operator)
+    authority = (old.address_of("TimelockController"), old.address_of("Forwarder"))
+    former = desk(commons, 1).call("Guardianships", "setSuccessor", bytes(20))
+    newest = registry.create("Guardianships", old.address_of("Membership"), authority)
+    decide(commons, [desk(commons, 1).call("Guardianships", "setSuccessor", newest)])
+    old.poll()
+    assert old.address_of("Guardianships") == newest
+    found = {}
+    for target in (former.target, newest):
+        tried = desk(commons, 1).trial(dataclasses.replace(former, target=target))
+        assert tried.meaning is not None
+        found[target] = (tried.meaning.is_former, tried.now)
+    assert found == {
+        former.target: (True, (ids.format_id(newest),)),
+        newest: (False, (ids.format_id(bytes(20)),)),
+    }
+
+
 def test_a_disguised_call_is_named_and_not_read(commons: testing.Commons) -> None:
     """Solidity takes an argument that overlaps another for what we do not read: the call is named, and does what it hides."""
     evil = ids.Address(b"\x66" * 20)

@@ -49,7 +49,7 @@ class Said:
     def lines(self, number: int) -> list[str]:
         """Return it as a numbered item; what cannot be read is followed by its bytes."""
         changed = [] if self.before is None else [f"     now {self.before}, then {self.after}"]
-        unread = [] if _is_read(self.call, self.meaning) else [f"     its bytes: {_bytes(self.call.data)}"]
+        unread = [f"     {each}" for each in _unread(self.call, self.meaning)]
         return [f"  {number}. {self.words}", *changed, *unread, f"     {self.outcome}"]
 
     def as_json(self) -> dict[str, object]:
@@ -81,6 +81,11 @@ def words(call: "office.Call", meaning: "office.Meaning | None", names: Names) -
         return f"send {coin} coin to {where}"
     sent = "" if coin is None else f", and send {coin} coin with it"
     return f"{_act(call, meaning, names)}{sent}"
+
+
+def whole(call: "office.Call", meaning: "office.Meaning | None", names: Names) -> str:
+    """Return what a call does in words, with its bytes where they cannot be read."""
+    return "; ".join([words(call, meaning, names), *_unread(call, meaning)])
 
 
 def _where(call: "office.Call", meaning: "office.Meaning | None") -> str:
@@ -119,10 +124,13 @@ def _is_read(call: "office.Call", meaning: "office.Meaning | None") -> bool:
     return all(_is_read(*each) for each in meaning.inner)
 
 
-def _bytes(data: bytes) -> str:
-    if len(data) <= MOST_BYTES:
-        return ids.format_id(data)
-    return f"{ids.format_id(data[:MOST_BYTES])}… ({len(data)} bytes; `--json` has them all)"
+def _unread(call: "office.Call", meaning: "office.Meaning | None") -> list[str]:
+    """Return the bytes of a call that the words do not say; none where they say all."""
+    if _is_read(call, meaning):
+        return []
+    if len(call.data) <= MOST_BYTES:
+        return [f"its bytes: {ids.format_id(call.data)}"]
+    return [f"its bytes: {ids.format_id(call.data[:MOST_BYTES])}… ({len(call.data)} bytes; `--json` has them all)"]
 
 
 def _hours(values: Values) -> str:

@@ -178,7 +178,7 @@ def _proposal(opened: homes.Opened, coop: "office.CoopDesk", key: int, found: "c
     names = naming.Names(opened, opened.desk.view())
     return {
         "proposal": assembly.shown(key),
-        "what": [effects.words(each, coop.meaning(each), names) for each in governance.calls(found.created)],
+        "what": [effects.whole(each, coop.meaning(each), names) for each in governance.calls(found.created)],
         "data": [ids.format_id(each) for each in found.created.calldatas],
         "why": found.words,
         "state": coop.state(key).name.lower(),
