@@ -5,10 +5,11 @@ import pathlib
 from collections.abc import Iterator
 
 import pytest
-from tests.cli import told_time
+from tests.cli import conftest, told_time
 
+from aicommons import app
 from aicommons.cli import acts
-from aicommons.ledger import contracts
+from aicommons.ledger import contracts, wallet
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
@@ -107,6 +108,8 @@ def test_what_many_acts_would_do_is_said(stage: told_time.Stage) -> None:
     assert acts["let what was carried wait for 1 hours"]["then"] == "1 hours"
     assert f"begin to give Ben (member 2) to the account {NOBODY}" in words
     assert words[-1] == f"call Membership.setGuardian(guardian = {NOBODY})"
+    quorum = acts["ask 20 % of the members to take part in a vote"]
+    assert (quorum["now"], quorum["then"]) == ("10 %", "20 %")
     refused = {each for each, said in acts.items() if "would be refused" in said["outcome"]}
     assert refused == {"let Chi (member 3) act again", f"call Membership.setGuardian(guardian = {NOBODY})"}
     assert "only its execution can tell" in acts["keep votes open for 2 days"]["outcome"]
@@ -138,6 +141,39 @@ def test_what_cannot_be_proposed_is_refused(shared: told_time.Stage, name: str) 
     assert refused.code in (1, 2), refused
     assert found in refused.err
     assert len(shared.place.done("ana", "vote", "list")["proposals"]) == before
+
+
+def test_what_cannot_be_read_is_shown_whole(shared: told_time.Stage) -> None:
+    """A proposal that no command of ours makes is shown all the same, with its bytes and coins, and controls no terminal."""
+    home = app.Home(shared.place.root / "ana")
+    ledger = app.connect(home, wallet.unlock(home.wallet_file, conftest.PASSPHRASE))
+    membership, governor = ledger.address_of("Membership"), ledger.address_of("CommonsGovernor")
+    words = b"".join(number.to_bytes(32, "big") for number in (32, 1, 0x66))
+    disguised = contracts.load("Membership").functions["setRegistrars"].key + words
+    datas = [
+        disguised,
+        b"\xde\xad\xbe\xef",
+        b"",
+        contracts.call_data("CommonsGovernor", "castVote", (1, 9)),
+        bytes(9000),
+    ]
+    targets = [membership, membership, bytes(20), governor, b"\x09" * 20]
+    values = [0, 0, 10**18, 0, 0]
+    ledger.transact("CommonsGovernor", "propose", targets, values, datas, "# \x1b[2J\u202eFine\r\n\x07\nas\x9b it is")
+    number = shared.place.done("ben", "vote", "list")["proposals"][-1]["proposal"]
+    shown = shared.place.call("ben", "vote", "show", number)
+    assert shown.code == 0, shown
+    assert "Membership.setRegistrars in a form that this package cannot read: vote against it" in shown.out
+    assert f"its bytes: 0x{disguised.hex()}" in shown.out
+    assert "call Membership with no function that this package knows: vote against it" in shown.out
+    assert "send 1 coin to 0x0000" in shown.out
+    listed = shared.place.call("ben", "vote", "list")
+    for line in (*shown.out.split("\n"), *listed.out.split("\n")):
+        assert line.isprintable()
+    acts = acts_of(shared, number)
+    assert [each["data"] for each in acts] == ["0x" + each.hex() for each in datas]
+    assert acts[2]["value"] == str(10**18)
+    assert "insufficient funds" in acts[2]["outcome"]
 
 
 def test_words_are_needed_and_only_members_propose(stage: told_time.Stage) -> None:

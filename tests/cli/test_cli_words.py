@@ -3,11 +3,13 @@
 import dataclasses
 import json
 import pathlib
+import re
 from typing import Any
 
+import click
 import pytest
 
-from aicommons.cli import given, naming, output, refusals, telling
+from aicommons.cli import attest, given, main, naming, output, refusals, telling
 from aicommons.domain import encoding, errors, events, ids, run
 from aicommons.protocol import rules
 from aicommons.protocol import view as views
@@ -90,6 +92,101 @@ def test_refusals_exist_in_the_contracts() -> None:
         for entry in contracts.load(name).failures.values()
     }
     assert set(refusals.WORDS) <= known
+
+
+UNCAUSED = {
+    "OpenZeppelin's tokens, which no command moves": (
+        *("ERC721IncorrectOwner", "ERC721InsufficientApproval", "ERC721InvalidApprover", "ERC721InvalidOperator"),
+        *("ERC721InvalidOwner", "ERC721InvalidReceiver", "ERC721InvalidSender", "ERC721NonexistentToken"),
+        *("ERC6909InsufficientAllowance", "ERC6909InvalidApprover", "ERC6909InvalidReceiver"),
+        *("ERC6909InvalidSender", "ERC6909InvalidSpender", "SafeERC20FailedOperation"),
+        *("MembershipSoulbound", "MembershipNotDelegable", "CoopMembersSoulbound", "CoopMembersNotDelegable"),
+        *("VotesExpiredSignature", "ERC5805FutureLookup"),
+    ),
+    "OpenZeppelin's guards against its own mistakes": (
+        *("CheckpointUnorderedInsertion", "ERC6372InconsistentClock", "InvalidShortString", "StringTooLong"),
+        *("SafeCastOverflowedUintDowncast", "ReentrancyGuardReentrantCall", "Blake2bUnavailable"),
+    ),
+    "the timelock's and the governors', which the desks call rightly": (
+        *("AccessControlBadConfirmation", "AccessControlUnauthorizedAccount", "TimelockInsufficientDelay"),
+        *("TimelockInvalidOperationLength", "TimelockUnauthorizedCaller", "TimelockUnexecutedPredecessor"),
+        *("GovernorAlreadyQueuedProposal", "GovernorDisabledDeposit", "GovernorInvalidProposalLength"),
+        *("GovernorInvalidQuorumFraction", "GovernorInvalidVoteParams", "GovernorInvalidVoteType"),
+        *("GovernorNonexistentProposal", "GovernorOnlyExecutor", "GovernorProposalQueueingFailed"),
+        "GovernorProposalQueueingNotRequired",
+    ),
+    "signatures that no command sends, or a relayer or node checks first": (
+        *("ERC2771ForwarderExpiredRequest", "ERC2771ForwarderInvalidSigner", "ERC2771ForwarderMismatchedValue"),
+        *("ERC2771ForwarderNoRefundReceiver", "ERC2771UntrustfulTarget", "InsufficientBalance", "InvalidAccountNonce"),
+        *("ECDSAInvalidSignature", "ECDSAInvalidSignatureLength", "ECDSAInvalidSignatureS"),
+        *("AttestationsDeadlinePassed", "AttestationsSignatureInvalid"),
+        *("DataRegistryDeadlinePassed", "DataRegistrySignatureInvalid"),
+    ),
+    "what a command always fills in": (
+        *("MembershipFieldMissing", "AttestationsFieldMissing", "AttestationsUnknown", "DataRegistryDigestMissing"),
+        *("ProblemsDocumentMissing", "ModelRegistryCardMissing", "GuardianshipsFieldMissing", "VaultAmountMissing"),
+        *("ConsentRegisterRootMissing", "RequestsDocumentMissing", "CoopMembersCredentialMissing"),
+        *("CoopMembersLengthsDiffer", "VaultValueMismatch", "DataRegistryPurposesInvalid", "QuorumFloorNobody"),
+    ),
+    "between contracts": (
+        *("VaultControllersInvalid", "VaultExpiryPassed", "VaultNotController", "VaultNotExpired", "VaultNotLocker"),
+        *("VaultWrongLockState", "BondsNone", "BondsNotRuns", "BondsStillOwed", "DataRegistryNotRuns"),
+        *("CoopMembersBindRefused", "CoopMembersNotGovernor"),
+    ),
+    "a node's own duties": (
+        *("TrainingRunsAlreadyOpened", "TrainingRunsAlreadySent", "TrainingRunsCommitmentMismatch"),
+        *("TrainingRunsDigestMismatch", "TrainingRunsExitRound", "TrainingRunsMayNotDrop", "TrainingRunsNoSeat"),
+        *("TrainingRunsNotInSet", "TrainingRunsSignatureInvalid", "TrainingRunsTooEarly"),
+        *("TrainingRunsTooFewStay", "TrainingRunsWrongPhase", "ModelRegistryAlreadyRegistered"),
+        *("ModelRegistryNoState", "ModelRegistryStateMismatch"),
+    ),
+    "what has no command yet": ("ProblemsNotEthicsBoard",),
+}
+"""Refusals that nobody at the command line causes, but by a call of one's own in a proposal; and why."""
+
+
+def test_every_refusal_is_told_or_nobodys() -> None:
+    """An error that a contract gets has words and a next step here, or a reason why it needs none."""
+    from aicommons.ledger import contracts
+
+    names = [
+        entry.name
+        for each in (*contracts.NAMES, *contracts.PER_COOP)
+        for entry in contracts.load(each).failures.values()
+    ]
+    uncaused = [name for names in UNCAUSED.values() for name in names]
+    assert sorted(uncaused) == sorted(set(names) - set(refusals.WORDS))
+
+
+@pytest.mark.parametrize("command", sorted(set(naming.LISTED_BY.values())))
+def test_every_list_of_ids_is_a_command(command: str) -> None:
+    """Who mistypes an id is sent to a command that there is."""
+    noun, verb = command.split()[:2]
+    group = main.commons.get_command(click.Context(main.commons), noun)
+    assert isinstance(group, click.Group)
+    assert verb in group.commands
+
+
+def test_every_kind_of_id_has_a_list() -> None:
+    """A kind that the commands resolve and that is no noun with a `list` of its own is in the table."""
+    folder = pathlib.Path(naming.__file__).parent
+    kinds = {
+        kind for file in folder.glob("*.py") for kind in re.findall(r'resolve\([^"\n]*, "([^"]+)"\)', file.read_text())
+    }
+    assert {"attestation", "problem", "consent", "guardianship"} <= kinds
+    for kind in kinds - set(naming.LISTED_BY):
+        group = main.commons.get_command(click.Context(main.commons), kind)
+        assert isinstance(group, click.Group), kind
+        assert "list" in group.commands, kind
+
+
+def test_a_malformed_subject_is_said_to_be_one() -> None:
+    """Sixty-four letters that are no digits are refused in words, as short ones are; a digest is read in full."""
+    view = views.LedgerView()
+    for text in ("0xzz" + "1" * 62, "0x" + "1" * 64, "xyz"):
+        with pytest.raises(errors.InputError, match="run or problem"):
+            attest.named(text, view)
+    assert attest.named("sha256:" + FIRST.hex(), view) == FIRST
 
 
 BAD_FILES: dict[str, tuple[bytes, str]] = {

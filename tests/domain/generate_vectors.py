@@ -12,8 +12,21 @@ import pathlib
 import sys
 from collections.abc import Callable
 
-from aicommons.domain import cards, documents, encoding, ids, licences, messages, profiles, run, signature, signing
+from aicommons.domain import (
+    cards,
+    documents,
+    encoding,
+    events,
+    ids,
+    licences,
+    messages,
+    profiles,
+    run,
+    signature,
+    signing,
+)
 from aicommons.learning.secagg import group
+from aicommons.protocol import coops, governance
 
 FOLDER = pathlib.Path(__file__).parents[2] / "vectors"
 PLACE = encoding.Place(31337, ids.Address(b"\xc0" * 20))
@@ -153,16 +166,37 @@ def signed_outside_runs() -> list[Json]:
         signing.ForwardRequest(one, other, 0, 100_000, 0, 2_000_000_000, b""),
         signing.ForwardRequest(other, one, 1, most, 7, 2**48 - 1, bytes(range(100))),
     ]
-    found: list[Json] = []
-    for message in rows:
-        digest = message.digest(PLACE)
-        words = [value if isinstance(value, bytes) else int(value).to_bytes(32, "big") for value in message.words()]
-        row: Json = {"verifier": message.CONTRACT, "name": message.NAME, "type": message.TYPE}
-        row |= {"words": ["0x" + each.hex() for each in words], "digest": "0x" + digest.hex()}
-        row |= {"signature": "0x" + signature.sign(SECRET, digest).hex()}
-        row |= {"signer": "0x" + signature.address_of(SECRET).hex(), "message": plain(message)}
-        found.append(row | {"chain_id": PLACE.chain_id, "contract": "0x" + PLACE.contract.hex()})
-    return found
+    return [{"verifier": each.CONTRACT, "name": each.NAME, "type": each.TYPE, **signed_row(each)} for each in rows]
+
+
+def ballots() -> list[Json]:
+    """Return ballots of the members and of a co-op's people, at their smallest and largest, signed by the key 07^32."""
+    one, other = ids.Address(b"\x11" * 20), ids.Address(b"\xee" * 20)
+    governors = {"CommonsGovernor": governance.GOVERNOR_NAME, "CoopGovernor": coops.GOVERNOR_NAME}
+    return [
+        {"verifier": verifier, "name": name, "type": coops.BALLOT_TYPE, **signed_row(each)}
+        for verifier, name in governors.items()
+        for each in (
+            coops.Ballot(0, events.Support.AGAINST, one, 0, name),
+            coops.Ballot(2**256 - 1, events.Support.ABSTAIN, other, 2**256 - 1, name),
+            coops.Ballot(int.from_bytes(word("proposal"), "big"), events.Support.FOR, one, 7, name),
+        )
+    ]
+
+
+def signed_row(message: signing.Signed | coops.Ballot) -> Json:
+    """Return what a contract and Python have to agree on of a signed message."""
+    digest = message.digest(PLACE)
+    words = [value if isinstance(value, bytes) else int(value).to_bytes(32, "big") for value in message.words()]
+    return {
+        "words": ["0x" + each.hex() for each in words],
+        "digest": "0x" + digest.hex(),
+        "signature": "0x" + signature.sign(SECRET, digest).hex(),
+        "signer": "0x" + signature.address_of(SECRET).hex(),
+        "message": plain(message),
+        "chain_id": PLACE.chain_id,
+        "contract": "0x" + PLACE.contract.hex(),
+    }
 
 
 def bad_signatures() -> list[Json]:
@@ -275,6 +309,7 @@ FILES: dict[str, Callable[[], object]] = {
     "ids/digests.json": digests,
     "encoding/messages.json": signed_messages,
     "encoding/signing.json": signed_outside_runs,
+    "encoding/ballots.json": ballots,
     "encoding/signatures_bad_bytes.json": bad_signatures,
     "encoding/documents.json": written_documents,
     "encoding/documents_bad_bytes.json": bad_documents,

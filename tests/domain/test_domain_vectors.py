@@ -10,7 +10,20 @@ from typing import Any
 import pytest
 from eth_account import Account
 
-from aicommons.domain import cards, documents, encoding, errors, ids, messages, profiles, run, signature, signing
+from aicommons.domain import (
+    cards,
+    documents,
+    encoding,
+    errors,
+    events,
+    ids,
+    messages,
+    profiles,
+    run,
+    signature,
+    signing,
+)
+from aicommons.protocol import coops, governance
 
 FOLDER = pathlib.Path(__file__).parents[2] / "vectors"
 KINDS = {
@@ -97,6 +110,25 @@ def test_every_message_outside_runs_has_a_vector() -> None:
     """No kind is without its known answer."""
     assert {(row["verifier"], row["type"]) for row in load("encoding/signing.json")} == set(SIGNED)
     assert len(SIGNED) == len({kind for kind in vars(signing).values() if hasattr(kind, "TYPE")} - {signing.Signed})
+
+
+@pytest.mark.parametrize("row", load("encoding/ballots.json"), ids=lambda row: row["verifier"])
+def test_ballots(row: dict[str, Any]) -> None:
+    """Digest and signer of a ballot follow from its fields, with the name of the governor that it is for."""
+    said = row["message"]
+    voter, support = bytes.fromhex(said["voter"]), events.Support(said["support"])
+    ballot = coops.Ballot(said["proposal_id"], support, ids.Address(voter), said["nonce"], row["name"])
+    digest = ballot.digest(encoding.Place(row["chain_id"], ids.parse_address(row["contract"])))
+    assert "0x" + digest.hex() == row["digest"]
+    assert Account._recover_hash(digest, signature=row["signature"]).lower() == row["signer"]
+
+
+def test_both_governors_have_ballots() -> None:
+    """The members' and a co-op's, under different names."""
+    assert {(row["verifier"], row["name"]) for row in load("encoding/ballots.json")} == {
+        ("CommonsGovernor", governance.GOVERNOR_NAME),
+        ("CoopGovernor", coops.GOVERNOR_NAME),
+    }
 
 
 def in_order(row: dict[str, Any]) -> list[Any]:

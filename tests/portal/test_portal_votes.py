@@ -48,7 +48,7 @@ def test_what_is_no_token_is_counted_in_smallest_units(desk: "Desk") -> None:
 
 def test_open_votes_are_listed_with_how_to_vote(desk: "Desk") -> None:
     """From the opening of a vote to its end; the title is shown as text, and whether this home has voted."""
-    votes, visitor = desk.commons.solver.desk.votes(), desk.open_page()[0]
+    votes, visitor = desk.commons.solver.desk.votes, desk.open_page()[0]
     call = votes.call("Problems", "setRules", (0, 3600))
     desk.commons.clock.advance(1)  # a place in the commons has a vote from the next second on
     number = votes.propose([call], "Shorter <b>days</b>", "They are too long.")
@@ -60,7 +60,7 @@ def test_open_votes_are_listed_with_how_to_vote(desk: "Desk") -> None:
     assert "Votes of the members" in text
     assert "Shorter &lt;b&gt;days&lt;/b&gt;" in text
     assert (command in text, "you have not voted yet" in text) == (True, True)
-    desk.owner.desk.votes().vote(number, events.Support.FOR)
+    desk.owner.desk.votes.vote(number, events.Support.FOR)
     text = visitor.get("/").text
     assert ("you have voted" in text, "you have not voted yet" in text) == (True, False)
     assert "vous avez voté" in visitor.get("/", accept_language="fr").text

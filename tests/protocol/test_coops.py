@@ -1,9 +1,13 @@
 """A co-op as its events tell it: who is on the roll, what was proposed, how people voted, and what they signed."""
 
+import dataclasses
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from aicommons.domain import encoding, events, ids, signature
-from aicommons.protocol import coops
+from aicommons.protocol import coops, governance
 
 AT = events.Position(1, 0, 10)
 ANNA, BEN, CLEO = (ids.Address(bytes([number]) * 20) for number in (1, 2, 3))
@@ -69,12 +73,13 @@ def test_the_numbers_are_the_governors() -> None:
 
 
 PLACE = encoding.Place(31337, ids.Address(b"\xc0" * 20))
-BALLOT = coops.Ballot(5, FOR, ANNA, 0)
+BALLOT = coops.Ballot(5, FOR, ANNA, 0, coops.GOVERNOR_NAME)
 OTHERS = {
-    "another proposal": (PLACE, coops.Ballot(6, FOR, ANNA, 0)),
-    "another choice": (PLACE, coops.Ballot(5, AGAINST, ANNA, 0)),
-    "another voter": (PLACE, coops.Ballot(5, FOR, BEN, 0)),
-    "another nonce": (PLACE, coops.Ballot(5, FOR, ANNA, 1)),
+    "another proposal": (PLACE, coops.Ballot(6, FOR, ANNA, 0, coops.GOVERNOR_NAME)),
+    "another choice": (PLACE, coops.Ballot(5, AGAINST, ANNA, 0, coops.GOVERNOR_NAME)),
+    "another voter": (PLACE, coops.Ballot(5, FOR, BEN, 0, coops.GOVERNOR_NAME)),
+    "another nonce": (PLACE, coops.Ballot(5, FOR, ANNA, 1, coops.GOVERNOR_NAME)),
+    "the members' governor": (PLACE, dataclasses.replace(BALLOT, governor=governance.GOVERNOR_NAME)),
     "another chain": (encoding.Place(1, PLACE.contract), BALLOT),
     "another co-op": (encoding.Place(31337, ANNA), BALLOT),
 }
@@ -88,3 +93,30 @@ def test_a_ballot_is_bound_to_everything(row: tuple[encoding.Place, coops.Ballot
     signed = signature.sign(secret, BALLOT.digest(PLACE))
     assert signature.is_signed_by(BALLOT.digest(PLACE), signed, signature.address_of(secret))
     assert not signature.is_signed_by(other.digest(place), signed, signature.address_of(secret))
+
+
+LINE = f"#proposer=0x{ANNA.hex()}"
+TEXTS = {
+    "bound": (coops.bound("Because.", ANNA), "Because."),
+    "several lines": (coops.bound("One.\n\nTwo.", ANNA), "One.\n\nTwo."),
+    "not bound": ("Because.", "Because."),
+    "something after the line": (f"Because.\n\n{LINE}\nand more", f"Because.\n\n{LINE}\nand more"),
+    "no address": ("Because.\n\n#proposer=0x12", "Because.\n\n#proposer=0x12"),
+    "nothing but the line": (LINE, ""),
+}
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_the_words_are_all_but_the_line_that_binds(name: str) -> None:
+    """Only what OpenZeppelin reads as the proposer's line is left out, so that nothing can hide behind it."""
+    text, words = TEXTS[name]
+    created = dataclasses.replace(proposed(1), description=text)
+    assert coops.ProposalView(created).words == words
+
+
+@given(st.text(max_size=200), st.binary(min_size=20, max_size=20))
+def test_a_bound_text_ends_as_the_governor_reads_it(words: str, proposer: bytes) -> None:
+    """Its last 52 letters are the line, and the words come back."""
+    text = coops.bound(words, ids.Address(proposer))
+    assert text[-52:] == f"#proposer={ids.format_id(proposer)}"
+    assert coops.ProposalView(dataclasses.replace(proposed(1), description=text)).words == words.rstrip()

@@ -146,17 +146,16 @@ class Acts:
         from aicommons.domain import vocabulary
 
         if self.ban or self.unban:
-            (banned,) = desk.ask("DataRegistry", "bannedPurposes")
+            banned = desk.told("DataRegistry", "setBanned")
             after = (int(str(banned)) | vocabulary.bits(self.ban)) & ~vocabulary.bits(self.unban)
             yield desk.call("DataRegistry", "setBanned", after)
-        pairs: Sequence[tuple[str, str, str, Sequence[float | None]]] = (
-            ("ModelRegistry", "setAuditRules", "auditRules", (self.audits, _seconds(self.audit_delay_hours))),
-            ("Problems", "setRules", "rules", (_seconds(self.review_hours), _seconds(self.challenge_hours))),
+        pairs: Sequence[tuple[str, str, Sequence[float | None]]] = (
+            ("ModelRegistry", "setAuditRules", (self.audits, _seconds(self.audit_delay_hours))),
+            ("Problems", "setRules", (_seconds(self.review_hours), _seconds(self.challenge_hours))),
         )
-        for contract, function, told_by, said in pairs:
+        for contract, function, said in pairs:
             if any(each is not None for each in said):
-                (now,) = desk.ask(contract, told_by)
-                kept: Any = now
+                kept: Any = desk.told(contract, function)
                 rules = [old if each is None else each for old, each in zip(kept, said, strict=True)]
                 yield desk.call(contract, function, rules)
 

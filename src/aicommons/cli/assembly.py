@@ -67,7 +67,7 @@ def desk_of(opened: homes.Opened) -> "office.CoopDesk":
 
 def propose(opened: homes.Opened, call: "office.Call", title: str, reason: str) -> None:
     """Propose one call to the members, and say where it can be seen."""
-    name = shown(opened.desk.votes().propose([call], title, reason))
+    name = shown(opened.desk.votes.propose([call], title, reason))
     output.emit(
         {"proposal": name},
         f"Proposed to the members: {name}",
@@ -78,6 +78,11 @@ def propose(opened: homes.Opened, call: "office.Call", title: str, reason: str) 
 def shown(proposal: int) -> str:
     """Return a proposal's id as text."""
     return f"0x{proposal:064x}"
+
+
+def short(proposal: int) -> str:
+    """Return a proposal's id as it is named in a line."""
+    return naming.short(proposal.to_bytes(32, "big"))
 
 
 def resolve(coop: "office.CoopDesk", text: str) -> int:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from aicommons.protocol import attestations
     from aicommons.protocol import view as views
 
-KINDS = {each.name.lower().replace("_", "-"): each for each in model_events.Kind}
+KINDS = {each.word: each for each in model_events.Kind}
 SUBJECT = "RUN|PROBLEM|DIGEST|member:N"
 DAYS = 365
 """Days for which a statement stands that says nothing else: long enough for a model's life between two looks."""
@@ -120,7 +120,7 @@ def list_statements(about: str | None, kind: str | None) -> None:
     rows = [
         [
             naming.short(each.made.attestation_id),
-            _kind(each),
+            each.made.kind.word,
             naming.short(each.made.subject),
             names(int(each.made.attester)),
             _state(each, view),
@@ -142,15 +142,9 @@ def named(text: str, view: "views.LedgerView") -> bytes:
     if text.startswith("member:"):
         return _member(text.removeprefix("member:"), view)
     if text.startswith("sha256:"):
-        return bytes(naming.parse_digest(text))
+        return bytes(naming.parse_digest(text.removeprefix("sha256:")))
     known = [*view.runs, *view.problems]
-    if text.startswith("0x") and len(text) == 66 and bytes.fromhex(text[2:]) not in known:
-        raise errors.InputError(
-            "nothing on this ledger has this id",
-            which=naming.short(bytes.fromhex(text[2:])),
-            expected="a run, a problem, sha256:… or member:N",
-        )
-    return naming.resolve(text, known, "subject")
+    return naming.resolve(text, known, "run or problem")
 
 
 def _member(text: str, view: "views.LedgerView") -> bytes:
@@ -182,7 +176,7 @@ def described(statement: "attestations.StatementView") -> dict[str, object]:
     made = statement.made
     return {
         "attestation": ids.format_id(made.attestation_id),
-        "kind": _kind(statement),
+        "kind": statement.made.kind.word,
         "about": ids.format_id(made.subject),
         "by": int(made.attester),
         "passed": made.passed,
@@ -192,14 +186,10 @@ def described(statement: "attestations.StatementView") -> dict[str, object]:
     }
 
 
-def _kind(statement: "attestations.StatementView") -> str:
-    return statement.made.kind.name.lower().replace("_", "-")
-
-
 def _in_words(statement: "attestations.StatementView") -> str:
     made = statement.made
     found = "passed" if made.passed else "did not pass"
-    return f"{_kind(statement)} of {naming.short(made.subject)}: {found}, until {naming.when(made.expiry)[:10]}"
+    return f"{statement.made.kind.word} of {naming.short(made.subject)}: {found}, until {naming.when(made.expiry)[:10]}"
 
 
 def _state(statement: "attestations.StatementView", view: "views.LedgerView") -> str:

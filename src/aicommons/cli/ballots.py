@@ -33,12 +33,13 @@ def sign(file: pathlib.Path, opened: homes.Opened, ballot: "coops.Ballot", place
     return body
 
 
-def read(file: pathlib.Path, resolve: Callable[[str], int]) -> "tuple[coops.Ballot, bytes]":
+def read(file: pathlib.Path, resolve: Callable[[str], int], governor: str) -> "tuple[coops.Ballot, bytes]":
     """Return the ballot in a file and its signature.
 
     Args:
         file: what ``sign`` wrote.
         resolve: returns the proposal that a text names.
+        governor: name of the governor that the ballot is for, in what is signed.
 
     Raises:
         errors.InputError: it is no such file.
@@ -53,7 +54,7 @@ def read(file: pathlib.Path, resolve: Callable[[str], int]) -> "tuple[coops.Ball
     proposal, voter = resolve(reader.text("proposal")), naming.parse_address(reader.text("voter"))
     nonce, signature = reader.whole_within("nonce", 0, 2**53), _bytes(reader.text("signature"), file.name)
     reader.close()
-    return coops.Ballot(proposal, SUPPORT[said], voter, nonce), signature
+    return coops.Ballot(proposal, SUPPORT[said], voter, nonce, governor), signature
 
 
 def word(support: events.Support) -> str:

@@ -7,23 +7,36 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from aicommons.cli import ballots, naming, output
-from aicommons.domain import errors, events, ids, vocabulary, vote_events
+from aicommons.cli import ballots, naming, refusals
+from aicommons.domain import amounts, errors, ids, vocabulary, vote_events
 
 if TYPE_CHECKING:
     from aicommons import office
 
 Values = Sequence[Any]
-ROLE_WORDS = {
+Names = Callable[[int], str]
+"""What a member calls itself."""
+MOST_BYTES = 4096
+"""Bytes of an unread call on the screen: more would push everything else out of sight."""
+ROLE_WORDS: Mapping[int, str] = {
     vote_events.Role.AUDITOR: "an auditor",
     vote_events.Role.ETHICS_BOARD: "one of the ethics board",
 }
+SUPPORT_WORDS: Mapping[int, str] = {number: word for word, number in ballots.SUPPORT.items()}
+TIMELOCK_ROLES = {
+    "PROPOSER_ROLE": "of those who have the timelock do anything, without a vote",
+    "CANCELLER_ROLE": "of those who stop what was carried",
+    "EXECUTOR_ROLE": "of those who do what was carried and has waited",
+}
+"""Role of OpenZeppelin's timelock -> who has it."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Said:
     """One call in words."""
 
+    call: "office.Call"
+    meaning: "office.Meaning | None"
     words: str
     """What it does."""
     before: str | None
@@ -34,32 +47,90 @@ class Said:
     """Whether it would succeed if it were done now."""
 
     def lines(self, number: int) -> list[str]:
-        """Return it as a numbered item."""
+        """Return it as a numbered item; what cannot be read is followed by its bytes."""
         changed = [] if self.before is None else [f"     now {self.before}, then {self.after}"]
-        return [f"  {number}. {self.words}", *changed, f"     {self.outcome}"]
+        unread = [f"     {each}" for each in _unread(self.call, self.meaning)]
+        return [f"  {number}. {self.words}", *changed, *unread, f"     {self.outcome}"]
+
+    def as_json(self) -> dict[str, object]:
+        """Return it whole."""
+        return {
+            "words": self.words,
+            "now": self.before,
+            "then": self.after,
+            "outcome": self.outcome,
+            "target": ids.format_id(self.call.target),
+            "contract": None if self.meaning is None else self.meaning.contract,
+            "function": None if self.meaning is None else self.meaning.function,
+            "value": str(self.call.value),
+            "data": ids.format_id(self.call.data),
+        }
 
 
-def say(trial: "office.Trial", names: naming.Names) -> Said:
+def say(trial: "office.Trial", names: Names) -> Said:
     """Return what a call would do."""
     before, after = _compared(trial)
-    return Said(words(trial.meaning, names, trial.call), before, after, _outcome(trial))
+    return Said(*(trial.call, trial.meaning, words(trial.call, trial.meaning, names)), before, after, _outcome(trial))
 
 
-def words(meaning: "office.Meaning | None", names: naming.Names, call: "office.Call") -> str:
-    """Return what a call does, in words."""
+def words(call: "office.Call", meaning: "office.Meaning | None", names: Names) -> str:
+    """Return what a call does, in words; never fails, whatever its bytes are."""
+    coin = amounts.show(call.value, 18) if call.value else None
+    where = _where(call, meaning)
+    if not call.data and coin is not None:
+        return f"send {coin} coin to {where}"
+    sent = "" if coin is None else f", and send {coin} coin with it"
+    return f"{_act(call, meaning, names)}{sent}"
+
+
+def whole(call: "office.Call", meaning: "office.Meaning | None", names: Names) -> str:
+    """Return what a call does in words, with its bytes where they cannot be read."""
+    return "; ".join([words(call, meaning, names), *_unread(call, meaning)])
+
+
+def _where(call: "office.Call", meaning: "office.Meaning | None") -> str:
+    """Return what is called."""
     if meaning is None:
-        return (
-            f"call {ids.format_id(call.target)}, which is no contract of this commons, with 0x{call.data.hex()[:40]}…"
-        )
+        return f"{ids.format_id(call.target)}, which is no contract of this commons"
+    return f"the former {meaning.contract} ({ids.format_id(call.target)})" if meaning.is_former else meaning.contract
+
+
+def _act(call: "office.Call", meaning: "office.Meaning | None", names: Names) -> str:
+    where = _where(call, meaning)
+    if meaning is None:
+        return f"call {where}: nobody can say here what that does"
+    if meaning.function is None:
+        return f"call {where} with no function that this package knows: vote against it"
+    if meaning.values is None:
+        return f"call {where}.{meaning.function} in a form that this package cannot read: vote against it"
     known = WORDS.get((meaning.contract, meaning.function))
-    if known is not None:
-        return known(names, meaning.values)
     if meaning.function == "setSuccessor":
-        return f"let clients use {meaning.values[0]} in place of {meaning.contract}"
-    pairs = zip(meaning.names, meaning.values, strict=True)
-    return (
-        f"call {meaning.contract}.{meaning.function}({', '.join(f'{name} = {_plain(value)}' for name, value in pairs)})"
-    )
+        said = f"let clients use {meaning.values[0]} in place of {where}"
+    elif meaning.inner:
+        inner = "; ".join(words(each, read, names) for each, read in meaning.inner)
+        said = f"let {where}.{meaning.function} do this: {inner}"
+    elif known is not None:
+        said = known(names, meaning.values) + (f", at {where}" if meaning.is_former else "")
+    else:
+        pairs = zip(meaning.names, meaning.values, strict=True)
+        said = f"call {where}.{meaning.function}({', '.join(f'{name} = {_plain(value)}' for name, value in pairs)})"
+    return said
+
+
+def _is_read(call: "office.Call", meaning: "office.Meaning | None") -> bool:
+    """Return whether the words say all that a call does."""
+    if meaning is None or meaning.values is None:
+        return not call.data
+    return all(_is_read(*each) for each in meaning.inner)
+
+
+def _unread(call: "office.Call", meaning: "office.Meaning | None") -> list[str]:
+    """Return the bytes of a call that the words do not say; none where they say all."""
+    if _is_read(call, meaning):
+        return []
+    if len(call.data) <= MOST_BYTES:
+        return [f"its bytes: {ids.format_id(call.data)}"]
+    return [f"its bytes: {ids.format_id(call.data[:MOST_BYTES])}… ({len(call.data)} bytes; `--json` has them all)"]
 
 
 def _hours(values: Values) -> str:
@@ -75,18 +146,43 @@ def span(seconds: int) -> str:
 
 
 def _purposes(bitmap: Any) -> str:
-    return ", ".join(vocabulary.outermost(int(bitmap))) or "no purpose"
+    named = vocabulary.outermost(int(bitmap))
+    left_out = vocabulary.outermost(vocabulary.bits(named) & ~int(bitmap))
+    return (", ".join(named) or "no purpose") + (f" (but not {', '.join(left_out)})" if left_out else "")
+
+
+def _consent(names: Names, terms: Values) -> str:
+    """Return what a consent permits; ``terms`` are the fields of ``events.ConsentTerms``."""
+    dataset, purposes, grantee, problem, is_commercial, expiry, uses, _ = terms
+    whose = names(grantee) if grantee else "any member"
+    about = f" on problem {ids.short(problem)}" if any(problem) else ""
+    commercial = ", commercially too" if is_commercial else ""
+    return (
+        f"permit a use of dataset {dataset} by {whose} for {_purposes(purposes)}{about}{commercial},"
+        f" up to {uses} times until {naming.when(expiry)}"
+    )
+
+
+def _role(number: int) -> str:
+    return ROLE_WORDS.get(number, f"a holder of role {number}, which there is none")
+
+
+def _timelock_role(role: bytes) -> str:
+    from aicommons.domain import encoding
+
+    if role == bytes(32):
+        return "of those who give out all power over the commons"
+    known = {encoding.keccak(name.encode()): said for name, said in TIMELOCK_ROLES.items()}
+    return known.get(role, f"with the role {ids.format_id(role)}")
 
 
 def _rules(first: str, second: str, values: Values) -> str:
     return f"{first} {values[0]}, {second} {span(int(values[1]))}"
 
 
-WORDS: Mapping[tuple[str, str], Callable[[naming.Names, Values], str]] = {
-    ("Membership", "grantRole"): lambda names, v: f"make {names(v[0])} {ROLE_WORDS[vote_events.Role(v[1])]}",
-    ("Membership", "revokeRole"): lambda names, v: (
-        f"let {names(v[0])} no longer be {ROLE_WORDS[vote_events.Role(v[1])]}"
-    ),
+WORDS: Mapping[tuple[str, str], Callable[[Names, Values], str]] = {
+    ("Membership", "grantRole"): lambda names, v: f"make {names(v[0])} {_role(v[1])}",
+    ("Membership", "revokeRole"): lambda names, v: f"let {names(v[0])} no longer be {_role(v[1])}",
     ("Membership", "admit"): lambda _, v: f"admit {v[0]} as a member",
     ("Membership", "suspend"): lambda names, v: f"suspend {names(v[0])}: it may not act, and keeps its vote",
     ("Membership", "reinstate"): lambda names, v: f"let {names(v[0])} act again",
@@ -100,9 +196,17 @@ WORDS: Mapping[tuple[str, str], Callable[[naming.Names, Values], str]] = {
     ("CommonsGovernor", "setVotingPeriod"): lambda _, v: f"keep votes open for {_hours(v)}",
     ("CommonsGovernor", "updateQuorumNumerator"): lambda _, v: f"ask {v[0]} % of the members to take part in a vote",
     ("CommonsGovernor", "castVote"): lambda _, v: (
-        f"vote {ballots.word(events.Support(v[1]))} on proposal 0x{v[0]:064x}"
+        f"vote {SUPPORT_WORDS.get(v[1], f'{v[1]}, which is no choice,')} on proposal 0x{v[0]:064x}"
+    ),
+    ("CommonsGovernor", "updateTimelock"): lambda _, v: (
+        f"let the governor act through {v[0]} in place of its timelock, which keeps all power over the contracts"
     ),
     ("TimelockController", "updateDelay"): lambda _, v: f"let what was carried wait for {_hours(v)}",
+    ("TimelockController", "grantRole"): lambda _, v: f"make {v[1]} one {_timelock_role(v[0])}",
+    ("TimelockController", "revokeRole"): lambda _, v: f"let {v[1]} no longer be one {_timelock_role(v[0])}",
+    ("DataRegistry", "give"): lambda names, v: _consent(names, v[0]),
+    ("DataRegistry", "resume"): lambda _, v: f"put dataset {v[0]} back into use",
+    ("DataRegistry", "discharge"): lambda _, v: f"give dataset {v[0]} back to its owner",
     ("DataRegistry", "setBanned"): lambda _, v: f"ban these purposes and no others: {_purposes(v[0])}",
     ("ModelRegistry", "setAuditRules"): lambda _, v: (
         f"ask {v[0][0]} audits of a model, and {span(int(v[0][1]))} between its clearing and its release"
@@ -118,13 +222,15 @@ WORDS: Mapping[tuple[str, str], Callable[[naming.Names, Values], str]] = {
     ),
 }
 """What the usual calls do."""
+LONGEST_REFUSAL = 400
+"""Letters of a refusal, which the contract that is called may have written itself."""
 SPANS = {"setVotingDelay", "setVotingPeriod", "updateDelay"}
 
 
 def _compared(trial: "office.Trial") -> tuple[str | None, str | None]:
     """Return how it is now and how it would be, as texts."""
     meaning = trial.meaning
-    if meaning is None or trial.now is None:
+    if meaning is None or meaning.values is None or trial.now is None:
         return None, None
     now, then = trial.now[0], meaning.values[0]
     if meaning.function in ("grantRole", "revokeRole"):
@@ -133,6 +239,8 @@ def _compared(trial: "office.Trial") -> tuple[str | None, str | None]:
         return f"{now} have to agree", f"{meaning.values[1]}"
     if meaning.function == "setBanned":
         return _purposes(now), _purposes(then)
+    if meaning.function == "updateQuorumNumerator":
+        return f"{now} %", f"{then} %"
     shown: Callable[[Any], str] = (lambda value: span(int(value))) if meaning.function in SPANS else _plain
     return shown(now), shown(then)
 
@@ -147,7 +255,7 @@ def _outcome(trial: "office.Trial") -> str:
 
 def refused(err: errors.LedgerRefused) -> str:
     """Return why a call would be refused."""
-    return output.in_words(err)[0]
+    return naming.plain((refusals.in_words(err) or (str(err),))[0], LONGEST_REFUSAL)
 
 
 def _plain(value: Any) -> str:

@@ -26,6 +26,8 @@ LISTED_BY = {
     "members' proposal": "vote list",
     "guardianship": "consent lookup DATASET",
     "lock": "vault show",
+    "attestation": "attest list",
+    "run or problem": "run list",
 }
 """Kind of id -> the command that shows it, where it is not ``KIND list``."""
 short, fingerprint = ids.short, ids.fingerprint

@@ -34,6 +34,11 @@ WORDS: Mapping[str, tuple[str, str]] = {
         "only who proposed it takes it back, before its vote opens",
         "vote against it: `commons vote cast PROPOSAL against`",
     ),
+    "FailedCall": (
+        "a call of the proposal failed without a word: it may send coins that are not there",
+        "see `commons vote show PROPOSAL`, which tries each call",
+    ),
+    "GovernorInvalidVotingPeriod": ("a vote is open for a second at the least", "propose a longer time"),
     "GovernorRestrictedProposer": ("another member wrote this proposal", "write one of your own"),
     "ProblemsNotMember": ("this wallet is not an active member", NOT_A_MEMBER),
     "ProblemsDeadlinePassed": ("the deadline is not in the future", "give more --days"),
@@ -44,6 +49,14 @@ WORDS: Mapping[str, tuple[str, str]] = {
         "the judge is neither owner, payer nor solver, and the owner earns nothing",
     ),
     "ProblemsMemberInvalid": ("this is no active member", "see `commons member list`"),
+    "ProblemsRulesInvalid": (
+        "a review, or the time to challenge, is longer than rules may make it",
+        "propose other rules: give fewer --review-hours or --challenge-hours",
+    ),
+    "ProblemsMilestonesInvalid": (
+        "a payment is for 1 to 32 awards",
+        "fund the others after it: run `commons problem fund PROBLEM` again",
+    ),
     "ProblemsNotOpen": ("the problem is not open", "see `commons problem show PROBLEM`"),
     "ProblemsJudgeMissing": (
         "the problem has no judge, so that nobody could say who earned the money",
@@ -78,7 +91,7 @@ WORDS: Mapping[str, tuple[str, str]] = {
         "tell one of them; the members give the role: `commons vote propose --grant-role MEMBER ethics-board`",
     ),
     "ProblemsWrongState": (
-        "the problem is in another state: only one in review is sent back, and only one that was sent back is amended",
+        "the problem is in another state: one in review is sent back or waits, and one that was sent back is amended",
         "see `commons problem show PROBLEM`",
     ),
     "ProblemsDocumentMissing": ("a digest of nothing but zeros stands for nothing", "name what is really meant"),
@@ -101,6 +114,7 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "DataRegistryNotMember": ("this wallet is not an active member", NOT_A_MEMBER),
     "DataRegistryNotOwner": ("this dataset belongs to another member", "see `commons dataset list`"),
     "DataRegistryTermsInvalid": ("a consent needs a purpose, a use and a future", "give --purpose, --uses and --days"),
+    "DataRegistryWrongState": ("the dataset is in another state", "see `commons dataset list`"),
     "DataRegistryUnknownConsent": ("there is no such consent", "see `commons consent list`"),
     "DataRegistryAlreadyRevoked": ("this consent was taken back before", "nothing is left to do"),
     "DataRegistryUseDenied": (
@@ -129,11 +143,19 @@ WORDS: Mapping[str, tuple[str, str]] = {
     ),
     "ModelRegistryNotSolver": (
         "only the run's solver may do this, or a vote",
-        "propose it to the members with --vote",
+        """propose it: `commons vote propose --title T --reason R --call ModelRegistry.withdraw '["0x…", "0x…"]'`, with the run and a digest of the reason""",
     ),
     "ModelRegistryAuditsMissing": (
         "the model has too few audits",
         "ask auditors: `commons attest make audit RUN`; see `commons model audits RUN`",
+    ),
+    "ModelRegistryAuditsTooMany": (
+        "more audits were shown than a release ever looks at",
+        "name fewer: as many as `commons model audits RUN` says that are needed",
+    ),
+    "ModelRegistryRulesInvalid": (
+        "a release looks at 1 to 48 audits",
+        "propose other rules: give --audits such a number",
     ),
     "ModelRegistryAuditInvalid": (
         "one of these is no live audit of the model that passed, or a second one by the same auditor",

@@ -105,7 +105,7 @@ def request(run_text: str) -> None:
 @click.argument("attestations", nargs=-1, metavar="[AUDIT]...")
 @output.json_option
 def clear(run_text: str, attestations: tuple[str, ...]) -> None:
-    """Show the audits of RUN's model; anybody may. Without AUDITs all that count are shown."""
+    """Show the audits of RUN's model; anybody may. Without AUDITs as many are shown as are needed."""
     opened = homes.act()
     chosen = naming.choose_model(opened, run_text)
     opened.desk.models.clear(chosen.run_id, _chosen_audits(opened, chosen, attestations))
@@ -119,7 +119,7 @@ def clear(run_text: str, attestations: tuple[str, ...]) -> None:
 def release(run_text: str, attestations: tuple[str, ...]) -> None:
     """Release RUN's model, as its solver or a participant, once the time to object is over.
 
-    Without AUDITs all that count now are shown.
+    Without AUDITs as many of those that count now are shown as are needed.
     """
     opened = homes.act_as_member()
     chosen = naming.choose_model(opened, run_text)
@@ -206,7 +206,7 @@ def claim(run_text: str, token: str | None) -> None:
 def described(model: "releases.ModelView") -> dict[str, object]:
     """Return where a model stands as JSON; for ``model show``."""
     return {
-        "state": model.state.name.lower().replace("_", "-"),
+        "state": model.state.word,
         "releasable_at": model.releasable_at,
         "audits": [ids.format_id(each) for each in model.audits],
     }
@@ -222,11 +222,12 @@ def in_words(model: "releases.ModelView") -> str:
 
 
 def _chosen_audits(opened: homes.Opened, chosen: naming.Chosen, named: tuple[str, ...]) -> list[bytes]:
-    """Return the audits that a command names, or else all that count now."""
-    known = chosen.view.attestations.statements
+    """Return the audits that a command names, or else as many of those that count now as the rules ask for."""
+    known, rules = chosen.view.attestations.statements, chosen.view.releases.rules
     if named:
         return [naming.resolve(each, known, "attestation") for each in named]
-    return [each.made.attestation_id for each in opened.desk.models.good_audits(chosen.run_id)]
+    good = opened.desk.models.good_audits(chosen.run_id)
+    return [each.made.attestation_id for each in good[: None if rules is None else rules.audits]]
 
 
 def _say(opened: homes.Opened, run_id: ids.RunId, following: str) -> None:

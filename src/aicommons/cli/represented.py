@@ -31,7 +31,7 @@ def apply(why: str) -> None:
         encoding.keccak(governor),
         bytes(32),
     )
-    call = opened.desk.votes().call("Membership", "applyAs", office.ORGANISATION, *said)
+    call = opened.desk.votes.call("Membership", "applyAs", office.ORGANISATION, *said)
     opened.registry.attempt(call, governor)
     _proposed(opened, coop.propose([call], why), why)
 
@@ -45,7 +45,7 @@ def speak(proposal: str, support: str, why: str) -> None:
     """Propose how the co-op votes on PROPOSAL of the commons; carrying it out casts the co-op's one vote."""
     opened, _, coop = assembly.act()
     number = assembly.resolve_members(opened.desk.view(), proposal)
-    call = opened.desk.votes().call("CommonsGovernor", "castVote", number, int(ballots.SUPPORT[support]))
+    call = opened.desk.votes.call("CommonsGovernor", "castVote", number, int(ballots.SUPPORT[support]))
     _proposed(opened, coop.propose([call], why), why)
 
 
@@ -56,8 +56,8 @@ def _proposed(opened: homes.Opened, number: int, why: str) -> None:
         {"proposal": shown, "closes": closes},
         f"Proposal {shown}, to the co-op's people",
         f"  {naming.plain(why, 500)}",
-        f"Next: they run `commons coop vote {shown[:14]} for` (or against) until {naming.when(closes)},",
-        f"then anybody `commons coop execute {shown[:14]}`.",
+        f"Next: they run `commons coop vote {assembly.short(number)} for` (or against) until {naming.when(closes)},",
+        f"then anybody `commons coop execute {assembly.short(number)}`.",
     )
 
 

@@ -167,7 +167,7 @@ def of_vote(proposal: str, dataset_id: int, holder: str | None) -> Yes:
     view = opened.desk.view()
     given = desk.carried(number, view, dataset_id)
     if view.dead_since(given.consent_id, naming.from_now(view, 0)) is not None:
-        raise errors.InputError("what this vote permitted is over", which=assembly.shown(number)[:14])
+        raise errors.InputError("what this vote permitted is over", which=assembly.short(number))
     if holder is None or naming.parse_address(holder) not in desk.view().people:
         raise errors.InputError(
             "this vote was not this person's", which="--holder", expected="a key on the co-op's roll",

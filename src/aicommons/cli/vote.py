@@ -40,7 +40,7 @@ def propose(title: str, reason: str, acts: options.Acts) -> None:
     if "\n" in title:
         raise errors.InputError("a title is one line", which="--title")
     opened = homes.act_as_member()
-    desk, view = opened.desk.votes(), opened.desk.view()
+    desk, view = opened.desk.votes, opened.desk.view()
     calls = acts.calls(desk, view)
     number = desk.propose(calls, title.strip(), reason.strip())
     view = opened.desk.view()
@@ -48,11 +48,11 @@ def propose(title: str, reason: str, acts: options.Acts) -> None:
     said = [effects.say(desk.trial(call), naming.Names(opened, view)) for call in calls]
     shown = assembly.shown(number)
     output.emit(
-        {"proposal": shown, "acts": [_as_json(each) for each in said], **_times(created.vote_start, created.vote_end)},
+        {"proposal": shown, "acts": [each.as_json() for each in said], **_times(created.vote_start, created.vote_end)},
         f"Proposal {shown}: {naming.plain(title)}",
         *(line for place, each in enumerate(said, start=1) for line in each.lines(place)),
         f"  The vote is open from {naming.when(created.vote_start)} to {naming.when(created.vote_end)}.",
-        f"Next, then: `{output.command(f'vote cast {shown[:14]} for')}` (or against, or abstain), by every member.",
+        f"Next, then: `{output.command(f'vote cast {assembly.short(number)} for')}` (or against, or abstain), by every member.",
     )
 
 
@@ -62,22 +62,12 @@ def list_proposals() -> None:
     """List proposals with how the vote stands."""
     opened = homes.look()
     view = opened.desk.view()
-    now = opened.desk.votes().now()
-    found = [_summary(view, number, now) for number in view.votes.proposals]
-    rows = [
-        [
-            each["proposal"][:14],
-            each["state"],
-            each["for"],
-            each["against"],
-            each["abstain"],
-            each["quorum"],
-            each["title"],
-        ]
-        for each in found
-    ]
+    now = opened.desk.votes.now()
+    found = {number: _summary(view, number, now) for number in view.votes.proposals}
+    columns = ("state", "for", "against", "abstain", "quorum", "title")
+    rows = [[assembly.short(number), *(each[name] for name in columns)] for number, each in found.items()]
     output.emit(
-        {"proposals": found},
+        {"proposals": list(found.values())},
         *output.aligned(["proposal", "state", "for", "against", "abstain", "needed", "title"], rows),
     )
 
@@ -91,13 +81,13 @@ def show(proposal: str) -> None:
     view = opened.desk.view()
     number = assembly.resolve_members(view, proposal)
     found, names = view.votes.proposals[number], naming.Names(opened, view)
-    desk = opened.desk.votes()
+    desk = opened.desk.votes
     said = [effects.say(each, names) for each in desk.try_out(found)]
     summary = _summary(view, number, desk.now())
     cast = _votes(found, view)
     voters = [f"  {_voter(each, names)}: {each['vote']}{_because(each['reason'])}" for each in cast]
     output.emit(
-        {**summary, "reason": found.reason, "acts": [_as_json(each) for each in said], "votes": cast},
+        {**summary, "reason": found.reason, "acts": [each.as_json() for each in said], "votes": cast},
         f"{naming.plain(found.title)} ({summary['proposal']})",
         f"  proposed by {_voter(summary, names)}",
         f"  state     {summary['state']}",
@@ -109,7 +99,7 @@ def show(proposal: str) -> None:
         "Why, in the words of who proposed it:",
         *(f"  {naming.plain(line, 200)}" for line in found.reason.splitlines()),
         *(["Votes:", *voters] if voters else []),
-        _next(summary),
+        _next(assembly.short(number), summary),
     )
 
 
@@ -126,11 +116,12 @@ def show(proposal: str) -> None:
 def cast(proposal: str, support: str, reason: str, sign_only: pathlib.Path | None) -> None:
     """Vote on PROPOSAL as this home's member."""
     opened = homes.act_as_member()
-    number, desk = assembly.resolve_members(opened.desk.view(), proposal), opened.desk.votes()
+    number, desk = assembly.resolve_members(opened.desk.view(), proposal), opened.desk.votes
     if sign_only is None:
         desk.vote(number, ballots.SUPPORT[support], reason)
-        shown = assembly.shown(number)
-        output.emit({"proposal": shown, "vote": support}, f"Voted {support} on {shown[:14]}.")
+        output.emit(
+            {"proposal": assembly.shown(number), "vote": support}, f"Voted {support} on {assembly.short(number)}."
+        )
         return
     ballot = desk.ballot(number, ballots.SUPPORT[support], ids.Address(opened.registry.address))
     body = ballots.sign(sign_only, opened, ballot, desk.place)
@@ -144,15 +135,17 @@ def cast(proposal: str, support: str, reason: str, sign_only: pathlib.Path | Non
 @output.json_option
 def relay(file: pathlib.Path) -> None:
     """Send the signed ballot in FILE for a member that sends no transactions."""
+    from aicommons.protocol import governance
+
     opened = homes.act()
-    ballot, signature = ballots.read(file, functools.partial(assembly.resolve_members, opened.desk.view()))
-    opened.desk.votes().vote_by_signature(ballot, signature)
-    shown, voter, support = (
-        assembly.shown(ballot.proposal_id),
-        ids.format_id(ballot.voter),
-        ballots.word(ballot.support),
+    resolve = functools.partial(assembly.resolve_members, opened.desk.view())
+    ballot, signature = ballots.read(file, resolve, governance.GOVERNOR_NAME)
+    opened.desk.votes.vote_by_signature(ballot, signature)
+    number, voter, support = ballot.proposal_id, ids.format_id(ballot.voter), ballots.word(ballot.support)
+    output.emit(
+        {"proposal": assembly.shown(number), "vote": support, "voter": voter},
+        f"{voter} voted {support} on {assembly.short(number)}.",
     )
-    output.emit({"proposal": shown, "vote": support, "voter": voter}, f"{voter} voted {support} on {shown[:14]}.")
 
 
 @command.command("queue")
@@ -163,14 +156,13 @@ def queue(proposal: str) -> None:
     from aicommons.protocol import coops
 
     opened, number, found = _carried(proposal, coops.ProposalState.SUCCEEDED)
-    opened.desk.votes().queue(found)
+    opened.desk.votes.queue(found)
     queued = opened.desk.view().votes.proposals[number].queued
     since = 0 if queued is None else queued.eta_seconds
-    shown = assembly.shown(number)
     output.emit(
-        {"proposal": shown, "executable_at": since},
-        f"Proposal {shown[:14]} waits until {naming.when(since)}.",
-        f"Next, then: `{output.command(f'vote execute {shown[:14]}')}`, by anybody.",
+        {"proposal": assembly.shown(number), "executable_at": since},
+        f"Proposal {assembly.short(number)} waits until {naming.when(since)}.",
+        f"Next, then: `{output.command(f'vote execute {assembly.short(number)}')}`, by anybody.",
     )
 
 
@@ -182,12 +174,13 @@ def execute(proposal: str) -> None:
     from aicommons.protocol import coops
 
     opened, number, found = _carried(proposal, coops.ProposalState.QUEUED)
-    desk, names = opened.desk.votes(), naming.Names(opened, opened.desk.view())
+    desk, names = opened.desk.votes, naming.Names(opened, opened.desk.view())
     said = [effects.say(each, names).words for each in desk.try_out(found)]
     desk.execute(found)
-    shown = assembly.shown(number)
     output.emit(
-        {"proposal": shown, "done": said}, f"Proposal {shown[:14]} is carried out:", *(f"  {each}" for each in said)
+        {"proposal": assembly.shown(number), "done": said},
+        f"Proposal {assembly.short(number)} is carried out:",
+        *(f"  {each}" for each in said),
     )
 
 
@@ -199,9 +192,8 @@ def cancel(proposal: str) -> None:
     from aicommons.protocol import coops
 
     opened, number, found = _carried(proposal, coops.ProposalState.PENDING)
-    opened.desk.votes().cancel(found)
-    shown = assembly.shown(number)
-    output.emit({"proposal": shown}, f"Proposal {shown[:14]} is taken back.")
+    opened.desk.votes.cancel(found)
+    output.emit({"proposal": assembly.shown(number)}, f"Proposal {assembly.short(number)} is taken back.")
 
 
 def _carried(text: str, needed: "coops.ProposalState") -> "tuple[homes.Opened, int, governance.ProposalView]":
@@ -209,14 +201,14 @@ def _carried(text: str, needed: "coops.ProposalState") -> "tuple[homes.Opened, i
     opened = homes.act()
     view = opened.desk.view()
     number = assembly.resolve_members(view, text)
-    state = view.proposal_state(number, opened.desk.votes().now())
+    state = view.proposal_state(number, opened.desk.votes.now())
     if state is not needed:
         raise errors.InputError(
             "this proposal stands elsewhere",
-            which=assembly.shown(number)[:14],
+            which=assembly.short(number),
             expected=needed.name.lower(),
             got=state.name.lower(),
-            next_step=f"see `commons vote show {assembly.shown(number)[:14]}`",
+            next_step=f"see `commons vote show {assembly.short(number)}`",
         )
     return opened, number, view.votes.proposals[number]
 
@@ -262,13 +254,8 @@ def _because(reason: str) -> str:
     return f", because: {reason}" if reason else ""
 
 
-def _as_json(said: effects.Said) -> dict[str, Any]:
-    return {"words": said.words, "now": said.before, "then": said.after, "outcome": said.outcome}
-
-
-def _next(summary: dict[str, Any]) -> str:
+def _next(name: str, summary: dict[str, Any]) -> str:
     """Return what comes next for a proposal."""
-    name = summary["proposal"][:14]
     ready = summary["executable_at"]
     steps = {
         "pending": f"Next: the vote opens at {naming.when(summary['opens'])}.",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from aicommons.cli import assembly, ballots, effects, homes, listed, naming, output, permitting
-from aicommons.domain import errors, events, ids
+from aicommons.domain import errors, ids
 
 if TYPE_CHECKING:
     from aicommons import office
@@ -68,16 +68,16 @@ def list_proposals() -> None:
     name, place = assembly.read(assembly.file_of(opened.home))
     coop = opened.desk.coop(place)
     view = coop.view()
-    proposals = [_proposal(opened, coop, key, found) for key, found in view.proposals.items()]
+    proposals = {key: _proposal(opened, coop, key, found) for key, found in view.proposals.items()}
     rows = [
         [
-            *(each["proposal"][:14], each["state"], each["for"], each["against"], each["abstain"]),
+            *(assembly.short(key), each["state"], each["for"], each["against"], each["abstain"]),
             *("; ".join(each["what"]), naming.plain(each["why"])),
         ]
-        for each in proposals
+        for key, each in proposals.items()
     ]
     output.emit(
-        {"name": name, "people": [ids.format_id(each) for each in view.people], "proposals": proposals},
+        {"name": name, "people": [ids.format_id(each) for each in view.people], "proposals": list(proposals.values())},
         f"{naming.plain(name)}: {len(view.people)} people on the roll",
         *output.aligned(["proposal", "state", "for", "against", "abstain", "what", "what for"], rows),
     )
@@ -99,7 +99,7 @@ def vote(proposal: str, support: str, sign_only: pathlib.Path | None) -> None:
     if sign_only is None:
         coop.vote(number, SUPPORT[support])
         output.emit(
-            {"proposal": assembly.shown(number), "vote": support}, f"Voted {support} on {assembly.shown(number)[:14]}."
+            {"proposal": assembly.shown(number), "vote": support}, f"Voted {support} on {assembly.short(number)}."
         )
         return
     ballot = coop.ballot(number, SUPPORT[support], ids.Address(opened.registry.address))
@@ -114,14 +114,16 @@ def vote(proposal: str, support: str, sign_only: pathlib.Path | None) -> None:
 @output.json_option
 def relay(file: pathlib.Path) -> None:
     """Send the signed ballot in FILE for somebody who sends no transactions."""
+    from aicommons.protocol import coops
+
     _, _, coop = assembly.act()
-    ballot, signature = ballots.read(file, functools.partial(assembly.resolve, coop))
+    ballot, signature = ballots.read(file, functools.partial(assembly.resolve, coop), coops.GOVERNOR_NAME)
     coop.vote_by_signature(ballot, signature)
     number = ballot.proposal_id
     voter, support = ids.format_id(ballot.voter), ballots.word(ballot.support)
     output.emit(
         {"proposal": assembly.shown(number), "vote": support, "voter": voter},
-        f"{voter} voted {support} on {assembly.shown(number)[:14]}.",
+        f"{voter} voted {support} on {assembly.short(number)}.",
     )
 
 
@@ -138,7 +140,7 @@ def execute(proposal: str) -> None:
     if state is not coops.ProposalState.SUCCEEDED:
         raise errors.InputError(
             "this proposal cannot be carried out now",
-            which=assembly.shown(number)[:14],
+            which=assembly.short(number),
             expected="a vote that is over and carried",
             got=state.name.lower(),
             next_step="see `commons coop list`",
@@ -148,7 +150,7 @@ def execute(proposal: str) -> None:
     changed = _changed(before, opened.desk.view())
     output.emit(
         {"proposal": assembly.shown(number), **changed},
-        f"Proposal {assembly.shown(number)[:14]} is carried out.",
+        f"Proposal {assembly.short(number)} is carried out.",
         *(f"  consent {each} is given" for each in changed["consents"]),
         *(f"  dataset {each} is in use again" for each in changed["resumed"]),
         *(f"  dataset {each} is its owner's alone again" for each in changed["discharged"]),
@@ -170,31 +172,15 @@ def _changed(before: "views.LedgerView", after: "views.LedgerView") -> dict[str,
     }
 
 
-ACTS = {
-    "give": "permit a use of dataset {}",
-    "resume": "put dataset {} back into use",
-    "discharge": "give dataset {} back to its owner",
-}
-"""What a co-op usually does, in words; all else is said by ``effects``."""
-
-
-def _what(opened: homes.Opened, coop: "office.CoopDesk", created: events.ProposalCreated) -> list[str]:
-    """Return what each call of a proposal would do."""
-    from aicommons import office
-
-    names, said = naming.Names(opened, opened.desk.view()), []
-    calls = [office.Call(*each) for each in zip(created.targets, created.calldatas, strict=True)]
-    for call, (act, dataset) in zip(calls, coop.meaning(created), strict=True):
-        known = None if act is None else ACTS[act.value].format(dataset)
-        said.append(known or effects.words(opened.registry.meaning(call), names, call))
-    return said
-
-
 def _proposal(opened: homes.Opened, coop: "office.CoopDesk", key: int, found: "coops.ProposalView") -> dict[str, Any]:
+    from aicommons.protocol import governance
+
+    names = naming.Names(opened, opened.desk.view())
     return {
         "proposal": assembly.shown(key),
-        "what": _what(opened, coop, found.created),
-        "why": found.created.description,
+        "what": [effects.whole(each, coop.meaning(each), names) for each in governance.calls(found.created)],
+        "data": [ids.format_id(each) for each in found.created.calldatas],
+        "why": found.words,
         "state": coop.state(key).name.lower(),
         "proposer": ids.format_id(found.created.proposer),
         **{name: found.count(support) for name, support in SUPPORT.items()},

@@ -22,6 +22,11 @@ class ModelState(enum.IntEnum):
     SUSPENDED = 5
     WITHDRAWN = 6
 
+    @property
+    def word(self) -> str:
+        """The state as people write it."""
+        return self.name.lower().replace("_", "-")
+
 
 class Kind(enum.IntEnum):
     """What kind of statement it is; the numbers are the contract's."""
@@ -30,6 +35,11 @@ class Kind(enum.IntEnum):
     ETHICS_APPROVAL = 1
     AUDIT = 2
     COURSE = 3
+
+    @property
+    def word(self) -> str:
+        """The kind as people write it."""
+        return self.name.lower().replace("_", "-")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from aicommons.ledger import (
     contracts,
     courier,
     deployments,
+    meanings,
     paging,
     relaying,
     rpc,
@@ -300,18 +301,23 @@ class Client:
         """Return the bytes of a call, for a proposal that others execute."""
         return contracts.call_data(contract, function, values)
 
-    def meaning(self, call: governance.Call) -> governance.Meaning | None:
-        """Return what a call of one of the deployment's contracts says, ``None`` for what is no such call."""
-        return contracts.meaning(self._addresses, call)
+    def meaning(
+        self, call: governance.Call, beside: Mapping[str, ids.Address] | None = None
+    ) -> governance.Meaning | None:
+        """Return what a call of one of the deployment's contracts, or of those ``beside``, says; ``None`` for any other."""
+        more = dict(beside or {})
+        return meanings.read(self._addresses | {at: name for name, at in more.items()}, self._newest | more, call)
 
     def attempt(self, call: governance.Call, sender: ids.Address, gas: int | None = None) -> None:
         """Try a call as ``sender``, without recording it, with as much gas as is given; raises like ``transact``."""
-        request = self._request(sending.Call(call.target, call.data)) | {"from": ids.format_id(sender)}
+        request = self._request(sending.Call(call.target, call.data, call.value)) | {"from": ids.format_id(sender)}
         request |= {} if gas is None else {"gas": hex(gas)}
         try:
             rpc.call(self._rpc, "eth_call", [request, "latest"])
         except rpc.RpcFailure as failure:
             raise _refusal("the call", failure) from failure
+        except rpc.AnswerTooLong as err:  # the contract's doing, not the ledger's
+            raise errors.LedgerRefused("it answers more than can be read", which=ids.format_id(call.target)) from err
 
     def relayed_places(self) -> Mapping[ids.Address, str]:
         """Return the contracts whose calls can be relayed, by address."""

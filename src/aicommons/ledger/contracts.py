@@ -11,8 +11,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from aicommons.domain import encoding, errors, ids
-from aicommons.protocol import governance
+from aicommons.domain import encoding, errors
 
 NAMES = (
     *("Forwarder", "TimelockController", "Membership", "CommonsGovernor", "Attestations", "Vault", "Bonds"),
@@ -146,18 +145,6 @@ def call_data(contract: str, function: str, values: Sequence[object]) -> bytes:
 def function_of(contract: str, data: bytes) -> Entry | None:
     """Return which of a contract's functions calldata calls, ``None`` for none of them."""
     return next((each for each in load(contract).functions.values() if each.key == data[:4]), None)
-
-
-def meaning(places: Mapping[ids.Address, str], call: governance.Call) -> governance.Meaning | None:
-    """Return what a call of one of the contracts at ``places`` says, or ``None`` for what calls none of their functions."""
-    name = places.get(call.target)
-    entry = None if name is None else function_of(name, call.data)
-    if name is None or entry is None:
-        return None
-    try:
-        return governance.Meaning(name, entry.name, entry.names, encoding.abi_decode(entry.types, call.data[4:]))
-    except errors.DecodeError:
-        return None
 
 
 def decode_failure(data: bytes) -> tuple[str, tuple[object, ...]] | None:

@@ -1,6 +1,6 @@
 """What desks need from outside: a ledger client that acts with a wallet, and a node's key. Implemented by ``ledger``."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from aicommons.domain import encoding, events, ids, messages
@@ -44,8 +44,15 @@ class Registry(Protocol):
     def call_data(self, contract: str, function: str, *values: object) -> bytes:
         """Return the bytes of a call that others will make."""
 
-    def meaning(self, call: governance.Call) -> governance.Meaning | None:
-        """Return what a call of one of the deployment's contracts says, ``None`` for what is no such call."""
+    def meaning(
+        self, call: governance.Call, beside: Mapping[str, ids.Address] | None = None
+    ) -> governance.Meaning | None:
+        """Return what a call of one of the deployment's contracts says, ``None`` for what is no such call.
+
+        Args:
+            call: the call.
+            beside: packaged contracts outside the deployment that are known too, by name.
+        """
 
     def attempt(self, call: governance.Call, sender: ids.Address) -> None:
         """Try a call as ``sender`` without recording it; raises ``errors.LedgerRefused`` as it would be refused."""

@@ -9,7 +9,8 @@ import enum
 from collections.abc import Mapping, Sequence
 
 from aicommons.domain import encoding, errors, events, ids
-from aicommons.office import acting
+from aicommons.ledger.bindings import coop_governor, coop_members
+from aicommons.office import acting, proposals
 from aicommons.protocol import coops, governance, registry
 from aicommons.protocol import view as views
 
@@ -28,6 +29,8 @@ class CoopDesk:
     def __init__(self, registry: acting.Registry, coop: coops.Coop) -> None:
         self._registry = registry
         self._coop = coop
+        self._members = coop_members.CoopMembers(registry, coop.members)
+        self._governor = coop_governor.CoopGovernor(registry, coop.governor)
 
     @property
     def place(self) -> encoding.Place:
@@ -40,10 +43,7 @@ class CoopDesk:
         Raises:
             errors.LedgerMismatch: they name others.
         """
-        (token,) = self._ask("CoopGovernor", "token")
-        (bound,) = self._ask("CoopMembers", "governor")
-        named = (ids.parse_address(str(token)), ids.parse_address(str(bound)))
-        if named != (self._coop.members, self._coop.governor):
+        if coops.Coop(self._governor.token(), self._members.governor()) != self._coop:
             raise errors.LedgerMismatch("roll and governor do not belong together", which="the co-op")
 
     def view(self) -> coops.CoopView:
@@ -56,38 +56,31 @@ class CoopDesk:
 
     def admit(self, people: Mapping[ids.Address, bytes]) -> None:
         """Admit people as the steward: key -> salted commitment to what proves who it is, up to 100 in one call."""
-        self._act("CoopMembers", "admit", list(people), list(people.values()))
+        self._members.admit(list(people), list(people.values()))
 
     def leave(self) -> None:
         """Give up this wallet's place."""
-        self._act("CoopMembers", "leave")
+        self._members.leave()
 
-    def propose(self, calls: Sequence[governance.Call], description: str) -> int:
-        """Propose calls in the co-op's name. Returns the proposal's id."""
-        targets, datas = [call.target for call in calls], [call.data for call in calls]
-        values = [0] * len(calls)
-        self._act("CoopGovernor", "propose", targets, values, datas, description)
-        digest = encoding.keccak(description.encode())
-        (proposal_id,) = self._ask("CoopGovernor", "getProposalId", targets, values, datas, digest)
-        if not isinstance(proposal_id, int):
-            raise errors.LedgerMismatch("the ledger's answer is no proposal", which="getProposalId")
-        return proposal_id
+    def propose(self, calls: Sequence[governance.Call], why: str) -> int:
+        """Propose calls in the co-op's name; nobody else can propose the same. Returns the proposal's id."""
+        return proposals.propose(self._governor, calls, coops.bound(why, self._registry.address))
 
-    def propose_consent(self, terms: events.ConsentTerms, description: str) -> int:
+    def propose_consent(self, terms: events.ConsentTerms, why: str) -> int:
         """Propose that the co-op permits a use of a dataset that is entrusted to it. Returns the proposal's id."""
-        return self._propose(Act.GIVE, dataclasses.astuple(terms), description)
+        return self._propose(Act.GIVE, dataclasses.astuple(terms), why)
 
-    def propose_resume(self, dataset_id: int, description: str) -> int:
+    def propose_resume(self, dataset_id: int, why: str) -> int:
         """Propose to put an entrusted dataset back into use after it was suspended. Returns the proposal's id."""
-        return self._propose(Act.RESUME, dataset_id, description)
+        return self._propose(Act.RESUME, dataset_id, why)
 
-    def propose_discharge(self, dataset_id: int, description: str) -> int:
+    def propose_discharge(self, dataset_id: int, why: str) -> int:
         """Propose to give a dataset back to its owner, who alone consents from then on. Returns the proposal's id."""
-        return self._propose(Act.DISCHARGE, dataset_id, description)
+        return self._propose(Act.DISCHARGE, dataset_id, why)
 
-    def _propose(self, act: Act, value: object, description: str) -> int:
+    def _propose(self, act: Act, value: object, why: str) -> int:
         data = self._registry.call_data("DataRegistry", act.value, value)
-        return self.propose([governance.Call(self._registry.address_of("DataRegistry"), data)], description)
+        return self.propose([governance.Call(self._registry.address_of("DataRegistry"), data)], why)
 
     def check_entrusted(self, view: views.LedgerView, dataset_id: int, act: Act) -> None:
         """Check, before people vote, that the co-op can do something to a dataset.
@@ -110,38 +103,26 @@ class CoopDesk:
                 got=listed.state.value,
             )
 
-    def meaning(self, created: events.ProposalCreated) -> tuple[tuple[Act | None, int | None], ...]:
-        """Return what each call of a proposal does to which dataset; ``None`` for what is not one of ``Act``.
-
-        The description is the proposer's word; this is what would be done.
-        """
-        target = self._registry.address_of("DataRegistry")
-        blank = {Act.GIVE: (0, 0, 0, bytes(32), False, 0, 0, bytes(32))}
-        known = {self._registry.call_data("DataRegistry", act.value, blank.get(act, 0))[:4]: act for act in Act}
-        found = []
-        for called, data in zip(created.targets, created.calldatas, strict=True):
-            act = known.get(data[:4]) if called == target and len(data) >= 36 else None
-            found.append((act, None if act is None else int.from_bytes(data[4:36], "big")))
-        return tuple(found)
+    def meaning(self, call: governance.Call) -> governance.Meaning | None:
+        """Return what a call says, ``None`` for one of a contract that is neither the commons' nor the co-op's."""
+        own = {"CoopMembers": self._coop.members, "CoopGovernor": self._coop.governor}
+        return self._registry.meaning(call, own)
 
     def state(self, proposal_id: int) -> coops.ProposalState:
         """Return where a proposal stands now."""
-        (state,) = self._ask("CoopGovernor", "state", proposal_id)
-        return coops.ProposalState(int(str(state)))
+        return coops.ProposalState(self._governor.state(proposal_id))
 
     def vote(self, proposal_id: int, support: events.Support) -> None:
         """Vote with this wallet."""
-        self._act("CoopGovernor", "castVote", proposal_id, int(support))
+        self._governor.cast_vote(proposal_id, support)
 
     def ballot(self, proposal_id: int, support: events.Support, voter: ids.Address) -> coops.Ballot:
         """Return what ``voter`` signs to vote without a transaction."""
-        (nonce,) = self._ask("CoopGovernor", "nonces", voter)
-        return coops.Ballot(proposal_id, support, voter, int(str(nonce)))
+        return coops.Ballot(proposal_id, support, voter, self._governor.nonces(voter), coops.GOVERNOR_NAME)
 
     def vote_by_signature(self, ballot: coops.Ballot, signature: bytes) -> None:
         """Send somebody's signed ballot."""
-        values = (ballot.proposal_id, int(ballot.support), ballot.voter, signature)
-        self._act("CoopGovernor", "castVoteBySig", *values)
+        self._governor.cast_vote_by_sig(ballot.proposal_id, ballot.support, ballot.voter, signature)
 
     def execute(self, proposal_id: int) -> None:
         """Do what was carried; anybody may.
@@ -152,10 +133,7 @@ class CoopDesk:
         found = self.view().proposals.get(proposal_id)
         if found is None:
             raise errors.InputError("no such proposal", which=f"proposal {proposal_id:#x}")
-        created = found.created
-        digest = encoding.keccak(created.description.encode())
-        values = (list(created.targets), list(created.values), list(created.calldatas), digest)
-        self._act("CoopGovernor", "execute", *values)
+        self._governor.execute(*proposals.parts(found.created))
 
     def carried(self, proposal_id: int, view: views.LedgerView, dataset_id: int) -> registry.ConsentView:
         """Return the consent to use a dataset that the ledger holds because a proposal was carried out.
@@ -185,12 +163,3 @@ class CoopDesk:
         raise errors.InputError(
             "this vote was about something else", which=which, expected=f"a use of dataset {dataset_id}"
         )
-
-    def _act(self, contract: str, function: str, *values: object) -> None:
-        self._registry.transact(contract, function, *values, at=self._at(contract))
-
-    def _ask(self, contract: str, function: str, *values: object) -> tuple[object, ...]:
-        return self._registry.call(contract, function, *values, at=self._at(contract))
-
-    def _at(self, contract: str) -> ids.Address:
-        return self._coop.members if contract == "CoopMembers" else self._coop.governor

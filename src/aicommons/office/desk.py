@@ -285,6 +285,7 @@ class Desk:
         """Return the desk of a co-op in which this wallet is steward or has a vote."""
         return coop_desks.CoopDesk(self._registry, coop)
 
+    @property
     def votes(self) -> votes.VoteDesk:
         """Return the desk at which this wallet proposes and votes in the commons."""
         return votes.VoteDesk(self._registry)

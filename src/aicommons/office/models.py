@@ -9,12 +9,13 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from aicommons.domain import errors, ids, letters, model_events
+from aicommons.ledger.bindings import attestations, model_registry
 from aicommons.office import acting
-from aicommons.protocol import attestations, governance, ports
+from aicommons.protocol import attestations as statements
+from aicommons.protocol import governance, ports
 from aicommons.protocol import view as views
 
 REGISTRY = "ModelRegistry"
-STATEMENTS = "Attestations"
 NOTHING_SAID = bytes(32)
 
 
@@ -52,6 +53,8 @@ class ModelDesk:
 
     def __init__(self, registry: acting.Registry, store: ports.Store, member: Member) -> None:
         self._registry = registry
+        self._models = model_registry.ModelRegistry(registry)
+        self._statements = attestations.Attestations(registry)
         self._store = store
         self._member = member
 
@@ -66,29 +69,29 @@ class ModelDesk:
         """
         document = ids.Digest(self._store.put(said.text))
         before = self._member.view().attestations.statements
-        terms = (int(said.kind), said.passed, said.expiry, said.subject, document)
-        self._registry.transact(STATEMENTS, "attest", terms)
+        kind = attestations.Kind(said.kind)
+        self._statements.attest(attestations.Statement(kind, said.passed, said.expiry, said.subject, document))
         mine = self._member.member_id()
         for made in reversed(tuple(self._member.view().attestations.statements.values())):
             if made.made.attester == mine and made.made.attestation_id not in before:
                 return made.made.attestation_id
-        raise errors.LedgerMismatch("the ledger recorded a statement but does not show it", which=STATEMENTS)
+        raise errors.LedgerMismatch("the ledger recorded a statement but does not show it", which="Attestations")
 
     def revoke(self, attestation_id: bytes, reason: str = "") -> None:
         """Take a statement of this member's back."""
-        self._registry.transact(STATEMENTS, "revoke", attestation_id, self._reason(reason))
+        self._statements.revoke(attestation_id, self._reason(reason))
 
     def counts(self, attestation_id: bytes) -> bool:
         """Return whether a statement stands now and its attester holds the role, as the contract has it."""
-        return bool(self._registry.call(STATEMENTS, "isLive", attestation_id)[0])
+        return self._statements.is_live(attestation_id)
 
     def tie(self, run_id: ids.RunId, member_id: int) -> bool:
         """Return whether a member is too close to a model to audit it."""
-        return bool(self._registry.call(REGISTRY, "tieOf", run_id, member_id)[0])
+        return self._models.tie_of(run_id, member_id) is not model_registry.Tie.NONE
 
     # -------------------------------------------------------------------------------------------------- release
 
-    def good_audits(self, run_id: ids.RunId) -> Sequence[attestations.StatementView]:
+    def good_audits(self, run_id: ids.RunId) -> Sequence[statements.StatementView]:
         """Return the audits that a release of a model would count now: the newest of each independent auditor."""
         newest = {
             each.made.attester: each
@@ -99,19 +102,19 @@ class ModelDesk:
 
     def request_audit(self, run_id: ids.RunId) -> None:
         """Ask auditors to look at a model, as its solver or as a participant."""
-        self._act(run_id, "requestAudit")
+        self._models.request_audit(self._modelled(run_id))
 
     def clear(self, run_id: ids.RunId, audits: Sequence[bytes]) -> None:
         """Show a model's audits; anybody may. From then on the delay runs."""
-        self._act(run_id, "clear", list(audits))
+        self._models.clear(self._modelled(run_id), audits)
 
     def release(self, run_id: ids.RunId, audits: Sequence[bytes]) -> None:
         """Release a model whose delay is over, as its solver or as a participant."""
-        self._act(run_id, "release", list(audits))
+        self._models.release(self._modelled(run_id), audits)
 
     def withdraw(self, run_id: ids.RunId, reason: str = "") -> None:
         """Take a model out of use for good, as its solver."""
-        self._act(run_id, "withdraw", self._reason(reason))
+        self._models.withdraw(self._modelled(run_id), self._reason(reason))
 
     def suspension(self, run_id: ids.RunId, reason: str) -> governance.Call:
         """Return the call that takes a model out of use for now; only a vote makes it. The reason goes into the store."""
@@ -122,8 +125,7 @@ class ModelDesk:
         return self._voted(run_id, "resume")
 
     def _voted(self, run_id: ids.RunId, function: str, *values: object) -> governance.Call:
-        self._check(run_id)
-        data = self._registry.call_data(REGISTRY, function, run_id, *values)
+        data = self._registry.call_data(REGISTRY, function, self._modelled(run_id), *values)
         return governance.Call(self._registry.address_of(REGISTRY), data)
 
     # -------------------------------------------------------------------------------------------------- revenue
@@ -136,27 +138,25 @@ class ModelDesk:
             token: ERC-20 contract, zero = the chain's own coin.
             amount: in the token's smallest unit.
         """
-        self._act(run_id, "pay", token, amount)
+        self._models.pay(self._modelled(run_id), token, amount)
 
     def claim(self, run_id: ids.RunId, token: ids.Address) -> int:
         """Take this member's part of what a model earned, as a credit in the vault. Returns the amount."""
         mine = self._member.member_id()
         before = self._taken(run_id, mine, token)
-        self._act(run_id, "claim", token, mine)
+        self._models.claim(self._modelled(run_id), token, mine)
         return self._taken(run_id, mine, token) - before
 
     def _taken(self, run_id: ids.RunId, member_id: ids.MemberId, token: ids.Address) -> int:
         return self._member.view().releases.of(run_id).claimed.get((member_id, token), 0)
 
-    def _act(self, run_id: ids.RunId, function: str, *values: object) -> None:
-        self._check(run_id)
-        self._registry.transact(REGISTRY, function, run_id, *values)
-
-    def _check(self, run_id: ids.RunId) -> None:
+    def _modelled(self, run_id: ids.RunId) -> ids.RunId:
+        """Return the run if it has a model; raises ``errors.InputError``."""
         if self._member.run(run_id).model is None:
             raise errors.InputError(
                 "this run has no model", which=ids.short(run_id), next_step="see `commons run show RUN`"
             )
+        return run_id
 
     def _reason(self, words: str) -> bytes:
         return self._store.put(letters.Reason(words).encode()) if words else NOTHING_SAID

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from aicommons.domain import amounts, documents, encoding, errors, ids, letters
+from aicommons.ledger.bindings import bonds, problems, vault
 from aicommons.office import acting, terms
 from aicommons.protocol import governance, ports
 from aicommons.protocol import money as moneys
@@ -48,14 +49,8 @@ class Token:
 COIN = Token(moneys.COIN, "coin", COIN_DECIMALS)
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Milestone:
-    """What to pay for one step."""
-
-    amount: int
-    """In the token's smallest unit."""
-    due: int
-    """Block time in seconds until which the judge may say who earned it."""
+Milestone = problems.Milestone
+"""What to pay for one step: an amount in the token's smallest unit, and until when the judge may say who earned it."""
 
 
 class Member(Protocol):
@@ -73,6 +68,9 @@ class MoneyDesk:
 
     def __init__(self, registry: acting.Registry, store: ports.Store, member: Member) -> None:
         self._registry = registry
+        self._vault = vault.Vault(registry)
+        self._bonds = bonds.Bonds(registry)
+        self._problems = problems.Problems(registry)
         self._store = store
         self._member = member
 
@@ -130,7 +128,7 @@ class MoneyDesk:
             errors.InputError: the wallet has not so much of the token.
         """
         if token == moneys.COIN:
-            self._registry.transact("Vault", "deposit", token, amount, value=amount)
+            self._vault.deposit(token, amount, value=amount)
             return
         held = self._ask(token, "balanceOf(address)", "uint256", self._registry.address)
         if not isinstance(held, int) or held < amount:
@@ -142,21 +140,21 @@ class MoneyDesk:
                 got=kind.show(held) if isinstance(held, int) else None,
                 next_step="have more of it sent to this wallet",
             )
-        vault = self._registry.address_of("Vault")
-        self._registry.send_to(token, _call("approve(address,uint256)", ("address", "uint256"), (vault, amount)))
-        self._registry.transact("Vault", "deposit", token, amount)
+        allowed = (self._registry.address_of("Vault"), amount)
+        self._registry.send_to(token, _call("approve(address,uint256)", ("address", "uint256"), allowed))
+        self._vault.deposit(token, amount)
 
     def withdraw(self, token: ids.Address, amount: int, to: ids.Address) -> None:
         """Have the vault pay out a part of this wallet's credit."""
-        self._registry.transact("Vault", "withdraw", token, amount, to)
+        self._vault.withdraw(token, amount, to)
 
     def give_back(self, run_id: ids.RunId, member_id: int) -> None:
         """Give the bond of a seat back to whoever paid it; anybody may, once the run is over for that seat."""
-        self._registry.transact("Bonds", "giveBack", run_id, member_id)
+        self._bonds.give_back(run_id, member_id)
 
     def expire(self, lock_id: bytes) -> None:
         """Give a lock whose expiry came back to whoever paid it; anybody may."""
-        self._registry.transact("Vault", "expire", lock_id)
+        self._vault.expire(lock_id)
 
     # ------------------------------------------------------------------------------------------------- problems
 
@@ -175,7 +173,9 @@ class MoneyDesk:
 
     def send_back(self, problem_id: bytes, reason: str) -> moneys.ProblemView:
         """Send a problem in review back to its owner, as one of the ethics board; the reason goes into the store."""
-        return self._change("sendBack", problem_id, self._reason(reason))
+        self.problem(problem_id)
+        self._problems.send_back(problem_id, self._reason(reason))
+        return self.problem(problem_id)
 
     def amend(self, problem_id: bytes, statement: documents.Problem) -> moneys.ProblemView:
         """Put another statement in place of one that was sent back, as its owner; a review begins anew.
@@ -191,15 +191,13 @@ class MoneyDesk:
                 got=statement.purpose or f"none, which stands for {terms.GENERAL_PURPOSE}",
                 next_step="state another problem for this purpose",
             )
-        return self._change("amend", problem_id, self._store.put(statement.encode()))
+        self._problems.amend(problem_id, self._store.put(statement.encode()))
+        return self.problem(problem_id)
 
     def close(self, problem_id: bytes) -> moneys.ProblemView:
         """Let no further run be opened on a problem, as its owner; runs and awards that are there go on."""
-        return self._change("close", problem_id)
-
-    def _change(self, function: str, problem_id: bytes, *values: object) -> moneys.ProblemView:
         self.problem(problem_id)
-        self._registry.transact("Problems", function, problem_id, *values)
+        self._problems.close(problem_id)
         return self.problem(problem_id)
 
     def _reason(self, words: str) -> bytes:
@@ -210,25 +208,28 @@ class MoneyDesk:
     def fund(self, problem_id: bytes, milestones: Sequence[Milestone], token: ids.Address) -> Sequence[int]:
         """Put this wallet's credit onto a problem, one award for each milestone. Returns the awards' numbers."""
         before = self.problem(problem_id).awards
-        wanted = [dataclasses.astuple(each) for each in milestones]
-        self._registry.transact("Problems", "fund", problem_id, wanted, token)
+        self._problems.fund(problem_id, milestones, token)
         return [number for number in self.problem(problem_id).awards if number not in before]
 
     def accept(self, problem_id: bytes, award: int, solver: int) -> moneys.AwardView:
         """Say as the judge who earned an award."""
-        return self._act("judge", problem_id, award, solver)
+        self._problems.judge(*self._known(problem_id, award), solver)
+        return self.award(problem_id, award)
 
     def refund(self, problem_id: bytes, award: int) -> moneys.AwardView:
         """Give an award back: as the judge that rejects it, or as anybody once nobody earned it in time."""
-        return self._act("refund", problem_id, award)
+        self._problems.refund(*self._known(problem_id, award))
+        return self.award(problem_id, award)
 
     def challenge(self, problem_id: bytes, award: int, reason: str) -> moneys.AwardView:
         """Object to a judgement; the reason goes into the store for those who decide."""
-        return self._act("challenge", problem_id, award, self._reason(reason))
+        self._problems.challenge(*self._known(problem_id, award), self._reason(reason))
+        return self.award(problem_id, award)
 
     def settle(self, problem_id: bytes, award: int) -> moneys.AwardView:
         """Pay a judged award that nobody challenged in time."""
-        return self._act("settle", problem_id, award)
+        self._problems.settle(*self._known(problem_id, award))
+        return self.award(problem_id, award)
 
     def resolution(self, problem_id: bytes, award: int, *, is_paid: bool) -> governance.Call:
         """Return the call that decides a challenged award; only a vote makes it."""
@@ -236,10 +237,10 @@ class MoneyDesk:
         data = self._registry.call_data("Problems", "resolve", problem_id, award, is_paid)
         return governance.Call(self._registry.address_of("Problems"), data)
 
-    def _act(self, function: str, problem_id: bytes, award: int, *values: object) -> moneys.AwardView:
+    def _known(self, problem_id: bytes, award: int) -> tuple[bytes, int]:
+        """Return an award's problem and number if there is one; raises like ``award``."""
         self.award(problem_id, award)
-        self._registry.transact("Problems", function, problem_id, award, *values)
-        return self.award(problem_id, award)
+        return problem_id, award
 
     def award(self, problem_id: bytes, award: int) -> moneys.AwardView:
         """Return an award of a problem.
@@ -252,7 +253,7 @@ class MoneyDesk:
             raise errors.InputError(
                 "no such award",
                 which=f"award {award}",
-                next_step=f"see `commons problem show {ids.format_id(problem_id)[:18]}`",
+                next_step=f"see `commons problem show {ids.short(problem_id)}`",
             )
         return found
 
@@ -271,11 +272,11 @@ class MoneyDesk:
 
     def commit(self, problem_id: bytes, commitment: bytes) -> None:
         """Fix a submission to a challenge by its commitment; whoever loses the salt can never show it."""
-        self._registry.transact("Problems", "commit", problem_id, commitment)
+        self._problems.commit(problem_id, commitment)
 
     def reveal(self, problem_id: bytes, submission: bytes, salt: bytes) -> None:
         """Show a submission that was fixed; the arguments are those of ``commitment``."""
-        self._registry.transact("Problems", "reveal", problem_id, submission, salt)
+        self._problems.reveal(problem_id, submission, salt)
 
     def _ask(self, address: ids.Address, signature: str, kind: str, *holder: ids.Address) -> object:
         try:

@@ -8,7 +8,8 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 
 from aicommons.domain import encoding, errors, events, ids
-from aicommons.office import acting
+from aicommons.ledger.bindings import commons_governor
+from aicommons.office import acting, proposals
 from aicommons.protocol import coops, governance
 
 GOVERNOR = "CommonsGovernor"
@@ -19,6 +20,7 @@ TOLD_BY: Mapping[str, str] = {
     "setVotingDelay": "votingDelay",
     "setVotingPeriod": "votingPeriod",
     "setProposalThreshold": "proposalThreshold",
+    "updateQuorumNumerator": "quorumNumerator()",
     "updateDelay": "getMinDelay",
     "setBanned": "bannedPurposes",
     "setRules": "rules",
@@ -28,6 +30,15 @@ TOLD_BY: Mapping[str, str] = {
 }
 """Function that sets something -> the view of the same contract that tells it."""
 
+OWN_EXECUTION = frozenset(
+    (GOVERNOR, function)
+    for function in (
+        *("relay", "setProposalThreshold", "setVotingDelay", "setVotingPeriod"),
+        *("updateQuorumNumerator", "updateTimelock"),
+    )
+)
+"""What the governor does in the execution of a proposal alone, so that it cannot be tried."""
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Trial:
@@ -35,7 +46,7 @@ class Trial:
 
     call: governance.Call
     meaning: governance.Meaning | None
-    """``None`` for a call of what is no contract of this commons, or of no function that it has."""
+    """``None`` for a call of what is no contract of this commons."""
     now: tuple[object, ...] | None
     """What the view that belongs to a setter answers now; ``None`` where there is none."""
     is_tried: bool
@@ -49,6 +60,7 @@ class VoteDesk:
 
     def __init__(self, registry: acting.Registry) -> None:
         self._registry = registry
+        self._governor = commons_governor.CommonsGovernor(registry)
 
     @property
     def place(self) -> encoding.Place:
@@ -63,89 +75,71 @@ class VoteDesk:
 
     def now(self) -> int:
         """Return the ledger's own time in seconds: what is open or over is by its clock."""
-        (now,) = self._registry.call(GOVERNOR, "clock")
-        return int(str(now))
+        return self._governor.clock()
 
-    def ask(self, contract: str, view: str, *values: object) -> tuple[object, ...]:
-        """Return what a view of one of the deployment's contracts answers now."""
-        return self._registry.call(contract, view, *values)
+    def told(self, contract: str, setter: str) -> object:
+        """Return what one of the deployment's contracts has now of what ``setter`` sets (``TOLD_BY``)."""
+        return self._registry.call(contract, TOLD_BY[setter])[0]
 
     def propose(self, calls: Sequence[governance.Call], title: str, reason: str) -> int:
         """Propose to the members that the timelock makes ``calls``. Returns the proposal's id."""
-        description = governance.describe(title, reason, self._registry.address)
-        targets, datas = [call.target for call in calls], [call.data for call in calls]
-        values = [0] * len(calls)
-        self._registry.transact(GOVERNOR, "propose", targets, values, datas, description)
-        digest = encoding.keccak(description.encode())
-        (proposal_id,) = self._registry.call(GOVERNOR, "getProposalId", targets, values, datas, digest)
-        if not isinstance(proposal_id, int):
-            raise errors.LedgerMismatch("the ledger's answer is no proposal", which="getProposalId")
-        return proposal_id
+        return proposals.propose(self._governor, calls, governance.describe(title, reason, self._registry.address))
 
     def vote(self, proposal_id: int, support: events.Support, reason: str = "") -> None:
         """Vote with this wallet, saying why where somebody wants to."""
         if reason:
-            self._registry.transact(GOVERNOR, "castVoteWithReason", proposal_id, int(support), reason)
+            self._governor.cast_vote_with_reason(proposal_id, support, reason)
         else:
-            self._registry.transact(GOVERNOR, "castVote", proposal_id, int(support))
+            self._governor.cast_vote(proposal_id, support)
 
     def ballot(self, proposal_id: int, support: events.Support, voter: ids.Address) -> coops.Ballot:
         """Return what ``voter`` signs to vote without a transaction."""
-        (nonce,) = self._registry.call(GOVERNOR, "nonces", voter)
-        return coops.Ballot(proposal_id, support, voter, int(str(nonce)), governance.GOVERNOR_NAME)
+        nonce = self._governor.nonces(voter)
+        return coops.Ballot(proposal_id, support, voter, nonce, governance.GOVERNOR_NAME)
 
     def vote_by_signature(self, ballot: coops.Ballot, signature: bytes) -> None:
         """Send somebody's signed ballot."""
-        values = (ballot.proposal_id, int(ballot.support), ballot.voter, signature)
-        self._registry.transact(GOVERNOR, "castVoteBySig", *values)
+        self._governor.cast_vote_by_sig(ballot.proposal_id, ballot.support, ballot.voter, signature)
 
     def queue(self, proposal: governance.ProposalView) -> None:
         """Bring what was carried on its way through the timelock; anybody may."""
-        self._carry("queue", proposal)
+        self._governor.queue(*proposals.parts(proposal.created))
 
     def execute(self, proposal: governance.ProposalView) -> None:
         """Do what was carried and has waited; anybody may."""
-        self._carry("execute", proposal)
+        self._governor.execute(*proposals.parts(proposal.created))
 
     def cancel(self, proposal: governance.ProposalView) -> None:
         """Take back what this wallet proposed, before the vote on it opens."""
-        self._carry("cancel", proposal)
-
-    def _carry(self, function: str, proposal: governance.ProposalView) -> None:
-        created = proposal.created
-        digest = encoding.keccak(created.description.encode())
-        values = (list(created.targets), list(created.values), list(created.calldatas), digest)
-        self._registry.transact(GOVERNOR, function, *values)
+        self._governor.cancel(*proposals.parts(proposal.created))
 
     def state(self, proposal_id: int) -> coops.ProposalState:
         """Return where a proposal stands, in the governor's own word."""
-        (state,) = self._registry.call(GOVERNOR, "state", proposal_id)
-        return coops.ProposalState(int(str(state)))
+        return coops.ProposalState(self._governor.state(proposal_id))
 
     def try_out(self, proposal: governance.ProposalView) -> tuple[Trial, ...]:
         """Return what each call would do and whether it would be refused, each tried alone on the ledger as it is now."""
-        pairs = zip(proposal.created.targets, proposal.created.calldatas, strict=True)
-        return tuple(self.trial(governance.Call(target, data)) for target, data in pairs)
+        return tuple(self.trial(each) for each in governance.calls(proposal.created))
 
     def trial(self, call: governance.Call) -> Trial:
         """Return what a call would do, tried as the timelock."""
         meaning = self._registry.meaning(call)
-        is_tried = call.target != self._registry.address_of(GOVERNOR) or _is_of_all(meaning)
+        is_tried = meaning is None or (meaning.contract, meaning.function) not in OWN_EXECUTION
         refusal = None
         if is_tried:
             try:
                 self._registry.attempt(call, self._registry.address_of(TIMELOCK))
             except errors.LedgerRefused as err:
                 refusal = err
-        return Trial(call, meaning, self._now(meaning), is_tried, refusal)
+        return Trial(call, meaning, self._now(call, meaning), is_tried, refusal)
 
-    def _now(self, meaning: governance.Meaning | None) -> tuple[object, ...] | None:
-        if meaning is None or meaning.function not in TOLD_BY:
+    def _now(self, call: governance.Call, meaning: governance.Meaning | None) -> tuple[object, ...] | None:
+        view = None if meaning is None else TOLD_BY.get(meaning.function or "")
+        if meaning is None or meaning.values is None or view is None:
             return None
-        view = TOLD_BY[meaning.function]
-        return self._registry.call(meaning.contract, view, *(meaning.values if view == "hasRole" else ()))
-
-
-def _is_of_all(meaning: governance.Meaning | None) -> bool:
-    """Return whether a call is one that every contract takes from the timelock, the governor too."""
-    return meaning is not None and meaning.function == "setSuccessor"
+        try:
+            return self._registry.call(
+                meaning.contract, view, *(meaning.values if view == "hasRole" else ()), at=call.target
+            )
+        except errors.LedgerRefused:  # there is no such role, which the trial says too
+            return None

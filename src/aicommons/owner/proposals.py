@@ -26,7 +26,7 @@ class OpenVote:
 
 def open_votes(place: places.Place) -> tuple[OpenVote, ...]:
     """Return the votes that are open now by the ledger's own clock, those that close first first."""
-    view, desk = place.desk.view(), place.desk.votes()
+    view, desk = place.desk.view(), place.desk.votes
     undecided = {
         number: found
         for number, found in view.votes.proposals.items()

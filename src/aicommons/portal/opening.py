@@ -6,7 +6,7 @@ button (docs/adr/0022). Ledger client and view are used by one thread at a time.
 
 import dataclasses
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from aicommons import app, office
@@ -64,9 +64,9 @@ class SharedRegistry:
         """Return the bytes of a call that others will make."""
         return self._registry.call_data(contract, function, *values)
 
-    def meaning(self, call: office.Call) -> office.Meaning | None:
-        """Return what a call of one of the deployment's contracts says, ``None`` for what is no such call."""
-        return self._registry.meaning(call)
+    def meaning(self, call: office.Call, beside: Mapping[str, ids.Address] | None = None) -> office.Meaning | None:
+        """Return what a call of one of the deployment's contracts, or of those ``beside``, says; ``None`` for any other."""
+        return self._registry.meaning(call, beside)
 
     def attempt(self, call: office.Call, sender: ids.Address) -> None:
         """Try a call as ``sender`` without recording it."""

@@ -6,6 +6,7 @@
 
 import dataclasses
 import enum
+import re
 from collections.abc import Iterable, Mapping
 
 from aicommons.domain import encoding, events, ids
@@ -50,6 +51,18 @@ class Rules:
     """People who have to take part at the least."""
 
 
+BINDING = re.compile(r"#proposer=0x[0-9a-fA-F]{40}\Z")
+"""The line of ``bound``; OpenZeppelin reads it at the very end of a description and nowhere else."""
+
+
+def bound(words: str, proposer: ids.Address) -> str:
+    """Return the text of a proposal: its words, and a last line by which nobody else can propose the same.
+
+    Without that line (OpenZeppelin's), whoever sees it coming could propose it first and take it back.
+    """
+    return f"{words}\n\n#proposer={ids.format_id(proposer)}"
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class ProposalView:
     """One proposal and the votes on it."""
@@ -59,6 +72,11 @@ class ProposalView:
     """Voter -> the vote."""
     executed: events.ProposalExecuted | None = None
     canceled: events.ProposalCanceled | None = None
+
+    @property
+    def words(self) -> str:
+        """What it is about, as its proposer says, without the line that keeps it its proposer's."""
+        return BINDING.sub("", self.created.description).rstrip()
 
     def count(self, support: events.Support) -> int:
         """Return how many voted so."""
@@ -116,11 +134,14 @@ class Ballot:
     voter: ids.Address
     nonce: int
     """How often this person's signature voted here before."""
-    governor: str = GOVERNOR_NAME
-    """Name of the governor in the signed domain."""
+    governor: str
+    """Name of the governor in the signed domain: ``GOVERNOR_NAME``, or ``governance.GOVERNOR_NAME``."""
+
+    def words(self) -> list[bytes | int]:
+        """Return the fields as they are hashed: numbers."""
+        return [self.proposal_id, int(self.support), int.from_bytes(self.voter, "big"), self.nonce]
 
     def digest(self, place: encoding.Place) -> bytes:
         """Return the 32 bytes that are signed (EIP-712); ``place`` is the governor."""
         domain = encoding.domain_of(self.governor, GOVERNOR_VERSION, place)
-        fields = [self.proposal_id, int(self.support), int.from_bytes(self.voter, "big"), self.nonce]
-        return encoding.typed_digest(domain, BALLOT_TYPE, fields)
+        return encoding.typed_digest(domain, BALLOT_TYPE, self.words())

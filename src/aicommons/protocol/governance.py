@@ -24,12 +24,12 @@ class ProposalView(coops.ProposalView):
     @property
     def title(self) -> str:
         """The first line of its text."""
-        return _parted(self.created.description)[0]
+        return _parted(self.words)[0]
 
     @property
     def reason(self) -> str:
-        """The rest of its text, without the line that keeps it its proposer's."""
-        return _parted(self.created.description)[1]
+        """The rest of its text."""
+        return _parted(self.words)[1]
 
     def state(self, now: int, quorum: int) -> coops.ProposalState:
         """Return where it stands at block time ``now``, when ``quorum`` members have to take part."""
@@ -145,6 +145,14 @@ class Call:
     """Contract that is called."""
     data: bytes
     """Function and arguments."""
+    value: int = 0
+    """Of the chain's coin in wei, that goes with it."""
+
+
+def calls(created: events.ProposalCreated) -> tuple[Call, ...]:
+    """Return the calls of a proposal."""
+    parts = zip(created.targets, created.calldatas, created.values, strict=True)
+    return tuple(Call(*each) for each in parts)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -153,26 +161,28 @@ class Meaning:
 
     contract: str
     """Its name in the deployment."""
-    function: str
-    names: tuple[str, ...]
+    function: str | None
+    """``None`` where the contract has none with this selector, so that nobody can say what would happen."""
+    names: tuple[str, ...] = ()
     """Of the arguments."""
-    values: tuple[object, ...]
-    """The arguments; an address is a text, as the ABI decoder gives it."""
+    values: tuple[object, ...] | None = None
+    """The arguments, an address as text; ``None`` where the bytes are not the one encoding that they have, so that the
+    contract may read others than this package does."""
+    is_former: bool = False
+    """Whether another contract has taken this one's place."""
+    inner: tuple[tuple[Call, "Meaning | None"], ...] = ()
+    """Calls that this one carries on, with what they say."""
 
 
 # --------------------------------------------------------------------------------------------- the words of a proposal
 
 
 def describe(title: str, reason: str, proposer: ids.Address) -> str:
-    """Return the text of a proposal: its title, its reason, and a last line by which nobody else can propose the same.
-
-    Without that line (OpenZeppelin's), whoever sees it coming could propose it first and take it back.
-    """
-    return f"# {title}\n\n{reason}\n\n#proposer={ids.format_id(proposer)}"
+    """Return the text of a proposal to the members: its title, its reason, and whose it is (``coops.bound``)."""
+    return coops.bound(f"# {title}\n\n{reason}", proposer)
 
 
-def _parted(description: str) -> tuple[str, str]:
-    lines = description.strip().splitlines() or [""]
-    if len(lines) > 1 and lines[-1].startswith("#proposer=0x"):
-        lines.pop()
+def _parted(words: str) -> tuple[str, str]:
+    """Return title and reason."""
+    lines = words.strip().splitlines() or [""]
     return lines[0].removeprefix("#").strip(), "\n".join(lines[1:]).strip()

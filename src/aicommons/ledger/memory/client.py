@@ -1,10 +1,10 @@
 """One key's access to an in-memory ledger: what ``ledger/client.Client`` gives to nodes and desks."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from aicommons.domain import encoding, errors, events, ids, messages, run
-from aicommons.ledger import client, contracts
+from aicommons.ledger import client, contracts, meanings
 from aicommons.ledger.memory import book, runs
 from aicommons.protocol import governance, ports
 
@@ -136,10 +136,12 @@ class MemoryClient:
         """Refuse: there is nothing here that another contract could run on."""
         self.read_from(address, data)
 
-    def meaning(self, call: governance.Call) -> governance.Meaning | None:
-        """Return what a call of one of the commons' contracts says, ``None`` for what is no such call."""
-        places = {address: name for name, address in self._ledger.book.addresses.items()}
-        return contracts.meaning(places, call)
+    def meaning(
+        self, call: governance.Call, beside: Mapping[str, ids.Address] | None = None
+    ) -> governance.Meaning | None:
+        """Return what a call of one of the commons' contracts, or of those ``beside``, says; ``None`` for any other."""
+        newest = {**self._ledger.book.addresses, **(beside or {})}
+        return meanings.read({address: name for name, address in newest.items()}, newest, call)
 
     def attempt(self, call: governance.Call, sender: ids.Address) -> None:
         """Refuse: votes are not held here, so nothing of theirs is tried."""
