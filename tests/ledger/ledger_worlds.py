@@ -55,7 +55,7 @@ FOUNDING = dataclasses.replace(
     banned=vocabulary.bits([*(vocabulary.BANNED_PURPOSES - {ALLOWED}), BANNED], closed=False),
     founders=[founder(1), founder(2)],
     votes=deployments.VoteRules(delay=10, period=20, percent=30, minimum=4, timelock=50),
-    money=deployments.MoneyRules(review=0, challenge=60),
+    problems=deployments.ProblemRules(review=0, challenge=60),
     audits=deployments.AuditRules(audits=3, delay=70),
 )
 """How the worlds start: members 1 and 2 found them, no rule is another's number, and what is banned is of their choice."""
@@ -252,7 +252,7 @@ class Player:
             self.give(member, member)
         self.state(self.owner)
 
-    def state(self, member: int, **changed: object) -> bool:
+    def state(self, member: int | str, **changed: object) -> bool:
         """State a problem."""
         usual: dict[str, object] = {
             "document": word("problem"), "purpose": encoding.purpose_code(PURPOSE), "judge": 0,
@@ -266,7 +266,7 @@ class Player:
         said = (rules["permitted"], rules["prohibited"], bool(rules["commercial"]))
         self.do(member, "DataRegistry", "list", word("card", member), word("policy", member), said, True, 0)
 
-    def give(self, member: int, dataset_id: int, **changed: object) -> None:
+    def give(self, member: int | str, dataset_id: int, **changed: object) -> None:
         """Permit the use of a dataset."""
         usual: dict[str, object] = {
             "purposes": vocabulary.bits([PURPOSE]), "grantee": 0, "problem": bytes(32), "commercial": False,
@@ -287,7 +287,7 @@ class Player:
             phase_seconds=PHASE, patience_seconds=PATIENCE, solver_shares=100_000, owner_shares=50_000, bond=0,
             token=run.COIN, commercial=False, price=0, salt=word("salt"),
         )  # fmt: skip
-        return dataclasses.replace(usual, **changed)  # type: ignore[arg-type]
+        return dataclasses.replace(usual, **changed)  # type: ignore[arg-type]  # by name
 
     def open(self, **changed: object) -> bool:
         """Open the run."""

@@ -11,8 +11,6 @@ from aicommons.ledger import contracts, deployments
 from aicommons.ledger.memory import book, datasets, members, problems
 from aicommons.protocol import transitions
 
-MOST_AUDITS = 48
-"""More would not fit one call, ``ModelRegistry.MOST_AUDITS``."""
 Told = tuple[members.Members, datasets.Datasets, problems.Problems]
 """Who tell their own part."""
 
@@ -29,7 +27,7 @@ def tell(kept: book.Book, founding: deployments.Founding, told: Told) -> None:
         "Membership": lambda: named.found(founding.registrars, founding.threshold, founding.founders),
         "CommonsGovernor": lambda: _votes(kept, founding.votes),
         "DataRegistry": lambda: listed.ban(founding.banned),
-        "Problems": lambda: stated.set_rules(founding.money),
+        "Problems": lambda: stated.set_rules(founding.problems),
         "ModelRegistry": lambda: _audits(kept, founding.audits),
     }
     for name in contracts.NAMES:
@@ -52,6 +50,6 @@ def _votes(kept: book.Book, votes: deployments.VoteRules) -> None:
 
 
 def _audits(kept: book.Book, audits: deployments.AuditRules) -> None:
-    if not 0 < audits.audits <= MOST_AUDITS:
+    if not 0 < audits.audits <= model_events.MOST_AUDITS:
         raise transitions.Refusal("ModelRegistryRulesInvalid", audits.audits)
     kept.tell(model_events.AuditRulesSet, audits.audits, audits.delay)

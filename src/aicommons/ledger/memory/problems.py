@@ -8,9 +8,6 @@ from aicommons.ledger import deployments
 from aicommons.ledger.memory import book, datasets
 from aicommons.protocol import money, transitions
 
-LONGEST_RULE = 90 * 86400
-"""Seconds that a review or a challenge may last, ``Problems.LONGEST_RULE``."""
-
 
 class Problems:
     """The statements of problems; nothing is paid here."""
@@ -20,9 +17,9 @@ class Problems:
         self._data = data
         self._review = 0
 
-    def set_rules(self, said: deployments.MoneyRules) -> None:
+    def set_rules(self, said: deployments.ProblemRules) -> None:
         """Set how problems are reviewed and judged, once."""
-        if max(said.review, said.challenge) > LONGEST_RULE:
+        if max(said.review, said.challenge) > money_events.LONGEST_RULE:
             raise transitions.Refusal("ProblemsRulesInvalid", said.review, said.challenge)
         self._review = said.review
         self._book.tell(money_events.ProblemRulesSet, said.review, said.challenge)
