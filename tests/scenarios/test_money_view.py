@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from aicommons import office, testing
-from aicommons.domain import documents, encoding, errors, ids
+from aicommons.domain import documents, encoding, errors, ids, run
 from aicommons.protocol import money as moneys
 
 PROBLEM = documents.Problem("t", "who", "decision", "why", ("3.4",), "auc", "none")
@@ -184,5 +184,5 @@ def test_what_says_nothing_is_no_token(stage: Stage) -> None:
     for address in (vault, ids.Address(b"\x09" * 20)):
         with pytest.raises(errors.InputError, match="no token answers"):
             stage.desk(PAYER).money.token(address)
-    assert stage.desk(PAYER).money.token(moneys.COIN).show(15 * 10**17) == "1.5 coin"
+    assert stage.desk(PAYER).money.token(run.COIN).show(15 * 10**17) == "1.5 coin"
     assert stage.desk(PAYER).money.token(stage.token).show(1_500_000) == "1.5 TEUR"

@@ -33,13 +33,13 @@ def fund(problem: str, milestones: tuple[str, ...], token: str | None) -> None:
     AMOUNT is in plain units, such as 250 or 12.50. The judge may say who earned it for DAYS days (90 if you name none);
     what nobody earned by then comes back to you.
     """
-    from aicommons.protocol import money as moneys
+    from aicommons.domain import run
 
     opened = homes.act_as_member()
     money = opened.desk.money
     view = opened.desk.view()
     problem_id = naming.resolve(problem, view.problems, "problem")
-    kind = money.token(moneys.COIN if token is None else naming.parse_address(token))
+    kind = money.token(run.COIN if token is None else naming.parse_address(token))
     wanted = [_milestone(opened, kind, text) for text in milestones]
     total, credit = sum(each.amount for each in wanted), _credit(opened, kind)
     if total > credit:

@@ -267,9 +267,9 @@ def _propose(opened: homes.Opened, call: "office.Call", title: str, reason: str)
 
 
 def _token(opened: homes.Opened, token: str | None) -> "office.Token":
-    from aicommons.protocol import money as moneys
+    from aicommons.domain import run
 
-    return opened.desk.money.token(moneys.COIN if token is None else naming.parse_address(token))
+    return opened.desk.money.token(run.COIN if token is None else naming.parse_address(token))
 
 
 def _plain(kind: "office.Token", amount: int) -> str:

@@ -81,10 +81,9 @@ def withdraw(amount: str, token: str | None, receiver: str | None) -> None:
 
 
 def _parse(opened: homes.Opened, amount: str, token: str | None) -> tuple["office.Token", int]:
-    from aicommons.domain import amounts
-    from aicommons.protocol import money as moneys
+    from aicommons.domain import amounts, run
 
-    kind = opened.desk.money.token(moneys.COIN if token is None else naming.parse_address(token))
+    kind = opened.desk.money.token(run.COIN if token is None else naming.parse_address(token))
     return kind, amounts.parse(amount, kind.decimals)
 
 

@@ -9,7 +9,7 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Protocol
 
-from aicommons.domain import amounts, encoding, errors, ids
+from aicommons.domain import amounts, encoding, errors, ids, run
 from aicommons.office import acting
 from aicommons.protocol import money as moneys
 from aicommons.protocol import ports
@@ -36,7 +36,7 @@ class Token:
         return f"{amounts.show(amount, self.decimals)} {self.symbol}"
 
 
-COIN = Token(moneys.COIN, "coin", COIN_DECIMALS)
+COIN = Token(run.COIN, "coin", COIN_DECIMALS)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ class MoneyDesk:
         Raises:
             errors.InputError: no token answers there.
         """
-        if address == moneys.COIN:
+        if address == run.COIN:
             return COIN
         decimals = self._ask(address, "decimals()", "uint256")
         if not isinstance(decimals, int) or decimals > MOST_DECIMALS:
@@ -93,7 +93,7 @@ class MoneyDesk:
         Raises:
             errors.InputError: the wallet has not so much of the token.
         """
-        if token == moneys.COIN:
+        if token == run.COIN:
             self._registry.transact("Vault", "deposit", token, amount, value=amount)
             return
         held = self._ask(token, "balanceOf(address)", "uint256", self._registry.address)

@@ -21,7 +21,7 @@ class Book:
         self.addresses = addresses
         self.view = views.LedgerView()
         self.log: list[events.Event] = []
-        self.sender = ids.Address(bytes(20))
+        self.sender = ids.NOBODY
         self._clock = clock
         self._block = 0
         self._index = 0
