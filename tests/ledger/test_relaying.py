@@ -38,15 +38,6 @@ def place_of(one: client.Client) -> encoding.Place:
     return encoding.Place(one.place.chain_id, one.address_of("Forwarder"))
 
 
-@pytest.fixture(scope="module")
-def commons(tmp_path_factory: pytest.TempPathFactory) -> Iterator[testing.Commons]:
-    """A commons on the embedded ledger with one member."""
-    made = testing.Commons(tmp_path_factory.mktemp("commons"))
-    made.admit("first")
-    yield made
-    made.close()
-
-
 @dataclasses.dataclass
 class Relayed:
     """A relayer of a commons, and the wallet of its only member."""

@@ -154,6 +154,7 @@ class Meaning:
     contract: str
     """Its name in the deployment."""
     function: str
+    """Its name in the contract."""
     names: tuple[str, ...]
     """Of the arguments."""
     values: tuple[object, ...]
