@@ -6,7 +6,7 @@ import re
 import pytest
 
 from aicommons.domain import messages, model_events, money_events, run
-from aicommons.ledger.memory import run_records
+from aicommons.ledger.memory import awards, run_records, vault
 from aicommons.protocol import inbox
 
 SOURCES = pathlib.Path(__file__).parents[2] / "contracts" / "src"
@@ -21,6 +21,10 @@ TWINS: dict[str, tuple[str, str, int]] = {
     "the wait of a recovery": ("Membership.sol", "RECOVERY_DELAY", inbox.RECOVERY_SECONDS),
     "an exit before round 0": ("TrainingRuns.sol", "ANY_ROUND", messages.ANY_ROUND),
     "the last enrolment": ("TrainingRuns.sol", "LAST_ENROLMENT", run_records.LAST_ENROLMENT),
+    "the members' time to decide": ("Problems.sol", "RESOLVE_SECONDS", awards.RESOLVE_SECONDS),
+    "the latest day of an award": ("Problems.sol", "LATEST_DUE", awards.LATEST_DUE),
+    "awards at once": ("Problems.sol", "MOST_MILESTONES", awards.MOST_MILESTONES),
+    "the wait for a bond": ("TrainingRuns.sol", "BOND_SECONDS", vault.BOND_SECONDS),
     "attempts of a round": ("TrainingRuns.sol", "MOST_ATTEMPTS", run_records.MOST_ATTEMPTS),
 }
 """File below ``contracts/src``, name there, value here."""

@@ -18,12 +18,15 @@ import urllib3
 
 from aicommons import app, testing
 from aicommons.domain import encoding, errors, events, ids, messages, run, vocabulary
-from aicommons.ledger import client, deployments, rpc, wallet
+from aicommons.ledger import addresses, client, contracts, deployments, rpc, wallet
 from aicommons.ledger.embedded import chain, engine
 from aicommons.ledger.memory import ledger as memory
 from aicommons.protocol import view as views
 
 CHAIN = chain.DEFAULT_CHAIN_ID
+TOKEN_CODE = bytes.fromhex(
+    json.loads((pathlib.Path(__file__).parents[1] / "cli" / "test_token.json").read_text())["bytecode"][2:]
+)
 PURPOSE = "DUO:0000042"
 PHASE, PATIENCE = 60, 600
 REASON = "box-does-not-open"
@@ -34,7 +37,9 @@ def word(*parts: object) -> bytes:
     return hashlib.sha256(repr(parts).encode()).digest()
 
 
-FOUNDER = wallet.Wallet(word("founder"))
+FOUNDER, MINTER = wallet.Wallet(word("founder")), wallet.Wallet(word("minter"))
+TOKEN = addresses.created(MINTER.address, 0)
+"""An honest token, which ``MINTER``'s first transaction creates."""
 
 
 def founder(number: int) -> deployments.Founder:
@@ -77,6 +82,10 @@ class MemoryWorld:
         """Let time pass before a call."""
         self.clock.advance(seconds)
 
+    def mint(self, holder: wallet.Wallet, amount: int) -> None:
+        """Give somebody tokens."""
+        self.ledger.mint(TOKEN, holder.address, amount)
+
     def close(self) -> None:
         """Nothing is open."""
 
@@ -99,6 +108,10 @@ class EmbeddedWorld:
     def tick(self, seconds: int) -> None:
         """Let time pass before a call."""
         self.clock.advance(seconds)
+
+    def mint(self, holder: wallet.Wallet, amount: int) -> None:
+        """Give somebody tokens."""
+        mint(self.connect, holder, amount)
 
     def close(self) -> None:
         """Close its file."""
@@ -177,8 +190,24 @@ class AnvilWorld:
         self.clock.advance(seconds)
         self._anvil.ask("evm_setNextBlockTimestamp", int(self.clock.now()))
 
+    def mint(self, holder: wallet.Wallet, amount: int) -> None:
+        """Give somebody tokens."""
+        mint(self.connect, holder, amount)
+
     def close(self) -> None:
         """Leave it to the next world."""
+
+
+def mint(connect: Callable[[wallet.Wallet], Any], holder: wallet.Wallet, amount: int) -> None:
+    """Create the token where it is not there yet, give somebody some of it, and let the vault take it."""
+    minter, owner = connect(MINTER), connect(holder)
+    if not minter.nonce():
+        minter.deploy(TOKEN_CODE)
+    for sender, name, account in (
+        (minter, "mint", holder.address), (owner, "approve", owner.address_of("Vault")),
+    ):  # fmt: skip
+        said = encoding.abi_encode(("address", "uint256"), (account, amount))
+        sender.send_to(TOKEN, encoding.keccak(f"{name}(address,uint256)".encode())[:4] + said)
 
 
 class Player:
@@ -311,6 +340,45 @@ class Player:
         self.do(self.solver, "TrainingRuns", "close", self.run_id)
         for member in range(1, self.sites + 1):
             self.ack(member)
+
+    # ------------------------------------------------------------------------------------------------ votes and money
+
+    def deposit(self, name: object, amount: int) -> None:
+        """Give somebody tokens and put them into the vault."""
+        self.world.tick(1)
+        self.world.mint(self.key(name), amount)
+        self.do(name, "Vault", "deposit", TOKEN, amount)
+
+    def proposal(self, *calls: tuple[Any, ...], text: str = "Together\n\nWe agreed.") -> tuple[Any, ...]:
+        """Return what ``propose`` takes; each call is contract, function and values."""
+        reader = self.client("founder")
+        targets = [reader.address_of(contract) for contract, *_ in calls]
+        data = [contracts.call_data(contract, function, values) for contract, function, *values in calls]
+        return targets, [0] * len(calls), data, text
+
+    def vote(self, name: object, function: str, proposal: tuple[Any, ...]) -> bool:
+        """Call ``queue``, ``execute`` or ``cancel`` of a proposal."""
+        *calls, text = proposal
+        return self.do(name, "CommonsGovernor", function, *calls, encoding.keccak(text.encode()))
+
+    def number(self, proposal: tuple[Any, ...]) -> int:
+        """Return a proposal's number."""
+        *calls, text = proposal
+        kinds = ("address[]", "uint256[]", "bytes[]", "bytes32")
+        told = encoding.abi_encode(kinds, (*calls, encoding.keccak(text.encode())))
+        return int.from_bytes(encoding.keccak(told), "big")
+
+    def carry(self, *calls: tuple[Any, ...], text: str = "Together\n\nWe agreed.") -> bool:
+        """Let four members carry calls, and anybody do them."""
+        said, votes = self.proposal(*calls, text=text), self.view.votes
+        self.do(1, "CommonsGovernor", "propose", *said)
+        self.world.tick(votes.delay)
+        for member in (1, 2, 3, 4):
+            self.do(member, "CommonsGovernor", "castVote", self.number(said), 1)
+        self.world.tick(votes.period)
+        self.vote("founder", "queue", said)
+        self.world.tick(votes.timelock)
+        return self.vote("founder", "execute", said)
 
     # ---------------------------------------------------------------------------------------------------------- messages
 

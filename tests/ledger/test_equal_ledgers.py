@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.ledger import decision_plays
 from tests.ledger import ledger_worlds as worlds
 
 from aicommons import testing
@@ -447,6 +448,7 @@ PLAYS: dict[str, tuple[Play, tuple[int, ...]]] = {
     "entrusted": (entrusted, (1,)),
     "problems": (problems, ()),
     "applications": (applications, ()),
+    **decision_plays.PLAYS,
 }
 SITES = 5
 

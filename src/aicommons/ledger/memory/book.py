@@ -57,6 +57,11 @@ class Book:
         known = self.view.members.get(member_id)
         return known is not None and known.state is registry.MemberState.ACTIVE
 
+    def check_timelock(self) -> None:
+        """Refuse everybody but the members' timelock, as ``Governed``."""
+        if self.sender != self.addresses["TimelockController"]:
+            raise transitions.Refusal("GovernedNotTimelock", self.sender)
+
     def caller(self, error: str) -> ids.MemberId:
         """Return the active member that calls; refuses with ``error(caller)``."""
         member_id = self.member_of(self.sender)

@@ -48,8 +48,13 @@ class Datasets:
         self._revoked: set[bytes] = set()
         """Consents that somebody took back; the view also counts those that entrusting ended."""
 
+    def set_banned(self, banned: int) -> None:
+        """Set what nobody can permit, as the members' timelock."""
+        self._book.check_timelock()
+        self.ban(banned)
+
     def ban(self, banned: int) -> None:
-        """Set the bitmap of purposes that nobody can permit, once."""
+        """Set the bitmap of purposes that nobody can permit."""
         if banned >> len(vocabulary.PURPOSES):
             raise transitions.Refusal("DataRegistryPurposesInvalid", len(vocabulary.PURPOSES))
         self._book.tell(model_events.BannedSet, banned)

@@ -1,8 +1,11 @@
-"""``Membership`` in memory: who applied, whom the registrars admitted, who may act."""
+"""``Membership`` in memory: who applied, whom the registrars admitted, who may act, and who has which role.
+
+Called by ``MemoryLedger`` and the other contracts here. Guardians and recovery are left out.
+"""
 
 import dataclasses
 import enum
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from aicommons.domain import events, ids, vote_events
@@ -41,8 +44,6 @@ class Members:
 
     def __init__(self, kept: book.Book) -> None:
         self._book = kept
-        self._registrars: frozenset[ids.Address] = frozenset()
-        self._threshold = 0
         self._wanted: dict[bytes, events.MemberApplied] = {}
         self._keys: dict[bytes, int] = {}
         """Node key -> who ever named it: an old signature stays evidence against the member that made it."""
@@ -50,11 +51,7 @@ class Members:
 
     def found(self, registrars: Sequence[ids.Address], threshold: int, founders: Sequence[deployments.Founder]) -> None:
         """Name the registrars and admit the founders, once."""
-        named = frozenset(registrars)
-        if not 0 < threshold <= len(registrars) or len(named) < len(registrars) or ids.NOBODY in named:
-            raise transitions.Refusal("MembershipRegistrarsInvalid", len(registrars), threshold)
-        self._registrars, self._threshold = named, threshold
-        self._book.tell(vote_events.RegistrarsSet, tuple(registrars), threshold)
+        self._name(registrars, threshold)
         for each in founders:
             said = (each.kind, each.node_key, each.reader_point, each.credential, each.profile)
             self._admit(self._applied(each.account, Application(*said)))
@@ -75,7 +72,7 @@ class Members:
             self._approve(Decision.ADMIT, applicant)
             return
         self._admit(wanted)
-        self._approvals.pop((Decision.ADMIT, applicant), None)
+        self._forget(applicant)
         del self._wanted[applicant]
 
     def suspend(self, member_id: int) -> None:
@@ -120,7 +117,49 @@ class Members:
             raise transitions.Refusal("MembershipNotActive", self._book.sender)
         self._book.tell(events.MemberLeft, member_id, self._book.sender)
 
+    # ------------------------------------------------------------------------------------------- by the members' votes
+
+    def set_registrars(self, registrars: Sequence[ids.Address], threshold: int) -> None:
+        """Replace all registrars; what the old ones approved is void."""
+        self._book.check_timelock()
+        self._name(registrars, threshold)
+
+    def expel(self, member_id: int) -> None:
+        """End a membership."""
+        self._book.check_timelock()
+        known = self._book.view.members.get(member_id)
+        if known is None or not known.is_live:
+            status = membership.Status.NONE if known is None else membership.Status[known.state.name]
+            raise transitions.Refusal("MembershipWrongStatus", member_id, int(status))
+        self._book.tell(vote_events.MemberExpelled, member_id, known.account)
+
+    def grant_role(self, member_id: int, role: int) -> None:
+        """Give an active member a role."""
+        self._book.check_timelock()
+        self._check_state(member_id, registry.MemberState.ACTIVE)
+        self._check_role(member_id, role, is_held=False)
+        self._book.tell(vote_events.RoleGranted, member_id, vote_events.Role(role))
+
+    def revoke_role(self, member_id: int, role: int) -> None:
+        """Take a role away."""
+        self._book.check_timelock()
+        self._check_role(member_id, role, is_held=True)
+        self._book.tell(vote_events.RoleRevoked, member_id, vote_events.Role(role))
+
+    def saved(self) -> Callable[[], None]:
+        """Return what puts everything here that is no event back to how it is now: of refused votes nothing stays."""
+        wanted, keys, approvals = dict(self._wanted), dict(self._keys), dict(self._approvals)
+
+        def restore() -> None:
+            self._wanted, self._keys, self._approvals = wanted, keys, approvals
+
+        return restore
+
     # ----------------------------------------------------------------------------------------------------------- views
+
+    def has_role(self, member_id: int, role: vote_events.Role) -> bool:
+        """Return whether an active member holds a role."""
+        return self._book.is_active(member_id) and self._book.view.members[member_id].holds(role)
 
     def member_of_node_key(self, node_key: bytes) -> int:
         """Return the active member whose node key this is now; 0 = none."""
@@ -158,22 +197,35 @@ class Members:
         if not self._has_all(decision, member_id):
             self._approve(decision, member_id)
             return
-        self._approvals.pop((decision, member_id), None)
+        self._forget(member_id)
         self._book.tell(kind, member_id)
 
     def _has_all(self, decision: Decision, subject: Any) -> bool:
-        """Check the caller's approval; return whether it is the last one needed."""
+        """Check the caller's approval; return whether it is the last one needed. The members' timelock needs none."""
         sender = self._book.sender
-        if sender not in self._registrars:
+        if sender == self._book.addresses["TimelockController"]:
+            return True
+        if sender not in self._book.view.votes.registrars:
             raise transitions.Refusal("MembershipNotRegistrar", sender)
         approved = self._approvals.get((decision, subject), set())
         if sender in approved:
             number = int.from_bytes(subject, "big") if isinstance(subject, bytes) else subject
             raise transitions.Refusal("MembershipAlreadyApproved", sender, int(decision), number)
-        return len(approved) + 1 >= self._threshold
+        return len(approved) + 1 >= self._book.view.votes.threshold
 
     def _approve(self, decision: Decision, subject: object) -> None:
         self._approvals.setdefault((decision, subject), set()).add(self._book.sender)
+
+    def _forget(self, subject: object) -> None:
+        """Forget what registrars approved about somebody: a decision was made."""
+        self._approvals = {key: given for key, given in self._approvals.items() if key[1] != subject}
+
+    def _name(self, registrars: Sequence[ids.Address], threshold: int) -> None:
+        named = frozenset(registrars)
+        if not 0 < threshold <= len(registrars) or len(named) < len(registrars) or ids.NOBODY in named:
+            raise transitions.Refusal("MembershipRegistrarsInvalid", len(registrars), threshold)
+        self._approvals = {}
+        self._book.tell(vote_events.RegistrarsSet, tuple(registrars), threshold)
 
     def _check_free(self, account: bytes, node_key: bytes, credential: bytes) -> None:
         taken = self._book.member_of(ids.Address(account))
@@ -184,6 +236,11 @@ class Members:
                 raise transitions.Refusal("MembershipCredentialUsed", credential, known.member_id)
         if node_key in self._keys:
             raise transitions.Refusal("MembershipNodeKeyUsed", node_key, self._keys[node_key])
+
+    def _check_role(self, member_id: int, role: int, *, is_held: bool) -> None:
+        known = self._book.view.members.get(member_id)
+        if (known is not None and vote_events.Role(role) in known.roles) is not is_held:
+            raise transitions.Refusal("MembershipRoleUnchanged", member_id, role)
 
     def _check_state(self, member_id: int, expected: registry.MemberState) -> None:
         known = self._book.view.members.get(member_id)
