@@ -82,9 +82,9 @@ class MemoryWorld:
         """Let time pass before a call."""
         self.clock.advance(seconds)
 
-    def mint(self, holder: wallet.Wallet, amount: int) -> None:
-        """Give somebody tokens."""
-        self.ledger.mint(TOKEN, holder.address, amount)
+    def mint(self, owner: Any, amount: int) -> None:
+        """Give a client's account tokens."""
+        self.ledger.mint(TOKEN, owner.address, amount)
 
     def close(self) -> None:
         """Nothing is open."""
@@ -109,9 +109,9 @@ class EmbeddedWorld:
         """Let time pass before a call."""
         self.clock.advance(seconds)
 
-    def mint(self, holder: wallet.Wallet, amount: int) -> None:
-        """Give somebody tokens."""
-        mint(self.connect, holder, amount)
+    def mint(self, owner: Any, amount: int) -> None:
+        """Give a client's account tokens."""
+        mint(self.connect(MINTER), owner, amount)
 
     def close(self) -> None:
         """Close its file."""
@@ -190,21 +190,20 @@ class AnvilWorld:
         self.clock.advance(seconds)
         self._anvil.ask("evm_setNextBlockTimestamp", int(self.clock.now()))
 
-    def mint(self, holder: wallet.Wallet, amount: int) -> None:
-        """Give somebody tokens."""
-        mint(self.connect, holder, amount)
+    def mint(self, owner: Any, amount: int) -> None:
+        """Give a client's account tokens."""
+        mint(self.connect(MINTER), owner, amount)
 
     def close(self) -> None:
         """Leave it to the next world."""
 
 
-def mint(connect: Callable[[wallet.Wallet], Any], holder: wallet.Wallet, amount: int) -> None:
-    """Create the token where it is not there yet, give somebody some of it, and let the vault take it."""
-    minter, owner = connect(MINTER), connect(holder)
+def mint(minter: Any, owner: Any, amount: int) -> None:
+    """Create the token where it is not there yet, give an account some of it, and let the vault take it."""
     if not minter.nonce():
         minter.deploy(TOKEN_CODE)
     for sender, name, account in (
-        (minter, "mint", holder.address), (owner, "approve", owner.address_of("Vault")),
+        (minter, "mint", owner.address), (owner, "approve", owner.address_of("Vault")),
     ):  # fmt: skip
         said = encoding.abi_encode(("address", "uint256"), (account, amount))
         sender.send_to(TOKEN, encoding.keccak(f"{name}(address,uint256)".encode())[:4] + said)
@@ -346,7 +345,7 @@ class Player:
     def deposit(self, name: object, amount: int) -> None:
         """Give somebody tokens and put them into the vault."""
         self.world.tick(1)
-        self.world.mint(self.key(name), amount)
+        self.world.mint(self.client(name), amount)
         self.do(name, "Vault", "deposit", TOKEN, amount)
 
     def proposal(self, *calls: tuple[Any, ...], text: str = "Together\n\nWe agreed.") -> tuple[Any, ...]:
