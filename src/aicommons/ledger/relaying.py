@@ -96,7 +96,7 @@ class HttpRelay:
 
 
 def prepare(
-    connection: rpc.Rpc, forwarder: ids.Address, sender: ids.Address, call: sending.Call
+    connection: rpc.Rpc, forwarder: ids.Address, sender: ids.Address, call: sending.Outgoing
 ) -> signing.ForwardRequest:
     """Return what ``sender`` signs so that a relayer may bring a call, good for ``DEADLINE_SECONDS`` of the ledger's clock.
 

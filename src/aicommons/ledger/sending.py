@@ -38,7 +38,7 @@ class Receipt:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Call:
+class Outgoing:
     """What is to be sent."""
 
     to: ids.Address | None
@@ -92,7 +92,7 @@ class Sender:
         """Ask the ledger before the next transaction: this wallet may have been used elsewhere."""
         self._nonce = None
 
-    def send(self, call: Call, nonce: int | None = None) -> Receipt:
+    def send(self, call: Outgoing, nonce: int | None = None) -> Receipt:
         """Send a call and return when it is recorded, whether or not the contract carried it out.
 
         Args:
@@ -114,7 +114,7 @@ class Sender:
                 raise
         return self._try(call, self.nonce())  # another process uses this wallet too: the ledger was asked once more
 
-    def _try(self, call: Call, nonce: int) -> Receipt:
+    def _try(self, call: Outgoing, nonce: int) -> Receipt:
         self.nonce()  # reads what the chain charges
         transaction = self._priced(
             transactions.Transaction(self._chain_id, nonce, call.to, call.data, value=call.value)
