@@ -79,10 +79,8 @@ class Bench:
 
     def leaves(self, dataset: int, count: int) -> list[consents.Leaf]:
         """Return the leaves of a register; the last person has a key, one before it a guardian."""
-        none = (consents.NOBODY, consents.NO_GUARDIANSHIP)
-        made = [
-            consents.Leaf(dataset, index, os.urandom(32), consents.NOBODY, *none, 0, EXPIRY) for index in range(count)
-        ]
+        none = (ids.NOBODY, consents.NO_GUARDIANSHIP)
+        made = [consents.Leaf(dataset, index, os.urandom(32), ids.NOBODY, *none, 0, EXPIRY) for index in range(count)]
         majority = testing.START + 86_400
         known = self.owner.desk.attest_guardian(b"\x01" * 32, self.guardian.address, majority, b"\x02" * 32)
         made[0] = dataclasses.replace(made[0], guardian=self.guardian.address, guardianship=known, majority=majority)

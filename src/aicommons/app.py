@@ -442,7 +442,7 @@ def found_ledger(
         nowhere = deployments.Deployment(chain_id, 0, {}, {})
         if kept.exists():
             known = deployments.Deployment.from_json(kept.read_text())
-            client.Client(connection, known, Bystander(ids.Address(bytes(20)))).check()
+            client.Client(connection, known, Bystander(ids.NOBODY)).check()
             return kept
         if ledger.head.number:
             founder = wallet.address(home.wallet_file)
@@ -458,11 +458,15 @@ def found_ledger(
     return kept
 
 
-def founding(registrar: ids.Address, file: pathlib.Path | None = None) -> "deployments.Founding":
+def founding(registrar: ids.Address | None, file: pathlib.Path | None = None) -> "deployments.Founding":
     """Return how a commons starts: as ``file`` (commons.toml) says, else with one registrar and every default.
 
+    Args:
+        registrar: who admits members where nobody else is named; ``None`` where ``file`` has to name them.
+        file: the configuration.
+
     Raises:
-        errors.InputError: the file cannot be read, or says what no contract takes.
+        errors.InputError: the file cannot be read, says what no contract takes, or names nobody who admits members.
     """
     from aicommons.ledger import charter
 
@@ -492,7 +496,7 @@ def store_gate(home: Home) -> "server.Gate":
     from aicommons.domain import encoding, signature
     from aicommons.store import server
 
-    registry = connect(home, Bystander(ids.Address(bytes(20))))
+    registry = connect(home, Bystander(ids.NOBODY))
 
     def recover(message: bytes, signed: bytes) -> ids.Address:
         return signature.recover(encoding.keccak(message), signed)

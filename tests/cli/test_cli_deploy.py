@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from tests.cli.conftest import Place
 
 CHAIN = app.Settings("").chain_id
+REGISTRARS = f'registrars = ["0x{"aa" * 20}", "0x{"bb" * 20}"]\nthreshold = 2\n'
 
 
 @pytest.mark.e2e
@@ -21,7 +22,7 @@ def test_a_commons_is_founded_once(founded: "Place") -> None:
     """The command creates all contracts and the file; again it finds them; with another configuration it refuses."""
     place = founded
     place.init("second")
-    config = place.write("commons.toml", "[votes]\nminimum = 2\ntimelock = 60\n")
+    config = place.write("commons.toml", REGISTRARS + "[votes]\nminimum = 2\ntimelock = 60\n")
     url = place.urls[0]
     made = place.done("second", "ledger", "deploy", "--rpc", url, "--config", config)
     assert made["created"] == list(contracts.NAMES)
@@ -34,7 +35,7 @@ def test_a_commons_is_founded_once(founded: "Place") -> None:
     home.deployment_file(CHAIN).unlink()
     assert place.done("second", "ledger", "deploy", "--rpc", url, "--config", config)["created"] == []
     assert home.deployment_file(CHAIN).read_text() == kept
-    other = place.write("other.toml", "[votes]\nminimum = 3\n")
+    other = place.write("other.toml", REGISTRARS + "[votes]\nminimum = 3\n")
     said = place.call("second", "ledger", "deploy", "--rpc", url, "--config", other, "--json")
     assert (said.code, said.json["error"]) == (1, "DeploymentConflict")
     assert "another configuration" in said.json["message"]
@@ -42,9 +43,31 @@ def test_a_commons_is_founded_once(founded: "Place") -> None:
 
 
 @pytest.mark.e2e
+def test_nobody_becomes_registrar_by_silence(founded: "Place") -> None:
+    """A file that names no registrars is refused with what to write: the wallet that deploys does not become one."""
+    founded.init("silent")
+    config = founded.write("silent.toml", "[votes]\nminimum = 3\n")
+    said = founded.call("silent", "ledger", "deploy", "--rpc", founded.urls[0], "--config", config, "--json")
+    assert (said.code, said.json["error"]) == (1, "InputError")
+    assert said.json["message"].startswith("registrars: ")
+    assert "registrars = [" in said.json["next_step"]
+    assert not app.Home(founded.root / "silent").founding_file(CHAIN).exists()
+
+
+@pytest.mark.e2e
+def test_founders_that_could_decide_nothing_are_told(founded: "Place") -> None:
+    """A minimum above the number of founders is said before anything is created, and the commons is founded."""
+    founded.init("few")
+    config = founded.write("few.toml", REGISTRARS)
+    said = founded.call("few", "ledger", "deploy", "--rpc", founded.urls[0], "--config", config)
+    assert said.code == 0
+    assert "votes.minimum is 3, for ever, and the file names 0 founders" in said.err
+
+
+@pytest.mark.e2e
 def test_a_home_that_belongs_to_a_commons_founds_none(founded: "Place") -> None:
     """A home whose deployment file came from others is not made a founder by mistake."""
-    config = founded.write("commons.toml", "")
+    config = founded.write("commons.toml", REGISTRARS)
     said = founded.call("solver", "ledger", "deploy", "--rpc", founded.urls[0], "--config", config, "--json")
     assert (said.code, said.json["error"]) == (1, "DeploymentConflict")
     assert "move this file away" in said.json["next_step"]
@@ -54,7 +77,7 @@ def test_a_home_that_belongs_to_a_commons_founds_none(founded: "Place") -> None:
 def test_bad_values_are_named(founded: "Place") -> None:
     """A configuration that no contract takes is refused by the value's name, and nothing is created."""
     founded.init("third")
-    config = founded.write("bad.toml", "[votes]\npercent = 101\n")
+    config = founded.write("bad.toml", REGISTRARS + "[votes]\npercent = 101\n")
     said = founded.call("third", "ledger", "deploy", "--rpc", founded.urls[0], "--config", config, "--json")
     assert said.json["message"].startswith("votes.percent: ")
     missing = str(founded.root / "nowhere.toml")

@@ -1,4 +1,4 @@
-"""What tests of the client share: anvil, a development chain of others' making that charges for gas."""
+"""What tests of the client share: anvil, a development chain of others' making that charges for gas, and a small commons."""
 
 import contextlib
 import itertools
@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from tests.ledger import anvils
+
+from aicommons import testing
 
 FUNDED = bytes.fromhex("ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80")
 """The first key that anvil gives coins to."""
@@ -42,3 +44,12 @@ def start_anvil(anvil_binary: pathlib.Path, tmp_path: pathlib.Path) -> Iterator[
 def funded_key() -> bytes:
     """The secret of an account that has coins on anvil."""
     return FUNDED
+
+
+@pytest.fixture(scope="module")
+def commons(tmp_path_factory: pytest.TempPathFactory) -> Iterator[testing.Commons]:
+    """A commons on the embedded ledger with one member."""
+    made = testing.Commons(tmp_path_factory.mktemp("commons"))
+    made.admit("first")
+    yield made
+    made.close()

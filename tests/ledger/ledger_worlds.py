@@ -17,12 +17,15 @@ from tests.ledger import anvils
 
 from aicommons import app, testing
 from aicommons.domain import encoding, errors, events, ids, messages, run, vocabulary
-from aicommons.ledger import client, deployments, rpc, wallet
+from aicommons.ledger import addresses, client, contracts, deployments, rpc, wallet
 from aicommons.ledger.embedded import chain
 from aicommons.ledger.memory import ledger as memory
 from aicommons.protocol import view as views
 
 CHAIN = chain.DEFAULT_CHAIN_ID
+TOKEN_CODE = bytes.fromhex(
+    json.loads((pathlib.Path(__file__).parents[1] / "cli" / "test_token.json").read_text())["bytecode"][2:]
+)
 PURPOSE = "DUO:0000042"
 PHASE, PATIENCE = 60, 600
 REASON = "box-does-not-open"
@@ -33,7 +36,9 @@ def word(*parts: object) -> bytes:
     return hashlib.sha256(repr(parts).encode()).digest()
 
 
-FOUNDER = wallet.Wallet(word("founder"))
+FOUNDER, MINTER = wallet.Wallet(word("founder")), wallet.Wallet(word("minter"))
+TOKEN = addresses.created(MINTER.address, 0)
+"""An honest token, which ``MINTER``'s first transaction creates."""
 
 
 def founder(number: int) -> deployments.Founder:
@@ -54,7 +59,7 @@ FOUNDING = dataclasses.replace(
     banned=vocabulary.bits([*(vocabulary.BANNED_PURPOSES - {ALLOWED}), BANNED], closed=False),
     founders=[founder(1), founder(2)],
     votes=deployments.VoteRules(delay=10, period=20, percent=30, minimum=4, timelock=50),
-    money=deployments.MoneyRules(review=0, challenge=60),
+    problems=deployments.ProblemRules(review=0, challenge=60),
     audits=deployments.AuditRules(audits=3, delay=70),
 )
 """How the worlds start: members 1 and 2 found them, no rule is another's number, and what is banned is of their choice."""
@@ -75,6 +80,10 @@ class MemoryWorld:
     def tick(self, seconds: int) -> None:
         """Let time pass before a call."""
         self.clock.advance(seconds)
+
+    def mint(self, owner: Any, amount: int) -> None:
+        """Give a client's account tokens."""
+        self.ledger.mint(TOKEN, owner.address, amount)
 
     def close(self) -> None:
         """Nothing is open."""
@@ -98,6 +107,10 @@ class EmbeddedWorld:
     def tick(self, seconds: int) -> None:
         """Let time pass before a call."""
         self.clock.advance(seconds)
+
+    def mint(self, owner: Any, amount: int) -> None:
+        """Give a client's account tokens."""
+        mint(self.connect(MINTER), owner, amount)
 
     def close(self) -> None:
         """Close its file."""
@@ -166,8 +179,23 @@ class AnvilWorld:
         self.clock.advance(seconds)
         self._anvil.ask("evm_setNextBlockTimestamp", int(self.clock.now()))
 
+    def mint(self, owner: Any, amount: int) -> None:
+        """Give a client's account tokens."""
+        mint(self.connect(MINTER), owner, amount)
+
     def close(self) -> None:
         """Leave it to the next world."""
+
+
+def mint(minter: Any, owner: Any, amount: int) -> None:
+    """Create the token where it is not there yet, give an account some of it, and let the vault take it."""
+    if not minter.nonce():
+        minter.deploy(TOKEN_CODE)
+    for sender, name, account in (
+        (minter, "mint", owner.address), (owner, "approve", owner.address_of("Vault")),
+    ):  # fmt: skip
+        said = encoding.abi_encode(("address", "uint256"), (account, amount))
+        sender.send_to(TOKEN, encoding.keccak(f"{name}(address,uint256)".encode())[:4] + said)
 
 
 class Player:
@@ -241,7 +269,7 @@ class Player:
             self.give(member, member)
         self.state(self.owner)
 
-    def state(self, member: int, **changed: object) -> bool:
+    def state(self, member: int | str, **changed: object) -> bool:
         """State a problem."""
         usual: dict[str, object] = {
             "document": word("problem"), "purpose": encoding.purpose_code(PURPOSE), "judge": 0,
@@ -255,7 +283,7 @@ class Player:
         said = (rules["permitted"], rules["prohibited"], bool(rules["commercial"]))
         self.do(member, "DataRegistry", "list", word("card", member), word("policy", member), said, True, 0)
 
-    def give(self, member: int, dataset_id: int, **changed: object) -> None:
+    def give(self, member: int | str, dataset_id: int, **changed: object) -> None:
         """Permit the use of a dataset."""
         usual: dict[str, object] = {
             "purposes": vocabulary.bits([PURPOSE]), "grantee": 0, "problem": bytes(32), "commercial": False,
@@ -276,7 +304,7 @@ class Player:
             phase_seconds=PHASE, patience_seconds=PATIENCE, solver_shares=100_000, owner_shares=50_000, bond=0,
             token=run.COIN, commercial=False, price=0, salt=word("salt"),
         )  # fmt: skip
-        return dataclasses.replace(usual, **changed)  # type: ignore[arg-type]
+        return dataclasses.replace(usual, **changed)  # type: ignore[arg-type]  # by name
 
     def open(self, **changed: object) -> bool:
         """Open the run."""
@@ -300,6 +328,45 @@ class Player:
         self.do(self.solver, "TrainingRuns", "close", self.run_id)
         for member in range(1, self.sites + 1):
             self.ack(member)
+
+    # ------------------------------------------------------------------------------------------------ votes and money
+
+    def deposit(self, name: object, amount: int) -> None:
+        """Give somebody tokens and put them into the vault."""
+        self.world.tick(1)
+        self.world.mint(self.client(name), amount)
+        self.do(name, "Vault", "deposit", TOKEN, amount)
+
+    def proposal(self, *calls: tuple[Any, ...], text: str = "Together\n\nWe agreed.") -> tuple[Any, ...]:
+        """Return what ``propose`` takes; each call is contract, function and values."""
+        reader = self.client("founder")
+        targets = [reader.address_of(contract) for contract, *_ in calls]
+        data = [contracts.call_data(contract, function, values) for contract, function, *values in calls]
+        return targets, [0] * len(calls), data, text
+
+    def vote(self, name: object, function: str, proposal: tuple[Any, ...]) -> bool:
+        """Call ``queue``, ``execute`` or ``cancel`` of a proposal."""
+        *calls, text = proposal
+        return self.do(name, "CommonsGovernor", function, *calls, encoding.keccak(text.encode()))
+
+    def number(self, proposal: tuple[Any, ...]) -> int:
+        """Return a proposal's number."""
+        *calls, text = proposal
+        kinds = ("address[]", "uint256[]", "bytes[]", "bytes32")
+        told = encoding.abi_encode(kinds, (*calls, encoding.keccak(text.encode())))
+        return int.from_bytes(encoding.keccak(told), "big")
+
+    def carry(self, *calls: tuple[Any, ...], text: str = "Together\n\nWe agreed.") -> bool:
+        """Let four members carry calls, and anybody do them."""
+        said, votes = self.proposal(*calls, text=text), self.view.votes
+        self.do(1, "CommonsGovernor", "propose", *said)
+        self.world.tick(votes.delay)
+        for member in (1, 2, 3, 4):
+            self.do(member, "CommonsGovernor", "castVote", self.number(said), 1)
+        self.world.tick(votes.period)
+        self.vote("founder", "queue", said)
+        self.world.tick(votes.timelock)
+        return self.vote("founder", "execute", said)
 
     # ---------------------------------------------------------------------------------------------------------- messages
 

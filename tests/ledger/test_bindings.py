@@ -4,25 +4,32 @@ import dataclasses
 import enum
 import importlib
 import inspect
-import re
+import pkgutil
 import types
 import typing
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from tests.ledger import abi_values
 
 from aicommons import testing
 from aicommons.domain import encoding, errors, ids
-from aicommons.ledger import contracts
+from aicommons.ledger import bindings, contracts
 from aicommons.ledger.bindings import access, attestations, guardianships, membership, problems
 
 NAMES = (*contracts.NAMES, *contracts.PER_COOP)
 
 
+MODULES = [
+    importlib.import_module(f"{bindings.__name__}.{each.name}") for each in pkgutil.iter_modules(bindings.__path__)
+]
+"""Every generated module, and what they share."""
+
+
 def module_of(name: str) -> types.ModuleType:
     """Return a contract's module."""
-    return importlib.import_module("aicommons.ledger.bindings." + re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower())
+    return next(module for module in MODULES if hasattr(module, name))
 
 
 class Recorder:
@@ -46,29 +53,9 @@ class Recorder:
         assert entry.is_view
         encoding.abi_encode(entry.types, values)
         self.asked.append((contract, f"{entry.name}({','.join(entry.types)})"))
-        return encoding.abi_decode(entry.outputs, encoding.abi_encode(entry.outputs, [zero(t) for t in entry.outputs]))
-
-
-def zero(kind: str) -> Any:
-    """Return a value of an ABI type; lists have one item."""
-    if kind.endswith("[]"):
-        return [zero(kind[:-2])]
-    if kind.startswith("("):
-        return tuple(zero(each) for each in split(kind[1:-1]))
-    if kind.startswith("bytes"):
-        return bytes(int(kind.removeprefix("bytes") or 0))
-    return {"bool": False, "string": "", "address": bytes(20)}.get(kind, 0)
-
-
-def split(text: str) -> Iterator[str]:
-    """Yield the types of a tuple, whose own tuples stay whole."""
-    depth, start = 0, 0
-    for place, letter in enumerate(text):
-        depth += {"(": 1, ")": -1}.get(letter, 0)
-        if letter == "," and depth == 0:
-            yield text[start:place]
-            start = place + 1
-    yield text[start:]
+        return encoding.abi_decode(
+            entry.outputs, encoding.abi_encode(entry.outputs, [abi_values.zero(t, 1) for t in entry.outputs])
+        )
 
 
 BYTES_LENGTHS = (0, 4, 32)

@@ -1,8 +1,8 @@
-"""commons.toml: what it says becomes the founding's values, and whatever no contract takes is refused by its name."""
+"""commons.toml: what it says becomes the founding's values; what no contract takes or nobody could mend is refused by its name."""
 
 import pytest
 
-from aicommons.domain import errors, ids, vocabulary
+from aicommons.domain import errors, ids, model_events, money_events, vocabulary, vote_events
 from aicommons.ledger import charter, deployments
 
 SELF = ids.Address(b"\x01" * 20)
@@ -23,7 +23,7 @@ def test_an_empty_file_is_every_default() -> None:
     assert made.registrars == [SELF]
     assert (made.threshold, made.founders) == (1, ())
     assert made.votes == deployments.VoteRules()
-    assert made.money == deployments.MoneyRules()
+    assert made.problems == deployments.ProblemRules()
     assert made.audits == deployments.AuditRules()
     assert made.banned == vocabulary.bits(vocabulary.BANNED_PURPOSES, closed=False)
     assert list(made.purposes) == [each.code for each in vocabulary.PURPOSES]
@@ -53,7 +53,7 @@ delay = 9
     assert made.threshold == 2
     assert made.banned == 1 << vocabulary.bit("aic:MilitaryUse")
     assert made.votes == deployments.VoteRules(1, 2, 3, 4, 5)
-    assert made.money == deployments.MoneyRules(6, 7)
+    assert made.problems == deployments.ProblemRules(6, 7)
     assert made.audits == deployments.AuditRules(8, 9)
     one, other = made.founders
     assert (one.account, one.kind, one.profile) == (bytes.fromhex("aa" * 20), 0, bytes.fromhex("ab" * 32))
@@ -82,16 +82,22 @@ BAD = {
     "more than all": ("[votes]\npercent = 101", "votes.percent"),
     "no minimum": ("[votes]\nminimum = 0", "votes.minimum"),
     "a delay before now": ("[votes]\ndelay = -1", "votes.delay"),
-    "a delay beyond its word": (f"[votes]\ntimelock = {2**32}", "votes.timelock"),
+    "a delay in milliseconds": (f"[votes]\ndelay = {vote_events.LONGEST_WAIT + 1}", "votes.delay"),
+    "a period in milliseconds": (f"[votes]\nperiod = {vote_events.LONGEST_WAIT + 1}", "votes.period"),
+    "a timelock in milliseconds": (f"[votes]\ntimelock = {vote_events.LONGEST_WAIT + 1}", "votes.timelock"),
+    "a minimum that nobody reaches": (f"[votes]\nminimum = {vote_events.MOST_MINIMUM + 1}", "votes.minimum"),
     "half a second": ("[votes]\ndelay = 0.5", "votes.delay"),
     "a date": ("[votes]\ndelay = 2026-01-01", "votes.delay"),
     "no audit": ("[audits]\naudits = 0", "audits.audits"),
-    "too many audits": ("[audits]\naudits = 49", "audits.audits"),
+    "too many audits": (f"[audits]\naudits = {model_events.MOST_AUDITS + 1}", "audits.audits"),
+    "a release beyond its word": (f"[audits]\ndelay = {2**32}", "audits.delay"),
     "no time to challenge": ("[problems]\nchallenge = 0", "problems.challenge"),
-    "a review beyond its word": (f"[problems]\nreview = {2**32}", "problems.review"),
+    "an endless review": (f"[problems]\nreview = {money_events.LONGEST_RULE + 1}", "problems.review"),
+    "an endless challenge": (f"[problems]\nchallenge = {money_events.LONGEST_RULE + 1}", "problems.challenge"),
     "an unknown purpose": ('banned = ["war"]', "banned"),
     "a purpose that is a number": ("banned = [4]", "banned[0]"),
     "a purpose twice": ('banned = ["aic:MilitaryUse", "aic:MilitaryUse"]', "banned[1]"),
+    "too many founders": ("[[founders]]\n" * (charter.MAX_FOUNDERS + 1), "founders"),
     "a founder that is a text": ('founders = ["me"]', "founders[0]"),
     "a founder without account": ("[[founders]]\nkind = 'person'", "founders[0].account"),
     "a founder of another kind": (FOUNDER + 'kind = "robot"', "founders[0].kind"),
@@ -111,6 +117,25 @@ def test_what_no_contract_takes_is_refused(text: str | bytes, which: str | None)
         charter.read(text if isinstance(text, bytes) else text.encode(), SELF)
     assert caught.value.which == which
     assert which is None or caught.value.next_step == charter.NEXT_STEP
+
+
+def test_registrars_are_named_where_nobody_stands_in() -> None:
+    """Without registrars of its own a file is refused with what to write; an empty list is none either."""
+    for text in ("", "threshold = 1", "[votes]\nminimum = 5"):
+        with pytest.raises(errors.InputError, match="nobody would admit members") as caught:
+            charter.read(text.encode())
+        assert (caught.value.which, caught.value.next_step) == ("registrars", charter.NAME_THEM)
+    assert charter.read(f'registrars = ["{A}"]'.encode()).registrars == [bytes.fromhex("aa" * 20)]
+    with pytest.raises(errors.InputError) as caught:
+        charter.read(b"registrars = []")
+    assert caught.value.which == "registrars"
+
+
+@pytest.mark.parametrize(("minimum", "is_warned"), [(1, False), (2, False), (3, True)])
+def test_a_minimum_above_the_founders_is_said(minimum: int, *, is_warned: bool) -> None:
+    """Where the founders alone could decide nothing, founders are told so beforehand, with both numbers."""
+    said = charter.warnings(read(f"[votes]\nminimum = {minimum}\n" + FOUNDER + SECOND))
+    assert [f"votes.minimum is {minimum}" in each and "2 founders" in each for each in said] == [True] * is_warned
 
 
 def test_a_digest_tells_configurations_apart() -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.ledger import decision_plays
 from tests.ledger import ledger_worlds as worlds
 
 from aicommons import testing
@@ -136,7 +137,7 @@ def replay(p: worlds.Player) -> None:
     p.refuse(1, (0, 0), 2)
     p.submit_on(1, (0, 1), old)
     p.submit(2, (0, 1), 0)
-    signed = p.signed(2, messages.Submit(old, 1, b"h" * 32))  # type: ignore[arg-type]
+    signed = p.signed(2, messages.Submit(old, ids.MemberId(1), ids.Digest(b"h" * 32)))
     p.do("founder", "TrainingRuns", "submit", (p.run_id, 0, 1, 1), old, b"h" * 32, signed)
     p.do("founder", "TrainingRuns", "submit", (p.run_id, 0, 1, 9), old, b"h" * 32, signed)
     p.do("founder", "TrainingRuns", "submit", (b"\x01" * 32, 0, 1, 1), old, b"h" * 32, signed)
@@ -363,7 +364,7 @@ def entrusted(p: worlds.Player) -> None:
     p.do(1, "DataRegistry", "entrust", 1, p.key("body").address)
     p.drop(1)
     p.give(1, 1)
-    p.give("body", 1)  # type: ignore[arg-type]
+    p.give("body", 1)
     p.do("body", "DataRegistry", "revoke", p.consents[1])
     p.do("body", "DataRegistry", "discharge", 1)
     p.do("body", "DataRegistry", "discharge", 1)
@@ -391,7 +392,7 @@ def problems(p: worlds.Player) -> None:
     p.do("founder", "Membership", "suspend", 3)
     p.state(2, judge=3)
     p.state(3)
-    p.state("nobody")  # type: ignore[arg-type]
+    p.state("nobody")
     first, second = p.view.problems
     p.do(1, "Problems", "close", first)
     p.do(1, "Problems", "close", bytes(32))
@@ -447,6 +448,7 @@ PLAYS: dict[str, tuple[Play, tuple[int, ...]]] = {
     "entrusted": (entrusted, (1,)),
     "problems": (problems, ()),
     "applications": (applications, ()),
+    **decision_plays.PLAYS,
 }
 SITES = 5
 

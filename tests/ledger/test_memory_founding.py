@@ -7,11 +7,10 @@ import re
 import pytest
 from tests.ledger import ledger_worlds as worlds
 
-from aicommons.domain import errors, ids, vocabulary
+from aicommons.domain import errors, ids, model_events, money_events, vocabulary
 from aicommons.ledger import deployments
 
-MOST = 90 * 86400
-"""Seconds that a review or a challenge may last at the most."""
+MOST = money_events.LONGEST_RULE
 
 
 def reviewed(p: worlds.Player) -> None:
@@ -26,7 +25,7 @@ def reviewed(p: worlds.Player) -> None:
 
 def test_a_review_of_problems_is_the_same(tmp_path: pathlib.Path) -> None:
     """Where founders have problems reviewed, both ledgers wait as long."""
-    founding = dataclasses.replace(worlds.FOUNDING, money=deployments.MoneyRules(review=10, challenge=60))
+    founding = dataclasses.replace(worlds.FOUNDING, problems=deployments.ProblemRules(review=10, challenge=60))
     players = []
     for world in (worlds.MemoryWorld, worlds.EmbeddedWorld):
         player = worlds.Player(world(tmp_path / "chain", founding), 3)
@@ -48,20 +47,20 @@ class Row:
 
 def row(error: str, *arguments: object, **changed: object) -> Row:
     """Return a row."""
-    return Row(error, arguments, dataclasses.replace(worlds.FOUNDING, **changed))  # type: ignore[arg-type]
+    return Row(error, arguments, dataclasses.replace(worlds.FOUNDING, **changed))  # type: ignore[arg-type]  # by name
 
 
-ONE, TWO, NOBODY = worlds.founder(1), worlds.founder(2), ids.Address(bytes(20))
+ONE, TWO = worlds.founder(1), worlds.founder(2)
 BAD_FOUNDINGS: dict[str, Row] = {
     "no threshold": row("MembershipRegistrarsInvalid", 1, 0, threshold=0),
     "more approvals than registrars": row("MembershipRegistrarsInvalid", 1, 2, threshold=2),
     "a registrar twice": row("MembershipRegistrarsInvalid", 2, 1, registrars=[worlds.FOUNDER.address] * 2),
-    "nobody as registrar": row("MembershipRegistrarsInvalid", 1, 1, registrars=[NOBODY]),
+    "nobody as registrar": row("MembershipRegistrarsInvalid", 1, 1, registrars=[ids.NOBODY]),
     "a founder twice": row("MembershipAccountUsed", ids.format_id(ONE.account), 1, founders=[ONE, ONE]),
     "a founder without a node": row(
-        "MembershipFieldMissing", founders=[dataclasses.replace(ONE, node_key=NOBODY)]
+        "MembershipFieldMissing", founders=[dataclasses.replace(ONE, node_key=ids.NOBODY)]
     ),
-    "nobody as founder": row("MembershipFieldMissing", founders=[dataclasses.replace(ONE, account=NOBODY)]),
+    "nobody as founder": row("MembershipFieldMissing", founders=[dataclasses.replace(ONE, account=ids.NOBODY)]),
     "a credential twice": row(
         "MembershipCredentialUsed", ONE.credential, 1,
         founders=[ONE, dataclasses.replace(TWO, credential=ONE.credential)],
@@ -72,10 +71,13 @@ BAD_FOUNDINGS: dict[str, Row] = {
     "a ban on nothing": row(
         "DataRegistryPurposesInvalid", len(vocabulary.PURPOSES), banned=1 << len(vocabulary.PURPOSES)
     ),
-    "an endless review": row("ProblemsRulesInvalid", MOST + 1, 1, money=deployments.MoneyRules(MOST + 1, 1)),
-    "an endless challenge": row("ProblemsRulesInvalid", 0, MOST + 1, money=deployments.MoneyRules(0, MOST + 1)),
+    "an endless review": row("ProblemsRulesInvalid", MOST + 1, 1, problems=deployments.ProblemRules(MOST + 1, 1)),
+    "an endless challenge": row("ProblemsRulesInvalid", 0, MOST + 1, problems=deployments.ProblemRules(0, MOST + 1)),
     "no audits": row("ModelRegistryRulesInvalid", 0, audits=deployments.AuditRules(audits=0)),
-    "audits without end": row("ModelRegistryRulesInvalid", 49, audits=deployments.AuditRules(audits=49)),
+    "audits without end": row(
+        "ModelRegistryRulesInvalid", model_events.MOST_AUDITS + 1,
+        audits=deployments.AuditRules(audits=model_events.MOST_AUDITS + 1),
+    ),
 }  # fmt: skip
 
 
@@ -93,17 +95,17 @@ def test_neither_starts_with_what_the_contracts_refuse(name: str, tmp_path: path
 @pytest.mark.parametrize(
     "said",
     [
-        {"money": deployments.MoneyRules(MOST, MOST)},
-        {"audits": deployments.AuditRules(48, 0)},
+        {"problems": deployments.ProblemRules(MOST, MOST)},
+        {"audits": deployments.AuditRules(model_events.MOST_AUDITS, 0)},
         {"banned": (1 << len(vocabulary.PURPOSES)) - 1},
         {"votes": deployments.VoteRules(0, 1, 100, 1, 0)},
         {"founders": []},
     ],
-    ids=["money", "audits", "banned", "votes", "founders"],
+    ids=["problems", "audits", "banned", "votes", "founders"],
 )
 def test_both_start_with_the_most_that_the_contracts_take(said: dict[str, object], tmp_path: pathlib.Path) -> None:
     """What a contract just takes the in-memory ledger takes too, with the same events."""
-    founding = dataclasses.replace(worlds.FOUNDING, **said)  # type: ignore[arg-type]
+    founding = dataclasses.replace(worlds.FOUNDING, **said)  # type: ignore[arg-type]  # by name
     players = []
     for world in (worlds.MemoryWorld, worlds.EmbeddedWorld):
         made = world(tmp_path / "chain", founding)

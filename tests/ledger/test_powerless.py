@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from tests.ledger import abi_values
 
 from aicommons import app, testing
 from aicommons.domain import errors, ids
@@ -56,36 +57,14 @@ PRIVILEGED: dict[str, tuple[str, str, tuple[Any, ...], str]] = {
 }  # fmt: skip
 
 
-def zero(kind: str) -> Any:
-    """Return an argument of an ABI type that says nothing."""
-    if kind.endswith("[]"):
-        return []
-    if kind.startswith("("):
-        return tuple(zero(each) for each in split(kind[1:-1]))
-    if kind.startswith("bytes"):
-        return bytes(int(kind.removeprefix("bytes") or 0))
-    return {"bool": False, "string": "", "address": bytes(20)}.get(kind, 0)
-
-
-def split(types: str) -> list[str]:
-    """Return the types of a tuple, whose own tuples stay whole."""
-    found, depth, start = [], 0, 0
-    for place, letter in enumerate(types):
-        depth += {"(": 1, ")": -1}.get(letter, 0)
-        if letter == "," and depth == 0:
-            found.append(types[start:place])
-            start = place + 1
-    return [*found, types[start:]]
-
-
 @pytest.mark.parametrize(("contract", "function", "values", "error"), PRIVILEGED.values(), ids=PRIVILEGED.keys())
 def test_the_deployer_is_refused(
     deployer: client.Client, contract: str, function: str, values: tuple[Any, ...] | None, error: str
 ) -> None:
     """A privileged call of the wallet that deployed is refused by the error that says who may."""
     types = contracts.load(contract).functions[function].types
-    given = [zero(kind) for kind in types] if values is None else list(values)
-    given = [zero(kind) if value is None else value for kind, value in zip(types, given, strict=True)]
+    given = [abi_values.zero(kind) for kind in types] if values is None else list(values)
+    given = [abi_values.zero(kind) if value is None else value for kind, value in zip(types, given, strict=True)]
     with pytest.raises(errors.LedgerRefused) as refused:
         deployer.transact(contract, function, *given)
     assert refused.value.error == error
@@ -111,7 +90,9 @@ def test_nothing_answers_to_the_deployer(deployer: client.Client, name: str) -> 
         if "(" in key and not entry.is_view:
             try:
                 deployer.call(
-                    name, key, *(deployer.address if kind == "address" else zero(kind) for kind in entry.types)
+                    name,
+                    key,
+                    *(deployer.address if kind == "address" else abi_values.zero(kind) for kind in entry.types),
                 )
             except errors.LedgerRefused:
                 continue
@@ -121,7 +102,7 @@ def test_nothing_answers_to_the_deployer(deployer: client.Client, name: str) -> 
 
 def test_the_timelock_has_nobodys_ear_but_the_governors(deployer: client.Client) -> None:
     """Only the governor proposes, anybody carries out what is ripe, and nobody but the timelock itself gives out roles."""
-    governor, zero_address = deployer.address_of("CommonsGovernor"), ids.Address(bytes(20))
+    governor, zero_address = deployer.address_of("CommonsGovernor"), ids.NOBODY
     executor = contracts.encoding.keccak(b"EXECUTOR_ROLE")
     admin, proposer, canceller = ROLES
     timelock = deployer.address_of("TimelockController")

@@ -1,7 +1,7 @@
 """What became of a relayed call: the client asks the ledger before it says anything, and never signs the same call twice by mistake."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -11,15 +11,6 @@ from aicommons.domain import errors
 from aicommons.ledger import client, courier, relaying, rpc, wallet
 
 UNKNOWN = errors.RelayOutcomeUnknown("no answer in time")
-
-
-@pytest.fixture(scope="module")
-def commons(tmp_path_factory: pytest.TempPathFactory) -> Iterator[testing.Commons]:
-    """A commons on the embedded ledger with one member."""
-    made = testing.Commons(tmp_path_factory.mktemp("commons"))
-    made.admit("first")
-    yield made
-    made.close()
 
 
 class Relay:

@@ -19,15 +19,6 @@ from aicommons.ledger import client, contracts, courier, relayer, relaying, send
 TOKEN = ids.Address(b"\x66" * 20)
 
 
-@pytest.fixture(scope="module")
-def commons(tmp_path_factory: pytest.TempPathFactory) -> Iterator[testing.Commons]:
-    """A commons on the embedded ledger with one member."""
-    made = testing.Commons(tmp_path_factory.mktemp("commons"))
-    made.admit("first")
-    yield made
-    made.close()
-
-
 @pytest.fixture
 def relayed(commons: testing.Commons) -> Iterator[relays.Relayed]:
     """A relayer that pays with a wallet of its own."""
@@ -78,7 +69,7 @@ def test_an_application_fits_its_bounds(relayed: relays.Relayed) -> None:
     """What a client signs for an application is within what is taken of a stranger, with room to spare."""
     one, usual = key(), limits.Bounds()
     forwarder, to = relayed.payer.address_of("Forwarder"), relayed.payer.address_of("Membership")
-    call = sending.Call(to, relays.application(one))
+    call = sending.Outgoing(to, relays.application(one))
     said, _ = courier.prepare(relayed.commons._connection, forwarder, one.address, call)
     assert len(said.data) < usual.stranger_data
     assert said.gas < usual.stranger_gas * 3 // 4

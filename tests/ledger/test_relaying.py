@@ -21,15 +21,6 @@ from aicommons.store import memory, transport
 PROBLEM = documents.Problem("t", "who", "decision", "why", ("3.4",), "auc", "none")
 
 
-@pytest.fixture(scope="module")
-def commons(tmp_path_factory: pytest.TempPathFactory) -> Iterator[testing.Commons]:
-    """A commons on the embedded ledger with one member."""
-    made = testing.Commons(tmp_path_factory.mktemp("commons"))
-    made.admit("first")
-    yield made
-    made.close()
-
-
 @pytest.fixture
 def relayed(commons: testing.Commons) -> Iterator[relays.Relayed]:
     """A relayer that pays with a wallet of its own."""

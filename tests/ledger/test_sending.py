@@ -14,7 +14,7 @@ from aicommons.ledger import addresses, rpc, sending, wallet
 SIGNER = wallet.Wallet(b"\x05" * 32)
 ME = ids.format_id(SIGNER.address)
 TO = ids.Address(b"\x77" * 20)
-CALL = sending.Call(TO, b"\x01")
+CALL = sending.Outgoing(TO, b"\x01")
 BLOCK = "0x" + "b1" * 32
 OTHER = "0x" + "0f" * 32
 WEI = 10**9
@@ -93,7 +93,7 @@ class Lying:
         return hex(1_000)
 
 
-def send(ledger: Lying, call: sending.Call = CALL, nonce: int | None = None) -> sending.Receipt:
+def send(ledger: Lying, call: sending.Outgoing = CALL, nonce: int | None = None) -> sending.Receipt:
     """Send a call without waiting in real time."""
     return sending.Sender(ledger, 7, SIGNER, pause=lambda _: None).send(call, nonce)
 
@@ -266,7 +266,7 @@ def test_the_home_says_how_much_it_tips(most: int) -> None:
 def test_a_creation_has_the_address_of_its_number() -> None:
     """The receipt of a creation names the address that follows from wallet and number, and no other."""
     made = ids.format_id(addresses.created(SIGNER.address, 4))
-    creation = sending.Call(None, b"\x00")
+    creation = sending.Outgoing(None, b"\x00")
     lies = {"eth_getTransactionReceipt": lambda answer: answer["result"] | {"to": None, "contractAddress": made}}
     assert send(Lying(lies), creation, 4).is_success
     with pytest.raises(errors.ReceiptContradicted, match="made another contract"):

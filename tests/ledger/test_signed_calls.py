@@ -1,7 +1,6 @@
 """What is signed outside runs is taken by its contract from anybody who brings it, once, and at no other place."""
 
 import os
-from collections.abc import Iterator
 
 import pytest
 
@@ -12,15 +11,6 @@ from aicommons.ledger.bindings import attestations, data_registry, forwarder
 
 UNTIL = testing.START + 86_400
 NO_ATTESTATION = bytes(32)
-
-
-@pytest.fixture(scope="module")
-def commons(tmp_path_factory: pytest.TempPathFactory) -> Iterator[testing.Commons]:
-    """A commons with one member."""
-    made = testing.Commons(tmp_path_factory.mktemp("commons"))
-    made.admit("first")
-    yield made
-    made.close()
 
 
 @pytest.fixture

@@ -36,17 +36,17 @@ def plain(leaf: consents.Leaf) -> dict[str, Any]:
 def adult(index: int) -> consents.Leaf:
     """Return the consent of an adult whose key is SECRET's."""
     holder = signature.address_of(SECRET)
-    none = (consents.NOBODY, consents.NO_GUARDIANSHIP)
+    none = (ids.NOBODY, consents.NO_GUARDIANSHIP)
     return consents.Leaf(1, index, word(f"record {index}"), holder, *none, 0, START + 1000)
 
 
 def leaves() -> Rows:
     """Return leaves of ordinary, smallest and largest fields."""
     guarded = consents.Leaf(
-        7, 300, word("record"), consents.NOBODY, ids.Address(word("guardian")[:20]), word("guardianship"),
+        7, 300, word("record"), ids.NOBODY, ids.Address(word("guardian")[:20]), word("guardianship"),
         START + 500, START + 1000,
     )  # fmt: skip
-    nothing = consents.Leaf(0, 0, bytes(32), consents.NOBODY, consents.NOBODY, bytes(32), 0, 0)
+    nothing = consents.Leaf(0, 0, bytes(32), ids.NOBODY, ids.NOBODY, bytes(32), 0, 0)
     most = 2**64 - 1
     full = (ids.Address(b"\xff" * 20), ids.Address(b"\xff" * 20), b"\xff" * 32)
     largest = consents.Leaf(2**256 - 1, most, b"\xff" * 32, *full, most, most)
@@ -159,9 +159,9 @@ def terms() -> Rows:
     }
     made = []
     for name, (has_guardian, is_guarded, majority, expiry, now) in rows.items():
-        guardian = ids.Address(word("guardian")[:20]) if has_guardian else consents.NOBODY
+        guardian = ids.Address(word("guardian")[:20]) if has_guardian else ids.NOBODY
         at = START + majority if majority else 0
-        leaf = consents.Leaf(1, 0, word(name), consents.NOBODY, guardian, bytes(32), at, START + expiry)
+        leaf = consents.Leaf(1, 0, word(name), ids.NOBODY, guardian, bytes(32), at, START + expiry)
         made.append(
             {
                 "name": name,

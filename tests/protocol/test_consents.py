@@ -167,19 +167,19 @@ def test_current_terms_imply_everything(leaf: consents.Leaf, now: int, is_guarde
     """Whatever is current has not expired, and is an adult's own, or a child's with a live guardianship."""
     if leaf.is_current(now, is_guarded=is_guarded):
         assert now < leaf.expiry
-        has_guardian = leaf.guardian != consents.NOBODY
+        has_guardian = leaf.guardian != ids.NOBODY
         assert has_guardian == (now < leaf.majority)
         assert not has_guardian or is_guarded
 
 
 ONE, TWO = ids.Address(b"\x01" * 20), ids.Address(b"\x02" * 20)
 MAY: dict[str, tuple[ids.Address, ids.Address, ids.Address, int, bool]] = {
-    "the holder": (ONE, consents.NOBODY, ONE, 0, True),
+    "the holder": (ONE, ids.NOBODY, ONE, 0, True),
     "the holder, still a child": (ONE, TWO, ONE, 0, True),
     "the guardian of a child": (ONE, TWO, TWO, 99, True),
     "the guardian at majority": (ONE, TWO, TWO, 100, False),
-    "a stranger": (ONE, consents.NOBODY, TWO, 0, False),
-    "nobody for nobody's": (consents.NOBODY, consents.NOBODY, consents.NOBODY, 0, False),
+    "a stranger": (ONE, ids.NOBODY, TWO, 0, False),
+    "nobody for nobody's": (ids.NOBODY, ids.NOBODY, ids.NOBODY, 0, False),
 }
 
 

@@ -68,7 +68,7 @@ def test_credits_follow_every_transfer() -> None:
     token = int.from_bytes(TOKEN, "big")
     moved = [
         money_events.CreditMoved(AT, PAYER, sender, receiver, token, amount)
-        for sender, receiver, amount in ((moneys.NOBODY, PAYER, 10), (PAYER, PAYEE, 4), (PAYEE, moneys.NOBODY, 4))
+        for sender, receiver, amount in ((ids.NOBODY, PAYER, 10), (PAYER, PAYEE, 4), (PAYEE, ids.NOBODY, 4))
     ]
     money = moneys.fold(moneys.Money(), moved)
     assert money.credits == {(PAYER, TOKEN): 6}

@@ -1,7 +1,5 @@
 """Models, statements and bans as views: states along the contract's edges, revenue pro rata, what was taken back."""
 
-import dataclasses
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -35,11 +33,10 @@ def told(*new: events.Event) -> views.LedgerView:
 
 
 def test_a_model_is_a_draft_until_something_happens() -> None:
-    """A model that nothing happened to is a draft, earns nothing and cannot be released."""
+    """A model that nothing happened to is a draft and earns nothing."""
     model = told().releases.of(MODEL)
     assert model.state is STATE.DRAFT
     assert model.claimable(1, 500_000, COIN) == 0
-    assert not model.is_releasable(10**10)
 
 
 @pytest.mark.parametrize("length", range(1, len(LIFE) + 1))
@@ -60,14 +57,6 @@ def test_what_was_shown_and_said_is_kept() -> None:
     model = told(*LIFE[:5]).releases.of(MODEL)
     assert (model.reason, model.resumes_to) == (None, None)
     assert told(*LIFE).releases.of(MODEL).reason is None
-
-
-@pytest.mark.parametrize(("now", "expected"), [(899, False), (900, True), (901, True)])
-def test_release_waits_for_the_delay(now: int, expected: bool) -> None:
-    """A cleared model is releasable from the second on that the ledger named; a suspended one is not."""
-    assert told(*LIFE[:2]).releases.of(MODEL).is_releasable(now) is expected
-    stopped = dataclasses.replace(SUSPENDED, previous=STATE.RELEASABLE)
-    assert not told(*LIFE[:2], stopped).releases.of(MODEL).is_releasable(now)
 
 
 @given(st.lists(st.integers(1, 10**30), max_size=5), st.lists(st.integers(0, 10**6), min_size=1, max_size=7))

@@ -9,7 +9,7 @@ import pytest
 from tests import honest_token
 
 from aicommons import office, testing
-from aicommons.domain import documents, encoding, errors, ids
+from aicommons.domain import documents, encoding, errors, ids, run
 from aicommons.protocol import money as moneys
 
 PROBLEM = documents.Problem("t", "who", "decision", "why", ("3.4",), "auc", "none")
@@ -183,5 +183,5 @@ def test_what_says_nothing_is_no_token(stage: Stage) -> None:
         with pytest.raises(errors.InputError, match="no token answers"):
             stage.desk(PAYER).money.token(address)
         assert stage.desk(PAYER).money.known_token(address).show(7).startswith("7 smallest units of 0x")
-    assert stage.desk(PAYER).money.token(moneys.COIN).show(15 * 10**17) == "1.5 coin"
+    assert stage.desk(PAYER).money.token(run.COIN).show(15 * 10**17) == "1.5 coin"
     assert stage.desk(PAYER).money.token(stage.token).show(1_500_000) == "1.5 TEUR"

@@ -74,12 +74,12 @@ class Register:
         return self.desk._registry.call("ConsentRegister", "isLive", *asked) == (True,)
 
 
-NO_KEYS = (consents.NOBODY, consents.NOBODY, consents.NO_GUARDIANSHIP)
+NO_KEYS = (ids.NOBODY, ids.NOBODY, consents.NO_GUARDIANSHIP)
 
 
 def held_by(address: ids.Address, index: int = 299) -> consents.Leaf:
     """Return the consent of an adult with a key."""
-    return consents.Leaf(0, index, b"\x05" * 32, address, consents.NOBODY, consents.NO_GUARDIANSHIP, 0, EXPIRY)
+    return consents.Leaf(0, index, b"\x05" * 32, address, ids.NOBODY, consents.NO_GUARDIANSHIP, 0, EXPIRY)
 
 
 def test_a_register_is_posted_and_read_back(owner: office.Desk) -> None:
@@ -132,7 +132,7 @@ def test_a_childs_consent_rests_on_its_guardian(commons: testing.Commons, owner:
     guardian, _ = person(commons)
     majority = NOW + 100 * 86_400
     known = owner.attest_guardian(b"\x01" * 32, guardian.address, majority, b"\x02" * 32)
-    child = consents.Leaf(0, 5, b"\x05" * 32, consents.NOBODY, guardian.address, known, majority, EXPIRY)
+    child = consents.Leaf(0, 5, b"\x05" * 32, ids.NOBODY, guardian.address, known, majority, EXPIRY)
     register = Register(owner, child)
     assert register.is_live(5)
     assert owner.view().is_guarded(known, guardian.address, NOW)

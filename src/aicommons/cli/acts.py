@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from aicommons.cli import naming
-from aicommons.domain import errors, vote_events
+from aicommons.domain import errors, model_events, money_events, vote_events
 
 if TYPE_CHECKING:
     from aicommons import office
@@ -39,7 +39,10 @@ def _one(name: str, text: str, kind: Any) -> Callable[[F], F]:
 
 
 ROLE = (MEMBER, click.Choice(list(ROLES)))
-HOURS = click.FloatRange(0)
+HOURS = click.FloatRange(0, (2**32 - 1) // HOUR)
+"""Fits the 32 bits in which seconds are counted."""
+RULE_HOURS = click.FloatRange(0, money_events.LONGEST_RULE // HOUR)
+VOTE_HOURS = click.FloatRange(0, vote_events.LONGEST_WAIT // HOUR)
 OPTIONS: tuple[Callable[[Any], Any], ...] = (
     _many("grant-role", "MEMBER ROLE", "Make a member auditor or one of the ethics-board.", ROLE),
     _many("revoke-role", "MEMBER ROLE", "Take a role away.", ROLE),
@@ -51,14 +54,18 @@ OPTIONS: tuple[Callable[[Any], Any], ...] = (
     _one("threshold", "How many of the new registrars have to agree.", click.IntRange(1)),
     _many("ban", "CODE", "Ban a purpose, with everything below it: nobody can permit it any more."),
     _many("unban", "CODE", "Lift the ban of a purpose, with everything below it."),
-    _one("audits", "How many audits a model needs to be released.", click.IntRange(0, 2**16 - 1)),
+    _one("audits", "How many audits a model needs to be released.", click.IntRange(1, model_events.MOST_AUDITS)),
     _one("audit-delay-hours", "How long a cleared model waits until its release.", HOURS),
-    _one("review-hours", "How long a problem is reviewed before it opens.", HOURS),
-    _one("challenge-hours", "How long a judge's word on an award can be challenged.", HOURS),
-    _one("voting-delay-hours", "How long a proposal is there before its vote opens.", HOURS),
-    _one("voting-period-hours", "How long a vote is open.", click.FloatRange(0, min_open=True)),
+    _one("review-hours", "How long a problem is reviewed before it opens.", RULE_HOURS),
+    _one("challenge-hours", "How long a judge's word on an award can be challenged.", RULE_HOURS),
+    _one("voting-delay-hours", "How long a proposal is there before its vote opens.", VOTE_HOURS),
+    _one(
+        "voting-period-hours",
+        "How long a vote is open.",
+        click.FloatRange(0, vote_events.LONGEST_WAIT // HOUR, min_open=True),
+    ),
     _one("quorum-percent", "Percent of the members that have to take part.", click.IntRange(0, 100)),
-    _one("timelock-hours", "How long what was carried waits.", HOURS),
+    _one("timelock-hours", "How long what was carried waits.", VOTE_HOURS),
     _many(
         "successor", "CONTRACT ADDRESS", "Name the contract that takes another's place.", (click.Choice(GOVERNED), str)
     ),
@@ -209,7 +216,9 @@ def _value(kind: str, said: Any) -> Any:
     if kind.endswith("]"):
         return [_value(kind[: kind.rindex("[")], each) for each in said]
     if kind.startswith("("):
-        return tuple(_value(part, each) for part, each in zip(_parts(kind[1:-1]), said, strict=True))
+        from aicommons.domain import encoding
+
+        return tuple(_value(part, each) for part, each in zip(encoding.abi_components(kind), said, strict=True))
     if kind != "address" and not kind.startswith("bytes"):
         return said
     made = bytes.fromhex(str(said).removeprefix("0x"))
@@ -217,15 +226,3 @@ def _value(kind: str, said: Any) -> Any:
     if size and len(made) != int(size):
         raise ValueError(f"{kind} has {size} bytes")
     return made
-
-
-def _parts(kinds: str) -> list[str]:
-    """Return the types of a struct, nested ones whole."""
-    parts, depth = [""], 0
-    for letter in kinds:
-        depth += (letter == "(") - (letter == ")")
-        if letter == "," and depth == 0:
-            parts.append("")
-        else:
-            parts[-1] += letter
-    return [part for part in parts if part]

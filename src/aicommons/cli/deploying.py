@@ -33,15 +33,17 @@ if TYPE_CHECKING:
 def deploy(url: str, config: pathlib.Path) -> None:
     """Found a commons on any EVM chain with Cancun: create all contracts and write the deployment file.
 
-    This home's wallet pays for the transactions and gets no power from it. Run it again after an interruption: it goes on
-    where it stopped, and a commons that stands is only checked.
+    This home's wallet pays for the transactions and gets no power from it: the file names who admits members. Run it again
+    after an interruption: it goes on where it stopped, and a commons that stands is only checked.
     """
-    from aicommons.ledger import founding
+    from aicommons.ledger import charter, founding
 
     home = homes.home()
     home.settings()
+    terms = app.founding(None, config)
+    for warning in charter.warnings(terms):
+        output.note(f"Note: {warning}")
     signer = homes.unlock(home.wallet_file)
-    terms = app.founding(signer.address, config)
     chain_id, deployer = app.deployer(home, url, signer)
     begun = _begun(home, deployer, chain_id, terms)
     kept = home.deployment_file(chain_id)

@@ -84,7 +84,7 @@ def look() -> Opened:
 
     found = home()
     found.settings()
-    address = wallet.address(found.wallet_file) if found.wallet_file.exists() else ids.Address(bytes(20))
+    address = wallet.address(found.wallet_file) if found.wallet_file.exists() else ids.NOBODY
     return _open(found, app.Bystander(address), None)
 
 

@@ -23,9 +23,9 @@ option = click.option(
 
 def chosen(opened: homes.Opened, token: str | None) -> "office.Token":
     """Return the token that an option names, the chain's own coin if it names none; raises ``errors.InputError``."""
-    from aicommons.protocol import money as moneys
+    from aicommons.domain import run
 
-    return opened.desk.money.token(moneys.COIN if token is None else naming.parse_address(token))
+    return opened.desk.money.token(run.COIN if token is None else naming.parse_address(token))
 
 
 def parse(opened: homes.Opened, amount: str, token: str | None) -> "tuple[office.Token, int]":

@@ -208,6 +208,12 @@ def abi_encode(types: Sequence[str], values: Sequence[object]) -> bytes:
         raise errors.InputError("a value does not fit its contract type", expected=", ".join(types)) from err
 
 
+def abi_components(kind: str) -> list[str]:
+    """Return the types of a struct's fields, where ``kind`` is the struct's type: ``(address,(bool,uint8)[])`` has two."""
+    parsed = eth_abi.grammar.parse(kind)
+    return [each.to_type_str() for each in parsed.components] if isinstance(parsed, eth_abi.grammar.TupleType) else []
+
+
 def abi_decode(types: Sequence[str], data: bytes) -> tuple[object, ...]:
     """Return the values that ``data`` encodes.
 

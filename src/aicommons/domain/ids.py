@@ -21,6 +21,9 @@ Address = NewType("Address", bytes)
 SHA256_MULTIHASH = "1220"
 """Multihash prefix: function 0x12 (SHA-256), length 0x20."""
 
+NOBODY = Address(bytes(20))
+"""No account: the contracts' zero address."""
+
 HEXADECIMAL = re.compile("[0-9a-fA-F]*")
 
 

@@ -86,4 +86,4 @@ class Exit(Message):
 
 
 ANY_ROUND = 2**32 - 1
-"""``last_round`` of an Exit signed in advance, at enrolment."""
+"""``last_round`` before the first round is over, and of an Exit signed in advance, at enrolment."""

@@ -10,6 +10,9 @@ import enum
 
 from aicommons.domain import events, ids
 
+MOST_AUDITS = 48
+"""More would not fit one call, ``ModelRegistry.MOST_AUDITS``."""
+
 
 class ModelState(enum.IntEnum):
     """Where a model stands; the numbers are the contract's."""

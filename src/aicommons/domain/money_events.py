@@ -9,6 +9,9 @@ import dataclasses
 
 from aicommons.domain import events, ids
 
+LONGEST_RULE = 90 * 86400
+"""Most seconds of a review and of the time to challenge, ``Problems.LONGEST_RULE``."""
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class OfMoney(events.Event):

@@ -78,7 +78,7 @@ class Attest(Signed):
     expiry: int
     """Block time in seconds from which it is not live any more."""
     subject: bytes
-    """What it is about: a model, dataset or member, 32 bytes."""
+    """What it is about: a model's id, a problem's id, a digest, a member's number as 32 bytes."""
     document: bytes
     """Digest of the whole statement."""
     nonce: int

@@ -9,8 +9,9 @@ import tomllib
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from aicommons.domain import encoding, errors, ids, vocabulary
+from aicommons.domain import encoding, errors, ids, model_events, money_events, vocabulary, vote_events
 from aicommons.ledger import deployments
+from aicommons.ledger.bindings import membership
 
 Record = TypeVar("Record")
 
@@ -18,44 +19,46 @@ MAX_FILE = 2**20
 """Largest file, in bytes."""
 MAX_REGISTRARS = 64
 """More than can agree on anything; the constructor's loop stays cheap."""
-MAX_FOUNDERS = 64
-"""Each costs some 200,000 gas in one transaction; more are admitted afterwards."""
+MAX_FOUNDERS = 32
+"""Each costs some 312,000 gas in the one transaction that creates Membership, which may have 2^24, and all registrars fit too;
+more members are admitted afterwards."""
 SECONDS = 2**32 - 1
-KINDS = {"person": 0, "organisation": 1}
+KINDS = {kind.name.lower(): kind for kind in membership.Kind}
 NEXT_STEP = "correct this value and run the command again; nothing was created"
+NAME_THEM = (
+    'write `registrars = ["0x…", "0x…"]` and a `threshold` into the file: the wallets that decide who becomes a member, and '
+    "how many of them have to agree (`commons key show` prints a wallet's address); nothing was created"
+)
 
 LIMITS: Mapping[str, tuple[int, int]] = {
-    "votes.delay": (0, SECONDS),
-    "votes.period": (1, SECONDS),
+    "votes.delay": (0, vote_events.LONGEST_WAIT),
+    "votes.period": (1, vote_events.LONGEST_WAIT),
     "votes.percent": (0, 100),
-    "votes.minimum": (1, 2**32 - 1),
-    "votes.timelock": (0, SECONDS),
-    "problems.review": (0, SECONDS),
-    "problems.challenge": (1, SECONDS),
-    "audits.audits": (1, 48),
+    "votes.minimum": (1, vote_events.MOST_MINIMUM),
+    "votes.timelock": (0, vote_events.LONGEST_WAIT),
+    "problems.review": (0, money_events.LONGEST_RULE),
+    "problems.challenge": (1, money_events.LONGEST_RULE),
+    "audits.audits": (1, model_events.MOST_AUDITS),
     "audits.delay": (0, SECONDS),
 }
-"""Table and name -> least and most; seconds fit what the contracts count them in."""
+"""Table and name -> least and most; no more than the contracts take, for votes less: what nobody could mend is refused."""
 KNOWN = ("registrars", "threshold", "banned", "votes", "problems", "audits", "founders")
 
 
-def read(text: bytes, registrar: ids.Address) -> deployments.Founding:
+def read(text: bytes, registrar: ids.Address | None = None) -> deployments.Founding:
     """Return what a ``commons.toml`` says.
 
     Args:
         text: the file.
-        registrar: who admits members where the file names nobody.
+        registrar: who admits members where the file names nobody; ``None`` where it has to name them.
 
     Raises:
-        errors.InputError: not such a file, an unknown word, or a value that no contract takes; ``which`` names it.
+        errors.InputError: not such a file, an unknown word, a value that no contract takes or that nobody could mend, or
+            nobody admits members; ``which`` names it.
     """
     body = _table(text)
     _check_names(body, KNOWN, "")
-    registrars = _distinct(
-        _list(body, "registrars", [ids.format_id(registrar)], MAX_REGISTRARS), _address, "registrars"
-    )
-    if not registrars:
-        raise _wrong("registrars", "at least one", "none")
+    registrars = _registrars(body, registrar)
     return deployments.Founding(
         registrars=registrars,
         threshold=_number(body.get("threshold", 1), "threshold", (1, len(registrars))),
@@ -63,9 +66,21 @@ def read(text: bytes, registrar: ids.Address) -> deployments.Founding:
         banned=_banned(body),
         votes=_rules(deployments.VoteRules, body, "votes"),
         founders=_founders(body),
-        money=_rules(deployments.MoneyRules, body, "problems"),
+        problems=_rules(deployments.ProblemRules, body, "problems"),
         audits=_rules(deployments.AuditRules, body, "audits"),
     )
+
+
+def warnings(founding: deployments.Founding) -> list[str]:
+    """Return what founders should know before they found a commons like this, in sentences."""
+    minimum, there = founding.votes.minimum, len(founding.founders)
+    if minimum <= there:
+        return []
+    said = (
+        f"votes.minimum is {minimum}, for ever, and the file names {there} founders: until {minimum} members are there "
+        "nothing can be decided by vote, and the registrars alone decide who they are."
+    )
+    return [said]
 
 
 def digest(founding: deployments.Founding) -> bytes:
@@ -115,6 +130,16 @@ def _number(value: object, which: str, limits: tuple[int, int]) -> int:
     if type(value) is not int or not limits[0] <= value <= limits[1]:
         raise _wrong(which, f"a whole number from {limits[0]} to {limits[1]}", repr(value)[:40])
     return value
+
+
+def _registrars(body: Mapping[str, Any], registrar: ids.Address | None) -> list[ids.Address]:
+    if "registrars" not in body and registrar is None:
+        raise errors.InputError("nobody would admit members", which="registrars", next_step=NAME_THEM)
+    usual = [] if registrar is None else [ids.format_id(registrar)]
+    named = _distinct(_list(body, "registrars", usual, MAX_REGISTRARS), _address, "registrars")
+    if not named:
+        raise _wrong("registrars", "at least one", "none")
+    return named
 
 
 def _rules(kind: type[Record], body: Mapping[str, Any], table: str) -> Record:

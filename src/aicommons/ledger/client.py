@@ -269,14 +269,14 @@ class Client:
             errors.LedgerUnreachable: nobody answered; the call may or may not have been recorded.
             errors.LedgerMismatch: the ledger contradicts itself.
         """
-        call = sending.Call(at or self.address_of(contract), contracts.call_data(contract, function, values), value)
+        call = sending.Outgoing(at or self.address_of(contract), contracts.call_data(contract, function, values), value)
         self._send(call, f"{contract}.{function}")
 
     def call(self, contract: str, function: str, *values: object, at: ids.Address | None = None) -> tuple[object, ...]:
         """Return what a view function answers; arguments and errors are those of ``transact``."""
         entry = contracts.load(contract).functions[function]
         data = contracts.call_data(contract, function, values)
-        request = self._request(sending.Call(at or self.address_of(contract), data))
+        request = self._request(sending.Outgoing(at or self.address_of(contract), data))
         try:
             answer = rpc.call(self._rpc, "eth_call", [request, "latest"])
         except rpc.RpcFailure as failure:
@@ -310,7 +310,7 @@ class Client:
 
     def attempt(self, call: governance.Call, sender: ids.Address, gas: int | None = None) -> None:
         """Try a call as ``sender``, without recording it, with as much gas as is given; raises like ``transact``."""
-        request = self._request(sending.Call(call.target, call.data, call.value)) | {"from": ids.format_id(sender)}
+        request = self._request(sending.Outgoing(call.target, call.data, call.value)) | {"from": ids.format_id(sender)}
         request |= {} if gas is None else {"gas": hex(gas)}
         try:
             rpc.call(self._rpc, "eth_call", [request, "latest"])
@@ -337,7 +337,7 @@ class Client:
         """
         number = self.nonce() if nonce is None else nonce
         try:
-            receipt = self._sender.send(sending.Call(None, code), number)
+            receipt = self._sender.send(sending.Outgoing(None, code), number)
         except rpc.RpcFailure as failure:
             raise _refusal("the ledger", failure) from failure
         if not receipt.is_success:
@@ -354,11 +354,11 @@ class Client:
 
     def read_from(self, address: ids.Address, data: bytes) -> bytes:
         """Return what the contract at an address answers to calldata; raises like ``transact``."""
-        return rpc.data(self._ask("eth_call", self._request(sending.Call(address, data)), "latest"))
+        return rpc.data(self._ask("eth_call", self._request(sending.Outgoing(address, data)), "latest"))
 
     def send_to(self, address: ids.Address, data: bytes) -> None:
         """Send calldata to an address; raises like ``transact``."""
-        self._send(sending.Call(address, data), ids.format_id(address))
+        self._send(sending.Outgoing(address, data), ids.format_id(address))
 
     def nonce(self) -> int:
         """Return how many transactions this key has sent; raises like ``transact``."""
@@ -371,11 +371,11 @@ class Client:
         """Send a call and return what was recorded, whether or not the contract carried it out; else as ``transact``."""
         try:
             data = contracts.call_data(contract, function, values)
-            return self._sender.send(sending.Call(self.address_of(contract), data))
+            return self._sender.send(sending.Outgoing(self.address_of(contract), data))
         except rpc.RpcFailure as failure:
             raise _refusal(f"{contract}.{function}", failure) from failure
 
-    def _send(self, call: sending.Call, name: str) -> None:
+    def _send(self, call: sending.Outgoing, name: str) -> None:
         try:
             # Money that goes with a call, and calls of other contracts, are the wallet's own.
             if self._courier is not None and call.to in self.relayed_places() and not call.value:
@@ -393,7 +393,7 @@ class Client:
         except rpc.RpcFailure as failure:
             raise _refusal("the ledger", failure) from failure
 
-    def _request(self, call: sending.Call) -> dict[str, str]:
+    def _request(self, call: sending.Outgoing) -> dict[str, str]:
         request = {
             "from": ids.format_id(self.address),
             "to": ids.format_id(call.to or b""),
@@ -402,7 +402,7 @@ class Client:
         }
         return request | ({"value": hex(call.value)} if call.value else {})
 
-    def _explain(self, call: sending.Call, name: str) -> None:
+    def _explain(self, call: sending.Outgoing, name: str) -> None:
         try:
             rpc.call(self._rpc, "eth_call", [self._request(call), "latest"])
         except rpc.RpcFailure as failure:

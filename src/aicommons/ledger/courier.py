@@ -52,7 +52,7 @@ class Courier:
         self._sender = sender
         self._open: Handed | None = None
 
-    def send(self, forwarder: ids.Address, call: sending.Call) -> bool:
+    def send(self, forwarder: ids.Address, call: sending.Outgoing) -> bool:
         """Return whether a call succeeded, once the ledger has it.
 
         When a call is asked for again whose outcome was not known, it is handed over as it was signed the first time: so it is
@@ -162,7 +162,7 @@ def _field(block: object, name: str) -> int:
 
 
 def prepare(
-    connection: rpc.Rpc, forwarder: ids.Address, sender: ids.Address, call: sending.Call
+    connection: rpc.Rpc, forwarder: ids.Address, sender: ids.Address, call: sending.Outgoing
 ) -> tuple[signing.ForwardRequest, int]:
     """Return what ``sender`` signs so that a relayer may bring a call, and the number of the newest block.
 

@@ -19,6 +19,7 @@ class Deployment:
     """The commons on one chain."""
 
     chain_id: int
+    """Of the chain that they stand on."""
     first_block: int
     """Block before which there is nothing to read."""
     addresses: Mapping[str, ids.Address]
@@ -95,7 +96,7 @@ class VoteRules:
     percent: int = 10
     """Percent of the members that have to take part."""
     minimum: int = 3
-    """Members that have to take part at the least."""
+    """Members that have to take part at the least, for ever."""
     timelock: int = 2 * 86400
     """Seconds between a vote that passed and what it does."""
 
@@ -119,7 +120,7 @@ class Founder:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class MoneyRules:
+class ProblemRules:
     """How problems are reviewed and judged; a vote can change both."""
 
     review: int = 0
@@ -154,7 +155,7 @@ class Founding:
     """How the members vote."""
     founders: Sequence[Founder] = ()
     """Members from the beginning, in the order of their ids."""
-    money: MoneyRules = dataclasses.field(default_factory=MoneyRules)
+    problems: ProblemRules = dataclasses.field(default_factory=ProblemRules)
     """How problems are reviewed and judged."""
     audits: AuditRules = dataclasses.field(default_factory=AuditRules)
     """What a model needs before it is released."""
@@ -196,7 +197,7 @@ def arguments(at: Mapping[str, ids.Address], founding: Founding) -> dict[str, tu
         at: ``places``.
         founding: how the commons starts.
     """
-    nobody, votes, money = ids.Address(bytes(20)), founding.votes, founding.money
+    votes, reviewed = founding.votes, founding.problems
     authority = (at["TimelockController"], at["Forwarder"])
     purposes = [encoding.purpose_code(code) for code in founding.purposes]
     founders = [dataclasses.astuple(each) for each in founding.founders]
@@ -204,14 +205,14 @@ def arguments(at: Mapping[str, ids.Address], founding: Founding) -> dict[str, tu
     members, data = at["Membership"], at["DataRegistry"]
     return {
         "Forwarder": (),
-        "TimelockController": (votes.timelock, [at["CommonsGovernor"]], [nobody], nobody),
+        "TimelockController": (votes.timelock, [at["CommonsGovernor"]], [ids.NOBODY], ids.NOBODY),
         "Membership": (list(founding.registrars), founding.threshold, founders, authority),
         "CommonsGovernor": (members, rules, authority),
         "Attestations": (members, authority),
         "Vault": ([at["Problems"], at["Bonds"], at["ModelRegistry"]], authority),
         "Bonds": (at["Vault"], at["TrainingRuns"], authority),
         "DataRegistry": (members, at["TrainingRuns"], purposes, founding.banned, authority),
-        "Problems": (members, data, at["Vault"], (money.review, money.challenge), authority),
+        "Problems": (members, data, at["Vault"], (reviewed.review, reviewed.challenge), authority),
         "TrainingRuns": (members, data, at["Problems"], at["Bonds"], authority),
         "ModelRegistry": (
             *(members, at["Problems"], data, at["TrainingRuns"], at["Attestations"], at["Vault"]),

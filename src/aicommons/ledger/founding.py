@@ -27,7 +27,9 @@ class Begun:
     """A founding that was begun."""
 
     chain_id: int
+    """Of the chain that it is founded on."""
     deployer: ids.Address
+    """The account that pays and sends."""
     first_nonce: int
     """Number of the wallet's first transaction for it."""
     first_block: int

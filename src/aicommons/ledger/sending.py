@@ -41,7 +41,7 @@ class Receipt:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Call:
+class Outgoing:
     """What is to be sent."""
 
     to: ids.Address | None
@@ -93,7 +93,7 @@ class Sender:
             self._nonce = rpc.number(count)
         return self._nonce
 
-    def send(self, call: Call, nonce: int | None = None) -> Receipt:
+    def send(self, call: Outgoing, nonce: int | None = None) -> Receipt:
         """Send a call and return when it is recorded, whether or not the contract carried it out.
 
         Args:
@@ -116,7 +116,7 @@ class Sender:
                 raise
         return self._try(call, self.nonce())  # another process uses this wallet too: the ledger was asked once more
 
-    def _try(self, call: Call, nonce: int) -> Receipt:
+    def _try(self, call: Outgoing, nonce: int) -> Receipt:
         self.nonce()  # reads what the chain charges
         transaction = self._priced(transactions.Transaction(self.chain_id, nonce, call.to, call.data, value=call.value))
         signed = transactions.sign(transaction, self._signer)

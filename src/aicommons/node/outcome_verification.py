@@ -10,9 +10,6 @@ from aicommons.domain import documents, encoding, errors, events, ids, run
 from aicommons.learning import evaluation
 from aicommons.node import attempt_verification, concluding, evidence, examination, verdict
 
-ALL_SHARES = 1_000_000
-"""Ownership is counted in millionths (contracts, invariant 8)."""
-
 Known = Mapping[int, examination.KnownState]
 """Position -> state, as far as states are known."""
 
@@ -226,9 +223,9 @@ def _check_sources(case: examination.Case, model: events.ModelRegistered, member
 def _check_shares(case: examination.Case, members: frozenset[int], problem_owner: ids.MemberId | None) -> None:
     """Check that the shares are split as the RunSpec says: solver, problem owner, the rest equally, lowest ids first."""
     shares, spec = case.current.shares, case.current.spec
-    examination.check_equal("they do not add up", which="shares", expected=ALL_SHARES, got=sum(shares.values()))
+    examination.check_equal("they do not add up", which="shares", expected=run.ALL_SHARES, got=sum(shares.values()))
     expected: dict[int, int] = {int(spec.solver): spec.solver_shares}
-    rest, left_over = divmod(ALL_SHARES - spec.solver_shares - spec.owner_shares, max(1, len(members)))
+    rest, left_over = divmod(run.ALL_SHARES - spec.solver_shares - spec.owner_shares, max(1, len(members)))
     for place, member in enumerate(sorted(members)):
         expected[member] = expected.get(member, 0) + rest + (1 if place < left_over else 0)
     owner = problem_owner if problem_owner is not None else _owner(shares, expected)
@@ -241,7 +238,7 @@ def _check_shares(case: examination.Case, members: frozenset[int], problem_owner
             expected=expected.get(member, 0),
             got=shares.get(member, 0),
         )
-    case.findings.passed("shares", ALL_SHARES)
+    case.findings.passed("shares", run.ALL_SHARES)
     if problem_owner is None and spec.owner_shares:
         words = f"whether member {owner}, who holds the problem owner's shares, stated the problem"
         case.findings.gap("shares", verdict.Why.NOT_GIVEN, words)

@@ -65,7 +65,7 @@ class Desk:
 
     def set_guardian(self, guardian: ids.Address | None) -> None:
         """Name who may begin the recovery of this membership: a second device, or somebody trusted; ``None`` = nobody."""
-        self._membership.set_guardian(guardian or ids.Address(bytes(20)))
+        self._membership.set_guardian(guardian or ids.NOBODY)
 
     def recover(self, member_id: ids.MemberId, account: ids.Address) -> registry.Recovery | None:
         """Ask, as its guardian or as a registrar, that another account acts for a member.

@@ -9,7 +9,7 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Protocol
 
-from aicommons.domain import amounts, documents, encoding, errors, ids, letters
+from aicommons.domain import amounts, documents, encoding, errors, ids, letters, run
 from aicommons.ledger.bindings import bonds, problems, vault
 from aicommons.office import acting, terms
 from aicommons.protocol import governance, ports
@@ -46,7 +46,7 @@ class Token:
         return f"{self.plain(amount)} {self.symbol}"
 
 
-COIN = Token(moneys.COIN, "coin", COIN_DECIMALS)
+COIN = Token(run.COIN, "coin", COIN_DECIMALS)
 
 
 Milestone = problems.Milestone
@@ -82,7 +82,7 @@ class MoneyDesk:
         Raises:
             errors.InputError: no token answers there.
         """
-        if address == moneys.COIN:
+        if address == run.COIN:
             return COIN
         decimals = self._ask(address, "decimals()", "uint256")
         if not isinstance(decimals, int) or decimals > MOST_DECIMALS:
@@ -127,7 +127,7 @@ class MoneyDesk:
         Raises:
             errors.InputError: the wallet has not so much of the token.
         """
-        if token == moneys.COIN:
+        if token == run.COIN:
             self._vault.deposit(token, amount, value=amount)
             return
         held = self._ask(token, "balanceOf(address)", "uint256", self._registry.address)

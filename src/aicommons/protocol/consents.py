@@ -20,8 +20,6 @@ MOST_LEAVES = 2**24
 """Most consents in one register here: a tree of them takes 1 GB."""
 LONGEST_PROOF = 64
 """Siblings in the longest proof accepted; indexes have 64 bits."""
-NOBODY = ids.Address(bytes(20))
-"""No holder's key, or no guardian."""
 NO_GUARDIANSHIP = bytes(32)
 
 
@@ -35,9 +33,9 @@ class Leaf:
     commitment: bytes
     """Salted commitment to the private consent record, 32 bytes."""
     holder: ids.Address
-    """Key that takes the consent back; ``NOBODY`` for a person without one."""
+    """Key that takes the consent back; ``ids.NOBODY`` for a person without one."""
     guardian: ids.Address
-    """Key of who consented for a child; ``NOBODY`` when the person consented itself."""
+    """Key of who consented for a child; ``ids.NOBODY`` when the person consented itself."""
     guardianship: bytes
     """Attestation in ``Guardianships``, 32 bytes; ``NO_GUARDIANSHIP`` without a guardian."""
     majority: int
@@ -55,11 +53,11 @@ class Leaf:
         if now >= self.expiry:
             return False
         is_of_age = now >= self.majority
-        return is_of_age if self.guardian == NOBODY else not is_of_age and is_guarded
+        return is_of_age if self.guardian == ids.NOBODY else not is_of_age and is_guarded
 
     def may_be_withdrawn_by(self, address: ids.Address, now: int) -> bool:
         """Return whether ``address`` may take the consent back at block time ``now``: holder, or guardian of a child."""
-        if address == NOBODY:
+        if address == ids.NOBODY:
             return False
         return address == self.holder or (address == self.guardian and now < self.majority)
 

@@ -246,5 +246,8 @@ def _too_few(least: int, got: int) -> errors.ContributionRefused:
         which="consents",
         expected=f"at least {least} people, and as many that earlier contributions and this one tell apart",
         got=f"{got} people with consent and rows",
-        next_step="wait until more people have consented, or leave the run (`commons run leave`)",
+        next_step=(
+            "wait until more people have consented, or take the permission back (`commons consent revoke`): no round that has "
+            "not begun may use the data then"
+        ),
     )

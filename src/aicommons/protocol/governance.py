@@ -162,7 +162,7 @@ class Meaning:
     contract: str
     """Its name in the deployment."""
     function: str | None
-    """``None`` where the contract has none with this selector, so that nobody can say what would happen."""
+    """Its name in the contract; ``None`` where none has this selector, so that nobody can say what would happen."""
     names: tuple[str, ...] = ()
     """Of the arguments."""
     values: tuple[object, ...] | None = None

@@ -12,10 +12,6 @@ from typing import Any
 
 from aicommons.domain import encoding, events, ids, money_events
 
-COIN = ids.Address(bytes(20))
-"""Stands for the chain's own coin where a token's address is asked for."""
-NOBODY = ids.Address(bytes(20))
-
 
 class ProblemState(enum.IntEnum):
     """Where a problem stands; the numbers are the contract's."""
@@ -65,7 +61,9 @@ class LockView:
     """One lock of the vault."""
 
     made: money_events.LockMade
+    """Whose money waits, how much, and until when."""
     state: LockState = LockState.LOCKED
+    """Whether it still waits, or where it went."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -73,7 +71,9 @@ class AwardView:
     """Money for one step of a problem."""
 
     funded: money_events.AwardFunded
+    """Who pays how much, and until when it can be earned."""
     state: AwardState = AwardState.OPEN
+    """Where it stands; what time alone changes is ``step``'s."""
     judged: money_events.AwardJudged | None = None
     """Who earned it, once somebody said so."""
     challenged: money_events.AwardChallenged | None = None
@@ -114,6 +114,7 @@ class ProblemView:
     sent_back: money_events.ProblemSentBack | None = None
     """Who sent it back and why, until it is amended."""
     is_closed: bool = False
+    """Whether its owner closed it."""
     awards: Mapping[int, AwardView] = dataclasses.field(default_factory=dict)
     """Number -> award."""
     commitments: Mapping[int, bytes] = dataclasses.field(default_factory=dict)
@@ -231,7 +232,7 @@ class _Draft:
         held = self._mapping("credits")
         token = ids.Address((event.token_id & (2**160 - 1)).to_bytes(20, "big"))
         for account, change in ((event.sender, -event.amount), (event.receiver, event.amount)):
-            if account == NOBODY:
+            if account == ids.NOBODY:
                 continue
             left = held.pop((account, token), 0) + change
             if left:

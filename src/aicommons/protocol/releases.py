@@ -8,12 +8,9 @@ No I/O, no clock.
 import dataclasses
 from collections.abc import Iterable, Mapping
 
-from aicommons.domain import events, ids, model_events
+from aicommons.domain import events, ids, model_events, run
 
 ModelState = model_events.ModelState
-
-ALL_SHARES = 1_000_000
-"""Ownership is counted in millionths."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -39,12 +36,8 @@ class ModelView:
 
     def claimable(self, member_id: int, shares: int, token: ids.Address) -> int:
         """Return what a member with ``shares`` of 1,000,000 could take now, as ``ModelRegistry.claimable`` does."""
-        earned = self.received.get(token, 0) * shares // ALL_SHARES
+        earned = self.received.get(token, 0) * shares // run.ALL_SHARES
         return earned - self.claimed.get((member_id, token), 0)
-
-    def is_releasable(self, now: float) -> bool:
-        """Return whether the delay is over at ``now`` (seconds) and nobody suspended it."""
-        return self.state is ModelState.RELEASABLE and self.releasable_at is not None and now >= self.releasable_at
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -7,12 +7,8 @@ checked the message.
 """
 
 import dataclasses
-from typing import Final
 
-from aicommons.domain import run
-
-ANY_ROUND: Final = 2**32 - 1
-"""``last_round`` before the first round is over, and of an Exit that was signed in advance."""
+from aicommons.domain import messages, run
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -329,10 +325,10 @@ def refuse(m: Machine, key: Key, time: int) -> Machine:
 
 
 def last_round(m: Machine) -> int:
-    """Return the last round that a seat took part in if it leaves now; ``ANY_ROUND`` before round 0 is over."""
+    """Return the last round that a seat took part in if it leaves now; ``messages.ANY_ROUND`` before round 0 is over."""
     if m.phase is run.Phase.UNMASKED:
         return m.round_index
-    return ANY_ROUND if m.round_index == 0 else m.round_index - 1
+    return messages.ANY_ROUND if m.round_index == 0 else m.round_index - 1
 
 
 def exit(m: Machine, leaving: int, member_id: int) -> Machine:  # noqa: A001  the contract's word

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from aicommons.domain import consents, errors, signature
+from aicommons.domain import consents, errors, ids, signature
 from aicommons.node.consents import codes, register, sealing
-from aicommons.protocol import consents as trees
 
 if TYPE_CHECKING:
     from tests.node.consents.conftest import Office
@@ -203,7 +202,7 @@ def test_the_codes_key_is_the_holder_of_who_has_none(office: "Office") -> None:
     made = office.enter("p1")
     leaf = office.register.leaf(DATASET, 0)
     assert leaf.holder == codes.address_of(made["p1"])
-    assert (leaf.guardian, leaf.majority, leaf.expiry) == (trees.NOBODY, 0, EXPIRY)
+    assert (leaf.guardian, leaf.majority, leaf.expiry) == (ids.NOBODY, 0, EXPIRY)
     own = "0x" + "ab" * 20
     office.register.enter([office.consent("p2", holder=own)])
     assert office.register.leaf(DATASET, 1).holder.hex() == "ab" * 20
@@ -216,7 +215,7 @@ def test_leaves_of_children(office: "Office") -> None:
     made = office.register.enter([office.child("p1", majority), office.child("p2", majority, **attested)])
     seen, on_ledger = office.register.leaves(DATASET)
     assert seen == office.register.leaf(DATASET, 0)
-    assert (seen.holder, seen.guardian) == (codes.address_of(made[0][1]), trees.NOBODY)
+    assert (seen.holder, seen.guardian) == (codes.address_of(made[0][1]), ids.NOBODY)
     assert seen.is_current(majority - 1, is_guarded=False)
     assert not seen.is_current(majority, is_guarded=True)
     assert (on_ledger.guardian.hex(), on_ledger.guardianship) == ("cd" * 20, b"\x05" * 32)

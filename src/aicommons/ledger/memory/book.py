@@ -21,7 +21,7 @@ class Book:
         self.addresses = addresses
         self.view = views.LedgerView()
         self.log: list[events.Event] = []
-        self.sender = ids.Address(bytes(20))
+        self.sender = ids.NOBODY
         self._clock = clock
         self._block = 0
         self._index = 0
@@ -56,6 +56,11 @@ class Book:
         """Return whether a member may act, as ``Membership.isActive``."""
         known = self.view.members.get(member_id)
         return known is not None and known.state is registry.MemberState.ACTIVE
+
+    def check_timelock(self) -> None:
+        """Refuse everybody but the members' timelock, as ``Governed``."""
+        if self.sender != self.addresses["TimelockController"]:
+            raise transitions.Refusal("GovernedNotTimelock", self.sender)
 
     def caller(self, error: str) -> ids.MemberId:
         """Return the active member that calls; refuses with ``error(caller)``."""

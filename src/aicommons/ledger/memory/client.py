@@ -144,7 +144,7 @@ class MemoryClient:
         return meanings.read({address: name for name, address in newest.items()}, newest, call)
 
     def attempt(self, call: governance.Call, sender: ids.Address) -> None:
-        """Refuse: votes are not held here, so nothing of theirs is tried."""
+        """Refuse: what a vote would do is not tried here beforehand."""
         del sender
         raise errors.LedgerRefused("the in-memory ledger tries nothing", which=ids.format_id(call.target))
 

@@ -9,12 +9,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from aicommons.domain import encoding, events, ids, model_events, vocabulary
+from aicommons.ledger import contracts
+from aicommons.ledger.bindings import data_registry
 from aicommons.ledger.memory import book
 from aicommons.protocol import registry, rules, transitions
-
-TERMS = "(uint256,uint256,uint256,bytes32,bool,uint64,uint32,bytes32)"
-STATUS = {registry.DatasetState.LISTED: 1, registry.DatasetState.SUSPENDED: 2, registry.DatasetState.RETIRED: 3}
-"""The contract's number of a dataset's state."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -50,8 +48,13 @@ class Datasets:
         self._revoked: set[bytes] = set()
         """Consents that somebody took back; the view also counts those that entrusting ended."""
 
+    def set_banned(self, banned: int) -> None:
+        """Set what nobody can permit, as the members' timelock."""
+        self._book.check_timelock()
+        self.ban(banned)
+
     def ban(self, banned: int) -> None:
-        """Set the bitmap of purposes that nobody can permit, once."""
+        """Set the bitmap of purposes that nobody can permit."""
         if banned >> len(vocabulary.PURPOSES):
             raise transitions.Refusal("DataRegistryPurposesInvalid", len(vocabulary.PURPOSES))
         self._book.tell(model_events.BannedSet, banned)
@@ -112,7 +115,7 @@ class Datasets:
             raise transitions.Refusal("DataRegistryTermsInvalid", terms.purposes, terms.expiry, terms.max_uses)
         given = sum(each.dataset_id == terms.dataset_id for each in self._book.view.consents.values())
         place = self._book.place("DataRegistry")
-        kinds = ("uint256", "address", TERMS, "uint256")
+        kinds = ("uint256", "address", *contracts.load("DataRegistry").functions["give"].types, "uint256")
         consent_id = encoding.keccak(encoding.abi_encode(kinds, (place.chain_id, place.contract, tuple(values), given)))
         self._book.tell(events.ConsentGiven, consent_id, terms.dataset_id, known.owner, terms)
 
@@ -204,12 +207,17 @@ class Datasets:
 
 def _check_is(known: registry.DatasetView, expected: registry.DatasetState) -> None:
     if known.state is not expected:
-        raise transitions.Refusal("DataRegistryWrongState", known.dataset_id, STATUS[known.state])
+        raise _wrong_state(known)
 
 
 def _check_not(known: registry.DatasetView, over: registry.DatasetState) -> None:
     if known.state is over:
-        raise transitions.Refusal("DataRegistryWrongState", known.dataset_id, STATUS[known.state])
+        raise _wrong_state(known)
+
+
+def _wrong_state(known: registry.DatasetView) -> transitions.Refusal:
+    state = data_registry.DatasetState[known.state.name]
+    return transitions.Refusal("DataRegistryWrongState", known.dataset_id, int(state))
 
 
 @functools.cache

@@ -1,19 +1,14 @@
-"""The in-memory ledger itself: which function of which contract is done by whom, one call after the other.
+"""The in-memory ledger itself: one call after the other, each whole or not at all.
 
 Whoever builds one gets clients from ``connect``. Left out: who pays, and several processes.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Sequence
 
-from aicommons.domain import encoding, errors, events, ids, messages, run, vocabulary
-from aicommons.ledger import deployments
-from aicommons.ledger.memory import book, client, datasets, founding, members, models, problems, run_records, runs
-from aicommons.protocol import ports, transitions
-
-M = TypeVar("M", bound=messages.Message)
-Act = Callable[..., None]
-View = Callable[..., object]
+from aicommons.domain import errors, events, ids, vocabulary
+from aicommons.ledger import contracts, deployments, meanings
+from aicommons.ledger.memory import book, client, founding, functions, runs
+from aicommons.protocol import governance, ports, transitions
 
 
 class MemoryLedger:
@@ -34,15 +29,9 @@ class MemoryLedger:
         if list(start.purposes) != [each.code for each in vocabulary.PURPOSES]:
             raise errors.InputError("the in-memory ledger knows the vocabulary's purposes alone", which="purposes")
         self._book = book.Book(chain_id, deployments.places(founder), clock)
-        named, listed = members.Members(self._book), datasets.Datasets(self._book)
-        stated = problems.Problems(self._book, listed)
-        asked = (named, listed, stated)
-        trained = runs.Runs(self._book, asked)
-        self._runs = trained
-        made = models.Models(self._book, named, trained)
-        self._acts = _by_name(_registry_acts(named, stated, listed), _run_acts(trained, made))
-        self._views = _views(self._book, asked, trained)
-        self._do("founding", lambda: founding.tell(self._book, start, asked))
+        self._parts = functions.make(self._book, self._carry_out)
+        self._acts, self._views = functions.acts(self._parts), functions.views(self._book, self._parts)
+        self._do("founding", lambda: founding.tell(self._book, start, self._parts))
 
     @property
     def book(self) -> book.Book:
@@ -52,7 +41,11 @@ class MemoryLedger:
     @property
     def runs(self) -> runs.Runs:
         """Its runs, to look at."""
-        return self._runs
+        return self._parts.trained
+
+    def mint(self, token: ids.Address, account: ids.Address, amount: int) -> None:
+        """Give an account tokens that it can put into the vault: where none were given, a token is none."""
+        self._parts.held.mint(token, account, amount)
 
     def connect(self, signer: ports.Signer) -> client.MemoryClient:
         """Return a client that acts with ``signer``, with what ``ledger.client.Client`` gives to nodes and desks."""
@@ -70,14 +63,27 @@ class MemoryLedger:
         self._book.begin(sender)
         self._do(f"{contract}.{function}", lambda: act(*values))
 
-    def _do(self, which: str, act: Callable[[], None]) -> None:
-        kept = (self._book.view, len(self._book.log))
+    def _do(self, which: str, act: Callable[[], object]) -> None:
+        view, told, restore = self._book.view, len(self._book.log), self._parts.named.saved()
         try:
             act()
-        except transitions.Refusal as refusal:
-            self._book.view = kept[0]
-            del self._book.log[kept[1] :]
+        except (transitions.Refusal, errors.LedgerRefused) as refusal:
+            self._book.view = view
+            del self._book.log[told:]
+            restore()
+            if isinstance(refusal, errors.LedgerRefused):
+                raise
             raise _refused(refusal, which) from refusal
+
+    def _carry_out(self, call: governance.Call) -> None:
+        """Do a call that members carried; the timelock is the caller."""
+        places = {address: name for name, address in self._book.addresses.items()}
+        said = meanings.read(places, self._book.addresses, call)
+        act = None if said is None or said.function is None else self._acts.get((said.contract, said.function))
+        if said is None or said.function is None or said.values is None or act is None:
+            raise _not_kept(ids.format_id(call.target), call.data[:4].hex())
+        kinds = contracts.load(said.contract).functions[said.function].types
+        act(*(functions.natural(kind, value) for kind, value in zip(kinds, said.values, strict=True)))
 
     def call(self, contract: str, function: str, values: Sequence[object]) -> object:
         """Return what a view answers; raises ``errors.LedgerRefused`` for one that is not kept here."""
@@ -89,105 +95,6 @@ class MemoryLedger:
     def told(self, first: int) -> Sequence[events.Event]:
         """Return the events from the ``first`` one on."""
         return self._book.log[first:]
-
-
-def _registry_acts(
-    named: members.Members, stated: problems.Problems, listed: datasets.Datasets
-) -> dict[str, dict[str, Act]]:
-    return {
-        "Membership": {
-            "applyAs": lambda *said: named.apply_as(members.Application(*said)),
-            "admit": named.admit,
-            "suspend": named.suspend,
-            "reinstate": named.reinstate,
-            "setNodeKey": named.set_node_key,
-            "setReaderPoint": named.set_reader_point,
-            "setProfile": named.set_profile,
-            "leave": named.leave,
-        },
-        "Problems": {"state": stated.state, "close": stated.close},
-        "DataRegistry": {
-            "list": lambda *said: listed.list_dataset(_described(*said)),
-            "publishVersion": lambda dataset_id, *said: listed.publish_version(dataset_id, _described(*said)),
-            "suspend": listed.suspend,
-            "resume": listed.resume,
-            "retire": listed.retire,
-            "entrust": listed.entrust,
-            "discharge": listed.discharge,
-            "give": listed.give,
-            "revoke": listed.revoke,
-        },
-    }
-
-
-def _described(card: bytes, policy: bytes, asked: Sequence[Any], *price: Any) -> datasets.Described:
-    return datasets.Described(card, policy, events.Rules(*asked), *price)
-
-
-def _run_acts(trained: runs.Runs, made: models.Models) -> dict[str, dict[str, Act]]:
-    return {
-        "TrainingRuns": {
-            "open": lambda spec: trained.open(run.RunSpec(*spec)),
-            "enrol": lambda run_id, dataset_id, consent_id, absence, signed: trained.enrol(
-                run_id, run_records.Brought(dataset_id, consent_id, run.Absence(absence)), signed
-            ),
-            "close": trained.close,
-            "ack": lambda run_id, *said: trained.ack(run_id, messages.Ack(bytes(32), *said[:-1]), said[-1]),
-            "submit": _of_attempt(trained.submit, messages.Submit),
-            "commit": _of_attempt(trained.commit, messages.Commit),
-            "reveal": _of_attempt(trained.reveal, messages.Reveal),
-            "result": _of_attempt(trained.result, messages.Result),
-            "refuse": lambda place, *said: trained.refuse(encoding.AttemptKey(*place[:3]), place[3], *said),
-            "exit": lambda *said: trained.exit(messages.Exit(*said[:-1]), said[-1]),
-            "drop": trained.drop,
-            "advance": trained.advance,
-            "cancel": trained.cancel,
-        },
-        "ModelRegistry": {"register": made.register, "ask": made.ask},
-    }
-
-
-def _of_attempt(act: Callable[[encoding.AttemptKey, M, bytes], None], kind: Callable[..., M]) -> Act:
-    """Return a call whose first value names run, round, attempt and seat, whose last is the signature."""
-
-    def do(place: Sequence[Any], sid: bytes, *said: Any) -> None:
-        act(encoding.AttemptKey(*place[:3]), kind(sid, place[3], *said[:-1]), said[-1])
-
-    return do
-
-
-def _by_name(*contracts: Mapping[str, Mapping[str, Act]]) -> Mapping[tuple[str, str], Act]:
-    return {
-        (contract, name): act for each in contracts for contract, acts in each.items() for name, act in acts.items()
-    }
-
-
-def _views(kept: book.Book, asked: founding.Told, trained: runs.Runs) -> Mapping[tuple[str, str], View]:
-    named, listed, stated = asked
-    contracts: dict[str, dict[str, View]] = {
-        "Membership": {
-            "memberOf": kept.member_of,
-            "isActive": kept.is_active,
-            "memberOfNodeKey": named.member_of_node_key,
-            "accountOf": named.account_of,
-            "nodeKeyOf": named.node_key_of,
-        },
-        "DataRegistry": {
-            "isLive": listed.is_live,
-            "livedAt": listed.lived_at,
-            "ownerOf": listed.owner_of,
-            "purposeBit": listed.purpose_bit,
-            "bannedPurposes": listed.banned,
-        },
-        "Problems": {"isOpen": stated.is_open},
-        "TrainingRuns": {
-            "owesBond": trained.owes_bond,
-            "sidOf": trained.sid_of,
-            "isAgreedState": trained.is_agreed_state,
-            "finalState": lambda run_id: trained.record(run_id).final_state,
-        },
-    }
-    return {(contract, name): view for contract, views in contracts.items() for name, view in views.items()}
 
 
 def _refused(refusal: transitions.Refusal, which: str) -> errors.LedgerRefused:

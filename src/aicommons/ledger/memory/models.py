@@ -1,12 +1,22 @@
 """``ModelRegistry`` in memory: which model came of a run, from whose data, and who owns how much of it."""
 
+import enum
+
 from aicommons.domain import events, ids, run
 from aicommons.ledger.memory import book, members, runs
 from aicommons.protocol import transitions
 
 
+class Tie(enum.Enum):
+    """What a member has to do with a model."""
+
+    NONE = "nothing"
+    INTERESTED = "its audit would not be independent"
+    PARTY = "it may ask for audits and release"
+
+
 class Models:
-    """Models with their lineage and shares; audits, release and revenue are not kept here."""
+    """Models with their lineage and shares; audits, release and revenue are ``releases``'."""
 
     def __init__(self, kept: book.Book, named: members.Members, trained: runs.Runs) -> None:
         self._book = kept
@@ -26,10 +36,9 @@ class Models:
             raise transitions.Refusal("ModelRegistryNoState", run_id)
         if not self._runs.is_agreed_state(run_id, state_digest):
             raise transitions.Refusal("ModelRegistryStateMismatch", state_digest)
-        sender, chosen = self._book.sender, record.members_of(m.set_bits)
-        registrant = self._book.member_of(sender) or self._members.member_of_node_key(sender)
+        chosen, registrant = record.members_of(m.set_bits), self.caller()
         if registrant == 0 or registrant not in (*chosen, record.spec.solver):
-            raise transitions.Refusal("ModelRegistryNotParticipant", sender)
+            raise transitions.Refusal("ModelRegistryNotParticipant", self._book.sender)
         seats = [(each, record.seats[each]) for each in chosen]
         sources = tuple(
             events.Source(
@@ -51,6 +60,23 @@ class Models:
         if self._book.sender not in (self._members.account_of(used.owner), used.body):
             raise transitions.Refusal("ModelRegistryNotOwner", dataset_id, self._book.sender)
         self._book.tell(events.Wished, run_id, dataset_id, events.Wish(wish), document)
+
+    def caller(self) -> int:
+        """Return whoever the caller acts for, by account or as a node; 0 = nobody."""
+        return self._book.member_of(self._book.sender) or self._members.member_of_node_key(self._book.sender)
+
+    def solver_of(self, model_id: ids.RunId) -> int:
+        """Return a model's solver."""
+        return self._runs.record(model_id).spec.solver
+
+    def tie(self, model_id: ids.RunId, member_id: int) -> Tie:
+        """Return what a member has to do with a registered model; who has a tie keeps it."""
+        record = self._runs.record(model_id)
+        if member_id in (*record.members_of(record.machine.set_bits), record.spec.solver):
+            return Tie.PARTY
+        problem = self._book.view.problems[record.spec.problem]
+        is_interested = member_id in (*record.ids, problem.owner, problem.judge) and member_id
+        return Tie.INTERESTED if is_interested else Tie.NONE
 
     def _share(self, run_id: ids.RunId, spec: run.RunSpec, chosen: list[int]) -> None:
         """Solver's and problem owner's parts, the rest equally; what does not divide goes to the lowest ids."""

@@ -3,7 +3,7 @@
 import dataclasses
 from typing import Self
 
-from aicommons.domain import ids, run
+from aicommons.domain import ids, messages, run
 from aicommons.protocol import transitions
 
 LAST_ENROLMENT = 2**40 - 1
@@ -91,7 +91,7 @@ class Record:
 
     def change(self, member_id: int, **values: object) -> None:
         """Replace fields of a seat."""
-        self.seats[member_id] = dataclasses.replace(self.seats[member_id], **values)  # type: ignore[arg-type]
+        self.seats[member_id] = dataclasses.replace(self.seats[member_id], **values)  # type: ignore[arg-type]  # by name
 
     def members_of(self, bits: int) -> list[int]:
         """Return the members of a bitmap over the roster, ascending."""
@@ -109,7 +109,7 @@ def wrong_field(spec: run.RunSpec, now: int) -> str | None:
     """Return the contract's name of the first field of a run's terms that is out of range."""
     checks = (
         ("purpose", any(spec.purpose)),
-        ("rounds", 0 < spec.rounds < transitions.ANY_ROUND),
+        ("rounds", 0 < spec.rounds < messages.ANY_ROUND),
         ("minParticipants", spec.min_participants >= run.FEWEST_PARTICIPANTS),
         ("maxParticipants", spec.min_participants <= spec.max_participants <= run.MOST_PARTICIPANTS),
         ("layout", spec.layout in LAYOUTS),

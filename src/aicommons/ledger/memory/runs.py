@@ -8,7 +8,7 @@ import dataclasses
 import hashlib
 
 from aicommons.domain import encoding, events, ids, messages, run, signature
-from aicommons.ledger.memory import book, datasets, members, problems, run_records
+from aicommons.ledger.memory import book, datasets, members, problems, run_records, vault
 from aicommons.protocol import rules, transitions
 
 Signed = messages.Submit | messages.Commit | messages.Reveal | messages.Result
@@ -27,9 +27,15 @@ UNKNOWN = run_records.Record(
 class Runs:
     """All runs of one ledger."""
 
-    def __init__(self, kept: book.Book, asked: tuple[members.Members, datasets.Datasets, problems.Problems]) -> None:
+    def __init__(
+        self,
+        kept: book.Book,
+        asked: tuple[members.Members, datasets.Datasets, problems.Problems],
+        bonds: vault.Bonds,
+    ) -> None:
         self._book = kept
         self._members, self._data, self._problems = asked
+        self._bonds = bonds
         self._runs: dict[bytes, run_records.Record] = {}
 
     # ------------------------------------------------------------------------------------------------ before the rounds
@@ -71,10 +77,7 @@ class Runs:
         record.ids = (*record.ids, member_id)
         told = (brought.dataset_id, version, brought.consent_id, node_key, brought.absence, exit_signature)
         self._book.tell(events.Enrolled, run_id, member_id, *told)
-        if spec.bond:  # nobody has credit where no money is kept
-            raise transitions.Refusal(
-                "ERC6909InsufficientBalance", self._book.sender, 0, spec.bond, int.from_bytes(spec.token, "big")
-            )
+        self._bonds.take(run_id, member_id, spec)
         self._keep(run_id, record)
 
     def close(self, run_id: ids.RunId) -> None:

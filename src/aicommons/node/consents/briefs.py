@@ -41,7 +41,7 @@ class Brief:
     holder: ids.Address
     """Whose key withdraws on the ledger."""
     guardian: ids.Address
-    """Whose key consented for a child, where an organisation attests to that on the ledger; else ``trees.NOBODY``."""
+    """Whose key consented for a child, where an organisation attests to that on the ledger; else ``ids.NOBODY``."""
     guardianship: bytes
     """That attestation; else ``trees.NO_GUARDIANSHIP``."""
     leaf_majority: int
@@ -68,7 +68,7 @@ class Brief:
         guardian = record.guardian
         limits = (record.majority or 0, record.expiry, record.max_uses or 0, terms)
         holder = code if record.holder is None else ids.parse_address(record.holder)
-        nobody = (trees.NOBODY, trees.NO_GUARDIANSHIP, 0)
+        nobody = (ids.NOBODY, trees.NO_GUARDIANSHIP, 0)
         if guardian is None or record.majority is None:
             return cls(commitment, holder, *nobody, record.expiry, *limits)
         own = code if guardian.account is None else ids.parse_address(guardian.account)

@@ -506,7 +506,7 @@ class Register:
     def _keep_place(self, dataset: int, number: int) -> None:
         """Enter that a consent is lost: nobody's, and it covers nothing."""
         about = _about(dataset, number)
-        nobody = briefs.Brief(self._draw(32), trees.NOBODY, trees.NOBODY, trees.NO_GUARDIANSHIP, 0, 0, 0, 0, 0, 0)
+        nobody = briefs.Brief(self._draw(32), ids.NOBODY, ids.NOBODY, trees.NO_GUARDIANSHIP, 0, 0, 0, 0, 0, 0)
         self._file.add(
             "INSERT INTO entry VALUES(?, ?, ?, ?, ?, ?)",
             *(dataset, number, self._draw(32), self._draw(32)),
