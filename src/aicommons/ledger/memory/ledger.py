@@ -143,7 +143,7 @@ def _run_acts(trained: runs.Runs, made: models.Models) -> dict[str, dict[str, Ac
             "advance": trained.advance,
             "cancel": trained.cancel,
         },
-        "ModelRegistry": {"register": made.register, "ask": made.ask},
+        "ModelRegistry": {"register": made.register, "amend": made.amend, "ask": made.ask},
     }
 
 

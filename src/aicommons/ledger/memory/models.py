@@ -1,6 +1,6 @@
 """``ModelRegistry`` in memory: which model came of a run, from whose data, and who owns how much of it."""
 
-from aicommons.domain import events, ids, run
+from aicommons.domain import events, ids, model_events, run
 from aicommons.ledger.memory import book, members, runs
 from aicommons.protocol import transitions
 
@@ -28,7 +28,7 @@ class Models:
             raise transitions.Refusal("ModelRegistryStateMismatch", state_digest)
         sender, chosen = self._book.sender, record.members_of(m.set_bits)
         registrant = self._book.member_of(sender) or self._members.member_of_node_key(sender)
-        if registrant == 0 or registrant not in (*chosen, record.spec.solver):
+        if not self._book.is_active(registrant) or registrant not in (*chosen, record.spec.solver):
             raise transitions.Refusal("ModelRegistryNotParticipant", sender)
         seats = [(each, record.seats[each]) for each in chosen]
         sources = tuple(
@@ -40,6 +40,18 @@ class Models:
         told = (record.spec.plan, card, state_digest, licence, m.rounds_done, sources)
         self._book.tell(events.ModelRegistered, run_id, registrant, *told)
         self._share(run_id, record.spec, chosen)
+
+    def amend(self, run_id: ids.RunId, card: bytes, licence: bytes) -> None:
+        """Put card and licence right, as the solver; every model is a draft here."""
+        known = self._book.view.runs.get(run_id)
+        if known is None or known.model is None:
+            raise transitions.Refusal("ModelRegistryUnknown", run_id)
+        sender, solver = self._book.sender, known.spec.solver
+        if self._book.member_of(sender) != solver or not self._book.is_active(solver):
+            raise transitions.Refusal("ModelRegistryNotSolver", run_id, sender)
+        if not any(card):
+            raise transitions.Refusal("ModelRegistryCardMissing")
+        self._book.tell(model_events.ModelAmended, run_id, card, licence, 0)
 
     def ask(self, run_id: ids.RunId, dataset_id: int, wish: int, document: bytes) -> None:
         """Ask something of a model that used a dataset, as its owner or body."""
