@@ -18,6 +18,8 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import natspec
+
 WIDTH = 120
 MOST_POSITIONAL = 4
 """Arguments beyond it are given by name, as everywhere in the package."""
@@ -61,21 +63,12 @@ class _Sources:
         declared = re.compile(rf"^(?:abstract )?(?:contract|interface|library) {owner}\b", re.MULTILINE)
         return next(text for text in self._texts if declared.search(text))
 
-    def enum(self, owner: str, name: str) -> list[str]:
-        """The members of an enumeration, in their order; contracts have some of the same name."""
-        found = re.search(rf"\benum {name} \{{(.*?)\}}", self._owner(owner), re.DOTALL)
+    def declared(self, owner: str, name: str) -> natspec.Declared:
+        """An enumeration or struct; contracts have some of the same name."""
+        found = natspec.declared(self._owner(owner)).get(name)
         if found is None:
-            raise SystemExit(f"contracts/bindings.py: enum {name} is nowhere")
-        return re.findall(r"\b[A-Z]\w*", re.sub(r"//[^\n]*|/\*.*?\*/", "", found[1], flags=re.DOTALL))
-
-    def struct(self, owner: str, name: str) -> tuple[str, Mapping[str, str]]:
-        """A struct's notice, and what is said of each field."""
-        found = re.search(rf"((?:^[ \t]*///[^\n]*\n)+)[ \t]*struct {name} \{{", self._owner(owner), re.MULTILINE)
-        said = " ".join(re.sub(r"^[ \t]*///", "", line) for line in found[1].splitlines()) if found else ""
-        parts = re.split(r"\s*@(\w+)\s+", f" {said}".rstrip())
-        tags = list(zip(parts[1::2], parts[2::2], strict=True))
-        notice = " ".join(text for tag, text in tags if tag in ("notice", "dev"))
-        return notice, {text.split(" ", 1)[0]: text.split(" ", 1)[-1] for tag, text in tags if tag == "param"}
+            raise SystemExit(f"contracts/bindings.py: {owner}.{name} is nowhere")
+        return found
 
 
 @functools.cache
@@ -146,7 +139,7 @@ class _Module:
         yield from body
 
     def _method(self, entry: Mapping[str, Any]) -> Iterator[str]:
-        signature = f"{entry['name']}({','.join(_canonical(each) for each in entry['inputs'])})"
+        signature = f"{entry['name']}({','.join(natspec.canonical(each) for each in entry['inputs'])})"
         alike = [each for each in self._functions if each["name"] == entry["name"]]
         alike.sort(key=lambda each: len(each["inputs"]))
         key = entry["name"] if len(alike) == 1 else signature
@@ -226,9 +219,8 @@ class _Module:
 
     def _enum(self, owner: str, name: str) -> _Type:
         if self._is_new(owner, name):
-            members = [
-                f"    {snake(member).upper()} = {place}" for place, member in enumerate(self._sources.enum(owner, name))
-            ]
+            declared = self._sources.declared(owner, name)
+            members = [f"    {snake(member).upper()} = {place}" for place, (member, _) in enumerate(declared.fields)]
             about = f'    """{name} as the contract counts it."""'
             self._kinds[name] = ["", f"class {name}(enum.IntEnum):", about, "", *members, ""]
         return _Type(name, name, "{}", f"access.one_of({name}, {{}})")
@@ -236,23 +228,23 @@ class _Module:
     def _struct(self, owner: str, name: str, components: Sequence[Mapping[str, Any]]) -> _Type:
         if self._is_new(owner, name):
             fields = [(_argument(each, place), self._type(each)) for place, each in enumerate(components)]
-            self._kinds[name] = [*self._record(self._sources.struct(owner, name), name, components, fields)]
+            self._kinds[name] = [*self._record(self._sources.declared(owner, name), name, components, fields)]
         return _Type(name, name, "dataclasses.astuple({})", f"{name}.read({{}})")
 
     def _record(
         self,
-        described: tuple[str, Mapping[str, str]],
+        declared: natspec.Declared,
         name: str,
         components: Sequence[Mapping[str, Any]],
         fields: Sequence[tuple[str, _Type]],
     ) -> Iterator[str]:
-        notice, said = described
+        said = dict(declared.fields)
         yield from ("", "@dataclasses.dataclass(frozen=True, slots=True)", f"class {name}:")
-        yield from _docstring(_sentence(_plain(notice or f"{name} of {self._name}.")), [], 4)
+        yield from _docstring(_sentence(_plain(declared.notice or f"{name} of {self._name}.")), [], 4)
         yield ""
         for component, (field, kind) in zip(components, fields, strict=True):
             yield f"    {field}: {kind.told}"
-            if component["name"] in said:
+            if said.get(component["name"]):
                 yield from _docstring(_sentence(_plain(said[component["name"]])), [], 4)
         reads = ", ".join(kind.read.format(f"item[{place}]") for place, (_, kind) in enumerate(fields))
         yield from ("", "    @classmethod", "    def read(cls, value: object) -> Self:")
@@ -269,12 +261,6 @@ def _argument(field: Mapping[str, Any], place: int) -> str:
 
 def _item(field: Mapping[str, Any]) -> str:
     return re.sub(r"\[\d*\]$", "", field.get("internalType", ""))
-
-
-def _canonical(field: Mapping[str, Any]) -> str:
-    if not field["type"].startswith("tuple"):
-        return str(field["type"])
-    return f"({','.join(_canonical(each) for each in field['components'])}){field['type'].removeprefix('tuple')}"
 
 
 def _result(outputs: Sequence[_Type]) -> str:

@@ -18,11 +18,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import build
+import natspec
 
 PAGES = build.ROOT.parent / "docs" / "reference" / "contracts"
 SHARED = "Governed"
 """What each contract inherits from us; its functions are described on a page of their own."""
-DECLARATION = re.compile(r"((?:^ *///.*\n)+) *(enum|struct) (\w+) \{\n([^}]*?)\n *\}", re.MULTILINE)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Item:
     @property
     def selector(self) -> str:
         """Its signature in types alone, as ``cast`` and the tests write it."""
-        return f"{self.name}({','.join(_canonical(each) for each in self.entry['inputs'])})"
+        return f"{self.name}({','.join(natspec.canonical(each) for each in self.entry['inputs'])})"
 
     @property
     def written(self) -> str:
@@ -79,18 +79,6 @@ class Contract:
     """Those of its own interface."""
     inherited: tuple[str, ...]
     """Functions that come from OpenZeppelin."""
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Declared:
-    """An enum or struct with its words."""
-
-    kind: str
-    """"enum" or "struct"."""
-    notice: str
-    """What it stands for."""
-    fields: tuple[tuple[str, str], ...]
-    """Values or fields with their description, in order; empty where there is none."""
 
 
 def contracts(root: pathlib.Path = build.ROOT) -> list[Contract]:
@@ -176,25 +164,14 @@ def _first(words: Any) -> dict[str, Any]:
 
 
 @functools.cache
-def _declared(root: pathlib.Path) -> dict[str, Declared]:
+def _declared(root: pathlib.Path) -> dict[str, natspec.Declared]:
     """Enums and structs of the sources by the name that an ABI gives them: with their interface's, if they have one."""
     found = {}
     for path in sorted([*(root / "src" / "interfaces").glob("*.sol"), *(root / "src" / "types").glob("*.sol")]):
         prefix = f"{path.stem}." if path.parent.name == "interfaces" else ""
-        for words, kind, name, body in DECLARATION.findall(path.read_text(encoding="utf-8")):
-            said = " ".join(line.strip().removeprefix("///").strip() for line in words.splitlines())
-            notice, *rest = re.split(r"\s*@param ", said.removeprefix("@notice "))
-            texts = dict(each.split(" ", 1) for each in rest)
-            names = re.findall(r"(\w+),?$" if kind == "enum" else r"(\w+);$", body, re.MULTILINE)
-            found[prefix + name] = Declared(kind, notice, tuple((each, texts.get(each, "")) for each in names))
+        declared = natspec.declared(path.read_text(encoding="utf-8"))
+        found |= {prefix + name: each for name, each in declared.items()}
     return found
-
-
-def _canonical(parameter: Mapping[str, Any]) -> str:
-    kind = str(parameter["type"])
-    if not kind.startswith("tuple"):
-        return kind
-    return f"({','.join(_canonical(each) for each in parameter['components'])}){kind.removeprefix('tuple')}"
 
 
 def _parameter(parameter: Mapping[str, Any]) -> str:
@@ -221,7 +198,7 @@ def _ends(item: Item) -> list[Mapping[str, Any]]:
 # ----------------------------------------------------------------------------------------------------------------- writing
 
 
-def _page(contract: Contract, who: Mapping[str, str], declared: Mapping[str, Declared]) -> str:
+def _page(contract: Contract, who: Mapping[str, str], declared: Mapping[str, natspec.Declared]) -> str:
     changing = [each for each in contract.functions if not each.is_view]
     used = {name: declared[name] for name in sorted(set(_used(contract))) if name in declared}
     parts = [
@@ -238,7 +215,7 @@ def _page(contract: Contract, who: Mapping[str, str], declared: Mapping[str, Dec
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _enums(kinds: Mapping[str, Declared]) -> str:
+def _enums(kinds: Mapping[str, natspec.Declared]) -> str:
     if not kinds:
         return ""
     rows = [
@@ -276,7 +253,7 @@ def _said(title: str, items: tuple[Item, ...]) -> str:
     )
 
 
-def _structs(kinds: Mapping[str, Declared]) -> str:
+def _structs(kinds: Mapping[str, natspec.Declared]) -> str:
     if not kinds:
         return ""
     sections = [

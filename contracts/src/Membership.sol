@@ -39,7 +39,9 @@ contract Membership is MemberVotes {
     /// @inheritdoc IMembership
     function applyAs(Kind kind, address nodeKey, bytes32 readerPoint, bytes32 credential, bytes32 profile) external {
         address applicant = _msgSender();
-        if (_applications[applicant].account != address(0)) revert MembershipAlreadyApplied(applicant);
+        Member memory before = _applications[applicant];
+        bool isSame = before.kind == kind && before.credential == credential && before.profile == profile;
+        if (before.account != address(0) && !isSame) revert MembershipAlreadyApplied(applicant);
         Founder memory wanted = Founder(applicant, kind, nodeKey, readerPoint, credential, profile);
         _applications[applicant] = _applied(wanted);
     }

@@ -65,13 +65,25 @@ contract ModelRegistry is IModelRegistry, Governed {
         RunView memory made = _runs.run(runId);
         _checkState(runId, made.position.machine, stateDigest);
         _recordLineage(modelId, made);
-        uint256 registrant = _caller();
-        if (_ties[modelId][registrant] != Tie.Party) revert ModelRegistryNotParticipant(_msgSender());
+        uint256 registrant = _party(modelId);
         (stored.state, stored.roundsDone) = (ModelState.Draft, made.position.machine.roundsDone);
+        (, stored.purpose) = _data.purposeBit(made.spec.purpose); // known: the run used data for it
         (stored.solver, stored.plan, stored.card) = (made.spec.solver, made.spec.plan, card);
         (stored.stateDigest, stored.licence) = (stateDigest, licence);
         _emitRegistered(modelId, registrant, stored);
         _share(modelId, made);
+    }
+
+    /// @inheritdoc IModelRegistry
+    function amend(bytes32 modelId, bytes32 card, bytes32 licence) external {
+        Model storage stored = _known(modelId);
+        bool isAsked = stored.state == ModelState.InAudit;
+        if (stored.state != ModelState.Draft && !isAsked) revert ModelRegistryWrongState(modelId, stored.state);
+        _checkSolver(modelId, stored.solver);
+        if (card == 0) revert ModelRegistryCardMissing();
+        (stored.card, stored.licence) = (card, licence);
+        if (isAsked) stored.auditsFrom = uint64(block.timestamp) + 1; // nor those of this very second
+        emit ModelAmended(modelId, card, licence, stored.auditsFrom);
     }
 
     /// @inheritdoc IModelRegistry
@@ -90,15 +102,14 @@ contract ModelRegistry is IModelRegistry, Governed {
     function requestAudit(bytes32 modelId) external {
         Model storage stored = _in(modelId, ModelState.Draft);
         uint256 requester = _party(modelId);
-        stored.state = ModelState.InAudit;
+        (stored.state, stored.auditsFrom) = (ModelState.InAudit, uint64(block.timestamp));
         emit AuditRequested(modelId, requester);
     }
 
     /// @inheritdoc IModelRegistry
     function clear(bytes32 modelId, bytes32[] calldata audits) external {
         Model storage stored = _unharmed(modelId, ModelState.InAudit);
-        _checkAudits(modelId, audits);
-        _checkConsents(modelId);
+        _checkGate(modelId, audits);
         (stored.state, stored.releasableAt) = (ModelState.Releasable, uint64(block.timestamp) + _rules.delay);
         emit ModelCleared(modelId, stored.releasableAt, audits);
     }
@@ -108,8 +119,7 @@ contract ModelRegistry is IModelRegistry, Governed {
         Model storage stored = _unharmed(modelId, ModelState.Releasable);
         uint256 releaser = _party(modelId);
         if (block.timestamp < stored.releasableAt) revert ModelRegistryTooEarly(stored.releasableAt);
-        _checkAudits(modelId, audits);
-        _checkConsents(modelId);
+        _checkGate(modelId, audits);
         stored.state = ModelState.Released;
         emit ModelReleased(modelId, releaser, audits);
     }
@@ -279,6 +289,13 @@ contract ModelRegistry is IModelRegistry, Governed {
 
     // ------------------------------------------------------------------------------------------------------------- gate
 
+    function _checkGate(bytes32 modelId, bytes32[] calldata audits) private view {
+        Model storage stored = _models[modelId];
+        if (_data.bannedPurposes() >> stored.purpose & 1 == 1) revert ModelRegistryPurposeBanned(stored.purpose);
+        _checkAudits(modelId, audits);
+        _checkConsents(modelId);
+    }
+
     function _checkAudits(bytes32 modelId, bytes32[] calldata audits) private view {
         if (audits.length > MOST_AUDITS) revert ModelRegistryAuditsTooMany(audits.length, MOST_AUDITS);
         if (audits.length < _rules.audits) revert ModelRegistryAuditsMissing(audits.length, _rules.audits);
@@ -295,6 +312,8 @@ contract ModelRegistry is IModelRegistry, Governed {
         IAttestations.Attestation memory said = _attestations.attestation(attestationId);
         bool isAudit = said.kind == IAttestations.Kind.Audit && said.passed && said.subject == modelId;
         if (!isAudit || !_attestations.isLive(attestationId)) revert ModelRegistryAuditInvalid(attestationId);
+        uint64 from = _models[modelId].auditsFrom;
+        if (said.madeAt < from) revert ModelRegistryAuditTooEarly(attestationId, said.madeAt, from);
         auditor = said.attester;
         if (_ties[modelId][auditor] != Tie.None) revert ModelRegistryConflict(attestationId, auditor);
     }

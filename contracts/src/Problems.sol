@@ -103,7 +103,7 @@ contract Problems is IProblems, Governed {
         ProblemState current = _stateOf(stored);
         if (current < ProblemState.Open) revert ProblemsWrongState(problemId, current);
         _checkTime(problemId, 0, stored.commitUntil);
-        _checkSolver(stored, memberId);
+        _checkHasNoPart(stored, memberId);
         if (commitment == 0) revert ProblemsDocumentMissing();
         if (_commitments[problemId][memberId] != 0) revert ProblemsAlreadyCommitted(problemId, memberId);
         _commitments[problemId][memberId] = commitment;
@@ -147,7 +147,7 @@ contract Problems is IProblems, Governed {
         if (stored.judge == 0 || stored.judge != _activeCaller()) revert ProblemsNotJudge(problemId, _msgSender());
         Award storage judged = _awardIn(problemId, award, AwardState.Open);
         if (block.timestamp >= judged.due) revert ProblemsDuePassed(problemId, award, judged.due);
-        _checkSolver(stored, solverId);
+        _checkHasNoPart(stored, solverId);
         _checkRevealed(problemId, stored, solverId);
         judged.state = AwardState.Judged;
         judged.solver = solverId;
@@ -378,7 +378,7 @@ contract Problems is IProblems, Governed {
         }
     }
 
-    function _checkSolver(Problem storage stored, uint256 memberId) private view {
+    function _checkHasNoPart(Problem storage stored, uint256 memberId) private view {
         if (memberId == stored.owner || memberId == stored.judge) revert ProblemsConflict(memberId);
         if (!_membership.isActive(memberId)) revert ProblemsMemberInvalid(memberId);
     }

@@ -56,8 +56,8 @@ contract TrainingRuns is ITrainingRuns, Governed, EIP712 {
     uint32 private constant ANY_ROUND = type(uint32).max;
     /// @dev How long after `enrolUntil` a bond can stay locked, whatever becomes of its run.
     uint64 private constant BOND_SECONDS = 730 days;
-    /// @dev Far behind any date, and far before a deadline that no longer fits its field.
-    uint64 private constant LAST_ENROLMENT = type(uint40).max;
+    /// @dev How far off `enrolUntil` may be: until then nothing moves a run that its solver leaves alone, bonds neither.
+    uint64 private constant MOST_ENROLMENT = 365 days;
     /// @dev Each seat that is dropped adds an attempt, and they are counted in 16 bits.
     uint256 private constant MOST_ATTEMPTS = type(uint16).max - RunLib.MAX_SEATS;
     /// @dev Ownership is counted in millionths.
@@ -108,7 +108,7 @@ contract TrainingRuns is ITrainingRuns, Governed, EIP712 {
         external
     {
         Run storage stored = _runs[runId];
-        uint256 memberId = _activeMember();
+        uint256 memberId = _activeCaller();
         _checkEnrolling(stored, memberId);
         if (_data.ownerOf(datasetId) != memberId) revert TrainingRunsNotOwner(datasetId, memberId);
         address nodeKey = _membership.nodeKeyOf(memberId);
@@ -305,7 +305,7 @@ contract TrainingRuns is ITrainingRuns, Governed, EIP712 {
     function cancel(bytes32 runId) external {
         Machine memory m = _machine(_runs[runId]);
         if (m.state == RunState.None || m.state > RunState.Paused) revert TrainingRunsWrongState(m.state);
-        if (_activeMember() != _runs[runId].spec.solver) revert TrainingRunsNotSolver(runId, _msgSender());
+        if (_activeCaller() != _runs[runId].spec.solver) revert TrainingRunsNotSolver(runId, _msgSender());
         m.finish(Reason.Cancelled);
         _store(runId, m);
     }
@@ -368,7 +368,7 @@ contract TrainingRuns is ITrainingRuns, Governed, EIP712 {
     // --------------------------------------------------------------------------------------------------------- private
 
     function _checkSpec(RunSpec memory spec) private view {
-        if (_activeMember() != spec.solver) revert TrainingRunsNotMember(_msgSender());
+        if (_activeCaller() != spec.solver) revert TrainingRunsNotMember(_msgSender());
         if (!_problems.isOpen(spec.problem)) revert TrainingRunsSpecInvalid("problem");
         if (spec.purpose == 0) revert TrainingRunsSpecInvalid("purpose");
         if (spec.rounds == 0 || spec.rounds == ANY_ROUND) revert TrainingRunsSpecInvalid("rounds");
@@ -379,7 +379,7 @@ contract TrainingRuns is ITrainingRuns, Governed, EIP712 {
         if (spec.layout != 1 && spec.layout != 2) revert TrainingRunsSpecInvalid("layout");
         if (spec.suite == 0 || spec.suite > 4) revert TrainingRunsSpecInvalid("suite");
         if (spec.maxAttempts < 2 || spec.maxAttempts > MOST_ATTEMPTS) revert TrainingRunsSpecInvalid("maxAttempts");
-        if (spec.enrolUntil <= block.timestamp || spec.enrolUntil > LAST_ENROLMENT) {
+        if (spec.enrolUntil <= block.timestamp || spec.enrolUntil > block.timestamp + MOST_ENROLMENT) {
             revert TrainingRunsSpecInvalid("enrolUntil");
         }
         if (spec.phaseSeconds == 0) revert TrainingRunsSpecInvalid("phaseSeconds");
@@ -539,7 +539,7 @@ contract TrainingRuns is ITrainingRuns, Governed, EIP712 {
         if (!seat.enrolled) revert TrainingRunsNoSeat(runId, memberId);
     }
 
-    function _activeMember() private view returns (uint256 memberId) {
+    function _activeCaller() private view returns (uint256 memberId) {
         memberId = _membership.memberOf(_msgSender());
         if (!_membership.isActive(memberId)) revert TrainingRunsNotMember(_msgSender());
     }

@@ -35,13 +35,6 @@ contract AttestationsTest is CommonsTest {
         membership.grantRole(id, role);
     }
 
-    function _suspend(uint256 id) private {
-        for (uint256 i; i < 2; ++i) {
-            vm.prank(_registrar(i));
-            membership.suspend(id);
-        }
-    }
-
     function _said(IAttestations.Kind kind) private pure returns (IAttestations.Statement memory) {
         return IAttestations.Statement(kind, true, uint64(START + 90 days), "subject", "document");
     }
@@ -111,7 +104,7 @@ contract AttestationsTest is CommonsTest {
     function test_attest_failsForWhoMayNotAct(address stranger, uint8 kind) public {
         vm.assume(membership.memberOf(stranger) == 0 && stranger != address(forwarder));
         _expectNotMember(stranger, IAttestations.Kind(kind % 4));
-        _suspend(1);
+        _suspendMember(1);
         _expectNotMember(_account(1), IAttestations.Kind(kind % 4));
         vm.prank(_account(3));
         membership.leave();
@@ -165,7 +158,7 @@ contract AttestationsTest is CommonsTest {
     /// @dev Rows: suspended, reinstated, role taken, role given anew, left.
     function test_isLive_followsTheAttestersRole() public {
         bytes32 made = _attest(1, _audit());
-        _suspend(1);
+        _suspendMember(1);
         vm.assertFalse(attestations.isLive(made), "suspended");
         for (uint256 i; i < 2; ++i) {
             vm.prank(_registrar(i));
@@ -188,7 +181,7 @@ contract AttestationsTest is CommonsTest {
     function test_isLive_ofACourseNeedsNoRole() public {
         bytes32 made = _attest(3, _said(IAttestations.Kind.Course));
         vm.assertTrue(attestations.isLive(made));
-        _suspend(3);
+        _suspendMember(3);
         vm.assertFalse(attestations.isLive(made));
     }
 
@@ -230,7 +223,7 @@ contract AttestationsTest is CommonsTest {
         vm.prank(address(timelock));
         membership.revokeRole(1, IMembership.Role.Auditor);
         _revokeAs(_account(1), made[0]);
-        _suspend(1);
+        _suspendMember(1);
         _revokeAs(_account(1), made[1]);
         vm.prank(_account(1));
         membership.leave();

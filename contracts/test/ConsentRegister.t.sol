@@ -102,7 +102,7 @@ contract ConsentRegisterTest is ConsentTest {
 
     /// @dev What people took back must come through, whatever is held against the steward.
     function test_post_worksForASuspendedOwner() public {
-        _suspend(1);
+        _suspendMember(1);
         _post(_hashes(3), 1);
         vm.assertEq(register.register(1).leaves, 3);
     }
@@ -218,7 +218,7 @@ contract ConsentRegisterTest is ConsentTest {
         _post(hashes, 0);
         vm.prank(_account(1));
         data.retire(1);
-        _suspend(1);
+        _suspendMember(1);
         bytes32[] memory proof = _proof(hashes, 1);
         vm.prank(vm.addr(HOLDER));
         register.withdraw(_leaf(1), proof);
@@ -277,7 +277,7 @@ contract ConsentRegisterTest is ConsentTest {
         } else if (row == 1) {
             vm.warp(until);
         } else if (row == 2) {
-            _suspend(2);
+            _suspendMember(2);
         }
         vm.assertFalse(_isLive(leaf, hashes, 0), "after");
         if (row != 2) return;

@@ -42,13 +42,6 @@ contract DataRegistryTest is CommonsTest {
         data.use(consentId, "run", _wanted());
     }
 
-    function _suspendMember(uint256 id) private {
-        for (uint256 i; i < 2; ++i) {
-            vm.prank(_registrar(i));
-            membership.suspend(id);
-        }
-    }
-
     // -------------------------------------------------------------------------------------------------------- datasets
 
     function test_list_givesIdsInOrder(

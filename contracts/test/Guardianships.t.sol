@@ -44,7 +44,7 @@ contract GuardianshipsTest is ConsentTest {
         membership.applyAs(IMembership.Kind.Person, vm.addr(_nodeKey(3)), "point", "credential 3", 0);
         vm.assertEq(_approve(3), 3);
         _expectNotOrganisation(_account(3));
-        _suspend(2);
+        _suspendMember(2);
         _expectNotOrganisation(_account(2));
     }
 
@@ -87,7 +87,7 @@ contract GuardianshipsTest is ConsentTest {
     /// @dev Only while the attester may act: suspended, reinstated, left.
     function test_isLive_followsTheAttester() public {
         bytes32 id = _attest("ward", uint64(START + 1000));
-        _suspend(1);
+        _suspendMember(1);
         vm.assertFalse(guardianships.isLive(id, PARENT), "suspended");
         for (uint256 i; i < 2; ++i) {
             vm.prank(_registrar(i));
@@ -107,7 +107,7 @@ contract GuardianshipsTest is ConsentTest {
         vm.prank(stranger);
         vm.expectRevert(abi.encodeWithSelector(IGuardianships.GuardianshipsNotAttester.selector, id, stranger));
         guardianships.revoke(id);
-        _suspend(1);
+        _suspendMember(1);
         vm.startPrank(_account(1));
         vm.expectEmit(address(guardianships));
         emit IGuardianships.GuardianshipRevoked(id);

@@ -65,12 +65,47 @@ contract MembershipTest is CommonsTest {
         membership.applyAs(IMembership.Kind.Person, key, point, credential, 0);
     }
 
-    /// @dev An open application cannot change under the registrars' hands.
-    function test_applyAs_failsIfAppliedBefore() public {
+    /// @dev Who it is cannot change under the registrars' hands. Rows: another kind, credential, profile.
+    function test_applyAs_failsIfAppliedAsSomebodyElse() public {
         _apply(1);
+        (bytes32 credential, bytes32 profile) =
+            (keccak256(abi.encode("credential", 1)), keccak256(abi.encode("profile", 1)));
+        IMembership.Kind kind = IMembership.Kind.Organisation;
+        vm.startPrank(_account(1));
+        membership.applyAs(kind, address(9), "p", credential, profile);
+        bytes memory error = abi.encodeWithSelector(IMembership.MembershipAlreadyApplied.selector, _account(1));
+        vm.expectRevert(error);
+        membership.applyAs(IMembership.Kind.Person, address(9), "p", credential, profile);
+        vm.expectRevert(error);
+        membership.applyAs(kind, address(9), "p", "another credential", profile);
+        vm.expectRevert(error);
+        membership.applyAs(kind, address(9), "p", credential, "another profile");
+        vm.stopPrank();
+    }
+
+    /// @dev A member names the key of an application, which nobody can take from it again: the applicant names another
+    /// key and point, and the approvals stay.
+    function test_applyAs_outlivesAKeyThatWasTaken(bytes32 point) public {
+        vm.assume(point != 0);
+        _admit(1, 1);
+        _apply(2);
+        vm.prank(_registrar(0));
+        membership.admit(_account(2));
         vm.prank(_account(1));
-        vm.expectRevert(abi.encodeWithSelector(IMembership.MembershipAlreadyApplied.selector, _account(1)));
-        membership.applyAs(IMembership.Kind.Person, address(9), "p", "another credential", 0);
+        membership.setNodeKey(vm.addr(_nodeKey(2)));
+        vm.prank(_registrar(1));
+        vm.expectPartialRevert(IMembership.MembershipNodeKeyUsed.selector);
+        membership.admit(_account(2));
+        address fresh = vm.addr(_nodeKey(9));
+        IMembership.Member memory was = membership.application(_account(2));
+        vm.prank(_account(2));
+        vm.expectEmit(address(membership));
+        emit IMembership.Applied(_account(2), was.kind, fresh, point, was.credential, was.profile);
+        membership.applyAs(was.kind, fresh, point, was.credential, was.profile);
+        vm.prank(_registrar(1));
+        vm.assertEq(membership.admit(_account(2)), 2);
+        vm.assertEq(membership.memberOfNodeKey(fresh), 2);
+        vm.assertEq(membership.member(2).readerPoint, point);
     }
 
     function test_applyAs_failsIfTakenByALiveMember() public {

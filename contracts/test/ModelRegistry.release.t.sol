@@ -132,6 +132,59 @@ contract ModelRegistryReleaseTest is ModelTest {
         _assertState(IModelRegistry.ModelState.InAudit, "asked");
     }
 
+    // ---------------------------------------------------------------------------------------------- card and licence
+
+    /// @dev Whoever registered it, the solver puts card and licence right as long as nobody was shown audits of them.
+    function test_amend_putsCardAndLicenceRight(bytes32 card, bytes32 licence, bool isAsked) public {
+        vm.assume(card != 0);
+        _register();
+        if (isAsked) _requestAudit();
+        IModelRegistry.Model memory was = models.model(runId);
+        uint64 from = isAsked ? uint64(START + 1) : 0;
+        vm.expectEmit(address(models));
+        emit IModelRegistry.ModelAmended(runId, card, licence, from);
+        vm.prank(_account(solver));
+        models.amend(runId, card, licence);
+        (was.card, was.licence, was.auditsFrom) = (card, licence, from);
+        vm.assertEq(keccak256(abi.encode(models.model(runId))), keccak256(abi.encode(was)), "and nothing else");
+    }
+
+    /// @dev Rows: a stranger, a participant, the problem's owner, the solver's node, the suspended solver; and no card.
+    function test_amend_isTheActiveSolversAlone() public {
+        _register();
+        address[4] memory callers = [STRANGER, _account(1), _account(owner), vm.addr(_nodeKey(solver))];
+        for (uint256 row; row < callers.length; ++row) {
+            _expectNotSolver(callers[row]);
+        }
+        vm.prank(_account(solver));
+        vm.expectRevert(abi.encodeWithSelector(IModelRegistry.ModelRegistryCardMissing.selector));
+        models.amend(runId, 0, LICENCE);
+        _suspendMember(solver);
+        _expectNotSolver(_account(solver));
+    }
+
+    function _expectNotSolver(address caller) private {
+        vm.prank(caller);
+        vm.expectRevert(abi.encodeWithSelector(IModelRegistry.ModelRegistryNotSolver.selector, runId, caller));
+        models.amend(runId, "card", LICENCE);
+    }
+
+    /// @dev Released, shown or out of use, a model keeps the card that its audits are about.
+    function test_amend_failsAfterAudits() public {
+        for (uint8 state = uint8(IModelRegistry.ModelState.Releasable); state <= 6; ++state) {
+            uint256 before = vm.snapshotState();
+            _bring(IModelRegistry.ModelState(state));
+            vm.prank(_account(solver));
+            vm.expectRevert(
+                abi.encodeWithSelector(
+                    IModelRegistry.ModelRegistryWrongState.selector, runId, IModelRegistry.ModelState(state)
+                )
+            );
+            models.amend(runId, "card", LICENCE);
+            vm.revertToState(before);
+        }
+    }
+
     // ---------------------------------------------------------------------------------------------------------- callers
 
     /// @dev Rows: a stranger, the problem's owner, an auditor, who left the run, who is suspended, who left the commons.
@@ -314,6 +367,66 @@ contract ModelRegistryReleaseTest is ModelTest {
         for (uint256 auditor = FIRST_AUDITOR; auditor < FIRST_AUDITOR + 3; ++auditor) {
             vm.assertEq(uint256(models.tieOf(runId, auditor)), uint256(IModelRegistry.Tie.None));
         }
+    }
+
+    /// @dev Everybody knows a model's id before its run is opened: what auditors say before they are asked says nothing of
+    /// card and licence. Both doors refuse it.
+    function test_gate_refusesAuditsMadeBeforeTheyWereAskedFor(uint32 early) public {
+        uint64 madeAt = uint64(_between(early, START - 10 days, START - 1));
+        vm.warp(madeAt);
+        bytes32 bad = _auditBy(10);
+        vm.warp(START);
+        _register();
+        _requestAudit();
+        bytes32[] memory audits = _two(_auditBy(FIRST_AUDITOR), bad);
+        bytes memory error = _tooEarly(bad, madeAt, uint64(START));
+        _expectRefused(abi.encodeCall(models.clear, (runId, audits)), error, "clear");
+        models.clear(runId, _audits(AUDITS));
+        _pass(AUDIT_DELAY);
+        _expectRefused(abi.encodeCall(models.release, (runId, audits)), error, "release");
+        vm.assertEq(models.model(runId).auditsFrom, START);
+    }
+
+    /// @dev Audits are of the card that there was: of the very second in which the solver amends it they do not count either.
+    function test_gate_refusesAuditsOfAnotherCard() public {
+        _register();
+        _requestAudit();
+        bytes32[] memory audits = _audits(AUDITS);
+        vm.prank(_account(solver));
+        models.amend(runId, "card", LICENCE);
+        vm.expectRevert(_tooEarly(audits[0], uint64(START), uint64(START + 1)));
+        models.clear(runId, audits);
+        vm.warp(START + 1);
+        models.clear(runId, _audits(AUDITS));
+        _assertState(IModelRegistry.ModelState.Releasable, "asked anew");
+    }
+
+    function _tooEarly(bytes32 attestationId, uint64 madeAt, uint64 from) private pure returns (bytes memory) {
+        return abi.encodeWithSelector(IModelRegistry.ModelRegistryAuditTooEarly.selector, attestationId, madeAt, from);
+    }
+
+    /// @dev What the members banned meanwhile is not released, whoever audited it; lifted, it goes on.
+    function test_gate_refusesABannedPurpose() public {
+        _register();
+        _requestAudit();
+        bytes32[] memory audits = _audits(AUDITS);
+        (, uint8 bit) = data.purposeBit(PURPOSE);
+        vm.assertEq(models.model(runId).purpose, bit);
+        bytes memory error = abi.encodeWithSelector(IModelRegistry.ModelRegistryPurposeBanned.selector, bit);
+        _ban(1 << bit);
+        _expectRefused(abi.encodeCall(models.clear, (runId, audits)), error, "clear");
+        _ban(~(1 << uint256(bit)) & ((1 << data.purposeCount()) - 1));
+        models.clear(runId, audits);
+        _pass(AUDIT_DELAY);
+        _ban(1 << bit);
+        _expectRefused(abi.encodeCall(models.release, (runId, audits)), error, "release");
+        _ban(0);
+        _release(audits);
+    }
+
+    function _ban(uint256 purposes) private {
+        vm.prank(address(timelock));
+        data.setBanned(purposes);
     }
 
     /// @dev More audits than needed are welcome, and each of them is looked at.

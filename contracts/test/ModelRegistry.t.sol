@@ -144,6 +144,19 @@ contract ModelRegistryTest is RunTest {
         _expectRegisterFails(99, "second", error);
     }
 
+    /// @dev Rows: the solver, a participant by account and one by node key, each suspended.
+    function test_register_failsForWhoMayNotAct() public {
+        _complete(3);
+        address[3] memory callers = [_account(solver), _account(1), vm.addr(_nodeKey(2))];
+        uint256[3] memory ids = [solver, 1, 2];
+        for (uint256 row; row < 3; ++row) {
+            _suspendMember(ids[row]);
+            vm.prank(callers[row]);
+            vm.expectRevert(abi.encodeWithSelector(IModelRegistry.ModelRegistryNotParticipant.selector, callers[row]));
+            models.register(runId, "garbage", _state("second"), "own terms");
+        }
+    }
+
     function test_register_failsWithoutACard() public {
         _complete(3);
         vm.prank(_account(1));

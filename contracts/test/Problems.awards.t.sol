@@ -306,7 +306,7 @@ contract ProblemsAwardsTest is ProblemsTest {
             }
             vm.revertToState(fresh);
         }
-        _suspend(SOLVER);
+        _suspendMember(SOLVER);
         _assertRefused(
             "suspended",
             _account(JUDGE),
@@ -325,7 +325,7 @@ contract ProblemsAwardsTest is ProblemsTest {
             bytes memory error = abi.encodeWithSelector(IProblems.ProblemsNotJudge.selector, id, account);
             _assertRefused("member", account, call, error);
         }
-        _suspend(JUDGE);
+        _suspendMember(JUDGE);
         _assertRefused("suspended", _account(JUDGE), call, _notMember(_account(JUDGE)));
         bytes memory early = abi.encodeWithSelector(IProblems.ProblemsNotDue.selector, id, 0, DUE);
         _assertRefused("refund", _account(JUDGE), abi.encodeCall(problems.refund, (id, 0)), early);
@@ -403,9 +403,9 @@ contract ProblemsAwardsTest is ProblemsTest {
     function test_timeout_alwaysReturnsTheMoney(uint8 stage, address anybody) public {
         Stage[5] memory waiting = [Stage.Open, Stage.Due, Stage.Judged, Stage.Settleable, Stage.Challenged];
         _bring(waiting[stage % 5]);
-        _suspend(OWNER);
-        _suspend(JUDGE);
-        _suspend(PAYER);
+        _suspendMember(OWNER);
+        _suspendMember(JUDGE);
+        _suspendMember(PAYER);
         vm.warp(EXPIRY);
         bytes32 lockId = problems.lockOf(id, 0);
         vm.prank(anybody);

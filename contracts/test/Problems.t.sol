@@ -38,7 +38,7 @@ contract ProblemsStatementTest is ProblemsTest {
     function test_state_failsForOthers(address stranger) public {
         vm.assume(membership.memberOf(stranger) == 0 && stranger != address(forwarder));
         _assertRefused("stranger", stranger, _call(DOCUMENT, PURPOSE, JUDGE, DEADLINE), _notMember(stranger));
-        _suspend(OWNER);
+        _suspendMember(OWNER);
         address account = _account(OWNER);
         _assertRefused("suspended", account, _call(DOCUMENT, PURPOSE, JUDGE, DEADLINE), _notMember(account));
     }
@@ -246,7 +246,7 @@ contract ProblemsStatementTest is ProblemsTest {
             abi.encodeWithSelector(IProblems.ProblemsNotEthicsBoard.selector, _account(member))
         );
         _assertRefused("stranger", address(0x57), call, _notMember(address(0x57)));
-        _suspend(ETHICS);
+        _suspendMember(ETHICS);
         _assertRefused("suspended", _account(ETHICS), call, _notMember(_account(ETHICS)));
     }
 

@@ -44,7 +44,7 @@ contract RequestsTest is ConsentTest {
         vm.expectRevert(abi.encodeWithSelector(IRequests.RequestsDocumentMissing.selector));
         requests.ask(1, 0, 0);
         vm.stopPrank();
-        _suspend(2);
+        _suspendMember(2);
         vm.prank(_account(2));
         vm.expectRevert(abi.encodeWithSelector(IRequests.RequestsNotMember.selector, _account(2)));
         requests.ask(1, 0, "why");
@@ -134,7 +134,7 @@ contract RequestsTest is ConsentTest {
     function test_withdraw_endsAnUndecidedRequest(bool asked) public {
         uint256 id = _ask();
         if (asked) _answer(id, IRequests.Answer.AskBack);
-        _suspend(2);
+        _suspendMember(2);
         vm.prank(_account(2));
         vm.expectEmit(address(requests));
         emit IRequests.RequestWithdrawn(id);

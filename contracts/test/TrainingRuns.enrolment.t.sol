@@ -53,7 +53,7 @@ contract TrainingRunsEnrolmentTest is RunTest {
         if (row == 12) (spec.solverShares, field) = (950_001, "shares");
         if (row == 13) (spec.ownerShares, field) = (type(uint32).max, "shares");
         if (row == 15) (spec.maxAttempts, field) = (type(uint16).max - 47, "maxAttempts");
-        if (row == 14) (spec.enrolUntil, field) = (uint64(type(uint40).max) + 1, "enrolUntil");
+        if (row == 14) (spec.enrolUntil, field) = (uint64(START + 365 days + 1), "enrolUntil");
     }
 
     function test_open_failsIfCallerIsNotTheSolver() public {
@@ -66,7 +66,7 @@ contract TrainingRunsEnrolmentTest is RunTest {
 
     function test_open_failsIfSolverIsSuspended() public {
         _prepare(3);
-        _suspend(solver);
+        _suspendMember(solver);
         RunSpec memory spec = _spec(3, 5);
         vm.prank(_account(solver));
         vm.expectRevert(abi.encodeWithSelector(ITrainingRuns.TrainingRunsNotMember.selector, _account(solver)));
@@ -212,7 +212,7 @@ contract TrainingRunsEnrolmentTest is RunTest {
     function test_enrol_failsIfMemberIsSuspended() public {
         _prepare(3);
         _open(_spec(3, 5));
-        _suspend(1);
+        _suspendMember(1);
         _expectEnrolFails(1, 1, abi.encodeWithSelector(ITrainingRuns.TrainingRunsNotMember.selector, _account(1)));
     }
 
@@ -233,13 +233,6 @@ contract TrainingRunsEnrolmentTest is RunTest {
         vm.prank(_account(id));
         vm.expectRevert(error);
         runs.enrol(runId, datasetId, consentOf[id], Absence.Wait, "");
-    }
-
-    function _suspend(uint256 id) private {
-        for (uint256 i; i < 2; ++i) {
-            vm.prank(_registrar(i));
-            membership.suspend(id);
-        }
     }
 
     // ----------------------------------------------------------------------------------------------------------- close

@@ -3,6 +3,7 @@
 The commons of this module votes in seconds and its models wait two of them, as its ``commons.toml`` says.
 """
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -76,7 +77,9 @@ def test_a_models_whole_way(founded: conftest.Place, trained: str, auditors: tup
         assert place.call(site, "run", "watch", trained, "--json").code == 0
     shown = wait_for_model(place, trained)
     assert (shown["state"], shown["audits"], shown["releasable_at"]) == ("draft", [], None)
+    early = place.done(AUDITORS[0], "attest", "make", "audit", trained, "--words", "Fine.")["attestation"]
     assert refused(place.call("clinic", "model", "audit", trained, "--json")) == "ModelRegistryNotParticipant"
+    check_amended(place, trained, shown["card"])
     assert place.done("solver", "model", "audit", trained)["state"] == "in-audit"
     assert refused(place.call("operator", "model", "clear", trained, "--json")) == "ModelRegistryAuditsMissing"
     made = [
@@ -86,6 +89,11 @@ def test_a_models_whole_way(founded: conftest.Place, trained: str, auditors: tup
     told = place.done("clinic", "model", "audits", trained)
     counted = {each["attestation"]: each["counts"] for each in told["audits"]}
     assert [counted[each] for each in made] == [True, True, True, False]
+    assert [each["attestation"] for each in told["audits"] if each["too_early"]] == [early]
+    assert not counted[early]
+    assert "too early" in place.call("clinic", "model", "audits", trained).out
+    rash = [early, made[1]]
+    assert refused(place.call("operator", "model", "clear", trained, *rash, "--json")) == "ModelRegistryAuditTooEarly"
     bad = [made[0], made[3]]
     assert refused(place.call("operator", "model", "clear", trained, *bad, "--json")) == "ModelRegistryConflict"
     cleared = place.done("operator", "model", "clear", trained)
@@ -98,6 +106,16 @@ def test_a_models_whole_way(founded: conftest.Place, trained: str, auditors: tup
     check_revenue(place, trained)
     check_suspension(place, trained)
     check_withdrawal(place, trained)
+
+
+def check_amended(place: conftest.Place, run_id: str, card: dict[str, Any]) -> None:
+    """Check that the solver, and nobody else, puts the card right; what is no card of this run is not sent."""
+    right = place.write("card.json", json.dumps(card | {"not_for": "Children"}))
+    other = place.write("other.json", json.dumps(card | {"run": ids.format_id(bytes(32))}))
+    assert refused(place.call("north", "model", "amend", run_id, "--card", right, "--json")) == "ModelRegistryNotSolver"
+    assert "another run" in place.call("solver", "model", "amend", run_id, "--card", other, "--json").json["message"]
+    place.done("solver", "model", "amend", run_id, "--card", right)
+    assert place.done("clinic", "model", "show", run_id)["card"]["not_for"] == "Children"
 
 
 def wait_for_model(place: conftest.Place, run_id: str) -> dict[str, Any]:

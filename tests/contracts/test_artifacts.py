@@ -23,6 +23,7 @@ INHERITED = (
         "ERC2771Forwarder",
         "ERC2771UntrustfulTarget",
         "Governed",
+        "QuorumFloor",
         "Timelock",
         "AccessControl",
         *("SafeERC20", "ERC6909"),

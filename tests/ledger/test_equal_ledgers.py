@@ -212,6 +212,28 @@ def cancelled(p: worlds.Player) -> None:
     p.do(2, "ModelRegistry", "ask", p.run_id, 3, 1, worlds.word("reason"))
 
 
+def amended(p: worlds.Player) -> None:
+    """Who is suspended writes no model down; the active solver puts its card and licence right."""
+    p.begin()
+    p.round(0)
+    p.submits((1, 0))
+    p.cancel()
+    right = (worlds.word("right card"), worlds.word("right licence"))
+    p.do(p.solver, "ModelRegistry", "amend", p.run_id, *right)
+    p.do("founder", "Membership", "suspend", 2)
+    p.register(2, 1)
+    garbage = (worlds.word("garbage"), worlds.word("state", 1), worlds.word("own licence"))
+    p.do(2, "ModelRegistry", "register", p.run_id, *garbage)
+    p.do(1, "ModelRegistry", "register", p.run_id, *garbage)
+    p.do(1, "ModelRegistry", "amend", p.run_id, *right)
+    p.do(p.solver, "ModelRegistry", "amend", p.run_id, bytes(32), right[1])
+    p.do(p.solver, "ModelRegistry", "amend", p.run_id, *right)
+    p.do("founder", "Membership", "suspend", p.solver)
+    p.do(p.solver, "ModelRegistry", "amend", p.run_id, *garbage[::2])
+    assert p.run.model is not None
+    assert (p.run.model.card, p.run.model.licence) == right
+
+
 def paused(p: worlds.Player) -> None:
     """A run whose certificate does not come ends after its patience, and aborts where nothing was agreed."""
     p.begin()
@@ -266,6 +288,7 @@ def enrolment(p: worlds.Player) -> None:
     p.open(rounds=0)
     p.open(max_participants=49)
     p.open(enrol_until=testing.START)
+    p.open(enrol_until=testing.START + 366 * 86400)
     p.open(solver=p.owner)
     p.open(max_participants=4)
     p.open(max_participants=4)
@@ -402,11 +425,17 @@ def problems(p: worlds.Player) -> None:
 
 
 def applications(p: worlds.Player) -> None:
-    """Who applied waits; what a founder, a member or who left holds is taken, or free again."""
+    """Who applied waits, and may name another key; what a founder, a member or who left holds is taken, or free again."""
     p.found()
     mine = (p.key(("node", "a")).address, worlds.word("point"), worlds.word("credential"), bytes(32))
     p.do("a", "Membership", "applyAs", 0, *mine)
     p.do("a", "Membership", "applyAs", 0, bytes(20), bytes(32), bytes(32), bytes(32))
+    other = (p.key(("node", "a2")).address, worlds.word("point 2"))
+    p.do("a", "Membership", "applyAs", 1, *other, *mine[2:])
+    p.do("a", "Membership", "applyAs", 0, *other, worlds.word("other"), mine[3])
+    p.do("a", "Membership", "applyAs", 0, *other, mine[2], worlds.word("profile"))
+    p.do("a", "Membership", "applyAs", 0, worlds.founder(1).node_key, *mine[1:])
+    p.do("a", "Membership", "applyAs", 0, *other, *mine[2:])
     p.do("b", "Membership", "applyAs", 0, *mine)
     for taken in (worlds.founder(1), worlds.founder(2)):
         p.do("c", "Membership", "applyAs", 0, mine[0], mine[1], taken.credential, bytes(32))
@@ -436,6 +465,7 @@ PLAYS: dict[str, tuple[Play, tuple[int, ...]]] = {
     "forged": (forged, ()),
     "split": (split, ()),
     "cancel": (cancelled, ()),
+    "amended": (amended, ()),
     "pause ends a run": (paused, ()),
     "results in a pause": (results, ()),
     "results over an open round": (results_over_open_round, ()),

@@ -1,10 +1,11 @@
 """Which models a dataset is in and who answers for a model, from the events of a real run."""
 
+import dataclasses
 from collections.abc import Sequence
 
 import pytest
 
-from aicommons.domain import events, ids, run
+from aicommons.domain import events, ids, model_events, run
 from aicommons.protocol import inbox, lineage
 from aicommons.protocol import view as views
 
@@ -29,6 +30,20 @@ def test_a_model_is_found_by_each_of_its_sources(told: Sequence[events.Event]) -
     for dataset in view.datasets:
         assert [found for found, _ in lineage.touched(view, dataset)] == [run_id]
     assert list(lineage.touched(view, 99)) == []
+
+
+def test_an_amended_model_has_another_card_and_licence_only(told: Sequence[events.Event]) -> None:
+    """Everybody reads card and licence as the solver put them right; the rest stays as it was registered."""
+    view, run_id = after(told)
+    was = view.runs[run_id].model
+    assert was is not None
+    amended = model_events.ModelAmended(LATER, run_id, ids.Digest(b"\x06" * 32), b"\x07" * 32, 0)
+    view, _ = after(told, amended)
+    expected = dataclasses.replace(was, card=amended.card, licence=amended.licence)
+    assert view.runs[run_id].model == expected
+    assert views.fold(view, [amended]) == views.fold(after(told)[0], [amended])
+    unmade = [each for each in told if not isinstance(each, events.ModelRegistered)]
+    assert after(unmade, amended)[0].runs[run_id].model is None
 
 
 def test_a_run_under_way_is_found_until_it_is_over_without_a_model(told: Sequence[events.Event]) -> None:

@@ -1,5 +1,7 @@
 """Models, statements and bans as views: states along the contract's edges, revenue pro rata, what was taken back."""
 
+import dataclasses
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -23,6 +25,7 @@ RELEASED = model_events.ModelReleased(AT, MODEL, ids.MemberId(1), (b"b" * 32, b"
 SUSPENDED = model_events.ModelSuspended(AT, MODEL, STATE.RELEASED, b"\x05" * 32)
 RESUMED = model_events.ModelResumed(AT, MODEL, STATE.RELEASED)
 WITHDRAWN = model_events.ModelWithdrawn(AT, MODEL, STATE.RELEASED, NOTHING)
+AMENDED = model_events.ModelAmended(AT, MODEL, ids.Digest(b"\x06" * 32), b"\x07" * 32, 701)
 LIFE = [REQUESTED, CLEARED, RELEASED, SUSPENDED, RESUMED, WITHDRAWN]
 STATES = [STATE.IN_AUDIT, STATE.RELEASABLE, STATE.RELEASED, STATE.SUSPENDED, STATE.RELEASED, STATE.WITHDRAWN]
 
@@ -57,6 +60,24 @@ def test_what_was_shown_and_said_is_kept() -> None:
     model = told(*LIFE[:5]).releases.of(MODEL)
     assert (model.reason, model.resumes_to) == (None, None)
     assert told(*LIFE).releases.of(MODEL).reason is None
+
+
+@pytest.mark.parametrize(
+    ("new", "at", "expected"),
+    [
+        pytest.param([], 700, False, id="nobody asked"),
+        pytest.param([REQUESTED], 699, False, id="before it was asked for"),
+        pytest.param([REQUESTED], 700, True, id="in that second"),
+        pytest.param([dataclasses.replace(AMENDED, audits_from=0)], 700, False, id="amended as a draft"),
+        pytest.param([REQUESTED, AMENDED], 700, False, id="of another card"),
+        pytest.param([REQUESTED, AMENDED], 701, True, id="of this card"),
+        pytest.param([REQUESTED, AMENDED, CLEARED], 700, False, id="cleared since"),
+    ],
+)
+def test_audits_count_from_when_they_were_asked_for(new: list[events.Event], at: int, expected: bool) -> None:
+    """An audit counts that was made since it was asked for, and since the solver amended the card that it is about."""
+    audit = dataclasses.replace(attested(b"x"), at=events.Position(8, 0, at))
+    assert told(*new).releases.of(MODEL).may_count(audit) is expected
 
 
 @given(st.lists(st.integers(1, 10**30), max_size=5), st.lists(st.integers(0, 10**6), min_size=1, max_size=7))

@@ -82,7 +82,7 @@ interface IMembership {
         uint64 ripeAt;
     }
 
-    /// @notice Somebody asks for membership.
+    /// @notice Somebody asks for membership, or names another key or point for its application.
     /// @param applicant The account that asks
     /// @param kind Person or organisation
     /// @param nodeKey Address of the key with which its node signs
@@ -154,7 +154,7 @@ interface IMembership {
     error MembershipNotRegistrar(address caller);
     /// @notice This registrar has agreed already.
     error MembershipAlreadyApproved(address registrar, Decision decision, uint256 subject);
-    /// @notice An open application cannot be changed, or approvals would count for other contents.
+    /// @notice An application that waits keeps kind, credential and profile, or approvals would count for somebody else.
     error MembershipAlreadyApplied(address applicant);
     /// @notice Nobody applied from this account.
     error MembershipNoApplication(address applicant);
@@ -185,7 +185,9 @@ interface IMembership {
     /// @notice Only the account whose membership is to be recovered may veto.
     error MembershipNotAccount(uint256 memberId, address caller);
 
-    /// @notice Asks for membership in the caller's name.
+    /// @notice Asks for membership in the caller's name. Who applied can apply again to name another key or point, and keeps
+    /// its approvals: a mistyped key, or one that somebody else named meanwhile, would shut its account out for ever. Who it
+    /// is has to stay: a vote or an approval on its way would count for somebody else.
     /// @param kind Person or organisation
     /// @param nodeKey Address of the key with which the applicant's node signs
     /// @param readerPoint edwards25519 point to which sums are sealed

@@ -46,6 +46,8 @@ interface IModelRegistry {
     /// @param state See `ModelState`
     /// @param resumesTo Where a suspended model goes back to, else None
     /// @param roundsDone Rounds behind the agreed state
+    /// @param purpose Bit of the run's purpose
+    /// @param auditsFrom First unix second whose audits of it count, 0 before they were asked for
     /// @param releasableAt First unix second at which it may be released, 0 before its audits were shown
     /// @param solver Member id of the run's solver
     /// @param plan Digest of the plan
@@ -56,6 +58,8 @@ interface IModelRegistry {
         ModelState state;
         ModelState resumesTo;
         uint32 roundsDone;
+        uint8 purpose;
+        uint64 auditsFrom;
         uint64 releasableAt;
         uint256 solver;
         bytes32 plan;
@@ -102,6 +106,12 @@ interface IModelRegistry {
     /// @param memberId The co-owner
     /// @param shares Of 1,000,000
     event SharesGiven(bytes32 indexed modelId, uint256 indexed memberId, uint256 shares);
+    /// @notice The solver put a model's card and licence right.
+    /// @param modelId The model
+    /// @param card Digest of the ModelCard
+    /// @param licence keccak256 of the licence's text, zero = none said
+    /// @param auditsFrom First unix second whose audits of it count, 0 before they were asked for
+    event ModelAmended(bytes32 indexed modelId, bytes32 card, bytes32 licence, uint64 auditsFrom);
     /// @notice The owner of a dataset in the lineage asks for something; `document` says why, zero = nothing said.
     event Wished(bytes32 indexed runId, uint256 indexed datasetId, Wish wish, bytes32 document);
     /// @notice Auditors are asked to look at a model.
@@ -151,12 +161,16 @@ interface IModelRegistry {
     error ModelRegistryAuditsTooMany(uint256 got, uint256 most);
     /// @notice This is no live audit of the model that passed, or a second one by the same auditor.
     error ModelRegistryAuditInvalid(bytes32 attestationId);
+    /// @notice The audit was made before it was asked for, or before the solver amended what it is about.
+    error ModelRegistryAuditTooEarly(bytes32 attestationId, uint64 madeAt, uint64 auditsFrom);
     /// @notice The auditor has a tie to the model: it solved, judged, owned the problem, or took a seat.
     error ModelRegistryConflict(bytes32 attestationId, uint256 memberId);
     /// @notice The model is suspended: an objection is open.
     error ModelRegistryOpenHarm(bytes32 modelId);
     /// @notice A consent of the lineage did not stand when it was used last.
     error ModelRegistryStale(bytes32 consentId);
+    /// @notice The members banned the purpose that the model was made for; `bit` is the purpose's.
+    error ModelRegistryPurposeBanned(uint8 bit);
     /// @notice The time in which the members may object is not over.
     error ModelRegistryTooEarly(uint64 releasableAt);
     /// @notice At least one audit, and no more than fit one call.
@@ -166,7 +180,7 @@ interface IModelRegistry {
     /// @notice The member owns nothing of it, or took everything.
     error ModelRegistryNothingToClaim(bytes32 modelId, address token, uint256 memberId);
 
-    /// @notice Registers the model of a run that is Completed or Ended, as its solver or a participant.
+    /// @notice Registers the model of a run that is Completed or Ended, as its solver or a participant, an active member.
     /// @param runId A run that is Completed or Ended
     /// @param card Digest of the ModelCard
     /// @param stateDigest The run's last agreed state
@@ -176,6 +190,13 @@ interface IModelRegistry {
         external
         returns (bytes32 modelId);
 
+    /// @notice Puts card and licence right, as the run's solver: another party may have written them down, and have asked
+    /// for the audit at once. Audits that were made until now, for another card, count no more.
+    /// @param modelId A model in state Draft or InAudit
+    /// @param card Digest of the ModelCard
+    /// @param licence keccak256 of the licence in the run's terms, zero = the terms name none
+    function amend(bytes32 modelId, bytes32 card, bytes32 licence) external;
+
     /// @notice Asks for retraining or retirement, as the owner or the body of a dataset that the model used; also for a
     /// member who left. It binds nobody: the wish is public and stands beside the model.
     /// @param runId The model's run
@@ -184,12 +205,13 @@ interface IModelRegistry {
     /// @param document Digest of the reason, may be zero
     function ask(bytes32 runId, uint256 datasetId, Wish wish, bytes32 document) external;
 
-    /// @notice Asks auditors to look at a model, as a Party: Draft → InAudit.
+    /// @notice Asks auditors to look at a model, as a Party: Draft → InAudit. Audits that were made before do not count:
+    /// the run's id was known, card and licence were not.
     /// @param modelId A model in state Draft
     function requestAudit(bytes32 modelId) external;
 
-    /// @notice Shows a model's audits, as anybody: InAudit → Releasable. Each is live, passed, about this model, by another
-    /// auditor, and none of them has a tie to it.
+    /// @notice Shows a model's audits, as anybody: InAudit → Releasable. Each is live, passed, about this model, made
+    /// since they were asked for, by another auditor, and none of them has a tie to it. The members did not ban its purpose.
     /// @param modelId A model in state InAudit
     /// @param audits Attestation ids, at least as many as the rules ask for
     function clear(bytes32 modelId, bytes32[] calldata audits) external;

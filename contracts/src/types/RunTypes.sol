@@ -55,7 +55,7 @@ enum Reason {
 /// @param layout 1 = columns by table, 2 = pairs already from six participants
 /// @param suite 1..4, the stream cipher and word width
 /// @param maxAttempts Attempts that one round may take, 2 to 65,487
-/// @param enrolUntil End of enrolment, unix seconds, below 2^40
+/// @param enrolUntil End of enrolment, unix seconds, at most 365 days off when the run is opened
 /// @param phaseSeconds How long a phase waits before anybody may advance it
 /// @param patienceSeconds How long a pause waits before the run ends
 /// @param solverShares The solver's part of 1,000,000

@@ -170,6 +170,13 @@ abstract contract CommonsTest {
         }
     }
 
+    function _suspendMember(uint256 id) internal {
+        for (uint256 i; i < 2; ++i) {
+            vm.prank(_registrar(i));
+            membership.suspend(id);
+        }
+    }
+
     function _purposes() internal pure returns (bytes32[] memory purposes) {
         purposes = new bytes32[](3);
         (purposes[0], purposes[1], purposes[2]) = (PURPOSE, NARROWER, BANNED);

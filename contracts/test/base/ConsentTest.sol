@@ -104,11 +104,4 @@ abstract contract ConsentTest is CommonsTest {
     function _pair(bytes32 a, bytes32 b) private pure returns (bytes32) {
         return a < b ? keccak256(abi.encode(a, b)) : keccak256(abi.encode(b, a));
     }
-
-    function _suspend(uint256 memberId) internal {
-        for (uint256 i; i < 2; ++i) {
-            vm.prank(_registrar(i));
-            membership.suspend(memberId);
-        }
-    }
 }

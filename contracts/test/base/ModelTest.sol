@@ -110,11 +110,4 @@ abstract contract ModelTest is RunTest {
     function _assertState(IModelRegistry.ModelState expected, string memory row) internal view {
         vm.assertEq(uint256(_modelState()), uint256(expected), row);
     }
-
-    function _suspendMember(uint256 id) internal {
-        for (uint256 i; i < 2; ++i) {
-            vm.prank(_registrar(i));
-            membership.suspend(id);
-        }
-    }
 }

@@ -77,13 +77,6 @@ abstract contract ProblemsTest is MoneyTest {
         return keccak256(abi.encode(problemId, id, SUBMISSION, SALT));
     }
 
-    function _suspend(uint256 id) internal {
-        for (uint256 i; i < 2; ++i) {
-            vm.prank(_registrar(i));
-            membership.suspend(id);
-        }
-    }
-
     /// @dev Sends a call as `caller`, which must fail with `error` and change nothing of problem, award 0 and money.
     function _assertRefused(string memory name, address caller, bytes memory call, bytes memory error) internal {
         bytes32 problemId = _problemId();

@@ -18,6 +18,12 @@ contract ModelRegistryFuzzTest is StrangerTest {
         _assertRefused(address(models), caller, abi.encodeCall(IModelRegistry.clear, (id, audits)), error);
     }
 
+    /// @dev The card of a model that nobody registered is nobody's to put right.
+    function test_amend_failsForUnknownModels(address caller, bytes32 id, bytes32 card, bytes32 licence) public {
+        bytes memory error = abi.encodeWithSelector(IModelRegistry.ModelRegistryUnknown.selector, id);
+        _assertRefused(address(models), caller, abi.encodeCall(IModelRegistry.amend, (id, card, licence)), error);
+    }
+
     /// @dev Only the members' vote suspends a model.
     function test_suspend_failsForStrangers(address caller, bytes32 id, bytes32 reason) public {
         bytes memory error = abi.encodeWithSelector(IGoverned.GovernedNotTimelock.selector, caller);

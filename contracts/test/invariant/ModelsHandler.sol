@@ -23,6 +23,7 @@ contract ModelsHandler is RunTest {
         uint256 attester;
         bytes32 subject;
         bool counts;
+        uint256 madeAt;
         uint256 expiry;
         bool revoked;
     }
@@ -46,6 +47,7 @@ contract ModelsHandler is RunTest {
     mapping(bytes32 modelId => mapping(uint256 id => uint256)) public claimedBy;
     mapping(bytes32 modelId => IModelRegistry.ModelState) private _states;
     mapping(bytes32 modelId => uint256) private _clearedAt;
+    mapping(bytes32 modelId => uint256) private _askedAt;
     mapping(uint256 id => bool) private _hasRole;
     mapping(uint256 id => bool) private _suspended;
     Said[] private _book;
@@ -150,7 +152,7 @@ contract ModelsHandler is RunTest {
         bool counts = said.passed && said.kind == IAttestations.Kind.Audit;
         vm.prank(_account(id));
         try attestations.attest(said) returns (bytes32 made) {
-            _book.push(Said(made, id, said.subject, counts, said.expiry, false));
+            _book.push(Said(made, id, said.subject, counts, vm.getBlockTimestamp(), said.expiry, false));
         } catch {}
     }
 
@@ -192,7 +194,8 @@ contract ModelsHandler is RunTest {
         address caller = _anybody(word >> 8);
         uint256 kind = (word >> 72) % 8;
         vm.prank(caller);
-        if (kind == 0) try models.requestAudit(modelId) {} catch {}
+        if (kind == 0) _ask(modelId);
+        if (kind == 6) _amend(modelId, caller);
         if (kind == 1) {
             try models.suspend(modelId, 0) {
                 _checkVote(caller);
@@ -219,7 +222,7 @@ contract ModelsHandler is RunTest {
         bytes32[] memory audits = _shown(word >> 8, modelId);
         vm.prank(_account(solver));
         if (state == IModelRegistry.ModelState.Draft) {
-            try models.requestAudit(modelId) {} catch {}
+            _ask(modelId);
         } else if (state == IModelRegistry.ModelState.InAudit) {
             try models.clear(modelId, audits) {
                 _checkShown(modelId, audits);
@@ -231,6 +234,19 @@ contract ModelsHandler is RunTest {
             _release(modelId, audits, state);
         }
         _follow();
+    }
+
+    function _ask(bytes32 modelId) private {
+        try models.requestAudit(modelId) {
+            _askedAt[modelId] = vm.getBlockTimestamp();
+        } catch {}
+    }
+
+    function _amend(bytes32 modelId, address caller) private {
+        try models.amend(modelId, "amended", 0) {
+            if (caller != _account(solver)) movedByOthers = true;
+            _askedAt[modelId] = vm.getBlockTimestamp() + 1;
+        } catch {}
     }
 
     function _release(bytes32 modelId, bytes32[] memory audits, IModelRegistry.ModelState state) private {
@@ -266,7 +282,7 @@ contract ModelsHandler is RunTest {
         }
         bool mayAct = _hasRole[said.attester] && !_suspended[said.attester];
         bool isLive = mayAct && !said.revoked && vm.getBlockTimestamp() < said.expiry;
-        return isLive && said.counts && said.subject == modelId;
+        return isLive && said.counts && said.subject == modelId && said.madeAt >= _askedAt[modelId];
     }
 
     function _isTied(bytes32 modelId, uint256 id) private view returns (bool) {

@@ -45,6 +45,9 @@ contract ModelMachineTest is ModelTest, MachineTest {
         if (call == _id("requestAudit(bytes32)")) {
             return _as(_account(solver), abi.encodeCall(IModelRegistry.requestAudit, (runId)));
         }
+        if (call == _id("amend(bytes32,bytes32,bytes32)")) {
+            return _as(_account(solver), abi.encodeCall(IModelRegistry.amend, (runId, "card", LICENCE)));
+        }
         vm.assertTrue(call == _id("register(bytes32,bytes32,bytes32,bytes32)"), "a call of the table has no driver");
         bytes32 digest = models.model(runId).stateDigest;
         if (digest == 0) digest = _state("first");

@@ -125,6 +125,14 @@ def profile(path: pathlib.Path, title: str) -> "profiles.Profile":
         return profiles.Profile.decode(_complete(read_json(path), profiles.Profile, {"title": title}))
 
 
+def model_card(path: pathlib.Path) -> "documents.ModelCard":
+    """Return the model card in ``path``; raises like ``problem``."""
+    from aicommons.domain import documents
+
+    with naming(path):
+        return documents.ModelCard.decode(_complete(read_json(path), documents.ModelCard, {}))
+
+
 def policy(path: pathlib.Path) -> "policies.UsePolicy":
     """Return the use policy in ``path``; raises like ``problem``, and for a policy that contradicts itself."""
     from aicommons.domain import policies

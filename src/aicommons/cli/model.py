@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from aicommons import app
-from aicommons.cli import homes, naming, output, releases, wishing
+from aicommons.cli import amending, homes, naming, output, releases, wishing
 from aicommons.domain import errors, ids
 from aicommons.owner import published
 
@@ -28,7 +28,7 @@ def command() -> None:
     """Show, download and use models; have them audited, release them, pay for them."""
 
 
-for added in (*wishing.COMMANDS, *releases.COMMANDS):
+for added in (*wishing.COMMANDS, *amending.COMMANDS, *releases.COMMANDS):
     command.add_command(added)
 
 

@@ -12,7 +12,10 @@ NOT_A_MEMBER = "run `commons member apply`, then ask a registrar to run `commons
 WORDS: Mapping[str, tuple[str, str]] = {
     "MembershipNotRegistrar": ("this wallet is not a registrar", "ask a registrar of this commons to do it"),
     "MembershipAlreadyApproved": ("this registrar has agreed already", "ask another registrar to agree too"),
-    "MembershipAlreadyApplied": ("this wallet has applied already", "ask a registrar to run `commons member admit`"),
+    "MembershipAlreadyApplied": (
+        "this wallet applied already, with another profile or credential",
+        "ask a registrar to run `commons member admit`; apply again as before to name another node key",
+    ),
     "MembershipNoApplication": ("nobody applied from this address", "see `commons member list` for applications"),
     "MembershipAccountUsed": ("this wallet is a member already", "see `commons member list`"),
     "MembershipCredentialUsed": ("a member with this credential exists", "one membership per credential: use your own"),
@@ -160,6 +163,14 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "ModelRegistryAuditInvalid": (
         "one of these is no live audit of the model that passed, or a second one by the same auditor",
         "leave the ids out to show those that count; see `commons model audits RUN`",
+    ),
+    "ModelRegistryAuditTooEarly": (
+        "an audit was made before it was asked for, or of another card",
+        "ask its auditor to look again; see `commons model audits RUN`",
+    ),
+    "ModelRegistryPurposeBanned": (
+        "the members banned the purpose that this model was made for",
+        "a vote can lift the ban: `commons vote propose`",
     ),
     "ModelRegistryConflict": (
         "one of the auditors is too close to the model: it solved, judged, owned the problem, or took a seat",

@@ -12,7 +12,9 @@ from aicommons.cli import assembly, homes, naming, output, tokens
 from aicommons.domain import ids, model_events
 
 if TYPE_CHECKING:
-    from aicommons.protocol import releases
+    from collections.abc import Collection, Sequence
+
+    from aicommons.protocol import attestations, releases
 
 STATE = model_events.ModelState
 STATES = {
@@ -60,13 +62,14 @@ def audits(run_text: str) -> None:
     chosen = naming.choose_model(opened, run_text)
     names = naming.Names(opened, chosen.view)
     good = {each.made.attestation_id for each in opened.desk.models.good_audits(chosen.run_id)}
-    found = chosen.view.attestations.about(chosen.run_id, model_events.Kind.AUDIT)
+    found, model = _audits_of(chosen), chosen.view.releases.of(chosen.run_id)
     listed = [
         {
             "attestation": ids.format_id(each.made.attestation_id),
             "by": int(each.made.attester),
             "passed": each.made.passed,
             "counts": each.made.attestation_id in good,
+            "too_early": not model.may_count(each.made),
         }
         for each in found
     ]
@@ -75,7 +78,7 @@ def audits(run_text: str) -> None:
             naming.short(each.made.attestation_id),
             names(int(each.made.attester)),
             "passed" if each.made.passed else "did not pass",
-            "counts" if each.made.attestation_id in good else "does not count",
+            _counting(each, good, model),
         ]
         for each in found
     ]
@@ -85,6 +88,21 @@ def audits(run_text: str) -> None:
         {"run_id": ids.format_id(chosen.run_id), "needed": needed, "audits": listed},
         *output.aligned(["statement", "auditor", "found", "release"], rows),
         f"{len(good)} count; a release needs {needed}.",
+    )
+
+
+def _audits_of(chosen: naming.Chosen) -> "Sequence[attestations.StatementView]":
+    return chosen.view.attestations.about(chosen.run_id, model_events.Kind.AUDIT)
+
+
+def _counting(audit: "attestations.StatementView", good: "Collection[bytes]", model: "releases.ModelView") -> str:
+    """Return in words whether a release would count an audit."""
+    if audit.made.attestation_id in good:
+        return "counts"
+    return (
+        "does not count"
+        if model.may_count(audit.made)
+        else "too early: made before it was asked for, or of another card"
     )
 
 

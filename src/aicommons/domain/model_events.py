@@ -61,6 +61,17 @@ class AuditRequested(OfModel):
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class ModelAmended(OfModel):
+    """The solver put a model's card and licence right."""
+
+    card: ids.Digest
+    licence: bytes
+    """``encoding.licence_code`` of the licence in the run's terms."""
+    audits_from: int
+    """First block time in seconds whose audits of it count; 0 before they were asked for."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class ModelCleared(OfModel):
     """A model has its audits."""
 

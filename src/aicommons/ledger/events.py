@@ -283,6 +283,7 @@ RECORDS: Mapping[tuple[str, str], Callable[[events.Position, Values], events.Eve
     ("ModelRegistry", "SharesGiven"): _record(events.SharesGiven, modelId="run_id"),
     ("ModelRegistry", "Wished"): _wished,
     ("ModelRegistry", "AuditRequested"): _of_model(model_events.AuditRequested),
+    ("ModelRegistry", "ModelAmended"): _of_model(model_events.ModelAmended),
     ("ModelRegistry", "ModelCleared"): _of_model(model_events.ModelCleared),
     ("ModelRegistry", "ModelReleased"): _of_model(model_events.ModelReleased),
     ("ModelRegistry", "ModelSuspended"): _of_model(model_events.ModelSuspended),

@@ -8,7 +8,7 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Protocol
 
-from aicommons.domain import errors, ids, letters, model_events
+from aicommons.domain import documents, encoding, errors, ids, letters, model_events
 from aicommons.ledger.bindings import attestations, model_registry
 from aicommons.office import acting
 from aicommons.protocol import attestations as statements
@@ -93,12 +93,22 @@ class ModelDesk:
 
     def good_audits(self, run_id: ids.RunId) -> Sequence[statements.StatementView]:
         """Return the audits that a release of a model would count now: the newest of each independent auditor."""
+        view = self._member.view()
+        model = view.releases.of(run_id)
         newest = {
             each.made.attester: each
-            for each in self._member.view().attestations.about(run_id, model_events.Kind.AUDIT)
-            if each.made.passed and each.revoked is None and self.counts(each.made.attestation_id)
+            for each in view.attestations.about(run_id, model_events.Kind.AUDIT)
+            if each.made.passed
+            and each.revoked is None
+            and model.may_count(each.made)
+            and self.counts(each.made.attestation_id)
         }
         return [each for auditor, each in newest.items() if not self.tie(run_id, auditor)]
+
+    def amend(self, run_id: ids.RunId, card: documents.ModelCard, licence: str | None) -> None:
+        """Put a model's card and licence right, as its solver; audits that were made until now count no more."""
+        model_id = self._modelled(run_id)
+        self._models.amend(model_id, self._store.put(card.encode()), encoding.licence_code(licence))
 
     def request_audit(self, run_id: ids.RunId) -> None:
         """Ask auditors to look at a model, as its solver or as a participant."""

@@ -23,6 +23,8 @@ class ModelView:
     """Where its state changed last; ``None`` since it was registered."""
     resumes_to: ModelState | None = None
     """Where it goes back to when a vote ends its suspension."""
+    audits_from: int | None = None
+    """First block time in seconds whose audits of it count; ``None`` before they were asked for."""
     releasable_at: int | None = None
     """Block time in seconds from which it may be released; ``None`` before its audits were shown."""
     audits: tuple[bytes, ...] = ()
@@ -38,6 +40,10 @@ class ModelView:
         """Return what a member with ``shares`` of 1,000,000 could take now, as ``ModelRegistry.claimable`` does."""
         earned = self.received.get(token, 0) * shares // run.ALL_SHARES
         return earned - self.claimed.get((member_id, token), 0)
+
+    def may_count(self, audit: model_events.Attested) -> bool:
+        """Return whether an audit was made since it was asked for, and since the card that it is about was fixed."""
+        return self.audits_from is not None and audit.at.time >= self.audits_from
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -85,7 +91,9 @@ def after(model: ModelView, event: model_events.OfModel) -> ModelView:
 def _moved(model: ModelView, event: model_events.OfModel) -> ModelView:
     match event:
         case model_events.AuditRequested():
-            return dataclasses.replace(model, state=ModelState.IN_AUDIT)
+            return dataclasses.replace(model, state=ModelState.IN_AUDIT, audits_from=event.at.time)
+        case model_events.ModelAmended():
+            return dataclasses.replace(model, audits_from=event.audits_from or None)
         case model_events.ModelCleared():
             due, audits = event.releasable_at, event.audits
             return dataclasses.replace(model, state=ModelState.RELEASABLE, releasable_at=due, audits=audits)

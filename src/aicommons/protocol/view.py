@@ -79,7 +79,7 @@ class RunView:
     changed_at: int = 0
     """Block time of the last change of ``state``."""
     model: events.ModelRegistered | None = None
-    """The model with its lineage, once somebody wrote it down."""
+    """The model with its lineage, once somebody wrote it down; card and licence as the solver amended them."""
     shares: Mapping[int, int] = dataclasses.field(default_factory=dict)
     """Member -> its part of the model, of 1,000,000."""
 
@@ -311,6 +311,8 @@ class _LedgerDraft:
             self._attestations.append(event)
         elif isinstance(event, released.TOLD):
             self._releases.append(event)
+            if isinstance(event, model_events.ModelAmended):
+                self._tell_run(event.model_id, event)
         elif isinstance(event, governance.TOLD):
             self._votes.append(event)
         else:
@@ -401,6 +403,8 @@ class _RunDraft:
             case events.SharesGiven():
                 shares = self._run.mapping("shares")  # one event per co-owner and role
                 shares[event.member_id] = shares.get(event.member_id, 0) + event.shares
+            case model_events.ModelAmended() if self._run.get("model") is not None:
+                self._run.put(model=dataclasses.replace(self._run.get("model"), card=event.card, licence=event.licence))
             case events.PhaseEntered():
                 self._run.put(round_index=event.round_index, attempt=event.attempt)
                 attempt = self._attempt(event.round_index, event.attempt)

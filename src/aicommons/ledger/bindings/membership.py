@@ -134,7 +134,9 @@ class Membership:
     def apply_as(
         self, kind: Kind, node_key: ids.Address, reader_point: bytes, credential: bytes, *, profile: bytes
     ) -> None:
-        """Asks for membership in the caller's name.
+        """Asks for membership in the caller's name. Who applied can apply again to name another key or point, and keeps
+        its approvals: a mistyped key, or one that somebody else named meanwhile, would shut its account out for
+        ever. Who it is has to stay: a vote or an approval on its way would count for somebody else.
 
         Args:
             credential: Digest of the credential that proves who this is.

@@ -54,6 +54,10 @@ class Model:
     """Where a suspended model goes back to, else None."""
     rounds_done: int
     """Rounds behind the agreed state."""
+    purpose: int
+    """Bit of the run's purpose."""
+    audits_from: int
+    """First unix second whose audits of it count, 0 before they were asked for."""
     releasable_at: int
     """First unix second at which it may be released, 0 before its audits were shown."""
     solver: int
@@ -70,17 +74,19 @@ class Model:
     @classmethod
     def read(cls, value: object) -> Self:
         """Return it as the contract answered it; raises ``errors.LedgerMismatch`` for anything else."""
-        item = access.items(value, 9)
+        item = access.items(value, 11)
         return cls(
             access.one_of(ModelState, item[0]),
             access.one_of(ModelState, item[1]),
             access.number(item[2]),
             access.number(item[3]),
             access.number(item[4]),
-            access.data(item[5]),
-            access.data(item[6]),
+            access.number(item[5]),
+            access.number(item[6]),
             access.data(item[7]),
             access.data(item[8]),
+            access.data(item[9]),
+            access.data(item[10]),
         )
 
 
@@ -134,6 +140,17 @@ class ModelRegistry:
         (found,) = self.caller.call("ModelRegistry", "admin", at=self.at)
         return access.address(found)
 
+    def amend(self, model_id: bytes, card: bytes, licence: bytes) -> None:
+        """Puts card and licence right, as the run's solver: another party may have written them down, and have asked
+        for the audit at once. Audits that were made until now, for another card, count no more.
+
+        Args:
+            card: Digest of the ModelCard.
+            licence: Keccak256 of the licence in the run's terms, zero = the terms name none.
+            model_id: A model in state Draft or InAudit.
+        """
+        self.caller.transact("ModelRegistry", "amend", model_id, card, licence, at=self.at)
+
     def ask(self, run_id: bytes, dataset_id: int, wish: Wish, document: bytes) -> None:
         """Asks for retraining or retirement, as the owner or the body of a dataset that the model used; also for a
         member who left. It binds nobody: the wish is public and stands beside the model.
@@ -174,8 +191,9 @@ class ModelRegistry:
         return access.number(found)
 
     def clear(self, model_id: bytes, audits: Sequence[bytes]) -> None:
-        """Shows a model's audits, as anybody: InAudit → Releasable. Each is live, passed, about this model, by another
-        auditor, and none of them has a tie to it.
+        """Shows a model's audits, as anybody: InAudit → Releasable. Each is live, passed, about this model, made since
+        they were asked for, by another auditor, and none of them has a tie to it. The members did not ban its
+        purpose.
 
         Args:
             audits: Attestation ids, at least as many as the rules ask for.
@@ -218,7 +236,7 @@ class ModelRegistry:
         return access.number(found)
 
     def register(self, run_id: bytes, card: bytes, state_digest: bytes, licence: bytes) -> None:
-        """Registers the model of a run that is Completed or Ended, as its solver or a participant.
+        """Registers the model of a run that is Completed or Ended, as its solver or a participant, an active member.
 
         Args:
             card: Digest of the ModelCard.
@@ -239,7 +257,8 @@ class ModelRegistry:
         self.caller.transact("ModelRegistry", "release", model_id, list(audits), at=self.at)
 
     def request_audit(self, model_id: bytes) -> None:
-        """Asks auditors to look at a model, as a Party: Draft → InAudit.
+        """Asks auditors to look at a model, as a Party: Draft → InAudit. Audits that were made before do not count: the
+        run's id was known, card and licence were not.
 
         Args:
             model_id: A model in state Draft.

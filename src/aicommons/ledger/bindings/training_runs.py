@@ -62,7 +62,7 @@ class RunSpec:
     max_attempts: int
     """Attempts that one round may take, 2 to 65,487."""
     enrol_until: int
-    """End of enrolment, unix seconds, below 2^40."""
+    """End of enrolment, unix seconds, at most 365 days off when the run is opened."""
     phase_seconds: int
     """How long a phase waits before anybody may advance it."""
     patience_seconds: int

@@ -197,6 +197,7 @@ def _model_acts(parts: Parts) -> dict[str, dict[str, Act]]:
     return {
         "ModelRegistry": {
             "register": made.register,
+            "amend": released.amend,
             "ask": made.ask,
             "requestAudit": released.request_audit,
             "clear": released.clear,

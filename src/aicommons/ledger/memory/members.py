@@ -39,6 +39,10 @@ class Application:
     """Digest of its profile."""
 
 
+WHO = ("kind", "credential", "profile")
+"""What stays of an application that waits: approvals would else count for somebody else."""
+
+
 class Members:
     """The registry of members, with registrars of whom ``threshold`` have to agree."""
 
@@ -57,9 +61,10 @@ class Members:
             self._admit(self._applied(each.account, Application(*said)))
 
     def apply_as(self, wanted: Application) -> None:
-        """Ask to be admitted."""
+        """Ask to be admitted, or name another key or point for one's application."""
         applicant = self._book.sender
-        if applicant in self._wanted:
+        before = self._wanted.get(applicant, wanted)
+        if any(getattr(before, name) != getattr(wanted, name) for name in WHO):
             raise transitions.Refusal("MembershipAlreadyApplied", applicant)
         self._wanted[applicant] = self._applied(applicant, wanted)
 

@@ -37,7 +37,7 @@ class Models:
         if not self._runs.is_agreed_state(run_id, state_digest):
             raise transitions.Refusal("ModelRegistryStateMismatch", state_digest)
         chosen, registrant = record.members_of(m.set_bits), self.caller()
-        if registrant == 0 or registrant not in (*chosen, record.spec.solver):
+        if not self._book.is_active(registrant) or registrant not in (*chosen, record.spec.solver):
             raise transitions.Refusal("ModelRegistryNotParticipant", self._book.sender)
         seats = [(each, record.seats[each]) for each in chosen]
         sources = tuple(

@@ -36,6 +36,17 @@ class Releases:
 
     # ------------------------------------------------------------------------------------------------ audit and release
 
+    def amend(self, model_id: ids.RunId, card: bytes, licence: bytes) -> None:
+        """Put card and licence right, as the solver; audits of what stood there before count no more."""
+        known = self._known(model_id)
+        if known.state not in (State.DRAFT, State.IN_AUDIT):
+            raise transitions.Refusal("ModelRegistryWrongState", model_id, int(known.state))
+        self._check_solver(model_id)
+        if not any(card):
+            raise transitions.Refusal("ModelRegistryCardMissing")
+        audits_from = self._book.now() + 1 if known.state is State.IN_AUDIT else 0
+        self._book.tell(model_events.ModelAmended, model_id, card, licence, audits_from)
+
     def request_audit(self, model_id: ids.RunId) -> None:
         """Ask auditors to look at a model, as one of its parties."""
         self._check_in(model_id, State.DRAFT)
@@ -44,8 +55,7 @@ class Releases:
     def clear(self, model_id: ids.RunId, audits: Sequence[bytes]) -> None:
         """Show a model's audits, as anybody."""
         self._check_unharmed(model_id, State.IN_AUDIT)
-        self._check_audits(model_id, audits)
-        self._check_consents(model_id)
+        self._check_gate(model_id, audits)
         rules = self._book.view.releases.rules
         due = self._book.now() + (0 if rules is None else rules.delay)
         self._book.tell(model_events.ModelCleared, model_id, due, tuple(audits))
@@ -57,8 +67,7 @@ class Releases:
         due = known.releasable_at or 0
         if self._book.now() < due:
             raise transitions.Refusal("ModelRegistryTooEarly", due)
-        self._check_audits(model_id, audits)
-        self._check_consents(model_id)
+        self._check_gate(model_id, audits)
         self._book.tell(model_events.ModelReleased, model_id, releaser, tuple(audits))
 
     def suspend(self, model_id: ids.RunId, reason: bytes) -> None:
@@ -81,9 +90,7 @@ class Releases:
         if known.state is State.WITHDRAWN:
             raise transitions.Refusal("ModelRegistryWrongState", model_id, int(known.state))
         if sender != self._book.addresses["TimelockController"]:
-            member_id = self._book.member_of(sender)
-            if member_id != self._models.solver_of(model_id) or not self._book.is_active(member_id):
-                raise transitions.Refusal("ModelRegistryNotSolver", model_id, sender)
+            self._check_solver(model_id)
         self._book.tell(model_events.ModelWithdrawn, model_id, known.state, reason)
 
     # ---------------------------------------------------------------------------------------------------------- revenue
@@ -113,6 +120,18 @@ class Releases:
 
     # --------------------------------------------------------------------------------------------------------- private
 
+    def _check_gate(self, model_id: ids.RunId, audits: Sequence[bytes]) -> None:
+        _, bit = self._data.purpose_bit(self._book.view.runs[model_id].spec.purpose)
+        if self._data.banned() >> bit & 1:
+            raise transitions.Refusal("ModelRegistryPurposeBanned", bit)
+        self._check_audits(model_id, audits)
+        self._check_consents(model_id)
+
+    def _check_solver(self, model_id: ids.RunId) -> None:
+        member_id = self._book.member_of(self._book.sender)
+        if member_id != self._models.solver_of(model_id) or not self._book.is_active(member_id):
+            raise transitions.Refusal("ModelRegistryNotSolver", model_id, self._book.sender)
+
     def _check_audits(self, model_id: ids.RunId, audits: Sequence[bytes]) -> None:
         rules = self._book.view.releases.rules
         least = 0 if rules is None else rules.audits
@@ -137,6 +156,9 @@ class Releases:
         )
         if known is None or not is_audit or not self._said.is_live(attestation_id):
             raise transitions.Refusal("ModelRegistryAuditInvalid", attestation_id)
+        since, made = self._book.view.releases.of(model_id).audits_from or 0, known.made.at.time
+        if made < since:
+            raise transitions.Refusal("ModelRegistryAuditTooEarly", attestation_id, made, since)
         if self._models.tie(model_id, known.made.attester) is not models.Tie.NONE:
             raise transitions.Refusal("ModelRegistryConflict", attestation_id, known.made.attester)
         return known.made.attester

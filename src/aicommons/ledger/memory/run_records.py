@@ -6,8 +6,8 @@ from typing import Self
 from aicommons.domain import ids, messages, run
 from aicommons.protocol import transitions
 
-LAST_ENROLMENT = 2**40 - 1
-"""Largest ``enrol_until`` that TrainingRuns takes, in seconds."""
+MOST_ENROLMENT = 365 * 86400
+"""How far off ``enrol_until`` may be when a run is opened, in seconds."""
 MOST_ATTEMPTS = 2**16 - 1 - run.MOST_PARTICIPANTS
 """Each seat that is dropped adds an attempt, and the contract counts them in 16 bits."""
 SUITES = 4
@@ -115,7 +115,7 @@ def wrong_field(spec: run.RunSpec, now: int) -> str | None:
         ("layout", spec.layout in LAYOUTS),
         ("suite", 1 <= spec.suite <= SUITES),
         ("maxAttempts", 2 <= spec.max_attempts <= MOST_ATTEMPTS),
-        ("enrolUntil", now < spec.enrol_until <= LAST_ENROLMENT),
+        ("enrolUntil", now < spec.enrol_until <= now + MOST_ENROLMENT),
         ("phaseSeconds", spec.phase_seconds > 0),
         ("shares", spec.solver_shares + spec.owner_shares <= run.ALL_SHARES),
     )
