@@ -9,8 +9,8 @@ from typing import Protocol
 
 from aicommons.domain import encoding, ids
 
-FILE = pathlib.Path(__file__).parent / "honest_token.json"
-"""Its creation code."""
+CODE = bytes.fromhex(json.loads((pathlib.Path(__file__).parent / "honest_token.json").read_text())["bytecode"][2:])
+"""What creates it."""
 
 
 class Sender(Protocol):
@@ -25,7 +25,7 @@ class Sender(Protocol):
 
 def deploy(sender: Sender) -> ids.Address:
     """Create the token."""
-    return sender.deploy(bytes.fromhex(json.loads(FILE.read_text())["bytecode"][2:]))
+    return sender.deploy(CODE)
 
 
 def mint(sender: Sender, token: ids.Address, holder: ids.Address, amount: int) -> None:

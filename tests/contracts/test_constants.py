@@ -20,7 +20,7 @@ TWINS: dict[str, tuple[str, str, int]] = {
     "seats of a run": ("libraries/RunLib.sol", "MAX_SEATS", run.MOST_PARTICIPANTS),
     "the wait of a recovery": ("Membership.sol", "RECOVERY_DELAY", inbox.RECOVERY_SECONDS),
     "an exit before round 0": ("TrainingRuns.sol", "ANY_ROUND", messages.ANY_ROUND),
-    "the last enrolment": ("TrainingRuns.sol", "LAST_ENROLMENT", run_records.LAST_ENROLMENT),
+    "how far off an enrolment ends": ("TrainingRuns.sol", "MOST_ENROLMENT", run_records.MOST_ENROLMENT),
     "the members' time to decide": ("Problems.sol", "RESOLVE_SECONDS", awards.RESOLVE_SECONDS),
     "the latest day of an award": ("Problems.sol", "LATEST_DUE", awards.LATEST_DUE),
     "awards at once": ("Problems.sol", "MOST_MILESTONES", awards.MOST_MILESTONES),

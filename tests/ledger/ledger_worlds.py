@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import urllib3
+from tests import honest_token
 from tests.ledger import anvils
 
 from aicommons import app, testing
@@ -23,9 +24,6 @@ from aicommons.ledger.memory import ledger as memory
 from aicommons.protocol import view as views
 
 CHAIN = chain.DEFAULT_CHAIN_ID
-TOKEN_CODE = bytes.fromhex(
-    json.loads((pathlib.Path(__file__).parents[1] / "cli" / "test_token.json").read_text())["bytecode"][2:]
-)
 PURPOSE = "DUO:0000042"
 PHASE, PATIENCE = 60, 600
 REASON = "box-does-not-open"
@@ -190,7 +188,7 @@ class AnvilWorld:
 def mint(minter: Any, owner: Any, amount: int) -> None:
     """Create the token where it is not there yet, give an account some of it, and let the vault take it."""
     if not minter.nonce():
-        minter.deploy(TOKEN_CODE)
+        minter.deploy(honest_token.CODE)
     for sender, name, account in (
         (minter, "mint", owner.address), (owner, "approve", owner.address_of("Vault")),
     ):  # fmt: skip
