@@ -38,11 +38,13 @@ runs = 64
 [profile.default.invariant]
 seed = "0x1"
 runs = 32
+shrink_run_limit = 0             # that a rule broke is enough
 """
 MINIMUM = 40
 LIMIT = 600.0
 """Seconds that compiling and testing one mutant may take; a hundred times what a quiet core needs."""
-FAILED = re.compile(r"^\[FAIL[^\]]*\].*?(\w+)\(", re.MULTILINE)
+FAILED = re.compile(r"^\[FAIL(?:: (.*?))?\](?:\n\t.*)*(?:\n|.*?) (\w+)\(", re.MULTILINE)
+"""Why a test failed and how it is called. Of a campaign the calls that led there stand between the two."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -129,6 +131,8 @@ def prepare(folder: pathlib.Path, settings: Callable[[str], str] = quick) -> pat
 def run_tests(copy: pathlib.Path, glob: str, limit: float = LIMIT) -> tuple[bool, str]:
     """Whether the tests of a glob pass within a limit in seconds, and what Foundry says; it and its compiler end by then."""
     command = [copy / "forge", "test", "--match-path", glob, "--fail-fast"]
+    if glob.startswith("test/invariant/"):
+        command += ["--match-test", "^invariant_"]  # the campaigns themselves have to see it
     pipe = subprocess.PIPE
     with subprocess.Popen(command, stdout=pipe, stderr=subprocess.STDOUT, text=True, start_new_session=True) as running:
         try:
@@ -149,9 +153,17 @@ def judge(copy: pathlib.Path, mutant: Mutant, limit: float = LIMIT) -> Verdict:
         passed, said = run_tests(copy, mutant.kills, limit)
     finally:
         path.write_text(sound, encoding="utf-8")
+    name, is_killed = ("survived", False) if passed else killer(said)
+    return Verdict(mutant, name, is_killed, time.monotonic() - began)
+
+
+def killer(said: str) -> tuple[str, bool]:
+    """The first test that failed, of a campaign with the rule that broke, and true; or why none did, and false."""
     failed = FAILED.search(said)
-    killer = "survived" if passed else failed.group(1) if failed else "no test ran: " + _last(said)
-    return Verdict(mutant, killer, not passed and failed is not None, time.monotonic() - began)
+    if failed is None:
+        return "no test ran: " + _last(said), False
+    reason, name = failed.groups()
+    return (f"{name}: {reason[:60]}" if reason and name.startswith("invariant_") else name), True
 
 
 def _last(said: str) -> str:
@@ -188,9 +200,9 @@ def table(verdicts: list[Verdict]) -> str:
     """The verdicts as a Markdown table."""
     lines = ["| mutant | in | would | killed by | seconds |", "| --- | --- | --- | --- | ---: |"]
     for each in verdicts:
-        killer = f"`{each.killer}`" if each.is_killed else f"**{each.killer}**"
+        noticed = f"`{each.killer}`" if each.is_killed else f"**{each.killer}**"
         mutant = each.mutant
-        lines.append(f"| {mutant.name} | {mutant.file} | {mutant.why} | {killer} | {each.seconds:.1f} |")
+        lines.append(f"| {mutant.name} | {mutant.file} | {mutant.why} | {noticed} | {each.seconds:.1f} |")
     return "\n".join(lines)
 
 
