@@ -21,7 +21,7 @@ import mutants
 
 ROOT = mutants.ROOT
 PROOFS = ("VaultProof", "MembershipProof", "ModelRegistryProof")
-LIMITS = ("--loop", "12", "--solver-timeout-assertion", "300000")
+LIMITS = ("--loop", "12", "--solver-timeout-assertion", "60000")
 """Twelve turns are more than any loop of the proofs takes; halmos says when a bound was reached."""
 
 
