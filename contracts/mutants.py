@@ -130,10 +130,14 @@ def prepare(folder: pathlib.Path, settings: Callable[[str], str] = quick) -> pat
 
 def run_tests(copy: pathlib.Path, glob: str, limit: float = LIMIT) -> tuple[bool, str]:
     """Whether the tests of a glob pass within a limit in seconds, and what Foundry says; it and its compiler end by then."""
-    command = [copy / "forge", "test", "--match-path", glob, "--fail-fast"]
+    arguments = ["test", "--match-path", glob, "--fail-fast"]
     if glob.startswith("test/invariant/"):
-        command += ["--match-test", "^invariant_"]  # the campaigns themselves have to see it
-    pipe = subprocess.PIPE
+        arguments += ["--match-test", "^invariant_"]  # the campaigns themselves have to see it
+    return _forge(copy, arguments, limit)
+
+
+def _forge(copy: pathlib.Path, arguments: list[str], limit: float) -> tuple[bool, str]:
+    pipe, command = subprocess.PIPE, [copy / "forge", *arguments]
     with subprocess.Popen(command, stdout=pipe, stderr=subprocess.STDOUT, text=True, start_new_session=True) as running:
         try:
             said, _ = running.communicate(timeout=limit)
@@ -174,6 +178,9 @@ def _last(said: str) -> str:
 def judge_all(mutants: list[Mutant], jobs: int, folder: pathlib.Path, limit: float = LIMIT) -> list[Verdict]:
     """Judges every mutant; the tests are run on sound contracts first, and each worker has a copy of its own."""
     first = prepare(folder / "0")
+    _forge(
+        first, ["build"], 10 * limit
+    )  # at once, because each glob by itself would compile anew what it shares with others
     for glob in sorted({mutant.kills for mutant in mutants}):
         passed, said = run_tests(first, glob)
         if not passed or "Suite result: ok." not in said:
