@@ -37,7 +37,7 @@ runs = 64
 
 [profile.default.invariant]
 seed = "0x1"
-runs = 32
+runs = 128
 shrink_run_limit = 0             # that a rule broke is enough
 """
 MINIMUM = 40

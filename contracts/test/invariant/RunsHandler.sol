@@ -253,6 +253,8 @@ contract RunsHandler is RunTest {
     function _dueCommit(Machine memory m, uint256 from) private {
         uint256 seat = _next(~m.committed, from);
         if (seat == NOBODY) return;
+        uint256 early = _next(m.committed, from);
+        if (m.phase == Phase.Submitted && early != NOBODY) _tryReveal(early + 1, m.round, m.attempt); // to be refused
         uint256 dead = m.setFixed ? 0 : _deadIn(m.set);
         bytes32 forged = dead == 0 && from % 4 == 0 ? keccak256("another set") : bytes32(0);
         bool isWrong = dead != 0 || forged != 0; // then it has to be refused
