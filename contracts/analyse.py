@@ -44,8 +44,9 @@ def prove(copy: pathlib.Path) -> int:
     for path in (copy / "test").iterdir():
         if path.name not in {"proofs", "base"}:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
+    named = "".join(path.read_text(encoding="utf-8") for path in (copy / "test" / "proofs").iterdir())
     for path in (copy / "test" / "base").iterdir():
-        if path.name != "Vm.sol":
+        if path.name != "Vm.sol" and f'"../base/{path.name}"' not in named:
             path.unlink()
     failed = []
     for contract in PROOFS:

@@ -3,7 +3,9 @@
 The lines stand in ``mutants.toml``, each with what would be wrong and which tests have to notice. It works on copies with
 caches of their own, so that nobody's sources are ever broken, and compiles the quick way: without the Yul pipeline, tests
 linked to contracts at run time, so that a mutant recompiles one contract and no test. It prints a table and fails if a mutant
-survives, no longer applies, or its tests fail without it. That the lines still exist is a test that needs no compiler.
+survives, no longer applies, or its tests fail without it. Tests that do not end within ``--limit`` seconds are a fault too, not
+a kill: on a busy machine time proves nothing, and the table has to name a test. That the lines still exist is a test that needs
+no compiler.
 """
 
 import argparse
@@ -14,6 +16,7 @@ import pathlib
 import queue
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -34,10 +37,14 @@ runs = 64
 
 [profile.default.invariant]
 seed = "0x1"
-runs = 32
+runs = 128
+shrink_run_limit = 0             # that a rule broke is enough
 """
 MINIMUM = 40
-FAILED = re.compile(r"^\[FAIL[^\]]*\].*?(\w+)\(", re.MULTILINE)
+LIMIT = 600.0
+"""Seconds that compiling and testing one mutant may take; a hundred times what a quiet core needs."""
+FAILED = re.compile(r"^\[FAIL(?:: (.*?))?\](?:\n\t.*)*(?:\n|.*?) (\w+)\(", re.MULTILINE)
+"""Why a test failed and how it is called. Of a campaign the calls that led there stand between the two."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -121,26 +128,46 @@ def prepare(folder: pathlib.Path, settings: Callable[[str], str] = quick) -> pat
     return copy
 
 
-def run_tests(copy: pathlib.Path, glob: str) -> tuple[bool, str]:
-    """Whether the tests of a glob pass, and what Foundry says."""
-    command = [copy / "forge", "test", "--match-path", glob, "--fail-fast"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    return done.returncode == 0, done.stdout + done.stderr
+def run_tests(copy: pathlib.Path, glob: str, limit: float = LIMIT) -> tuple[bool, str]:
+    """Whether the tests of a glob pass within a limit in seconds, and what Foundry says; it and its compiler end by then."""
+    arguments = ["test", "--match-path", glob, "--fail-fast"]
+    if glob.startswith("test/invariant/"):
+        arguments += ["--match-test", "^invariant_"]  # the campaigns themselves have to see it
+    return _forge(copy, arguments, limit)
 
 
-def judge(copy: pathlib.Path, mutant: Mutant) -> Verdict:
+def _forge(copy: pathlib.Path, arguments: list[str], limit: float) -> tuple[bool, str]:
+    pipe, command = subprocess.PIPE, [copy / "forge", *arguments]
+    with subprocess.Popen(command, stdout=pipe, stderr=subprocess.STDOUT, text=True, start_new_session=True) as running:
+        try:
+            said, _ = running.communicate(timeout=limit)
+        except subprocess.TimeoutExpired:
+            os.killpg(running.pid, signal.SIGKILL)
+            return False, f"Error: not over after {limit:g} seconds"
+    return running.returncode == 0, said
+
+
+def judge(copy: pathlib.Path, mutant: Mutant, limit: float = LIMIT) -> Verdict:
     """Breaks the line in a copy, runs the tests that should notice and mends it again."""
     began = time.monotonic()
     path = copy / "src" / mutant.file
     sound = path.read_text(encoding="utf-8")
     path.write_text(mutated(sound, mutant), encoding="utf-8")
     try:
-        passed, said = run_tests(copy, mutant.kills)
+        passed, said = run_tests(copy, mutant.kills, limit)
     finally:
         path.write_text(sound, encoding="utf-8")
+    name, is_killed = ("survived", False) if passed else killer(said)
+    return Verdict(mutant, name, is_killed, time.monotonic() - began)
+
+
+def killer(said: str) -> tuple[str, bool]:
+    """The first test that failed, of a campaign with the rule that broke, and true; or why none did, and false."""
     failed = FAILED.search(said)
-    killer = "survived" if passed else failed.group(1) if failed else "no test ran: " + _last(said)
-    return Verdict(mutant, killer, not passed and failed is not None, time.monotonic() - began)
+    if failed is None:
+        return "no test ran: " + _last(said), False
+    reason, name = failed.groups()
+    return (f"{name}: {reason[:60]}" if reason and name.startswith("invariant_") else name), True
 
 
 def _last(said: str) -> str:
@@ -148,9 +175,12 @@ def _last(said: str) -> str:
     return lines[0] if lines else "Foundry failed"
 
 
-def judge_all(mutants: list[Mutant], jobs: int, folder: pathlib.Path) -> list[Verdict]:
+def judge_all(mutants: list[Mutant], jobs: int, folder: pathlib.Path, limit: float = LIMIT) -> list[Verdict]:
     """Judges every mutant; the tests are run on sound contracts first, and each worker has a copy of its own."""
     first = prepare(folder / "0")
+    _forge(
+        first, ["build"], 10 * limit
+    )  # at once, because each glob by itself would compile anew what it shares with others
     for glob in sorted({mutant.kills for mutant in mutants}):
         passed, said = run_tests(first, glob)
         if not passed or "Suite result: ok." not in said:
@@ -163,7 +193,7 @@ def judge_all(mutants: list[Mutant], jobs: int, folder: pathlib.Path) -> list[Ve
     def work(mutant: Mutant) -> Verdict:
         copy = copies.get()
         try:
-            verdict = judge(copy, mutant)
+            verdict = judge(copy, mutant, limit)
         finally:
             copies.put(copy)
         print(f"{mutant.name}: {verdict.killer}", file=sys.stderr, flush=True)
@@ -177,26 +207,27 @@ def table(verdicts: list[Verdict]) -> str:
     """The verdicts as a Markdown table."""
     lines = ["| mutant | in | would | killed by | seconds |", "| --- | --- | --- | --- | ---: |"]
     for each in verdicts:
-        killer = f"`{each.killer}`" if each.is_killed else f"**{each.killer}**"
+        noticed = f"`{each.killer}`" if each.is_killed else f"**{each.killer}**"
         mutant = each.mutant
-        lines.append(f"| {mutant.name} | {mutant.file} | {mutant.why} | {killer} | {each.seconds:.1f} |")
+        lines.append(f"| {mutant.name} | {mutant.file} | {mutant.why} | {noticed} | {each.seconds:.1f} |")
     return "\n".join(lines)
 
 
 def main(arguments: list[str]) -> int:
     """Judges the mutants and prints what became of them; 1 if one is alive or does not apply."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", default="", metavar="WORD", help="only mutants with this word in name, file or tests")
+    parser.add_argument("--only", default="", metavar="PATTERN", help="only mutants whose name, file or tests match")
     parser.add_argument("--jobs", type=int, default=max(1, (os.cpu_count() or 1) // 2), help="copies that work at once")
+    parser.add_argument("--limit", type=float, default=LIMIT, help="seconds that one mutant may take; more is a fault")
     chosen = parser.parse_args(arguments)
-    mutants = [each for each in read() if chosen.only in f"{each.name} {each.file} {each.kills}"]
+    mutants = [each for each in read() if re.search(chosen.only, f"{each.name} {each.file} {each.kills}")]
     stale = [mutant.name for mutant in mutants if places(mutant) != 1]
     if stale or not mutants:
         print(f"contracts/mutants.py: these lines are not in the sources once: {', '.join(stale) or 'none chosen'}")
         return 1
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="mutants") as folder:
-        verdicts = judge_all(mutants, min(chosen.jobs, len(mutants)), pathlib.Path(folder))
+        verdicts = judge_all(mutants, min(chosen.jobs, len(mutants)), pathlib.Path(folder), chosen.limit)
     print(table(verdicts))
     alive = sum(not each.is_killed for each in verdicts)
     print(

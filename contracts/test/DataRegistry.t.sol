@@ -25,6 +25,19 @@ contract DataRegistryTest is CommonsTest {
         return _sign(privateKey, domain, keccak256(abi.encode(kind, consentId, deadline)));
     }
 
+    /// @dev The holder's, but for another contract or, with `elsewhere` = 0, for another chain.
+    function _revocationFor(address elsewhere, bytes32 consentId, uint256 deadline)
+        private
+        returns (bytes memory made)
+    {
+        uint256 chain = block.chainid;
+        if (elsewhere == address(0)) vm.chainId(chain + 1);
+        bytes32 kind = keccak256("Revoke(bytes32 consentId,uint256 deadline)");
+        bytes32 domain = _domain("AI Commons Data Registry", "1", elsewhere == address(0) ? address(data) : elsewhere);
+        made = _sign(0xACC0001, domain, keccak256(abi.encode(kind, consentId, deadline)));
+        vm.chainId(chain);
+    }
+
     function _wanted() private pure returns (IDataRegistry.Use memory) {
         return IDataRegistry.Use(1, PURPOSE, "problem", 2, false, 0);
     }
@@ -477,15 +490,18 @@ contract DataRegistryTest is CommonsTest {
         vm.assertFalse(data.isLive(consentId));
     }
 
-    /// @dev Rows: another signer, another consent, another deadline, a late one, a garbled one.
-    function test_revokeBySignature_failsIfItDoesNotFit() public {
+    /// @dev Rows: another signer, another consent, another deadline, another contract, another chain, a garbled one; then a late
+    /// one, and a good one twice.
+    function test_revokeBySignature_isBoundToEverything() public {
         _list(1);
         bytes32 consentId = _give(1, 1);
         bytes32 other = _give(1, 1);
-        bytes[4] memory bad = [
+        bytes[6] memory bad = [
             _signedRevocation(0xACC0002, consentId, START),
             _signedRevocation(0xACC0001, other, START),
             _signedRevocation(0xACC0001, consentId, START + 1),
+            _revocationFor(address(runs), consentId, START),
+            _revocationFor(address(0), consentId, START),
             bytes("garbled")
         ];
         for (uint256 i; i < bad.length; ++i) {
@@ -495,5 +511,9 @@ contract DataRegistryTest is CommonsTest {
         bytes memory late = _signedRevocation(0xACC0001, consentId, START - 1);
         vm.expectRevert(abi.encodeWithSelector(IDataRegistry.DataRegistryDeadlinePassed.selector, START - 1));
         data.revokeBySignature(consentId, START - 1, late);
+        bytes memory good = _signedRevocation(0xACC0001, consentId, START);
+        data.revokeBySignature(consentId, START, good);
+        vm.expectRevert(abi.encodeWithSelector(IDataRegistry.DataRegistryAlreadyRevoked.selector, consentId));
+        data.revokeBySignature(consentId, START, good);
     }
 }

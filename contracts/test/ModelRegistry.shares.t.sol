@@ -3,7 +3,7 @@ pragma solidity 0.8.37;
 
 import {SharesTest} from "./base/SharesTest.sol";
 
-/// @notice What halmos proves for one free part, tried here with two and with any number of members.
+/// @notice What halmos proves for few members, tried here with any number of them.
 contract ModelRegistrySharesTest is SharesTest {
     /// @dev Whatever solver and problem owner agreed on, and however many take part, exactly 1,000,000 are given out.
     function test_register_sharesSum(uint32 solverShares, uint32 ownerShares, uint8 members) public {

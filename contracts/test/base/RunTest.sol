@@ -92,7 +92,7 @@ abstract contract RunTest is CommonsTest {
 
     // -------------------------------------------------------------------------------------------------------- messages
 
-    function _runsDomain() internal view returns (bytes32) {
+    function _runsDomain() internal view virtual returns (bytes32) {
         return _domain("AI Commons Secure Aggregation", "2", address(runs));
     }
 

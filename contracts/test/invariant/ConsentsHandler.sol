@@ -84,15 +84,20 @@ contract ConsentsHandler is CommonsTest {
         }
     }
 
-    /// @notice A run asks for any consent, for any purpose.
+    /// @notice A run asks for any consent, for every purpose.
     function use(uint256 word) external {
         if (_given.length == 0) return;
         bytes32 consentId = _given[word % _given.length];
+        for (uint256 i; i < 3; ++i) {
+            _use(word, consentId, ((word >> 32) % 3 + i) % 3);
+        }
+    }
+
+    function _use(uint256 word, bytes32 consentId, uint256 bit) private {
         Book storage book = _books[consentId];
-        uint256 bit = (word >> 32) % 3;
-        bytes32 purpose = _purposes()[bit];
+        IDataRegistry.Use memory wanted = IDataRegistry.Use(book.terms.datasetId, _purposes()[bit], 0, 1, false, 0);
         vm.prank(address(runs));
-        try data.use(consentId, bytes32(word), IDataRegistry.Use(book.terms.datasetId, purpose, 0, 1, false, 0)) {
+        try data.use(consentId, bytes32(word), wanted) {
             ++uses;
             bool isOver = vm.getBlockTimestamp() >= book.terms.expiry || ++book.uses > book.terms.maxUses;
             if (book.revoked || isOver || !membership.isActive(book.terms.datasetId)) deadUsed = true;

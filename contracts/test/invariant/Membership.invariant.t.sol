@@ -61,9 +61,9 @@ contract MembershipInvariantTest is CommonsTest {
         for (uint256 id = 1; id <= target.count(); ++id) {
             if (_isLive(id)) ++live;
         }
-        vm.assertEq(target.count(), handler.admitted());
-        vm.assertEq(target.live(), live);
-        vm.assertEq(live, handler.admitted() - handler.left() - handler.expelled());
+        vm.assertEq(target.count(), handler.admitted(), "4: ids");
+        vm.assertEq(target.live(), live, "4: more votes than members");
+        vm.assertEq(live, handler.admitted() - handler.left() - handler.expelled(), "4: members");
     }
 
     /// @dev One vote per live member, with the member's own account, now and a second ago; nobody else has any.
@@ -79,8 +79,8 @@ contract MembershipInvariantTest is CommonsTest {
             votes += own;
             past += target.getPastVotes(account, before);
         }
-        vm.assertEq(votes, target.live());
-        vm.assertEq(past, target.getPastTotalSupply(before));
+        vm.assertEq(votes, target.live(), "4: votes");
+        vm.assertEq(past, target.getPastTotalSupply(before), "4: past votes");
         for (uint256 id = 1; id <= target.count(); ++id) {
             if (_isLive(id)) vm.assertEq(target.ownerOf(id), target.member(id).account);
             if (!target.isActive(id)) vm.assertFalse(target.hasRole(id, IMembership.Role.Auditor), "role");

@@ -61,6 +61,7 @@ contract ModelsInvariantTest is CommonsTest {
         }
         vm.assertEq(shares, 1_000_000, "8: shares");
         vm.assertEq(models.received(modelId, address(0)), handler.paid(modelId), "8: received");
+        vm.assertLe(claimable, unclaimed, "8: more can be claimed than is there");
         vm.assertTrue(unclaimed - claimable < owners, "8: dust");
     }
 }
@@ -71,7 +72,7 @@ contract ModelsWalkTest is CommonsTest {
 
     function test_walk_reachesReleases() public {
         ModelsHandler handler = new ModelsHandler();
-        for (uint256 i; i < 300; ++i) {
+        for (uint256 i; i < 120; ++i) {
             uint256 word = uint256(keccak256(abi.encode(i)));
             handler.makeModel(word);
             handler.attest(word >> 1);

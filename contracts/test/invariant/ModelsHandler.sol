@@ -141,7 +141,6 @@ contract ModelsHandler is RunTest {
     function attest(uint256 word) external {
         if (modelIds.length == 0) return;
         if (word % 8 == 0 && _book.length != 0) return _takeBack(_book[(word >> 8) % _book.length]);
-        uint256 id = _anAuditor(word >> 8);
         IAttestations.Statement memory said = IAttestations.Statement({
             kind: (word >> 32) % 8 == 0 ? IAttestations.Kind.Course : IAttestations.Kind.Audit,
             passed: (word >> 40) % 8 != 0,
@@ -149,6 +148,19 @@ contract ModelsHandler is RunTest {
             subject: _aModel(word >> 80),
             document: "report"
         });
+        _say(_anAuditor(word >> 8), said);
+    }
+
+    /// @dev Everybody without a tie, and perhaps somebody with one, whose statement is then the newest.
+    function _auditAll(bytes32 modelId, bool tied) private {
+        uint64 expiry = uint64(vm.getBlockTimestamp() + 30 days);
+        for (uint256 id = FIRST_AUDITOR; id < FIRST_AUDITOR + AUDITORS; ++id) {
+            _say(id, IAttestations.Statement(IAttestations.Kind.Audit, true, expiry, modelId, "report"));
+        }
+        if (tied) _say(1, IAttestations.Statement(IAttestations.Kind.Audit, true, expiry, modelId, "report"));
+    }
+
+    function _say(uint256 id, IAttestations.Statement memory said) private {
         bool counts = said.passed && said.kind == IAttestations.Kind.Audit;
         vm.prank(_account(id));
         try attestations.attest(said) returns (bytes32 made) {
@@ -214,12 +226,18 @@ contract ModelsHandler is RunTest {
         _follow();
     }
 
-    /// @notice A model on its way: asked for, cleared and released as soon as somebody thinks it is time.
+    /// @notice A model on its way: asked for, cleared and released as soon as somebody thinks it is time; often by two steps at
+    /// once, after everybody without a tie said something good, because random order alone releases next to nothing.
     function hurry(uint256 word) external {
         if (modelIds.length == 0) return;
         bytes32 modelId = _aModel(word);
+        if ((word >> 64) % 2 == 0) _auditAll(modelId, (word >> 80) % 2 == 0);
+        _stride(modelId, _shown(word >> 8, modelId));
+        if ((word >> 72) % 2 == 0) _stride(modelId, _shown(word >> 8, modelId));
+    }
+
+    function _stride(bytes32 modelId, bytes32[] memory audits) private {
         IModelRegistry.ModelState state = _states[modelId];
-        bytes32[] memory audits = _shown(word >> 8, modelId);
         vm.prank(_account(solver));
         if (state == IModelRegistry.ModelState.Draft) {
             _ask(modelId);

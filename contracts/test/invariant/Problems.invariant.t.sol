@@ -30,11 +30,12 @@ contract ProblemsInvariantTest is CommonsTest {
         targets[0] = FuzzSelector(address(handler), actions);
     }
 
-    /// @dev Fund == paid + refunded + locked; nothing of it is anywhere else.
+    /// @dev Funded == paid + refunded + locked, nothing of it is anywhere else, and nothing was done that has to be refused.
     function invariant_awardMoneyIsConserved() external view {
         (, Vault vault_, address money) = handler.contracts();
-        vm.assertEq(handler.funded(), handler.paid() + handler.refunded() + vault_.locked(money));
-        vm.assertEq(vault_.credits(money), handler.paid() + handler.refunded());
+        vm.assertEq(handler.taken(), 0, "1: done what has to be refused");
+        vm.assertEq(handler.funded(), handler.paid() + handler.refunded() + vault_.locked(money), "1: lost");
+        vm.assertEq(vault_.credits(money), handler.paid() + handler.refunded(), "1: credited");
     }
 
     /// @dev Solvers have what they earned and payers what came back, to the last unit.
@@ -57,6 +58,5 @@ contract ProblemsInvariantTest is CommonsTest {
             vm.assertTrue(award.solver == 0 || award.solver != problems_.ownerOf(one.problemId));
             vm.assertTrue(award.solver == 0 || award.solver != problems_.judgeOf(one.problemId));
         }
-        vm.assertEq(handler.taken(), 0);
     }
 }

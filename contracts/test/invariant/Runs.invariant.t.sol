@@ -32,19 +32,22 @@ abstract contract RunsInvariant is CommonsTest {
     }
 
     /// @dev One campaign for all rules, because separate ones would walk the same sequences again.
-    /// 11: two different sets never both reach a quorum of Commits in one run, Exits aside, and no Reveal is accepted
-    /// without the certificate and the seat's own Commit. 5: no Submit uses a consent that was revoked, nor does the set that the first Commit fixes; nobody else is put out. 10: states,
-    /// phases and rounds change only along the listed edges, and a run that is over never changes. An agreed state is
-    /// never lost: Ended has one, Aborted has none, progress never goes back. Exits leave a quorum behind.
+    /// 5: no Submit uses a consent that was revoked, nor does the set that the first Commit fixes.
     /// 9: no seat's word on a sid is ever counted twice, and an agreed sid was named in its own attempt by a quorum.
-    /// 12: no seat's bond is lost or goes to anybody else, none goes back before the run is over, and then each does.
+    /// 10: states, phases and rounds change only along the listed edges, and a run that is over never changes. An agreed state
+    /// is never lost: Ended has one, Aborted has none, progress never goes back. Exits leave a quorum behind.
+    /// 11: two different sets never both reach a quorum of Commits in one run, Exits aside, and no Reveal is accepted without
+    /// the certificate and the seat's own Commit.
+    /// 12: no seat is put out that did what was due, whatever the others do; no seat's bond is lost or goes to anybody else,
+    /// none goes back before the run is over, and then each does.
     /// A run that paused after its last sum is completed by Results only if no round can follow.
     function invariant_rulesOfARunHold() external view {
         vm.assertFalse(handler.twoSets(), "11: two sets certified");
         vm.assertFalse(handler.revealWithoutCertificate(), "11: reveal without certificate");
         vm.assertFalse(handler.deadConsent(), "5: dead consent used");
         vm.assertFalse(handler.deadInFirstSet(), "5: the set was fixed with a dead consent in it");
-        vm.assertFalse(handler.waitingDropped(), "a seat was put out that may stay");
+        vm.assertFalse(handler.waitingDropped(), "12: a seat was put out that may stay");
+        vm.assertFalse(handler.honestPutOut(), "12: a seat was put out although it did what was due");
         vm.assertFalse(handler.wrongEdge(), "10: edge that is not listed");
         vm.assertFalse(handler.lostState(), "agreed state lost");
         vm.assertFalse(handler.tooFewStayed(), "too few stayed");

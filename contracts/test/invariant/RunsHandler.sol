@@ -20,6 +20,7 @@ contract RunsHandler is RunTest {
     bool public deadConsent;
     bool public deadInFirstSet;
     bool public waitingDropped;
+    bool public honestPutOut;
     bool public wrongEdge;
     bool public lostState;
     bool public tooFewStayed;
@@ -52,6 +53,7 @@ contract RunsHandler is RunTest {
     mapping(bytes32 attempt => uint256 seats) private _committed;
     uint256[] private _certifiedSets;
     uint256 private _exited;
+    uint256 private _leftItself;
     bool private _paused;
     Machine private _last;
 
@@ -197,6 +199,7 @@ contract RunsHandler is RunTest {
         vm.prank(_account(id));
         try runs.exit(runId, id, ANY_ROUND, signature) {
             if (_count(m.set) - 1 < _quorum) tooFewStayed = true;
+            _leftItself |= 1 << (id - 1);
             _noteExits();
             _observe();
         } catch {}
@@ -250,7 +253,12 @@ contract RunsHandler is RunTest {
     function _dueCommit(Machine memory m, uint256 from) private {
         uint256 seat = _next(~m.committed, from);
         if (seat == NOBODY) return;
+        uint256 early = _next(m.committed, from);
+        if (m.phase == Phase.Submitted && early != NOBODY) _tryReveal(early + 1, m.round, m.attempt); // to be refused
         uint256 dead = m.setFixed ? 0 : _deadIn(m.set);
+        bytes32 forged = dead == 0 && from % 4 == 0 ? keccak256("another set") : bytes32(0);
+        bool isWrong = dead != 0 || forged != 0; // then it has to be refused
+        if (isWrong && _tryCommit(seat + 1, m.round, m.attempt, forged)) return;
         if (dead != 0) {
             runs.drop(runId, dead);
             _noteExits();
@@ -298,13 +306,14 @@ contract RunsHandler is RunTest {
     }
 
     /// @dev `forged` != 0: certifies another set than the ledger's.
-    function _tryCommit(uint256 id, uint32 round, uint16 attempt, bytes32 forged) private {
+    function _tryCommit(uint256 id, uint32 round, uint16 attempt, bytes32 forged) private returns (bool accepted) {
         PhaseView memory at = runs.phaseOf(runId);
         if (forged != 0) at.setDigest = forged;
         bytes memory signature = _commitSignature(id, at);
         bytes32 masks = _masks(id, at.sid);
         try runs.commit(_key(id, round, attempt), at.sid, at.setDigest, at.inputDigest, masks, signature) {
             _noteCommit(id, round, attempt, at.setDigest, at.machine.set);
+            return true;
         } catch {}
     }
 
@@ -339,6 +348,19 @@ contract RunsHandler is RunTest {
         bytes32 sid = runs.phaseOf(runId).sid;
         uint256 votes = _votes[keccak256(abi.encode(m.sidRound, m.sidAttempt))][sid];
         if (_count(votes) < _quorum || m.arrived & ~votes != 0) agreedWithoutQuorum = true;
+    }
+
+    /// @dev Who is out of the set left, had no consent any more, or did not say what was due in the attempt that was going on,
+    /// unless a quorum said something else: then nobody can tell who is honest.
+    function _checkExclusions(Machine memory m) private {
+        bytes32 sid = runs.sidOf(runId, _last.round, _last.attempt, _state(vm.toString(_last.round)));
+        bool otherwise = (_last.agreed || m.agreed) && runs.phaseOf(runId).sid != sid;
+        uint256 honest = _votes[keccak256(abi.encode(_last.round, _last.attempt))][sid];
+        uint256 out = _last.set & ~m.set & ~_leftItself;
+        for (uint256 seat; out >> seat != 0; ++seat) {
+            bool isOut = out >> seat & 1 == 1;
+            if (isOut && !_revoked[seat + 1] && !otherwise && honest >> seat & 1 == 1) honestPutOut = true;
+        }
     }
 
     /// @dev A set is certified when a quorum of distinct seats named its digest in one attempt.
@@ -381,6 +403,7 @@ contract RunsHandler is RunTest {
     function _observe() private {
         Machine memory m = _machine();
         if (m.agreed) _checkAgreement(m);
+        _checkExclusions(m);
         if (m.phase == Phase.Unmasked && _last.phase == Phase.Fixed) _paused = false;
         if (m.state == RunState.Paused) _paused = true;
         if (m.state == RunState.Completed && _paused && m.roundsDone != m.rounds) completedEarly = true;

@@ -69,10 +69,10 @@ contract VaultInvariantTest is CommonsTest {
             IVault.Lock memory lock = bank.lockOf(lockId);
             vm.assertLe(handler.ends(lockId), 1, "ended twice");
             if (handler.ends(lockId) == 1) {
-                vm.assertEq(uint256(lock.state), uint256(handler.endedAs(lockId)));
+                vm.assertEq(uint256(lock.state), uint256(handler.endedAs(lockId)), "1: not as it ended");
                 continue;
             }
-            vm.assertEq(uint256(lock.state), uint256(IVault.LockState.Locked));
+            vm.assertEq(uint256(lock.state), uint256(IVault.LockState.Locked), "1: not waiting");
             for (uint256 k; k < 3; ++k) {
                 if (handler.moneyAt(k) == lock.token) waiting[k] += lock.amount;
             }

@@ -15,4 +15,9 @@ contract ModelRegistryProof is SharesTest {
     function test_register_ownersPartSums(uint32 ownerShares) public {
         _assertSum(0, ownerShares, 4);
     }
+
+    /// @dev Both parts free; two members, because with four the solver does not end in five minutes.
+    function test_register_bothPartsSum(uint32 solverShares, uint32 ownerShares) public {
+        _assertSum(solverShares, ownerShares, 2);
+    }
 }

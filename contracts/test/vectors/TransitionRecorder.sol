@@ -156,6 +156,51 @@ abstract contract TransitionRecorder is RunTest {
         data.revoke(consentOf[seat + 1]);
     }
 
+    // ------------------------------------------------------------------------------------------------- whole stretches
+
+    /// @dev Terms as usual, and nobody has sent an Ack.
+    function _beginWith(string memory name, uint256 n, uint48 exits) internal {
+        _prepare(n);
+        _begin(name, n, exits, _spec(3, 48));
+    }
+
+    /// @dev All Acks have arrived.
+    function _beginOpen(string memory name, uint256 n, uint48 exits) internal {
+        _beginWith(name, n, exits);
+        for (uint256 seat; seat < n; ++seat) {
+            _doAck(seat);
+        }
+    }
+
+    function _submits(uint256 n, uint32 round, uint16 attempt, uint48 absent) internal {
+        for (uint256 seat; seat < n; ++seat) {
+            if (absent >> seat & 1 == 0) _doSubmit(seat, round, attempt, vm.toString(round));
+        }
+    }
+
+    function _commits(uint256 n, uint32 round, uint16 attempt, uint48 absent) internal {
+        for (uint256 seat; seat < n; ++seat) {
+            if (absent >> seat & 1 == 0) _doCommit(seat, round, attempt);
+        }
+    }
+
+    function _reveals(uint256 n, uint32 round, uint16 attempt, uint48 absent) internal {
+        for (uint256 seat; seat < n; ++seat) {
+            if (absent >> seat & 1 == 0) _doReveal(seat, round, attempt);
+        }
+    }
+
+    function _wholeRound(uint256 n, uint32 round) internal {
+        _submits(n, round, 0, 0);
+        _commits(n, round, 0, 0);
+        _reveals(n, round, 0, 0);
+    }
+
+    function _later(uint256 duration) internal {
+        _pass(duration);
+        _doAdvance();
+    }
+
     // --------------------------------------------------------------------------------------------------------- writing
 
     function _step(string memory name, address sender, bytes memory call, string memory fields) private {

@@ -6,48 +6,6 @@ import {TransitionRecorder} from "./TransitionRecorder.sol";
 
 /// @notice The scenarios of `vectors/transitions/`: named ones, then random walks that also try what is not allowed.
 contract TransitionsTest is TransitionRecorder {
-    function _beginWith(string memory name, uint256 n, uint48 exits) private {
-        _prepare(n);
-        _begin(name, n, exits, _spec(3, 48));
-    }
-
-    /// @dev All Acks have arrived.
-    function _beginOpen(string memory name, uint256 n, uint48 exits) private {
-        _beginWith(name, n, exits);
-        for (uint256 seat; seat < n; ++seat) {
-            _doAck(seat);
-        }
-    }
-
-    function _submits(uint256 n, uint32 round, uint16 attempt, uint48 absent) private {
-        for (uint256 seat; seat < n; ++seat) {
-            if (absent >> seat & 1 == 0) _doSubmit(seat, round, attempt, vm.toString(round));
-        }
-    }
-
-    function _commits(uint256 n, uint32 round, uint16 attempt, uint48 absent) private {
-        for (uint256 seat; seat < n; ++seat) {
-            if (absent >> seat & 1 == 0) _doCommit(seat, round, attempt);
-        }
-    }
-
-    function _reveals(uint256 n, uint32 round, uint16 attempt, uint48 absent) private {
-        for (uint256 seat; seat < n; ++seat) {
-            if (absent >> seat & 1 == 0) _doReveal(seat, round, attempt);
-        }
-    }
-
-    function _wholeRound(uint256 n, uint32 round) private {
-        _submits(n, round, 0, 0);
-        _commits(n, round, 0, 0);
-        _reveals(n, round, 0, 0);
-    }
-
-    function _later(uint256 duration) private {
-        _pass(duration);
-        _doAdvance();
-    }
-
     // ------------------------------------------------------------------------------------------------- named scenarios
 
     function test_happy_three() public {
