@@ -47,9 +47,9 @@ contract DataRegistry is IDataRegistry, Governed, EIP712 {
     }
 
     /// @inheritdoc IDataRegistry
-    function setBanned(uint256 banned) external {
+    function changeBanned(uint256 banned, uint256 lifted) external {
         _checkTimelock();
-        _ban(banned);
+        _ban((_banned | banned) & ~lifted);
     }
 
     // -------------------------------------------------------------------------------------------------------- datasets

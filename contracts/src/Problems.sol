@@ -49,7 +49,7 @@ contract Problems is IProblems, Governed {
     }
 
     /// @inheritdoc IProblems
-    function stateChallenge(
+    function stateContest(
         bytes32 document,
         bytes32 purpose,
         uint256 judge_,
@@ -60,10 +60,10 @@ contract Problems is IProblems, Governed {
         problemId = _state(document, purpose, judge_, deadline);
         Problem storage made = _problems[problemId];
         if (commitUntil <= made.reviewUntil || revealUntil <= commitUntil) {
-            revert ProblemsChallengeInvalid(commitUntil, revealUntil);
+            revert ProblemsContestInvalid(commitUntil, revealUntil);
         }
         (made.commitUntil, made.revealUntil) = (commitUntil, revealUntil);
-        emit ChallengeStated(problemId, commitUntil, revealUntil);
+        emit ContestStated(problemId, commitUntil, revealUntil);
     }
 
     /// @inheritdoc IProblems
@@ -94,7 +94,7 @@ contract Problems is IProblems, Governed {
         emit Closed(problemId, stored.owner);
     }
 
-    // ------------------------------------------------------------------------------------------------------- challenge
+    // ------------------------------------------------------------------------------------------------------- contest
 
     /// @inheritdoc IProblems
     function commit(bytes32 problemId, bytes32 commitment) external {
@@ -383,7 +383,7 @@ contract Problems is IProblems, Governed {
         if (!_membership.isActive(memberId)) revert ProblemsMemberInvalid(memberId);
     }
 
-    /// @dev Of a challenge; nobody is judged before everybody could show its submission.
+    /// @dev Of a contest; nobody is judged before everybody could show its submission.
     function _checkRevealed(bytes32 problemId, Problem storage stored, uint256 memberId) private view {
         if (stored.revealUntil == 0) return;
         _checkTime(problemId, stored.revealUntil, type(uint64).max);

@@ -74,7 +74,7 @@ contract CommonsGovernorPowersTest is GovernanceTest {
     }
 
     function _addOthers() private {
-        _add(address(data), abi.encodeCall(IDataRegistry.setBanned, (0)));
+        _add(address(data), abi.encodeCall(IDataRegistry.changeBanned, (0, 0)));
         _add(address(problems), abi.encodeCall(IProblems.setRules, (IProblems.ProblemRules(1, 1))));
         _add(address(problems), abi.encodeCall(IProblems.resolve, (bytes32("problem"), 0, true)));
         _add(address(models), abi.encodeCall(IModelRegistry.suspend, (bytes32("model"), "why")));

@@ -438,30 +438,42 @@ contract DataRegistryTest is CommonsTest {
     // ------------------------------------------------------------------------------------------------- banned purposes
 
     /// @dev What a vote bans is denied from then on, whatever was permitted before; what it lifts can be used again.
-    function test_setBanned_holdsAtOnce(uint256 banned) public {
-        banned %= 8;
+    function test_changeBanned_holdsAtOnce(uint256 more, uint256 lifted) public {
+        more %= 8;
+        uint256 banned = (BANNED_BIT | more) & ~lifted;
         _list(1);
         bytes32 consentId = _give(1, 1);
         vm.prank(address(timelock));
         vm.expectEmit(address(data));
         emit IDataRegistry.BannedSet(banned);
-        data.setBanned(banned);
+        data.changeBanned(more, lifted);
         vm.assertEq(data.bannedPurposes(), banned);
         if (banned & BIT != 0) _expectDenied(consentId, IDataRegistry.Denial.PurposeBanned);
         else _use(consentId);
         vm.assertTrue(data.isLive(consentId), "runs under way go on");
     }
 
+    /// @dev Two votes that knew nothing of each other both hold, whichever is carried out first.
+    function test_changeBanned_undoesNoOtherVote(uint256 first, uint256 second) public {
+        vm.startPrank(address(timelock));
+        data.changeBanned(first % 8, 0);
+        data.changeBanned(second % 8, 0);
+        vm.assertEq(data.bannedPurposes(), BANNED_BIT | first % 8 | second % 8);
+        data.changeBanned(0, BANNED_BIT);
+        vm.assertEq(data.bannedPurposes(), (first % 8 | second % 8) & ~BANNED_BIT);
+        vm.stopPrank();
+    }
+
     /// @dev Rows: not the timelock; bits that stand for no purpose.
-    function test_setBanned_failsOnBadInput(address stranger, uint256 banned) public {
+    function test_changeBanned_failsOnBadInput(address stranger, uint256 banned) public {
         vm.assume(stranger != address(timelock) && stranger != address(forwarder));
         _assumePowerless(stranger);
         vm.prank(stranger);
         vm.expectRevert(abi.encodeWithSelector(IGoverned.GovernedNotTimelock.selector, stranger));
-        data.setBanned(banned % 8);
+        data.changeBanned(banned % 8, 0);
         vm.prank(address(timelock));
         vm.expectRevert(abi.encodeWithSelector(IDataRegistry.DataRegistryPurposesInvalid.selector, 3));
-        data.setBanned(_between(banned, 8, type(uint256).max));
+        data.changeBanned(_between(banned, 8, type(uint256).max), 0);
         vm.assertEq(data.bannedPurposes(), BANNED_BIT);
     }
 

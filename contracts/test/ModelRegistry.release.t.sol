@@ -426,7 +426,7 @@ contract ModelRegistryReleaseTest is ModelTest {
 
     function _ban(uint256 purposes) private {
         vm.prank(address(timelock));
-        data.setBanned(purposes);
+        data.changeBanned(purposes, ~purposes);
     }
 
     /// @dev More audits than needed are welcome, and each of them is looked at.

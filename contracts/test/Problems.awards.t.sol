@@ -159,7 +159,7 @@ contract ProblemsAwardsTest is ProblemsTest {
         _fund(id);
         _deposit(vault, _account(PAYER), address(token), AMOUNT);
         vm.prank(address(timelock));
-        data.setBanned(BIT);
+        data.changeBanned(BIT, 0);
         bytes memory banned = abi.encodeWithSelector(IProblems.ProblemsBannedUse.selector, PURPOSE);
         _refuseFund("banned", _account(PAYER), _milestones(1, DUE), banned);
         _judge(id);

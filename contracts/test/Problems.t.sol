@@ -5,7 +5,7 @@ import {IGoverned} from "../src/interfaces/IGoverned.sol";
 import {IProblems} from "../src/interfaces/IProblems.sol";
 import {ProblemsTest} from "./base/ProblemsTest.sol";
 
-/// @notice Statements, review and rules. Money: Problems.awards.t.sol; submissions: Problems.challenge.t.sol.
+/// @notice Statements, review and rules. Money: Problems.awards.t.sol; submissions: Problems.contest.t.sol.
 contract ProblemsStatementTest is ProblemsTest {
     function _stated(bytes32 document, uint64 deadline) private returns (bytes32 problemId) {
         vm.prank(_account(OWNER));

@@ -115,10 +115,10 @@ def test_a_challenged_judgement_waits_for_the_members(stage: money_stage.Stage) 
     assert credit(stage, "payer") == before
 
 
-def test_a_challenge_is_committed_to_and_revealed(stage: money_stage.Stage) -> None:
+def test_a_contest_is_committed_to_and_revealed(stage: money_stage.Stage) -> None:
     """Submissions are fixed, then shown; only who showed one can earn the money; the salt stays in the home."""
     options = ("--judge", str(JUDGE), "--commit-days", "3", "--reveal-days", "2")
-    problem = state_problem(stage, "A challenge", *options)
+    problem = state_problem(stage, "A contest", *options)
     stage.mint("payer", 10_000_000)
     stage.done("payer", "vault", "deposit", "10", "--token", stage.token)
     stage.done("payer", "problem", "fund", problem, "10@20", "--token", stage.token)
@@ -132,13 +132,13 @@ def test_a_challenge_is_committed_to_and_revealed(stage: money_stage.Stage) -> N
     early = stage.place.call("solver", "problem", "reveal", problem)
     assert early.code == 1
     assert "it is not the time for this" in early.err
-    shown = stage.done("other", "problem", "show", problem)["challenge"]
+    shown = stage.done("other", "problem", "show", problem)["contest"]
     assert isinstance(shown, dict)
     assert (shown["committed"], shown["shown"]) == ([SOLVER], {})
     stage.clock.advance(3 * DAY + HOUR)
     assert "fixed nothing" in stage.place.call("other", "problem", "reveal", problem).err
     assert stage.done("solver", "problem", "reveal", problem)["submission"] == submission
-    shown = stage.done("other", "problem", "show", problem)["challenge"]
+    shown = stage.done("other", "problem", "show", problem)["contest"]
     assert isinstance(shown, dict)
     assert shown["shown"] == {str(SOLVER): submission}
     stage.clock.advance(2 * DAY + HOUR)
@@ -174,8 +174,8 @@ REFUSED = {
     "no such award": ("judge", ["problem", "accept", "PROBLEM", "7", "4"], "no such award"),
     "an empty reason": ("payer", ["problem", "challenge", "PROBLEM", "0", "--reason", " "], "a reason is missing"),
     "a challenge before a judgement": ("payer", ["problem", "challenge", "PROBLEM", "0", "--reason", "x"], "another state"),
-    "no challenge": ("solver", ["problem", "commit", "PROBLEM", "0x" + "11" * 32], "no challenge"),
-    "half a challenge": ("owner", ["problem", "state", "FILE", "--commit-days", "3"], "give both, or neither"),
+    "no contest": ("solver", ["problem", "commit", "PROBLEM", "0x" + "11" * 32], "no contest"),
+    "half a contest": ("owner", ["problem", "state", "FILE", "--commit-days", "3"], "give both, or neither"),
     "an owner that judges": ("owner", ["problem", "state", "FILE", "--judge", "1"], "another part in the problem"),
 }  # fmt: skip
 

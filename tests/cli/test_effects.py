@@ -71,8 +71,8 @@ WORDS: dict[str, tuple[office.Call, tuple[str, ...]]] = {
         ("call Forwarder.execute", "0x0102"),
     ),
     "a ban": (
-        call("DataRegistry", "setBanned", 1 << vocabulary.bit("DUO:0000007")),
-        ("ban these purposes",),
+        call("DataRegistry", "changeBanned", 1 << vocabulary.bit("DUO:0000007"), 1 << vocabulary.bit("DUO:0000042")),
+        ("ban these purposes: DUO:0000007", "lift the ban of DUO:0000042"),
     ),
     "a consent": (
         call(
@@ -100,7 +100,7 @@ def test_a_ban_says_what_is_left_out_of_it() -> None:
     parent = next(each.code for each in vocabulary.PURPOSES if len(vocabulary.narrower(each.code)) > 1)
     child = min(vocabulary.narrower(parent) - {parent})
     bitmap = vocabulary.bits([parent]) & ~vocabulary.bits([child])
-    words = said(call("DataRegistry", "setBanned", bitmap)).words
+    words = said(call("DataRegistry", "changeBanned", bitmap, 0)).words
     assert f"{parent} (but not" in words
     assert child in words
 

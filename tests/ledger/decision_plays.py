@@ -123,7 +123,7 @@ def rules(p: worlds.Player) -> None:
         ("CommonsGovernor", "setVotingDelay", 15), ("CommonsGovernor", "setVotingPeriod", 25),
         ("CommonsGovernor", "updateQuorumNumerator", 60), ("TimelockController", "updateDelay", 5),
         ("Problems", "setRules", (7, 9)), ("ModelRegistry", "setAuditRules", (2, 11)),
-        ("DataRegistry", "setBanned", 5),
+        ("DataRegistry", "changeBanned", 5, 2),
     ]  # fmt: skip
     for contract, function, *values in changes:
         p.do(1, contract, function, *values)
@@ -132,7 +132,7 @@ def rules(p: worlds.Player) -> None:
     wrong: list[tuple[Any, ...]] = [
         ("CommonsGovernor", "setVotingPeriod", 0), ("CommonsGovernor", "updateQuorumNumerator", 101),
         ("Problems", "setRules", (1, 91 * DAY)), ("ModelRegistry", "setAuditRules", (0, 1)),
-        ("DataRegistry", "setBanned", 1 << 255),
+        ("DataRegistry", "changeBanned", 1 << 255, 0),
     ]  # fmt: skip
     for each in wrong:
         p.carry(each, text=str(each[1]))
@@ -239,14 +239,14 @@ def awards_challenged(p: worlds.Player) -> None:
     p.do(1, "Problems", "refund", problem, 2)
 
 
-def challenges(p: worlds.Player) -> None:
-    """Submissions to a challenge are fixed unseen and shown later; the judge waits for that, and judges what was shown."""
+def contests(p: worlds.Player) -> None:
+    """Submissions to a contest are fixed unseen and shown later; the judge waits for that, and judges what was shown."""
     p.found()
     now = int(p.world.clock.now())
     told = (encoding.purpose_code(worlds.PURPOSE), 5, now + 30 * DAY)
-    p.do(p.owner, "Problems", "stateChallenge", worlds.word("bad"), *told, now, now + 2 * DAY)
-    p.do(p.owner, "Problems", "stateChallenge", worlds.word("bad"), *told, now + DAY, now + DAY)
-    p.do(p.owner, "Problems", "stateChallenge", worlds.word("good"), *told, now + DAY, now + 2 * DAY)
+    p.do(p.owner, "Problems", "stateContest", worlds.word("bad"), *told, now, now + 2 * DAY)
+    p.do(p.owner, "Problems", "stateContest", worlds.word("bad"), *told, now + DAY, now + DAY)
+    p.do(p.owner, "Problems", "stateContest", worlds.word("good"), *told, now + DAY, now + 2 * DAY)
     problem, plain = list(p.view.problems)[-1], next(iter(p.view.problems))
     p.deposit(4, 10)
     p.do(4, "Problems", "fund", problem, [(5, now + 2 * DAY)], worlds.TOKEN)
@@ -458,7 +458,7 @@ PLAYS: dict[str, tuple[Callable[[worlds.Player], None], tuple[int, ...]]] = {
     "awards paid": (awards_paid, ()),
     "awards back": (awards_back, ()),
     "awards challenged": (awards_challenged, ()),
-    "challenges": (challenges, ()),
+    "contests": (contests, ()),
     "sent back": (sent_back, ()),
     "bonds": (bonds, ()),
     "statements": (statements, ()),

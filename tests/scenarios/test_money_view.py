@@ -147,19 +147,19 @@ def test_money_ends_where_it_belongs(stage: Stage) -> None:
     check(stage)
 
 
-def test_a_challenge_is_told(stage: Stage) -> None:
-    """Times, commitments and submissions of a challenge are in the view, with the contract's own values."""
+def test_a_contest_is_told(stage: Stage) -> None:
+    """Times, commitments and submissions of a contest are in the view, with the contract's own values."""
     desk, times = stage.desk(OWNER), (stage.now + DAY, stage.now + 2 * DAY)
-    other = dataclasses.replace(PROBLEM, title="challenge")
-    problem = desk.state_problem(other, stage.now + 90 * DAY, judge=2, challenge=times)
+    other = dataclasses.replace(PROBLEM, title="contest")
+    problem = desk.state_problem(other, stage.now + 90 * DAY, judge=2, contest=times)
     submission, salt = b"\x01" * 32, b"\x02" * 32
     commitment = stage.desk(SOLVER).money.commitment(problem, submission, salt)
     stage.desk(SOLVER).money.commit(problem, commitment)
     stage.commons.clock.advance(DAY)
     stage.desk(SOLVER).money.reveal(problem, submission, salt)
     told = desk.view().money.problems[problem]
-    assert told.challenge is not None
-    assert (told.challenge.commit_until, told.challenge.reveal_until) == times
+    assert told.contest is not None
+    assert (told.contest.commit_until, told.contest.reveal_until) == times
     assert (told.commitments, told.submissions) == ({4: commitment}, {4: submission})
     assert told.is_open(stage.now)
 

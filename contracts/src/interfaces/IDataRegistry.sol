@@ -202,10 +202,12 @@ interface IDataRegistry {
     /// @notice Only the runs contract may use consents.
     error DataRegistryNotRuns(address caller);
 
-    /// @notice Says which purposes nobody can permit, as the timelock. New uses are held to it at once, whatever policies
-    /// and consents say; runs that took their seats before go on, unless their nodes no longer contribute.
+    /// @notice Bans purposes, so that nobody can permit them, and lifts bans, as the timelock. It changes what stands then, so
+    /// that of two votes neither undoes the other. New uses are held to it at once, whatever policies and consents say;
+    /// runs that took their seats before go on, unless their nodes no longer contribute.
     /// @param banned Bitmap of registered purposes, closed under "is a kind of"
-    function setBanned(uint256 banned) external;
+    /// @param lifted Bitmap of purposes whose ban ends; what is in both is not banned
+    function changeBanned(uint256 banned, uint256 lifted) external;
 
     /// @notice Lists a dataset in the caller's name.
     /// @param card Digest of the DatasetCard

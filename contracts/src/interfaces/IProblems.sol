@@ -31,7 +31,7 @@ interface IProblems {
     /// @param purpose keccak256 of the purpose code
     /// @param deadline Unix second after which no run may be opened on it
     /// @param reviewUntil Unix second until which it can be sent back
-    /// @param commitUntil Unix second until which submissions are committed to; 0 = no challenge
+    /// @param commitUntil Unix second until which submissions are committed to; 0 = no contest
     /// @param revealUntil Unix second until which they are revealed
     /// @param state See `ProblemState`
     /// @param awards How many awards were made; they are numbered from 0
@@ -90,8 +90,8 @@ interface IProblems {
         uint64 deadline,
         uint64 reviewUntil
     );
-    /// @notice The problem is a challenge: solvers commit to submissions, then all reveal them.
-    event ChallengeStated(bytes32 indexed problemId, uint64 commitUntil, uint64 revealUntil);
+    /// @notice The problem is a contest: solvers commit to submissions, then all reveal them.
+    event ContestStated(bytes32 indexed problemId, uint64 commitUntil, uint64 revealUntil);
     /// @notice The ethics board sent a problem back to its owner.
     event SentBack(bytes32 indexed problemId, uint256 indexed memberId, bytes32 reason);
     /// @notice The owner put another document in place of one that was sent back.
@@ -146,9 +146,9 @@ interface IProblems {
     error ProblemsNotEthicsBoard(address caller);
     /// @notice Judge and solver are active members.
     error ProblemsMemberInvalid(uint256 memberId);
-    /// @notice A challenge takes commitments after the review and reveals afterwards.
-    error ProblemsChallengeInvalid(uint64 commitUntil, uint64 revealUntil);
-    /// @notice The problem is no challenge, or it is not the time for this.
+    /// @notice A contest takes commitments after the review and reveals afterwards.
+    error ProblemsContestInvalid(uint64 commitUntil, uint64 revealUntil);
+    /// @notice The problem is no contest, or it is not the time for this.
     error ProblemsNotThen(bytes32 problemId, uint64 commitUntil, uint64 revealUntil);
     /// @notice One submission per member.
     error ProblemsAlreadyCommitted(bytes32 problemId, uint256 memberId);
@@ -164,7 +164,7 @@ interface IProblems {
     error ProblemsNotJudge(bytes32 problemId, address caller);
     /// @notice One call funds 1 to 32 milestones.
     error ProblemsMilestonesInvalid(uint256 milestones);
-    /// @notice A milestone is worth something, due after now and after a challenge's reveals, within ten years.
+    /// @notice A milestone is worth something, due after now and after a contest's reveals, within ten years.
     error ProblemsMilestoneInvalid(uint256 place, uint256 amount, uint64 due);
     /// @notice The award's state does not allow this.
     error ProblemsWrongAwardState(bytes32 problemId, uint256 award, AwardState state);
@@ -191,7 +191,7 @@ interface IProblems {
         external
         returns (bytes32 problemId);
 
-    /// @notice States a problem as a challenge: an award is judged once all submissions are shown, among those who did.
+    /// @notice States a problem as a contest: an award is judged once all submissions are shown, among those who did.
     /// @param document As above
     /// @param purpose As above
     /// @param judge As above
@@ -199,7 +199,7 @@ interface IProblems {
     /// @param commitUntil Unix second until which submissions are committed to
     /// @param revealUntil Unix second until which they are revealed
     /// @return problemId As above
-    function stateChallenge(
+    function stateContest(
         bytes32 document,
         bytes32 purpose,
         uint256 judge,
@@ -218,17 +218,17 @@ interface IProblems {
     /// @param document Digest of the new problem document
     function amend(bytes32 problemId, bytes32 document) external;
 
-    /// @notice Closes a problem: no further run may be opened on it. Open runs, awards and a challenge go on.
+    /// @notice Closes a problem: no further run may be opened on it. Open runs, awards and a contest go on.
     /// @param problemId One of the caller's problems
     function close(bytes32 problemId) external;
 
-    /// @notice Fixes the caller's submission to a challenge without showing it.
-    /// @param problemId A challenge before `commitUntil`
+    /// @notice Fixes the caller's submission to a contest without showing it.
+    /// @param problemId A contest before `commitUntil`
     /// @param commitment keccak256(abi.encode(problemId, member id, submission, salt))
     function commit(bytes32 problemId, bytes32 commitment) external;
 
     /// @notice Shows the caller's submission.
-    /// @param problemId A challenge from `commitUntil` to `revealUntil`
+    /// @param problemId A contest from `commitUntil` to `revealUntil`
     /// @param submission Digest of what is submitted, such as a run's id
     /// @param salt What was hashed with it
     function reveal(bytes32 problemId, bytes32 submission, bytes32 salt) external;
@@ -242,7 +242,7 @@ interface IProblems {
     /// @notice Says who earned an award, as the judge.
     /// @param problemId The problem
     /// @param award Its number
-    /// @param solverId An active member; of a challenge, one that showed its submission
+    /// @param solverId An active member; of a contest, one that showed its submission
     function judge(bytes32 problemId, uint256 award, uint256 solverId) external;
 
     /// @notice Objects to a judgement, as owner, payer or auditor; the members' vote decides.

@@ -46,9 +46,9 @@ abstract contract ProblemsTest is MoneyTest {
         return problems.state(DOCUMENT, PURPOSE, JUDGE, DEADLINE);
     }
 
-    function _stateChallenge() internal returns (bytes32) {
+    function _stateContest() internal returns (bytes32) {
         vm.prank(_account(OWNER));
-        return problems.stateChallenge(DOCUMENT, PURPOSE, JUDGE, DEADLINE, COMMIT_UNTIL, REVEAL_UNTIL);
+        return problems.stateContest(DOCUMENT, PURPOSE, JUDGE, DEADLINE, COMMIT_UNTIL, REVEAL_UNTIL);
     }
 
     function _milestones(uint256 amount, uint64 due) internal pure returns (IProblems.Milestone[] memory list) {

@@ -141,7 +141,7 @@ contract ConsentsHandler is CommonsTest {
         address caller = word % 4 == 0 ? _anybody(word >> 8) : address(timelock);
         vm.prank(caller);
         uint256 banned = (word >> 16) % 8 & (word >> 24) % 8 & (word >> 32) % 8; // mostly few
-        try data.setBanned(banned) {
+        try data.changeBanned(banned, ~banned) {
             if (caller != address(timelock)) bannedByOthers = true;
             _banned = banned;
             ++bans;

@@ -153,9 +153,7 @@ class Acts:
         from aicommons.domain import vocabulary
 
         if self.ban or self.unban:
-            banned = desk.told("DataRegistry", "setBanned")
-            after = (int(str(banned)) | vocabulary.bits(self.ban)) & ~vocabulary.bits(self.unban)
-            yield desk.call("DataRegistry", "setBanned", after)
+            yield desk.call("DataRegistry", "changeBanned", vocabulary.bits(self.ban), vocabulary.bits(self.unban))
         pairs: Sequence[tuple[str, str, Sequence[float | None]]] = (
             ("ModelRegistry", "setAuditRules", (self.audits, _seconds(self.audit_delay_hours))),
             ("Problems", "setRules", (_seconds(self.review_hours), _seconds(self.challenge_hours))),

@@ -145,6 +145,12 @@ def span(seconds: int) -> str:
     return f"{seconds} seconds"
 
 
+def _bans(banned: int, lifted: int) -> str:
+    """Return what changes of bans; what is named on both sides is lifted."""
+    parts = [("ban these purposes: ", banned & ~lifted), ("lift the ban of ", lifted)]
+    return " and ".join(word + _purposes(bitmap) for word, bitmap in parts if bitmap) or "change no ban"
+
+
 def _purposes(bitmap: Any) -> str:
     named = vocabulary.outermost(int(bitmap))
     left_out = vocabulary.outermost(vocabulary.bits(named) & ~int(bitmap))
@@ -207,7 +213,7 @@ WORDS: Mapping[tuple[str, str], Callable[[Names, Values], str]] = {
     ("DataRegistry", "give"): lambda names, v: _consent(names, v[0]),
     ("DataRegistry", "resume"): lambda _, v: f"put dataset {v[0]} back into use",
     ("DataRegistry", "discharge"): lambda _, v: f"give dataset {v[0]} back to its owner",
-    ("DataRegistry", "setBanned"): lambda _, v: f"ban these purposes and no others: {_purposes(v[0])}",
+    ("DataRegistry", "changeBanned"): lambda _, v: _bans(v[0], v[1]),
     ("ModelRegistry", "setAuditRules"): lambda _, v: (
         f"ask {v[0][0]} audits of a model, and {span(int(v[0][1]))} between its clearing and its release"
     ),
@@ -232,13 +238,15 @@ def _compared(trial: "office.Trial") -> tuple[str | None, str | None]:
     meaning = trial.meaning
     if meaning is None or meaning.values is None or trial.now is None:
         return None, None
-    now, then = trial.now[0], meaning.values[0]
+    now: Any = trial.now[0]
+    then: Any = meaning.values[0]
     if meaning.function in ("grantRole", "revokeRole"):
         return _plain(now), _plain(meaning.function == "grantRole")
     if meaning.function == "setRegistrars":
         return f"{now} have to agree", f"{meaning.values[1]}"
-    if meaning.function == "setBanned":
-        return _purposes(now), _purposes(then)
+    if meaning.function == "changeBanned":
+        lifted: Any = meaning.values[1]
+        return _purposes(now), _purposes((now | then) & ~lifted)
     if meaning.function == "updateQuorumNumerator":
         return f"{now} %", f"{then} %"
     shown: Callable[[Any], str] = (lambda value: span(int(value))) if meaning.function in SPANS else _plain

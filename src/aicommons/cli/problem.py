@@ -33,7 +33,7 @@ for added in (*awards.COMMANDS, *submitting.COMMANDS, *reviewing.COMMANDS):
     help="Member that says who earned money on it; without one none can be put on it.",
 )
 @click.option(
-    "--commit-days", type=click.IntRange(1, 36500), help="Make it a challenge: submissions are fixed in these days."
+    "--commit-days", type=click.IntRange(1, 36500), help="Make it a contest: submissions are fixed in these days."
 )
 @click.option("--reveal-days", type=click.IntRange(1, 36500), help="Days after those in which submissions are shown.")
 @output.json_option
@@ -47,8 +47,8 @@ def state(file: pathlib.Path, days: int, **chosen: int | None) -> None:
     read = given.problem(file)
     opened = homes.act_as_member()
     deadline = naming.from_now(opened.desk.view(), days * naming.DAY)
-    judge, challenge = chosen["judge"], _challenge(opened, chosen["commit_days"], chosen["reveal_days"])
-    problem_id = opened.desk.state_problem(read, deadline, judge=judge, challenge=challenge)
+    judge, contest = chosen["judge"], _contest(opened, chosen["commit_days"], chosen["reveal_days"])
+    problem_id = opened.desk.state_problem(read, deadline, judge=judge, contest=contest)
     view = opened.desk.view()
     output.emit(
         {
@@ -56,11 +56,11 @@ def state(file: pathlib.Path, days: int, **chosen: int | None) -> None:
             "document": ids.format_digest(ids.digest(read.encode())),
             "deadline": deadline,
             "judge": judge,
-            "challenge": None if challenge is None else dict(zip(TIMES, challenge, strict=True)),
+            "contest": None if contest is None else dict(zip(TIMES, contest, strict=True)),
         },
         f"Problem {ids.format_id(problem_id)}",
         f"  {naming.plain(read.title)}; runs may be opened until {naming.when(deadline)}.",
-        *submitting.in_words(challenge),
+        *submitting.in_words(contest),
         *reviewing.in_words(opened, naming.Names(opened, view), view.money.problems[problem_id], view.time),
         f"Next: `{output.command(f'problem datasets {naming.short(problem_id)}')}`."
         if read.needs is not None
@@ -71,12 +71,12 @@ def state(file: pathlib.Path, days: int, **chosen: int | None) -> None:
 TIMES = ("commit_until", "reveal_until")
 
 
-def _challenge(opened: homes.Opened, commit: int | None, reveal: int | None) -> tuple[int, int] | None:
+def _contest(opened: homes.Opened, commit: int | None, reveal: int | None) -> tuple[int, int] | None:
     if commit is None and reveal is None:
         return None
     if commit is None or reveal is None:
         raise errors.InputError(
-            "a challenge has days to fix submissions and days to show them",
+            "a contest has days to fix submissions and days to show them",
             which="--commit-days, --reveal-days",
             next_step="give both, or neither",
         )
@@ -127,7 +127,7 @@ def show(problem: str) -> None:
             "deadline": entry.deadline,
             **reviewing.described(opened, money, now),
             "judge": entry.judge,
-            "challenge": submitting.described(money),
+            "contest": submitting.described(money),
             "awards": [awards.described(opened, money, number, now) for number in money.awards],
             "statement": body,
             "runs": runs,

@@ -77,11 +77,11 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "ProblemsWindowOpen": ("the judgement can still be challenged", "try again when that time is over"),
     "ProblemsMilestoneInvalid": (
         "an award is worth something and due in time",
-        "give more DAYS: after a challenge's submissions are shown, within ten years",
+        "give more DAYS: after a contest's submissions are shown, within ten years",
     ),
-    "ProblemsChallengeInvalid": ("the challenge leaves no time for submissions", "give more --commit-days"),
+    "ProblemsContestInvalid": ("the contest leaves no time for submissions", "give more --commit-days"),
     "ProblemsNotThen": (
-        "the problem is no challenge, or it is not the time for this",
+        "the problem is no contest, or it is not the time for this",
         "see `commons problem show PROBLEM`",
     ),
     "ProblemsAlreadyCommitted": ("this member fixed a submission already", "nothing is left to do but to show it"),

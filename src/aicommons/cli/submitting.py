@@ -1,4 +1,4 @@
-"""``commons problem commit`` and ``reveal``: take part in a challenge without others being able to copy.
+"""``commons problem commit`` and ``reveal``: take part in a contest without others being able to copy.
 
 Added to the noun ``problem``. What was fixed and its salt lie in the home until they are shown: without the salt nobody,
 its owner neither, can show the submission.
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 @click.argument("submission")
 @output.json_option
 def commit(problem: str, submission: str) -> None:
-    """Fix SUBMISSION (a run, or a document's digest) to the challenge PROBLEM without showing it.
+    """Fix SUBMISSION (a run, or a document's digest) to the contest PROBLEM without showing it.
 
     What you fixed lies in your home until you show it with `commons problem reveal`: back the home up. If this was cut off,
     run it again.
@@ -41,7 +41,7 @@ def commit(problem: str, submission: str) -> None:
     mine = money.problem(problem_id).commitments.get(opened.desk.member_id())
     if mine != commitment:
         money.commit(problem_id, commitment)
-    challenge = times(opened.desk.money.problem(problem_id))
+    contest = times(opened.desk.money.problem(problem_id))
     output.emit(
         {
             "problem": ids.format_id(problem_id),
@@ -50,7 +50,7 @@ def commit(problem: str, submission: str) -> None:
             "kept_in": str(file),
         },
         f"Your submission to problem {naming.short(problem_id)} is fixed, and nobody can read it.",
-        *in_words(challenge),
+        *in_words(contest),
         f"  What shows it lies in {file}; nobody can make it again.",
         f"Next, in the days to show: `{output.command(f'problem reveal {naming.short(problem_id)}')}`.",
     )
@@ -60,7 +60,7 @@ def commit(problem: str, submission: str) -> None:
 @click.argument("problem")
 @output.json_option
 def reveal(problem: str) -> None:
-    """Show what you fixed to the challenge PROBLEM; who does not cannot earn its money."""
+    """Show what you fixed to the contest PROBLEM; who does not cannot earn its money."""
     opened = homes.act_as_member()
     problem_id = naming.resolve(problem, opened.desk.view().problems, "problem")
     stands = opened.desk.money.problem(problem_id).commitments.get(opened.desk.member_id())
@@ -83,26 +83,26 @@ COMMANDS = (commit, reveal)
 
 
 def times(problem: "moneys.ProblemView") -> tuple[int, int] | None:
-    """Return until when submissions are fixed, and until when they are shown; ``None`` if it is no challenge."""
-    stated = problem.challenge
+    """Return until when submissions are fixed, and until when they are shown; ``None`` if it is no contest."""
+    stated = problem.contest
     return None if stated is None else (stated.commit_until, stated.reveal_until)
 
 
-def in_words(challenge: tuple[int, int] | None) -> list[str]:
-    """Return the times of a challenge in words."""
-    if challenge is None:
+def in_words(contest: tuple[int, int] | None) -> list[str]:
+    """Return the times of a contest in words."""
+    if contest is None:
         return []
-    fixed, shown = map(naming.when, challenge)
-    return [f"  a challenge: submissions are fixed until {fixed}, then shown until {shown}"]
+    fixed, shown = map(naming.when, contest)
+    return [f"  a contest: submissions are fixed until {fixed}, then shown until {shown}"]
 
 
 def described(problem: "moneys.ProblemView") -> dict[str, object] | None:
-    """Return a challenge as JSON has it."""
-    if problem.challenge is None:
+    """Return a contest as JSON has it."""
+    if problem.contest is None:
         return None
     return {
-        "commit_until": problem.challenge.commit_until,
-        "reveal_until": problem.challenge.reveal_until,
+        "commit_until": problem.contest.commit_until,
+        "reveal_until": problem.contest.reveal_until,
         "committed": sorted(problem.commitments),
         "shown": {str(member): ids.format_id(what) for member, what in sorted(problem.submissions.items())},
     }

@@ -26,8 +26,8 @@ class OfProblem(OfMoney):
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class ChallengeStated(OfProblem):
-    """The problem is a challenge: solvers commit to submissions, then all reveal them."""
+class ContestStated(OfProblem):
+    """The problem is a contest: solvers commit to submissions, then all reveal them."""
 
     commit_until: int
     reveal_until: int

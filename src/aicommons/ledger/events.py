@@ -242,7 +242,7 @@ RECORDS: Mapping[tuple[str, str], Callable[[events.Position, Values], events.Eve
     ("DataRegistry", "ConsentRevoked"): _record(events.ConsentRevoked),
     ("DataRegistry", "ConsentUsed"): _record(events.ConsentUsed),
     ("Problems", "Stated"): _problem_stated,
-    ("Problems", "ChallengeStated"): _record(money_events.ChallengeStated),
+    ("Problems", "ContestStated"): _record(money_events.ContestStated),
     ("Problems", "SentBack"): _record(money_events.ProblemSentBack),
     ("Problems", "Amended"): _record(money_events.ProblemAmended),
     ("Problems", "Closed"): _record(money_events.ProblemClosed),

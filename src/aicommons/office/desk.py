@@ -126,7 +126,7 @@ class Desk:
         deadline: int,
         *,
         judge: int | None = None,
-        challenge: tuple[int, int] | None = None,
+        contest: tuple[int, int] | None = None,
     ) -> bytes:
         """Put a problem on the ledger. Returns its id.
 
@@ -134,15 +134,15 @@ class Desk:
             problem: the statement; one that names no purpose is stated for general research.
             deadline: block time in seconds after which no run may be opened on it.
             judge: member that judges its awards; ``None`` = nothing can be funded.
-            challenge: block times until which submissions are committed to, and until which they are revealed.
+            contest: block times until which submissions are committed to, and until which they are revealed.
         """
         digest = ids.Digest(self._store.put(problem.encode()))
         purpose = encoding.purpose_code(problem.purpose or terms.GENERAL_PURPOSE)
         values = (digest, purpose, 0 if judge is None else judge, deadline)
-        if challenge is None:
+        if contest is None:
             self._registry.transact("Problems", "state", *values)
         else:
-            self._registry.transact("Problems", "stateChallenge", *values, *challenge)
+            self._registry.transact("Problems", "stateContest", *values, *contest)
         return _newest(self.view().problems, owner=self.member_id(), document=digest).problem_id
 
     def publish_dataset(self, card: cards.DatasetCard, use: terms.Use | None = None) -> int:

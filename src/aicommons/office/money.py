@@ -257,13 +257,13 @@ class MoneyDesk:
             )
         return found
 
-    # ----------------------------------------------------------------------------------------------- challenges
+    # ----------------------------------------------------------------------------------------------- contests
 
     def commitment(self, problem_id: bytes, submission: bytes, salt: bytes) -> bytes:
-        """Return what fixes a submission of this member to a challenge without showing it, 32 bytes.
+        """Return what fixes a submission of this member to a contest without showing it, 32 bytes.
 
         Args:
-            problem_id: a problem that is a challenge.
+            problem_id: a problem that is a contest.
             submission: what is submitted, such as a run's id or a document's digest; 32 bytes.
             salt: 32 random bytes, kept until the reveal.
         """
@@ -271,7 +271,7 @@ class MoneyDesk:
         return encoding.keccak(encoding.abi_encode(("bytes32", "uint256", "bytes32", "bytes32"), values))
 
     def commit(self, problem_id: bytes, commitment: bytes) -> None:
-        """Fix a submission to a challenge by its commitment; whoever loses the salt can never show it."""
+        """Fix a submission to a contest by its commitment; whoever loses the salt can never show it."""
         self._problems.commit(problem_id, commitment)
 
     def reveal(self, problem_id: bytes, submission: bytes, salt: bytes) -> None:

@@ -22,7 +22,7 @@ TOLD_BY: Mapping[str, str] = {
     "setProposalThreshold": "proposalThreshold",
     "updateQuorumNumerator": "quorumNumerator()",
     "updateDelay": "getMinDelay",
-    "setBanned": "bannedPurposes",
+    "changeBanned": "bannedPurposes",
     "setRules": "rules",
     "setAuditRules": "auditRules",
     "grantRole": "hasRole",

@@ -109,7 +109,7 @@ class ProblemView:
 
     stated: events.ProblemStated
     """With the document that is in force."""
-    challenge: money_events.ChallengeStated | None = None
+    contest: money_events.ContestStated | None = None
     """Its times, if it is one."""
     sent_back: money_events.ProblemSentBack | None = None
     """Who sent it back and why, until it is amended."""
@@ -268,8 +268,8 @@ def bond_lock(bond: money_events.BondTaken) -> bytes:
 
 def _problem_after(known: ProblemView, event: money_events.OfProblem) -> ProblemView:
     match event:
-        case money_events.ChallengeStated():
-            return dataclasses.replace(known, challenge=event)
+        case money_events.ContestStated():
+            return dataclasses.replace(known, contest=event)
         case money_events.ProblemSentBack():
             return dataclasses.replace(known, sent_back=event)
         case money_events.ProblemAmended():

@@ -225,6 +225,17 @@ class DataRegistry:
         (found,) = self.caller.call("DataRegistry", "canUse", consent_id, dataclasses.astuple(wanted), at=self.at)
         return access.truth(found)
 
+    def change_banned(self, banned: int, lifted: int) -> None:
+        """Bans purposes, so that nobody can permit them, and lifts bans, as the timelock. It changes what stands then,
+        so that of two votes neither undoes the other. New uses are held to it at once, whatever policies and
+        consents say; runs that took their seats before go on, unless their nodes no longer contribute.
+
+        Args:
+            banned: Bitmap of registered purposes, closed under "is a kind of".
+            lifted: Bitmap of purposes whose ban ends; what is in both is not banned.
+        """
+        self.caller.transact("DataRegistry", "changeBanned", banned, lifted, at=self.at)
+
     def consent(self, consent_id: bytes) -> Consent:
         """The record of a consent.
 
@@ -441,15 +452,6 @@ class DataRegistry:
         """The bound runs contract, zero before."""
         (found,) = self.caller.call("DataRegistry", "runsContract", at=self.at)
         return access.address(found)
-
-    def set_banned(self, banned: int) -> None:
-        """Says which purposes nobody can permit, as the timelock. New uses are held to it at once, whatever policies
-        and consents say; runs that took their seats before go on, unless their nodes no longer contribute.
-
-        Args:
-            banned: Bitmap of registered purposes, closed under "is a kind of".
-        """
-        self.caller.transact("DataRegistry", "setBanned", banned, at=self.at)
 
     def set_successor(self, successor: ids.Address) -> None:
         """Names the contract that takes this one's place. What is recorded here stays, and goes on to its end.

@@ -94,7 +94,7 @@ class Problem:
     review_until: int
     """Unix second until which it can be sent back."""
     commit_until: int
-    """Unix second until which submissions are committed to; 0 = no challenge."""
+    """Unix second until which submissions are committed to; 0 = no contest."""
     reveal_until: int
     """Unix second until which they are revealed."""
     state: ProblemState
@@ -180,7 +180,7 @@ class Problems:
         self.caller.transact("Problems", "challenge", problem_id, award, reason, at=self.at)
 
     def close(self, problem_id: bytes) -> None:
-        """Closes a problem: no further run may be opened on it. Open runs, awards and a challenge go on.
+        """Closes a problem: no further run may be opened on it. Open runs, awards and a contest go on.
 
         Args:
             problem_id: One of the caller's problems.
@@ -188,11 +188,11 @@ class Problems:
         self.caller.transact("Problems", "close", problem_id, at=self.at)
 
     def commit(self, problem_id: bytes, commitment: bytes) -> None:
-        """Fixes the caller's submission to a challenge without showing it.
+        """Fixes the caller's submission to a contest without showing it.
 
         Args:
             commitment: Keccak256(abi.encode(problemId, member id, submission, salt)).
-            problem_id: A challenge before `commitUntil`.
+            problem_id: A contest before `commitUntil`.
         """
         self.caller.transact("Problems", "commit", problem_id, commitment, at=self.at)
 
@@ -238,7 +238,7 @@ class Problems:
         Args:
             award: Its number.
             problem_id: The problem.
-            solver_id: An active member; of a challenge, one that showed its submission.
+            solver_id: An active member; of a contest, one that showed its submission.
         """
         self.caller.transact("Problems", "judge", problem_id, award, solver_id, at=self.at)
 
@@ -303,7 +303,7 @@ class Problems:
         """Shows the caller's submission.
 
         Args:
-            problem_id: A challenge from `commitUntil` to `revealUntil`.
+            problem_id: A contest from `commitUntil` to `revealUntil`.
             salt: What was hashed with it.
             submission: Digest of what is submitted, such as a run's id.
         """
@@ -358,10 +358,10 @@ class Problems:
         """
         self.caller.transact("Problems", "state", document, purpose, judge, deadline, at=self.at)
 
-    def state_challenge(
+    def state_contest(
         self, document: bytes, purpose: bytes, judge: int, deadline: int, *, commit_until: int, reveal_until: int
     ) -> None:
-        """States a problem as a challenge: an award is judged once all submissions are shown, among those who did.
+        """States a problem as a contest: an award is judged once all submissions are shown, among those who did.
 
         Args:
             commit_until: Unix second until which submissions are committed to.
@@ -371,7 +371,7 @@ class Problems:
             reveal_until: Unix second until which they are revealed.
         """
         self.caller.transact(
-            "Problems", "stateChallenge", document, purpose, judge, deadline, commit_until, reveal_until, at=self.at
+            "Problems", "stateContest", document, purpose, judge, deadline, commit_until, reveal_until, at=self.at
         )
 
     def submission_of(self, problem_id: bytes, member_id: int) -> bytes:

@@ -1,6 +1,6 @@
 """The money side of ``Problems`` in memory: awards that wait in the vault, who judges them, and what becomes of them.
 
-Called by ``MemoryLedger``. Problems themselves, their reviews and challenges are ``problems``'.
+Called by ``MemoryLedger``. Problems themselves, their reviews and contests are ``problems``'.
 """
 
 from typing import Any
@@ -107,7 +107,7 @@ class Awards:
     def _check_milestone(self, known: money.ProblemView, milestone: tuple[int, int, int]) -> None:
         _, amount, due = milestone
         now = self._book.now()
-        shown = 0 if known.challenge is None else known.challenge.reveal_until
+        shown = 0 if known.contest is None else known.contest.reveal_until
         if not amount or due <= max(now, shown) or due > now + LATEST_DUE:
             raise transitions.Refusal("ProblemsMilestoneInvalid", *milestone)
 

@@ -48,10 +48,10 @@ class Datasets:
         self._revoked: set[bytes] = set()
         """Consents that somebody took back; the view also counts those that entrusting ended."""
 
-    def set_banned(self, banned: int) -> None:
-        """Set what nobody can permit, as the members' timelock."""
+    def change_banned(self, banned: int, lifted: int) -> None:
+        """Ban purposes and lift bans, as the members' timelock."""
         self._book.check_timelock()
-        self.ban(banned)
+        self.ban((self.banned() | banned) & ~lifted)
 
     def ban(self, banned: int) -> None:
         """Set the bitmap of purposes that nobody can permit."""

@@ -121,7 +121,7 @@ def _data_acts(parts: Parts) -> dict[str, dict[str, Act]]:
             "discharge": listed.discharge,
             "give": listed.give,
             "revoke": listed.revoke,
-            "setBanned": listed.set_banned,
+            "changeBanned": listed.change_banned,
         },
     }
 
@@ -136,7 +136,7 @@ def _money_acts(parts: Parts) -> dict[str, dict[str, Act]]:
     return {
         "Problems": {
             "state": stated.state,
-            "stateChallenge": lambda *said: stated.state_challenge(said[:4], *said[4:]),
+            "stateContest": lambda *said: stated.state_contest(said[:4], *said[4:]),
             "sendBack": stated.send_back,
             "amend": stated.amend,
             "close": stated.close,

@@ -12,7 +12,7 @@ NO_END = 2**64 - 1
 
 
 class Problems:
-    """The statements of problems, their reviews, and the submissions to challenges."""
+    """The statements of problems, their reviews, and the submissions to contests."""
 
     def __init__(self, kept: book.Book, named: members.Members, data: datasets.Datasets) -> None:
         self._book = kept
@@ -50,12 +50,12 @@ class Problems:
         self._book.tell(events.ProblemStated, problem_id, owner, *told)
         return problem_id
 
-    def state_challenge(self, statement: tuple[bytes, bytes, int, int], commit_until: int, reveal_until: int) -> None:
+    def state_contest(self, statement: tuple[bytes, bytes, int, int], commit_until: int, reveal_until: int) -> None:
         """State a problem whose solvers commit first and reveal later; ``statement`` is what ``state`` takes."""
         problem_id = self.state(*statement)
         if commit_until <= self._review_until() or reveal_until <= commit_until:
-            raise transitions.Refusal("ProblemsChallengeInvalid", commit_until, reveal_until)
-        self._book.tell(money_events.ChallengeStated, problem_id, commit_until, reveal_until)
+            raise transitions.Refusal("ProblemsContestInvalid", commit_until, reveal_until)
+        self._book.tell(money_events.ContestStated, problem_id, commit_until, reveal_until)
 
     def send_back(self, problem_id: bytes, reason: bytes) -> None:
         """Send a problem under review back, as one of the ethics board."""
@@ -86,7 +86,7 @@ class Problems:
         if state < money.ProblemState.OPEN:
             raise transitions.Refusal("ProblemsWrongState", problem_id, int(state))
         known = self.known(problem_id)
-        self._check_time(problem_id, 0, 0 if known.challenge is None else known.challenge.commit_until)
+        self._check_time(problem_id, 0, 0 if known.contest is None else known.contest.commit_until)
         self.check_solver(known, member_id)
         if not any(commitment):
             raise transitions.Refusal("ProblemsDocumentMissing")
@@ -98,7 +98,7 @@ class Problems:
         """Show what was fixed."""
         member_id = self._book.caller("ProblemsNotMember")
         known = self._book.view.money.problems.get(problem_id)
-        times = (0, 0) if known is None or known.challenge is None else _times(known.challenge)
+        times = (0, 0) if known is None or known.contest is None else _times(known.contest)
         self._check_time(problem_id, *times)
         if not any(submission):
             raise transitions.Refusal("ProblemsDocumentMissing")
@@ -135,10 +135,10 @@ class Problems:
             raise transitions.Refusal("ProblemsMemberInvalid", member_id)
 
     def check_revealed(self, problem_id: bytes, known: money.ProblemView, member_id: int) -> None:
-        """Refuse, in a challenge, before everybody could show its submission, or without one."""
-        if known.challenge is None:
+        """Refuse, in a contest, before everybody could show its submission, or without one."""
+        if known.contest is None:
             return
-        self._check_time(problem_id, known.challenge.reveal_until, NO_END)
+        self._check_time(problem_id, known.contest.reveal_until, NO_END)
         if member_id not in known.submissions:
             raise transitions.Refusal("ProblemsNotRevealed", problem_id, member_id)
 
@@ -167,7 +167,7 @@ class Problems:
     def _check_time(self, problem_id: bytes, first: int, until: int) -> None:
         if not first <= self._book.now() < until:
             known = self._book.view.money.problems.get(problem_id)
-            times = (0, 0) if known is None or known.challenge is None else _times(known.challenge)
+            times = (0, 0) if known is None or known.contest is None else _times(known.contest)
             raise transitions.Refusal("ProblemsNotThen", problem_id, *times)
 
     def _owned(self, problem_id: bytes) -> money.ProblemView:
@@ -182,5 +182,5 @@ class Problems:
         return encoding.keccak(encoding.abi_encode(("uint256", "address", "uint256", "bytes32", "uint64"), values))
 
 
-def _times(told: money_events.ChallengeStated) -> tuple[int, int]:
+def _times(told: money_events.ContestStated) -> tuple[int, int]:
     return told.commit_until, told.reveal_until

@@ -4,13 +4,13 @@ pragma solidity 0.8.37;
 import {IProblems} from "../src/interfaces/IProblems.sol";
 import {ProblemsTest} from "./base/ProblemsTest.sol";
 
-/// @notice A problem that is open as a challenge: commit, then reveal, then judge among those who revealed.
-contract ProblemsChallengeTest is ProblemsTest {
+/// @notice A problem that is open as a contest: commit, then reveal, then judge among those who revealed.
+contract ProblemsContestTest is ProblemsTest {
     bytes32 private id;
 
     function setUp() public override {
         super.setUp();
-        id = _stateChallenge();
+        id = _stateContest();
         _fund(id);
     }
 
@@ -42,7 +42,7 @@ contract ProblemsChallengeTest is ProblemsTest {
         vm.assertEq(problems.submissionOf(id, SOLVER), SUBMISSION);
     }
 
-    /// @dev The times of a challenge: both ends of both windows.
+    /// @dev The times of a contest: both ends of both windows.
     function test_times_areExact() public {
         bytes memory commit = abi.encodeCall(problems.commit, (id, _commitment(id, SOLVER)));
         bytes memory reveal = abi.encodeCall(problems.reveal, (id, SUBMISSION, SALT));
@@ -153,8 +153,8 @@ contract ProblemsChallengeTest is ProblemsTest {
         vm.assertEq(problems.awardOf(id, 0).solver, SOLVER);
     }
 
-    /// @dev Closing the problem does not shorten a challenge that was announced.
-    function test_close_leavesTheChallenge() public {
+    /// @dev Closing the problem does not shorten a contest that was announced.
+    function test_close_leavesTheContest() public {
         vm.prank(_account(OWNER));
         problems.close(id);
         _commit(SOLVER);
@@ -163,8 +163,8 @@ contract ProblemsChallengeTest is ProblemsTest {
         vm.assertEq(problems.submissionOf(id, SOLVER), SUBMISSION);
     }
 
-    /// @dev Not before the review is over; a problem that is no challenge takes no submissions at all.
-    function test_commit_failsOutsideAChallenge(uint64 time) public {
+    /// @dev Not before the review is over; a problem that is no contest takes no submissions at all.
+    function test_commit_failsOutsideAContest(uint64 time) public {
         vm.prank(_account(OTHER));
         bytes32 plain = problems.state("plain", PURPOSE, 0, DEADLINE);
         vm.warp(_between(time, START, REVEAL_UNTIL));
@@ -178,7 +178,7 @@ contract ProblemsChallengeTest is ProblemsTest {
         _setReview(REVIEW);
         vm.prank(_account(OTHER));
         bytes32 other =
-            problems.stateChallenge(DOCUMENT, PURPOSE, JUDGE, DEADLINE, uint64(START + REVIEW + 1), REVEAL_UNTIL);
+            problems.stateContest(DOCUMENT, PURPOSE, JUDGE, DEADLINE, uint64(START + REVIEW + 1), REVEAL_UNTIL);
         _assertRefused(
             "in review",
             _account(SOLVER),
@@ -190,8 +190,8 @@ contract ProblemsChallengeTest is ProblemsTest {
         problems.commit(other, "x");
     }
 
-    /// @dev A challenge leaves time to commit after the review, and to reveal after that.
-    function test_stateChallenge_failsOnBadTimes(uint64 commitUntil, uint64 revealUntil) public {
+    /// @dev A contest leaves time to commit after the review, and to reveal after that.
+    function test_stateContest_failsOnBadTimes(uint64 commitUntil, uint64 revealUntil) public {
         uint64 start = uint64(START);
         _setReview(REVIEW);
         uint64 opens = start + REVIEW;
@@ -202,16 +202,16 @@ contract ProblemsChallengeTest is ProblemsTest {
 
     function _refuseTimes(uint64 commitUntil, uint64 revealUntil) private {
         bytes memory call =
-            abi.encodeCall(problems.stateChallenge, ("other", PURPOSE, JUDGE, DEADLINE, commitUntil, revealUntil));
+            abi.encodeCall(problems.stateContest, ("other", PURPOSE, JUDGE, DEADLINE, commitUntil, revealUntil));
         _assertRefused(
             "times",
             _account(OWNER),
             call,
-            abi.encodeWithSelector(IProblems.ProblemsChallengeInvalid.selector, commitUntil, revealUntil)
+            abi.encodeWithSelector(IProblems.ProblemsContestInvalid.selector, commitUntil, revealUntil)
         );
     }
 
-    /// @dev Money on a challenge is due after its reveals, or nobody could ever earn it.
+    /// @dev Money on a contest is due after its reveals, or nobody could ever earn it.
     function test_fund_failsIfDueBeforeReveals(uint64 due) public {
         due = uint64(_between(due, START + 1, REVEAL_UNTIL));
         _deposit(vault, _account(PAYER), address(token), AMOUNT);
