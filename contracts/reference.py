@@ -110,6 +110,18 @@ def pages(root: pathlib.Path = build.ROOT) -> dict[str, str]:
     return {"index.md": _index(described), **made}
 
 
+FOREIGN = {
+    "TimelockController": (
+        "What the members decided waits here",
+        (
+            "It carries out what was scheduled, once its delay is over, and is the only admin of all contracts. "
+            "`CommonsGovernor` alone schedules and cancels, anybody executes what is due, and only the timelock itself "
+            "gives its roles."
+        ),
+    )
+}
+"""Contracts that are OpenZeppelin's own -> title and notice, which their sources lack."""
+
 # ----------------------------------------------------------------------------------------------------------------- reading
 
 
@@ -125,6 +137,7 @@ def _contract(root: pathlib.Path, name: str) -> Contract:
     whole = _output(root, name)
     has_interface = (root / "src" / "interfaces" / f"I{name}.sol").is_file()
     own = _output(root, f"I{name}") if has_interface else {**whole, "abi": []}
+    title, notice = FOREIGN.get(name, (name, own["user"].get("notice", "")))
     titles = [each.get("title") for each in (own["dev"], whole["dev"])]
     items = {kind: tuple(_items(own, kind)) for kind in ("function", "event", "error")}
     described = {each.selector for each in items["function"]}
@@ -132,8 +145,8 @@ def _contract(root: pathlib.Path, name: str) -> Contract:
     inherited = sorted({each.written for each in _items(whole, "function") if each.selector not in described | shared})
     return Contract(
         name=name,
-        title=next((str(each) for each in titles if each not in {None, name}), name),
-        notice=_plain(own["user"].get("notice", "")),
+        title=next((str(each) for each in titles if each not in {None, name}), title),
+        notice=_plain(notice),
         functions=items["function"],
         events=items["event"],
         errors=items["error"],

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from aicommons import app
-from aicommons.ledger import contracts
+from aicommons.domain import ids
+from aicommons.ledger import contracts, wallet
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Place
@@ -62,6 +63,18 @@ def test_founders_that_could_decide_nothing_are_told(founded: "Place") -> None:
     said = founded.call("few", "ledger", "deploy", "--rpc", founded.urls[0], "--config", config)
     assert said.code == 0
     assert "votes.minimum is 3, for ever, and the file names 0 founders" in said.err
+    assert "This wallet holds no power over it." in said.out
+
+
+@pytest.mark.e2e
+def test_a_registrar_that_deploys_is_told_so(founded: "Place") -> None:
+    """Whoever deploys and is a registrar by the file has that power, and no other, and the command does not deny it."""
+    founded.init("registrar")
+    account = wallet.address(app.Home(founded.root / "registrar").wallet_file)
+    config = founded.write("registrar.toml", f'registrars = ["{ids.format_id(account)}"]\nthreshold = 1\n')
+    said = founded.call("registrar", "ledger", "deploy", "--rpc", founded.urls[0], "--config", config)
+    assert said.code == 0
+    assert "one of its 1 registrars, of whom 1 have to agree" in said.out
 
 
 @pytest.mark.e2e

@@ -175,6 +175,7 @@ REFUSED = {
     "an empty reason": ("payer", ["problem", "challenge", "PROBLEM", "0", "--reason", " "], "a reason is missing"),
     "a challenge before a judgement": ("payer", ["problem", "challenge", "PROBLEM", "0", "--reason", "x"], "another state"),
     "no contest": ("solver", ["problem", "commit", "PROBLEM", "0x" + "11" * 32], "no contest"),
+    "the judge refunds early": ("judge", ["problem", "refund", "PROBLEM", "0"], "problem reject"),
     "half a contest": ("owner", ["problem", "state", "FILE", "--commit-days", "3"], "give both, or neither"),
     "an owner that judges": ("owner", ["problem", "state", "FILE", "--judge", "1"], "another part in the problem"),
 }  # fmt: skip

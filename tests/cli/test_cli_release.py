@@ -167,8 +167,8 @@ def check_suspension(founded: conftest.Place, trained: str) -> None:
         assert state_of(founded, trained) == after
 
 
-def test_a_statement_is_taken_back(founded: conftest.Place, trained: str, auditors: tuple[int, ...]) -> None:
-    """A statement is shown with whether it counts; its author alone takes it back, once."""
+def test_an_attestation_is_taken_back(founded: conftest.Place, trained: str, auditors: tuple[int, ...]) -> None:
+    """An attestation is shown with whether it counts; its author alone takes it back, once."""
     words = ["--words", "Not fit for children", "--failed", "--days", "3"]
     made = founded.done("clinic", "attest", "make", "audit", trained, *words)
     assert (made["passed"], made["by"], made["about"]) == (False, auditors[0], trained)
@@ -200,7 +200,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("home", "arguments", "code"), REFUSED.values(), ids=REFUSED.keys())
-def test_statements_that_are_none(
+def test_attestations_that_are_none(
     founded: conftest.Place, trained: str, auditors: tuple[int, ...], *, home: str, arguments: list[str], code: int
 ) -> None:
     """What is stated needs a subject that exists, words or a file, and the role of its kind; else nothing is recorded."""

@@ -349,7 +349,7 @@ def _audit(p: worlds.Player, member: int, *, passed: bool = True, days: int = 30
     """State an audit of the model; return its id."""
     until = int(p.world.clock.now()) + days * DAY
     p.do(member, "Attestations", "attest", (AUDIT, passed, until, p.run_id, worlds.word("report", member)))
-    return next(reversed(p.view.attestations.statements), bytes(32))
+    return next(reversed(p.view.attestations.by_id), bytes(32))
 
 
 def statements(p: worlds.Player) -> None:
@@ -364,7 +364,7 @@ def statements(p: worlds.Player) -> None:
     p.do(2, "Attestations", "attest", (AUDIT, True, until, bytes(32), document))
     p.do(2, "Attestations", "attest", (AUDIT, False, until, subject, bytes(32)))
     p.do(2, "Attestations", "attest", (AUDIT, False, until, subject, document))
-    for attestation_id in list(p.view.attestations.statements):
+    for attestation_id in list(p.view.attestations.by_id):
         p.do(2, "Attestations", "revoke", attestation_id, worlds.word("why"))
         p.do(2, "Attestations", "revoke", attestation_id, bytes(32))
     p.do(2, "Attestations", "revoke", worlds.word("unknown"), bytes(32))

@@ -113,9 +113,9 @@ def test_statements_stand_until_they_are_over() -> None:
     back = model_events.AttestationRevoked(AT, b"y" * 32, AUDITOR, NOTHING)
     unknown = model_events.AttestationRevoked(AT, b"z" * 32, AUDITOR, NOTHING)
     known = told(attested(b"x"), attested(b"y"), back, unknown).attestations
-    assert [each.stands(999) for each in known.statements.values()] == [True, False]
-    assert not known.statements[b"x" * 32].stands(1_000)
-    assert b"z" * 32 not in known.statements
+    assert [each.stands(999) for each in known.by_id.values()] == [True, False]
+    assert not known.by_id[b"x" * 32].stands(1_000)
+    assert b"z" * 32 not in known.by_id
 
 
 def test_statements_are_found_by_subject_and_kind() -> None:

@@ -1,6 +1,6 @@
 """``commons attest``: what members state about models, problems, datasets and each other.
 
-The text of a statement goes into the store for everybody to read; on the ledger stand who said it, about what, until when,
+The text of an attestation goes into the store for everybody to read; on the ledger stand who said it, about what, until when,
 and whether it was taken back. Which kind needs which role is the contract's word; releases count audits.
 """
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 KINDS = {each.word: each for each in model_events.Kind}
 SUBJECT = "RUN|PROBLEM|DIGEST|member:N"
 DAYS = 365
-"""Days for which a statement stands that says nothing else: long enough for a model's life between two looks."""
+"""Days for which an attestation stands that says nothing else: long enough for a model's life between two looks."""
 LONGEST = 4 * 2**20
 """Bytes of a report, as of any document."""
 
@@ -50,7 +50,7 @@ def make(kind: str, subject: str, *, words: str | None, file: pathlib.Path | Non
     text = _text(words, file)
     opened = homes.act_as_member()
     view = opened.desk.view()
-    said = office.Statement(
+    said = office.Attestation(
         kind=KINDS[kind],
         subject=named(subject, view),
         expiry=naming.from_now(view, days * naming.DAY),
@@ -58,11 +58,11 @@ def make(kind: str, subject: str, *, words: str | None, file: pathlib.Path | Non
         passed=not failed,
     )
     made = opened.desk.models.attest(said)
-    statement = opened.desk.view().attestations.statements[made]
+    attestation = opened.desk.view().attestations.by_id[made]
     output.emit(
-        described(statement),
-        f"Statement {ids.format_id(made)}",
-        f"  {_in_words(statement)}",
+        described(attestation),
+        f"Attestation {ids.format_id(made)}",
+        f"  {_in_words(attestation)}",
         f"Take it back with `{output.command(f'attest revoke {naming.short(made)}')}`.",
     )
 
@@ -72,14 +72,14 @@ def make(kind: str, subject: str, *, words: str | None, file: pathlib.Path | Non
 @click.option("--reason", default="", help="Why, in words that everybody may read.")
 @output.json_option
 def revoke(attestation: str, reason: str) -> None:
-    """Take a statement of yours back, at once and for good."""
+    """Take an attestation of yours back, at once and for good."""
     opened = homes.act()
-    known = opened.desk.view().attestations.statements
+    known = opened.desk.view().attestations.by_id
     found = naming.resolve(attestation, known, "attestation")
     opened.desk.models.revoke(found, reason)
     output.emit(
         {"attestation": ids.format_id(found), "state": "revoked"},
-        f"Statement {naming.short(found)} is taken back; nothing counts it any more.",
+        f"Attestation {naming.short(found)} is taken back; nothing counts it any more.",
     )
 
 
@@ -87,19 +87,19 @@ def revoke(attestation: str, reason: str) -> None:
 @click.argument("attestation")
 @output.json_option
 def show(attestation: str) -> None:
-    """Show a statement, and whether it counts now."""
+    """Show an attestation, and whether it counts now."""
     opened = homes.look()
     view = opened.desk.view()
-    found = naming.resolve(attestation, view.attestations.statements, "attestation")
-    statement, counts = view.attestations.statements[found], opened.desk.models.counts(found)
+    found = naming.resolve(attestation, view.attestations.by_id, "attestation")
+    known, counts = view.attestations.by_id[found], opened.desk.models.counts(found)
     names = naming.Names(opened, view)
     output.emit(
-        {**described(statement), "counts": counts},
-        f"Statement {ids.format_id(found)}",
-        f"  by       {names(int(statement.made.attester))}",
-        f"  says     {_in_words(statement)}",
-        f"  counts   {'yes' if counts else 'no: ' + _why_not(statement, view)}",
-        f"  text     {ids.format_digest(statement.made.document)}",
+        {**described(known), "counts": counts},
+        f"Attestation {ids.format_id(found)}",
+        f"  by       {names(int(known.made.attester))}",
+        f"  says     {_in_words(known)}",
+        f"  counts   {'yes' if counts else 'no: ' + _why_not(known, view)}",
+        f"  text     {ids.format_digest(known.made.document)}",
     )
 
 
@@ -107,7 +107,7 @@ def show(attestation: str) -> None:
 @click.option("--about", metavar=SUBJECT, help="Only those about one subject.")
 @click.option("--kind", type=click.Choice(list(KINDS)), help="Only those of one kind.")
 @output.json_option
-def list_statements(about: str | None, kind: str | None) -> None:
+def list_attestations(about: str | None, kind: str | None) -> None:
     """List what members state, the newest last."""
     opened = homes.look()
     view = opened.desk.view()
@@ -115,7 +115,7 @@ def list_statements(about: str | None, kind: str | None) -> None:
     if about is not None:
         found = view.attestations.about(named(about, view), wanted)
     else:
-        found = [each for each in view.attestations.statements.values() if wanted in (None, each.made.kind)]
+        found = [each for each in view.attestations.by_id.values() if wanted in (None, each.made.kind)]
     names = naming.Names(opened, view)
     rows = [
         [
@@ -129,12 +129,12 @@ def list_statements(about: str | None, kind: str | None) -> None:
     ]
     output.emit(
         {"attestations": [described(each) | {"state": _state(each, view)} for each in found]},
-        *(output.aligned(["statement", "kind", "about", "by", "state"], rows) if rows else ["Nothing is stated."]),
+        *(output.aligned(["attestation", "kind", "about", "by", "state"], rows) if rows else ["Nothing is stated."]),
     )
 
 
 def named(text: str, view: "views.LedgerView") -> bytes:
-    """Return the 32 bytes of what a statement is about.
+    """Return the 32 bytes of what an attestation is about.
 
     Raises:
         errors.InputError: neither a run, nor a problem, nor a member, nor a digest.
@@ -171,36 +171,38 @@ def _text(words: str | None, file: pathlib.Path | None) -> bytes:
     return data
 
 
-def described(statement: "attestations.StatementView") -> dict[str, object]:
-    """Return a statement as JSON."""
-    made = statement.made
+def described(attestation: "attestations.AttestationView") -> dict[str, object]:
+    """Return an attestation as JSON."""
+    made = attestation.made
     return {
         "attestation": ids.format_id(made.attestation_id),
-        "kind": statement.made.kind.word,
+        "kind": attestation.made.kind.word,
         "about": ids.format_id(made.subject),
         "by": int(made.attester),
         "passed": made.passed,
         "expiry": made.expiry,
-        "revoked": statement.revoked is not None,
+        "revoked": attestation.revoked is not None,
         "document": ids.format_digest(made.document),
     }
 
 
-def _in_words(statement: "attestations.StatementView") -> str:
-    made = statement.made
+def _in_words(attestation: "attestations.AttestationView") -> str:
+    made = attestation.made
     found = "passed" if made.passed else "did not pass"
-    return f"{statement.made.kind.word} of {naming.short(made.subject)}: {found}, until {naming.when(made.expiry)[:10]}"
+    return (
+        f"{attestation.made.kind.word} of {naming.short(made.subject)}: {found}, until {naming.when(made.expiry)[:10]}"
+    )
 
 
-def _state(statement: "attestations.StatementView", view: "views.LedgerView") -> str:
-    if statement.revoked is not None:
+def _state(attestation: "attestations.AttestationView", view: "views.LedgerView") -> str:
+    if attestation.revoked is not None:
         return "taken back"
-    if not statement.stands(view.time):
+    if not attestation.stands(view.time):
         return "over"
-    return "passed" if statement.made.passed else "did not pass"
+    return "passed" if attestation.made.passed else "did not pass"
 
 
-def _why_not(statement: "attestations.StatementView", view: "views.LedgerView") -> str:
-    if statement.revoked is not None:
+def _why_not(attestation: "attestations.AttestationView", view: "views.LedgerView") -> str:
+    if attestation.revoked is not None:
         return "its author took it back"
-    return "its time is over" if not statement.stands(view.time) else "its author may not say this any more"
+    return "its time is over" if not attestation.stands(view.time) else "its author may not say this any more"

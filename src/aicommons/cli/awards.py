@@ -111,7 +111,20 @@ def settle(problem: str, award: int) -> None:
 @output.json_option
 def refund(problem: str, award: int) -> None:
     """Give AWARD back to who put it there, once nobody earned it in time; anybody may."""
+    from aicommons.protocol import money as moneys
+
     opened, problem_id = _open(problem)
+    money = opened.desk.money
+    known, judge = money.award(problem_id, award), money.problem(problem_id).stated.judge
+    if known.step(opened.desk.votes.now()) is moneys.Step.JUDGE and judge == opened.desk.member_id():
+        # The contract takes the judge's call as its word that nobody earned the award: not by the way.
+        raise errors.InputError(
+            "the award is not due yet",
+            which=f"problem {naming.short(problem_id)}, award {award}",
+            expected=f"{naming.when(known.funded.due)} or later",
+            next_step="to say that nobody earned it: "
+            f"`{output.command(f'problem reject {naming.short(problem_id)} {award}')}`",
+        )
     _say(opened, problem_id, award, opened.desk.money.refund(problem_id, award))
 
 

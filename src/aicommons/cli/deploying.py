@@ -52,7 +52,7 @@ def deploy(url: str, config: pathlib.Path) -> None:
     else:
         made = founding.go_on(deployer, begun, terms, lambda name: output.note(f"  {name} stands."))
         app.write_private(kept, made.deployment.to_json())
-    _tell(home, url, kept, made)
+    _tell(home, url, kept, made, power=_power(deployer.address, terms))
 
 
 def _begun(home: app.Home, deployer: "client.Client", chain_id: int, terms: "deployments.Founding") -> "founding.Begun":
@@ -85,7 +85,17 @@ def _checked(deployer: "client.Client", kept: pathlib.Path) -> "deployments.Depl
     return made
 
 
-def _tell(home: app.Home, url: str, kept: pathlib.Path, made: "founding.Founded") -> None:
+def _power(wallet: ids.Address, terms: "deployments.Founding") -> str:
+    """Return what the deploying wallet can do from now on: what the charter gives it, nothing by having deployed."""
+    if wallet not in terms.registrars:
+        return "This wallet holds no power over it."
+    return (
+        f"This wallet is one of its {len(terms.registrars)} registrars, of whom {terms.threshold} have to agree, as the "
+        "configuration says; having deployed gives it nothing."
+    )
+
+
+def _tell(home: app.Home, url: str, kept: pathlib.Path, made: "founding.Founded", *, power: str) -> None:
     settings = home.settings()
     chain_id = made.deployment.chain_id
     if (settings.chain_id, settings.rpc) != (chain_id, url):
@@ -98,7 +108,7 @@ def _tell(home: app.Home, url: str, kept: pathlib.Path, made: "founding.Founded"
     output.emit(
         {"deployment": str(kept.resolve()), "chain_id": chain_id, "created": list(made.created)},
         f"The commons stands on chain {chain_id}: {done}; every one has the package's code.",
-        f"Members need {kept}. This wallet holds no power over it.",
+        f"Members need {kept}. {power}",
     )
 
 

@@ -91,11 +91,11 @@ def audits(run_text: str) -> None:
     )
 
 
-def _audits_of(chosen: naming.Chosen) -> "Sequence[attestations.StatementView]":
+def _audits_of(chosen: naming.Chosen) -> "Sequence[attestations.AttestationView]":
     return chosen.view.attestations.about(chosen.run_id, model_events.Kind.AUDIT)
 
 
-def _counting(audit: "attestations.StatementView", good: "Collection[bytes]", model: "releases.ModelView") -> str:
+def _counting(audit: "attestations.AttestationView", good: "Collection[bytes]", model: "releases.ModelView") -> str:
     """Return in words whether a release would count an audit."""
     if audit.made.attestation_id in good:
         return "counts"
@@ -241,7 +241,7 @@ def in_words(model: "releases.ModelView") -> str:
 
 def _chosen_audits(opened: homes.Opened, chosen: naming.Chosen, named: tuple[str, ...]) -> list[bytes]:
     """Return the audits that a command names, or else as many of those that count now as the rules ask for."""
-    known, rules = chosen.view.attestations.statements, chosen.view.releases.rules
+    known, rules = chosen.view.attestations.by_id, chosen.view.releases.rules
     if named:
         return [naming.resolve(each, known, "attestation") for each in named]
     good = opened.desk.models.good_audits(chosen.run_id)

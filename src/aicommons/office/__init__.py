@@ -6,7 +6,7 @@ The command line, the demo, the portal and ``testing`` call it; nodes never do. 
 from aicommons.office.acting import NodeSigner, Registry
 from aicommons.office.coops import Act, CoopDesk
 from aicommons.office.desk import ORGANISATION, Desk
-from aicommons.office.models import ModelDesk, Statement
+from aicommons.office.models import Attestation, ModelDesk
 from aicommons.office.money import Milestone, MoneyDesk, Token
 from aicommons.office.terms import ANYTHING_BUT_BANNED, DEFAULT_PURPOSE, GENERAL_PURPOSE, Offer, Seat, Use, consent
 from aicommons.office.votes import Trial, VoteDesk
@@ -18,6 +18,7 @@ __all__ = [
     "GENERAL_PURPOSE",
     "ORGANISATION",
     "Act",
+    "Attestation",
     "Call",
     "CoopDesk",
     "Desk",
@@ -29,7 +30,6 @@ __all__ = [
     "Offer",
     "Registry",
     "Seat",
-    "Statement",
     "Token",
     "Trial",
     "Use",

@@ -1,7 +1,7 @@
 """What members do about models and what they state: audits asked for, shown and made, releases, revenue, withdrawal.
 
 Made by a ``Desk`` for the command line, the portal and tests. Where a model stands is read from the view
-(``protocol/releases.py``); which statements would count for a release is asked of the contracts, whose word it is.
+(``protocol/releases.py``); which attestations would count for a release is asked of the contracts, whose word it is.
 """
 
 import dataclasses
@@ -11,7 +11,7 @@ from typing import Protocol
 from aicommons.domain import documents, encoding, errors, ids, letters, model_events
 from aicommons.ledger.bindings import attestations, model_registry
 from aicommons.office import acting
-from aicommons.protocol import attestations as statements
+from aicommons.protocol import attestations as attested
 from aicommons.protocol import governance, ports
 from aicommons.protocol import view as views
 
@@ -20,7 +20,7 @@ NOTHING_SAID = bytes(32)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Statement:
+class Attestation:
     """What a member says about a subject."""
 
     kind: model_events.Kind
@@ -49,41 +49,41 @@ class Member(Protocol):
 
 
 class ModelDesk:
-    """One member's models and statements."""
+    """One member's models and attestations."""
 
     def __init__(self, registry: acting.Registry, store: ports.Store, member: Member) -> None:
         self._registry = registry
         self._models = model_registry.ModelRegistry(registry)
-        self._statements = attestations.Attestations(registry)
+        self._attestations = attestations.Attestations(registry)
         self._store = store
         self._member = member
 
-    # ----------------------------------------------------------------------------------------------- statements
+    # ----------------------------------------------------------------------------------------------- attestations
 
-    def attest(self, said: Statement) -> bytes:
-        """State something in this member's name. Returns the statement's id.
+    def attest(self, said: Attestation) -> bytes:
+        """State something in this member's name. Returns the attestation's id.
 
         Raises:
             errors.LedgerRefused: the member does not hold the role that this kind needs.
             errors.StoreUnreachable, errors.StoreRefused: the text could not be put; nothing was stated.
         """
         document = ids.Digest(self._store.put(said.text))
-        before = self._member.view().attestations.statements
+        before = self._member.view().attestations.by_id
         kind = attestations.Kind(said.kind)
-        self._statements.attest(attestations.Statement(kind, said.passed, said.expiry, said.subject, document))
+        self._attestations.attest(attestations.Statement(kind, said.passed, said.expiry, said.subject, document))
         mine = self._member.member_id()
-        for made in reversed(tuple(self._member.view().attestations.statements.values())):
+        for made in reversed(tuple(self._member.view().attestations.by_id.values())):
             if made.made.attester == mine and made.made.attestation_id not in before:
                 return made.made.attestation_id
-        raise errors.LedgerMismatch("the ledger recorded a statement but does not show it", which="Attestations")
+        raise errors.LedgerMismatch("the ledger recorded an attestation but does not show it", which="Attestations")
 
     def revoke(self, attestation_id: bytes, reason: str = "") -> None:
-        """Take a statement of this member's back."""
-        self._statements.revoke(attestation_id, self._reason(reason))
+        """Take an attestation of this member's back."""
+        self._attestations.revoke(attestation_id, self._reason(reason))
 
     def counts(self, attestation_id: bytes) -> bool:
-        """Return whether a statement stands now and its attester holds the role, as the contract has it."""
-        return self._statements.is_live(attestation_id)
+        """Return whether an attestation stands now and its attester holds the role, as the contract has it."""
+        return self._attestations.is_live(attestation_id)
 
     def tie(self, run_id: ids.RunId, member_id: int) -> bool:
         """Return whether a member is too close to a model to audit it."""
@@ -91,7 +91,7 @@ class ModelDesk:
 
     # -------------------------------------------------------------------------------------------------- release
 
-    def good_audits(self, run_id: ids.RunId) -> Sequence[statements.StatementView]:
+    def good_audits(self, run_id: ids.RunId) -> Sequence[attested.AttestationView]:
         """Return the audits that a release of a model would count now: the newest of each independent auditor."""
         view = self._member.view()
         model = view.releases.of(run_id)

@@ -11,8 +11,8 @@ from aicommons.domain import events, model_events
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class StatementView:
-    """One statement as it stands."""
+class AttestationView:
+    """One attestation as it stands."""
 
     made: model_events.Attested
     """What was said, by whom, about what, until when."""
@@ -26,16 +26,14 @@ class StatementView:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Attestations:
-    """All statements, at one block."""
+    """All attestations, at one block."""
 
-    statements: Mapping[bytes, StatementView] = dataclasses.field(default_factory=dict)
-    """Attestation id -> the statement, in ledger order."""
+    by_id: Mapping[bytes, AttestationView] = dataclasses.field(default_factory=dict)
+    """Attestation id -> the attestation, in ledger order."""
 
-    def about(self, subject: bytes, kind: model_events.Kind | None = None) -> list[StatementView]:
-        """Return the statements about a subject, of one kind or of all."""
-        return [
-            each for each in self.statements.values() if each.made.subject == subject and kind in (None, each.made.kind)
-        ]
+    def about(self, subject: bytes, kind: model_events.Kind | None = None) -> list[AttestationView]:
+        """Return the attestations about a subject, of one kind or of all."""
+        return [each for each in self.by_id.values() if each.made.subject == subject and kind in (None, each.made.kind)]
 
 
 TOLD = (model_events.Attested, model_events.AttestationRevoked)
@@ -44,10 +42,10 @@ TOLD = (model_events.Attested, model_events.AttestationRevoked)
 
 def fold(known: Attestations, new: Iterable[events.Event]) -> Attestations:
     """Return what is known after new events, which come in ledger order."""
-    statements = dict(known.statements)
+    by_id = dict(known.by_id)
     for event in new:
         if isinstance(event, model_events.Attested):
-            statements[event.attestation_id] = StatementView(event)
-        elif isinstance(event, model_events.AttestationRevoked) and event.attestation_id in statements:
-            statements[event.attestation_id] = dataclasses.replace(statements[event.attestation_id], revoked=event)
-    return Attestations(statements)
+            by_id[event.attestation_id] = AttestationView(event)
+        elif isinstance(event, model_events.AttestationRevoked) and event.attestation_id in by_id:
+            by_id[event.attestation_id] = dataclasses.replace(by_id[event.attestation_id], revoked=event)
+    return Attestations(by_id)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Generic, TypeVar
 
 from aicommons.domain import events, ids, model_events, money_events, run
-from aicommons.protocol import attestations as statements
+from aicommons.protocol import attestations as attested
 from aicommons.protocol import coops, governance, permissions, registry
 from aicommons.protocol import money as moneys
 from aicommons.protocol import releases as released
@@ -135,7 +135,7 @@ class LedgerView:
     """Run id -> the run, in opening order."""
     permitted: permissions.Permissions = dataclasses.field(default_factory=permissions.Permissions)
     """Registers, guardianships and requests."""
-    attestations: statements.Attestations = dataclasses.field(default_factory=statements.Attestations)
+    attestations: attested.Attestations = dataclasses.field(default_factory=attested.Attestations)
     """What members stated."""
     releases: released.Releases = dataclasses.field(default_factory=released.Releases)
     """Where models stand between being made and being used, and what they earned."""
@@ -307,7 +307,7 @@ class _LedgerDraft:
             self._tell_run(run_id, event)
         elif isinstance(event, permissions.TOLD):
             self._permissions.append(event)
-        elif isinstance(event, statements.TOLD):
+        elif isinstance(event, attested.TOLD):
             self._attestations.append(event)
         elif isinstance(event, released.TOLD):
             self._releases.append(event)
@@ -373,7 +373,7 @@ class _LedgerDraft:
         if self._permissions:
             self._view.put(permitted=permissions.fold(self._view.get("permitted"), self._permissions))
         if self._attestations:
-            self._view.put(attestations=statements.fold(self._view.get("attestations"), self._attestations))
+            self._view.put(attestations=attested.fold(self._view.get("attestations"), self._attestations))
         if self._releases:
             self._view.put(releases=released.fold(self._view.get("releases"), self._releases))
         if self._votes:

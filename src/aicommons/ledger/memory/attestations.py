@@ -31,7 +31,7 @@ class Attestations:
         if expiry <= self._book.now():
             raise transitions.Refusal("AttestationsExpiryPassed", expiry)
         place = self._book.place("Attestations")
-        made = sum(each.made.attester == attester for each in self._book.view.attestations.statements.values())
+        made = sum(each.made.attester == attester for each in self._book.view.attestations.by_id.values())
         kinds = ("uint256", "address", "uint256", *contracts.load("Attestations").functions["attest"].types, "uint256")
         values = (place.chain_id, place.contract, attester, tuple(said), made)
         attestation_id = encoding.keccak(encoding.abi_encode(kinds, values))
@@ -49,9 +49,9 @@ class Attestations:
             raise transitions.Refusal("AttestationsAlreadyRevoked", attestation_id)
         self._book.tell(model_events.AttestationRevoked, attestation_id, known.made.attester, reason)
 
-    def find(self, attestation_id: bytes) -> attestations.StatementView | None:
+    def find(self, attestation_id: bytes) -> attestations.AttestationView | None:
         """Return a statement, ``None`` where there is none."""
-        return self._book.view.attestations.statements.get(attestation_id)
+        return self._book.view.attestations.by_id.get(attestation_id)
 
     def is_live(self, attestation_id: bytes) -> bool:
         """Return whether a statement stands and its attester could still make it."""
