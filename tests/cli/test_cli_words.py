@@ -124,13 +124,13 @@ UNCAUSED = {
     ),
     "what a command always fills in": (
         *("MembershipFieldMissing", "AttestationsFieldMissing", "AttestationsUnknown", "DataRegistryDigestMissing"),
-        *("ProblemsDocumentMissing", "ModelRegistryCardMissing", "GuardianshipsFieldMissing", "VaultAmountMissing"),
+        *("ModelRegistryCardMissing", "GuardianshipsFieldMissing", "VaultAmountMissing"),
         *("ConsentRegisterRootMissing", "RequestsDocumentMissing", "CoopMembersCredentialMissing"),
         *("CoopMembersLengthsDiffer", "VaultValueMismatch", "DataRegistryPurposesInvalid", "QuorumFloorNobody"),
     ),
     "between contracts": (
-        *("VaultControllersInvalid", "VaultExpiryPassed", "VaultNotController", "VaultNotExpired", "VaultNotLocker"),
-        *("VaultWrongLockState", "BondsNone", "BondsNotRuns", "BondsStillOwed", "DataRegistryNotRuns"),
+        *("VaultControllersInvalid", "VaultExpiryPassed", "VaultNotController", "VaultNotLocker"),
+        *("BondsNotRuns", "DataRegistryNotRuns"),
         *("CoopMembersBindRefused", "CoopMembersNotGovernor"),
     ),
     "a node's own duties": (
@@ -140,7 +140,6 @@ UNCAUSED = {
         *("TrainingRunsTooFewStay", "TrainingRunsWrongPhase", "ModelRegistryAlreadyRegistered"),
         *("ModelRegistryNoState", "ModelRegistryStateMismatch"),
     ),
-    "what has no command yet": ("ProblemsNotEthicsBoard",),
 }
 """Refusals that nobody at the command line causes, but by a call of one's own in a proposal; and why."""
 

@@ -246,7 +246,10 @@ WORDS: Mapping[str, tuple[str, str]] = {
     ),
     "GovernorAlreadyCastVote": ("this person has voted on it already", "nothing is left to do"),
     "GovernorInvalidSignature": ("the ballot was signed by another key, or was sent before", "sign a new ballot"),
-    "GovernorUnexpectedProposalState": ("the vote is not open, or not carried", "see the proposal's state and times"),
+    "GovernorUnexpectedProposalState": (
+        "the proposal is not in the state for this: its vote is not open or not carried, or it was proposed before",
+        "see its state and times: `commons vote show PROPOSAL`",
+    ),
     "TrainingRunsSpecInvalid": ("a term of the run is out of range", "correct the named term"),
 }
 """Custom error -> what happened, what to do."""

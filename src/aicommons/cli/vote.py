@@ -4,6 +4,7 @@ One member, one vote. What may be proposed is in ``acts``, what a proposal would
 themselves in ``coop``, and then with one voice here.
 """
 
+import dataclasses
 import functools
 import pathlib
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,12 @@ if TYPE_CHECKING:
 
 LONGEST_TITLE = 120
 LONGEST_REASON = 4000
+OVER = {
+    "executed": ("What it did:", "done"),
+    "canceled": ("What it would have done:", "not tried: who proposed it took it back"),
+    "defeated": ("What it would have done:", "not tried: the members did not carry it"),
+}
+"""State of a proposal that changes nothing any more -> how its calls are headed, and what is said instead of trying them."""
 
 
 @click.group()
@@ -82,8 +89,11 @@ def show(proposal: str) -> None:
     number = assembly.resolve_members(view, proposal)
     found, names = view.votes.proposals[number], naming.Names(opened, view)
     desk = opened.desk.votes
-    said = [effects.say(each, names) for each in desk.try_out(found)]
     summary = _summary(view, number, desk.now())
+    heading, ended = OVER.get(summary["state"], ("What it would do:", None))
+    said = [effects.say(each, names) for each in desk.try_out(found)]
+    if ended is not None:
+        said = [dataclasses.replace(each, before=None, after=None, outcome=ended) for each in said]
     cast = _votes(found, view)
     voters = [f"  {_voter(each, names)}: {each['vote']}{_because(each['reason'])}" for each in cast]
     output.emit(
@@ -94,7 +104,7 @@ def show(proposal: str) -> None:
         f"  votes     {summary['for']} for, {summary['against']} against, {summary['abstain']} abstain;"
         f" {summary['quorum']} have to be for it or abstain",
         f"  open      {naming.when(summary['opens'])} to {naming.when(summary['closes'])}",
-        "What it would do:",
+        heading,
         *(line for place, each in enumerate(said, start=1) for line in each.lines(place)),
         "Why, in the words of who proposed it:",
         *(f"  {naming.plain(line, 200)}" for line in found.reason.splitlines()),
@@ -115,6 +125,8 @@ def show(proposal: str) -> None:
 @output.json_option
 def cast(proposal: str, support: str, reason: str, sign_only: pathlib.Path | None) -> None:
     """Vote on PROPOSAL as this home's member."""
+    if reason and sign_only is not None:
+        raise click.UsageError("a signed ballot carries no reason: leave out --reason or --sign-only")
     opened = homes.act_as_member()
     number, desk = assembly.resolve_members(opened.desk.view(), proposal), opened.desk.votes
     if sign_only is None:
