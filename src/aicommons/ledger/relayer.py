@@ -72,6 +72,11 @@ class _Waiting:
     transaction: futures.Future[bytes]
     """Hash of the transaction that has it, once it is recorded."""
 
+    def fail(self, err: BaseException) -> None:
+        """Answer with an error, unless there is an answer: the end of ``run`` and a failed check may meet."""
+        with contextlib.suppress(futures.InvalidStateError):
+            self.transaction.set_exception(err)
+
 
 class Relayer:
     """Checks, gathers and sends; safe to use from several threads."""
@@ -119,8 +124,7 @@ class Relayer:
                 self._take(waiting)
             except BaseException as err:
                 self._free([waiting])
-                with contextlib.suppress(futures.InvalidStateError):  # the end of ``run`` may have answered already
-                    waiting.transaction.set_exception(err)
+                waiting.fail(err)
                 raise
         return waiting.transaction.result()
 
@@ -260,7 +264,7 @@ class Relayer:
                 self._has_ended, left = True, tuple(self._pending.values())
                 self._pending.clear()
             for waiting in left:
-                waiting.transaction.set_exception(errors.RelayUnreachable("this relayer has ended"))
+                waiting.fail(errors.RelayUnreachable("this relayer has ended"))
 
     def _gather(self, first: _Waiting) -> tuple[list[_Waiting], _Waiting | None, bool]:
         """Return a batch, the first call that did not fit into it, and whether it is the last."""
@@ -311,7 +315,7 @@ class Relayer:
         self._free(batch)
         for waiting in batch:
             if isinstance(outcome, errors.CommonsError):
-                waiting.transaction.set_exception(outcome)
+                waiting.fail(outcome)
             else:
                 waiting.transaction.set_result(outcome.digest)
 
