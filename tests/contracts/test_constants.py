@@ -6,7 +6,7 @@ import re
 import pytest
 
 from aicommons.domain import messages, model_events, money_events, run
-from aicommons.ledger.memory import awards, run_records, vault
+from aicommons.ledger.memory import awards, run_records
 from aicommons.protocol import inbox
 
 SOURCES = pathlib.Path(__file__).parents[2] / "contracts" / "src"
@@ -24,7 +24,7 @@ TWINS: dict[str, tuple[str, str, int]] = {
     "the members' time to decide": ("Problems.sol", "RESOLVE_SECONDS", awards.RESOLVE_SECONDS),
     "the latest day of an award": ("Problems.sol", "LATEST_DUE", awards.LATEST_DUE),
     "awards at once": ("Problems.sol", "MOST_MILESTONES", awards.MOST_MILESTONES),
-    "the wait for a bond": ("TrainingRuns.sol", "BOND_SECONDS", vault.BOND_SECONDS),
+    "the wait for a bond": ("TrainingRuns.sol", "BOND_SECONDS", run.BOND_SECONDS),
     "attempts of a round": ("TrainingRuns.sol", "MOST_ATTEMPTS", run_records.MOST_ATTEMPTS),
 }
 """File below ``contracts/src``, name there, value here."""

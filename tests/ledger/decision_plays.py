@@ -7,7 +7,8 @@ from tests.ledger import ledger_worlds as worlds
 
 from aicommons import testing
 from aicommons.domain import encoding, ids
-from aicommons.ledger.memory import awards, vault
+from aicommons.ledger.memory import awards
+from aicommons.protocol import money
 
 DAY = 86400
 AUDITOR, ETHICS_BOARD = 0, 1
@@ -311,12 +312,12 @@ def bonds(p: worlds.Player) -> None:
     p.do(1, "Bonds", "giveBack", p.run_id, 1)
     p.do(1, "Bonds", "giveBack", p.run_id, 5)
     p.do(p.solver, "TrainingRuns", "close", p.run_id)
-    p.do(1, "Vault", "expire", vault.lock_of(p.run_id, 1))
+    p.do(1, "Vault", "expire", money.bond_lock(p.run_id, 1))
     p.cancel()
     p.do("nobody", "Bonds", "giveBack", p.run_id, 1)
     p.do("nobody", "Bonds", "giveBack", p.run_id, 1)
     p.world.tick(731 * DAY + DAY)
-    p.do("nobody", "Vault", "expire", vault.lock_of(p.run_id, 2))
+    p.do("nobody", "Vault", "expire", money.bond_lock(p.run_id, 2))
     p.do("nobody", "Bonds", "giveBack", p.run_id, 2)
     p.do("nobody", "Bonds", "giveBack", p.run_id, 3)
 

@@ -4,7 +4,7 @@ import dataclasses
 import json
 import os
 import pathlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -18,15 +18,6 @@ from aicommons.ledger import client, deployments, rpc, wallet
 PROBLEM = documents.Problem("t", "who", "decision", "why", ("3.4",), "auc", "none")
 UNTIL = testing.START + 86_400
 PURPOSE = encoding.purpose_code(testing.PURPOSE)
-
-
-@pytest.fixture(scope="module")
-def commons(tmp_path_factory: pytest.TempPathFactory) -> Iterator[testing.Commons]:
-    """A commons on the embedded ledger with one member."""
-    made = testing.Commons(tmp_path_factory.mktemp("commons"))
-    made.admit("first")
-    yield made
-    made.close()
 
 
 class Wire:

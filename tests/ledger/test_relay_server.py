@@ -1,6 +1,7 @@
 """The relayer's HTTP: what is half-sent, trickles, hangs up or lies about its length takes no place of others for long."""
 
 import contextlib
+import dataclasses
 import http.client
 import json
 import logging
@@ -42,17 +43,68 @@ class Relay:
 
 
 @contextlib.contextmanager
-def served(answer: Answer = lambda _: DIGEST, limits: relay_server.Limits | None = None) -> Iterator[int]:
-    """Serve in a thread; yields the port."""
+def serving(
+    answer: Answer = lambda _: DIGEST, limits: relay_server.Limits | None = None
+) -> Iterator[relay_server.Server]:
+    """Serve in a thread."""
     server = relay_server.Server(("127.0.0.1", 0), Relay(answer), limits or relay_server.Limits())
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:
-        yield server.server_address[1]
+        yield server
     finally:
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+@contextlib.contextmanager
+def served(answer: Answer = lambda _: DIGEST, limits: relay_server.Limits | None = None) -> Iterator[int]:
+    """Serve in a thread; yields the port."""
+    with serving(answer, limits) as server:
+        yield server.server_address[1]
+
+
+@contextlib.contextmanager
+def held(limits: relay_server.Limits | None = None) -> Iterator["Held"]:
+    """Serve with answers that wait until they are let go."""
+    gate = Gate()
+    with serving(gate, limits) as server:
+        yield Held(server, gate)
+        gate.go_on.set()
+
+
+class Gate:
+    """Answers when it may, and keeps what was asked."""
+
+    def __init__(self) -> None:
+        self.seen: list[relaying.Request] = []
+        self.is_asked, self.go_on = threading.Event(), threading.Event()
+
+    def __call__(self, request: relaying.Request) -> bytes:
+        self.seen.append(request)
+        self.is_asked.set()
+        assert self.go_on.wait(10)
+        return DIGEST
+
+
+@dataclasses.dataclass(frozen=True)
+class Held:
+    """A server whose answers wait."""
+
+    server: relay_server.Server
+    gate: Gate
+
+    @property
+    def port(self) -> int:
+        """Where it listens."""
+        return int(self.server.server_address[1])
+
+    def finish(self) -> None:
+        """Let all answers go, and return when no connection is worked on any more."""
+        self.gate.go_on.set()
+        for _ in range(self.server.limits.connections):
+            assert self.server.connections.acquire(timeout=10)
 
 
 def send(port: int, request: bytes) -> socket.socket:
@@ -133,8 +185,7 @@ def test_who_falls_silent_is_left() -> None:
 def test_connections_are_bounded() -> None:
     """Whoever comes when all connections are taken is turned away at once, and served when there is room again."""
     with served(limits=relay_server.Limits(connections=2)) as port:
-        idle = [send(port, b"POST") for _ in range(2)]
-        time.sleep(0.1)
+        idle = [send(port, b"POST") for _ in range(2)]  # connections are taken in their order
         late = send(port, b"")
         assert late.recv(1) == b""
         late.close()
@@ -150,18 +201,12 @@ def test_connections_are_bounded() -> None:
 
 def test_too_many_at_once_are_told_so() -> None:
     """Requests beyond the places are answered by 503, which nobody takes for a call that was taken."""
-    go_on = threading.Event()
-
-    def answer(_: relaying.Request) -> bytes:
-        go_on.wait(10)
-        return DIGEST
-
-    with served(answer, relay_server.Limits(at_once=1)) as port:
+    with held(relay_server.Limits(at_once=1)) as one:
         body = REQUEST.to_json()
-        first = send(port, head(len(body)) + body)
-        time.sleep(0.1)
-        assert ask(port) == (503, {"message": "too many requests at once"})
-        go_on.set()
+        first = send(one.port, head(len(body)) + body)
+        assert one.gate.is_asked.wait(10)
+        assert ask(one.port) == (503, {"message": "too many requests at once"})
+        one.gate.go_on.set()
         assert answered(first)[0] == 200
 
 
@@ -193,20 +238,13 @@ def test_other_paths_are_answered() -> None:
 
 def test_who_hangs_up_is_not_written_about(caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]) -> None:
     """A peer that is gone before its answer leaves no trace: no line and no address."""
-    go_on = threading.Event()
-
-    def answer(_: relaying.Request) -> bytes:
-        go_on.wait(10)
-        return DIGEST
-
-    with served(answer) as port, caplog.at_level(logging.DEBUG):
+    with held(relay_server.Limits(connections=1)) as one, caplog.at_level(logging.DEBUG):
         body = REQUEST.to_json()
-        connection = send(port, head(len(body)) + body)
+        connection = send(one.port, head(len(body)) + body)
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")  # reset, not a polite end
-        time.sleep(0.1)
+        assert one.gate.is_asked.wait(10)
         connection.close()
-        go_on.set()
-        time.sleep(0.1)
+        one.finish()
     assert caplog.records == []
     assert capfd.readouterr().err == ""
 
@@ -265,18 +303,11 @@ def relay(port: int, read_seconds: float = 10.0) -> relaying.HttpRelay:
 
 def test_a_request_is_never_sent_twice() -> None:
     """When the answer does not come in time, the call may be under way: it is said so, and not sent again."""
-    seen: list[relaying.Request] = []
-
-    def answer(request: relaying.Request) -> bytes:
-        seen.append(request)
-        time.sleep(0.5)
-        return DIGEST
-
-    with served(answer) as port:
+    with held(relay_server.Limits(connections=2)) as one:
         with pytest.raises(errors.RelayOutcomeUnknown, match="no answer in time"):
-            relay(port, 0.2).send(REQUEST)
-        time.sleep(0.6)
-    assert seen == [REQUEST]
+            relay(one.port, 0.2).send(REQUEST)
+        one.finish()
+    assert one.gate.seen == [REQUEST]
 
 
 def test_a_homes_relayer_is_asked_once_and_long_enough() -> None:
@@ -313,3 +344,13 @@ def test_the_server_ends_with_the_thread_that_sends() -> None:
     """A server whose calls nobody would send does not go on answering: it ends, with what ended the thread."""
     with pytest.raises(ZeroDivisionError, match="a defect"):
         relay_server.serve(Relay(defect=ZeroDivisionError("a defect")), "127.0.0.1", 0, lambda _: None)
+
+
+def test_a_server_that_nobody_can_be_told_of_ends() -> None:
+    """When the address cannot be said, such as into a closed pipe, the server ends with that error instead of staying."""
+
+    def closed(_: str) -> None:
+        raise BrokenPipeError
+
+    with pytest.raises(BrokenPipeError):
+        relay_server.serve(Relay(), "127.0.0.1", 0, closed)

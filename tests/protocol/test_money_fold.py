@@ -78,7 +78,7 @@ def test_credits_follow_every_transfer() -> None:
 
 def test_a_lock_that_expired_ends_what_it_was_for() -> None:
     """The vault alone tells of it: the award is refunded and the bond is gone."""
-    bond_lock = moneys.bond_lock(BOND)
+    bond_lock = moneys.bond_lock(BOND.run_id, BOND.member_id)
     made = [STATED, MADE, FUNDED, dataclasses.replace(MADE, lock_id=bond_lock), BOND]
     money = moneys.fold(moneys.Money(), made)
     assert money.bonds == {(RUN, 4): BOND}

@@ -114,15 +114,15 @@ def _choose(opened: homes.Opened, view: "views.LedgerView", what: str, member: i
     if named in locked:
         return named
     wanted = opened.desk.member_id() if member is None else member
-    bond = bonds.get((ids.RunId(named), wanted))
-    if bond is None:
+    seat = (ids.RunId(named), wanted)
+    if seat not in bonds:
         raise errors.InputError(
             "no bond of this member is locked in this run",
             which=f"member {wanted}",
             expected=f"one of {', '.join(str(each) for run_id, each in sorted(bonds) if run_id == named)}",
             next_step="name it with --member",
         )
-    return moneys.bond_lock(bond)
+    return moneys.bond_lock(*seat)
 
 
 def _say(opened: homes.Opened, kind: "office.Token", happened: str, following: str) -> None:
@@ -176,4 +176,4 @@ def _seat(money: "moneys.Money", lock_id: bytes) -> tuple[ids.RunId, int] | None
     """Return run and member whose bond a lock is."""
     from aicommons.protocol import money as moneys
 
-    return next((seat for seat, bond in money.bonds.items() if moneys.bond_lock(bond) == lock_id), None)
+    return next((seat for seat in money.bonds if moneys.bond_lock(*seat) == lock_id), None)

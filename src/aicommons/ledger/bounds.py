@@ -1,6 +1,7 @@
 """What a relayer takes at most, and what was taken in the last minute.
 
-One light place for the numbers, so that the command line can show them without loading a ledger. Kept to by ``relayer``, set by ``commons relayer start``. Left out: bounds of HTTP (``relay_server``).
+One light place for the numbers, so that the command line can show them without loading a ledger. Kept to by ``relayer``, set by
+``commons relayer start``. Left out: bounds of HTTP (``relay_server``).
 """
 
 import dataclasses

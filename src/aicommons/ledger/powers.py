@@ -17,7 +17,6 @@ BLOCKS_AT_ONCE = 16
 """Whole blocks that are asked for in one exchange."""
 LOOKED_THROUGH = 20_000
 """Blocks from the deployment's first on in which a contract's creation is looked for: days on most chains, for an hour's work."""
-NOBODY = ids.Address(bytes(20))
 ROLES = {
     "admin": (bytes(32), "TimelockController"),
     "proposers": (encoding.keccak(b"PROPOSER_ROLE"), "CommonsGovernor"),
@@ -70,7 +69,7 @@ def read(connection: rpc.Rpc, deployment: deployments.Deployment) -> tuple[Power
 
 def _words(deployment: deployments.Deployment, held: Sequence[object]) -> tuple[str, ...]:
     """Return addresses in words: contracts by their names, the others as they are."""
-    names = {at: name for name, at in deployment.addresses.items()} | {NOBODY: "0x0"}
+    names = {at: name for name, at in deployment.addresses.items()} | {ids.NOBODY: "0x0"}
     found = [each if isinstance(each, bytes) else ids.parse_address(str(each)) for each in held]
     return tuple(names.get(ids.Address(each), ids.format_id(each)) for each in found)
 
@@ -97,15 +96,18 @@ def _created(connection: rpc.Rpc, deployment: deployments.Deployment) -> Mapping
 
 def _creations(block: object) -> Iterator[tuple[ids.Address, bytes]]:
     """Yield where each transaction of a block that creates a contract puts it, and what it holds."""
+    transactions = block.get("transactions") if isinstance(block, dict) else None
+    if not isinstance(transactions, list):
+        raise errors.LedgerMismatch("the ledger's answer is no block with its transactions")
     try:
-        for each in block["transactions"]:  # type: ignore[index]  # what is none is said below
+        for each in transactions:
             if each["to"] is None:
                 yield (
                     addresses.created(ids.parse_address(each["from"]), rpc.number(each["nonce"])),
                     rpc.data(each["input"]),
                 )
     except (KeyError, TypeError, AttributeError, errors.DecodeError) as err:
-        raise errors.LedgerMismatch("the ledger's answer is no block with its transactions") from err
+        raise errors.LedgerMismatch("the ledger's answer is no transaction") from err
 
 
 def _arguments(deployment: deployments.Deployment, created: Mapping[str, bytes]) -> Iterator[Power]:
@@ -182,7 +184,7 @@ def _authority(connection: rpc.Rpc, deployment: deployments.Deployment) -> Itera
     governed = [name for name in places if name in contracts.GOVERNED]
     calls = [("eth_call", [{"to": ids.format_id(places[name]), "data": data}, "latest"]) for name in governed]
     for name, answer in zip(governed, rpc.batch(connection, calls), strict=True):
-        if (at := _address(answer)) != NOBODY:
+        if (at := _address(answer)) != ids.NOBODY:
             yield Power(name, "successor, by the members' vote", (), _words(deployment, [at]))
 
 
@@ -201,7 +203,7 @@ def _roles(connection: rpc.Rpc, deployment: deployments.Deployment) -> Iterator[
     timelock = deployment.addresses["TimelockController"]
     logs = _role_logs(connection, timelock, deployment.first_block)
     for what, (role, holder) in ROLES.items():
-        right = (NOBODY if holder is None else deployment.addresses[holder],)
+        right = (ids.NOBODY if holder is None else deployment.addresses[holder],)
         now: set[bytes] = set()
         ever: set[bytes] = set()
         for is_granted, of, account, by in logs:

@@ -22,6 +22,8 @@ from aicommons.domain import errors
 from aicommons.ledger import relaying
 
 log = logging.getLogger(__name__)
+Connection = socket.socket | tuple[bytes, socket.socket]
+"""As the standard library hands it over; the second form is of datagrams."""
 WRITE_SECONDS = 20.0
 """Longest pause in which nothing of an answer is taken."""
 
@@ -85,17 +87,21 @@ class Server(http.server.ThreadingHTTPServer):
         self.places = threading.Semaphore(limits.at_once)
         self.connections = threading.Semaphore(limits.connections)
 
-    def process_request(self, request: object, client_address: object) -> None:
+    def process_request(self, request: Connection, client_address: Any) -> None:
         """Give a connection a thread, while there are not too many."""
-        if self.connections.acquire(blocking=False):
-            super().process_request(request, client_address)  # type: ignore[arg-type]  # as it came
-        else:
-            self.shutdown_request(request)  # type: ignore[arg-type]
+        if not self.connections.acquire(blocking=False):
+            self.shutdown_request(request)
+            return
+        try:
+            super().process_request(request, client_address)
+        except BaseException:  # no thread is to be had: nobody else would give the place back
+            self.connections.release()
+            raise
 
-    def process_request_thread(self, request: object, client_address: object) -> None:
+    def process_request_thread(self, request: Connection, client_address: Any) -> None:
         """Answer, and free the connection's place whatever happened."""
         try:
-            super().process_request_thread(request, client_address)  # type: ignore[arg-type]
+            super().process_request_thread(request, client_address)
         finally:
             self.connections.release()
 
@@ -188,12 +194,11 @@ class _Sending(threading.Thread):
         self.defect: BaseException | None = None
 
     def run(self) -> None:
-        """Send until ``stop``, and end the server with it."""
+        """Send until ``stop``; end the server where a defect ends this before."""
         try:
             self._relay.run()
         except BaseException as err:  # noqa: BLE001  ``serve`` raises it in the main thread
             self.defect = err
-        finally:
             self._server.shutdown()
 
 

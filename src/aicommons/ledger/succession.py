@@ -1,8 +1,8 @@
 """Which contract took the place of which: successors that the members' timelock named, followed to the newest.
 
 Called by the client when it checks a ledger and whenever an event names a successor. A successor is followed only if its code
-is the package's and it listens to the same timelock and forwarder, because everything that is sent and read depends on it. Left out: what becomes of things that the older
-contract holds; they stay there (ADR 0029).
+is the package's and it listens to the same timelock and forwarder, because everything that is sent and read depends on it. Left
+out: what becomes of things that the older contract holds; they stay there (ADR 0029).
 """
 
 from collections.abc import Mapping

@@ -79,8 +79,7 @@ class CoopDesk:
         return self._propose(Act.DISCHARGE, dataset_id, why)
 
     def _propose(self, act: Act, value: object, why: str) -> int:
-        data = self._registry.call_data("DataRegistry", act.value, value)
-        return self.propose([governance.Call(self._registry.address_of("DataRegistry"), data)], why)
+        return self.propose([proposals.call(self._registry, "DataRegistry", act.value, value)], why)
 
     def check_entrusted(self, view: views.LedgerView, dataset_id: int, act: Act) -> None:
         """Check, before people vote, that the co-op can do something to a dataset.

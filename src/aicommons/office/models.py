@@ -10,7 +10,7 @@ from typing import Protocol
 
 from aicommons.domain import documents, encoding, errors, ids, letters, model_events
 from aicommons.ledger.bindings import attestations, model_registry
-from aicommons.office import acting
+from aicommons.office import acting, proposals
 from aicommons.protocol import attestations as attested
 from aicommons.protocol import governance, ports
 from aicommons.protocol import view as views
@@ -135,8 +135,7 @@ class ModelDesk:
         return self._voted(run_id, "resume")
 
     def _voted(self, run_id: ids.RunId, function: str, *values: object) -> governance.Call:
-        data = self._registry.call_data(REGISTRY, function, self._modelled(run_id), *values)
-        return governance.Call(self._registry.address_of(REGISTRY), data)
+        return proposals.call(self._registry, REGISTRY, function, self._modelled(run_id), *values)
 
     # -------------------------------------------------------------------------------------------------- revenue
 

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from aicommons.domain import amounts, documents, encoding, errors, ids, letters, run
 from aicommons.ledger.bindings import bonds, problems, vault
-from aicommons.office import acting, terms
+from aicommons.office import acting, proposals, terms
 from aicommons.protocol import governance, ports
 from aicommons.protocol import money as moneys
 from aicommons.protocol import view as views
@@ -234,8 +234,7 @@ class MoneyDesk:
     def resolution(self, problem_id: bytes, award: int, *, is_paid: bool) -> governance.Call:
         """Return the call that decides a challenged award; only a vote makes it."""
         self.award(problem_id, award)
-        data = self._registry.call_data("Problems", "resolve", problem_id, award, is_paid)
-        return governance.Call(self._registry.address_of("Problems"), data)
+        return proposals.call(self._registry, "Problems", "resolve", problem_id, award, is_paid)
 
     def _known(self, problem_id: bytes, award: int) -> tuple[bytes, int]:
         """Return an award's problem and number if there is one; raises like ``award``."""

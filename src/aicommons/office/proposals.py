@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from aicommons.domain import encoding, events, ids
+from aicommons.office import acting
 from aicommons.protocol import governance
 
 Parts = tuple[Sequence[ids.Address], Sequence[int], Sequence[bytes], bytes]
@@ -25,6 +26,11 @@ class Governor(Protocol):
         self, targets: Sequence[ids.Address], values: Sequence[int], calldatas: Sequence[bytes], description_hash: bytes
     ) -> int:
         """Return the number of a proposal."""
+
+
+def call(registry: acting.Registry, contract: str, function: str, *values: object) -> governance.Call:
+    """Return a call of one of the deployment's contracts, for a proposal."""
+    return governance.Call(registry.address_of(contract), registry.call_data(contract, function, *values))
 
 
 def propose(governor: Governor, calls: Sequence[governance.Call], description: str) -> int:

@@ -69,9 +69,7 @@ class VoteDesk:
 
     def call(self, contract: str, function: str, *values: object) -> governance.Call:
         """Return a call of one of the deployment's contracts, for a proposal."""
-        return governance.Call(
-            self._registry.address_of(contract), self._registry.call_data(contract, function, *values)
-        )
+        return proposals.call(self._registry, contract, function, *values)
 
     def now(self) -> int:
         """Return the ledger's own time in seconds: what is open or over is by its clock."""

@@ -6,6 +6,7 @@ Called by the owner's page. What a proposal would do is not said here: its title
 
 import dataclasses
 
+from aicommons.domain import ids
 from aicommons.owner import places
 from aicommons.protocol import coops
 
@@ -35,7 +36,7 @@ def open_votes(place: places.Place) -> tuple[OpenVote, ...]:
     now = desk.now() if undecided else 0
     found = [
         OpenVote(
-            name=f"0x{number:064x}"[:14],
+            name=ids.short(number.to_bytes(32, "big")),
             title=places.one_line(each.title),
             closes=each.created.vote_end,
             is_cast=place.registry.address in each.votes,

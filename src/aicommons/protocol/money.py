@@ -256,14 +256,13 @@ class _Draft:
         known = self._get("problems").get(problem_id)
         if known is not None:
             self._mapping("problems")[problem_id] = _with_award(known, award, state=AwardState.REFUNDED)
-        for seat in [seat for seat, bond in self._get("bonds").items() if bond_lock(bond) == lock_id]:
+        for seat in [seat for seat in self._get("bonds") if bond_lock(*seat) == lock_id]:
             self._mapping("bonds").pop(seat)
 
 
-def bond_lock(bond: money_events.BondTaken) -> bytes:
+def bond_lock(run_id: bytes, member_id: int) -> bytes:
     """Return the vault's lock of a seat's bond, as ``Bonds.lockOf`` has it."""
-
-    return encoding.keccak(encoding.abi_encode(("string", "bytes32", "uint256"), ("bond", bond.run_id, bond.member_id)))
+    return encoding.keccak(encoding.abi_encode(("string", "bytes32", "uint256"), ("bond", run_id, member_id)))
 
 
 def _problem_after(known: ProblemView, event: money_events.OfProblem) -> ProblemView:

@@ -6,12 +6,10 @@ The state is the folded view's. There is no coin here, and a token is only what 
 
 from collections.abc import Callable
 
-from aicommons.domain import encoding, ids, money_events, run
+from aicommons.domain import ids, money_events, run
 from aicommons.ledger.memory import book
 from aicommons.protocol import money, transitions
 
-BOND_SECONDS = 730 * 86400
-"""How long after ``enrol_until`` a bond can stay locked, ``TrainingRuns.BOND_SECONDS``."""
 ENDS = {
     money.LockState.RELEASED: money_events.LockReleased,
     money.LockState.REFUNDED: money_events.LockRefunded,
@@ -166,14 +164,14 @@ class Bonds:
         """Lock the caller's bond for its seat, as TrainingRuns; nothing where the terms ask for none."""
         if not spec.bond:
             return
-        expiry, payer = spec.enrol_until + BOND_SECONDS, self._book.sender
+        expiry, payer = spec.bond_until, self._book.sender
         taken = (payer, spec.token, spec.bond, expiry)
-        self._vault.lock(lock_of(run_id, member_id), (spec.token, spec.bond), expiry, "Bonds")
+        self._vault.lock(money.bond_lock(run_id, member_id), (spec.token, spec.bond), expiry, "Bonds")
         self._book.tell(money_events.BondTaken, run_id, member_id, *taken)
 
     def give_back(self, run_id: ids.RunId, member_id: ids.MemberId, owes: Callable[[bytes, int], bool]) -> None:
         """Give a bond back that is not owed any more, as anybody."""
-        lock_id = lock_of(run_id, member_id)
+        lock_id = money.bond_lock(run_id, member_id)
         bond = self._vault.lock_of(lock_id)
         if bond is None or bond.state is not money.LockState.LOCKED:
             raise transitions.Refusal("BondsNone", run_id, member_id)
@@ -182,8 +180,3 @@ class Bonds:
         self._vault.refund(lock_id, "Bonds")
         made = bond.made
         self._book.tell(money_events.BondGivenBack, run_id, member_id, made.payer, made.token, made.amount)
-
-
-def lock_of(run_id: bytes, member_id: int) -> bytes:
-    """Return the vault's lock of a seat's bond, as ``Bonds.lockOf`` has it."""
-    return encoding.keccak(encoding.abi_encode(("string", "bytes32", "uint256"), ("bond", run_id, member_id)))
