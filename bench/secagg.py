@@ -89,7 +89,7 @@ class Round:
         place = len(self.readers) - 1
         eyes = reading.Eyes(place, self.readers[place], self.auditor)
         columns = reading.open_columns(self.session, parsed, objects, eyes=eyes)
-        return reading.read(self.session, [sent.masked for sent in self.submissions.values()], columns)
+        return reading.read(self.session, {0: [sent.masked for sent in self.submissions.values()]}, columns)
 
 
 def prepare(members: int, words: int) -> Round:

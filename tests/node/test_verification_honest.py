@@ -198,7 +198,7 @@ def test_another_sum_of_right_digest_leads_to_another_state(three: Trained) -> N
     kept = three.sums[1]
     data = kept.data[:6] + bytes([kept.data[6] ^ 1]) + kept.data[7:]  # the lowest of 64 bits would be rounded away
     made = three.session((1, 0))
-    digest = reading.sum_digest(made, kept.salt, suite.as_words(data, made.suite))
+    digest = reading.sum_digest(made, kept.salt, [suite.as_words(data, made.suite)])
     report = three.verify(None, {**three.sums, 1: dataclasses.replace(kept, data=data, digest=digest)})
     assert "round 2 attempt 0, Submit of member 3: it names another session" in (report.problem or "")
 

@@ -333,7 +333,7 @@ class Prepared:
     """Blobs of a short round by SHA-256, verified when they were fetched or made here."""
     verified: dict[events.Event, bool] = dataclasses.field(repr=False)
     """Whether a message's signature holds against the roster."""
-    sums: dict[int, masks.ColumnSum] = dataclasses.field(repr=False)
+    sums: dict[tuple[int, int], masks.ColumnSum] = dataclasses.field(repr=False)
     """Column -> this node's own mask sum of a short round, so that it need not open what it sealed."""
 
 

@@ -92,7 +92,7 @@ class Reading:
             eyes=reading.Eyes(own, attempt.readers[own], self.secret),
             own=attempt.sums,
         )
-        got = reading.read(attempt.session, self._masked(inputs), columns)
+        got = reading.read(attempt.session, {0: self._masked(inputs)}, columns)
         after = advance_state(attempt, got.words)
         return frames.join([got.salt, got.sum_digest, bytes(suite.byte_view(got.words)), state.encode(after)])
 

@@ -206,7 +206,7 @@ class MaskSums:
             return self.agent.own.put(sealed)
         name = ids.digest(sealed)
         self.attempt.held[name] = sealed
-        self.attempt.sums[column.column] = column
+        self.attempt.sums[column.column, column.cell] = column
         return name
 
     def restore(self, names: Sequence[bytes]) -> None:

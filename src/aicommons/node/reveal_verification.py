@@ -136,7 +136,7 @@ def read(
         _Objects(scene, documents, made.blob_bytes + boxes.TAG_BYTES),
         eyes=reading.Eyes(own, readers[own], reader.secret),
     )
-    got = reading.read(made, [masked], columns)
+    got = reading.read(made, {0: [masked]}, columns)
     scene.case.findings.passed("sums")
     return _advance(_Start(scene, made, terms, before.value), got.words, got.salt)
 
@@ -155,7 +155,7 @@ def read_kept(scene: examination.Scene, made: session.Session) -> RoundSum | Non
     examination.check_equal("it is of another session", which=which, expected=made.sid, got=kept.sid)
     examination.check_equal("it has another length", which=which, expected=made.blob_bytes, got=len(kept.data))
     words = suite.as_words(kept.data, made.suite)
-    digest = reading.sum_digest(made, kept.salt, words)
+    digest = reading.sum_digest(made, kept.salt, [words])
     examination.check_equal("it is not the sum of its digest", which=which, expected=kept.digest, got=digest)
     scene.case.findings.passed("kept_sums")
     return _advance(_Start(scene, made, terms, before.value), words, kept.salt)
@@ -181,7 +181,7 @@ def _advance(start: _Start, words: suite.Words, salt: bytes) -> RoundSum:
     )
     after = combining.advance_state(prepared, words)
     return RoundSum(
-        sum_digest=reading.sum_digest(made, salt, words),
+        sum_digest=reading.sum_digest(made, salt, [words]),
         after=examination.KnownState(reading.state_digest(made.sid, salt, state.encode(after)), after),
         figures=terms.recipe.metrics(start.before, combining.sums_of(prepared, words)),
     )

@@ -2,7 +2,7 @@
 
 import dataclasses
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import pytest
@@ -67,10 +67,21 @@ class Committee:
 
     def sums(self, index: int, submissions: Mapping[int, masking.Submission]) -> list[masks.ColumnSum]:
         """Return the mask sums of the member at ``index`` after it has checked everything."""
-        seeds = {who: self.check(index, who, sent.header, sent.masked) for who, sent in submissions.items()}
+        return self.cell_sums(index, submissions, {0: list(submissions)})
+
+    def seeds(self, index: int, submissions: Mapping[int, masking.Submission]) -> dict[int, dict[int, bytes]]:
+        """Return participant -> column -> seed as the member at ``index`` checks them."""
+        return {who: self.check(index, who, sent.header, sent.masked) for who, sent in submissions.items()}
+
+    def cell_sums(
+        self, index: int, submissions: Mapping[int, masking.Submission], cells: Mapping[int, Sequence[int]]
+    ) -> list[masks.ColumnSum]:
+        """Return the mask sums, cell by cell, of the member at ``index``."""
+        seeds = self.seeds(index, submissions)
         return [
-            masks.mask_sum(self.session, seeds, column, self.input_digest)
+            masks.mask_sum(self.session, {who: seeds[who] for who in inside}, column, self.input_digest, cell=cell)
             for column in self.session.layout.columns_of(index)
+            for cell, inside in cells.items()
         ]
 
     def readers(self) -> tuple[reveal.Reader, ...]:
@@ -95,7 +106,9 @@ class Committee:
         claim = reveal.Claim(committed, salt, mine, hashlib.sha256(document).digest())
         return document, claim, dict(zip(digests, objects, strict=True))
 
-    def accept(self, index: int, document: bytes, claim: reveal.Claim) -> reveal.Document:
+    def accept(
+        self, index: int, document: bytes, claim: reveal.Claim, *, cells: Sequence[int] = masks.ONE_CELL
+    ) -> reveal.Document:
         """Check the reveal of the member at ``index``."""
         return reveal.check_reveal(
             self.session,
@@ -104,6 +117,7 @@ class Committee:
             claim,
             readers=len(self.readers()),
             input_digest=self.input_digest,
+            cells=cells,
         )
 
     def eyes(self, member_id: int) -> reading.Eyes:

@@ -165,7 +165,7 @@ def whole_round(chosen: suite.Suite) -> Json:
     place = next(place for place, reader in enumerate(readers) if reader.member_id == AUDITOR_ID)
     eyes = reading.Eyes(place, readers[place], AUDITOR)
     columns = reading.open_columns(made, parsed, objects, eyes=eyes)
-    read = reading.read(made, [each.masked for each in sent.values()], columns)
+    read = reading.read(made, {0: [each.masked for each in sent.values()]}, columns)
     return {
         "suite": int(chosen),
         "vectors": {str(each): vector(chosen, each).tobytes().hex() for each in MEMBER_IDS},

@@ -413,14 +413,14 @@ class Read:
     round: Revealed
     committed: set[int]
     eyes: reading.Eyes
-    own: Mapping[int, masks.ColumnSum] | None = None
+    own: Mapping[tuple[int, int], masks.ColumnSum] | None = None
 
     def run(self) -> reading.Reading:
         """Agree on the manifests, open all columns and read."""
         made = self.committee.session
         reading.agree_manifests(made, self.round.documents, self.committed)
         columns = reading.open_columns(made, self.round.documents, self.round.objects, eyes=self.eyes, own=self.own)
-        return reading.read(made, [each.masked for each in self.round.submissions.values()], columns)
+        return reading.read(made, {0: [each.masked for each in self.round.submissions.values()]}, columns)
 
     def change_rows(self, member_id: int, column: int, **changes: object) -> None:
         """Change fields of a member's row."""
@@ -487,7 +487,7 @@ def wrong_place(read: Read) -> None:
 def own_differs(read: Read) -> None:
     """Let one's own sum be another than the one that was revealed."""
     own = read.round.sums[11][0]
-    read.own = {own.column: dataclasses.replace(own, manifest=bytes(32))}
+    read.own = {(own.column, 0): dataclasses.replace(own, manifest=bytes(32))}
 
 
 def blob_short(read: Read) -> None:
@@ -545,7 +545,7 @@ def test_all_columns_must_be_read(committee: Committee, run_round: Callable[[Com
     )
     masked = [each.masked for each in revealed.submissions.values()]
     with pytest.raises(errors.AggregationRefused) as caught:
-        reading.read(committee.session, masked, columns[:-1])
+        reading.read(committee.session, {0: masked}, columns[:-1])
     assert caught.value.reason == "columns-incomplete"
 
 

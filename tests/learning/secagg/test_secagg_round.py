@@ -20,12 +20,16 @@ if TYPE_CHECKING:
 
 
 def _read(
-    committee: Committee, revealed: Revealed, member_id: int, *, own: Mapping[int, masks.ColumnSum] | None = None
+    committee: Committee,
+    revealed: Revealed,
+    member_id: int,
+    *,
+    own: Mapping[tuple[int, int], masks.ColumnSum] | None = None,
 ) -> reading.Reading:
     columns = reading.open_columns(
         committee.session, revealed.documents, revealed.objects, eyes=committee.eyes(member_id), own=own
     )
-    return reading.read(committee.session, [each.masked for each in revealed.submissions.values()], columns)
+    return reading.read(committee.session, {0: [each.masked for each in revealed.submissions.values()]}, columns)
 
 
 def _expected(committee: Committee) -> suite.Words:
@@ -48,7 +52,7 @@ def test_every_kind_of_reader_gets_the_exact_ring_sum(
     readings = [
         _read(committee, revealed, committee.auditor_id),
         _read(committee, revealed, first),
-        _read(committee, revealed, first, own={each.column: each for each in revealed.sums[first]}),
+        _read(committee, revealed, first, own={(each.column, each.cell): each for each in revealed.sums[first]}),
         _read(committee, revealed, committee.session.member_ids[-1]),
     ]
     for each in readings:
@@ -83,6 +87,47 @@ def test_holders_of_a_column_make_the_same_bytes(make_committee: MakeCommittee, 
     committee = make_committee(5)
     revealed = run_round(committee)
     assert len(revealed.objects) == len(committee.session.layout.columns)
+
+
+@pytest.mark.parametrize(("members", "size"), [(6, 3), (8, 4), (21, 4)])
+def test_cells_are_summed_apart(make_committee: MakeCommittee, members: int, size: int) -> None:
+    """Over a set of cells every reader gets one exact sum per cell, and together they are the sum over everybody."""
+    committee = make_committee(members, words=40)
+    ids = committee.session.member_ids
+    cells = {cell + 2: ids[start : start + size] for cell, start in enumerate(range(0, members - members % size, size))}
+    submissions = {
+        who: sent for who, sent in committee.submissions().items() if any(who in each for each in cells.values())
+    }
+    documents, objects = {}, {}
+    for index, member_id in enumerate(ids):
+        document, claim, sealed = committee.publish(index, committee.cell_sums(index, submissions, cells))
+        documents[member_id] = committee.accept(index, document, claim, cells=tuple(cells))
+        objects.update(sealed)
+    manifests = reading.agree_manifests(committee.session, documents, ids, cells=tuple(cells))
+    opened = reading.open_columns(
+        committee.session, documents, objects, eyes=committee.eyes(committee.auditor_id), cells=tuple(cells)
+    )
+    masked = {cell: [submissions[who].masked for who in each] for cell, each in cells.items()}
+    read = reading.read(committee.session, masked, opened)
+    assert len(set(manifests)) == len(committee.session.layout.columns) * len(cells)
+    for cell, each in cells.items():
+        assert np.array_equal(read.sums[cell], sum(committee.vector(who) for who in each))
+    assert np.array_equal(read.words, sum(committee.vector(who) for who in submissions))
+
+
+def test_cells_in_another_order_are_not_read(make_committee: MakeCommittee) -> None:
+    """A document whose rows are of other cells than the set's, or in another order, is refused."""
+    committee = make_committee(6, words=40)
+    ids = committee.session.member_ids
+    submissions = committee.submissions()
+    document, claim, _ = committee.publish(0, committee.cell_sums(0, submissions, {1: ids[:3], 2: ids[3:]}))
+    for cells in ((2, 1), (1, 3), (0, 1)):
+        with pytest.raises(errors.AggregationRefused) as caught:
+            committee.accept(0, document, claim, cells=cells)
+        assert caught.value.reason == "document-wrong-columns"
+    with pytest.raises(errors.AggregationRefused) as caught:
+        committee.accept(0, document, claim)
+    assert caught.value.reason == "document-wrong-length"
 
 
 def test_set_smaller_than_the_roster_sums_exactly(make_committee: MakeCommittee) -> None:
@@ -140,7 +185,7 @@ def test_published_read_keys_open_the_sums_for_anybody(make_committee: MakeCommi
     for column, read_key in enumerate(first.read_keys):
         row = next(row for each in revealed.documents.values() for row in each.rows if row.column == column)
         columns.append(reading.open_column(committee.session, row, revealed.objects[row.object_digest], read_key))
-    again = reading.read(committee.session, [each.masked for each in revealed.submissions.values()], columns)
+    again = reading.read(committee.session, {0: [each.masked for each in revealed.submissions.values()]}, columns)
     assert again.sum_digest == first.sum_digest
 
 

@@ -99,7 +99,7 @@ def test_rounds_read_back_from_their_bytes(number: int) -> None:
     eyes = reading.Eyes(place, readers[place], bytes.fromhex(shared["auditor_secret"]))
     objects = {bytes.fromhex(digest): bytes.fromhex(raw) for digest, raw in row["objects"].items()}
     columns = reading.open_columns(made, documents, objects, eyes=eyes)
-    read = reading.read(made, [bytes.fromhex(raw) for raw in row["masked"].values()], columns)
+    read = reading.read(made, {0: [bytes.fromhex(raw) for raw in row["masked"].values()]}, columns)
     vectors = [np.frombuffer(bytes.fromhex(raw), made.suite.dtype) for raw in row["vectors"].values()]
     assert np.array_equal(read.words, np.sum(vectors, axis=0, dtype=made.suite.dtype))
     assert (read.salt.hex(), read.sum_digest.hex()) == (row["salt"], row["sum_digest"])

@@ -2,8 +2,10 @@
 
 A member calls `check_submission` for every participant's header and vector; ``run verify`` calls `check_public`, which
 needs no secret. One failure refuses the attempt with a stable reason and reveals nothing (secure-aggregation section
-4, step 2). Signatures, digests of store objects and complaints are not here.
+4, step 2). What a bad box is proven with is ``complaints.py``; signatures and digests of store objects are not here.
 """
+
+from collections.abc import Mapping
 
 from aicommons.domain import errors
 from aicommons.learning.secagg import group, keys
@@ -35,17 +37,37 @@ def check_submission(
         raise errors.AggregationRefused(
             "the box of seeds does not open", reason="box-does-not-open", member=member_id, which=_box(session, index)
         )
-    for column, seed in seeds.items():
-        context = session.column_context(member_id, column)
-        root = keys.column_root(context, keys.derive_chunk_keys(context, seed, session.chunks))
-        if root != parsed.commitment.column_roots[column]:
-            raise errors.AggregationRefused(
-                f"the seed of column {column} is not the one the header commits to",
-                reason="root-mismatch",
-                member=member_id,
-                which=_box(session, index),
-            )
+    column = find_false_seed(session, parsed, seeds)
+    if column is not None:
+        raise errors.AggregationRefused(
+            f"the seed of column {column} is not the one the header commits to",
+            reason="root-mismatch",
+            member=member_id,
+            which=_box(session, index),
+        )
     return seeds
+
+
+def find_false_seed(session: sessions.Session, header: headers.Header, seeds: Mapping[int, bytes]) -> int | None:
+    """Return the first column whose seed, out of a box, is not the one that the header commits to; else ``None``."""
+    for column, seed in sorted(seeds.items()):
+        chunk_keys = keys.chunk_keys(session, header.member_id, column, seed)
+        context = session.column_context(header.member_id, column)
+        if keys.column_root(context, chunk_keys) != header.commitment.column_roots[column]:
+            return column
+    return None
+
+
+def check_header(session: sessions.Session, member_id: int, header: bytes) -> headers.Header:
+    """Return the parsed header after every check of it that needs neither the vector nor a secret.
+
+    Raises:
+        errors.AggregationRefused: the reasons of `header.parse`; ``point-invalid``, ``proof-invalid`` for the one-time
+            key.
+    """
+    parsed = headers.parse(header, session, member_id)
+    _check_proof(parsed)
+    return parsed
 
 
 def check_public(session: sessions.Session, member_id: int, header: bytes, masked: suites.Blob) -> headers.Header:
@@ -58,11 +80,10 @@ def check_public(session: sessions.Session, member_id: int, header: bytes, maske
         masked: foreign bytes of its masked vector.
 
     Raises:
-        errors.AggregationRefused: the reasons of `header.parse`; ``point-invalid``, ``proof-invalid`` for the one-time
-            key; ``blob-wrong-length``, ``blob-root-mismatch`` for the vector.
+        errors.AggregationRefused: the reasons of `check_header`; ``blob-wrong-length``, ``blob-root-mismatch`` for the
+            vector.
     """
-    parsed = headers.parse(header, session, member_id)
-    _check_proof(parsed)
+    parsed = check_header(session, member_id, header)
     view = suites.byte_view(masked)
     if view.nbytes != session.blob_bytes:
         raise errors.AggregationRefused(

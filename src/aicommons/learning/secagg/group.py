@@ -1,8 +1,8 @@
-"""The group edwards25519: scalars, points and Schnorr proofs, with every foreign byte checked before use.
+"""The group edwards25519: scalars, points, Schnorr and DLEQ proofs, with every foreign byte checked before use.
 
-Called by the epoch keys, headers, boxes and reveals of this package. libsodium accepts scalars that are not canonical
+Called by the epoch keys, headers, complaints and reveals of this package. libsodium accepts scalars that are not canonical
 and raises on others, so the rules stand here once: scalars are canonical and not zero, points lie in the prime-order
-subgroup, and a verifier answers ``False`` whatever it is given. DLEQ proofs of complaints are left out.
+subgroup, and a verifier answers ``False`` whatever it is given. What is proven, and to whom, is the callers'.
 """
 
 import nacl.bindings
@@ -16,6 +16,8 @@ ORDER = 2**252 + 27742317777372353535851937790883648493
 SCALAR_BYTES = 32
 POINT_BYTES = 32
 PROOF_BYTES = 64
+EQUALITY_BYTES = 96
+"""Length of a proof of `prove_equal`."""
 
 _IDENTITY = b"\x01" + bytes(31)
 
@@ -68,11 +70,7 @@ def prove(context: bytes, secret: bytes, nonce: bytes) -> bytes:
         nonce: canonical scalar, used once: `hedged_nonce`.
     """
     point, commitment = multiply_base(secret), multiply_base(nonce)
-    challenge = _challenge(context, point, commitment)
-    response = nacl.bindings.crypto_core_ed25519_scalar_add(
-        nonce, nacl.bindings.crypto_core_ed25519_scalar_mul(challenge, secret)
-    )
-    return commitment + response
+    return commitment + _respond(_challenge(context, point, commitment), secret, nonce)
 
 
 def verify(context: bytes, point: bytes, proof: bytes) -> bool:
@@ -88,12 +86,72 @@ def verify(context: bytes, point: bytes, proof: bytes) -> bool:
         return False
     challenge = _challenge(context, point, commitment)
     try:
-        shifted = nacl.bindings.crypto_scalarmult_ed25519_noclamp(challenge, point)
-        return nacl.bindings.crypto_core_ed25519_sub(multiply_base(response), shifted) == commitment
+        return _is_answered(multiply_base(response), challenge, point, commitment)
     except nacl.exceptions.CryptoError:
         # Not a point of the group, or a challenge of zero: libsodium raises, a verifier answers.
         return False
 
 
+def prove_equal(context: bytes, secret: bytes, base: bytes, nonce: bytes) -> bytes:
+    """Return the 96-byte DLEQ proof ``A || B || z`` that one secret stands behind sG and s times ``base``.
+
+    Args:
+        context: 32 bytes naming what is proven.
+        secret: canonical scalar s.
+        base: point of the prime-order subgroup, the second base.
+        nonce: canonical scalar, used once: `hedged_nonce`.
+
+    Raises:
+        errors.AggregationRefused: ``point-invalid``: the base is none.
+    """
+    statement = (multiply_base(secret), base, multiply(secret, base))
+    commitments = (multiply_base(nonce), multiply(nonce, base))
+    challenge = _equality_challenge(context, statement, commitments)
+    return commitments[0] + commitments[1] + _respond(challenge, secret, nonce)
+
+
+def verify_equal(context: bytes, point: bytes, *, base: bytes, product: bytes, proof: bytes) -> bool:
+    """Return whether ``proof`` shows that ``product`` is ``base`` times the secret of ``point``; never raises.
+
+    As in `verify`, multiplying refuses what is no point of the group.
+    """
+    if not isinstance(proof, bytes) or len(proof) != EQUALITY_BYTES:
+        return False
+    if not all(isinstance(raw, bytes) and len(raw) == POINT_BYTES for raw in (point, base, product)):
+        return False
+    first, second, response = proof[:POINT_BYTES], proof[POINT_BYTES : 2 * POINT_BYTES], proof[2 * POINT_BYTES :]
+    if _IDENTITY in (first, second) or not is_scalar(response):
+        return False
+    challenge = _equality_challenge(context, (point, base, product), (first, second))
+    try:
+        return _is_answered(multiply_base(response), challenge, point, first) and _is_answered(
+            nacl.bindings.crypto_scalarmult_ed25519_noclamp(response, base), challenge, product, second
+        )
+    except nacl.exceptions.CryptoError:
+        return False
+
+
+def _respond(challenge: bytes, secret: bytes, nonce: bytes) -> bytes:
+    return nacl.bindings.crypto_core_ed25519_scalar_add(
+        nonce, nacl.bindings.crypto_core_ed25519_scalar_mul(challenge, secret)
+    )
+
+
+def _is_answered(multiplied: bytes, challenge: bytes, point: bytes, commitment: bytes) -> bool:
+    """Return whether ``multiplied``, z times the base, is the commitment plus e times ``point``.
+
+    Raises:
+        nacl.exceptions.CryptoError: ``point`` is none, or the challenge is zero.
+    """
+    shifted = nacl.bindings.crypto_scalarmult_ed25519_noclamp(challenge, point)
+    return nacl.bindings.crypto_core_ed25519_sub(multiplied, shifted) == commitment
+
+
 def _challenge(context: bytes, point: bytes, commitment: bytes) -> bytes:
     return reduce_wide(hashing.tagged_wide("aic/pok", context, point, commitment))
+
+
+def _equality_challenge(
+    context: bytes, statement: tuple[bytes, bytes, bytes], commitments: tuple[bytes, bytes]
+) -> bytes:
+    return reduce_wide(hashing.tagged_wide("aic/dleq", context, *statement, *commitments))

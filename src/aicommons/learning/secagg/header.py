@@ -148,8 +148,19 @@ def open_box(session: sessions.Session, header: Header, index: int, secret: byte
     Raises:
         errors.AggregationRefused: ``point-invalid``: the header's ephemeral point is none.
     """
+    return open_box_shared(session, header, index, group.multiply(secret, header.commitment.ephemeral))
+
+
+def open_box_shared(session: sessions.Session, header: Header, index: int, shared: bytes) -> dict[int, bytes] | None:
+    """Return what `open_box` returns, for whoever knows the shared point instead of the member's secret.
+
+    Args:
+        session: the attempt.
+        header: a header whose proof holds.
+        index: roster position of the member.
+        shared: S_ij, the epoch key times the header's ephemeral point.
+    """
     ephemeral = header.commitment.ephemeral
-    shared = group.multiply(secret, ephemeral)
     key = _box_key(header.context, index, ephemeral, session.points[index], shared=shared)
     plaintext = boxes.open_sealed(key, header.boxes[index], header.public_digest)
     if plaintext is None:

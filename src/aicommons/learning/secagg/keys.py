@@ -42,7 +42,22 @@ def derive_chunk_keys(context: bytes, seed: bytes, chunks: int) -> list[bytes]:
 
 def column_root(context: bytes, chunk_keys: list[bytes]) -> bytes:
     """Return root_ic, the 32-byte commitment to all chunk keys of a column."""
-    return hashing.tagged("aic/keys", context, b"".join([hashing.tagged("aic/leaf", key) for key in chunk_keys]))
+    return root_of_leaves(context, b"".join(key_leaves(chunk_keys)))
+
+
+def key_leaf(chunk_key: bytes) -> bytes:
+    """Return the leaf of one chunk key: 32 bytes that commit to it."""
+    return hashing.tagged("aic/leaf", chunk_key)
+
+
+def key_leaves(chunk_keys: list[bytes]) -> list[bytes]:
+    """Return the leaf of every chunk key."""
+    return [key_leaf(key) for key in chunk_keys]
+
+
+def root_of_leaves(context: bytes, leaves: bytes) -> bytes:
+    """Return root_ic from the leaves of all chunks, concatenated."""
+    return hashing.tagged("aic/keys", context, leaves)
 
 
 def chunk_hash(chunk: memoryview) -> bytes:

@@ -16,6 +16,8 @@ from aicommons.learning.secagg import suite as suites
 
 SeedsByMember = Mapping[int, Mapping[int, bytes]]
 """Participant -> column -> seed, as `checking.check_submission` returned them for the whole set."""
+ONE_CELL = (0,)
+"""Cells of a set that is not divided."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

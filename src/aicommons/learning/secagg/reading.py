@@ -38,6 +38,8 @@ class Eyes:
 class OpenedColumn:
     """A plain mask sum that matches the manifest its holders signed."""
 
+    cell: int
+    """Cell of participants."""
     column: int
     """The column."""
     words: suites.Words = dataclasses.field(repr=False)
@@ -52,29 +54,46 @@ class OpenedColumn:
 class Reading:
     """What a reader learns from a round."""
 
-    words: suites.Words = dataclasses.field(repr=False)
-    """Z: the ring sum of the participants' vectors."""
+    sums: Mapping[int, suites.Words] = dataclasses.field(repr=False)
+    """Cell, ascending -> Z: the ring sum of its participants' vectors."""
     salt: bytes = dataclasses.field(repr=False)
     """salt_r: known to readers only, alike for all of them."""
     sum_digest: bytes
     """Salted digest of Z, signed in Result."""
     read_keys: tuple[bytes, ...] = dataclasses.field(repr=False)
-    """K_c per column, published at release."""
+    """K_c per column, within one by cell, published at release."""
+
+    @property
+    def words(self) -> suites.Words:
+        """The ring sum of everybody's vectors."""
+        first, *others = self.sums.values()
+        return sum(others, first) if others else first
 
 
-def agree_manifests(session: sessions.Session, documents: Documents, committed: Collection[int]) -> tuple[bytes, ...]:
-    """Return manifest_c per column, on which all holders that signed Commit agree.
+def agree_manifests(
+    session: sessions.Session,
+    documents: Documents,
+    committed: Collection[int],
+    *,
+    cells: Sequence[int] = masks.ONE_CELL,
+) -> tuple[bytes, ...]:
+    """Return manifest_c per column, within one by cell, on which all holders that signed Commit agree.
 
     Args:
         session: the attempt.
         documents: of all members that revealed.
-        committed: members that signed the certified Commit.
+        committed: members that signed the certified Commit and are not out (silent or wrong by verdict).
+        cells: cells of the certified set, ascending.
 
     Raises:
         errors.AggregationRefused: naming the first column where it fails: ``reveal-missing``: a holder that committed
             has not revealed; ``column-without-reveal``: no holder has; ``manifest-mismatch``: two holders differ.
     """
-    return tuple(_agree_column(session, documents, committed, column) for column in range(len(session.layout.columns)))
+    return tuple(
+        _agree_column(session, documents, committed, (column, cell))
+        for column in range(len(session.layout.columns))
+        for cell in cells
+    )
 
 
 def open_columns(
@@ -83,9 +102,10 @@ def open_columns(
     objects: Objects,
     *,
     eyes: Eyes,
-    own: Mapping[int, masks.ColumnSum] | None = None,
+    own: Mapping[tuple[int, int], masks.ColumnSum] | None = None,
+    cells: Sequence[int] = masks.ONE_CELL,
 ) -> Iterator[OpenedColumn]:
-    """Yield the plain mask sum of every column, ascending; one is in memory at a time.
+    """Yield the plain mask sum of every column, ascending, within one by cell; one is in memory at a time.
 
     A holder whose box or object is bad costs nothing while another holder's opens and matches the manifest.
 
@@ -94,7 +114,8 @@ def open_columns(
         documents: whose manifests `agree_manifests` accepted.
         objects: sealed sums.
         eyes: the reader.
-        own: sums of its own columns, if it still has them; the others need no decryption of these.
+        own: (column, cell) -> sum of a column of its own, if it still has it; it needs no decryption then.
+        cells: cells of the certified set, ascending.
 
     Raises:
         errors.AggregationRefused: ``column-does-not-open``: nobody's box and object of a column open and match;
@@ -102,12 +123,13 @@ def open_columns(
     """
     for column, holders in enumerate(session.layout.columns):
         members = [session.member_ids[index] for index in holders if session.member_ids[index] in documents]
-        offers = [(documents[member_id], _row(documents[member_id], column)) for member_id in members]
-        kept = (own or {}).get(column)
-        if kept is not None:
-            yield _accept_own(kept, [row for _, row in offers])
-            continue
-        yield _open_offers(session, column, offers, objects, eyes=eyes)
+        for cell in cells:
+            offers = [(documents[member_id], _row(documents[member_id], column, cell)) for member_id in members]
+            kept = (own or {}).get((column, cell))
+            if kept is not None:
+                yield _accept_own(kept, [row for _, row in offers])
+            else:
+                yield _open_offers(session, column, offers, objects, eyes=eyes)
 
 
 def open_column(session: sessions.Session, row: reveal.Row, sealed: bytes, read_key: bytes) -> OpenedColumn | None:
@@ -127,36 +149,42 @@ def open_column(session: sessions.Session, row: reveal.Row, sealed: bytes, read_
     view = memoryview(plain)
     if tuple(keys.chunk_hashes(view)) != row.leaves:
         return None
-    return OpenedColumn(row.column, suites.as_words(plain, session.suite), hashlib.sha256(plain).digest(), read_key)
+    digest = hashlib.sha256(plain).digest()
+    return OpenedColumn(row.cell, row.column, suites.as_words(plain, session.suite), digest, read_key)
 
 
-def read(session: sessions.Session, masked: Iterable[suites.Blob], columns: Iterable[OpenedColumn]) -> Reading:
+def read(
+    session: sessions.Session, masked: Mapping[int, Iterable[suites.Blob]], columns: Iterable[OpenedColumn]
+) -> Reading:
     """Return the sum of the participants' vectors with its salt and digest.
 
     Args:
         session: the attempt.
-        masked: y_i of the certified set, each accepted by `checking.check_public`.
-        columns: every column, ascending: `open_columns`.
+        masked: cell of the certified set -> y_i of its participants, each accepted by `checking.check_public`.
+        columns: every column, ascending, within one by cell: `open_columns`.
 
     Raises:
         errors.AggregationRefused: ``blob-wrong-length``, ``columns-incomplete``, or whatever ``columns`` raises.
     """
+    cells = sorted(masked)
+    sums = {cell: ring_sum(session, masked[cell], ()) for cell in cells}
+    expected = [(column, cell) for column in range(len(session.layout.columns)) for cell in cells]
+    opened: list[tuple[int, int]] = []
     digests: list[bytes] = []
     read_keys: list[bytes] = []
-
-    def plain_sums() -> Iterator[suites.Words]:
-        for opened in columns:
-            digests.append(opened.digest)
-            read_keys.append(opened.read_key)
-            yield opened.words
-
-    words = ring_sum(session, masked, plain_sums())
-    if len(digests) != len(session.layout.columns):
+    for each in columns:
+        opened.append((each.column, each.cell))
+        if opened != expected[: len(opened)]:
+            break
+        sums[each.cell] -= _checked_words(session, each.words)
+        digests.append(each.digest)
+        read_keys.append(each.read_key)
+    if opened != expected:
         raise errors.AggregationRefused(
-            f"expected {len(session.layout.columns)} columns, got {len(digests)}", reason="columns-incomplete"
+            f"expected {len(expected)} columns in order, got {len(opened)}", reason="columns-incomplete"
         )
     salt = salt_of(digests)
-    return Reading(words, salt, sum_digest(session, salt, words), tuple(read_keys))
+    return Reading(sums, salt, sum_digest(session, salt, list(sums.values())), tuple(read_keys))
 
 
 def ring_sum(session: sessions.Session, masked: Iterable[suites.Blob], columns: Iterable[suites.Words]) -> suites.Words:
@@ -174,13 +202,13 @@ def ring_sum(session: sessions.Session, masked: Iterable[suites.Blob], columns: 
 
 
 def salt_of(plain_digests: Sequence[bytes]) -> bytes:
-    """Return salt_r from the SHA-256 of every plain mask sum, columns ascending: bound by the manifests."""
+    """Return salt_r from the SHA-256 of every plain mask sum, columns ascending, within one by cell."""
     return hashing.tagged("aic/salt", b"".join(plain_digests))
 
 
-def sum_digest(session: sessions.Session, salt: bytes, words: suites.Words) -> bytes:
-    """Return the salted digest of a ring sum, which Result signs: 32 bytes."""
-    return hashing.tagged("aic/sum", session.sid, salt, suites.byte_view(words))
+def sum_digest(session: sessions.Session, salt: bytes, sums: Sequence[suites.Words]) -> bytes:
+    """Return the salted digest of the cells' ring sums, ascending, which Result signs: 32 bytes."""
+    return hashing.tagged("aic/sum", session.sid, salt, *(suites.byte_view(words) for words in sums))
 
 
 def state_digest(sid: bytes, salt: bytes, state: bytes) -> bytes:
@@ -194,13 +222,16 @@ def state_digest(sid: bytes, salt: bytes, state: bytes) -> bytes:
     return hashing.tagged("aic/state", sid, salt, state)
 
 
-def _agree_column(session: sessions.Session, documents: Documents, committed: Collection[int], column: int) -> bytes:
+def _agree_column(
+    session: sessions.Session, documents: Documents, committed: Collection[int], place: tuple[int, int]
+) -> bytes:
+    column, cell = place
     holders = [session.member_ids[index] for index in session.layout.columns[column]]
     missing = [member_id for member_id in holders if member_id in committed and member_id not in documents]
     if missing:
         raise _column_refused("a holder has committed but not revealed", "reveal-missing", column, missing[0])
     manifests = {
-        member_id: _row(documents[member_id], column).manifest for member_id in holders if member_id in documents
+        member_id: _row(documents[member_id], column, cell).manifest for member_id in holders if member_id in documents
     }
     if not manifests:
         raise _column_refused("no holder has revealed", "column-without-reveal", column, None)
@@ -233,11 +264,11 @@ def _accept_own(kept: masks.ColumnSum, rows: Sequence[reveal.Row]) -> OpenedColu
     if any(row.manifest != kept.manifest for row in rows):
         raise _column_refused("another mask sum than our own was revealed", "manifest-mismatch", kept.column, None)
     digest = hashlib.sha256(suites.byte_view(kept.words)).digest()
-    return OpenedColumn(kept.column, kept.words, digest, kept.read_key)
+    return OpenedColumn(kept.cell, kept.column, kept.words, digest, kept.read_key)
 
 
-def _row(document: reveal.Document, column: int) -> reveal.Row:
-    return next(row for row in document.rows if row.column == column)
+def _row(document: reveal.Document, column: int, cell: int) -> reveal.Row:
+    return next(row for row in document.rows if (row.column, row.cell) == (column, cell))
 
 
 def _checked_words(session: sessions.Session, blob: suites.Blob) -> suites.Words:

@@ -57,7 +57,7 @@ class Document:
     ephemeral: bytes
     """E': the point under which the read keys are boxed."""
     rows: tuple[Row, ...]
-    """One per own column of the member, ascending."""
+    """One per own column of the member and cell of the set: columns ascending, within one its cells ascending."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -133,18 +133,24 @@ def build_document(
     return b"".join(parts)
 
 
-def document_bytes(session: sessions.Session, member_id: int, readers: int) -> int:
-    """Return the exact length of a member's document in bytes, for a run with so many readers.
+def document_bytes(session: sessions.Session, member_id: int, readers: int, *, cells: int = 1) -> int:
+    """Return the exact length of a member's document in bytes, for a run with so many readers and a set of so many cells.
 
     Raises:
         errors.AggregationRefused: ``member-unknown``.
     """
-    columns = len(session.layout.columns_of(session.index_of(member_id)))
-    return (_row_bytes(session) + READER_BOX_BYTES * readers) * columns + _DIGEST
+    rows = cells * len(session.layout.columns_of(session.index_of(member_id)))
+    return (_row_bytes(session) + READER_BOX_BYTES * readers) * rows + _DIGEST
 
 
 def parse_document(
-    session: sessions.Session, member_id: int, raw: bytes, *, readers: int, input_digest: bytes
+    session: sessions.Session,
+    member_id: int,
+    raw: bytes,
+    *,
+    readers: int,
+    input_digest: bytes,
+    cells: Sequence[int] = masks.ONE_CELL,
 ) -> Document:
     """Return the document in ``raw``; total over any bytes.
 
@@ -154,35 +160,45 @@ def parse_document(
         raw: foreign bytes.
         readers: number of the run's readers.
         input_digest: 32 bytes of the certified inputs.
+        cells: cells of the certified set, ascending.
 
     Raises:
         errors.AggregationRefused: ``member-unknown``; ``document-wrong-length``; ``document-wrong-columns``: rows of
             other columns or cells than the member's; ``point-invalid``: its one-time key is none.
     """
     columns = session.layout.columns_of(session.index_of(member_id))
+    places = [(cell, column) for column in columns for cell in cells]
     row_bytes = _row_bytes(session)
-    boxes_start = row_bytes * len(columns) + _DIGEST
-    expected = document_bytes(session, member_id, readers)
+    boxes_start = row_bytes * len(places) + _DIGEST
+    expected = document_bytes(session, member_id, readers, cells=len(cells))
     if len(raw) != expected:
         raise _refused(f"document: expected {expected} bytes, got {len(raw)}", "document-wrong-length", member_id)
     heads = _split(raw[: boxes_start - _DIGEST], row_bytes)
-    if [head[:_NUMBERS] for head in heads] != [hashing.u32(0) + hashing.u32(column) for column in columns]:
-        raise _refused(f"document: expected columns {columns} of cell 0", "document-wrong-columns", member_id)
+    if [head[:_NUMBERS] for head in heads] != [hashing.u32(cell) + hashing.u32(column) for cell, column in places]:
+        expected_rows = f"document: expected columns {columns} of cells {tuple(cells)}"
+        raise _refused(expected_rows, "document-wrong-columns", member_id)
     ephemeral = raw[boxes_start - _DIGEST : boxes_start]
     if not group.is_point(ephemeral):
         raise _refused("the document's one-time key is not a point of the group", "point-invalid", member_id)
     sealed = _split(raw[boxes_start:], READER_BOX_BYTES)
     rows = []
-    for place, (column, head) in enumerate(zip(columns, heads, strict=True)):
+    for place, ((cell, column), head) in enumerate(zip(places, heads, strict=True)):
         object_digest, *leaves = _split(head[_NUMBERS:], _DIGEST)
-        manifest = masks.manifest(session, column, input_digest, leaves=leaves)
+        manifest = masks.manifest(session, column, input_digest, leaves=leaves, cell=cell)
         row_boxes = sealed[readers * place : readers * (place + 1)]
-        rows.append(Row(0, column, object_digest, tuple(leaves), manifest, row_boxes))
+        rows.append(Row(cell, column, object_digest, tuple(leaves), manifest, row_boxes))
     return Document(member_id, ephemeral, tuple(rows))
 
 
 def check_reveal(
-    session: sessions.Session, member_id: int, raw: bytes, claim: Claim, *, readers: int, input_digest: bytes
+    session: sessions.Session,
+    member_id: int,
+    raw: bytes,
+    claim: Claim,
+    *,
+    readers: int,
+    input_digest: bytes,
+    cells: Sequence[int] = masks.ONE_CELL,
 ) -> Document:
     """Return a member's document after checking it against what the member signed; total over any bytes.
 
@@ -193,6 +209,7 @@ def check_reveal(
         claim: fields of its Commit and Reveal, whose signatures are checked already.
         readers: number of the run's readers.
         input_digest: 32 bytes of the certified inputs.
+        cells: cells of the certified set, ascending.
 
     Raises:
         errors.AggregationRefused: the reasons of `parse_document`; ``document-digest-mismatch``;
@@ -204,7 +221,7 @@ def check_reveal(
         raise _refused("the document is not the one signed in Reveal", "document-digest-mismatch", member_id)
     if masks.salted_commitment(session, member_id, salt=claim.salt, mine=claim.mine) != claim.masks:
         raise _refused("salt and masks are not those signed in Commit", "commitment-mismatch", member_id)
-    document = parse_document(session, member_id, raw, readers=readers, input_digest=input_digest)
+    document = parse_document(session, member_id, raw, readers=readers, input_digest=input_digest, cells=cells)
     rows = [(row.cell, row.column, row.manifest) for row in document.rows]
     if masks.rows_digest(session, member_id, rows) != claim.mine:
         raise _refused("the document's mask sums are not those signed in Reveal", "mine-mismatch", member_id)

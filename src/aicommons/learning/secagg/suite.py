@@ -100,9 +100,14 @@ def chunk_count(words: int, suite: Suite) -> int:
 
 def chunk_slices(words: int, suite: Suite) -> Iterator[slice]:
     """Yield the word ranges of the chunks of a vector, in order."""
+    for chunk in range(chunk_count(words, suite)):
+        yield chunk_slice(chunk, words, suite)
+
+
+def chunk_slice(chunk: int, words: int, suite: Suite) -> slice:
+    """Return the word range of one chunk of a vector."""
     per_chunk = CHUNK_BYTES // suite.word_bytes
-    for start in range(0, words, per_chunk):
-        yield slice(start, min(start + per_chunk, words))
+    return slice(chunk * per_chunk, min((chunk + 1) * per_chunk, words))
 
 
 def byte_view(blob: Blob) -> memoryview:
