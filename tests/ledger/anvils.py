@@ -1,11 +1,14 @@
 """Starts anvil, a development chain of others' making, on a free port; the one place that knows how."""
 
 import contextlib
+import os
 import pathlib
 import re
 import subprocess
 import time
 from collections.abc import Iterator
+
+import pytest
 
 from aicommons.ledger.embedded import chain, engine
 
@@ -13,6 +16,16 @@ LIKE_OURS = (
     "--block-base-fee-per-gas", "0", "--gas-price", "0", "--disable-min-priority-fee", "--gas-limit", str(engine.GAS_LIMIT),
 )  # fmt: skip
 """Options that give it the embedded ledger's rules: nothing is charged, blocks of 2^24 gas."""
+
+
+def installed() -> pathlib.Path:
+    """Return the program, as npm installed it or as ANVIL names it; skips the test where it is not there."""
+    root = pathlib.Path(__file__).parents[2]
+    by_npm = root / "contracts/node_modules/@foundry-rs/anvil-linux-amd64/bin/anvil"
+    for candidate in (by_npm, pathlib.Path(os.environ.get("ANVIL", "/nowhere"))):
+        if candidate.is_file():
+            return candidate
+    pytest.skip("anvil is not installed: run `make test` (npm) or set ANVIL to its path")
 
 
 @contextlib.contextmanager

@@ -2,7 +2,6 @@
 
 import contextlib
 import itertools
-import os
 import pathlib
 from collections.abc import Callable, Iterator
 
@@ -18,13 +17,7 @@ FUNDED = bytes.fromhex("ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7b
 @pytest.fixture(scope="session")
 def anvil_binary() -> pathlib.Path:
     """Foundry's development chain, installed by npm or named by ANVIL."""
-    root = pathlib.Path(__file__).parents[2]
-    installed = root / "contracts/node_modules/@foundry-rs/anvil-linux-amd64/bin/anvil"
-    candidates = [installed, pathlib.Path(os.environ.get("ANVIL", "/nowhere"))]
-    for candidate in candidates:
-        if candidate.is_file():
-            return candidate
-    pytest.skip("anvil is not installed: run `make test` (npm) or set ANVIL to its path")
+    return anvils.installed()
 
 
 @pytest.fixture

@@ -126,7 +126,8 @@ def test_refused_requests_keep_nothing(name: str, start: Start) -> None:
     raw.close()
     document = json.loads(reply.body)
     assert (document["error"], reply.status) == (expected, status)
-    assert set(document) == {"error", "message", "next_step"}
+    assert set(document) - {"now"} == {"error", "message", "next_step"}
+    assert ("now" in document) == (expected == "expired")
     assert all(document.values())
     assert not running.store(None).has(DIGEST)
     assert list((running.root / "incoming").iterdir()) == []
@@ -335,11 +336,32 @@ def test_reading_needs_no_key_and_writing_does(start: Start) -> None:
         reader.put(b"x")
 
 
-def test_a_wrong_clock_is_named(start: Start) -> None:
-    """A member whose clock is an hour late is told to check it."""
+@pytest.mark.parametrize("late", [-7200, -3600, 600, 3600, 80_000])
+@pytest.mark.parametrize("size", [10, http.ASK_FIRST])
+def test_requests_are_dated_by_the_stores_clock(start: Start, late: int, size: int) -> None:
+    """A member whose clock is off by minutes or hours keeps, asks and erases: it signs again by the store's time."""
+    store = start().store(late=late)
+    digest = store.put(bytes(size))
+    assert store.has(digest)
+    assert store.put(bytes(size)) == digest
+    store.erase(digest)
+    assert not store.has(digest)
+
+
+def test_a_clock_that_is_days_off_is_named(start: Start) -> None:
+    """A member whose clock is two days late is told to check it: its own time is not given up for any store's."""
     with pytest.raises(errors.StoreRefused) as caught:
-        start().store(late=3600).put(b"x")
+        start().store(late=2 * 86_400).put(b"x")
     assert "clock" in str(caught.value.next_step)
+
+
+@pytest.mark.parametrize("now", ["soon", 1.5, True, None, 10**30, -5, [1]])
+def test_nonsense_instead_of_a_time_changes_nothing(now: object) -> None:
+    """Only a whole number beside that very refusal is a store's time, and it is never believed far from one's own."""
+    body = json.dumps({"error": "expired", "message": "m", "next_step": "n", "now": now}).encode()
+    told = refusals.time_in(body)
+    assert told is None or (type(now) is int and told == now)
+    assert refusals.time_in(json.dumps({"error": "not-found", "now": 5}).encode()) is None
 
 
 def test_membership_that_cannot_be_asked_is_temporary(start: Start, gate: server.Gate) -> None:

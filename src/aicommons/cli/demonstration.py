@@ -123,6 +123,15 @@ def _check_classes(script: scripts.Script, usable: Mapping[str, recipes.Rows]) -
         )
 
 
+def serve_here(running: processes.Processes, operator: app.Home) -> app.Settings:
+    """Start ledger and store on this machine, and return the settings with which everybody finds them."""
+    ledger = running.start("ledger", operator.path, "ledger", "start", "--port", "0")
+    settings = dataclasses.replace(operator.settings(), rpc=ledger["url"])
+    app.write_private(operator.settings_file, settings.to_json())
+    store = running.start("store", operator.path, "store", "start", "--port", "0")
+    return dataclasses.replace(settings, store=store["url"])
+
+
 def set_stage(
     script: scripts.Script,
     root: pathlib.Path,
@@ -130,8 +139,18 @@ def set_stage(
     *,
     passphrase: str,
     say: Callable[[str], None],
+    serve: Callable[[processes.Processes, app.Home], app.Settings] = serve_here,
 ) -> Stage:
-    """Start the servers, admit everybody, state the problem, collect consents, publish the plan and start the nodes."""
+    """Start the servers, admit everybody, state the problem, collect consents, publish the plan and start the nodes.
+
+    Args:
+        script: what is shown.
+        root: folder of all homes.
+        running: starts the processes.
+        passphrase: of every key.
+        say: told in words what was done.
+        serve: starts ledger and store for the operator's home, whose deployment it writes there.
+    """
     made = recipes.from_plan({**script.recipe, "schema": schema.to_document(script.schema)})
     plan = documents.Plan(
         script.title, recipes.to_plan(made), leaves_site_in_words(made), 30, script.seed, script.group
@@ -140,13 +159,9 @@ def set_stage(
     if missing := read.gaps_in_words():
         say(f"{missing}.")
     operator = make_home(root / "commons", "The commons' operator", passphrase, app.Settings("operator"))
-    ledger = running.start("ledger", operator.path, "ledger", "start", "--port", "0")
-    settings = dataclasses.replace(operator.settings(), rpc=ledger["url"])
+    settings = serve(running, operator)
     app.write_private(operator.settings_file, settings.to_json())
-    store = running.start("store", operator.path, "store", "start", "--port", "0")
-    settings = dataclasses.replace(settings, store=store["url"])
-    app.write_private(operator.settings_file, settings.to_json())
-    say(f"ledger at {ledger['url']} and store at {store['url']}: two processes that nobody has to trust")
+    say(f"ledger at {settings.rpc} and store at {settings.store}: two processes that nobody has to trust")
     registrar = office.Desk(app.connect(operator, _wallet(operator, passphrase)), app.open_store(operator, None))
     join = Joining(root, settings, operator.deployment_file(settings.chain_id), registrar, passphrase)
     problem_owner, solver = join.admit("problem-owner"), join.admit("solver")

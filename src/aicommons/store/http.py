@@ -14,7 +14,9 @@ from aicommons.store import refusals, signing, transport
 ASK_FIRST = 64 * 1024
 """Blobs of at least this many bytes are first asked to be kept without sending them (POST)."""
 SIGNATURE_SECONDS = 300
-"""How long a signed request stays valid: clocks may differ by a few minutes."""
+"""How long a signed request stays valid."""
+MOST_SKEW = 86_400
+"""Seconds by which this machine's clock and the store's may differ: requests are dated by the store's then."""
 ANSWER_LIMIT = 16 * 1024
 """Longest JSON answer that is read, in bytes."""
 
@@ -48,6 +50,7 @@ class HttpStore:
         self._audience = audience
         self._signer = signer
         self._clock = clock
+        self._skew = 0.0
         self._transport = transport.Transport(url, settings=settings, unreachable=errors.StoreUnreachable)
 
     def put(self, data: bytes | memoryview) -> ids.Digest:
@@ -58,12 +61,9 @@ class HttpStore:
             errors.StoreUnreachable: try again later.
         """
         digest = ids.digest(data)
-        headers = self._signed(signing.Action.KEEP, digest, len(data))
-        if len(data) >= ASK_FIRST and self._keeps_already(digest, headers):
+        if len(data) >= ASK_FIRST and self._keeps_already(digest, len(data)):
             return digest
-        headers["content-type"] = "application/octet-stream"
-        self.sent_bytes += len(data)
-        reply = self._send("PUT", digest, headers=headers, body=data)
+        reply = self._ask("PUT", signing.Action.KEEP, digest, len(data), body=data)
         if reply.status not in (200, 201):
             raise self._refusal(reply, digest)
         return digest
@@ -107,7 +107,7 @@ class HttpStore:
             errors.StoreRefused: our signature is not accepted.
             errors.StoreUnreachable: try again later.
         """
-        reply = self._send("DELETE", digest, headers=self._signed(signing.Action.ERASE, digest, 0))
+        reply = self._ask("DELETE", signing.Action.ERASE, digest, 0)
         if reply.status != 204 and refusals.name_in(reply.body) is not refusals.Name.NOT_AN_UPLOADER:
             raise self._refusal(reply, digest)
 
@@ -115,14 +115,30 @@ class HttpStore:
         """Close the kept connections."""
         self._transport.close()
 
-    def _keeps_already(self, digest: bytes, headers: dict[str, str]) -> bool:
-        reply = self._send("POST", digest, headers=headers)
+    def _keeps_already(self, digest: bytes, length: int) -> bool:
+        reply = self._ask("POST", signing.Action.KEEP, digest, length)
         if reply.status in (200, 201):
             return True
         refusal = self._refusal(reply, digest)
         if isinstance(refusal, errors.BlobNotFound):
             return False
         raise refusal
+
+    def _ask(
+        self, method: str, action: signing.Action, digest: bytes, length: int, *, body: bytes | memoryview | None = None
+    ) -> transport.Reply:
+        """Send a signed request; once more, dated by the store's clock, where that differs from this machine's."""
+        for _ in range(2):
+            headers = self._signed(action, digest, length)
+            if body is not None:
+                headers["content-type"] = "application/octet-stream"
+                self.sent_bytes += len(body)
+            reply = self._send(method, digest, headers=headers, body=body)
+            now = refusals.time_in(reply.body)
+            if now is None or abs(now - self._clock()) > MOST_SKEW:
+                break
+            self._skew = now - self._clock()
+        return reply
 
     def _signed(self, action: signing.Action, digest: bytes, length: int) -> dict[str, str]:
         if self._signer is None:
@@ -136,7 +152,7 @@ class HttpStore:
             signer=self._signer.address,
             digest=ids.Digest(digest),
             length=length,
-            expires=math.floor(self._clock()) + SIGNATURE_SECONDS,
+            expires=math.floor(self._clock() + self._skew) + SIGNATURE_SECONDS,
         )
         return request.headers(self._signer.sign(request.text()))
 

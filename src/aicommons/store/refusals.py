@@ -42,14 +42,17 @@ class Name(enum.Enum):
 class Refused(Exception):
     """A request that the server answers with a refusal; never leaves ``server.py``."""
 
-    def __init__(self, name: Name, message: str) -> None:
+    def __init__(self, name: Name, message: str, *, now: int | None = None) -> None:
+        """Say what is refused; ``now``: the store's time in seconds since 1970, where that is the reason."""
         super().__init__(message)
         self.name = name
         self.message = message
+        self.now = now
 
     def body(self) -> bytes:
-        """Return the JSON that is sent: error, message and next_step, all text."""
-        return json.dumps({"error": self.name.text, "message": self.message, "next_step": self.name.next_step}).encode()
+        """Return the JSON that is sent: error, message and next_step, all text; and the time, a number, if that is it."""
+        said = {"error": self.name.text, "message": self.message, "next_step": self.name.next_step}
+        return json.dumps(said if self.now is None else said | {"now": self.now}).encode()
 
 
 def as_error(status: int, body: bytes, which: str) -> errors.CommonsError:
@@ -70,6 +73,12 @@ def name_in(body: bytes) -> Name | None:
     """Return the refusal that a body names, or ``None`` when no store wrote it; total over any body."""
     error = _document(body).get("error")
     return next((name for name in Name if name.text == error), None)
+
+
+def time_in(body: bytes) -> int | None:
+    """Return the store's time that a refused signature's answer names, ``None`` in any other body; total."""
+    now = _document(body).get("now")
+    return now if name_in(body) is Name.EXPIRED and type(now) is int else None
 
 
 def _document(body: bytes) -> Mapping[str, object]:

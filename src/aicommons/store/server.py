@@ -194,8 +194,10 @@ class Application:
     ) -> tuple[ids.MemberId, signing.Request]:
         """Return who asks, and the signed request after checking its expiry, its signature and its signer's member."""
         request, signature = signing.read(headers, action=action, audience=self._policy.audience, digest=digest)
-        if not 0 <= request.expires - self._clock() <= MAX_EXPIRY_SECONDS:
-            raise refusals.Refused(refusals.Name.EXPIRED, "the signature has expired, or one of the clocks is wrong")
+        now = self._clock()
+        if not 0 <= request.expires - now <= MAX_EXPIRY_SECONDS:
+            message = "the signature has expired, or one of the clocks is wrong"
+            raise refusals.Refused(refusals.Name.EXPIRED, message, now=int(now))
         try:
             signer = self._gate.recover(request.text(), signature)
         except errors.SignatureInvalid as err:

@@ -1,0 +1,117 @@
+"""A commons on hosts of its own: ledger, store and each node in a network namespace, behind cables like those of clinics."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import pathlib
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+import pytest
+from tests.hosts import hosts
+from tests.ledger import anvils
+
+from aicommons import app
+from aicommons.cli import demonstration, processes, scripts
+from aicommons.ledger import deployments, wallet
+from aicommons.ledger.embedded import chain
+
+LEDGER, STORE = "ledger", "store"
+LEDGER_PORT, STORE_PORT = 8545, 8700
+CLINIC = hosts.Cable(delay=0.0375, rate=5e6)
+"""5 Mbit/s each way; two hosts with such cables are 150 ms apart, there and back."""
+LOSSY = dataclasses.replace(CLINIC, loss=0.02)
+
+
+class Hosted(processes.Processes):
+    """Processes that run on hosts."""
+
+    def __init__(self, network: hosts.Network, passphrase: str, before: Mapping[str, Sequence[str]]) -> None:
+        """Prepare; ``before``: host -> what stands before its commands, such as another clock."""
+        super().__init__(passphrase)
+        self.network = network
+        self.before = before
+
+    def command(self, name: str, home: pathlib.Path, *arguments: str) -> list[str]:
+        """Return the command line on the host of the process: nodes have one each."""
+        host = name.removeprefix("node ")
+        return [*self.network.inside(host), *self.before.get(host, ()), *processes.command(home, *arguments)]
+
+
+@dataclasses.dataclass
+class Hosting:
+    """A commons under way on hosts."""
+
+    network: hosts.Network
+    stage: demonstration.Stage
+    running: Hosted
+
+
+@pytest.fixture
+def hosting(tmp_path: pathlib.Path) -> Iterator[Callable[..., Hosting]]:
+    """Give the tests commons on hosts; everything ends with the test."""
+    lacking = hosts.missing()
+    if lacking is not None:
+        pytest.skip(f"no hosts of one's own here: {lacking}")
+    with contextlib.ExitStack() as started:
+
+        def make(script: scripts.Script, *, skewed: Mapping[str, Sequence[str]] | None = None) -> Hosting:
+            names = [demonstration.folder_of(table) for table in script.tables.values()]
+            network = started.enter_context(hosts.Network([LEDGER, STORE, *names]).running())
+            passphrase = demonstration.new_passphrase()
+            running = started.enter_context(Hosted(network, passphrase, skewed or {}))
+
+            def serve(_: processes.Processes, operator: app.Home) -> app.Settings:
+                url = started.enter_context(chain_on(network, anvils.installed(), tmp_path / "anvil.log"))
+                settings = found(operator, passphrase, url)
+                app.write_private(operator.settings_file, settings.to_json())
+                bind = ("--host", network.address(STORE), "--port", str(STORE_PORT))
+                store = running.start("store", operator.path, "store", "start", *bind)
+                return dataclasses.replace(settings, store=store["url"])
+
+            stage = demonstration.set_stage(
+                script, tmp_path / "homes", running, passphrase=passphrase, say=lambda _: None, serve=serve
+            )
+            return Hosting(network, stage, running)
+
+        yield make
+
+
+@contextlib.contextmanager
+def chain_on(network: hosts.Network, binary: pathlib.Path, report: pathlib.Path) -> Iterator[str]:
+    """Run a chain that charges nothing on the ledger's host; yields its URL."""
+    address = network.address(LEDGER)
+    command = [
+        *network.inside(LEDGER),
+        str(binary),
+        "--host",
+        address,
+        "--port",
+        str(LEDGER_PORT),
+        "--hardfork",
+        "cancun",
+    ]
+    command += ["--chain-id", str(chain.DEFAULT_CHAIN_ID), *anvils.LIKE_OURS]
+    with report.open("w") as output:
+        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
+    try:
+        deadline = time.monotonic() + 30
+        while "Listening on" not in report.read_text():
+            assert process.poll() is None, report.read_text()
+            assert time.monotonic() < deadline, report.read_text()
+            time.sleep(0.02)
+        yield f"http://{address}:{LEDGER_PORT}"
+    finally:
+        process.kill()
+        process.wait()
+
+
+def found(operator: app.Home, passphrase: str, url: str) -> app.Settings:
+    """Found a commons on a chain, and return the operator's settings with it."""
+    signer = wallet.unlock(operator.wallet_file, passphrase)
+    chain_id, deployer = app.deployer(operator, url, signer)
+    made = deployments.deploy(deployer, chain_id, app.founding(signer.address))
+    app.write_private(operator.deployment_file(chain_id), made.to_json())
+    return dataclasses.replace(operator.settings(), rpc=url, chain_id=chain_id)
