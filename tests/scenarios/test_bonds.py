@@ -78,6 +78,6 @@ def test_a_bond_is_locked_as_long_as_its_terms_say(commons: testing.Commons) -> 
     """What is shown before an enrolment is what the contract then keeps to."""
     run_id, _ = enrol(commons)
     spec, money = commons.solver.desk.run(run_id).spec, commons.solver.desk.view().money
-    (bond,) = money.bonds.values()
+    ((seat, bond),) = money.bonds.items()
     assert (bond.amount, bond.expiry) == (BOND, spec.bond_until)
-    assert money.locks[moneys.bond_lock(bond)].made.expiry == spec.bond_until
+    assert money.locks[moneys.bond_lock(*seat)].made.expiry == spec.bond_until
