@@ -10,11 +10,12 @@ export UV_SYSTEM_CERTS ?= 1
 export UV_NATIVE_TLS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test oracles check format contracts contracts-test mutants deep prove slither bench docs clean
+.PHONY: help demo test soak oracles check format contracts contracts-test mutants deep prove slither bench docs clean
 
 help:
 	@echo "make demo    five hospitals train one model on this machine"
 	@echo "make test    install what the tests need and run all of them"
+	@echo "make soak    the long tests: networks as between clinics"
 	@echo "make check   style, types, layers, dependencies, generated files, contracts' format and artifacts"
 	@echo "make contracts-test | mutants | deep | prove | slither   how the contracts are checked: contracts/README.md"
 	@echo "make bench   the tables of bench/README.md"
@@ -57,6 +58,10 @@ oracles: .oracles/.installed
 
 test: $(VENV)/.dev .oracles/.installed contracts-test tests/browser/node_modules/.installed
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder --durations 40
+
+# What takes long or wants a quiet machine: networks as between clinics.
+soak: $(VENV)/.dev contracts/node_modules/.installed
+	$(BIN)/python -m pytest -m soak -p no:randomly --timeout 3600 --durations 20
 
 contracts-test: contracts/node_modules/.installed
 	@$(PYTHON) contracts/report.py

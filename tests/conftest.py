@@ -24,6 +24,7 @@ SKIPS = {
     "oracles": ("the oracles' environment is not there",),
     "java": ("java is not installed, and Spark needs it",),
     "postgres": ("PostgreSQL is not installed",),
+    "hosts": ("no hosts of one's own here",),
 }
 """What a CI machine may lack -> beginnings of the reasons of the tests that need it."""
 MAY_LACK = "CI_MAY_LACK"
@@ -32,7 +33,7 @@ UNIT_SECONDS = 2.0
 """Seconds of CPU, children included, that a unit test may take; the summary names those that took more."""
 FAR_TOO_LONG = 5 * UNIT_SECONDS
 """What no unit test takes on the slowest machine: CPU seconds vary with what else a core's other half does."""
-SLOW_FOLDERS = ("bench", "e2e", "scenarios", "ledger/embedded")
+SLOW_FOLDERS = ("bench", "e2e", "hosts", "scenarios", "ledger/embedded")
 """Folders of ``tests/`` whose tests run processes, benchmarks, whole commons, or every transaction on several engines."""
 
 

@@ -12,9 +12,9 @@ import pytest
 
 from aicommons.ledger.embedded import chain, engine
 
-LIKE_OURS = (
-    "--block-base-fee-per-gas", "0", "--gas-price", "0", "--disable-min-priority-fee", "--gas-limit", str(engine.GAS_LIMIT),
-)  # fmt: skip
+FREE = ("--block-base-fee-per-gas", "0", "--gas-price", "0", "--disable-min-priority-fee")
+"""Options with which nothing is charged."""
+LIKE_OURS = (*FREE, "--gas-limit", str(engine.GAS_LIMIT))
 """Options that give it the embedded ledger's rules: nothing is charged, blocks of 2^24 gas."""
 
 

@@ -175,8 +175,7 @@ def parse_document(
         raise _refused(f"document: expected {expected} bytes, got {len(raw)}", "document-wrong-length", member_id)
     heads = _split(raw[: boxes_start - _DIGEST], row_bytes)
     if [head[:_NUMBERS] for head in heads] != [hashing.u32(cell) + hashing.u32(column) for cell, column in places]:
-        expected_rows = f"document: expected columns {columns} of cells {tuple(cells)}"
-        raise _refused(expected_rows, "document-wrong-columns", member_id)
+        raise _refused(f"document: expected columns {columns}, cells {cells}", "document-wrong-columns", member_id)
     ephemeral = raw[boxes_start - _DIGEST : boxes_start]
     if not group.is_point(ephemeral):
         raise _refused("the document's one-time key is not a point of the group", "point-invalid", member_id)
