@@ -10,12 +10,13 @@ export UV_SYSTEM_CERTS ?= 1
 export UV_NATIVE_TLS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test soak oracles check format contracts contracts-test mutants deep prove slither bench docs clean
+.PHONY: help demo test soak fuzz oracles check format contracts contracts-test mutants deep prove slither bench docs clean
 
 help:
 	@echo "make demo    five hospitals train one model on this machine"
 	@echo "make test    install what the tests need and run all of them"
 	@echo "make soak    the long tests: networks as between clinics"
+	@echo "make fuzz    every decoder of foreign bytes, ten minutes each: fuzz/README.md"
 	@echo "make check   style, types, layers, dependencies, generated files, contracts' format and artifacts"
 	@echo "make contracts-test | mutants | deep | prove | slither   how the contracts are checked: contracts/README.md"
 	@echo "make bench   the tables of bench/README.md"
@@ -62,6 +63,16 @@ test: $(VENV)/.dev .oracles/.installed contracts-test tests/browser/node_modules
 # What takes long or wants a quiet machine: networks as between clinics.
 soak: $(VENV)/.dev contracts/node_modules/.installed
 	$(BIN)/python -m pytest -m soak -p no:randomly --timeout 3600 --durations 20
+
+# Coverage-guided, ten minutes for each decoder of foreign bytes, two at a time: fuzz/README.md.
+SECONDS ?= 600
+ONLY ?=
+.fuzz/.installed: fuzz/requirements.txt | $(BIN)/uv
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --target .fuzz/lib -r fuzz/requirements.txt
+	@touch $@
+
+fuzz: $(VENV)/.dev .fuzz/.installed
+	@$(BIN)/python fuzz/all.py $(SECONDS) $(ONLY)
 
 contracts-test: contracts/node_modules/.installed
 	@$(PYTHON) contracts/report.py
