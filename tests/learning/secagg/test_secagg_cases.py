@@ -315,7 +315,11 @@ RIGHT, WRONG, CHUNK = 11, 18, 1
 def quarrel(make_committee: MakeCommittee, run_round: Callable[[Committee], Revealed]) -> Quarrel:
     """Return a dispute over the second of three chunks; member 11 is right."""
     committee = make_committee(3, suite.Suite.AES_32, 140_000)
-    revealed = run_round(committee)
+    return build_quarrel(committee, run_round(committee))
+
+
+def build_quarrel(committee: Committee, revealed: Revealed) -> Quarrel:
+    """Return the dispute; the vectors' generator calls this too."""
     rows = tuple(
         dataclasses.replace(row, leaves=(row.leaves[0], b"\x66" * 32, *row.leaves[2:])) if row.column == 0 else row
         for row in revealed.documents[WRONG].rows

@@ -33,7 +33,8 @@ SENDER, CHECKER, INDEX = 18, 11, 0
 """The roster is 11, 18 and 25; member 11 stands at place 0."""
 
 
-def _seed(member_id: int) -> bytes:
+def kem_seed(member_id: int) -> bytes:
+    """Return the ML-KEM seed of a member."""
     return hashlib.shake_256(b"kem %d" % member_id).digest(kem.SEED_BYTES)
 
 
@@ -45,7 +46,8 @@ class Sent:
     made: session.Session
     header: bytes
     masked: bytes
-    kem_seed: bytes | None = dataclasses.field(default_factory=lambda: _seed(CHECKER))
+    pairs: tuple[tuple[bytes, bytes], ...]
+    kem_seed: bytes | None = dataclasses.field(default_factory=lambda: kem_seed(CHECKER))
 
     def check(self) -> dict[int, bytes]:
         """Check it."""
@@ -72,13 +74,20 @@ class Sent:
 def sent(make_committee: MakeCommittee, drawn: type[Drawn]) -> Sent:
     """Return a good submission."""
     committee = make_committee(3)
+    pairs = tuple(kem.encapsulate(key) for key in _hybrid(committee.session).kem_keys or ())
+    return build_sent(committee, drawn("hybrid"), pairs)
+
+
+def build_sent(committee: Committee, draw: epoch.Draw, pairs: tuple[tuple[bytes, bytes], ...]) -> Sent:
+    """Return it with these (secret, ciphertext); the vectors' generator calls this too."""
     made = _hybrid(committee.session)
-    built = masking.shield(made, SENDER, committee.vector(SENDER), drawn("hybrid"))
-    return Sent(committee, made, built.header, built.masked.tobytes())
+    by_key = dict(zip(made.kem_keys or (), pairs, strict=True))
+    built = masking.shield(made, SENDER, committee.vector(SENDER), draw, encapsulate=by_key.__getitem__)
+    return Sent(committee, made, built.header, built.masked.tobytes(), pairs)
 
 
 def _hybrid(made: session.Session) -> session.Session:
-    return dataclasses.replace(made, kem_keys=tuple(kem.public_key(_seed(each)) for each in made.member_ids))
+    return dataclasses.replace(made, kem_keys=tuple(kem.public_key(kem_seed(each)) for each in made.member_ids))
 
 
 CIPHERTEXTS = 176 + 3 * 32
@@ -91,8 +100,7 @@ def _forged(sent: Sent, change: Callable[[list[bytes], list[bytes]], None]) -> S
     made = sent.made
     seeds = tuple(hashlib.sha256(b"seed %d" % column).digest() for column in range(3))
     masked = masking.mask(made, SENDER, sent.committee.vector(SENDER), seeds)
-    pairs = [kem.encapsulate(key) for key in made.kem_keys or ()]
-    secrets, ciphertexts = [each for each, _ in pairs], [each for _, each in pairs]
+    secrets, ciphertexts = [each for each, _ in sent.pairs], [each for _, each in sent.pairs]
     change(secrets, ciphertexts)
     secret = (9).to_bytes(32, "little")
     commitment = header.Commitment(
@@ -146,7 +154,7 @@ ROWS: dict[str, tuple[Callable[[Sent], Sent], str]] = {
         lambda s: _forged(s, lambda k, _: k.__setitem__(0, bytes(32))),
         "box-does-not-open",
     ),
-    "opened with another seed": (lambda s: s.put(kem_seed=_seed(25)), "box-does-not-open"),
+    "opened with another seed": (lambda s: s.put(kem_seed=kem_seed(25)), "box-does-not-open"),
     "opened without a seed": (lambda s: s.put(kem_seed=None), "kem-seed-missing"),
 }
 
@@ -189,7 +197,7 @@ def test_the_curve_alone_opens_nothing(sent: Sent) -> None:
 def test_the_lattice_alone_opens_nothing(sent: Sent) -> None:
     """Who breaks ML-KEM still lacks the curve's secret."""
     parsed = checking.check_header(sent.made, SENDER, sent.header)
-    secret = kem.decapsulate(_seed(CHECKER), parsed.commitment.ciphertexts[INDEX])
+    secret = kem.decapsulate(kem_seed(CHECKER), parsed.commitment.ciphertexts[INDEX])
     other = group.multiply_base((5).to_bytes(32, "little"))
     assert header.open_box_shared(sent.made, parsed, INDEX, other, kem_secret=secret) is None
 
@@ -225,7 +233,7 @@ def test_hybrid_rounds_open_in_every_suite(
                 built.masked,
                 index=index,
                 secret=committee.secrets[index],
-                kem_seed=_seed(member_id),
+                kem_seed=kem_seed(member_id),
             )
             assert sorted(seeds) == list(made.layout.columns_of(index))
 
@@ -263,16 +271,16 @@ def test_bad_keys_are_no_keys(name: str) -> None:
 def test_any_bytes_are_a_key_or_not(raw: bytes) -> None:
     """A verdict on any bytes, never an exception; ciphertexts of a wrong length hold nothing."""
     assert kem.is_public_key(raw) is (len(raw) == kem.PUBLIC_BYTES and kem.is_public_key(raw))
-    assert kem.decapsulate(_seed(1), raw) is None or len(raw) == kem.CIPHERTEXT_BYTES
+    assert kem.decapsulate(kem_seed(1), raw) is None or len(raw) == kem.CIPHERTEXT_BYTES
 
 
 def test_both_ends_have_one_secret() -> None:
     """What is encapsulated comes out for the key's owner, and something else for anybody else."""
-    secret, ciphertext = kem.encapsulate(kem.public_key(_seed(1)))
+    secret, ciphertext = kem.encapsulate(kem.public_key(kem_seed(1)))
     assert len(secret) == kem.SECRET_BYTES
     assert len(ciphertext) == kem.CIPHERTEXT_BYTES
-    assert kem.decapsulate(_seed(1), ciphertext) == secret
-    assert kem.decapsulate(_seed(2), ciphertext) != secret
+    assert kem.decapsulate(kem_seed(1), ciphertext) == secret
+    assert kem.decapsulate(kem_seed(2), ciphertext) != secret
 
 
 @pytest.mark.parametrize("keys_", [(), (bytes(kem.PUBLIC_BYTES),) * 2, (b"", b"", b"")], ids=["none", "two", "short"])
@@ -286,7 +294,7 @@ def test_a_session_has_a_key_of_each_member(sent: Sent, keys_: tuple[bytes, ...]
 def test_an_ack_binds_the_lattice_key(drawn: type[Drawn]) -> None:
     """The proof of an Ack holds for the key's digest that it was made over, and for no other, nor for none."""
     roster, secret = b"\x07" * 32, (5).to_bytes(32, "little")
-    digest = kem.key_digest(kem.public_key(_seed(1)))
+    digest = kem.key_digest(kem.public_key(kem_seed(1)))
     point, proof = epoch.acknowledge(roster, 0, 11, secret=secret, draw=drawn("ack"), kem_digest=digest)
     assert epoch.is_acknowledged(roster, 0, 11, point=point, proof=proof, kem_digest=digest)
     for other in (None, bytes(32)):
@@ -309,7 +317,8 @@ class Case:
         return openings.judge(self.sent.made, SENDER, self.header, accuser=CHECKER, opening=self.opening)
 
 
-def _opened(sent: Sent) -> Case:
+def opened(sent: Sent) -> Case:
+    """Return the case in which the sender opens its box for member 11."""
     return Case(sent, openings.make_opening(sent.made, INDEX, sent.check()), sent.header)
 
 
@@ -332,7 +341,7 @@ OPENINGS: dict[str, Callable[[Case], Case]] = {
 
 def test_a_good_opening_gives_the_seeds(sent: Sent) -> None:
     """The accused that opens its box is not dropped, and the accuser has its seeds."""
-    assert _opened(sent).judged() == sent.check()
+    assert opened(sent).judged() == sent.check()
 
 
 def test_an_opening_replaces_a_bad_box(sent: Sent) -> None:
@@ -347,7 +356,7 @@ def test_an_opening_replaces_a_bad_box(sent: Sent) -> None:
 @pytest.mark.parametrize("row", OPENINGS)
 def test_bad_openings_drop_the_accused(sent: Sent, row: str) -> None:
     """Whatever is not exactly the seeds that the header commits to opens nothing."""
-    assert OPENINGS[row](_opened(sent)).judged() is None
+    assert OPENINGS[row](opened(sent)).judged() is None
 
 
 @settings(max_examples=50, deadline=None)
@@ -359,7 +368,7 @@ def test_openings_are_decided_on_any_bytes(sent: Sent, opening: bytes) -> None:
 
 def test_an_opening_shows_one_member_s_seeds_only(sent: Sent) -> None:
     """Columns that the accuser does not hold stay closed."""
-    assert len(_opened(sent).opening) == keys.SEED_BYTES * len(sent.made.layout.columns_of(INDEX))
+    assert len(opened(sent).opening) == keys.SEED_BYTES * len(sent.made.layout.columns_of(INDEX))
     with pytest.raises(errors.AggregationRefused) as caught:
         openings.judge(sent.made, SENDER, sent.header, accuser=99, opening=b"")
     assert caught.value.reason == "member-unknown"
