@@ -99,6 +99,20 @@ def from_reader(reader: fields.Fields) -> Safeguards:
     )
 
 
+def check_division(chosen: Safeguards, sizes: Sequence[int]) -> None:
+    """Check that a run is divided as its plan needs, before anybody takes part.
+
+    Args:
+        chosen: the plan's options.
+        sizes: participants of each cell at the least; one number where the run is summed as one set.
+
+    Raises:
+        errors.InputError: too few cells, or too small ones, for robust combining.
+    """
+    if chosen.robust is not None:
+        robust.check_cells(sizes)
+
+
 def check_learner(chosen: Safeguards, made: learner.Learner, columns: schema.Schema) -> None:
     """Check that the learner is one that safeguards are for, before a plan is published.
 
