@@ -13,7 +13,15 @@ SCHEMA = {
     "features": [{"name": f"x{index}", "kind": "numeric", "lo": -6, "hi": 6} for index in range(3)],
     "target": {"name": "y", "task": "binomial", "classes": ["no", "yes"]},
 }
-HASTY = {"recipe": "mlp", "hidden": [4], "rounds": 12, "learning_rate": 60.0, "batch": 4, "clip": 64.0, "schema": SCHEMA}
+HASTY = {
+    "recipe": "mlp",
+    "hidden": [4],
+    "rounds": 12,
+    "learning_rate": 60.0,
+    "batch": 4,
+    "clip": 64.0,
+    "schema": SCHEMA,
+}
 """Steps so long that the model gets worse again and again."""
 
 

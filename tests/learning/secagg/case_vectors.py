@@ -6,6 +6,7 @@ The rows are those of the tests' tables, so that a row that is added there reach
 
 import dataclasses
 import hashlib
+import itertools
 import json
 import pathlib
 
@@ -16,7 +17,7 @@ from round_vectors import Json, Scene, described, fixed
 
 import conftest
 from aicommons.domain import errors
-from aicommons.learning.secagg import disputes, epoch, group, header, kem, openings, reveal, session
+from aicommons.learning.secagg import disputes, epoch, group, header, kem, openings, reveal, session, suite
 
 HYBRID = pathlib.Path(__file__).parents[3] / "vectors" / "secagg" / "hybrid.json"
 CONTEXT = hashlib.sha256(b"context").digest()
@@ -90,8 +91,14 @@ def _patched(raw: bytes, offset: int, patch: bytes) -> bytes:
 # --- complaints ---
 
 
-def _complaints(*, convicting_the_accused: bool) -> Json:
-    committee = conftest.build_committee(3)
+def _complaints(*, convicting_the_accused: bool) -> list[Json]:
+    return [
+        _complaints_in(conftest.build_committee(members, chosen, 40), convicting_the_accused)
+        for members, chosen in tables.COMMITTEES
+    ]
+
+
+def _complaints_in(committee: conftest.Committee, convicting_the_accused: bool) -> Json:
     rows: list[Json] = []
     for name, (make, guilty) in tables.COMPLAINTS.items():
         case = make(committee)
@@ -103,13 +110,13 @@ def _complaints(*, convicting_the_accused: bool) -> Json:
     return {"session": _scene(committee), "cases": rows}
 
 
-def complaints() -> Json:
-    """Return complaints that convict the accused."""
+def complaints() -> list[Json]:
+    """Return complaints that convict the accused, in four committees."""
     return _complaints(convicting_the_accused=True)
 
 
-def bad_complaints() -> Json:
-    """Return complaints that convict whoever raised them."""
+def bad_complaints() -> list[Json]:
+    """Return complaints that convict whoever raised them, in four committees."""
     return _complaints(convicting_the_accused=False)
 
 
@@ -150,6 +157,25 @@ def disputed() -> Json:
 def bad_disputes() -> Json:
     """Return disputes that convict whoever raised them."""
     return _disputes(convicting_the_accused=False)
+
+
+def disputes_in_cells() -> list[Json]:
+    """Return one dispute over a cell's sum per suite and layout, raised by each side."""
+    groups: list[Json] = []
+    for members, chosen in itertools.product((6, 8), suite.Suite):
+        committee = conftest.build_committee(members, chosen, 40)
+        quarrel = tables.build_cell_quarrel(committee)
+        inside = {str(each.member_id): committee.submit(each.member_id).header.hex() for each in quarrel.participants}
+        right, wrong = _document(quarrel.right), _document(quarrel.wrong)
+        row: Json = {**dataclasses.asdict(quarrel.where), "evidence": quarrel.evidence.hex()}
+        row["guilty"] = quarrel.wrong.member_id
+        cases = [
+            {**row, "name": "the wrong holder is accused", "accuser": right, "accused": wrong},
+            {**row, "name": "the right holder is accused", "accuser": wrong, "accused": right},
+        ]
+        digest = committee.input_digest.hex()
+        groups.append({"session": _scene(committee), "headers": inside, "input_digest": digest, "cases": cases})
+    return groups
 
 
 # --- hybrid boxes ---

@@ -279,6 +279,7 @@ FILES: dict[str, Callable[[], object]] = {
     "differences.json": case_vectors.differences,
     "disputes.json": case_vectors.disputed,
     "disputes_bad_evidence.json": case_vectors.bad_disputes,
+    "disputes_in_cells.json": case_vectors.disputes_in_cells,
     "hybrid.json": case_vectors.hybrid,
     "hybrid_bad_bytes.json": case_vectors.bad_hybrids,
 }

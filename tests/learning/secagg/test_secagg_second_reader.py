@@ -359,9 +359,9 @@ def convicted(setting: Setting, row: dict[str, Any]) -> int:
 
 
 COMPLAINTS = [
-    (Setting(file["session"]), row)
-    for file in map(load, ("complaints.json", "complaints_bad_evidence.json"))
-    for row in file["cases"]
+    (Setting(group["session"]), row)
+    for group in (*load("complaints.json"), *load("complaints_bad_evidence.json"))
+    for row in group["cases"]
 ]
 
 
@@ -400,7 +400,7 @@ def overruled(setting: Setting, row: dict[str, Any], headers: dict[str, str]) ->
 
 DISPUTES = [
     (Setting(file["session"]), row, file["headers"])
-    for file in map(load, ("disputes.json", "disputes_bad_evidence.json"))
+    for file in (load("disputes.json"), load("disputes_bad_evidence.json"), *load("disputes_in_cells.json"))
     for row in file["cases"]
 ]
 

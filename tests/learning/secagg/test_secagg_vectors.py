@@ -236,15 +236,23 @@ def test_bad_equality_proofs_are_false(row: dict[str, str]) -> None:
     assert holds() is False
 
 
+def labelled(each: object) -> str | None:
+    """Return how a parameter is called."""
+    return each["name"] if isinstance(each, dict) and "name" in each else None
+
+
 COMPLAINTS = [
-    (name, row) for name in ("complaints", "complaints_bad_evidence") for row in load(f"{name}.json")["cases"]
+    (name, group["session"], row)
+    for name in ("complaints", "complaints_bad_evidence")
+    for group in load(f"{name}.json")
+    for row in group["cases"]
 ]
 
 
-@pytest.mark.parametrize(("name", "row"), COMPLAINTS, ids=lambda each: each["name"] if isinstance(each, dict) else each)
-def test_complaints_convict_as_the_files_say(name: str, row: dict[str, Any]) -> None:
+@pytest.mark.parametrize(("name", "described", "row"), COMPLAINTS, ids=labelled)
+def test_complaints_convict_as_the_files_say(name: str, described: dict[str, Any], row: dict[str, Any]) -> None:
     """From header and evidence alone: the accused in the one file, the accuser in the other."""
-    made = made_from(load(f"{name}.json")["session"])
+    made = made_from(described)
     head, evidence = raw(row, "header", "evidence")
     assert complaints.judge(made, row["accused"], head, accuser=row["accuser"], evidence=evidence) == row["guilty"]
     assert row["guilty"] == row["accused" if name == "complaints" else "accuser"]
@@ -259,13 +267,13 @@ def document_of(made: session.Session, row: dict[str, Any]) -> reveal.Document:
     return reveal.Document(row["member"], made.points[0], rows)
 
 
-DISPUTES = [(name, row) for name in ("disputes", "disputes_bad_evidence") for row in load(f"{name}.json")["cases"]]
+GROUPS = [*map(load, ("disputes.json", "disputes_bad_evidence.json")), *load("disputes_in_cells.json")]
+DISPUTES = [(group, row) for group in GROUPS for row in group["cases"]]
 
 
-@pytest.mark.parametrize(("name", "row"), DISPUTES, ids=lambda each: each["name"] if isinstance(each, dict) else each)
-def test_disputes_convict_as_the_files_say(name: str, row: dict[str, Any]) -> None:
-    """From headers, leaves and evidence alone: the accused in the one file, the accuser in the other."""
-    shared = load(f"{name}.json")
+@pytest.mark.parametrize(("shared", "row"), DISPUTES, ids=labelled)
+def test_disputes_convict_as_the_files_say(shared: dict[str, Any], row: dict[str, Any]) -> None:
+    """From headers, leaves and evidence alone, in one set and in cells, in every suite."""
     made = made_from(shared["session"])
     where = disputes.Difference(row["cell"], row["column"], row["chunk"])
     participants = [header.parse(bytes.fromhex(text), made, int(who)) for who, text in shared["headers"].items()]
@@ -273,7 +281,6 @@ def test_disputes_convict_as_the_files_say(name: str, row: dict[str, Any]) -> No
     evidence = bytes.fromhex(row["evidence"])
     guilty = disputes.judge(made, where, participants, accuser=accuser, accused=accused, evidence=evidence)
     assert guilty == row["guilty"]
-    assert guilty == row["accused" if name == "disputes" else "accuser"]["member"]
 
 
 def test_the_first_difference_is_where_the_file_says() -> None:
