@@ -62,7 +62,7 @@ def rules() -> dict[str, Callable[[list[Array]], Array]]:
     block = blocks.Block("delta", LENGTH, CAP, blocks.Encoding.CLIPPED)
 
     def combined(rule: robust.Rule, cells: list[Array]) -> Array:
-        sums = [{"delta": cell, robust.SHARE: np.ones(1)} for cell in cells]
+        sums = [{"delta": cell, robust.WEIGHT: np.ones(1)} for cell in cells]
         return robust.combine_cells(robust.Robust(rule), block, sums)
 
     guarded = {f"{rule.value}, cut": functools.partial(combined, rule) for rule in robust.Rule}
@@ -84,7 +84,7 @@ def timed() -> Iterator[dict[str, Any]]:
     for count, rule in itertools.product((5, 12), robust.Rule):
         rng = np.random.default_rng(count)
         block = blocks.Block("delta", 1_000_000, CAP, blocks.Encoding.CLIPPED)
-        cells = [{"delta": rng.standard_normal(1_000_000), robust.SHARE: np.ones(1)} for _ in range(count)]
+        cells = [{"delta": rng.standard_normal(1_000_000), robust.WEIGHT: np.ones(1)} for _ in range(count)]
         seconds = []
         for _ in range(3):
             begin = time.perf_counter()

@@ -138,7 +138,7 @@ _DIAGONAL_PAIRS = {1: {0}, 3: {0, 3, 5}}
 
 
 def robust_cells() -> list[Case]:
-    """Every rule on few cells, on twelve long ones, and on cells that are zero, alike, huge or without a share."""
+    """Every rule on few cells, on twelve long ones, and on cells that are zero, alike, huge or without a weight."""
     cases = []
     few = [numbers(seed, 6) * size for seed, size in ((1, 1.0), (2, 2.0), (3, 0.5), (4, 64.0), (5, -1.0))]
     same = [numbers(9, 6)] * 5
@@ -147,24 +147,24 @@ def robust_cells() -> list[Case]:
         "six": ([*few, numbers(6, 6)], [0.1, 0.2, 0.2, 0.2, 0.2, 0.1]),
         "alike": (same, [0.25] * 5),
         "zeros": ([np.zeros(6)] * 5, [0.2] * 5),
-        "share_zero": (few, [0.0, 0.2, 0.2, 0.2, 0.2]),
-        "share_negative": (few, [0.2, 0.2, -0.2, 0.2, 0.2]),
-        "share_tiny": (few, [0.2, 0.2, 0.2, 2.0**-1074, 0.2]),
+        "weight_zero": (few, [0.0, 0.2, 0.2, 0.2, 0.2]),
+        "weight_negative": (few, [0.2, 0.2, -0.2, 0.2, 0.2]),
+        "weight_tiny": (few, [0.2, 0.2, 0.2, 2.0**-1074, 0.2]),
     }
-    for (name, (sums, shares)), rule in itertools.product(groups.items(), robust.Rule):
-        result = _robust(rule, sums, shares)
-        exact = {"sums": [hexed(each) for each in sums], "shares": hexed(np.array(shares)), "result": hexed(result)}
+    for (name, (sums, weights)), rule in itertools.product(groups.items(), robust.Rule):
+        result = _robust(rule, sums, weights)
+        exact = {"sums": [hexed(each) for each in sums], "weights": hexed(np.array(weights)), "result": hexed(result)}
         cases.append({"name": name, "rule": rule.value, "clip": 1.5, "cap": 16.0, **exact})
     for rule in robust.Rule:
         result = _robust(rule, [numbers(seed, 70_001) for seed in range(12)], [1 / 16] * 12)
         case = {"name": "twelve_long", "rule": rule.value, "clip": 1.5, "cap": 16.0, "sums_seeds": list(range(12))}
-        cases.append({**case, "length": 70_001, "share": (1 / 16).hex(), "result_sha256": digest(result)})
+        cases.append({**case, "length": 70_001, "weight": (1 / 16).hex(), "result_sha256": digest(result)})
     return cases
 
 
-def _robust(rule: robust.Rule, sums: list[Array], shares: list[float]) -> Array:
+def _robust(rule: robust.Rule, sums: list[Array], weights: list[float]) -> Array:
     block = blocks.Block("delta", len(sums[0]), 16.0, blocks.Encoding.CLIPPED)
-    cells = [{"delta": each, robust.SHARE: np.array([share])} for each, share in zip(sums, shares, strict=True)]
+    cells = [{"delta": each, robust.WEIGHT: np.array([weight])} for each, weight in zip(sums, weights, strict=True)]
     return robust.combine_cells(robust.Robust(rule), block, cells)
 
 
@@ -201,7 +201,7 @@ def _guarded_sums(plan: recipe.Recipe, value: state.State, *, seed: int) -> dict
         # The histogram moves no state; zeros keep the file small.
         sums["evaluation.histogram"] = np.zeros(len(sums["evaluation.histogram"]))
         sums["evaluation.confusion"] = np.array([20.0, 5.0, 5.0, 20.0])
-    return sums if robust.SHARE not in sums else {**sums, robust.SHARE: np.array([0.2])}
+    return sums if robust.WEIGHT not in sums else {**sums, robust.WEIGHT: np.array([0.2])}
 
 
 def initial() -> list[Case]:

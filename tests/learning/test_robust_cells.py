@@ -51,10 +51,10 @@ ATTACKS: dict[str, tuple[Callable[[list[Vector]], Vector], float]] = {
 
 
 def _cells(sites: Sequence[Vector]) -> list[dict[str, Vector]]:
-    """Return each cell's sums, every site weighted by its share."""
+    """Return each cell's sums, every site by its weight."""
     shared = [site / SITES for site in sites]
-    share = {robust.SHARE: np.array([SIZE / SITES])}
-    return [{"delta": np.sum(shared[start : start + SIZE], axis=0), **share} for start in range(0, SITES, SIZE)]
+    weight = {robust.WEIGHT: np.array([SIZE / SITES])}
+    return [{"delta": np.sum(shared[start : start + SIZE], axis=0), **weight} for start in range(0, SITES, SIZE)]
 
 
 def _errors(rule: robust.Rule, attack: Callable[[list[Vector]], Vector], *, liars: Sequence[int]) -> float:
@@ -140,20 +140,20 @@ def test_a_geometric_median_has_the_least_sum_of_distances() -> None:
 def test_cells_that_agree_are_not_moved() -> None:
     """Every rule returns the common value of equal cells, to the grid."""
     value = np.linspace(-1.0, 1.0, LENGTH)
-    cells = [{"delta": value * 0.2, robust.SHARE: np.array([0.2])}] * 5
+    cells = [{"delta": value * 0.2, robust.WEIGHT: np.array([0.2])}] * 5
     for rule in robust.Rule:
         got = robust.combine_cells(robust.Robust(rule), BLOCK, cells)
         assert np.abs(got - value).max() < 1e-10
 
 
-SHARES = {"zero": 0.0, "negative": -0.2, "tiny": 1e-300, "not a number": float("nan"), "infinite": float("inf")}
+WEIGHTS = {"zero": 0.0, "negative": -0.2, "tiny": 1e-300, "not a number": float("nan"), "infinite": float("inf")}
 
 
-@pytest.mark.parametrize("name", SHARES)
-def test_a_cell_whose_share_is_no_share_has_no_say(name: str) -> None:
-    """A share that a liar made useless gives zeros or a cell that is cut, never a number that is not finite."""
-    good = {"delta": np.full(LENGTH, 0.2), robust.SHARE: np.array([0.2])}
-    bad = {"delta": np.full(LENGTH, 1e30), robust.SHARE: np.array([SHARES[name]])}
+@pytest.mark.parametrize("name", WEIGHTS)
+def test_a_cell_whose_weight_is_no_weight_has_no_say(name: str) -> None:
+    """A weight that a liar made useless gives zeros or a cell that is cut, never a number that is not finite."""
+    good = {"delta": np.full(LENGTH, 0.2), robust.WEIGHT: np.array([0.2])}
+    bad = {"delta": np.full(LENGTH, 1e30), robust.WEIGHT: np.array([WEIGHTS[name]])}
     for rule in robust.Rule:
         got = robust.combine_cells(robust.Robust(rule), BLOCK, [bad, good, good, good, good])
         assert np.isfinite(got).all()

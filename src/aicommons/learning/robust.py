@@ -24,15 +24,15 @@ LEAST_IN_A_CELL = 4
 """A cell's sum is read by every reader in every round: not fewer than this may share it."""
 CLIP = 1.5
 """Default bound on a cell's length, in medians of all cells' lengths."""
-SHARE = "share"
-"""Name of the block with a site's share of all training rows: a cell's sum over its share is its mean."""
+WEIGHT = "weight"
+"""Name of the block with a site's part of all training rows: a cell's sum over its weight is its mean."""
 ITERATIONS = 50
 CLOSEST = 2.0**-40
 """Squared distances below this part of the largest one count as it: a centre may lie on a cell."""
 GRID = 2.0**-40
 """Results are whole multiples of this part of the block's cap, far below one step of a 32-bit ring."""
 
-_LARGEST_SHARE = 4.0
+_LARGEST_WEIGHT = 4.0
 _PIECE = 65_536
 """Values sorted at a time."""
 
@@ -96,29 +96,29 @@ def check_cells(sizes: Sequence[int]) -> None:
         )
 
 
-def share_block() -> blocks.Block:
+def weight_block() -> blocks.Block:
     """Return the block that makes a cell's sum a mean."""
-    return blocks.Block(SHARE, 1, _LARGEST_SHARE, blocks.Encoding.BOUNDED)
+    return blocks.Block(WEIGHT, 1, _LARGEST_WEIGHT, blocks.Encoding.BOUNDED)
 
 
 def combine_cells(chosen: Robust, block: blocks.Block, cells: Sequence[blocks.Contribution]) -> Vector:
-    """Return the robust mean of one block, which each site sent multiplied by its share: float64 of its length.
+    """Return the robust mean of one block, which each site sent multiplied by its weight: float64 of its length.
 
     Args:
         chosen: the plan's option.
         block: which block, and its cap.
-        cells: decoded sums of each cell, ascending, with the share block in them. At least one.
+        cells: decoded sums of each cell, ascending, with the weight block in them. At least one.
     """
-    means = [cell_mean(cell[block.name], float(cell[SHARE][0])) for cell in cells]
+    means = [cell_mean(cell[block.name], float(cell[WEIGHT][0])) for cell in cells]
     return _quantised(RULES[chosen.rule](clip_lengths(means, chosen.clip)), GRID * block.cap)
 
 
-def cell_mean(total: Vector, share: float) -> Vector:
-    """Return a cell's mean from its sum, or zeros where its share or length is no usable number: then it has no say."""
-    if not share > 0.0:
+def cell_mean(total: Vector, weight: float) -> Vector:
+    """Return a cell's mean from its sum, or zeros where its weight or length is no usable number: then it has no say."""
+    if not weight > 0.0:
         return np.zeros(total.shape)
     with np.errstate(over="ignore", invalid="ignore"):
-        mean = total / share
+        mean = total / weight
         return mean if np.isfinite(squared_length(mean)) else np.zeros(total.shape)
 
 

@@ -45,7 +45,7 @@ class Safeguards:
 
     def blocks(self) -> tuple[Block, ...]:
         """Return the blocks that a site sends beside its learner's."""
-        return () if self.robust is None else (robust.share_block(),)
+        return () if self.robust is None else (robust.weight_block(),)
 
     def begin(self, value: state.State, model: state.State) -> state.State:
         """Return the first state of fitting; ``model`` holds the learner's own arrays."""
