@@ -139,6 +139,7 @@ bench: $(VENV)/.dev
 	@$(BIN)/python bench/consents.py
 	@$(BIN)/python bench/policies.py
 	@$(BIN)/python bench/relayer.py
+	@$(BIN)/python bench/robust.py
 	@$(BIN)/python bench/tables.py
 
 clean:

@@ -79,7 +79,7 @@ def ours(path: pathlib.Path, folder: pathlib.Path) -> Iterator[tuple[str, int]]:
         sums, _ = made.contribute(value, guarded, rng=np.random.default_rng(0))
         quantise.encode(made.blocks(value), sums, members=MEMBERS, word_bits=made.word_bits)
         yield what, count
-        value = made.combine(value, sums)
+        value = made.combine(value, [sums])
 
 
 def pandas(path: pathlib.Path, _: pathlib.Path) -> Iterator[tuple[str, int]]:

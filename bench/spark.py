@@ -180,7 +180,7 @@ def measure(folder: pathlib.Path, options: argparse.Namespace) -> Iterator[Mappi
             "sql_s": round(sql_s[0], 2) if sql_s else None,
             "largest_difference": float(f"{np.abs(mine - hand).max() / np.abs(hand).max():.1e}"),
         }
-        value = plan.combine(value, ours)
+        value = plan.combine(value, [ours])
     session.stop()
 
 

@@ -193,7 +193,7 @@ def _rounds(plan: recipe.Recipe, one: recipe.Rows, other: recipe.Rows) -> None:
         for name in expected:
             got, wanted = (_plain(name, each[name]) for each in (sums, expected))
             assert np.abs(got - wanted).max() <= CLOSE * max(1.0, np.abs(wanted).max()), name
-        value = plan.combine(value, expected)
+        value = plan.combine(value, [expected])
 
 
 CASES = [
@@ -239,7 +239,9 @@ def test_a_csv_and_a_query_give_the_rows_of_the_parquet_files(classic_server: st
 def test_the_same_files_give_the_same_bits(classic_server: str, made: Made) -> None:
     """Partial sums are added in the order of the partitions, so a repeated round sends the same vector."""
     plan = _plan("multinomial")
-    value = plan.combine(plan.initial(), plan.contribute(plan.initial(), _local(plan), rng=np.random.default_rng(0))[0])
+    value = plan.combine(
+        plan.initial(), [plan.contribute(plan.initial(), _local(plan), rng=np.random.default_rng(0))[0]]
+    )
     rows = _in_spark(classic_server, made, plan)
     first, second = (plan.contribute(value, rows, rng=np.random.default_rng(0))[0] for _ in range(2))
     assert {name: vector.tobytes() for name, vector in first.items()} == {

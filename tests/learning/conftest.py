@@ -71,11 +71,41 @@ def _summed(declared: Sequence[blocks.Block], parts: Sequence[blocks.Contributio
     return sums
 
 
+def _by_cell(
+    declared: Sequence[blocks.Block],
+    parts: Sequence[blocks.Contribution],
+    cells: Sequence[Sequence[int]],
+    word_bits: int,
+) -> list[dict[str, Array]]:
+    """Return the decoded sums of each cell, in the ring of the whole roster."""
+    nothing = {block.name: np.zeros(block.length) for block in declared}
+    return [
+        _summed(declared, [part if site in cell else nothing for site, part in enumerate(parts)], word_bits)
+        for cell in cells
+    ]
+
+
+Tamper = Callable[[int, int, blocks.Contribution], blocks.Contribution]
+"""(round, site, contribution) -> what is sent instead."""
+
+
+def _as_it_is(round_index: int, site: int, part: blocks.Contribution) -> blocks.Contribution:
+    _ = round_index, site
+    return part
+
+
 @pytest.fixture(scope="session")
 def federate() -> Callable[..., Outcome]:
     """Run a recipe over sites in one loop until it is finished."""
 
-    def run(plan: recipe.Recipe, sites: Sequence[recipe.Rows], *, seed: int = 0) -> Outcome:
+    def run(
+        plan: recipe.Recipe,
+        sites: Sequence[recipe.Rows],
+        *,
+        seed: int = 0,
+        cells: Sequence[Sequence[int]] | None = None,
+        tamper: Tamper = _as_it_is,
+    ) -> Outcome:
         value = plan.initial()
         rngs = [np.random.default_rng([seed, index]) for index in range(len(sites))]
         metrics = []
@@ -86,10 +116,11 @@ def federate() -> Callable[..., Outcome]:
             for index, rows in enumerate(sites):
                 part, local[index] = plan.contribute(value, rows, local_state=local[index], rng=rngs[index])
                 blocks.check_contribution(declared, part)
-                parts.append(part)
+                parts.append(tamper(len(metrics), index, part))
             sums = _summed(declared, parts, plan.word_bits)
             metrics.append(plan.metrics(value, sums))
-            value = state.decode(state.encode(plan.combine(value, sums)))
+            by_cell = [sums] if cells is None else _by_cell(declared, parts, cells, plan.word_bits)
+            value = state.decode(state.encode(plan.combine(value, by_cell)))
             assert len(metrics) <= plan.most_rounds
         return Outcome(value, tuple(metrics))
 

@@ -7,6 +7,7 @@ another implementation can be held to them; large ones carry the seed of their i
 
 import argparse
 import hashlib
+import itertools
 import json
 import pathlib
 import sys
@@ -16,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from aicommons.domain import schema
-from aicommons.learning import combine, describe, recipe, state
+from aicommons.learning import blocks, combine, describe, recipe, robust, state
 from aicommons.learning.learners import glm, mlp
 
 Array = npt.NDArray[np.float64]
@@ -100,7 +101,7 @@ def rounds() -> list[Case]:
         value, chain = plan.initial(), []
         for index in range(3):
             sums = _sums(plan, value, seed=1000 + index)
-            value = plan.combine(value, sums)
+            value = plan.combine(value, [sums])
             chain.append(
                 {
                     "sums": {key: hexed(part) for key, part in sorted(sums.items())},
@@ -134,6 +135,73 @@ def _sums(plan: recipe.Recipe, value: state.State, *, seed: int) -> dict[str, Ar
 
 _DIAGONAL_PAIRS = {1: {0}, 3: {0, 3, 5}}
 """Which packed triangles are a class with itself, by number of outputs."""
+
+
+def robust_cells() -> list[Case]:
+    """Every rule on few cells, on twelve long ones, and on cells that are zero, alike, huge or without a weight."""
+    cases = []
+    few = [numbers(seed, 6) * size for seed, size in ((1, 1.0), (2, 2.0), (3, 0.5), (4, 64.0), (5, -1.0))]
+    same = [numbers(9, 6)] * 5
+    groups: dict[str, tuple[list[Array], list[float]]] = {
+        "five": (few, [0.2] * 5),
+        "six": ([*few, numbers(6, 6)], [0.1, 0.2, 0.2, 0.2, 0.2, 0.1]),
+        "alike": (same, [0.25] * 5),
+        "zeros": ([np.zeros(6)] * 5, [0.2] * 5),
+        "weight_zero": (few, [0.0, 0.2, 0.2, 0.2, 0.2]),
+        "weight_negative": (few, [0.2, 0.2, -0.2, 0.2, 0.2]),
+        "weight_tiny": (few, [0.2, 0.2, 0.2, 2.0**-1074, 0.2]),
+    }
+    for (name, (sums, weights)), rule in itertools.product(groups.items(), robust.Rule):
+        result = _robust(rule, sums, weights)
+        exact = {"sums": [hexed(each) for each in sums], "weights": hexed(np.array(weights)), "result": hexed(result)}
+        cases.append({"name": name, "rule": rule.value, "clip": 1.5, "cap": 16.0, **exact})
+    for rule in robust.Rule:
+        result = _robust(rule, [numbers(seed, 70_001) for seed in range(12)], [1 / 16] * 12)
+        case = {"name": "twelve_long", "rule": rule.value, "clip": 1.5, "cap": 16.0, "sums_seeds": list(range(12))}
+        cases.append({**case, "length": 70_001, "weight": (1 / 16).hex(), "result_sha256": digest(result)})
+    return cases
+
+
+def _robust(rule: robust.Rule, sums: list[Array], weights: list[float]) -> Array:
+    block = blocks.Block("delta", len(sums[0]), 16.0, blocks.Encoding.CLIPPED)
+    cells = [{"delta": each, robust.WEIGHT: np.array([weight])} for each, weight in zip(sums, weights, strict=True)]
+    return robust.combine_cells(robust.Robust(rule), block, cells)
+
+
+def safeguards() -> list[Case]:
+    """Plans with rollback and robust cells: the states that follow from given sums, a bad round and bad ends among them."""
+    guards: dict[str, tuple[dict[str, object], int, list[float]]] = {
+        "rollback": ({"rollback": {"patience": 1, "worse_by": 1.25}}, 1, [30.0, 20.0, 40.0, 10.0, 60.0, 60.0]),
+        "rollback_out_of_patience": ({"rollback": {"patience": 1}}, 1, [30.0, 50.0, 50.0, 30.0]),
+        "robust": ({"robust": {"rule": "geometric-median"}}, 5, [30.0, 20.0]),
+        "robust_in_one_cell": ({"robust": {"rule": "median"}}, 1, [30.0]),
+        "both": ({"robust": {"rule": "trimmed-mean"}, "rollback": {}}, 5, [30.0, 20.0, 40.0, 10.0]),
+    }
+    cases = []
+    for name, (options, cells, losses) in guards.items():
+        columns = schema.to_document(small_schema(schema.Task.BINOMIAL))
+        document = {"recipe": "mlp", "hidden": [2], "rounds": 4, "schema": columns, **options}
+        plan = recipe.from_plan(document)
+        value, chain = plan.initial(), []
+        for index in range(len(losses) + 1):
+            by_cell = [_guarded_sums(plan, value, seed=100 * index + cell) for cell in range(cells)]
+            if index:
+                by_cell = [{**sums, "evaluation.log_loss": np.array([losses[index - 1]])} for sums in by_cell]
+            value = plan.combine(value, by_cell)
+            listed = [{key: hexed(part) for key, part in sorted(sums.items())} for sums in by_cell]
+            chain.append({"sums_by_cell": listed, "state": state.encode(value).hex()})
+        cases.append({"name": name, "plan": recipe.to_plan(plan), "rounds": chain})
+    return cases
+
+
+def _guarded_sums(plan: recipe.Recipe, value: state.State, *, seed: int) -> dict[str, Array]:
+    """Return plausible sums of one cell: a fifth of the rows, and figures of 50 held-out rows."""
+    sums = _sums(plan, value, seed=seed)
+    if "evaluation.confusion" in sums:
+        # The histogram moves no state; zeros keep the file small.
+        sums["evaluation.histogram"] = np.zeros(len(sums["evaluation.histogram"]))
+        sums["evaluation.confusion"] = np.array([20.0, 5.0, 5.0, 20.0])
+    return sums if robust.WEIGHT not in sums else {**sums, robust.WEIGHT: np.array([0.2])}
 
 
 def initial() -> list[Case]:
@@ -199,6 +267,8 @@ FILES = {
     "newton_step.json": newton_step,
     "weighted_mean.json": weighted_mean,
     "rounds.json": rounds,
+    "robust.json": robust_cells,
+    "safeguards.json": safeguards,
     "initial.json": initial,
     "state.json": states,
 }

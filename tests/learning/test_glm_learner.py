@@ -44,7 +44,7 @@ def _after_describe(plan: recipe.Recipe, tables: list[records.Table], summed: Su
     value = plan.initial()
     rng = np.random.default_rng(0)
     parts = [plan.contribute(value, recipe.Rows(table, empty), rng=rng)[0] for table in tables]
-    return plan.combine(value, summed(plan.blocks(value), parts, plan.word_bits))
+    return plan.combine(value, [summed(plan.blocks(value), parts, plan.word_bits)])
 
 
 @pytest.mark.parametrize("task", schema.Task)

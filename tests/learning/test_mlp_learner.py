@@ -127,7 +127,7 @@ def test_diverged_training_is_refused() -> None:
     table = records.Table(rng.normal(size=(40, 3)) * 10, rng.integers(0, 2, 40).astype(np.float64))
     value = plan.initial()
     part, _ = plan.contribute(value, recipe.Rows(table, table), rng=rng)
-    value = plan.combine(value, part)
+    value = plan.combine(value, [part])
     huge = {name: array * 1e200 if "weights" in name else array for name, array in value.arrays.items()}
     value = state.State(value.stage, value.step, huge)
     with pytest.raises(errors.ContributionRefused, match="not finite"), np.errstate(all="ignore"):

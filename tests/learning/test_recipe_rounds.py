@@ -144,7 +144,7 @@ def test_every_round_after_the_first_has_figures(document: dict[str, Any], feder
     with pytest.raises(errors.ContributionRefused, match="finished"):
         plan.contribute(outcome.state, _rows(0), rng=rng)
     with pytest.raises(errors.ContributionRefused, match="finished"):
-        plan.combine(outcome.state, {})
+        plan.combine(outcome.state, [{}])
 
 
 def test_metrics_are_those_of_the_model_that_predicts(federate: Federate) -> None:
@@ -166,7 +166,7 @@ def test_a_site_reads_its_own_figures_from_its_own_contribution() -> None:
     plan = recipe.from_plan(PLAN)
     rows = _rows(1)
     rng = np.random.default_rng(0)
-    value = plan.combine(plan.initial(), plan.contribute(plan.initial(), rows, rng=rng)[0])
+    value = plan.combine(plan.initial(), [plan.contribute(plan.initial(), rows, rng=rng)[0]])
     part, _ = plan.contribute(value, rows, rng=rng)
     assert plan.metrics(value, part).rows == 20
 
@@ -217,10 +217,10 @@ def test_sums_of_another_round_are_refused() -> None:
     """A missing, unknown or wrongly long sum is named before anything is computed."""
     plan = recipe.from_plan(PLAN)
     part, _ = plan.contribute(plan.initial(), _rows(0), rng=np.random.default_rng(0))
-    value = plan.combine(plan.initial(), part)
+    value = plan.combine(plan.initial(), [part])
     for sums in ({}, part, {name: vector[:-1] for name, vector in part.items()}):
         with pytest.raises(errors.ContributionRefused):
-            plan.combine(value, sums)
+            plan.combine(value, [sums])
 
 
 def test_prediction_needs_the_models_columns(federate: Federate) -> None:

@@ -66,7 +66,7 @@ def test_batches_add_up_to_the_whole_table(task: schema.Task) -> None:
         added, _ = plan.contribute(value, cut, rng=rng)
         for one, other in ((_plain(sums)[name], _plain(added)[name]) for name in sums):
             assert np.allclose(one, other, rtol=1e-11, atol=1e-9)
-        value = plan.combine(value, sums)
+        value = plan.combine(value, [sums])
 
 
 def test_one_batch_is_one_table() -> None:
@@ -108,7 +108,7 @@ def test_a_bad_row_in_a_later_batch_is_refused() -> None:
     """Every batch is held against the schema, whichever stage reads it."""
     plan, table = _plan(schema.Task.BINOMIAL), _table(schema.Task.BINOMIAL)
     good = _cut(table, np.arange(ROWS) % 4 == 0)
-    value = plan.combine(plan.initial(), plan.contribute(plan.initial(), good, rng=np.random.default_rng(0))[0])
+    value = plan.combine(plan.initial(), [plan.contribute(plan.initial(), good, rng=np.random.default_rng(0))[0]])
     table.features[-2, 3] = 9.0
     for stage in (plan.initial(), value):
         with pytest.raises(errors.ContributionRefused, match="x3"):
@@ -139,7 +139,7 @@ def test_a_network_cannot_be_trained_on_rows_that_only_add() -> None:
     for learner, is_refused in ((glm.Glm(schema.Task.BINOMIAL), False), (mlp.Mlp(schema.Task.BINOMIAL, (3,)), True)):
         plan = recipe.Recipe("either", _plan(schema.Task.BINOMIAL).schema, learner)
         first, _ = plan.contribute(plan.initial(), recipe.Rows(table, table), rng=np.random.default_rng(0))
-        value = plan.combine(plan.initial(), first)
+        value = plan.combine(plan.initial(), [first])
         if is_refused:
             with pytest.raises(errors.ContributionRefused, match="only be added over"):
                 plan.contribute(value, recipe.Rows(alike, alike), rng=np.random.default_rng(0))
@@ -164,7 +164,7 @@ def test_a_mapped_table_is_never_loaded_whole(name: str, tmp_path: pathlib.Path)
     start, _ = plan.contribute(
         plan.initial(), _cut(records.Table(features, target), held), rng=np.random.default_rng(0)
     )
-    value = plan.combine(plan.initial(), start)
+    value = plan.combine(plan.initial(), [start])
     tracemalloc.start()
     try:
         part, _ = plan.contribute(value, _cut(records.Table(mapped, target), held), rng=np.random.default_rng(0))

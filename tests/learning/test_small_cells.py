@@ -1,5 +1,6 @@
 """Small cells are treated before anything is added up: nothing small is left in a sum, and noise is what it says."""
 
+import dataclasses
 import fractions
 import hashlib
 import math
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import strategies
 
 from aicommons.domain import errors, policies, schema
-from aicommons.learning import describe, privacy, recipe, records
+from aicommons.learning import describe, privacy, recipe, records, robust, safeguards
 from aicommons.learning.learners import glm, mlp
 
 LEVELS = (4, 3)
@@ -193,6 +194,18 @@ def test_an_exact_learner_holds_rows_back_instead() -> None:
     assert privacy.with_noise(plan, part, rule, SEED) is part
     network = privacy.guard(_plan(schema.Missing.DROP, NETWORK), site, rule)
     assert (network.train.rows, network.held_out.rows) == (10, 9)
+
+
+def test_a_robust_plan_holds_rows_back_instead() -> None:
+    """The weight that a robust plan sends in every round would tell the number of rows again: noise means suppression."""
+    asked = safeguards.Safeguards(robust.Robust(robust.Rule.MEDIAN))
+    plan = dataclasses.replace(_plan(schema.Missing.DROP, NETWORK), safeguards=asked)
+    site = recipe.Rows(_table([(0, 0, 0)] * 9 + [(1, 0, 0)] * 1), _table([(0, 0, 0)] * 9 + [(0, 0, 1)]))
+    rule = privacy.Rule(3, policies.SmallCells.NOISE, fractions.Fraction(1))
+    guarded = privacy.guard(plan, site, rule)
+    assert (guarded.train.rows, guarded.held_out.rows) == (9, 9)
+    part, _ = plan.contribute(plan.initial(), guarded, rng=np.random.default_rng(0))
+    assert privacy.with_noise(plan, part, rule, SEED) is part
 
 
 def test_sensitivity_counts_what_one_record_is_in() -> None:

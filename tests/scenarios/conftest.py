@@ -182,7 +182,9 @@ class Stage:
                 part, local[member] = plan.contribute(value, rows, local_state=local[member], rng=draws)
                 vectors.append(quantise.encode(declared, part, members=len(sites), word_bits=plan.word_bits))
             total = np.add.reduce(vectors, dtype=vectors[0].dtype)
-            value = plan.combine(value, quantise.decode(declared, total, members=len(sites), word_bits=plan.word_bits))
+            value = plan.combine(
+                value, [quantise.decode(declared, total, members=len(sites), word_bits=plan.word_bits)]
+            )
             states.append(state.encode(value))
         return states
 

@@ -52,7 +52,7 @@ def test_the_fit_is_close_to_floating_point(stage) -> None:
     value = plan.initial()
     while not plan.is_finished(value):
         parts = [plan.contribute(value, rows, rng=np.random.default_rng(0))[0] for rows in sites]
-        value = plan.combine(value, {name: sum(part[name] for part in parts) for name in parts[0]})
+        value = plan.combine(value, [{name: sum(part[name] for part in parts) for name in parts[0]}])
     with stage.scene(sites, plan=plan) as scene:
         scene.play()
         final = scene.simulation.final_state()

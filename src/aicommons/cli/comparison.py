@@ -111,7 +111,7 @@ def fold(made: recipes.Recipe, train: records.Table) -> state.State:
             break
         rng = np.random.default_rng([made.seed, position])
         sums, local = made.contribute(value, rows, local_state=local, rng=rng)
-        value = made.combine(value, sums)
+        value = made.combine(value, [sums])
     return value
 
 

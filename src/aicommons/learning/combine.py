@@ -8,7 +8,7 @@ no ``exp`` or ``log`` (not correctly rounded), no builtin ``sum`` (compensated s
 """
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 import numpy as np
@@ -32,6 +32,18 @@ def fixed_sum(values: Iterable[float]) -> float:
     total = 0.0
     for value in values:
         total += value
+    return total
+
+
+def add_cells(cells: Sequence[blocks.Contribution]) -> blocks.Contribution:
+    """Return the sums of all cells together, added up in order; those of one cell are returned as they are."""
+    first, *others = cells
+    if not others:
+        return first
+    total = {name: vector.copy() for name, vector in first.items()}
+    for cell in others:
+        for name, vector in cell.items():
+            total[name] += vector
     return total
 
 

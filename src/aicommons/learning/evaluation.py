@@ -136,6 +136,16 @@ def metrics(target: schema.Target, sums: Mapping[str, blocks.Vector]) -> Metrics
     )
 
 
+def loss(target: schema.Target, sums: Mapping[str, blocks.Vector]) -> float | None:
+    """Return the mean loss per held-out row, by + - * / alone; None without rows, or with counts that cannot be.
+
+    Log-loss in nats for classes, squared error in squared range widths for numbers; never below 0, whatever a sum says.
+    """
+    name, counted = ("squares", "rows") if target.classes is None else ("log_loss", "confusion")
+    rows = combine.fixed_sum(sums[PREFIX + counted].tolist())
+    return max(float(sums[PREFIX + name][0]), 0.0) / rows if rows > 0.0 else None
+
+
 def _number_contribution(column: schema.Column, scores: blocks.Vector, truth: blocks.Vector) -> blocks.Contribution:
     """Return one site's sums for a numeric target, in range widths."""
     width = column.hi - column.lo

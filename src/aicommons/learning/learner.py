@@ -69,7 +69,10 @@ class Additive(Learner, Protocol):
 
 @runtime_checkable
 class LocalTraining(Learner, Protocol):
-    """A site trains, then sends a delta."""
+    """A site trains, then sends its delta multiplied by its share of all training rows, so that deltas add up to a mean."""
+
+    def parameters(self, plan: schema.Schema) -> int:
+        """Return the number of values of its model."""
 
     def train(
         self, value: state.State, local_state: bytes | None, found: records.Sampled, rng: np.random.Generator

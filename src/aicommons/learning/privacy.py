@@ -137,7 +137,7 @@ def guard(made: recipe.Recipe, rows: recipe.Rows, rule: Rule) -> recipe.Rows:
     Levels of held-out rows are in no sum; their classes are in the confusion matrix.
     """
     treatment = rule.treatment
-    if treatment is policies.SmallCells.NOISE and not isinstance(made.learner, learner.LocalTraining):
+    if treatment is policies.SmallCells.NOISE and not _hides_counts(made):
         treatment = policies.SmallCells.SUPPRESS
     if rule.minimum == 1 or treatment is policies.SmallCells.ALLOW:
         return rows
@@ -237,8 +237,7 @@ def with_noise(made: recipe.Recipe, contribution: blocks.Contribution, rule: Rul
         rule: the owner's.
         seed: 32 bytes of the node's own, kept for this dataset and never sent.
     """
-    has_noise = rule.epsilon is not None and isinstance(made.learner, learner.LocalTraining)
-    if rule.epsilon is None or not has_noise or set(contribution) != {describe.BLOCK_NAME}:
+    if rule.epsilon is None or not _hides_counts(made) or set(contribution) != {describe.BLOCK_NAME}:
         return contribution
     scale = max(sensitivity(made.schema), 0 if rule.columns is None else most_counts(rule.columns)) / rule.epsilon
 
@@ -247,6 +246,11 @@ def with_noise(made: recipe.Recipe, contribution: blocks.Contribution, rule: Rul
         return max(rows + two_sided_geometric(scale, _stream(seed + named)), 0)
 
     return describe.with_counts(made.schema, contribution, noisy)
+
+
+def _hides_counts(made: recipe.Recipe) -> bool:
+    """Return whether no later round tells the counts again: a curvature does, and a weight sent for robust combining."""
+    return isinstance(made.learner, learner.LocalTraining) and made.safeguards.robust is None
 
 
 def sensitivity(plan: schema.Schema) -> int:

@@ -8,19 +8,20 @@ the split into training and held-out rows (``splitting``) and reading files.
 
 import dataclasses
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
 from aicommons.domain import errors, fields, schema
-from aicommons.learning import blocks, describe, evaluation, learner, records, state
+from aicommons.learning import blocks, combine, describe, evaluation, learner, records, robust, safeguards, state
 from aicommons.learning.learners import glm, mlp
 
-# A method called ``blocks`` hides the module inside its class.
+# A method or field of a module's name hides the module inside its class.
 Block = blocks.Block
 Contribution = blocks.Contribution
 Vector = blocks.Vector
 Table = records.Table
+Safeguards = safeguards.Safeguards
 
 DEFAULT_SEED = 1
 LARGEST_SEED = 2**53 - 1
@@ -57,6 +58,8 @@ class Recipe:
     """What is fitted, with its options."""
     seed: int = DEFAULT_SEED
     """Draws the starting weights; public, the same for everybody."""
+    safeguards: Safeguards = safeguards.NONE
+    """What the plan asks for against bad contributions."""
 
     @property
     def word_bits(self) -> int:
@@ -65,8 +68,8 @@ class Recipe:
 
     @property
     def most_rounds(self) -> int:
-        """Rounds that a run takes at most: describe, the learner's steps, evaluate."""
-        return self.learner.most_steps + 2
+        """Rounds that a run takes at most: describe, the learner's steps, evaluate (twice where rounds are undone)."""
+        return self.learner.most_steps + 2 + self.safeguards.extra_rounds
 
     def initial(self) -> state.State:
         """Return the state before round 0."""
@@ -79,7 +82,9 @@ class Recipe:
         if value.stage is state.Stage.DESCRIBE:
             return describe.description_blocks(self.schema)
         judged = evaluation.evaluation_blocks(self.schema.target, float(value.arrays["held_out_rows"][0]))
-        return judged if value.stage is state.Stage.EVALUATE else (*self.learner.blocks(value), *judged)
+        if value.stage is state.Stage.EVALUATE:
+            return judged
+        return (*self.learner.blocks(value), *self.safeguards.blocks(), *judged)
 
     def contribute(
         self, value: state.State, rows: Rows, *, local_state: bytes | None = None, rng: np.random.Generator
@@ -103,6 +108,9 @@ class Recipe:
             judged = held_out.fold(judging)
             found = self._checked_once(rows.train).changed(standardised)
             fitted, local_state = self.learner.train(value, local_state, found, rng)
+            if self.safeguards.robust is not None:
+                weight = found.rows / float(value.arrays["rows"][0])
+                fitted = {**fitted, robust.WEIGHT: np.array([weight])}
         else:
             partial = functools.partial(self.learner.partial, value)
             fitted, judged = records.fold_both(train.changed(standardised), partial, held_out, judging)
@@ -110,24 +118,30 @@ class Recipe:
         blocks.check_contribution(self.blocks(value), contribution)
         return contribution, local_state
 
-    def combine(self, value: state.State, sums: Mapping[str, Vector]) -> state.State:
+    def combine(self, value: state.State, sums_by_cell: Sequence[Mapping[str, Vector]]) -> state.State:
         """Return the state after the round that started at ``value``; the same bytes on every machine.
 
+        Args:
+            value: that state.
+            sums_by_cell: decoded sums by block name, of each cell in ascending order; one where the run is not divided.
+
         Raises:
-            errors.ContributionRefused: the sums are not those of ``blocks(value)``, or ``value`` is finished.
+            errors.ContributionRefused: there are no sums, they are not those of ``blocks(value)``, or ``value`` is
+                finished.
         """
-        blocks.check_contribution(self.blocks(value), sums)
-        if value.stage is state.Stage.FIT:
-            return self.learner.combine(value, sums)
-        if value.stage is state.Stage.EVALUATE:
-            return dataclasses.replace(value, stage=state.Stage.FINISHED)
+        declared = self.blocks(value)
+        if not sums_by_cell:
+            raise errors.ContributionRefused("there are no sums to combine", which="sums", expected="at least one cell")
+        for sums in sums_by_cell:
+            blocks.check_contribution(declared, sums)
         if value.stage is state.Stage.FINISHED:
             raise errors.ContributionRefused("the run is finished; nothing is due", which="state")
-        described = describe.combine(self.schema, sums)
-        if isinstance(described, state.Reason):
-            return state.State(state.Stage.FINISHED, 0, {}, described)
-        start = self.learner.initial(self.schema, self.seed)
-        return dataclasses.replace(start, arrays={**described, **start.arrays})
+        if value.stage is state.Stage.DESCRIBE:
+            return self._described(combine.add_cells(sums_by_cell))
+        loss = self.safeguards.loss(self.schema.target, sums_by_cell)
+        if value.stage is state.Stage.EVALUATE:
+            return self.safeguards.conclude(value, loss)
+        return self.safeguards.fit(self.learner, value, sums_by_cell, loss)
 
     def metrics(self, value: state.State, sums: Mapping[str, Vector]) -> evaluation.Metrics | None:
         """Return the figures of the model in ``value``, at which the ``sums`` were computed; None in round 0.
@@ -173,6 +187,14 @@ class Recipe:
         logits = scores if scores.ndim == 2 else np.stack([np.zeros(len(scores)), scores], axis=1)
         probabilities: state.Array = np.exp(logits - np.logaddexp.reduce(logits, axis=1)[:, None])
         return probabilities
+
+    def _described(self, sums: Mapping[str, Vector]) -> state.State:
+        """Return the state after round 0."""
+        described = describe.combine(self.schema, sums)
+        if isinstance(described, state.Reason):
+            return state.State(state.Stage.FINISHED, 0, {}, described)
+        start = self.learner.initial(self.schema, self.seed)
+        return self.safeguards.begin(dataclasses.replace(start, arrays={**described, **start.arrays}), start)
 
     def checked(self, table: Table) -> Table:
         """Return ``table``, which fits the schema.
@@ -242,9 +264,11 @@ def from_plan(document: object) -> Recipe:
     columns = schema.from_document(reader.value("schema"))
     seed = reader.whole_within("seed", 0, LARGEST_SEED, default=DEFAULT_SEED)
     chosen = LEARNERS[name](columns.target.task, reader)
+    guarded = safeguards.from_reader(reader)
     reader.close()
     chosen.check_size(columns)
-    return Recipe(name, columns, chosen, seed)
+    safeguards.check_learner(guarded, chosen, columns)
+    return Recipe(name, columns, chosen, seed, guarded)
 
 
 def to_plan(value: Recipe) -> dict[str, object]:
@@ -254,4 +278,5 @@ def to_plan(value: Recipe) -> dict[str, object]:
         "seed": value.seed,
         "schema": schema.to_document(value.schema),
         **value.learner.options(),
+        **value.safeguards.options(),
     }

@@ -51,6 +51,8 @@ class Reason(enum.Enum):
     """The next step would not change the model."""
     STEPS_DONE = "steps-done"
     """As many steps as the plan allows."""
+    WORSE_TOO_OFTEN = "worse-too-often"
+    """The model got worse on held-out rows more often than the plan undoes; the best model is kept."""
     NO_DESCENT = "no-descent"
     """No shorter step lowers the loss; the best model so far is kept."""
     NOT_POSITIVE_DEFINITE = "not-positive-definite"

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from aicommons.domain import documents, encoding, errors, events, ids, messages, run, signature, vocabulary
-from aicommons.learning import blocks, privacy, state
+from aicommons.learning import blocks, privacy, safeguards, state
 from aicommons.learning import recipe as recipes
 from aicommons.learning.secagg import epoch, layout, masks, reading, reveal, session, suite
 from aicommons.node import evidence, journal, signing
@@ -241,13 +241,15 @@ def decode_terms(plan_bytes: bytes, terms_bytes: bytes, spec: run.RunSpec) -> Ru
 
     Raises:
         errors.DecodeError: not these documents, or terms with another purpose than the run.
-        errors.InputError: the plan's recipe cannot be read.
+        errors.InputError: the plan's recipe cannot be read, or it needs cells that the run has not.
     """
     plan = documents.Plan.decode(plan_bytes)
     terms = documents.RunTerms.decode(terms_bytes)
     if encoding.purpose_code(terms.purpose) != spec.purpose:
         raise errors.DecodeError("the terms name another purpose than the run", which="run-terms.purpose")
-    return RunDocuments(recipes.from_plan(dict(plan.recipe)), plan, terms)
+    made = recipes.from_plan(dict(plan.recipe))
+    safeguards.check_division(made.safeguards, [spec.min_participants])  # every run is summed as one set
+    return RunDocuments(made, plan, terms)
 
 
 def points_of(

@@ -110,7 +110,7 @@ class Reading:
 
 def advance_state(attempt: agents.Prepared, words: suite.Words) -> state.State:
     """Return the state after a round whose ring sum is ``words``."""
-    return attempt.terms.recipe.combine(attempt.before, sums_of(attempt, words))
+    return attempt.terms.recipe.combine(attempt.before, [sums_of(attempt, words)])
 
 
 def sums_of(attempt: agents.Prepared, words: suite.Words) -> dict[str, recipes.Vector]:

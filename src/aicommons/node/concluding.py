@@ -224,7 +224,7 @@ def own_model(made: recipes.Recipe, rows: recipes.Rows, is_late: Callable[[], bo
         try:
             draws = np.random.default_rng([made.seed, position])
             sums, local = made.contribute(value, rows, local_state=local, rng=draws)
-            value = made.combine(value, sums)
+            value = made.combine(value, [sums])
         except errors.ContributionRefused:
             return None
     return value if made.has_model(value) else None

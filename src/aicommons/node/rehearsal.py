@@ -74,7 +74,7 @@ def rehearse(recipe: recipes.Recipe, rows: recipes.Rows, table: columns.Columns,
         contribution, _ = recipe.contribute(value, rows, rng=draws)
         rounds.append(_sent(recipe, value, contribution, members))
         cells.extend(_counted(rounds[-1], contribution))
-        value = recipe.combine(value, contribution)
+        value = recipe.combine(value, [contribution])
     reason = value.reason if len(rounds) == 1 else None
     return Rehearsal(tuple(rounds), tuple(sorted(cells, key=lambda cell: cell.rows)), reason)
 

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from aicommons.domain import cards, documents, encoding, errors, events, ids, messages, policies, profiles, run
 from aicommons.learning import recipe as recipes
+from aicommons.learning import safeguards
 from aicommons.ledger.bindings import membership
 from aicommons.node import journal
 from aicommons.office import acting, terms, votes
@@ -299,13 +300,14 @@ class Desk:
         """Open a run as its solver. Returns its id.
 
         Raises:
-            errors.InputError: the plan cannot be read, or the problem is unknown.
+            errors.InputError: the plan cannot be read or needs cells that the run has not, or the problem is unknown.
         """
         view = self.view()
         if offer.problem not in view.problems:
             raise errors.InputError("no such problem", which=ids.format_id(offer.problem))
         plan = documents.Plan.decode(self._store.get(offer.plan, encoding.MAX_DOCUMENT))
         made = recipes.from_plan(dict(plan.recipe))
+        safeguards.check_division(made.safeguards, [offer.min_participants])  # every run is summed as one set
         terms = ids.Digest(self._store.put(offer.terms.encode()))
         spec = offer.spec(self.member_id(), terms, made)
         self._registry.transact("TrainingRuns", "open", encoding.spec_values(spec))

@@ -148,41 +148,43 @@ def drawn() -> type[Drawn]:
     return Drawn
 
 
+def build_committee(
+    members: int = 3, chosen: suite.Suite = suite.Suite.AES_32, words: int = 100, number: int | None = None
+) -> Committee:
+    """Return a committee of any size, suite and length; the vectors' generator calls it too."""
+    member_ids = tuple(range(11, 11 + 7 * members, 7))
+    secrets = tuple(epoch.draw_secret(Drawn(f"epoch key {member_id}")) for member_id in member_ids)
+    made = layout.make_layout(member_ids, b"\x0c" * 32, number or layout.default_number(members))
+    made_session = session.Session(
+        sid=b"\x51" * 32,
+        suite=chosen,
+        words=suite.pad_words(words, chosen.word_bits),
+        member_ids=member_ids,
+        points=tuple(group.multiply_base(secret) for secret in secrets),
+        layout=made,
+    )
+    return Committee(made_session, secrets, b"\x1d" * 32, epoch.draw_secret(Drawn("auditor")), 15)
+
+
+def reveal_round(committee: Committee) -> Revealed:
+    """Return a whole round: submit, check, sum, reveal, check."""
+    submissions = committee.submissions()
+    sums, documents, objects = {}, {}, {}
+    for index, member_id in enumerate(committee.session.member_ids):
+        sums[member_id] = committee.sums(index, submissions)
+        document, claim, sealed = committee.publish(index, sums[member_id])
+        documents[member_id] = committee.accept(index, document, claim)
+        objects.update(sealed)
+    return Revealed(submissions, sums, documents, objects)
+
+
 @pytest.fixture(scope="session")
 def make_committee() -> MakeCommittee:
     """Give the tests committees of any size, suite and length."""
-
-    def make(
-        members: int = 3, chosen: suite.Suite = suite.Suite.AES_32, words: int = 100, number: int | None = None
-    ) -> Committee:
-        member_ids = tuple(range(11, 11 + 7 * members, 7))
-        secrets = tuple(epoch.draw_secret(Drawn(f"epoch key {member_id}")) for member_id in member_ids)
-        made = layout.make_layout(member_ids, b"\x0c" * 32, number or layout.default_number(members))
-        made_session = session.Session(
-            sid=b"\x51" * 32,
-            suite=chosen,
-            words=suite.pad_words(words, chosen.word_bits),
-            member_ids=member_ids,
-            points=tuple(group.multiply_base(secret) for secret in secrets),
-            layout=made,
-        )
-        return Committee(made_session, secrets, b"\x1d" * 32, epoch.draw_secret(Drawn("auditor")), 15)
-
-    return make
+    return build_committee
 
 
 @pytest.fixture(scope="session")
 def run_round() -> Callable[[Committee], Revealed]:
-    """Give the tests a whole round: submit, check, sum, reveal, check."""
-
-    def run(committee: Committee) -> Revealed:
-        submissions = committee.submissions()
-        sums, documents, objects = {}, {}, {}
-        for index, member_id in enumerate(committee.session.member_ids):
-            sums[member_id] = committee.sums(index, submissions)
-            document, claim, sealed = committee.publish(index, sums[member_id])
-            documents[member_id] = committee.accept(index, document, claim)
-            objects.update(sealed)
-        return Revealed(submissions, sums, documents, objects)
-
-    return run
+    """Give the tests a whole round."""
+    return reveal_round

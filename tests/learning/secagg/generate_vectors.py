@@ -12,21 +12,22 @@ import pathlib
 import sys
 from collections.abc import Callable
 
+import case_vectors
 import numpy as np
+from round_vectors import AUDITOR, AUDITOR_ID, INPUT_DIGEST, Json, Scene, described, fixed, vector, whole_round
 
 from aicommons.domain import errors
 from aicommons.learning import blocks
 from aicommons.learning.secagg import (
     checking,
+    epoch,
     group,
     hashing,
     header,
     keys,
     layout,
     masking,
-    masks,
     quantise,
-    reading,
     reveal,
     session,
     suite,
@@ -37,17 +38,8 @@ MEMBER_IDS = (11, 22, 33)
 CONSENTS = {11: header.NO_REGISTER, 22: b"\xc2" * 32, 33: b"\xc3" * 32}
 """Member -> its consent commitment; the first has no register."""
 SECRETS = tuple(number.to_bytes(32, "little") for number in (3, 5, 7))
-AUDITOR_ID, AUDITOR = 15, (13).to_bytes(32, "little")
 SID = hashlib.sha256(b"sid").digest()
-INPUT_DIGEST = hashlib.sha256(b"input digest").digest()
 SMALL_ORDER = bytes.fromhex("c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a")
-Json = dict[str, object]
-
-
-def fixed(name: str) -> Callable[[int], bytes]:
-    """Return a source of fixed bytes: SHAKE-256 of ``name/1``, ``name/2``, …."""
-    count = iter(range(1, 10**6))
-    return lambda size: hashlib.shake_256(f"{name}/{next(count)}".encode()).digest(size)
 
 
 def make_session(chosen: suite.Suite) -> session.Session:
@@ -57,10 +49,19 @@ def make_session(chosen: suite.Suite) -> session.Session:
     return session.Session(SID, chosen, 8, MEMBER_IDS, points, made)
 
 
-def vector(chosen: suite.Suite, member_id: int) -> suite.Words:
-    """Return the full-range words of a member."""
-    raw = hashlib.shake_256(f"vector {member_id}".encode()).digest(8 * chosen.word_bytes)
-    return np.frombuffer(raw, chosen.dtype)
+def make_scene(chosen: suite.Suite) -> Scene:
+    """Return the session of three with its secrets."""
+    return Scene(make_session(chosen), SECRETS, CONSENTS)
+
+
+def make_pairs_scene(chosen: suite.Suite, *, in_cells: bool) -> Scene:
+    """Return eight members in pairs, in one set or in two cells of four."""
+    member_ids = tuple(range(101, 109))
+    secrets = tuple((1_000 + member_id).to_bytes(32, "little") for member_id in member_ids)
+    points = tuple(group.multiply_base(secret) for secret in secrets)
+    made = layout.make_layout(member_ids, bytes(32), layout.PAIRS)
+    cells = {0: member_ids[::2], 1: member_ids[1::2]} if in_cells else None
+    return Scene(session.Session(SID, chosen, 8, member_ids, points, made), secrets, {}, cells)
 
 
 def primitives() -> Json:
@@ -75,7 +76,15 @@ def primitives() -> Json:
         "context": context.hex(),
         "point": group.multiply_base(secret).hex(),
         "proof": group.prove(context, secret, nonce).hex(),
+        "ack": _ack(),
     }
+
+
+def _ack() -> Json:
+    """Return the fields of member 22's Ack for the third epoch of a roster."""
+    roster = hashlib.sha256(b"roster").digest()
+    point, proof = epoch.acknowledge(roster, 2, 22, secret=SECRETS[1], draw=fixed("ack"))
+    return {"roster": roster.hex(), "epoch": 2, "member": 22, "point": point.hex(), "proof": proof.hex()}
 
 
 def bad_proofs() -> Json:
@@ -127,73 +136,6 @@ def quantised() -> list[Json]:
     return rows
 
 
-def whole_round(chosen: suite.Suite) -> Json:
-    """Return every byte of one round of three members, with all secrets."""
-    made = make_session(chosen)
-    sent = {
-        each: masking.shield(made, each, vector(chosen, each), fixed(f"submit {each}"), consent=CONSENTS[each])
-        for each in MEMBER_IDS
-    }
-    seeds: list[dict[int, dict[int, bytes]]] = [
-        {
-            who: checking.check_submission(made, who, each.header, each.masked, index=index, secret=SECRETS[index])
-            for who, each in sent.items()
-        }
-        for index in range(3)
-    ]
-    sums = [
-        [masks.mask_sum(made, seeds[index], column, INPUT_DIGEST) for column in made.layout.columns_of(index)]
-        for index in range(3)
-    ]
-    readers = reveal.make_readers(made, {AUDITOR_ID: group.multiply_base(AUDITOR)})
-    documents, parsed, objects, claims = {}, {}, {}, {}
-    for index, member_id in enumerate(MEMBER_IDS):
-        sealed = [(each, reveal.seal_column(each)) for each in sums[index]]
-        located = [(each, hashlib.sha256(raw).digest()) for each, raw in sealed]
-        objects.update({digest: raw for (_, digest), (_, raw) in zip(located, sealed, strict=True)})
-        raw = reveal.build_document(
-            made, member_id, located, readers=readers, input_digest=INPUT_DIGEST, draw=fixed(f"reveal {member_id}")
-        )
-        salt = hashlib.sha256(f"salt {member_id}".encode()).digest()
-        mine, committed = masks.commit(made, member_id, sums[index], salt)
-        claims[member_id] = {"salt": salt.hex(), "mine": mine.hex(), "masks": committed.hex()}
-        claim = reveal.Claim(committed, salt, mine, hashlib.sha256(raw).digest())
-        documents[member_id] = raw
-        parsed[member_id] = reveal.check_reveal(
-            made, member_id, raw, claim, readers=len(readers), input_digest=INPUT_DIGEST
-        )
-    place = next(place for place, reader in enumerate(readers) if reader.member_id == AUDITOR_ID)
-    eyes = reading.Eyes(place, readers[place], AUDITOR)
-    columns = reading.open_columns(made, parsed, objects, eyes=eyes)
-    read = reading.read(made, {0: [each.masked for each in sent.values()]}, columns)
-    return {
-        "suite": int(chosen),
-        "vectors": {str(each): vector(chosen, each).tobytes().hex() for each in MEMBER_IDS},
-        "headers": {str(who): each.header.hex() for who, each in sent.items()},
-        "masked": {str(who): each.masked.tobytes().hex() for who, each in sent.items()},
-        "seeds": [
-            {str(who): {str(c): seed.hex() for c, seed in held.items()} for who, held in of_member.items()}
-            for of_member in seeds
-        ],
-        "mask_sums": {
-            str(each.column): {
-                "words": each.words.tobytes().hex(),
-                "manifest": each.manifest.hex(),
-                "read_key": each.read_key.hex(),
-            }
-            for of_member in sums
-            for each in of_member
-        },
-        "claims": {str(who): claim for who, claim in claims.items()},
-        "documents": {str(who): raw.hex() for who, raw in documents.items()},
-        "objects": {digest.hex(): raw.hex() for digest, raw in objects.items()},
-        "sum": read.words.tobytes().hex(),
-        "salt": read.salt.hex(),
-        "sum_digest": read.sum_digest.hex(),
-        "state_digest": reading.state_digest(made.sid, read.salt, b"state").hex(),
-    }
-
-
 def rounds() -> Json:
     """Return the shared public and secret values, and a round per suite."""
     made = make_session(suite.Suite.AES_32)
@@ -206,8 +148,25 @@ def rounds() -> Json:
         "auditor_id": AUDITOR_ID,
         "auditor_secret": AUDITOR.hex(),
         "words": made.words,
-        "rounds": [whole_round(each) for each in suite.Suite],
+        "rounds": [whole_round(make_scene(each)) for each in suite.Suite],
     }
+
+
+def rounds_in_pairs() -> list[Json]:
+    """Return a round of eight members in layout 2 per suite."""
+    scenes = [make_pairs_scene(each, in_cells=False) for each in suite.Suite]
+    return [_with_readers(scene) for scene in scenes]
+
+
+def rounds_in_cells() -> list[Json]:
+    """Return a round of eight members in two cells per word width."""
+    scenes = [make_pairs_scene(each, in_cells=True) for each in (suite.Suite.AES_32, suite.Suite.CHACHA_64)]
+    return [_with_readers(scene) for scene in scenes]
+
+
+def _with_readers(scene: Scene) -> Json:
+    shared: Json = {"auditor_id": AUDITOR_ID, "auditor_secret": AUDITOR.hex(), "input_digest": INPUT_DIGEST.hex()}
+    return {"session": described(scene), **shared, **whole_round(scene)}
 
 
 def bad_headers() -> list[Json]:
@@ -277,7 +236,7 @@ def _with_other_seed(made: session.Session) -> bytes:
 def bad_documents() -> list[Json]:
     """Return malformed documents of member 11 in the first round: two rows of one chunk and four readers."""
     made = make_session(suite.Suite.AES_32)
-    documents = whole_round(made.suite)["documents"]
+    documents = whole_round(make_scene(made.suite))["documents"]
     if not isinstance(documents, dict):
         raise SystemExit("a round has no documents")
     raw = bytes.fromhex(documents["11"])
@@ -309,8 +268,20 @@ FILES: dict[str, Callable[[], object]] = {
     "layouts.json": layouts,
     "quantise.json": quantised,
     "rounds.json": rounds,
+    "rounds_in_pairs.json": rounds_in_pairs,
+    "rounds_in_cells.json": rounds_in_cells,
     "header_bad_bytes.json": bad_headers,
     "document_bad_bytes.json": bad_documents,
+    "equality.json": case_vectors.equality,
+    "equality_bad_bytes.json": case_vectors.bad_equalities,
+    "complaints.json": case_vectors.complaints,
+    "complaints_bad_evidence.json": case_vectors.bad_complaints,
+    "differences.json": case_vectors.differences,
+    "disputes.json": case_vectors.disputed,
+    "disputes_bad_evidence.json": case_vectors.bad_disputes,
+    "disputes_in_cells.json": case_vectors.disputes_in_cells,
+    "hybrid.json": case_vectors.hybrid,
+    "hybrid_bad_bytes.json": case_vectors.bad_hybrids,
 }
 
 

@@ -17,7 +17,7 @@ from aicommons.domain import errors
 from aicommons.learning.secagg import complaints, disputes, group, hashing, header, keys, masking, masks, reveal, suite
 
 if TYPE_CHECKING:
-    from tests.learning.secagg.conftest import Committee, Drawn, MakeCommittee, Revealed
+    from tests.learning.secagg.conftest import Committee, MakeCommittee, Revealed
 
 ACCUSED, ACCUSER, OTHER = 18, 11, 25
 """The roster is 11, 18 and 25; members 11 and 18 hold column 0, 11 and 25 column 1, 18 and 25 column 2."""
@@ -153,7 +153,7 @@ def _header(committee: Committee, *, swap: bool = False, rubbish: bool = False, 
         group.multiply_base(secret), masked.blob_root, masked.blob_digest, masked.column_roots, bytes(32)
     )
     public = header.public_part(made, member_id, commitment)
-    boxed = (seeds[1], seeds[0], *seeds[2:]) if swap else seeds
+    boxed = (*seeds[1:], seeds[0]) if swap else seeds
     nonce = group.hedged_nonce(secret, drawn(32), header.public_digest(public))
     built = header.build(made, member_id, public, secret=secret, nonce=nonce, seeds=boxed)
     if rubbish:
@@ -224,11 +224,18 @@ def committee(make_committee: MakeCommittee) -> Committee:
     return make_committee(3)
 
 
+COMMITTEES = ((3, suite.Suite.AES_32), (5, suite.Suite.CHACHA_64), (8, suite.Suite.AES_64), (9, suite.Suite.CHACHA_32))
+"""Members and suite: both layouts, a spare member among them, and every suite."""
+
+
+@pytest.mark.parametrize(("members", "chosen"), COMMITTEES)
 @pytest.mark.parametrize("row", COMPLAINTS)
-def test_complaints_convict_who_cheated(committee: Committee, row: str) -> None:
-    """Every complaint convicts exactly one of the two, whoever judges it."""
+def test_complaints_convict_who_cheated(
+    make_committee: MakeCommittee, row: str, members: int, chosen: suite.Suite
+) -> None:
+    """Every complaint convicts exactly one of the two, whoever judges it, in every committee."""
     make, guilty = COMPLAINTS[row]
-    assert make(committee).judged() == guilty
+    assert make(make_committee(members, chosen, 40)).judged() == guilty
 
 
 def test_evidence_of_another_session_convicts_its_sender(make_committee: MakeCommittee) -> None:
@@ -315,7 +322,11 @@ RIGHT, WRONG, CHUNK = 11, 18, 1
 def quarrel(make_committee: MakeCommittee, run_round: Callable[[Committee], Revealed]) -> Quarrel:
     """Return a dispute over the second of three chunks; member 11 is right."""
     committee = make_committee(3, suite.Suite.AES_32, 140_000)
-    revealed = run_round(committee)
+    return build_quarrel(committee, run_round(committee))
+
+
+def build_quarrel(committee: Committee, revealed: Revealed) -> Quarrel:
+    """Return the dispute; the vectors' generator calls this too."""
     rows = tuple(
         dataclasses.replace(row, leaves=(row.leaves[0], b"\x66" * 32, *row.leaves[2:])) if row.column == 0 else row
         for row in revealed.documents[WRONG].rows
@@ -403,31 +414,36 @@ def test_equal_documents_have_no_difference(quarrel: Quarrel) -> None:
     assert disputes.find_difference(quarrel.right, alone) is None
 
 
-@pytest.mark.parametrize("chosen", list(suite.Suite))
-def test_disputes_hold_in_every_suite_and_cell(
-    make_committee: MakeCommittee, drawn: type[Drawn], chosen: suite.Suite
-) -> None:
-    """A tampered word of one cell's sum is found in its chunk and judged, in each suite."""
-    del drawn
-    committee = make_committee(6, chosen, 40)
-    ids = committee.session.member_ids
-    submissions = committee.submissions()
-    cells = {1: ids[:3], 2: ids[3:]}
-    sums = committee.cell_sums(1, submissions, cells)
-    words = sums[1].words.copy()
+def build_cell_quarrel(committee: Committee) -> Quarrel:
+    """Return a dispute between the first two holders of column 0 over cell 2 of two cells; the second one is wrong."""
+    first, second, *_ = committee.session.layout.columns[0]
+    ids, submissions = committee.session.member_ids, committee.submissions()
+    cells = {1: ids[: len(ids) // 2], 2: ids[len(ids) // 2 :]}
+    sums = committee.cell_sums(second, submissions, cells)
+    place = next(place for place, each in enumerate(sums) if (each.column, each.cell) == (0, 2))
+    words = sums[place].words.copy()
     words[7] += np.ones((), words.dtype)
     leaves = (keys.chunk_hash(suite.byte_view(words)),)
-    manifest = masks.manifest(committee.session, sums[1].column, committee.input_digest, leaves=leaves, cell=2)
-    sums[1] = dataclasses.replace(sums[1], words=words, leaves=leaves, manifest=manifest)
-    documents = [
+    manifest = masks.manifest(committee.session, 0, committee.input_digest, leaves=leaves, cell=2)
+    sums[place] = dataclasses.replace(sums[place], words=words, leaves=leaves, manifest=manifest)
+    right, wrong = (
         committee.accept(index, *committee.publish(index, made)[:2], cells=(1, 2))
-        for index, made in ((0, committee.cell_sums(0, submissions, cells)), (1, sums))
-    ]
-    where = disputes.find_difference(*documents)
-    assert where == disputes.Difference(2, sums[1].column, 0)
-    seeds = {who: held[where.column] for who, held in committee.seeds(0, submissions).items() if who in cells[2]}
-    inside = [header.parse(submissions[who].header, committee.session, who) for who in cells[2]]
+        for index, made in ((first, committee.cell_sums(first, submissions, cells)), (second, sums))
+    )
+    where = disputes.find_difference(right, wrong)
+    assert where == disputes.Difference(2, 0, 0)
+    seeds = {who: held[0] for who, held in committee.seeds(first, submissions).items() if who in cells[2]}
+    inside = tuple(header.parse(submissions[who].header, committee.session, who) for who in cells[2])
     evidence = disputes.make_evidence(committee.session, where, seeds)
-    for first, second in (documents, documents[::-1]):
-        guilty = disputes.judge(committee.session, where, inside, accuser=first, accused=second, evidence=evidence)
-        assert guilty == ids[1]
+    return Quarrel(committee, where, inside, right, wrong, evidence)
+
+
+@pytest.mark.parametrize("members", [6, 8])
+@pytest.mark.parametrize("chosen", list(suite.Suite))
+def test_disputes_hold_in_every_suite_layout_and_cell(
+    make_committee: MakeCommittee, chosen: suite.Suite, members: int
+) -> None:
+    """A tampered word of one cell's sum is found in its chunk and judged, in each suite and both layouts."""
+    quarrel = build_cell_quarrel(make_committee(members, chosen, 40))
+    for accuser_is_right in (True, False):
+        assert quarrel.put(accuser_is_right=accuser_is_right).judged() == quarrel.wrong.member_id

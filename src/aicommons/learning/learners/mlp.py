@@ -68,11 +68,15 @@ class Mlp:
         Raises:
             errors.InputError: more parameters than that.
         """
-        parameters = sum((before + 1) * after for before, after in itertools.pairwise(self._sizes(plan)))
+        parameters = self.parameters(plan)
         if parameters > MOST_PARAMETERS:
             raise errors.InputError(
                 "the network is too large", which="recipe mlp", expected=f"at most {MOST_PARAMETERS}", got=parameters
             )
+
+    def parameters(self, plan: schema.Schema) -> int:
+        """Return the number of weights and biases."""
+        return sum((before + 1) * after for before, after in itertools.pairwise(self._sizes(plan)))
 
     def initial(self, plan: schema.Schema, seed: int) -> state.State:
         """Return He-scaled normal weights (He et al. 2015) and zero biases, the same bytes on every machine."""

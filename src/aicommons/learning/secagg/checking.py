@@ -15,7 +15,14 @@ from aicommons.learning.secagg import suite as suites
 
 
 def check_submission(
-    session: sessions.Session, member_id: int, header: bytes, masked: suites.Blob, *, index: int, secret: bytes
+    session: sessions.Session,
+    member_id: int,
+    header: bytes,
+    masked: suites.Blob,
+    *,
+    index: int,
+    secret: bytes,
+    kem_seed: bytes | None = None,
 ) -> dict[int, bytes]:
     """Return the seeds of the checker's columns, column -> 32 bytes, after every public and private check.
 
@@ -26,13 +33,14 @@ def check_submission(
         masked: foreign bytes of its masked vector.
         index: roster position of the checker.
         secret: the checker's epoch key.
+        kem_seed: in hybrid sessions the seed of the checker's ML-KEM key.
 
     Raises:
         errors.AggregationRefused: any reason of `check_public`; ``box-does-not-open``: the checker's box was not
             sealed to it for this header; ``root-mismatch``: a seed in it is not the one that the header commits to.
     """
     parsed = check_public(session, member_id, header, masked)
-    seeds = headers.open_box(session, parsed, index, secret)
+    seeds = headers.open_box(session, parsed, index, secret, kem_seed=kem_seed)
     if seeds is None:
         raise errors.AggregationRefused(
             "the box of seeds does not open", reason="box-does-not-open", member=member_id, which=_box(session, index)

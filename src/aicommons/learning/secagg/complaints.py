@@ -3,7 +3,8 @@
 The box's key is a function of public points, proven by DLEQ, so that neither side can claim another one. The accused
 knows what is opened already, because its header proves that it knows the one-time key: a complaint decrypts nothing for
 it. `judge` is total over foreign bytes (secure-aggregation section 4, step 2). What is bad in public needs no complaint:
-``checking.check_public`` decides that; signing and counting verdicts are the node's and the ledger's.
+``checking.check_public`` decides that; signing and counting verdicts are the node's and the ledger's. A box of a hybrid
+session has no such proof: there the accused opens it (``openings.py``).
 """
 
 import hashlib
@@ -31,8 +32,10 @@ def make_evidence(
         draw: 32 bytes are drawn for the nonce.
 
     Raises:
-        errors.AggregationRefused: the header is bad in public: `checking.check_header`.
+        errors.AggregationRefused: the header is bad in public: `checking.check_header`; ``complaint-needs-opening``: a
+            hybrid session.
     """
+    _check_provable(session)
     context = _context(session, session.member_ids[index], accused, header)
     base = checking.check_header(session, accused, header).commitment.ephemeral
     nonce = group.hedged_nonce(secret, draw(32), context)
@@ -50,8 +53,10 @@ def judge(session: sessions.Session, accused: int, header: bytes, *, accuser: in
         evidence: foreign bytes; their SHA-256 is what the accuser signed.
 
     Raises:
-        errors.AggregationRefused: ``member-unknown``: one of the two is not on the roster.
+        errors.AggregationRefused: ``member-unknown``: one of the two is not on the roster; ``complaint-needs-opening``: a
+            hybrid session, whose boxes nobody can prove.
     """
+    _check_provable(session)
     index = session.index_of(accuser)
     session.index_of(accused)
     try:
@@ -67,6 +72,13 @@ def judge(session: sessions.Session, accused: int, header: bytes, *, accuser: in
     if seeds is None or checking.find_false_seed(session, parsed, seeds) is not None:
         return accused
     return accuser
+
+
+def _check_provable(session: sessions.Session) -> None:
+    if session.kem_keys is not None:
+        raise errors.AggregationRefused(
+            "a box of a hybrid session has no public proof: the accused opens it", reason="complaint-needs-opening"
+        )
 
 
 def _context(session: sessions.Session, accuser: int, accused: int, header: bytes) -> bytes:

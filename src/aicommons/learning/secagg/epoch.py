@@ -19,7 +19,9 @@ def draw_secret(draw: Draw) -> bytes:
     return secret if group.is_scalar(secret) else draw_secret(draw)
 
 
-def acknowledge(roster: bytes, epoch: int, member_id: int, *, secret: bytes, draw: Draw) -> tuple[bytes, bytes]:
+def acknowledge(
+    roster: bytes, epoch: int, member_id: int, *, secret: bytes, draw: Draw, kem_digest: bytes | None = None
+) -> tuple[bytes, bytes]:
     """Return (point, proof) of an Ack: 32 and 64 bytes (secure-aggregation section 2).
 
     Args:
@@ -28,16 +30,20 @@ def acknowledge(roster: bytes, epoch: int, member_id: int, *, secret: bytes, dra
         member_id: who acknowledges.
         secret: the epoch key.
         draw: 32 bytes are drawn for the nonce.
+        kem_digest: in hybrid runs the digest of the member's ML-KEM key, which the proof then binds.
     """
-    context = _context(roster, epoch, member_id)
+    context = _context(roster, epoch, member_id, kem_digest)
     nonce = group.hedged_nonce(secret, draw(32), context)
     return group.multiply_base(secret), group.prove(context, secret, nonce)
 
 
-def is_acknowledged(roster: bytes, epoch: int, member_id: int, *, point: bytes, proof: bytes) -> bool:
+def is_acknowledged(
+    roster: bytes, epoch: int, member_id: int, *, point: bytes, proof: bytes, kem_digest: bytes | None = None
+) -> bool:
     """Return whether ``proof`` shows that the member knows the secret of ``point``; never raises on foreign bytes."""
-    return group.verify(_context(roster, epoch, member_id), point, proof)
+    return group.verify(_context(roster, epoch, member_id, kem_digest), point, proof)
 
 
-def _context(roster: bytes, epoch: int, member_id: int) -> bytes:
-    return hashing.tagged("aic/ack", roster, hashing.u32(epoch), hashing.member_bytes(member_id))
+def _context(roster: bytes, epoch: int, member_id: int, kem_digest: bytes | None) -> bytes:
+    lattice = () if kem_digest is None else (kem_digest,)
+    return hashing.tagged("aic/ack", roster, hashing.u32(epoch), hashing.member_bytes(member_id), *lattice)

@@ -1,17 +1,21 @@
 """The header: the small public message by which a participant commits to its masked vector and boxes its seeds.
 
 Masking builds it, checking and ``run verify`` parse it. Layout and lengths are exact; whatever differs is refused with
-a named reason before any arithmetic (secure-aggregation section 2, Header).
+a named reason before any arithmetic (secure-aggregation section 2, Header). In a hybrid session the version is another,
+one ML-KEM-768 ciphertext per member stands behind the roots, and its secret goes into the box's key.
 """
 
 import dataclasses
 import struct
+from collections.abc import Sequence
 
 from aicommons.domain import errors
-from aicommons.learning.secagg import boxes, group, hashing, keys
+from aicommons.learning.secagg import boxes, group, hashing, kem, keys
 from aicommons.learning.secagg import session as sessions
 
 VERSION = 3
+HYBRID_VERSION = 4
+"""Of sessions with ML-KEM keys."""
 NO_REGISTER = bytes(32)
 """The consent commitment of a dataset without a register of its people's consents."""
 
@@ -33,6 +37,8 @@ class Commitment:
     """root_ic for every column: commitments to the chunk keys."""
     consent: bytes = NO_REGISTER
     """SHA-256 of the note, kept at the node, of whose rows the vector is made from; opaque here."""
+    ciphertexts: tuple[bytes, ...] = ()
+    """In hybrid sessions, per roster position, what encapsulates the second secret of that member's box."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -70,6 +76,7 @@ def public_part(session: sessions.Session, member_id: int, commitment: Commitmen
             commitment.blob_root,
             commitment.blob_digest,
             *commitment.column_roots,
+            *commitment.ciphertexts,
         )
     )
 
@@ -80,7 +87,14 @@ def public_digest(public: bytes) -> bytes:
 
 
 def build(
-    session: sessions.Session, member_id: int, public: bytes, *, secret: bytes, nonce: bytes, seeds: tuple[bytes, ...]
+    session: sessions.Session,
+    member_id: int,
+    public: bytes,
+    *,
+    secret: bytes,
+    nonce: bytes,
+    seeds: tuple[bytes, ...],
+    kem_secrets: Sequence[bytes] | None = None,
 ) -> bytes:
     """Return the header's bytes.
 
@@ -91,6 +105,7 @@ def build(
         secret: one-time scalar e_i of the ephemeral point in ``public``.
         nonce: scalar for the proof, used once.
         seeds: s_ic for every column.
+        kem_secrets: in hybrid sessions, per roster position, the secret of that member's ciphertext in ``public``.
 
     Raises:
         errors.AggregationRefused: ``point-invalid``: a member's epoch point is none.
@@ -99,7 +114,9 @@ def build(
     context, ephemeral = session.participant_context(member_id), group.multiply_base(secret)
     parts = [public, group.prove(digest, secret, nonce)]
     for index, point in enumerate(session.points):
-        key = _box_key(context, index, ephemeral, point, shared=group.multiply(secret, point))
+        curve = (context, hashing.u32(index), ephemeral, point, group.multiply(secret, point))
+        lattice = () if kem_secrets is None else (digest, kem_secrets[index])
+        key = _box_key(curve, lattice)
         plaintext = b"".join([seeds[column] for column in session.layout.columns_of(index)])
         parts.append(boxes.seal(key, plaintext, digest))
     return b"".join(parts)
@@ -117,7 +134,8 @@ def parse(raw: bytes, session: sessions.Session, member_id: int) -> Header:
     expected = header_bytes(session)
     if len(raw) != expected:
         raise _refused("length", f"{expected} bytes", f"{len(raw)}", member_id)
-    roots_end = _boxes_offset(session) - group.PROOF_BYTES
+    public_end = _boxes_offset(session) - group.PROOF_BYTES
+    roots_end = public_end - _ciphertext_bytes(session)
     claimed, consent, ephemeral, blob_root, blob_digest, *roots = (
         raw[start : start + _DIGEST] for start in range(_PREFIX.size, roots_end, _DIGEST)
     )
@@ -127,14 +145,18 @@ def parse(raw: bytes, session: sessions.Session, member_id: int) -> Header:
     return Header(
         member_id=member_id,
         context=context,
-        commitment=Commitment(ephemeral, blob_root, blob_digest, tuple(roots), consent),
-        public_digest=public_digest(raw[:roots_end]),
-        proof=raw[roots_end : roots_end + group.PROOF_BYTES],
+        commitment=Commitment(
+            ephemeral, blob_root, blob_digest, tuple(roots), consent, _split_ciphertexts(raw[roots_end:public_end])
+        ),
+        public_digest=public_digest(raw[:public_end]),
+        proof=raw[public_end : public_end + group.PROOF_BYTES],
         boxes=_split_boxes(raw, session),
     )
 
 
-def open_box(session: sessions.Session, header: Header, index: int, secret: bytes) -> dict[int, bytes] | None:
+def open_box(
+    session: sessions.Session, header: Header, index: int, secret: bytes, *, kem_seed: bytes | None = None
+) -> dict[int, bytes] | None:
     """Return column -> seed from the box of the member at ``index``, or ``None`` when it does not open.
 
     The seeds are not checked against the roots here.
@@ -144,14 +166,24 @@ def open_box(session: sessions.Session, header: Header, index: int, secret: byte
         header: a header whose proof holds.
         index: roster position of the member.
         secret: its epoch key.
+        kem_seed: in hybrid sessions the seed of its ML-KEM key.
 
     Raises:
-        errors.AggregationRefused: ``point-invalid``: the header's ephemeral point is none.
+        errors.AggregationRefused: ``point-invalid``: the header's ephemeral point is none; ``kem-seed-missing``: a hybrid
+            session, and no seed.
     """
-    return open_box_shared(session, header, index, group.multiply(secret, header.commitment.ephemeral))
+    shared = group.multiply(secret, header.commitment.ephemeral)
+    if session.kem_keys is None:
+        return open_box_shared(session, header, index, shared)
+    if kem_seed is None:
+        raise errors.AggregationRefused("a hybrid session needs the ML-KEM seed", reason="kem-seed-missing")
+    kem_secret = kem.decapsulate(kem_seed, header.commitment.ciphertexts[index])
+    return None if kem_secret is None else open_box_shared(session, header, index, shared, kem_secret=kem_secret)
 
 
-def open_box_shared(session: sessions.Session, header: Header, index: int, shared: bytes) -> dict[int, bytes] | None:
+def open_box_shared(
+    session: sessions.Session, header: Header, index: int, shared: bytes, *, kem_secret: bytes | None = None
+) -> dict[int, bytes] | None:
     """Return what `open_box` returns, for whoever knows the shared point instead of the member's secret.
 
     Args:
@@ -159,9 +191,10 @@ def open_box_shared(session: sessions.Session, header: Header, index: int, share
         header: a header whose proof holds.
         index: roster position of the member.
         shared: S_ij, the epoch key times the header's ephemeral point.
+        kem_secret: in hybrid sessions what its ciphertext encapsulates.
     """
-    ephemeral = header.commitment.ephemeral
-    key = _box_key(header.context, index, ephemeral, session.points[index], shared=shared)
+    curve = (header.context, hashing.u32(index), header.commitment.ephemeral, session.points[index], shared)
+    key = _box_key(curve, () if kem_secret is None else (header.public_digest, kem_secret))
     plaintext = boxes.open_sealed(key, header.boxes[index], header.public_digest)
     if plaintext is None:
         return None
@@ -170,13 +203,20 @@ def open_box_shared(session: sessions.Session, header: Header, index: int, share
     return {column: plaintext[place * size : (place + 1) * size] for place, column in enumerate(columns)}
 
 
-def _box_key(context: bytes, index: int, ephemeral: bytes, point: bytes, *, shared: bytes) -> bytes:
-    return hashing.tagged("aic/seal", context, hashing.u32(index), ephemeral, point, shared)
+def _box_key(curve: tuple[bytes, ...], lattice: tuple[bytes, ...]) -> bytes:
+    """Return the key of one box.
+
+    Args:
+        curve: ctx_i, u32 roster position, E_i, PK_j, S_ij.
+        lattice: in hybrid sessions pd, which covers all ciphertexts, and the ML-KEM secret; else nothing.
+    """
+    return hashing.tagged("aic/hybrid" if lattice else "aic/seal", *curve, *lattice)
 
 
 def _expected_prefix(session: sessions.Session) -> tuple[int, int, int, int, int, int]:
     layout = session.layout
-    return VERSION, int(session.suite), len(layout.columns), layout.members, 0, session.words
+    version = VERSION if session.kem_keys is None else HYBRID_VERSION
+    return version, int(session.suite), len(layout.columns), layout.members, 0, session.words
 
 
 def _check_prefix(raw: bytes, session: sessions.Session, member_id: int) -> None:
@@ -189,7 +229,17 @@ def _check_prefix(raw: bytes, session: sessions.Session, member_id: int) -> None
 
 
 def _boxes_offset(session: sessions.Session) -> int:
-    return _PREFIX.size + _DIGEST * (5 + len(session.layout.columns)) + group.PROOF_BYTES
+    digests = _DIGEST * (5 + len(session.layout.columns))
+    return _PREFIX.size + digests + _ciphertext_bytes(session) + group.PROOF_BYTES
+
+
+def _ciphertext_bytes(session: sessions.Session) -> int:
+    return 0 if session.kem_keys is None else kem.CIPHERTEXT_BYTES * len(session.kem_keys)
+
+
+def _split_ciphertexts(raw: bytes) -> tuple[bytes, ...]:
+    size = kem.CIPHERTEXT_BYTES
+    return tuple(raw[start : start + size] for start in range(0, len(raw), size))
 
 
 def _box_bytes(session: sessions.Session) -> list[int]:

@@ -10,7 +10,7 @@ import hashlib
 import numpy as np
 
 from aicommons.domain import errors
-from aicommons.learning.secagg import epoch, group, hashing, header, keys
+from aicommons.learning.secagg import epoch, group, hashing, header, kem, keys
 from aicommons.learning.secagg import session as sessions
 from aicommons.learning.secagg import suite as suites
 
@@ -46,6 +46,7 @@ def shield(
     draw: epoch.Draw,
     *,
     consent: bytes = header.NO_REGISTER,
+    encapsulate: kem.Encapsulate = kem.encapsulate,
 ) -> Submission:
     """Return the masked vector and its header. Call once per session: a second call makes a second header.
 
@@ -55,10 +56,11 @@ def shield(
         vector: x_i, encoded words of the session's length and type.
         draw: called for 32 bytes per column in order, then 32 for the one-time key, then 32 for the proof.
         consent: commitment to whose rows are in the vector, 32 bytes.
+        encapsulate: in hybrid sessions called once for each member's key, in roster order.
 
     Raises:
         errors.ContributionRefused: the vector has another length or type than the session.
-        errors.AggregationRefused: the member is unknown, or a member's point is none.
+        errors.AggregationRefused: the member is unknown, or a member's point or ML-KEM key is none.
     """
     session.index_of(member_id)
     _check_vector(session, vector)
@@ -67,15 +69,19 @@ def shield(
         keys.fresh_seed(session, member_id, column, fresh=draw(32), vector_digest=own)
         for column in range(len(session.layout.columns))
     )
-    said = hashlib.sha256(own + consent).digest()  # the boxes authenticate both: another note needs another key too
+    encapsulated = None if session.kem_keys is None else [encapsulate(key) for key in session.kem_keys]
+    ciphertexts = tuple(ciphertext for _, ciphertext in encapsulated or ())
+    # The boxes authenticate all of it: another note, or other ciphertexts, need another key too.
+    said = hashlib.sha256(b"".join([own, consent, *ciphertexts])).digest()
     secret = one_time_secret(session, member_id, fresh=draw(32), statement=said)
     masked = mask(session, member_id, vector, seeds)
     commitment = header.Commitment(
-        group.multiply_base(secret), masked.blob_root, masked.blob_digest, masked.column_roots, consent
+        group.multiply_base(secret), masked.blob_root, masked.blob_digest, masked.column_roots, consent, ciphertexts
     )
     public = header.public_part(session, member_id, commitment)
     nonce = group.hedged_nonce(secret, draw(32), header.public_digest(public))
-    built = header.build(session, member_id, public, secret=secret, nonce=nonce, seeds=seeds)
+    shared = None if encapsulated is None else [each for each, _ in encapsulated]
+    built = header.build(session, member_id, public, secret=secret, nonce=nonce, seeds=seeds, kem_secrets=shared)
     return Submission(built, masked.words)
 
 

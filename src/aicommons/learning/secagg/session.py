@@ -7,7 +7,7 @@ from ``domain/encoding.py``. It holds no secrets and does no input or output.
 import dataclasses
 
 from aicommons.domain import errors
-from aicommons.learning.secagg import hashing
+from aicommons.learning.secagg import hashing, kem
 from aicommons.learning.secagg import layout as layouts
 from aicommons.learning.secagg import suite as suites
 
@@ -31,6 +31,8 @@ class Session:
     """Each member's epoch point, in roster order; the node accepted its Ack."""
     layout: layouts.Layout
     """Who holds which column."""
+    kem_keys: tuple[bytes, ...] | None = None
+    """In hybrid runs each member's ML-KEM-768 public key, in roster order; the node accepted its Ack, which names it."""
 
     def __post_init__(self) -> None:
         """Refuse a session that does not hold together.
@@ -44,6 +46,8 @@ class Session:
             raise _invalid("words", "a padded length within 2**30 bytes", self.words)
         if len(self.member_ids) != self.layout.members or len(self.points) != self.layout.members:
             raise _invalid("members", self.layout.members, f"{len(self.member_ids)} ids, {len(self.points)} points")
+        if self.kem_keys is not None and [len(key) for key in self.kem_keys] != [kem.PUBLIC_BYTES] * len(self.points):
+            raise _invalid("kem keys", f"{len(self.points)} of {kem.PUBLIC_BYTES} bytes", "others")
         if list(self.member_ids) != sorted(set(self.member_ids)):
             raise _invalid("member ids", "strictly ascending", "another order")
         if not 0 <= self.member_ids[0] <= self.member_ids[-1] <= _MAX_MEMBER_ID:

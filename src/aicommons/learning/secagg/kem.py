@@ -1,0 +1,69 @@
+"""ML-KEM-768 beside the curve: a second secret in every box, for runs whose secrets must outlive a quantum computer.
+
+Sessions of hybrid runs carry every member's public key; headers carry one ciphertext per member (FIPS 203). Whoever
+breaks the curve later still needs the lattice, and the other way round. Every function takes foreign bytes: a wrong
+length or field is refused by name or is ``None``. Called by ``header`` and ``masking``; keeping the seed is the node's.
+"""
+
+import hashlib
+from collections.abc import Callable
+
+from cryptography.hazmat.primitives.asymmetric import mlkem
+
+from aicommons.domain import errors
+
+SEED_BYTES = 64
+"""d || z of FIPS 203: what a member keeps."""
+PUBLIC_BYTES = 1_184
+CIPHERTEXT_BYTES = 1_088
+SECRET_BYTES = 32
+
+Encapsulate = Callable[[bytes], tuple[bytes, bytes]]
+"""Public key -> a fresh secret and the ciphertext that only its owner opens."""
+
+
+def public_key(seed: bytes) -> bytes:
+    """Return the 1,184 bytes of the public key of 64 fresh, secret, uniformly random bytes."""
+    return mlkem.MLKEM768PrivateKey.from_seed_bytes(seed).public_key().public_bytes_raw()
+
+
+def is_public_key(raw: bytes) -> bool:
+    """Return whether ``raw`` is a public key in its one encoding: length, and every coefficient reduced."""
+    return _read(raw) is not None
+
+
+def key_digest(public: bytes) -> bytes:
+    """Return the SHA-256 of a public key: what an Ack names, and where a store keeps it."""
+    return hashlib.sha256(public).digest()
+
+
+def encapsulate(public: bytes) -> tuple[bytes, bytes]:
+    """Return a secret of 32 bytes and its ciphertext of 1,088, with randomness of OpenSSL's own (it takes none of ours).
+
+    Raises:
+        errors.AggregationRefused: ``kem-key-invalid``: not a public key.
+    """
+    key = _read(public)
+    if key is None:
+        raise errors.AggregationRefused("bytes are not an ML-KEM-768 public key", reason="kem-key-invalid")
+    return key.encapsulate()
+
+
+def decapsulate(seed: bytes, ciphertext: bytes) -> bytes | None:
+    """Return the secret in ``ciphertext``, or ``None`` for a wrong length.
+
+    A ciphertext of the right length that was made for another key gives a secret too, which nobody else knows (implicit
+    rejection): the box under it does not open.
+    """
+    if not isinstance(ciphertext, bytes) or len(ciphertext) != CIPHERTEXT_BYTES:
+        return None
+    return mlkem.MLKEM768PrivateKey.from_seed_bytes(seed).decapsulate(ciphertext)
+
+
+def _read(raw: bytes) -> mlkem.MLKEM768PublicKey | None:
+    if not isinstance(raw, bytes) or len(raw) != PUBLIC_BYTES:
+        return None
+    try:
+        return mlkem.MLKEM768PublicKey.from_public_bytes(raw)
+    except ValueError:
+        return None
