@@ -270,7 +270,7 @@ ROWS: dict[str, Row] = {
     "reveal sid": Row(resign("reveals", sid=lambda old: flip(old, 0)), "Reveal of member 4: it names another session"),
     "reveal salt": Row(resign("reveals", salt=lambda old: flip(old, 0)), "(commitment-mismatch)"),
     "reveal mine": Row(resign("reveals", mine=lambda old: flip(old, 0)), "(commitment-mismatch)"),
-    "document cell": Row(document(0), "mask-sum document of member 4: document: expected columns (0, 2) of cell 0"),
+    "document cell": Row(document(0), "mask-sum document of member 4: document: expected columns (0, 2), cells (0,)"),
     "document leaf": Row(document(41), "(mine-mismatch)"),
     "document one-time key": Row(
         lambda trained: with_document(
