@@ -20,7 +20,7 @@ from aicommons.domain import errors, ids
 if TYPE_CHECKING:
     from aicommons.domain import cards, encoding, policies
     from aicommons.ledger import bounds as limits
-    from aicommons.ledger import client, deployments, finality, powers, relayer, relaying, rpc, wallet
+    from aicommons.ledger import client, deployments, powers, relayer, relaying, rpc, sending, wallet
     from aicommons.node import agent, running, tables
     from aicommons.node.consents import keeping
     from aicommons.protocol import ports
@@ -509,8 +509,8 @@ def deployer(home: Home, url: str, signer: "ports.Signer") -> "tuple[int, client
 
     connection = _connection(split_urls(url), home.settings(), is_same)
     chain_id = client.chain_id(connection)
-    most_tip = home.settings().tip_gwei * GWEI
-    return chain_id, client.Client(connection, deployments.Deployment(chain_id, 0, {}, {}), signer, most_tip=most_tip)
+    nowhere = deployments.Deployment(chain_id, 0, {}, {})
+    return chain_id, client.Client(connection, nowhere, signer, habits=_habits(home, nowhere, signer))
 
 
 def store_gate(home: Home) -> "server.Gate":
@@ -526,8 +526,14 @@ def store_gate(home: Home) -> "server.Gate":
     return server.Gate(recover, registry.member_of)
 
 
-def connect(home: Home, signer: "ports.Signer") -> "client.Client":
-    """Return a ledger client that acts with ``signer``; nothing is sent yet."""
+def connect(home: Home, signer: "ports.Signer", tell: Callable[[str], None] | None = None) -> "client.Client":
+    """Return a ledger client that acts with ``signer``; nothing is sent yet.
+
+    Args:
+        home: whose ledger.
+        signer: acts.
+        tell: what a person is told who waits; without it that is logged.
+    """
     from aicommons.ledger import client
 
     settings, deployment = home.settings(), deployment_of(home)
@@ -536,8 +542,7 @@ def connect(home: Home, signer: "ports.Signer") -> "client.Client":
         deployment,
         signer,
         _relay(settings),
-        most_tip=settings.tip_gwei * GWEI,
-        confirmations=_confirmations(settings),
+        habits=_habits(home, deployment, signer, tell),
     )
 
 
@@ -559,10 +564,34 @@ def _connection(urls: tuple[str, ...], settings: Settings, vet: "Callable[[rpc.R
     return failover.FailoverRpc(named, vet)
 
 
-def _confirmations(settings: Settings) -> "finality.Finality | None":
-    from aicommons.ledger import finality
+def _habits(
+    home: Home,
+    deployment: "deployments.Deployment",
+    signer: "ports.Signer",
+    tell: Callable[[str], None] | None = None,
+) -> "sending.Habits":
+    """Return how a wallet of this home sends: what it pays, when a block counts, and one program at a time."""
+    from aicommons.ledger import finality, sending
 
-    return None if settings.confirmations is None else finality.Finality.parse(settings.confirmations)
+    settings = home.settings()
+    own = settings.confirmations
+    made = sending.Habits(
+        most_tip=settings.tip_gwei * GWEI,
+        counted=deployment.confirmations if own is None else finality.Finality.parse(own),
+        turn=lambda: _turn(home, signer.address),
+    )
+    return made if tell is None else dataclasses.replace(made, tell=tell)
+
+
+@contextlib.contextmanager
+def _turn(home: Home, wallet_address: ids.Address) -> Iterator[None]:
+    """Hold a wallet of this home while one of its transactions is numbered: another program's waits until it is given."""
+    import fcntl
+
+    home.path.mkdir(parents=True, exist_ok=True)
+    with (home.path / f".turn-{ids.format_id(wallet_address)[2:10]}").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        yield
 
 
 def _relay(settings: Settings) -> "relaying.Relay | None":
@@ -593,8 +622,7 @@ def open_relayer(home: Home, signer: "ports.Signer", bounds: "limits.Bounds") ->
         open_ledger(settings, deployment),
         deployment,
         signer,
-        most_tip=settings.tip_gwei * GWEI,
-        confirmations=_confirmations(settings),
+        habits=_habits(home, deployment, signer),
     )
     ledger.check()
     place = encoding.Place(ledger.place.chain_id, ledger.address_of("Forwarder"))

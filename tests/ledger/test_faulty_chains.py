@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.ledger import faults
 
 from aicommons.domain import errors, ids
-from aicommons.ledger import client, failover, finality, paging, reading, rpc, wallet
+from aicommons.ledger import client, failover, finality, paging, reading, rpc, sending, wallet
 
 SIGNER = wallet.Wallet(b"\x05" * 32)
 OTHER = "0x" + "0f" * 32
@@ -23,7 +23,9 @@ class Follower:
 
     def __init__(self, connection: rpc.Rpc, counted: str, declared: str | None = None) -> None:
         made = faults.deployment(counted if declared is None else declared)
-        self.client = client.Client(connection, made, SIGNER, confirmations=finality.Finality.parse(counted))
+        self.client = client.Client(
+            connection, made, SIGNER, habits=sending.Habits(counted=finality.Finality.parse(counted))
+        )
         self.known: Told = []
         self.rebuilt = 0
 

@@ -14,7 +14,6 @@ from aicommons.ledger import (
     contracts,
     courier,
     deployments,
-    finality,
     meanings,
     paging,
     reading,
@@ -100,8 +99,7 @@ class Client:
         signer: ports.Signer,
         relay: relaying.Relay | None = None,
         *,
-        most_tip: int = sending.MOST_TIP,
-        confirmations: finality.Finality | None = None,
+        habits: sending.Habits | None = None,
     ) -> None:
         """Prepare; nothing is sent yet.
 
@@ -110,16 +108,16 @@ class Client:
             deployment: where the contracts stand.
             signer: signs transactions, or what a relayer sends.
             relay: pays for calls of the commons' contracts; without one the signer's wallet does.
-            most_tip: wei that its transactions offer at most above the base fee, for a unit of gas.
-            confirmations: when a block counts; as the deployment says of its chain where nothing is given.
+            habits: how it sends, and when a block counts; as the deployment says of its chain where nothing is given.
         """
         declared = deployment.confirmations
-        terms = reading.Terms(deployment.first_block, confirmations or declared, declared)
+        habits = habits or sending.Habits(counted=declared)
+        terms = reading.Terms(deployment.first_block, habits.counted, declared)
         self._rpc = connection
         self._deployment = deployment
         self._signer = signer
         self.address = signer.address
-        self._sender = sending.Sender(connection, deployment.chain_id, signer, most_tip=most_tip)
+        self._sender = sending.Sender(connection, deployment.chain_id, signer, habits)
         self._courier = None if relay is None else courier.Courier(connection, relay, signer, self._sender)
         self._reader = reading.Reader(connection, terms)
         self._addresses = {address: name for name, address in deployment.addresses.items()}
@@ -360,7 +358,8 @@ class Client:
         """Send a call and return what was recorded, whether or not the contract carried it out; else as ``transact``."""
         try:
             data = contracts.call_data(contract, function, values)
-            return self._sender.send(sending.Outgoing(self.address_of(contract), data))
+            # Whoever it is sent for looks himself when it counts.
+            return self._sender.send(sending.Outgoing(self.address_of(contract), data), is_final=False)
         except rpc.RpcFailure as failure:
             raise _refusal(f"{contract}.{function}", failure) from failure
 

@@ -7,7 +7,6 @@ read from one endpoint (``steadily``), because two endpoints seldom have the sam
 Left out: whether an answer is true (``reading``, ``sending``).
 """
 
-import dataclasses
 import json
 import logging
 import threading
@@ -27,19 +26,23 @@ LONGEST_REST = 300.0
 WRITE = b'"eth_sendRawTransaction"'
 
 
-@dataclasses.dataclass(slots=True)
 class Endpoint:
-    """One of several ways to the ledger, and how it has done."""
+    """One of several ways to the ledger, and how it has done.
 
-    name: str
-    """Its URL, as messages show it."""
-    connection: rpc.Rpc
-    is_vetted: bool = False
-    refused: errors.LedgerMismatch | None = None
-    """Why it is never used: it is not this ledger."""
-    failures: int = 0
-    """One after the other, up to now."""
-    rests_until: float = 0.0
+    Args:
+        name: as messages show it.
+        connection: to it.
+    """
+
+    def __init__(self, name: str, connection: rpc.Rpc) -> None:
+        self.name = name
+        self.connection = connection
+        self.is_vetted = False
+        self.refused: errors.LedgerMismatch | None = None
+        """Why it is never used: it is not this ledger."""
+        self.failures = 0
+        """One after the other, up to now."""
+        self.rests_until = 0.0
 
 
 class FailoverRpc:

@@ -21,6 +21,8 @@ LONGEST_WAIT = 300.0
 """Seconds that a server may tell us to stay away at most."""
 
 T = TypeVar("T")
+Question = tuple[str, Sequence[object]]
+"""Method and parameters."""
 
 
 class RpcFailure(Exception):
