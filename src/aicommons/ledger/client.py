@@ -14,6 +14,7 @@ from aicommons.ledger import (
     contracts,
     courier,
     deployments,
+    finality,
     meanings,
     paging,
     reading,
@@ -346,6 +347,13 @@ class Client:
     def send_to(self, address: ids.Address, data: bytes) -> None:
         """Send calldata to an address; raises like ``transact``."""
         self._send(sending.Outgoing(address, data), ids.format_id(address))
+
+    def suggested(self) -> finality.Finality:
+        """Return when the chain's blocks count, as its newest block says; raises like ``transact``."""
+        try:
+            return finality.suggested(self._rpc)
+        except rpc.RpcFailure as failure:
+            raise _refusal("the ledger", failure) from failure
 
     def nonce(self) -> int:
         """Return how many transactions this key has sent; raises like ``transact``."""

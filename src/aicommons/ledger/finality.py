@@ -65,6 +65,25 @@ class Finality:
 INSTANT = Finality()
 TWELVE = Finality(12)
 """For a chain of which nothing else is known."""
+BY_AGREEMENT = "0x63746963616c2062797a616e74696e65206661756c7420746f6c6572616e6365"
+"""``mixHash`` of every block on which IBFT 2 or QBFT validators agreed (EIP-650): such a block is final at once."""
+
+
+def suggested(connection: rpc.Rpc) -> Finality:
+    """Return when a chain's blocks count, as far as its newest block says: at once, by its own word, or after twelve.
+
+    Raises:
+        rpc.RpcFailure, errors.LedgerUnreachable, errors.LedgerMismatch: the ledger does not say.
+    """
+    asked: list[rpc.Question] = [("eth_getBlockByNumber", [tag, False]) for tag in ("latest", "finalized")]
+    newest, final = rpc.batch_results(connection, asked)
+    if not isinstance(newest, dict):
+        raise errors.LedgerMismatch("the ledger's answer is no block", which="latest")
+    if newest.get("mixHash") == BY_AGREEMENT:
+        return INSTANT
+    if isinstance(final, dict) and rpc.number(final.get("number")):
+        return Finality(0, "finalized")
+    return TWELVE
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
