@@ -571,12 +571,13 @@ def _habits(
     tell: Callable[[str], None] | None = None,
 ) -> "sending.Habits":
     """Return how a wallet of this home sends: what it pays, when a block counts, and one program at a time."""
-    from aicommons.ledger import finality, sending
+    from aicommons.ledger import fees, finality, sending
 
     settings = home.settings()
     own = settings.confirmations
     made = sending.Habits(
         most_tip=settings.tip_gwei * GWEI,
+        mark=int.from_bytes(os.urandom(2), "big") % (fees.MOST_MARK + 1),
         counted=deployment.confirmations if own is None else finality.Finality.parse(own),
         turn=lambda: _turn(home, signer.address),
     )

@@ -121,7 +121,9 @@ class Faulty:
     is_cut: bool = False
     """Whether requests do not arrive."""
     loses: int = 0
-    """How many answers are lost from now on; what was asked is done."""
+    """How many answers to transactions are lost from now on; the ledger has them."""
+    is_doubled: bool = False
+    """Whether each request arrives twice; the second answer is told."""
     asked: list[str] = dataclasses.field(default_factory=list)
     """Methods, in their order."""
 
@@ -131,8 +133,10 @@ class Faulty:
             raise errors.LedgerUnreachable("cut")
         calls = json.loads(payload)
         self.asked += [call["method"] for call in calls]
+        if self.is_doubled:
+            self.inner.exchange(payload)
         answer = self.inner.exchange(payload)
-        if self.loses:
+        if self.loses and "eth_sendRawTransaction" in self.asked[-len(calls) :]:
             self.loses -= 1
             raise errors.LedgerUnreachable("the answer was lost")
         return answer if self.fault is None else json.dumps(self._told(calls, json.loads(answer))).encode()

@@ -228,7 +228,8 @@ def test_several_senders_of_one_wallet() -> None:
 
     turn = threading.Lock()
     habits = sending.Habits(turn=lambda: turn)
-    senders = [sending.Sender(ledger, 7, ledgers.SIGNER, habits) for _ in range(3)]
+    marked = [dataclasses.replace(habits, mark=mark) for mark in (0, 17, fees.MOST_MARK)]
+    senders = [sending.Sender(ledger, 7, ledgers.SIGNER, each) for each in marked]
     threads = [threading.Thread(target=work, args=(sender,)) for sender in senders for _ in range(2)]
     for thread in threads:
         thread.start()

@@ -17,6 +17,8 @@ HEADROOM = 5, 4
 """Gas is 5/4 of the estimate: others' transactions may come in between and make a call a little dearer."""
 BUMP = 9, 8
 """A stuck transaction is offered for 12.5 % more: 10 % is what most nodes want for taking another in its place."""
+MOST_MARK = 4095
+"""Gas by which a program's transactions may differ from another's; unused gas is not paid."""
 WORDS_FOR_FUNDS = ("insufficient", "upfront cost exceeds", "not enough balance")
 
 
@@ -28,10 +30,11 @@ def with_headroom(estimate: object) -> int:
 class Pricing:
     """What one wallet offers on one chain."""
 
-    def __init__(self, connection: rpc.Rpc, address: ids.Address, most_tip: int = MOST_TIP) -> None:
+    def __init__(self, connection: rpc.Rpc, address: ids.Address, most_tip: int = MOST_TIP, mark: int = 0) -> None:
         self._rpc = connection
         self._address = address
         self._most_tip = most_tip
+        self._mark = mark
         self._price: int | None = None
         """Of a unit of gas on a chain without base fee; ``None`` where there is one, or before it was asked."""
         self._gas = transactions.GAS_LIMIT
@@ -62,7 +65,7 @@ class Pricing:
             rpc.RpcFailure: the call would fail.
         """
         if not self.is_charged:
-            return dataclasses.replace(transaction, gas=self._gas)
+            return dataclasses.replace(transaction, gas=self._gas - self._mark)
         request = {"from": ids.format_id(self._address), "data": "0x" + transaction.data.hex()}
         request |= {} if transaction.to is None else {"to": ids.format_id(transaction.to)}
         request |= {"value": hex(transaction.value)} if transaction.value else {}
@@ -79,7 +82,8 @@ class Pricing:
         if isinstance(estimate, rpc.RpcFailure):
             self.check_funds(transaction, estimate)
             raise estimate
-        return dataclasses.replace(transaction, gas=min(self._gas, with_headroom(estimate)), fees=fees)
+        gas = min(self._gas - MOST_MARK, with_headroom(estimate)) + self._mark
+        return dataclasses.replace(transaction, gas=gas, fees=fees)
 
     def _bounded(self, offered: int) -> int:
         if offered > self._most_tip:

@@ -92,6 +92,9 @@ class Habits:
 
     most_tip: int = fees.MOST_TIP
     """Wei that are offered at most above the base fee for a unit of gas."""
+    mark: int = 0
+    """Less gas that is allowed, 0 to ``fees.MOST_MARK``, so that two programs with one wallet never send the same bytes: each could else
+    take the other's transaction for its own. Drawn for each program."""
     counted: finality.Finality = finality.INSTANT
     """When a block counts."""
     turn: Turn = contextlib.nullcontext
@@ -109,7 +112,7 @@ class Sender:
         self._rpc = connection
         self.chain_id = chain_id
         self._signer = signer
-        self._fees = fees.Pricing(connection, signer.address, self._habits.most_tip)
+        self._fees = fees.Pricing(connection, signer.address, self._habits.most_tip, self._habits.mark)
         self._nonce: int | None = None
         self._lock = threading.RLock()
 
@@ -158,7 +161,7 @@ class Sender:
     def _numbered(self, call: Outgoing, nonce: int | None) -> _Sent:
         for tries in range(TRIES):
             try:
-                return self._give(call, self.nonce() if nonce is None else nonce, is_named=nonce is not None)
+                return self._give(call, self.nonce() if nonce is None else nonce)
             except rpc.RpcFailure as failure:
                 self._nonce = None
                 is_taken = any(word in failure.message.lower() for word in TAKEN)
@@ -167,15 +170,14 @@ class Sender:
             self._habits.pause(FIRST_PAUSE * 2**tries)  # another process uses this wallet too
         raise AssertionError("the last try returns or raises")
 
-    def _give(self, call: Outgoing, nonce: int, *, is_named: bool) -> _Sent:
+    def _give(self, call: Outgoing, nonce: int) -> _Sent:
         self.nonce()  # reads what the chain charges
         plain = transactions.Transaction(self.chain_id, nonce, call.to, call.data, value=call.value)
         transaction = self._fees.price(plain)
         sent = _Sent(transaction, transactions.sign(transaction, self._signer))
         told = self._hand_over(sent)
-        # A number that was asked for may be used up by a call that was begun before. Else it is another program's call that says
-        # the same, and this one gets the next number.
-        if isinstance(told, rpc.RpcFailure) and not (is_named and isinstance(sent.receipt, dict)):
+        # A receipt of these very bytes is ours whatever else is told: they came twice, or an answer was lost (``Habits.mark``).
+        if isinstance(told, rpc.RpcFailure) and not isinstance(sent.receipt, dict):
             self._fees.check_funds(transaction, told)
             raise told
         if isinstance(told, str | None) and told not in sent.names:
