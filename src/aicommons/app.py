@@ -20,7 +20,7 @@ from aicommons.domain import errors, ids
 if TYPE_CHECKING:
     from aicommons.domain import cards, encoding, policies
     from aicommons.ledger import bounds as limits
-    from aicommons.ledger import client, deployments, powers, relayer, relaying, wallet
+    from aicommons.ledger import client, deployments, powers, relayer, relaying, rpc, sending, wallet
     from aicommons.node import agent, running, tables
     from aicommons.node.consents import keeping
     from aicommons.protocol import ports
@@ -30,6 +30,7 @@ DEFAULT_RPC = "http://127.0.0.1:8545"
 DEFAULT_STORE = "http://127.0.0.1:8546"
 GWEI = 10**9
 DEFAULT_AUDIENCE = "commons"
+RPC_VARIABLE = "COMMONS_RPC"
 PASSPHRASE_VARIABLE = "COMMONS_PASSPHRASE"  # noqa: S105  a name, not a secret
 READER_TAG = b"AI Commons reader key, version 1"
 
@@ -41,7 +42,7 @@ class Settings:
     name: str
     """Of the organisation."""
     rpc: str = DEFAULT_RPC
-    """URL of the ledger's JSON-RPC."""
+    """URL of the ledger's JSON-RPC, or several of one ledger with commas, the preferred first; ``COMMONS_RPC`` overrides it."""
     store: str = DEFAULT_STORE
     """URL of the store."""
     audience: str = DEFAULT_AUDIENCE
@@ -54,6 +55,13 @@ class Settings:
     """Most that this home's wallets offer above the base fee for a unit of gas, in gwei (10^9 wei)."""
     relayer: str | None = None
     """URL of a relayer that pays for this home's calls, or ``None``: its own wallet and node key do."""
+    confirmations: str | None = None
+    """When a block counts here: so many blocks on top of it, ``safe`` or ``finalized``; ``None`` for what the deployment file says."""
+
+    @property
+    def endpoints(self) -> tuple[str, ...]:
+        """The URLs of the ledger's JSON-RPC, the preferred first."""
+        return split_urls(self.rpc)
 
     def to_json(self) -> str:
         """Return the text of the settings file."""
@@ -78,6 +86,11 @@ class Settings:
             ):
                 raise errors.InputError("a setting has another type", which=f"{which}: {field.name}", got=repr(value))
         return settings
+
+
+def split_urls(text: str) -> tuple[str, ...]:
+    """Return the URLs of a list with commas; one that is none stays one, so that whoever uses it can say so."""
+    return tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip())) or (text,)
 
 
 class HowRead(TypedDict, total=False):
@@ -198,7 +211,8 @@ class Home:
                 which=str(self.path),
                 next_step="no home is there; is the name right? A new one is made with `commons init --name NAME`",
             )
-        return Settings.from_json(self.settings_file.read_text(), str(self.settings_file))
+        kept = Settings.from_json(self.settings_file.read_text(), str(self.settings_file))
+        return dataclasses.replace(kept, rpc=os.environ.get(RPC_VARIABLE) or kept.rpc)
 
     def datasets(self) -> dict[int, KnownDataset]:
         """Return dataset id -> what is known of it here (path, title)."""
@@ -485,10 +499,18 @@ def deployer(home: Home, url: str, signer: "ports.Signer") -> "tuple[int, client
     """
     from aicommons.ledger import client, deployments, rpc
 
-    connection = rpc.HttpRpc(_transport(url, home.settings()))
+    known: list[int] = []
+
+    def is_same(one: rpc.Rpc) -> None:
+        found = client.chain_id(one)
+        if known and found != known[0]:
+            raise errors.WrongChain("this is another chain than the first endpoint's", expected=known[0], got=found)
+        known[:] = [found]
+
+    connection = _connection(split_urls(url), home.settings(), is_same)
     chain_id = client.chain_id(connection)
-    most_tip = home.settings().tip_gwei * GWEI
-    return chain_id, client.Client(connection, deployments.Deployment(chain_id, 0, {}, {}), signer, most_tip=most_tip)
+    nowhere = deployments.Deployment(chain_id, 0, {}, {})
+    return chain_id, client.Client(connection, nowhere, signer, habits=_habits(home, nowhere, signer))
 
 
 def store_gate(home: Home) -> "server.Gate":
@@ -504,14 +526,73 @@ def store_gate(home: Home) -> "server.Gate":
     return server.Gate(recover, registry.member_of)
 
 
-def connect(home: Home, signer: "ports.Signer") -> "client.Client":
-    """Return a ledger client that acts with ``signer``; nothing is sent yet."""
-    from aicommons.ledger import client, rpc
+def connect(home: Home, signer: "ports.Signer", tell: Callable[[str], None] | None = None) -> "client.Client":
+    """Return a ledger client that acts with ``signer``; nothing is sent yet.
+
+    Args:
+        home: whose ledger.
+        signer: acts.
+        tell: what a person is told who waits; without it that is logged.
+    """
+    from aicommons.ledger import client
+
+    settings, deployment = home.settings(), deployment_of(home)
+    return client.Client(
+        open_ledger(settings, deployment),
+        deployment,
+        signer,
+        _relay(settings),
+        habits=_habits(home, deployment, signer, tell),
+    )
+
+
+def open_ledger(settings: Settings, deployment: "deployments.Deployment") -> "rpc.Rpc":
+    """Return a connection to the ledger of a home: one endpoint, or several of which each is held against the deployment."""
+    from aicommons.ledger import client
+
+    return _connection(settings.endpoints, settings, lambda one: client.check_place(one, deployment))
+
+
+def _connection(urls: tuple[str, ...], settings: Settings, vet: "Callable[[rpc.Rpc], None]") -> "rpc.Rpc":
+    from aicommons.ledger import failover, rpc
+
+    transports = [_transport(url, settings) for url in urls]
+    if len(transports) == 1:
+        return rpc.HttpRpc(transports[0])
+    # By place and host: what comes behind the host is often a secret key.
+    named = {f"endpoint {number} ({each.origin})": rpc.HttpRpc(each) for number, each in enumerate(transports, 1)}
+    return failover.FailoverRpc(named, vet)
+
+
+def _habits(
+    home: Home,
+    deployment: "deployments.Deployment",
+    signer: "ports.Signer",
+    tell: Callable[[str], None] | None = None,
+) -> "sending.Habits":
+    """Return how a wallet of this home sends: what it pays, when a block counts, and one program at a time."""
+    from aicommons.ledger import fees, finality, sending
 
     settings = home.settings()
-    connection = rpc.HttpRpc(_transport(settings.rpc, settings))
-    relay, most_tip = _relay(settings), settings.tip_gwei * GWEI
-    return client.Client(connection, deployment_of(home), signer, relay, most_tip=most_tip)
+    own = settings.confirmations
+    made = sending.Habits(
+        most_tip=settings.tip_gwei * GWEI,
+        mark=int.from_bytes(os.urandom(2), "big") % (fees.MOST_MARK + 1),
+        counted=deployment.confirmations if own is None else finality.Finality.parse(own),
+        turn=lambda: _turn(home, signer.address),
+    )
+    return made if tell is None else dataclasses.replace(made, tell=tell)
+
+
+@contextlib.contextmanager
+def _turn(home: Home, wallet_address: ids.Address) -> Iterator[None]:
+    """Hold a wallet of this home while one of its transactions is numbered: another program's waits until it is given."""
+    import fcntl
+
+    home.path.mkdir(parents=True, exist_ok=True)
+    with (home.path / f".turn-{ids.format_id(wallet_address)[2:10]}").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        yield
 
 
 def _relay(settings: Settings) -> "relaying.Relay | None":
@@ -535,11 +616,15 @@ def _relay(settings: Settings) -> "relaying.Relay | None":
 def open_relayer(home: Home, signer: "ports.Signer", bounds: "limits.Bounds") -> "relayer.Relayer":
     """Return a relayer of this home's commons that pays with ``signer``; raises as ``Client.check``."""
     from aicommons.domain import encoding
-    from aicommons.ledger import client, relayer, rpc
+    from aicommons.ledger import client, relayer
 
-    settings = home.settings()
-    connection = rpc.HttpRpc(_transport(settings.rpc, settings))
-    ledger = client.Client(connection, deployment_of(home), signer, most_tip=settings.tip_gwei * GWEI)
+    settings, deployment = home.settings(), deployment_of(home)
+    ledger = client.Client(
+        open_ledger(settings, deployment),
+        deployment,
+        signer,
+        habits=_habits(home, deployment, signer),
+    )
     ledger.check()
     place = encoding.Place(ledger.place.chain_id, ledger.address_of("Forwarder"))
     return relayer.Relayer(ledger, place, time.time, bounds)
@@ -557,10 +642,10 @@ def powers_over(home: Home) -> "tuple[powers.Power, ...]":
     Raises:
         errors.WrongChain, errors.LedgerUnreachable, errors.LedgerRefused, errors.LedgerMismatch: the ledger does not say.
     """
-    from aicommons.ledger import client, powers, rpc
+    from aicommons.ledger import client, powers
 
     settings, deployment = home.settings(), deployment_of(home)
-    connection = rpc.HttpRpc(_transport(settings.rpc, settings))
+    connection = open_ledger(settings, deployment)
     if (found := client.chain_id(connection)) != deployment.chain_id:
         raise errors.WrongChain("this is another chain", expected=deployment.chain_id, got=found)
     return powers.read(connection, deployment)

@@ -27,7 +27,7 @@ def ledger(tmp_path: pathlib.Path) -> Iterator[testing.LocalLedger]:
 
 
 class Cut:
-    """A connection that breaks at the n-th transaction, before or after the ledger has it."""
+    """A connection that breaks for good at the n-th transaction, before or after the ledger has it."""
 
     def __init__(self, handle: Callable[[bytes], bytes], *, at: int, is_lost_answer: bool) -> None:
         self._handle = handle
@@ -36,11 +36,12 @@ class Cut:
         self._sent = 0
 
     def exchange(self, payload: bytes) -> bytes:
-        """Pass on, but for one transaction."""
+        """Pass on, until it breaks."""
         self._sent += b"eth_sendRawTransaction" in payload
-        if b"eth_sendRawTransaction" in payload and self._sent == self._at + 1:
-            if self._is_lost_answer:
+        if self._sent > self._at:
+            if self._is_lost_answer and self._sent == self._at + 1:
                 self._handle(payload)
+                self._sent += 1
             raise errors.LedgerUnreachable("cut")
         return self._handle(payload)
 

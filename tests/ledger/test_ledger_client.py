@@ -283,7 +283,6 @@ LIES: dict[str, Callable[[bytes], bytes]] = {
     "a log without data": with_field("data", ...),
     "a log with cut data": with_field("data", "0x00"),
     "a log with odd data": with_field("data", "0x0"),
-    "a log without time": with_field("blockTimestamp", ...),
     "a log with a bad time": with_field("blockTimestamp", "noon"),
     "a log without index": with_field("logIndex", ...),
 }  # fmt: skip

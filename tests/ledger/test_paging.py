@@ -158,7 +158,7 @@ def test_a_refusal_between_pages_is_raised() -> None:
             return b'[{"id":0,"error":{"code":-32603,"message":"internal error"}}]'
         return answer(payload)
 
-    one._rpc = rpc.LocalRpc(failing)
+    one._reader._rpc = rpc.LocalRpc(failing)
     with pytest.raises(errors.LedgerRefused, match="internal error"):
         one.poll()
     assert places(one.poll()) == ledger.places()
@@ -253,7 +253,7 @@ def test_logs_out_of_order_are_refused(change: Callable[[list[Any]], list[Any]])
         head, found = json.loads(ledger.exchange(payload))
         return json.dumps([head, found | {"result": change(found["result"])}]).encode()
 
-    one._rpc = rpc.LocalRpc(lying)
+    one._reader._rpc = rpc.LocalRpc(lying)
     with pytest.raises(errors.LedgerMismatch, match="order"):
         one.poll()
 

@@ -19,6 +19,7 @@ class Reply:
     status: int = 200
     body: bytes = b"[]"
     complete: bool = True
+    headers: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 class Transport:

@@ -9,7 +9,7 @@ import pytest
 
 from aicommons.cli import output
 from aicommons.domain import encoding, errors, ids
-from aicommons.ledger import addresses, rpc, sending, wallet
+from aicommons.ledger import addresses, fees, rpc, sending, wallet
 
 SIGNER = wallet.Wallet(b"\x05" * 32)
 ME = ids.format_id(SIGNER.address)
@@ -18,6 +18,7 @@ CALL = sending.Outgoing(TO, b"\x01")
 BLOCK = "0x" + "b1" * 32
 OTHER = "0x" + "0f" * 32
 WEI = 10**9
+HABITS = sending.Habits(pause=lambda _: None)
 
 Change = Callable[[dict[str, Any]], Any]
 
@@ -30,7 +31,7 @@ class Lying:
         after: how many questions for the receipt get none at first.
     """
 
-    def __init__(self, changes: dict[str, Change], *, base: int = 0, after: int = 0) -> None:
+    def __init__(self, changes: dict[str, Change], *, base: int | None = 0, after: int = 0) -> None:
         self.changes = changes
         self.base = base
         self.after = after
@@ -64,7 +65,7 @@ class Lying:
     def getBlockByHash(self) -> dict[str, Any]:  # noqa: N802
         """The only block."""
         block = {"hash": BLOCK, "number": "0x7", "gasLimit": hex(30_000_000), "transactions": [self.sent]}
-        return block | ({"baseFeePerGas": hex(self.base)} if self.base else {})
+        return block if self.base is None else block | {"baseFeePerGas": hex(self.base)}
 
     def sendRawTransaction(self) -> str:  # noqa: N802
         """The hash."""
@@ -95,7 +96,7 @@ class Lying:
 
 def send(ledger: Lying, call: sending.Outgoing = CALL, nonce: int | None = None) -> sending.Receipt:
     """Send a call without waiting in real time."""
-    return sending.Sender(ledger, 7, SIGNER, pause=lambda _: None).send(call, nonce)
+    return sending.Sender(ledger, 7, SIGNER, HABITS).send(call, nonce)
 
 
 def with_receipt(**changed: object) -> dict[str, Change]:
@@ -242,7 +243,7 @@ def test_fees_follow_the_newest_block() -> None:
     assert [int.from_bytes(each, "big") for each in fields[2:4]] == [0, 6 * WEI]
 
 
-TIPS = {"one wei too much": sending.MOST_TIP + 1, "16 coins for a call": 10**6 * WEI, "more than a word": 2**255}
+TIPS = {"one wei too much": fees.MOST_TIP + 1, "16 coins for a call": 10**6 * WEI, "more than a word": 2**255}
 
 
 @pytest.mark.parametrize("tip", TIPS.values(), ids=TIPS.keys())
@@ -251,16 +252,16 @@ def test_an_endpoint_cannot_name_any_tip(tip: int) -> None:
     ledger = Lying({"eth_maxPriorityFeePerGas": lambda _: hex(tip)}, base=3 * WEI)
     with pytest.raises(errors.FeeTooHigh) as caught:
         send(ledger)
-    assert (caught.value.expected, caught.value.got) == (f"at most {sending.MOST_TIP} wei", f"{tip} wei")
+    assert (caught.value.expected, caught.value.got) == (f"at most {fees.MOST_TIP} wei", f"{tip} wei")
     assert "tip_gwei" in output.advice(errors.FeeTooHigh)
     assert ledger.sent == ""
 
 
-@pytest.mark.parametrize("most", [0, 7, sending.MOST_TIP])
+@pytest.mark.parametrize("most", [0, 7, fees.MOST_TIP])
 def test_the_home_says_how_much_it_tips(most: int) -> None:
     """A tip of just what the home allows is paid."""
     ledger = Lying({"eth_maxPriorityFeePerGas": lambda _: hex(most)}, base=3 * WEI)
-    assert sending.Sender(ledger, 7, SIGNER, most_tip=most, pause=lambda _: None).send(CALL).is_success
+    assert sending.Sender(ledger, 7, SIGNER, dataclasses.replace(HABITS, most_tip=most)).send(CALL).is_success
 
 
 def test_a_creation_has_the_address_of_its_number() -> None:

@@ -17,7 +17,7 @@ from aicommons.cli import homes, naming, output
 from aicommons.domain import errors, ids
 
 if TYPE_CHECKING:
-    from aicommons.ledger import client, deployments, founding
+    from aicommons.ledger import client, deployments, finality, founding
     from aicommons.ledger import powers as ledger_powers
 
 
@@ -29,14 +29,18 @@ if TYPE_CHECKING:
     required=True,
     help="Who founds the commons and how votes are held (commons.toml).",
 )
+@click.option(
+    "--confirmations",
+    help="Blocks on top of one before it counts for the members, or safe or finalized. [default: as the chain's blocks say]",
+)
 @output.json_option
-def deploy(url: str, config: pathlib.Path) -> None:
+def deploy(url: str, config: pathlib.Path, confirmations: str | None) -> None:
     """Found a commons on any EVM chain with Cancun: create all contracts and write the deployment file.
 
     This home's wallet pays for the transactions and gets no power from it: the file names who admits members. Run it again
     after an interruption: it goes on where it stopped, and a commons that stands is only checked.
     """
-    from aicommons.ledger import charter, founding
+    from aicommons.ledger import charter, finality, founding
 
     home = homes.home()
     home.settings()
@@ -44,14 +48,18 @@ def deploy(url: str, config: pathlib.Path) -> None:
     for warning in charter.warnings(terms):
         output.note(f"Note: {warning}")
     signer = homes.unlock(home.wallet_file)
+    given = None if confirmations is None else finality.Finality.parse(confirmations)
     chain_id, deployer = app.deployer(home, url, signer)
     begun = _begun(home, deployer, chain_id, terms)
     kept = home.deployment_file(chain_id)
     if kept.exists():
         made = founding.Founded(_checked(deployer, kept), ())
     else:
+        counts = deployer.suggested() if given is None else given
         made = founding.go_on(deployer, begun, terms, lambda name: output.note(f"  {name} stands."))
-        app.write_private(kept, made.deployment.to_json())
+        declared = dataclasses.replace(made.deployment, confirmations=counts)
+        made = dataclasses.replace(made, deployment=declared)
+        app.write_private(kept, declared.to_json())
     _tell(home, url, kept, made, power=_power(deployer.address, terms))
 
 
@@ -108,8 +116,14 @@ def _tell(home: app.Home, url: str, kept: pathlib.Path, made: "founding.Founded"
     output.emit(
         {"deployment": str(kept.resolve()), "chain_id": chain_id, "created": list(made.created)},
         f"The commons stands on chain {chain_id}: {done}; every one has the package's code.",
-        f"Members need {kept}. {power}",
+        f"Members need {kept}. A block counts {_words(made.deployment.confirmations)}. {power}",
     )
+
+
+def _words(counted: "finality.Finality") -> str:
+    if counted.tag is not None:
+        return f"when the chain calls it {counted.tag}"
+    return "at once" if counted.is_instant else f"when {counted.depth} blocks lie on it"
 
 
 @click.command("founder")

@@ -142,7 +142,7 @@ def introduce(found: app.Home, store: "http.HttpStore") -> None:
 def _open(found: app.Home, signer: "wallet.Wallet | app.Bystander", uploader: "wallet.Wallet | None") -> Opened:
     from aicommons import office
 
-    registry = app.connect(found, signer)
+    registry = app.connect(found, signer, tell=output.note)
     registry.check()
     store = app.open_store(found, uploader)
     return Opened(found, signer, registry, store, office.Desk(registry, store))

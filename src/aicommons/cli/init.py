@@ -17,10 +17,13 @@ from aicommons.domain import errors, ids
 
 @click.command()
 @click.option("--name", required=True, help="Of your organisation.")
-@click.option("--rpc", default=app.DEFAULT_RPC, show_default=True, help="URL of the ledger.")
+@click.option("--rpc", default=app.DEFAULT_RPC, show_default=True, help="URL of the ledger, or several with commas.")
 @click.option("--store", default=app.DEFAULT_STORE, show_default=True, help="URL of the store.")
 @click.option("--audience", default=app.DEFAULT_AUDIENCE, show_default=True, help="Name of the store in signatures.")
 @click.option("--relayer", help="URL of a relayer that pays for this home's calls. [default: its own wallet pays]")
+@click.option(
+    "--confirmations", help="Blocks on top of one before it counts, or safe or finalized. [default: the deployment's]"
+)
 @click.option("--chain-id", type=click.IntRange(1, 2**53), help="Of the ledger. [default: the deployment's]")
 @click.option(
     "--deployment",
@@ -85,12 +88,16 @@ def _deployment(file: pathlib.Path | None, chain_id: int | None) -> tuple[str | 
 
 
 def _check(settings: app.Settings) -> None:
+    from aicommons.ledger import finality
     from aicommons.store import signing, transport
 
     if not 0 < len(settings.name) <= 80 or not settings.name.isprintable():
         raise errors.InputError("not a name", which="--name", expected="1 to 80 printable characters")
-    urls = {"--rpc": settings.rpc, "--store": settings.store, "--relayer": settings.relayer}
-    for option, url in ((option, url) for option, url in urls.items() if url is not None):
+    if settings.confirmations is not None:
+        finality.Finality.parse(settings.confirmations)
+    urls = [("--rpc", url) for url in settings.endpoints]
+    urls += [("--store", settings.store)] + ([] if settings.relayer is None else [("--relayer", settings.relayer)])
+    for option, url in urls:
         try:
             transport.Transport(url, unreachable=errors.LedgerUnreachable).close()
         except errors.InputError as err:

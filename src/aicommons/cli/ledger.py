@@ -57,14 +57,14 @@ def start(port: int | None, chain_id: int | None, engine: str | None, config: pa
     deployment = app.found_ledger(home, lambda: homes.unlock(home.wallet_file), engine=engine, config=config)
 
     def ready(url: str) -> None:
-        if url.rstrip("/") != settings.rpc.rstrip("/"):
+        if url.rstrip("/") not in [each.rstrip("/") for each in settings.endpoints]:
             output.note(f"This home's settings say {settings.rpc}; members and this home's config.json need {url}.")
         output.ready(
             {"url": url, "deployment": str(deployment.resolve()), "chain_id": settings.chain_id},
             f"Ledger {settings.chain_id} answers at {url}; members need {deployment}. Ctrl-C ends it.",
         )
 
-    chosen = _port(settings.rpc) if port is None else port
+    chosen = _port(settings.endpoints[0]) if port is None else port
     server.serve(home.path / "ledger", chosen, settings.chain_id, engine, ready=ready)
     output.note("The ledger has ended; nothing that was answered is lost.")
 

@@ -137,7 +137,7 @@ class Loop:
         """Do one pass; return how many seconds to wait."""
         try:
             owed = node.step()
-        except (errors.LedgerUnreachable, errors.LedgerMismatch, errors.DecodeError) as err:
+        except (errors.LedgerUnreachable, errors.LedgerReorganised, errors.LedgerMismatch, errors.DecodeError) as err:
             # A proxy or a lying ledger may answer anything; a node outlives it and asks again.
             if not self.outage:
                 log.warning("%s; trying again", err)

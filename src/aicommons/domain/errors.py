@@ -3,6 +3,7 @@
     CommonsError
     ├── TemporaryError(delay)          the same call may succeed later
     │   ├── LedgerUnreachable
+    │   ├── LedgerReorganised          blocks that were read are no part of the chain any more: what they said is to be read anew
     │   ├── RelayUnreachable
     │   │   └── RelayOutcomeUnknown    a relayer has the call, and may or may not carry it out
     │   └── StoreUnreachable
@@ -19,7 +20,8 @@
         │   ├── WrongCode              other code, or none, where a contract should stand
         │   ├── WrongAuthority         a contract that listens to somebody else than the commons' timelock or forwarder
         │   ├── SuccessorUnknown       the members named a successor that this package does not know
-        │   └── ReceiptContradicted    a receipt that the ledger's own blocks do not bear out
+        │   ├── ReceiptContradicted    a receipt that the ledger's own blocks do not bear out
+    │   └── LogsWithheld           a block that says it has events which the ledger does not tell
         ├── TransactionReplaced        another transaction of this wallet was recorded in its place
         ├── FeeTooHigh                 the ledger asks more for gas than this home pays
         ├── DeploymentConflict         a commons that was begun otherwise than it is to be gone on with
@@ -95,6 +97,23 @@ class LedgerUnreachable(TemporaryError):
     """
 
     server = "ledger"
+
+
+class LedgerReorganised(TemporaryError):
+    """Nothing has to be done: what the ledger says is read again. If it happens often, wait for more blocks (``confirmations`` in this
+    home's config.json).
+
+    Args:
+        ancestor: number of the newest block that was read and is still part of the chain.
+        depth: how many blocks were taken back.
+    """
+
+    server = "ledger"
+
+    def __init__(self, message: str, *, ancestor: int, depth: int) -> None:
+        super().__init__(message, delay=0.0)
+        self.ancestor = ancestor
+        self.depth = depth
 
 
 class RelayUnreachable(TemporaryError):
@@ -199,6 +218,10 @@ class SuccessorUnknown(LedgerMismatch):
 
 class ReceiptContradicted(LedgerMismatch):
     """Do not believe this ledger's answers: ask another endpoint of the same chain what became of the transaction."""
+
+
+class LogsWithheld(LedgerMismatch):
+    """Do not believe this ledger's answers: ask another endpoint of the same chain, or name several with commas (``rpc`` in config.json)."""
 
 
 class TransactionReplaced(PermanentError):

@@ -1,12 +1,11 @@
 """The ledger client: events in, signed messages and calls out. Implements the ``Ledger`` port.
 
 One client per key and process. It knows the contracts' addresses from a deployment file and refuses a ledger that is
-not that chain or has other code there. Several endpoints, fees, reorganisations and finality come with other chains.
+not that chain or has other code there. What it says happened counts when it is final (``finality``).
 """
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 from aicommons.domain import encoding, errors, events, ids, messages, run
 from aicommons.ledger import (
@@ -15,8 +14,10 @@ from aicommons.ledger import (
     contracts,
     courier,
     deployments,
+    finality,
     meanings,
     paging,
+    reading,
     relaying,
     rpc,
     sending,
@@ -72,6 +73,23 @@ def chain_id(connection: rpc.Rpc) -> int:
         raise _refusal("the ledger", failure) from failure
 
 
+def check_place(connection: rpc.Rpc, deployment: deployments.Deployment) -> None:
+    """Check that a connection leads to a deployment's chain, and that its code stands there.
+
+    Raises:
+        errors.WrongChain: another chain id.
+        errors.WrongCode: other code than the package's or the deployment's at a contract's address, or none.
+        errors.LedgerUnreachable, errors.LedgerMismatch, rpc.RpcFailure: the ledger does not say.
+    """
+    own = deployment.addresses
+    calls = [("eth_getCode", [ids.format_id(address), "latest"]) for address in own.values()]
+    chain, *codes = rpc.batch(connection, [("eth_chainId", []), *calls])
+    if (found := rpc.number(chain)) != deployment.chain_id:
+        raise errors.WrongChain("this is another chain", expected=deployment.chain_id, got=found)
+    for name, code in zip(own, codes, strict=True):
+        deployment.check_code(name, rpc.data(code))
+
+
 class Client:
     """One key's access to one deployment of the commons."""
 
@@ -82,7 +100,7 @@ class Client:
         signer: ports.Signer,
         relay: relaying.Relay | None = None,
         *,
-        most_tip: int = sending.MOST_TIP,
+        habits: sending.Habits | None = None,
     ) -> None:
         """Prepare; nothing is sent yet.
 
@@ -91,15 +109,18 @@ class Client:
             deployment: where the contracts stand.
             signer: signs transactions, or what a relayer sends.
             relay: pays for calls of the commons' contracts; without one the signer's wallet does.
-            most_tip: wei that its transactions offer at most above the base fee, for a unit of gas.
+            habits: how it sends, and when a block counts; as the deployment says of its chain where nothing is given.
         """
+        declared = deployment.confirmations
+        habits = habits or sending.Habits(counted=declared)
+        terms = reading.Terms(deployment.first_block, habits.counted, declared)
         self._rpc = connection
         self._deployment = deployment
         self._signer = signer
         self.address = signer.address
-        self._sender = sending.Sender(connection, deployment.chain_id, signer, most_tip=most_tip)
+        self._sender = sending.Sender(connection, deployment.chain_id, signer, habits)
         self._courier = None if relay is None else courier.Courier(connection, relay, signer, self._sender)
-        self._next_block = deployment.first_block
+        self._reader = reading.Reader(connection, terms)
         self._addresses = {address: name for name, address in deployment.addresses.items()}
         self._newest = dict(deployment.addresses)
 
@@ -125,15 +146,9 @@ class Client:
             errors.LedgerRefused: the ledger does not say.
         """
         own = self._deployment.addresses
-        calls = [("eth_getCode", [ids.format_id(address), "latest"]) for address in own.values()]
         try:
-            answers = rpc.batch_results(self._rpc, [("eth_chainId", []), *calls, *authority.calls(own)])
-            chain, *codes = [_granted(each) for each in answers[: 1 + len(calls)]]
-            if (number := rpc.number(chain)) != self._deployment.chain_id:
-                raise errors.WrongChain("this is another chain", expected=self._deployment.chain_id, got=number)
-            for name, code in zip(own, codes, strict=True):
-                self._deployment.check_code(name, rpc.data(code))
-            authority.check(own, own, answers[1 + len(calls) :])
+            check_place(self._rpc, self._deployment)
+            authority.check(own, own, rpc.batch_results(self._rpc, authority.calls(own)))
             self._follow()
         except rpc.RpcFailure as failure:
             raise _refusal("the ledger", failure) from failure
@@ -151,39 +166,27 @@ class Client:
 
         Raises:
             errors.LedgerUnreachable: nobody answered.
+            errors.LedgerReorganised: the chain took back what was read; the next call returns every event from the first on.
             errors.LedgerRefused: the ledger does not answer for logs, or not for all those of one block.
             errors.LedgerMismatch: the answer is no list of logs, or not of new ones in order.
             errors.DecodeError: a log is not what its contract emits.
         """
         try:
-            head, found = self._news()
-            if isinstance(found, list) and any(_names_successor(log) for log in found) and self._follow():
-                head, found = self._news()  # once more, with what the successors have said
+            news = self._reader.news(self._addresses)
+            if isinstance(news.logs, list) and any(_names_successor(log) for log in news.logs) and self._follow():
+                news = self._reader.news(self._addresses)  # once more, with what the successors have said
         except rpc.RpcFailure as failure:
             raise _refusal("the ledger", failure) from failure
         try:
-            names = [self._addresses.get(ids.parse_address(log["address"])) for log in found]
-            places = [(int(log["blockNumber"], 16), int(log["logIndex"], 16)) for log in found]
+            names = [self._addresses.get(ids.parse_address(log["address"])) for log in news.logs]
+            places = [(int(log["blockNumber"], 16), int(log["logIndex"], 16)) for log in news.logs]
         except (KeyError, TypeError, ValueError, AttributeError, errors.DecodeError) as err:
             raise errors.LedgerMismatch("the ledger's answer is no list of logs") from err
-        _check_order(places, self._next_block)
-        told = [logs.decode(name, log) for name, log in zip(names, found, strict=True) if name is not None]
-        last = max([head, *(block for block, _ in places)])
-        self._next_block = max(self._next_block, last + 1)
+        _check_order(places, self._reader.next_block)
+        told = [logs.decode(name, log) for name, log in zip(names, news.logs, strict=True) if name is not None]
+        last = max([news.last, *(block for block, _ in places)])
+        self._reader.keep(dataclasses.replace(news, last=last))
         return [event for event in told if event is not None]
-
-    def _news(self) -> tuple[int, Sequence[Any]]:
-        """Return a block and all logs up to it, from the first block that was not read yet on."""
-        try:
-            head, found = rpc.batch(self._rpc, [("eth_blockNumber", []), self._logs_call(self._next_block, None)])
-        except (rpc.RpcFailure, rpc.AnswerTooLong) as refusal:
-            if not paging.is_too_much(refusal):
-                raise
-        else:
-            return rpc.number(head), found
-        # The head is fixed before the first page: what is recorded between two pages belongs to the next poll.
-        last = rpc.number(rpc.call(self._rpc, "eth_blockNumber", []))
-        return last, paging.read(self._logs, self._next_block, last)
 
     def history(self, contract: str, at: ids.Address) -> Sequence[events.Event]:
         """Return all events of a contract that is no part of the deployment, in ledger order; raises like ``poll``.
@@ -192,29 +195,14 @@ class Client:
             contract: whose packaged interface it has.
             at: where it stands.
         """
+        where, first = {at: contract}, self._deployment.first_block
         try:
             last = rpc.number(rpc.call(self._rpc, "eth_blockNumber", []))
-            found = paging.read(lambda first, until: self._logs(first, until, [at]), self._deployment.first_block, last)
+            found = paging.read(lambda low, high: reading.logs(self._rpc, where, low, high), first, last)
         except rpc.RpcFailure as failure:
             raise _refusal("the ledger", failure) from failure
         told = [logs.decode(contract, log) for log in found]
         return [event for event in told if event is not None]
-
-    def _logs(self, first: int, last: int, addresses: Iterable[ids.Address] | None = None) -> list[Any]:
-        found = rpc.call(self._rpc, *self._logs_call(first, last, addresses))
-        if not isinstance(found, list):
-            raise errors.LedgerMismatch("the ledger's answer is no list of logs")
-        return found
-
-    def _logs_call(
-        self, first: int, last: int | None, addresses: Iterable[ids.Address] | None = None
-    ) -> tuple[str, Sequence[object]]:
-        query = {
-            "fromBlock": hex(first),
-            "toBlock": "latest" if last is None else hex(last),
-            "address": [ids.format_id(address) for address in addresses or self._addresses],
-        }
-        return "eth_getLogs", [query]
 
     def post(self, key: encoding.AttemptKey, message: messages.Message, signed: bytes) -> None:
         """Send a signed message of a run; see the port."""
@@ -360,6 +348,13 @@ class Client:
         """Send calldata to an address; raises like ``transact``."""
         self._send(sending.Outgoing(address, data), ids.format_id(address))
 
+    def suggested(self) -> finality.Finality:
+        """Return when the chain's blocks count, as its newest block says; raises like ``transact``."""
+        try:
+            return finality.suggested(self._rpc)
+        except rpc.RpcFailure as failure:
+            raise _refusal("the ledger", failure) from failure
+
     def nonce(self) -> int:
         """Return how many transactions this key has sent; raises like ``transact``."""
         try:
@@ -371,7 +366,8 @@ class Client:
         """Send a call and return what was recorded, whether or not the contract carried it out; else as ``transact``."""
         try:
             data = contracts.call_data(contract, function, values)
-            return self._sender.send(sending.Outgoing(self.address_of(contract), data))
+            # Whoever it is sent for looks himself when it counts.
+            return self._sender.send(sending.Outgoing(self.address_of(contract), data), is_final=False)
         except rpc.RpcFailure as failure:
             raise _refusal(f"{contract}.{function}", failure) from failure
 
@@ -408,13 +404,6 @@ class Client:
         except rpc.RpcFailure as failure:
             raise _refusal(name, failure) from failure
         raise errors.LedgerRefused("the contract refused, and would not now", which=name)
-
-
-def _granted(answer: object) -> object:
-    """Return one answer of a batch; raises ``rpc.RpcFailure`` where the ledger refused it."""
-    if isinstance(answer, rpc.RpcFailure):
-        raise answer
-    return answer
 
 
 def _names_successor(log: object) -> bool:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from aicommons.domain import encoding, errors, ids, signing
-from aicommons.ledger import contracts, relaying, rpc, sending
+from aicommons.ledger import contracts, fees, relaying, rpc, sending
 from aicommons.protocol import ports
 
 EXECUTED = encoding.keccak(b"ExecutedForwardRequest(address,uint256,bool)")
@@ -188,7 +188,7 @@ def prepare(
         sender=sender,
         to=call.to,
         value=0,
-        gas=sending.with_headroom(estimate),
+        gas=fees.with_headroom(estimate),
         nonce=_number(nonce),
         deadline=_field(newest, "timestamp") + DEADLINE_SECONDS,
         data=call.data,

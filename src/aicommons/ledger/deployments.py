@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol, Self
 
 from aicommons.domain import encoding, errors, ids
-from aicommons.ledger import addresses, contracts
+from aicommons.ledger import addresses, contracts, finality
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -26,12 +26,15 @@ class Deployment:
     """Contract name -> address."""
     code_hashes: Mapping[str, bytes]
     """Contract name -> keccak256 of its code on the chain."""
+    confirmations: finality.Finality = finality.INSTANT
+    """How deep the chain's blocks are final; deeper than that it takes none back."""
 
     def to_json(self) -> str:
         """Return the text of a deployment file."""
         body = {
             "chain_id": self.chain_id,
             "first_block": self.first_block,
+            **({} if self.confirmations.is_instant else {"confirmations": str(self.confirmations)}),
             "contracts": {
                 name: {"address": ids.format_id(address), "code_hash": ids.format_id(self.code_hashes[name])}
                 for name, address in self.addresses.items()
@@ -61,8 +64,9 @@ class Deployment:
             listed = body["contracts"]
             addresses = {name: ids.parse_address(listed[name]["address"]) for name in contracts.NAMES}
             hashes = {name: ids.parse_bytes32(listed[name]["code_hash"]) for name in contracts.NAMES}
-            return cls(int(body["chain_id"]), int(body["first_block"]), addresses, hashes)
-        except (ValueError, KeyError, TypeError, AttributeError, errors.DecodeError) as err:
+            final = finality.Finality.parse(str(body.get("confirmations", "0")))
+            return cls(int(body["chain_id"]), int(body["first_block"]), addresses, hashes, final)
+        except (ValueError, KeyError, TypeError, AttributeError, errors.DecodeError, errors.InputError) as err:
             raise errors.InputError(
                 "not a deployment file", next_step="ask whoever runs the ledger for deployments/<chain id>.json"
             ) from err

@@ -17,8 +17,6 @@ GROW_AFTER = 4
 LIMIT_EXCEEDED = -32005
 """The code that EIP-1474 gives to an exceeded limit; geth, Besu and Infura use it, others a code of their own."""
 TOO_MUCH = re.compile(r"too (many|much|large|big|wide|long)|more than|exceed|limit|range|response size", re.IGNORECASE)
-TOO_OFTEN = re.compile(r"\brate\b|too many requests|request count|per (second|minute|day)", re.IGNORECASE)
-"""A limit on how often one may ask: smaller windows would only make it worse."""
 
 Ask = Callable[[int, int], Sequence[Any]]
 """(first block, last block) -> logs of these blocks, both included."""
@@ -28,7 +26,7 @@ def is_too_much(refusal: Exception) -> bool:
     """Return whether a ledger refused a question because its answer would be too large."""
     if not isinstance(refusal, rpc.RpcFailure):
         return isinstance(refusal, rpc.AnswerTooLong)
-    if TOO_OFTEN.search(refusal.message):
+    if rpc.is_too_often(refusal.code, refusal.message):
         return False
     return refusal.code == LIMIT_EXCEEDED or TOO_MUCH.search(refusal.message) is not None
 

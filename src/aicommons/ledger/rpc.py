@@ -7,7 +7,7 @@ and checked for shape here; what they mean is the client's business. No retries:
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from aicommons.domain import errors
 
@@ -15,6 +15,14 @@ MAX_ANSWER = 64 * 2**20
 """Largest answer accepted, in bytes."""
 QUANTITY = re.compile(r"0x[0-9a-fA-F]{1,64}")
 DATA = re.compile(r"0x(?:[0-9a-fA-F]{2})*")
+TOO_OFTEN = re.compile(r"\brate\b|too many requests|request count|per (second|minute|day)", re.IGNORECASE)
+"""Words for a limit on how often one may ask, as the code 429 says it too."""
+LONGEST_WAIT = 300.0
+"""Seconds that a server may tell us to stay away at most."""
+
+T = TypeVar("T")
+Question = tuple[str, Sequence[object]]
+"""Method and parameters."""
 
 
 class RpcFailure(Exception):
@@ -31,11 +39,23 @@ class AnswerTooLong(errors.LedgerUnreachable):
     """Ask for less at once: the answer was longer than ``MAX_ANSWER`` and was not read."""
 
 
+class Lagging(errors.LedgerUnreachable):
+    """An endpoint has not yet what was read from another."""
+
+
 class Rpc(Protocol):
     """Sends one JSON-RPC payload and returns the answer's bytes."""
 
     def exchange(self, payload: bytes) -> bytes:
         """Raises ``errors.LedgerUnreachable``."""
+
+
+@runtime_checkable
+class Several(Protocol):
+    """Several endpoints behind one connection (``failover``)."""
+
+    def steadily(self, work: Callable[[Rpc], T]) -> T:
+        """Return what ``work`` makes of one endpoint, from the beginning with another when that one fails."""
 
 
 class LocalRpc:
@@ -55,6 +75,10 @@ class Reply(Protocol):
     @property
     def status(self) -> int:
         """HTTP status."""
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Headers, whose names may be asked for in any case."""
 
     @property
     def body(self) -> bytes:
@@ -93,9 +117,27 @@ class HttpRpc:
             raise AnswerTooLong(f"the ledger's answer is longer than {MAX_ANSWER} bytes", which=self._transport.origin)
         if reply.status != 200:
             raise errors.LedgerUnreachable(
-                f"the ledger answered with status {reply.status}", which=self._transport.origin
+                f"the ledger answered with status {reply.status}",
+                which=self._transport.origin,
+                delay=_told_wait(reply),
             )
         return reply.body
+
+
+def _told_wait(reply: Reply) -> float:
+    """Return for how many seconds a server wants not to be asked, by its ``Retry-After``; one where it does not say."""
+    told = reply.headers.get("Retry-After", "")
+    return min(LONGEST_WAIT, float(told)) if told.isascii() and told.isdecimal() else 1.0
+
+
+def steadily(connection: Rpc, work: Callable[[Rpc], T]) -> T:
+    """Return what ``work`` makes of a connection; where that is several endpoints, of a single one of them."""
+    return connection.steadily(work) if isinstance(connection, Several) else work(connection)
+
+
+def is_too_often(code: object, message: str) -> bool:
+    """Return whether a ledger's error means that it is asked too often; asking for less would only make that worse."""
+    return code == 429 or TOO_OFTEN.search(message) is not None
 
 
 def call(rpc: Rpc, method: str, params: Sequence[object]) -> Any:
@@ -154,6 +196,8 @@ def batch_results(rpc: Rpc, calls: Sequence[tuple[str, Sequence[object]]]) -> li
         answers = json.loads(rpc.exchange(json.dumps(requests).encode()))
     except (ValueError, RecursionError) as err:
         raise errors.LedgerMismatch("the ledger's answer is not JSON") from err
+    if isinstance(answers, dict) and isinstance(answers.get("error"), dict):
+        return [_result(answers)] * len(requests)  # some refuse a whole batch with one error
     if not isinstance(answers, list) or len(answers) != len(requests):
         raise errors.LedgerMismatch("the ledger did not answer every call", expected=len(requests))
     by_id = {answer["id"]: answer for answer in answers if isinstance(answer, dict) and type(answer.get("id")) is int}

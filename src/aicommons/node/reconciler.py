@@ -93,8 +93,9 @@ class Reconciler:
 
         Raises:
             errors.LedgerUnreachable: the ledger did not answer.
+            errors.LedgerReorganised: the chain took something back twice within this look.
         """
-        self.view = views.fold(self.view, self.agent.ledger.poll())
+        self._look()
         self.agent.data.observe(self.view)
         if not self._witnessed:
             self._check_own_commits()
@@ -108,6 +109,18 @@ class Reconciler:
             if trouble is None or now >= trouble.again_at:
                 self._do(duty, now)
         return len(owed)
+
+    def _look(self) -> None:
+        """Fold what is new; where the chain took back what was read, everything anew.
+
+        What this node signed stays in its journal: whatever was taken back and is due again is signed with the same words.
+        """
+        try:
+            self.view = views.fold(self.view, self.agent.ledger.poll())
+        except errors.LedgerReorganised as err:
+            log.warning("%s", err)
+            self.view, self._witnessed, self._trouble = views.LedgerView(), False, {}
+            self.view = views.fold(self.view, self.agent.ledger.poll())
 
     def _allowed(self, owed: tuple[duties.Duty, ...], now: float) -> tuple[duties.Duty, ...]:
         """Return the duties that the owner does not hold back; work for those held back ends, unfinished."""

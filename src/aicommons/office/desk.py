@@ -37,7 +37,11 @@ class Desk:
 
     def view(self) -> views.LedgerView:
         """Return what the ledger says now."""
-        self._view = views.fold(self._view, self._registry.poll())
+        try:
+            self._view = views.fold(self._view, self._registry.poll())
+        except errors.LedgerReorganised:  # the next answer has every event, from the first on
+            self._view = views.LedgerView()
+            self._view = views.fold(self._view, self._registry.poll())
         return self._view
 
     def member_id(self) -> ids.MemberId:

@@ -18,7 +18,11 @@ class Ledger(Protocol):
         """Where TrainingRuns is: chain and address."""
 
     def poll(self) -> Sequence[events.Event]:
-        """Return the events since the last call, in ledger order; raises ``errors.LedgerUnreachable``."""
+        """Return the events since the last call, in ledger order.
+
+        Raises ``errors.LedgerUnreachable``, or ``errors.LedgerReorganised`` when events were taken back: the next call then
+        returns all of them, from the first on.
+        """
 
     def post(self, key: encoding.AttemptKey, message: messages.Message, signature: bytes) -> None:
         """Send a signed message of a run and return when it is recorded.
