@@ -205,7 +205,7 @@ class MaskSums:
         if not self.attempt.is_short:
             return self.agent.own.put(sealed)
         name = ids.digest(sealed)
-        self.attempt.held[name] = sealed
+        self.attempt.held[name] = bytes(sealed)
         self.attempt.sums[column.column, column.cell] = column
         return name
 

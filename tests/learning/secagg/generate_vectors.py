@@ -60,7 +60,7 @@ def make_session(chosen: suite.Suite) -> session.Session:
 def vector(chosen: suite.Suite, member_id: int) -> suite.Words:
     """Return the full-range words of a member."""
     raw = hashlib.shake_256(f"vector {member_id}".encode()).digest(8 * chosen.word_bytes)
-    return np.frombuffer(raw, chosen.dtype)
+    return np.frombuffer(raw, chosen.dtype).copy()
 
 
 def primitives() -> Json:
