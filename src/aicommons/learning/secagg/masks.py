@@ -37,6 +37,10 @@ class ColumnSum:
     read_key: bytes = dataclasses.field(repr=False)
     """K_c: the key under which M_c is stored, sealed to the run's readers."""
 
+    def without_words(self) -> "ColumnSum":
+        """Return all but the vector, which needs no room in memory any more once it is sealed and stored."""
+        return dataclasses.replace(self, words=self.words[:0].copy())
+
 
 def mask_sum(
     session: sessions.Session, seeds_by_member: SeedsByMember, column: int, input_digest: bytes, *, cell: int = 0
