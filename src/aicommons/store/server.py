@@ -167,16 +167,17 @@ class Application:
         headers = _headers(scope)
         member, request = await self._admitted(headers, signing.Action.KEEP, digest)
         start = self._check_announced(headers, request)
-        with self._uploads.begun(member, request, start) as writer:
-            async for chunk in _body(receive, self._policy.patience, request.length):
-                writer.write(chunk)
-            _check_complete(writer, request)
-            new = await asyncio.to_thread(self._keep, writer, member, request)
+        with self._uploads.begun(member, request, start) as going:
+            async for chunk in _body(receive, self._policy.patience, request.length, going):
+                going.writer.write(chunk)
+            _check_complete(going.writer, request)
+            new = await asyncio.to_thread(self._keep, going.writer, member, request)
         await _send_kept(send, request, new=new)
 
     async def _claim(self, digest: ids.Digest, scope: Scope, _: Receive, send: Send) -> None:
         member, request = await self._admitted(_headers(scope), signing.Action.KEEP, digest)
         self._check_size(request)
+        await self._uploads.settle(member, request)
         with self._claims:
             if self._blobs.size(digest) != request.length:
                 self._charges.check(member, digest, request.length)
@@ -404,17 +405,26 @@ def _start_of(headers: Mapping[str, str], request: signing.Request) -> int:
     return int(part[1])
 
 
-async def _body(receive: Receive, patience: connections.Patience, length: int) -> AsyncIterator[bytes]:
-    """Yield the chunks of a request body; a client that goes away, pauses for too long or is too slow ends it."""
+async def _body(
+    receive: Receive, patience: connections.Patience, length: int, going: uploads.Going
+) -> AsyncIterator[bytes]:
+    """Yield the chunks of a request body; a client that goes away, pauses for too long or is too slow ends it.
+
+    So does the same client on another connection: it knows better than we do that this one is dead.
+    """
     now = asyncio.get_running_loop().time
     ends = now() + patience.upload_seconds(length)
     more = True
     while more:
         try:
-            async with asyncio.timeout_at(min(ends, now() + patience.pause_seconds)):
+            async with asyncio.timeout_at(min(ends, now() + patience.pause_seconds)) as going.wait:
+                if going.is_stopped:
+                    going.stop()
                 event = await receive()
         except TimeoutError as err:
             raise refusals.Refused(refusals.Name.TOO_SLOW, "the body stopped coming, or comes too slowly") from err
+        finally:
+            going.wait = None
         if event["type"] == "http.disconnect":
             raise refusals.Refused(refusals.Name.LENGTH_MISMATCH, "the client went away")
         more = event.get("more_body", False)

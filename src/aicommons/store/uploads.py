@@ -5,6 +5,7 @@ whole blob, until it is completed, has expired or somebody needs the room: a mem
 anyway. Nothing of it can be read. A server that ends forgets it: its files are leftovers like any other writer's.
 """
 
+import asyncio
 import contextlib
 import dataclasses
 import time
@@ -18,6 +19,8 @@ LEAST = 64 * 1024
 MOST = 64
 """Uploads held at once; each has an open file. The oldest makes room."""
 MOST_PER_MEMBER = 4
+SETTLE_SECONDS = 1.0
+"""How long a member that asks again waits for its own earlier connection to end, before that is ended for it."""
 _BROKEN = frozenset({refusals.Name.TOO_SLOW, refusals.Name.LENGTH_MISMATCH})
 
 Key = tuple[ids.MemberId, ids.Digest]
@@ -39,6 +42,25 @@ class Upload:
     """Monotonic seconds."""
 
 
+@dataclasses.dataclass(slots=True, eq=False)
+class Going:
+    """An upload under way; another connection of its member may end this one, which it may not have noticed to be dead."""
+
+    writer: disk.Writer
+    """What came."""
+    over: asyncio.Event = dataclasses.field(default_factory=asyncio.Event)
+    """Set when the upload is done, held or given up."""
+    is_stopped: bool = False
+    wait: asyncio.Timeout | None = None
+    """The wait for the next bytes, while there is one."""
+
+    def stop(self) -> None:
+        """End the wait for more bytes now."""
+        self.is_stopped = True
+        if self.wait is not None:
+            self.wait.reschedule(asyncio.get_running_loop().time())
+
+
 class Uploads:
     """The uploads under way and the broken ones of one server."""
 
@@ -48,6 +70,7 @@ class Uploads:
         self._charges = charges
         self._seconds = seconds
         self._held: dict[Key, Upload] = {}  # in the order in which they broke
+        self._going: dict[Key, Going] = {}
 
     def reached(self, member: ids.MemberId, request: signing.Request) -> int:
         """Return how many bytes of the member's upload are held."""
@@ -55,9 +78,21 @@ class Uploads:
         held = self._held.get((member, request.digest))
         return held.writer.length if held is not None and held.length == request.length else 0
 
+    async def settle(self, member: ids.MemberId, request: signing.Request) -> None:
+        """Let an earlier connection of the same upload end, so that what it brought can be gone on with."""
+        going = self._going.get((member, request.digest))
+        for _ in range(2):
+            if going is None or going.over.is_set():
+                return
+            try:
+                async with asyncio.timeout(SETTLE_SECONDS):
+                    await going.over.wait()
+            except TimeoutError:
+                going.stop()
+
     @contextlib.contextmanager
-    def begun(self, member: ids.MemberId, request: signing.Request, start: int) -> Iterator[disk.Writer]:
-        """Give the writer of an upload that goes on at byte ``start``, and hold what came if its connection breaks.
+    def begun(self, member: ids.MemberId, request: signing.Request, start: int) -> Iterator[Going]:
+        """Give an upload that goes on at byte ``start``, and hold what came if its connection breaks.
 
         Raises:
             refusals.Refused: another number of bytes is held; or over quota.
@@ -65,17 +100,21 @@ class Uploads:
         """
         self._expire()
         upload = self._go_on(member, request, start) if start else self._new(member, request)
-        is_held = False
+        is_held, key, going = False, (member, request.digest), Going(upload.writer)
+        self._going[key] = going
         try:
-            yield upload.writer
+            yield going
         except refusals.Refused as refusal:
             is_held = refusal.name in _BROKEN and LEAST <= upload.writer.length < upload.length
             raise
         finally:
+            if self._going.get(key) is going:
+                del self._going[key]
             if is_held:
                 self._hold(upload)
             else:
                 self._end(upload)
+            going.over.set()
 
     def close(self) -> None:
         """Give up all that is held."""
