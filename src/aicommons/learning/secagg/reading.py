@@ -178,6 +178,7 @@ def read(
         add_up(session, sums[each.cell], (), [each.words])
         digests.append(each.digest)
         read_keys.append(each.read_key)
+        del each  # the next column is opened into the room of this one
     if opened != expected:
         raise errors.AggregationRefused(
             f"expected {len(expected)} columns in order, got {len(opened)}", reason="columns-incomplete"
