@@ -1,9 +1,9 @@
 """One row of ours: training with everybody in one process (``simulate``; ``memory``: also without an EVM) or one each.
 
 Started by ``round.py`` in a fresh process for every row, so that memory is that of the row alone; prints the row as JSON
-under the peers' keys. The job is the peers': scikit-learn's breast cancer, rows dealt out, a network of 99,901 parameters.
+under the peers' keys. The job is the peers': scikit-learn's breast cancer, rows dealt out, a network of two hidden layers.
 
-    python bench/ours.py simulate|memory|processes NODES ROUNDS
+    python bench/ours.py simulate|memory|processes NODES ROUNDS [HIDDEN]
 """
 
 import functools
@@ -37,12 +37,12 @@ def load() -> tuple[np.ndarray, np.ndarray]:
     return features[order], target[order].astype(float)
 
 
-def make_plan(rounds: int) -> recipe.Recipe:
-    """Return the plan: the peers' network."""
+def make_plan(rounds: int, hidden: int) -> recipe.Recipe:
+    """Return the plan: the peers' network with so many hidden units in each layer."""
     features = tuple(schema.numeric(f"x{index}", -20.0, 20.0) for index in range(FEATURES))
     target = schema.Target(schema.Task.BINOMIAL, "y", ("no", "yes"))
     document = {"recipe": "mlp", "schema": schema.to_document(schema.Schema(features, target))}
-    return recipe.from_plan(document | {"hidden": [300, 300], "rounds": rounds})
+    return recipe.from_plan(document | {"hidden": [hidden, hidden], "rounds": rounds})
 
 
 class Memory(threading.Thread):
@@ -75,10 +75,10 @@ def own_peak() -> int:
     return next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmHWM"))
 
 
-def simulated(nodes: int, rounds: int, *, engine: str | None = None) -> dict[str, object]:
+def simulated(nodes: int, rounds: int, hidden: int = 300, *, engine: str | None = None) -> dict[str, object]:
     """Return the row of everybody in one process, which is this one."""
     features, target = load()
-    plan = make_plan(rounds)
+    plan = make_plan(rounds, hidden)
     held = records.Table(features[TRAIN_ROWS:], target[TRAIN_ROWS:])
     none = records.Table(features[:0], target[:0])
     sites = [
@@ -104,13 +104,13 @@ def simulated(nodes: int, rounds: int, *, engine: str | None = None) -> dict[str
     return row(engine or "simulate", nodes, seconds, peak=own_peak(), accuracy=accuracy)
 
 
-def in_processes(nodes: int, rounds: int) -> dict[str, object]:
+def in_processes(nodes: int, rounds: int, hidden: int = 300) -> dict[str, object]:
     """Return the row of one process per node, with ledger and store processes beside."""
     memory = Memory()
     memory.start()
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         root = pathlib.Path(folder)
-        script = write_script(root, nodes, rounds)
+        script = write_script(root, nodes, rounds, hidden)
         passphrase = demonstration.new_passphrase()
         with processes.Processes(passphrase) as running:
             stage = demonstration.set_stage(script, root / "homes", running, passphrase=passphrase, say=lambda _: None)
@@ -130,10 +130,10 @@ def in_processes(nodes: int, rounds: int) -> dict[str, object]:
     return row("processes", nodes, seconds, peak=memory.peak, accuracy=accuracy)
 
 
-def write_script(root: pathlib.Path, nodes: int, rounds: int) -> scripts.Script:
+def write_script(root: pathlib.Path, nodes: int, rounds: int, hidden: int) -> scripts.Script:
     """Write each site's table and return what the nodes are to do."""
     features, target = load()
-    plan = make_plan(rounds)
+    plan = make_plan(rounds, hidden)
     options = {name: value for name, value in recipe.to_plan(plan).items() if name != "schema"}
     names = [f"x{index}" for index in range(FEATURES)]
     tables = {}

@@ -9,10 +9,14 @@ import dataclasses
 import json
 import pathlib
 import subprocess
+import shutil
 import sys
+import tempfile
 from collections.abc import Iterator
 
-LONGEST = 150
+HIDDEN = 300
+"""Units of each hidden layer of the kit's network."""
+LONGEST = 300
 """Seconds that one peer may take."""
 
 
@@ -51,11 +55,22 @@ PEERS = (
 )
 
 
-def measure(folder: pathlib.Path, nodes: int) -> Iterator[dict[str, object]]:
-    """Yield one row for each peer of ``folder`` that is run with so many nodes, one after the other."""
-    for peer in PEERS:
-        if nodes <= peer.most_nodes:
-            yield _measure(peer, folder, nodes)
+def measure(
+    folder: pathlib.Path, nodes: int, *, hidden: int = HIDDEN, only_masked: bool = False
+) -> Iterator[dict[str, object]]:
+    """Yield one row for each peer of ``folder`` that is run with so many nodes, one after the other.
+
+    Another number of hidden units is written into a copy of the folder; nothing else of the peers' job differs.
+    """
+    with tempfile.TemporaryDirectory(prefix="peers-") as copied:
+        if hidden != HIDDEN:
+            folder = shutil.copytree(folder, pathlib.Path(copied) / "kit")
+            work = folder / "work.py"
+            work.write_text(work.read_text().replace(f"HIDDEN = {HIDDEN}", f"HIDDEN = {hidden}"))
+        for peer in PEERS:
+            if nodes <= peer.most_nodes and (peer.secagg or peer.name == "plain" or not only_masked):
+                fewer = peer if hidden == HIDDEN else dataclasses.replace(peer, rounds=min(peer.rounds, 4))
+                yield _measure(fewer, folder, nodes)
 
 
 def _measure(peer: Peer, folder: pathlib.Path, nodes: int) -> dict[str, object]:

@@ -1,6 +1,6 @@
-"""How long a round takes: five real node processes, or everybody in one process, on a network of 99,901 parameters.
+"""How long a round takes: five real node processes, or everybody in one process, on a network of 99,901 weights or more.
 
-The job is the peers' (scikit-learn's breast cancer, rows dealt out X[i::N], 30-300-300-1, one local epoch, batch 32,
+The job is the peers' (scikit-learn's breast cancer, rows dealt out X[i::N], two hidden layers, one local epoch, batch 32,
 rate 0.05, weighted mean). Ledger, signatures, masking and all checks are on. Prints one table, or with --json one
 object per row. Every row is measured in a fresh process (``ours.py``). ``--peers DIR`` runs the peers of that folder beside
 (``peers.py``), on the same machine; ``--runs R`` does everything R times, peers and ours in turn.
@@ -25,9 +25,9 @@ MOST_PROCESSES = 5
 MODES = ("simulate", "memory", "processes")
 
 
-def ours(mode: str, nodes: int, rounds: int) -> dict[str, object]:
+def ours(mode: str, nodes: int, rounds: int, hidden: int) -> dict[str, object]:
     """Return our row of a mode, measured in a process of its own from start to exit."""
-    command = [sys.executable, str(pathlib.Path(__file__).parent / "ours.py"), mode, str(nodes), str(rounds)]
+    command = [sys.executable, str(pathlib.Path(__file__).parent / "ours.py"), mode, *map(str, (nodes, rounds, hidden))]
     begun = time.perf_counter()
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     return {**json.loads(done.stdout), "wall_s": round(time.perf_counter() - begun, 2)}
@@ -38,9 +38,9 @@ def once(options: argparse.Namespace, nodes: int) -> Iterator[dict[str, object]]
     for mode in MODES:
         is_usual = mode != "processes" or nodes <= MOST_PROCESSES
         if options.mode == mode or (options.mode == "all" and is_usual):
-            yield ours(mode, nodes, options.rounds)
+            yield ours(mode, nodes, options.rounds, options.hidden)
     if options.peers is not None:
-        yield from peers.measure(options.peers, nodes)
+        yield from peers.measure(options.peers, nodes, hidden=options.hidden, only_masked=options.only_masked)
 
 
 def measure(options: argparse.Namespace) -> Iterator[dict[str, object]]:
@@ -50,7 +50,7 @@ def measure(options: argparse.Namespace) -> Iterator[dict[str, object]]:
             timed = sorted((run for run in runs if run["s_per_round"] is not None), key=seconds_of)
             middle = timed[len(timed) // 2] if timed else runs[0]
             extremes = [seconds_of(timed[0]), seconds_of(timed[-1])] if timed else None
-            target = TARGETS.get((str(middle["mode"]), nodes))
+            target = TARGETS.get((str(middle["mode"]), nodes)) if options.hidden == peers.HIDDEN else None
             yield {**middle, "runs": len(timed), "s_range": extremes, "target_s": target}
 
 
@@ -60,12 +60,18 @@ def seconds_of(measured: report.Row) -> float:
 
 
 def with_floor(rows: Iterator[dict[str, object]]) -> list[dict[str, object]]:
-    """Return ``rows``, each with its multiple of the plain floor at the same number of nodes, if that was measured."""
+    """Return ``rows`` with their multiple of the plain floor at the same number of nodes, if that was measured.
+
+    Ours also say how many times faster they are than SecAgg+.
+    """
     listed = list(rows)
     floor = {each["nodes"]: each["s_per_round"] for each in listed if each["peer"] == "plain"}
+    masked = {each["nodes"]: each["s_per_round"] for each in listed if each["peer"] == "flower" and each["secagg"]}
     for each in listed:
-        base, own = floor.get(each["nodes"]), each["s_per_round"]
+        base, other, own = floor.get(each["nodes"]), masked.get(each["nodes"]), each["s_per_round"]
         each["x_plain"] = round(float(str(own)) / float(str(base)), 1) if base and own else None
+        is_ours = each["peer"] == "aicommons"
+        each["x_secagg"] = round(float(str(other)) / float(str(own)), 1) if other and own and is_ours else None
     return listed
 
 
@@ -96,6 +102,7 @@ COLUMNS: report.Columns = {
     "s/round": shown_range,
     "target": lambda each: each["target_s"],
     "to plain": lambda each: f"{each['x_plain']} x" if each["x_plain"] else None,
+    "faster than SecAgg+": lambda each: f"{each['x_secagg']} x" if each["x_secagg"] else None,
     "wall s": lambda each: each["wall_s"],
     "MB": lambda each: each["peak_rss_mb"],
     "accuracy": lambda each: each["accuracy"],
@@ -109,13 +116,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--mode", choices=[*MODES, "all", "peers"], default="all", help="what of ours is measured")
     parser.add_argument("--nodes", type=int, nargs="*", default=[5, 20])
+    parser.add_argument(
+        "--hidden", type=int, default=peers.HIDDEN, help="units per hidden layer; 985: 1,002,731 weights"
+    )
+    parser.add_argument("--only-masked", action="store_true", help="of the peers only SecAgg+ and the plain floor")
     parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--runs", type=int, default=1, help="how often; the median run is shown, with the range")
     parser.add_argument("--peers", type=pathlib.Path, help="folder of the peers, run beside")
     parser.add_argument("--json", action="store_true", help="one object per row")
     options = parser.parse_args()
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    title = f"A round (`round.py`), {options.runs} run{'s' if options.runs > 1 else ''}"
+    weights = (30 + 1) * options.hidden + (options.hidden + 1) * options.hidden + options.hidden + 1
+    title = f"A round (`round.py`) of {weights:,} weights, {options.runs} run{'s' if options.runs > 1 else ''}"
     report.show(title, with_floor(measure(options)), COLUMNS, as_json=options.json)
 
 

@@ -6,6 +6,7 @@ epoch keys are erased later (secure-aggregation section 4, step 6 and Readers).
 
 import dataclasses
 import logging
+from collections.abc import Iterator
 
 from aicommons.domain import errors, events, ids
 from aicommons.learning import recipe as recipes
@@ -94,18 +95,20 @@ class Reading:
         )
         got = reading.read(attempt.session, {0: self._masked(inputs)}, columns)
         after = advance_state(attempt, got.words)
-        return frames.join([got.salt, got.sum_digest, bytes(suite.byte_view(got.words)), state.encode(after)])
+        return frames.join([got.salt, got.sum_digest, suite.byte_view(got.words), state.encode(after)])
 
-    def _masked(self, inputs: evidence.Inputs) -> list[bytes]:
-        """Return the masked vectors; those this node did not check before its own Commit are checked now."""
+    def _masked(self, inputs: evidence.Inputs) -> Iterator[bytes]:
+        """Yield the masked vectors, one in memory at a time.
+
+        Those this node did not check before its own Commit are checked now.
+        """
         checked = self.record is not None and self.record.input_digest == inputs.input_digest
-        vectors = []
         for member, digest in inputs.headers.items():
             head, masked = committing.fetch_input(self.agent, self.attempt, member, digest)
             if not checked:
                 checking.check_public(self.attempt.session, member, head, masked)
-            vectors.append(masked)
-        return vectors
+            yield masked
+            del masked
 
 
 def advance_state(attempt: agents.Prepared, words: suite.Words) -> state.State:

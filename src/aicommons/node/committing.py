@@ -10,7 +10,7 @@ this is where a lying ledger fails.
 import dataclasses
 import functools
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from aicommons.domain import encoding, errors, ids, messages
 from aicommons.learning.secagg import boxes, checking, group, header, masks, reveal
@@ -182,10 +182,9 @@ class MaskSums:
             errors.BlobNotFound: an input is not in the store (yet).
         """
         session, member_id = self.attempt.session, self.agent.member_id
-        sums = self.sums()
+        named = [(each.without_words(), self.keep(each)) for each in self.sums()]
         salt = self.agent.draw(32)
-        mine, _ = masks.commit(session, member_id, sums, salt)
-        named = [(each, self.keep(each)) for each in sums]
+        mine, _ = masks.commit(session, member_id, [each for each, _ in named], salt)
         document = reveal.build_document(
             session,
             member_id,
@@ -205,7 +204,7 @@ class MaskSums:
         if not self.attempt.is_short:
             return self.agent.own.put(sealed)
         name = ids.digest(sealed)
-        self.attempt.held[name] = sealed
+        self.attempt.held[name] = bytes(sealed)
         self.attempt.sums[column.column, column.cell] = column
         return name
 
@@ -215,8 +214,11 @@ class MaskSums:
             for column in self.sums():
                 self.keep(column)
 
-    def sums(self) -> list[masks.ColumnSum]:
-        """Check every input and return the mask sums of this member's columns; raises like ``work``."""
+    def sums(self) -> Iterator[masks.ColumnSum]:
+        """Check every input, then yield the mask sums of this member's columns; raises like ``work``.
+
+        One input, and then one sum, is in memory at a time.
+        """
         session = self.attempt.session
         index = session.index_of(self.agent.member_id)
         if group.multiply_base(self.secret) != session.points[index]:
@@ -227,10 +229,9 @@ class MaskSums:
             seeds[participant] = checking.check_submission(
                 session, participant, head, masked, index=index, secret=self.secret
             )
-        return [
-            masks.mask_sum(session, seeds, column, self.inputs.input_digest)
-            for column in session.layout.columns_of(index)
-        ]
+            del masked
+        for column in session.layout.columns_of(index):
+            yield masks.mask_sum(session, seeds, column, self.inputs.input_digest)
 
 
 def fetch_input(agent: agents.Agent, attempt: agents.Attempt, member: int, digest: bytes) -> tuple[bytes, bytes]:

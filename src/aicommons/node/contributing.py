@@ -222,7 +222,7 @@ class Contribution:
         sent = masking.shield(attempt.session, self.agent.member_id, vector, self.agent.draw, consent=committed)
         noted = b"" if note is None else notes.encode(note)
         told = disclosures.body(attempt.terms.recipe.schema, attempt.blocks, facts).encode()
-        return frames.join([sent.header, bytes(suite.byte_view(sent.masked)), local_state or b"", noted, told])
+        return frames.join([sent.header, suite.byte_view(sent.masked), local_state or b"", noted, told])
 
     def plain(self, brought: recipes.Rows) -> tuple[blocks.Contribution, bytes | None, disclosures.Facts | None]:
         """Return the contribution before it is encoded, the new local state, and in round 0 what is known of the rows.

@@ -1,12 +1,16 @@
 """The store at the other end of a URL: a node's way to put and get blobs on another machine.
 
 Called by nodes and commands. The server is not believed: what it returns is checked against the digest, and bytes are
-put only with a signature of our member. What is left out: choosing among several stores, and trying again (the node's
-journal does both).
+put only with a signature of our member. A transfer whose connection breaks goes on where it stopped, as long as every
+connection brings it further; a part is never used, the whole is verified. What is left out: choosing among several stores,
+and trying again when nothing moves (the node's journal does both).
 """
 
+import dataclasses
+import itertools
 import math
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 
 from aicommons.domain import errors, ids
 from aicommons.store import refusals, signing, transport
@@ -19,6 +23,62 @@ MOST_SKEW = 86_400
 """Seconds by which this machine's clock and the store's may differ: requests are dated by the store's then."""
 ANSWER_LIMIT = 16 * 1024
 """Longest JSON answer that is read, in bytes."""
+MOST_CONNECTIONS = 64
+"""Connections that one transfer may use up; each must bring it further than the one before."""
+CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,15})-([0-9]{1,15})/([0-9]{1,15})")
+
+
+@dataclasses.dataclass(slots=True)
+class Download:
+    """What came of a blob over the connections so far; nothing of it is believed before the whole is verified."""
+
+    digest: bytes
+    limit: int
+    pieces: list[bytes] = dataclasses.field(default_factory=list)
+    length: int = 0
+    """Bytes in ``pieces``."""
+    total: int | None = None
+    """Bytes of the whole, as the first answer announced it."""
+    tag: str | None = None
+    """ETag of the first answer."""
+
+    def headers(self) -> dict[str, str]:
+        """Return what asks for the rest."""
+        if not self.length:
+            return {}
+        return {"range": f"bytes={self.length}-", **({"if-range": self.tag} if self.tag else {})}
+
+    def take(self, progress: transport.Progress) -> None:
+        """Append what one answer brought; an answer with the whole begins anew.
+
+        Raises:
+            errors.StoreRefused: it is another part than the rest, of another blob or length; or too much.
+        """
+        if progress.status == 200:
+            announced = progress.headers.get("content-length", "")
+            self.pieces, self.length = [], 0
+            self.total = int(announced) if announced.isdecimal() and len(announced) < 16 else None
+            self.tag = progress.headers.get("etag")
+        elif progress.status == 206:
+            self._check_part(progress)
+        else:
+            return
+        self.pieces += progress.pieces
+        self.length += sum(map(len, progress.pieces))
+        if self.length > self.limit or (self.total is not None and self.length > self.total):
+            raise refusals.too_long(self.digest, min(self.limit, self.total or self.limit), self.length)
+
+    def _check_part(self, progress: transport.Progress) -> None:
+        part = CONTENT_RANGE.fullmatch(progress.headers.get("content-range", ""))
+        got = (int(part[1]), int(part[2]) + 1, int(part[3])) if part else None
+        whole = self.total if self.total is not None or got is None else got[2]
+        if got != (self.length, whole, whole) or progress.headers.get("etag") != self.tag or not self.length:
+            raise errors.StoreRefused(
+                "the store goes on with another part than was asked for",
+                which=ids.format_digest(ids.Digest(self.digest)),
+                expected=f"bytes {self.length} to the end of {whole}",
+                got=str(progress.headers.get("content-range"))[:100],
+            )
 
 
 class HttpStore:
@@ -61,11 +121,24 @@ class HttpStore:
             errors.StoreUnreachable: try again later.
         """
         digest = ids.digest(data)
-        if len(data) >= ASK_FIRST and self._keeps_already(digest, len(data)):
+        if len(data) < ASK_FIRST:
+            self._put(data, digest, start=0)
             return digest
-        reply = self._ask("PUT", signing.Action.KEEP, digest, len(data), body=data)
-        if reply.status not in (200, 201):
-            raise self._refusal(reply, digest)
+        reached, before = self._reached(digest, len(data)), -1
+        for _ in range(MOST_CONNECTIONS):
+            if reached is None:
+                break
+            before = reached
+            try:
+                self._put(data, digest, start=reached)
+                break
+            except errors.StoreUnreachable:
+                reached = self._reached(digest, len(data))
+                if reached is not None and reached <= before:
+                    raise
+                self.sent_bytes += (len(data) if reached is None else reached) - before
+        else:
+            raise errors.StoreUnreachable("the connection breaks again and again", which=self._transport.origin)
         return digest
 
     def get(self, digest: bytes, limit: int) -> bytes:
@@ -77,14 +150,27 @@ class HttpStore:
             errors.DigestMismatch: the store sent other bytes.
             errors.StoreUnreachable: try again later.
         """
-        reply = self._send("GET", digest, limit=max(limit, ANSWER_LIMIT))
-        if reply.status != 200:
-            raise self._refusal(reply, digest)
-        if not reply.complete or len(reply.body) > limit:
-            raise refusals.too_long(digest, limit, None)
-        if ids.digest(reply.body) != digest:
+        download = Download(digest, limit)
+        for connection in itertools.count(1):
+            before, progress = download.length, transport.Progress()
+            room = max(limit - download.length, ANSWER_LIMIT)
+            try:
+                reply = self._send("GET", digest, limit=room, headers=download.headers(), progress=progress)
+            except errors.StoreUnreachable:
+                download.take(progress)
+                if download.length <= before or connection >= MOST_CONNECTIONS:
+                    raise
+                continue
+            if reply.status not in (200, 206):
+                raise self._refusal(reply, digest)
+            if not reply.complete:
+                raise refusals.too_long(digest, limit, None)
+            download.take(progress)
+            break
+        data = b"".join(download.pieces)
+        if ids.digest(data) != digest:
             raise refusals.mismatch(digest)
-        return reply.body
+        return data
 
     def has(self, digest: bytes) -> bool:
         """Return whether the store says that it has the bytes behind ``digest``.
@@ -115,25 +201,48 @@ class HttpStore:
         """Close the kept connections."""
         self._transport.close()
 
-    def _keeps_already(self, digest: bytes, length: int) -> bool:
+    def _put(self, data: bytes | memoryview, digest: bytes, *, start: int) -> None:
+        """Send ``data`` from byte ``start`` on."""
+        headers = {"content-type": "application/octet-stream"}
+        if start:
+            headers["content-range"] = f"bytes {start}-{len(data) - 1}/{len(data)}"
+        asked = signing.Action.KEEP, digest, len(data)
+        is_short = len(data) < ASK_FIRST
+        reply = self._ask("PUT", *asked, headers=headers, body=memoryview(data)[start:], again=is_short)
+        if reply.status not in (200, 201):
+            raise self._refusal(reply, digest)
+        self.sent_bytes += len(data) - start
+
+    def _reached(self, digest: bytes, length: int) -> int | None:
+        """Ask the store to keep bytes that it may have; return how many it holds of an upload, ``None`` when all.
+
+        What it says is not believed: an upload that goes on at a wrong place does not have its digest at the store.
+        """
         reply = self._ask("POST", signing.Action.KEEP, digest, length)
         if reply.status in (200, 201):
-            return True
+            return None
         refusal = self._refusal(reply, digest)
-        if isinstance(refusal, errors.BlobNotFound):
-            return False
-        raise refusal
+        if not isinstance(refusal, errors.BlobNotFound):
+            raise refusal
+        said = reply.headers.get("upload-offset", "")
+        reached = int(said) if said.isdecimal() and len(said) < 16 else 0
+        return reached if reached < length else 0
 
     def _ask(
-        self, method: str, action: signing.Action, digest: bytes, length: int, *, body: bytes | memoryview | None = None
+        self,
+        method: str,
+        action: signing.Action,
+        digest: bytes,
+        length: int,
+        *,
+        headers: Mapping[str, str] | None = None,
+        body: memoryview | None = None,
+        again: bool = True,
     ) -> transport.Reply:
         """Send a signed request; once more, dated by the store's clock, where that differs from this machine's."""
         for _ in range(2):
-            headers = self._signed(action, digest, length)
-            if body is not None:
-                headers["content-type"] = "application/octet-stream"
-                self.sent_bytes += len(body)
-            reply = self._send(method, digest, headers=headers, body=body)
+            signed = {**self._signed(action, digest, length), **(headers or {})}
+            reply = self._send(method, digest, headers=signed, body=body, again=again)
             now = refusals.time_in(reply.body)
             if now is None or abs(now - self._clock()) > MOST_SKEW:
                 break
@@ -164,8 +273,13 @@ class HttpStore:
         limit: int = ANSWER_LIMIT,
         headers: dict[str, str] | None = None,
         body: bytes | memoryview | None = None,
+        progress: transport.Progress | None = None,
+        again: bool = True,
     ) -> transport.Reply:
-        return self._transport.request(method, f"/blobs/{digest.hex()}", limit=limit, headers=headers, body=body)
+        path = f"/blobs/{digest.hex()}"
+        return self._transport.request(
+            method, path, limit=limit, headers=headers, body=body, progress=progress, again=again
+        )
 
     def _refusal(self, reply: transport.Reply, digest: bytes) -> errors.CommonsError:
         return refusals.as_error(

@@ -24,7 +24,13 @@ class Name(enum.Enum):
     NOT_FOUND = ("not-found", 404, "Nobody has stored these bytes here (yet), or they were erased.")
     METHOD_NOT_ALLOWED = ("method-not-allowed", 405, "Use GET, HEAD, PUT, POST or DELETE.")
     TOO_SLOW = ("too-slow", 408, "Send the body without long pauses.")
+    OFFSET_MISMATCH = (
+        "offset-mismatch",
+        409,
+        "Ask with POST how many bytes are here (Upload-Offset), and go on there.",
+    )
     LENGTH_REQUIRED = ("length-required", 411, "Say the length of the body in a Content-Length header.")
+    RANGE_UNSATISFIABLE = ("range-unsatisfiable", 416, "Ask for a range within the blob, or for the whole of it.")
     TOO_LARGE = ("too-large", 413, "Split the data, or ask the store's operator for a higher limit.")
     LENGTH_MISMATCH = ("length-mismatch", 422, "Send exactly as many bytes as were signed.")
     DIGEST_MISMATCH = ("digest-mismatch", 422, "Send the bytes whose SHA-256 the address names; nothing was kept.")
@@ -42,11 +48,14 @@ class Name(enum.Enum):
 class Refused(Exception):
     """A request that the server answers with a refusal; never leaves ``server.py``."""
 
-    def __init__(self, name: Name, message: str, *, now: int | None = None) -> None:
+    def __init__(
+        self, name: Name, message: str, headers: Mapping[str, str] | None = None, *, now: int | None = None
+    ) -> None:
         """Say what is refused; ``now``: the store's time in seconds since 1970, where that is the reason."""
         super().__init__(message)
         self.name = name
         self.message = message
+        self.headers = dict(headers or {})
         self.now = now
 
     def body(self) -> bytes:
@@ -63,7 +72,7 @@ def as_error(status: int, body: bytes, which: str) -> errors.CommonsError:
         return _foreign(status, which)
     message = "the store says: " + str(document.get("message"))[:500]
     next_step = str(document.get("next_step"))[:500]
-    if name in (Name.UNAVAILABLE, Name.INTERNAL, Name.TOO_SLOW):
+    if name in (Name.UNAVAILABLE, Name.INTERNAL, Name.TOO_SLOW, Name.OFFSET_MISMATCH):
         return errors.StoreUnreachable(message, which=which, next_step=next_step)
     kind = {Name.NOT_FOUND: errors.BlobNotFound, Name.STORAGE_FULL: errors.StorageFull}.get(name, errors.StoreRefused)
     return kind(message, which=which, next_step=next_step)

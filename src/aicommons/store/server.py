@@ -1,8 +1,10 @@
 """The store over HTTP: anybody may read a blob by its digest; members put and erase with signed requests.
 
-Started by ``commons store start`` as a process of its own. Routes: GET and HEAD ``/blobs/<sha256>``; PUT with the bytes;
-POST to keep bytes that are there already; DELETE. Nobody has to trust it: readers check digests. What is left out: who
-is a member and how signatures are checked, both given by the application (:class:`Gate`); range requests.
+Started by ``commons store start`` as a process of its own. Routes: GET and HEAD ``/blobs/<sha256>``, from any byte on
+(Range); PUT with the bytes, or with those that are missing of an upload that broke (Content-Range); POST to keep bytes that
+are there already, else to learn how far a broken upload came (Upload-Offset); DELETE. Nobody has to trust it: readers check
+digests. What is left out: who is a member and how signatures are checked, both given by the application (:class:`Gate`);
+several ranges at once.
 """
 
 import asyncio
@@ -22,10 +24,13 @@ from typing import Any
 import uvicorn
 
 from aicommons.domain import errors, ids
-from aicommons.store import connections, disk, quota, refusals, signing
+from aicommons.store import connections, disk, quota, refusals, signing, uploads
 
 LOG = logging.getLogger(__name__)
 BLOB_PATH = re.compile(r"/blobs/([0-9a-f]{64})")
+RANGE = re.compile(r"bytes=([0-9]{1,15})-([0-9]{1,15})?")
+"""The one form of Range that is understood; others are ignored, as HTTP allows."""
+CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,15})-([0-9]{1,15})/([0-9]{1,15})")
 MEMBERSHIP_SECONDS = 30.0
 """How long an address that acted for a member is taken to do so without asking again."""
 MAX_EXPIRY_SECONDS = 3600
@@ -58,6 +63,8 @@ class Policy:
     """Most bytes that one member may keep."""
     max_bytes: int | None = None
     """Most bytes of all blobs together, or ``None`` for as much as the disk holds."""
+    held_seconds: float = 900.0
+    """How long what came of a broken upload is held, so that it can go on."""
     patience: connections.Patience = dataclasses.field(default_factory=connections.Patience)
     """How long it waits for whoever connects, and for how many."""
 
@@ -91,6 +98,7 @@ class Application:
         signing.check_audience(policy.audience)
         self._blobs = blobs
         self._charges = charges
+        self._uploads = uploads.Uploads(blobs, charges, seconds=policy.held_seconds)
         self._gate = gate
         self._policy = policy
         self._clock = clock
@@ -135,13 +143,21 @@ class Application:
     async def _get(self, digest: ids.Digest, scope: Scope, _: Receive, send: Send) -> None:
         file, length = self._blobs.open_blob(digest)
         with file:
-            headers = [
-                (b"content-type", b"application/octet-stream"),
-                (b"content-length", str(length).encode()),
-                (b"x-content-type-options", b"nosniff"),
-            ]
-            await send({"type": "http.response.start", "status": 200, "headers": headers})
-            left = 0 if scope["method"] == "HEAD" else length
+            tag = f'"{digest.hex()}"'
+            part = _range_of(_headers(scope), length, tag) if scope["method"] == "GET" else None
+            first, end = part or (0, length)
+            headers = {
+                "content-type": "application/octet-stream",
+                "content-length": str(end - first),
+                "x-content-type-options": "nosniff",
+                "accept-ranges": "bytes",
+                "etag": tag,
+            }
+            if part is not None:
+                headers["content-range"] = f"bytes {first}-{end - 1}/{length}"
+            await send({"type": "http.response.start", "status": 206 if part else 200, "headers": _encoded(headers)})
+            file.seek(first)
+            left = 0 if scope["method"] == "HEAD" else end - first
             while left > disk.CHUNK:
                 left -= disk.CHUNK
                 await send({"type": "http.response.body", "body": file.read(disk.CHUNK), "more_body": True})
@@ -150,21 +166,23 @@ class Application:
     async def _put(self, digest: ids.Digest, scope: Scope, receive: Receive, send: Send) -> None:
         headers = _headers(scope)
         member, request = await self._admitted(headers, signing.Action.KEEP, digest)
-        self._check_announced(headers, request)
-        with self._room(member, request), self._blobs.writer(request.length) as writer:
-            async for chunk in _body(receive, self._policy.patience, request.length):
-                writer.write(chunk)
-            _check_complete(writer, request)
-            new = await asyncio.to_thread(self._keep, writer, member, request)
+        start = self._check_announced(headers, request)
+        with self._uploads.begun(member, request, start) as going:
+            async for chunk in _body(receive, self._policy.patience, request.length, going):
+                going.writer.write(chunk)
+            _check_complete(going.writer, request)
+            new = await asyncio.to_thread(self._keep, going.writer, member, request)
         await _send_kept(send, request, new=new)
 
     async def _claim(self, digest: ids.Digest, scope: Scope, _: Receive, send: Send) -> None:
         member, request = await self._admitted(_headers(scope), signing.Action.KEEP, digest)
         self._check_size(request)
+        await self._uploads.settle(member, request)
         with self._claims:
             if self._blobs.size(digest) != request.length:
                 self._charges.check(member, digest, request.length)
-                raise refusals.Refused(refusals.Name.NOT_FOUND, "these bytes are not here; send them with PUT")
+                reached = {"upload-offset": str(self._uploads.reached(member, request))}
+                raise refusals.Refused(refusals.Name.NOT_FOUND, "these bytes are not here; send them with PUT", reached)
             new = self._charges.charge(member, digest, request.length)
         await _send_kept(send, request, new=new)
 
@@ -221,27 +239,25 @@ class Application:
         self._members[signer] = (member, now + MEMBERSHIP_SECONDS)
         return member
 
-    def _check_announced(self, headers: Mapping[str, str], request: signing.Request) -> None:
-        announced = headers.get("content-length")
+    def _check_announced(self, headers: Mapping[str, str], request: signing.Request) -> int:
+        """Return where in the blob the body begins, after checking that it goes to the end of what was signed."""
+        announced, start = headers.get("content-length"), _start_of(headers, request)
         if announced is None:
             raise refusals.Refused(refusals.Name.LENGTH_REQUIRED, "the length of the body is missing")
-        if announced != str(request.length):
+        if announced != str(request.length - start):
             raise refusals.Refused(
-                refusals.Name.LENGTH_MISMATCH, f"{request.length} bytes were signed and {announced} announced"
+                refusals.Name.LENGTH_MISMATCH, f"{request.length - start} bytes were signed and {announced} announced"
             )
         self._check_size(request)
+        return start
 
     def _check_size(self, request: signing.Request) -> None:
         if request.length > self._policy.max_blob_bytes:
             raise refusals.Refused(refusals.Name.TOO_LARGE, f"a blob may have {self._policy.max_blob_bytes} bytes here")
 
-    @contextlib.contextmanager
-    def _room(self, member: ids.MemberId, request: signing.Request) -> Iterator[None]:
-        self._charges.reserve(member, request.digest, request.length)
-        try:
-            yield
-        finally:
-            self._charges.release(member, request.length)
+    def close(self) -> None:
+        """Give up what is held of broken uploads."""
+        self._uploads.close()
 
 
 class Server:
@@ -264,7 +280,7 @@ class Server:
         """
         blobs = disk.DiskStore(root, max_bytes=policy.max_bytes)
         self._charges = quota.Quota(root / "quota.sqlite", bytes_per_member=policy.quota_bytes)
-        application = Application(blobs, self._charges, gate=gate, policy=policy, clock=clock)
+        application = self._application = Application(blobs, self._charges, gate=gate, policy=policy, clock=clock)
         self._socket = _listen(bind)
         scheme = "http" if bind.certificate is None else "https"
         host = f"[{bind.host}]" if ":" in bind.host else bind.host
@@ -294,6 +310,7 @@ class Server:
                 self._server.run(sockets=[self._socket])
         finally:
             self._socket.close()
+            self._application.close()
             self._charges.close()
 
     def stop(self) -> None:
@@ -359,17 +376,57 @@ def _headers(scope: Scope) -> dict[str, str]:
     return {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
 
 
-async def _body(receive: Receive, patience: connections.Patience, length: int) -> AsyncIterator[bytes]:
-    """Yield the chunks of a request body; a client that goes away, pauses for too long or is too slow ends it."""
+def _encoded(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+    return [(name.encode(), value.encode()) for name, value in headers.items()]
+
+
+def _range_of(headers: Mapping[str, str], length: int, tag: str) -> tuple[int, int] | None:
+    """Return first byte and end of the part that is asked for, or ``None`` for the whole.
+
+    Raises:
+        refusals.Refused: it begins behind the blob's end.
+    """
+    asked = RANGE.fullmatch(headers.get("range", ""))
+    if asked is None or headers.get("if-range", tag) != tag:
+        return None
+    first, last = int(asked[1]), int(asked[2] or length - 1)
+    if first >= length:
+        ends = {"content-range": f"bytes */{length}"}
+        raise refusals.Refused(refusals.Name.RANGE_UNSATISFIABLE, f"the blob has {length} bytes", ends)
+    return None if last < first else (first, min(last + 1, length))
+
+
+def _start_of(headers: Mapping[str, str], request: signing.Request) -> int:
+    """Return where in the blob the body of a PUT begins."""
+    named = headers.get("content-range")
+    if named is None:
+        return 0
+    part = CONTENT_RANGE.fullmatch(named)
+    if part is None or not int(part[1]) <= int(part[2]) == request.length - 1 or int(part[3]) != request.length:
+        raise refusals.Refused(refusals.Name.BAD_HEADERS, "the part of the blob is not one that ends where it ends")
+    return int(part[1])
+
+
+async def _body(
+    receive: Receive, patience: connections.Patience, length: int, going: uploads.Going
+) -> AsyncIterator[bytes]:
+    """Yield the chunks of a request body; a client that goes away, pauses for too long or is too slow ends it.
+
+    So does the same client on another connection: it knows better than we do that this one is dead.
+    """
     now = asyncio.get_running_loop().time
     ends = now() + patience.upload_seconds(length)
     more = True
     while more:
         try:
-            async with asyncio.timeout_at(min(ends, now() + patience.pause_seconds)):
+            async with asyncio.timeout_at(min(ends, now() + patience.pause_seconds)) as going.wait:
+                if going.is_stopped:
+                    going.stop()
                 event = await receive()
         except TimeoutError as err:
             raise refusals.Refused(refusals.Name.TOO_SLOW, "the body stopped coming, or comes too slowly") from err
+        finally:
+            going.wait = None
         if event["type"] == "http.disconnect":
             raise refusals.Refused(refusals.Name.LENGTH_MISMATCH, "the client went away")
         more = event.get("more_body", False)
@@ -395,12 +452,11 @@ async def _send_refusal(scope: Scope, send: Send, refusal: refusals.Refused) -> 
     announced = headers.get("content-length", "0")
     is_long = not announced.isdecimal() or len(announced) > 7 or int(announced) > connections.DRAIN_BYTES
     close = is_long or "transfer-encoding" in headers or refusal.name is refusals.Name.TOO_SLOW
-    await _send_json(send, refusal.name.status, refusal.body(), close=close)
+    more = {**refusal.headers, **({"connection": "close"} if close else {})}
+    await _send_json(send, refusal.name.status, refusal.body(), more)
 
 
-async def _send_json(send: Send, status: int, body: bytes, *, close: bool = False) -> None:
-    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-    if close:
-        headers.append((b"connection", b"close"))
-    await send({"type": "http.response.start", "status": status, "headers": headers})
+async def _send_json(send: Send, status: int, body: bytes, more: Mapping[str, str] | None = None) -> None:
+    headers = {"content-type": "application/json", "content-length": str(len(body)), **(more or {})}
+    await send({"type": "http.response.start", "status": status, "headers": _encoded(headers)})
     await send({"type": "http.response.body", "body": body})

@@ -34,6 +34,18 @@ class Reply:
     """False when the body was longer than allowed; then ``body`` is empty."""
 
 
+@dataclasses.dataclass(slots=True)
+class Progress:
+    """What came of an answer, also when its connection broke: the one thing here that changes while it is used."""
+
+    status: int | None = None
+    """HTTP status, once there is one."""
+    headers: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """As in a reply."""
+    pieces: list[bytes] = dataclasses.field(default_factory=list)
+    """The body as far as it came."""
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Settings:
     """How to reach a server."""
@@ -90,6 +102,8 @@ class Transport:
         limit: int,
         headers: Mapping[str, str] | None = None,
         body: bytes | memoryview | None = None,
+        progress: Progress | None = None,
+        again: bool = True,
     ) -> Reply:
         """Send one request; after a lost connection it is sent again (``Settings.retries``), so it must be harmless to repeat.
 
@@ -99,6 +113,8 @@ class Transport:
             limit: most bytes of the answer's body that are read.
             headers: further headers.
             body: bytes to send, if any.
+            progress: an empty one, filled while the answer comes.
+            again: whether it may be sent again at all; not where the caller can go on where it broke.
 
         Raises:
             errors.TemporaryError: the kind given to the constructor, for any network fault.
@@ -111,9 +127,10 @@ class Transport:
                 headers=dict(headers or {}),
                 preload_content=False,
                 redirect=False,
+                retries=None if again else _retries(0),
             )
             try:
-                return _bounded(response, limit)
+                return _bounded(response, limit, progress or Progress())
             finally:
                 response.release_conn()
         except urllib3.exceptions.HTTPError as err:
@@ -194,7 +211,7 @@ def _pool(proxy: str | None, settings: Settings) -> urllib3.PoolManager:
         "maxsize": settings.connections,
         "timeout": urllib3.Timeout(connect=settings.connect_seconds, read=settings.read_seconds),
         # A kept connection may have been closed by the server in the meantime: one more attempt, at once.
-        "retries": urllib3.Retry(total=settings.retries, redirect=0, status=0, allowed_methods=None, backoff_factor=0),
+        "retries": _retries(settings.retries),
         "ca_certs": None if settings.ca_file is None else str(settings.ca_file),
     }
     if settings.ca_file is not None and not settings.ca_file.is_file():
@@ -210,17 +227,21 @@ def _pool(proxy: str | None, settings: Settings) -> urllib3.PoolManager:
     return urllib3.ProxyManager(bare, proxy_headers=headers, **options)
 
 
-def _bounded(response: urllib3.BaseHTTPResponse, limit: int) -> Reply:
+def _retries(total: int) -> urllib3.Retry:
+    return urllib3.Retry(total=total, redirect=0, status=0, allowed_methods=None, backoff_factor=0)
+
+
+def _bounded(response: urllib3.BaseHTTPResponse, limit: int, progress: Progress) -> Reply:
+    progress.status, progress.headers = response.status, response.headers
     announced = response.headers.get("content-length", "")
     if announced.isdecimal() and int(announced) > limit:
         response.close()
         return Reply(response.status, response.headers, b"", complete=False)
-    chunks: list[bytes] = []
     length = 0
     while chunk := response.read(CHUNK, decode_content=False):
         length += len(chunk)
         if length > limit:
             response.close()
             return Reply(response.status, response.headers, b"", complete=False)
-        chunks.append(chunk)
-    return Reply(response.status, response.headers, b"".join(chunks), complete=True)
+        progress.pieces.append(chunk)
+    return Reply(response.status, response.headers, b"".join(progress.pieces), complete=True)

@@ -41,7 +41,7 @@ def fixed(name: str) -> Callable[[int], bytes]:
 def vector(chosen: suite.Suite, member_id: int) -> suite.Words:
     """Return the eight full-range words of a member."""
     raw = hashlib.shake_256(f"vector {member_id}".encode()).digest(8 * chosen.word_bytes)
-    return np.frombuffer(raw, chosen.dtype)
+    return np.frombuffer(raw, chosen.dtype).copy()
 
 
 def described(scene: Scene) -> Json:

@@ -195,13 +195,13 @@ def test_cloned_machines_never_repeat_a_mask(make_committee: MakeCommittee, draw
     committee = make_committee(3)
     first_vector = committee.vector(11)
     second_vector = first_vector + np.uint32(1)
-    first = masking.shield(committee.session, 11, first_vector, drawn("clone"))
-    second = masking.shield(committee.session, 11, second_vector, drawn("clone"))
+    first = masking.shield(committee.session, 11, first_vector.copy(), drawn("clone"))
+    second = masking.shield(committee.session, 11, second_vector.copy(), drawn("clone"))
     assert first.header[80:112] != second.header[80:112]
     assert not np.array_equal(first.masked + np.uint32(1), second.masked)
-    repeated = masking.shield(committee.session, 11, first_vector, drawn("clone"))
+    repeated = masking.shield(committee.session, 11, first_vector.copy(), drawn("clone"))
     assert repeated.header == first.header
-    other_people = masking.shield(committee.session, 11, first_vector, drawn("clone"), consent=b"\xc7" * 32)
+    other_people = masking.shield(committee.session, 11, first_vector.copy(), drawn("clone"), consent=b"\xc7" * 32)
     assert other_people.header[80:112] != first.header[80:112]
 
 

@@ -8,6 +8,7 @@ from cryptography import exceptions
 from cryptography.hazmat.primitives.ciphers import aead
 
 from aicommons.learning.secagg import hashing
+from aicommons.learning.secagg import suite as suites
 
 TAG_BYTES = 16
 _ZERO_NONCE = bytes(12)
@@ -16,6 +17,23 @@ _ZERO_NONCE = bytes(12)
 def seal(key: bytes, plaintext: hashing.Part, associated: bytes = b"") -> bytes:
     """Return ``plaintext`` under a one-time ``key``: 16 bytes longer."""
     return aead.ChaCha20Poly1305(key).encrypt(_ZERO_NONCE, plaintext, associated)
+
+
+def seal_long(key: bytes, plaintext: hashing.Part) -> memoryview:
+    """Return what `seal` returns for a vector."""
+    sealed = suites.room(len(plaintext) + TAG_BYTES)
+    aead.ChaCha20Poly1305(key).encrypt_into(_ZERO_NONCE, plaintext, None, sealed)
+    return sealed
+
+
+def open_long(key: bytes, sealed: hashing.Part) -> memoryview | None:
+    """Return what `open_sealed` returns for a vector."""
+    plaintext = suites.room(len(sealed) - TAG_BYTES)
+    try:
+        aead.ChaCha20Poly1305(key).decrypt_into(_ZERO_NONCE, sealed, None, plaintext)
+    except exceptions.InvalidTag:
+        return None
+    return plaintext
 
 
 def open_sealed(key: bytes, sealed: hashing.Part, associated: bytes = b"") -> bytes | None:

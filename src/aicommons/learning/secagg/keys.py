@@ -7,7 +7,7 @@ masking, checking and mask sums.
 
 import blake3
 
-from aicommons.learning.secagg import hashing
+from aicommons.learning.secagg import hashing, spread
 from aicommons.learning.secagg import session as sessions
 from aicommons.learning.secagg import suite as suites
 
@@ -68,7 +68,11 @@ def chunk_hash(chunk: memoryview) -> bytes:
 def chunk_hashes(blob: memoryview) -> list[bytes]:
     """Return the BLAKE3-256 of every chunk of a vector's bytes."""
     size = suites.CHUNK_BYTES
-    return [chunk_hash(blob[start : start + size]) for start in range(0, blob.nbytes, size)]
+
+    def hashes(group: range) -> list[bytes]:
+        return [chunk_hash(blob[chunk * size : (chunk + 1) * size]) for chunk in group]
+
+    return [each for group in spread.over_chunks(-(-blob.nbytes // size), hashes) for each in group]
 
 
 def blob_root(context: bytes, hashes: list[bytes]) -> bytes:

@@ -5,12 +5,12 @@ module (secure-aggregation sections 2 and 4, step 1). Storing and signing are th
 """
 
 import dataclasses
+import functools
 import hashlib
-
-import numpy as np
+from collections.abc import Sequence
 
 from aicommons.domain import errors
-from aicommons.learning.secagg import epoch, group, hashing, header, kem, keys
+from aicommons.learning.secagg import epoch, group, hashing, header, kem, keys, spread
 from aicommons.learning.secagg import session as sessions
 from aicommons.learning.secagg import suite as suites
 
@@ -53,7 +53,7 @@ def shield(
     Args:
         session: the attempt.
         member_id: the participant.
-        vector: x_i, encoded words of the session's length and type.
+        vector: x_i, encoded words of the session's length and type; overwritten by y_i, so that it does not stay in memory.
         draw: called for 32 bytes per column in order, then 32 for the one-time key, then 32 for the proof.
         consent: commitment to whose rows are in the vector, 32 bytes.
         encapsulate: in hybrid sessions called once for each member's key, in roster order.
@@ -86,32 +86,41 @@ def shield(
 
 
 def mask(session: sessions.Session, member_id: int, vector: suites.Words, seeds: tuple[bytes, ...]) -> Masked:
-    """Return ``vector`` plus the keystream of every column's seed, with its hashes.
+    """Add the keystream of every column's seed to ``vector``, and return it with its hashes.
 
     Args:
         session: the attempt.
         member_id: the participant.
-        vector: x_i, of the session's length and type.
+        vector: x_i, of the session's length and type; overwritten by y_i.
         seeds: s_ic for every column; each masks one vector, ever.
     """
     chunk_keys = [keys.chunk_keys(session, member_id, column, seed) for column, seed in enumerate(seeds)]
-    words = np.empty(session.words, session.suite.dtype)
     located, hashes = hashlib.sha256(), []
-    stream = suites.Keystream(session.suite)
-    for chunk, span in enumerate(suites.chunk_slices(session.words, session.suite)):
-        part, source = words[span], vector[span]
-        for of_column in chunk_keys:
-            np.add(source, stream.words(of_column[chunk], part.size), out=part)
-            source = part
-        view = suites.byte_view(part)
-        hashes.append(keys.chunk_hash(view))
-        located.update(view)
+    for masked, group_hashes in spread.over_chunks(
+        session.chunks, functools.partial(_mask_chunks, session, vector, chunk_keys)
+    ):
+        located.update(suites.byte_view(masked))  # while other threads mask what follows
+        hashes += group_hashes
     roots = tuple(
         keys.column_root(session.column_context(member_id, column), of_column)
         for column, of_column in enumerate(chunk_keys)
     )
     root = keys.blob_root(session.participant_context(member_id), hashes)
-    return Masked(words, root, located.digest(), roots)
+    return Masked(vector, root, located.digest(), roots)
+
+
+def _mask_chunks(
+    session: sessions.Session, vector: suites.Words, chunk_keys: Sequence[Sequence[bytes]], group: range
+) -> tuple[suites.Words, list[bytes]]:
+    """Mask some chunks in place, each while it is in cache; return their words and their hashes."""
+    stream, hashes = suites.Keystream(session.suite), []
+    spans = [suites.chunk_slice(chunk, session.words, session.suite) for chunk in group]
+    for chunk, span in zip(group, spans, strict=True):
+        part = vector[span]
+        for of_column in chunk_keys:
+            part += stream.words(of_column[chunk], part.size)
+        hashes.append(keys.chunk_hash(suites.byte_view(part)))
+    return vector[spans[0].start : spans[-1].stop], hashes
 
 
 def one_time_secret(session: sessions.Session, member_id: int, *, fresh: bytes, statement: bytes) -> bytes:

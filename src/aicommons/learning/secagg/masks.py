@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from aicommons.domain import errors
-from aicommons.learning.secagg import hashing, keys
+from aicommons.learning.secagg import hashing, keys, spread
 from aicommons.learning.secagg import session as sessions
 from aicommons.learning.secagg import suite as suites
 
@@ -36,6 +36,10 @@ class ColumnSum:
     """manifest_c: 32-byte commitment to M_c for this session, input set, cell and column."""
     read_key: bytes = dataclasses.field(repr=False)
     """K_c: the key under which M_c is stored, sealed to the run's readers."""
+
+    def without_words(self) -> "ColumnSum":
+        """Return all but the vector, which needs no room in memory any more once it is sealed and stored."""
+        return dataclasses.replace(self, words=self.words[:0].copy())
 
 
 def mask_sum(
@@ -112,11 +116,16 @@ def _sum_streams(
     session: sessions.Session, chunk_keys: Sequence[Sequence[bytes]]
 ) -> tuple[suites.Words, tuple[bytes, ...]]:
     """Return the sum of the keystreams of all participants and its chunk hashes; a chunk stays in cache throughout."""
-    words, leaves = np.zeros(session.words, session.suite.dtype), []
-    stream = suites.Keystream(session.suite)
-    for chunk, span in enumerate(suites.chunk_slices(session.words, session.suite)):
-        part = words[span]
-        for of_member in chunk_keys:
-            part += stream.words(of_member[chunk], part.size)
-        leaves.append(keys.chunk_hash(suites.byte_view(part)))
-    return words, tuple(leaves)
+    words = np.empty(session.words, session.suite.dtype)
+
+    def add_up(group: range) -> list[bytes]:
+        stream, leaves = suites.Keystream(session.suite), []
+        for chunk in group:
+            part = words[suites.chunk_slice(chunk, session.words, session.suite)]
+            part.fill(0)
+            for of_member in chunk_keys:
+                part += stream.words(of_member[chunk], part.size)
+            leaves.append(keys.chunk_hash(suites.byte_view(part)))
+        return leaves
+
+    return words, tuple(leaf for leaves in spread.over_chunks(session.chunks, add_up) for leaf in leaves)

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from aicommons.domain import errors
 from aicommons.learning import blocks as blocks_
+from aicommons.learning.secagg import spread
 from aicommons.learning.secagg import suite as suites
 
 _PIECE = 65_536
@@ -44,8 +45,7 @@ def encode(
     signed = np.zeros(suites.pad_words(blocks_.words(blocks), word_bits), np.dtype(f"<i{word_bits // 8}"))
     start = 0
     for block, scale in zip(blocks, _scales(blocks, members, word_bits), strict=True):
-        values = _prepare(block, contribution[block.name])
-        _quantise(block, values, scale, signed[start : start + block.length])
+        _quantise(block, contribution[block.name], scale, signed[start : start + block.length])
         start += block.length
     return signed.view(f"<u{word_bits // 8}")
 
@@ -102,41 +102,78 @@ def _scale(block: blocks_.Block, largest: int) -> float:
     return 1.0
 
 
-def _prepare(block: blocks_.Block, values: blocks_.Vector) -> blocks_.Vector:
-    """Return the values to quantise: clipped when the block says so, else unchanged and within the cap."""
-    if not values.size:
-        return values
-    peak = max(float(values.max()), -float(values.min()))
-    if block.encoding is blocks_.Encoding.CLIPPED:
-        return _clip(values, peak, block.cap)
-    if peak > block.cap:
-        raise _refused(block, "it holds a number over its cap", f"at most {block.cap:g}")
-    return values
+def _shrinking(block: blocks_.Block, values: blocks_.Vector, peak: float) -> float | None:
+    """Return what the values, in units of ``peak``, are multiplied by to keep the L2 cap; ``None`` when they keep it.
 
-
-def _clip(values: blocks_.Vector, peak: float, cap: float) -> blocks_.Vector:
-    """Return ``values`` scaled to an L2 norm of at most ``cap``; the norm is at least 1 in units of the peak."""
+    In units of the largest of them no square overflows or vanishes. A block of another encoding is refused over its cap.
+    """
+    if block.encoding is not blocks_.Encoding.CLIPPED:
+        if peak > block.cap:
+            raise _refused(block, "it holds a number over its cap", f"at most {block.cap:g}")
+        return None
     if peak == 0.0:
-        return values
-    # Dividing by the largest element first keeps the squares from overflowing or vanishing.
-    units = values / peak
-    norm = math.sqrt(float(np.dot(units, units)))
-    if norm <= cap / peak:
-        return values
-    return units * (cap / norm)
+        return None
+    norm = _norm_in_units(values, peak)
+    return None if norm <= block.cap / peak else block.cap / norm
+
+
+def _peak(values: blocks_.Vector) -> float:
+    """Return the largest absolute value."""
+
+    def largest(group: range) -> float:
+        piece = values[_span(group)]
+        return max(float(piece.max()), -float(piece.min()))
+
+    return max(spread.over_chunks(_pieces(values), largest), default=0.0)
+
+
+def _norm_in_units(values: blocks_.Vector, peak: float) -> float:
+    """Return the L2 norm of ``values / peak``: at least 1."""
+
+    def squares(group: range) -> float:
+        total = 0.0
+        for piece in group:
+            units = values[_span(range(piece, piece + 1))] / peak
+            total += float(np.dot(units, units))
+        return total
+
+    return math.sqrt(math.fsum(spread.over_chunks(_pieces(values), squares)))
 
 
 def _quantise(
     block: blocks_.Block, values: blocks_.Vector, scale: float, out: npt.NDArray[np.signedinteger[Any]]
 ) -> None:
-    scratch = np.empty(min(_PIECE, values.size), np.float64)
-    for start in range(0, values.size, _PIECE):
-        piece = values[start : start + _PIECE]
-        scaled = np.multiply(piece, scale, out=scratch[: piece.size])
-        np.rint(scaled, out=scaled)
-        if block.encoding is blocks_.Encoding.INTEGER and not np.array_equal(scaled, piece):
-            raise _refused(block, "it holds a number that is not whole", "whole numbers")
-        out[start : start + _PIECE] = scaled
+    """Write the integers of a block's values, clipped where the block says so; a piece stays in cache throughout."""
+    peak = _peak(values)
+    factor = _shrinking(block, values, peak)
+
+    def convert(group: range) -> None:
+        scratch = np.empty(min(_PIECE, values.size), np.float64)
+        for number in group:
+            span = _span(range(number, number + 1))
+            piece = values[span]
+            scaled = scratch[: piece.size]
+            if factor is None:
+                np.multiply(piece, scale, out=scaled)
+            else:
+                np.divide(piece, peak, out=scaled)
+                np.multiply(scaled, factor, out=scaled)
+                np.multiply(scaled, scale, out=scaled)
+            np.rint(scaled, out=scaled)
+            if block.encoding is blocks_.Encoding.INTEGER and not np.array_equal(scaled, piece):
+                raise _refused(block, "it holds a number that is not whole", "whole numbers")
+            out[span] = scaled
+
+    for _ in spread.over_chunks(_pieces(values), convert):
+        pass
+
+
+def _pieces(values: blocks_.Vector) -> int:
+    return -(-values.size // _PIECE)
+
+
+def _span(group: range) -> slice:
+    return slice(group.start * _PIECE, group.stop * _PIECE)
 
 
 def _refused(block: blocks_.Block, message: str, expected: str) -> errors.ContributionRefused:

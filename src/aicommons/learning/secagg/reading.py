@@ -12,13 +12,13 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 import numpy as np
 
 from aicommons.domain import errors
-from aicommons.learning.secagg import boxes, group, hashing, keys, masks, reveal
+from aicommons.learning.secagg import boxes, group, hashing, keys, masks, reveal, spread
 from aicommons.learning.secagg import session as sessions
 from aicommons.learning.secagg import suite as suites
 
 Documents = Mapping[int, reveal.Document]
 """Member -> its document, each returned by `reveal.check_reveal`."""
-Objects = Mapping[bytes, bytes]
+Objects = Mapping[bytes, hashing.Part]
 """SHA-256 -> foreign bytes of a sealed mask sum; may load lazily and may lack some."""
 
 
@@ -132,7 +132,9 @@ def open_columns(
                 yield _open_offers(session, column, offers, objects, eyes=eyes)
 
 
-def open_column(session: sessions.Session, row: reveal.Row, sealed: bytes, read_key: bytes) -> OpenedColumn | None:
+def open_column(
+    session: sessions.Session, row: reveal.Row, sealed: hashing.Part, read_key: bytes
+) -> OpenedColumn | None:
     """Return a plain mask sum opened with its read key, or ``None`` when it does not open or is another than claimed.
 
     Args:
@@ -143,11 +145,8 @@ def open_column(session: sessions.Session, row: reveal.Row, sealed: bytes, read_
     """
     if len(sealed) != session.blob_bytes + boxes.TAG_BYTES:
         return None
-    plain = boxes.open_sealed(read_key, sealed)
-    if plain is None:
-        return None
-    view = memoryview(plain)
-    if tuple(keys.chunk_hashes(view)) != row.leaves:
+    plain = boxes.open_long(read_key, sealed)
+    if plain is None or tuple(keys.chunk_hashes(plain)) != row.leaves:
         return None
     digest = hashlib.sha256(plain).digest()
     return OpenedColumn(row.cell, row.column, suites.as_words(plain, session.suite), digest, read_key)
@@ -176,9 +175,10 @@ def read(
         opened.append((each.column, each.cell))
         if opened != expected[: len(opened)]:
             break
-        sums[each.cell] -= _checked_words(session, each.words)
+        add_up(session, sums[each.cell], (), [each.words])
         digests.append(each.digest)
         read_keys.append(each.read_key)
+        del each  # the next column is opened into the room of this one
     if opened != expected:
         raise errors.AggregationRefused(
             f"expected {len(expected)} columns in order, got {len(opened)}", reason="columns-incomplete"
@@ -194,11 +194,37 @@ def ring_sum(session: sessions.Session, masked: Iterable[suites.Blob], columns: 
         errors.AggregationRefused: ``blob-wrong-length``: a vector of another length than the session's.
     """
     total = np.zeros(session.words, session.suite.dtype)
-    for blob in masked:
-        total += _checked_words(session, blob)
+    if isinstance(masked, Sequence) and isinstance(columns, Sequence):
+        add_up(session, total, masked, columns)
+        return total
+    for blob in masked:  # one at a time: whoever makes them may not have room for all
+        add_up(session, total, [blob], ())
     for words in columns:
-        total -= _checked_words(session, words)
+        add_up(session, total, (), [words])
     return total
+
+
+def add_up(
+    session: sessions.Session, total: suites.Words, plus: Sequence[suites.Blob], minus: Sequence[suites.Blob]
+) -> None:
+    """Add vectors to ``total`` and take others off; each chunk of it is in cache until all of them went in.
+
+    Raises:
+        errors.AggregationRefused: ``blob-wrong-length``: a vector of another length than the session's.
+    """
+    added, taken = ([_checked_words(session, blob) for blob in blobs] for blobs in (plus, minus))
+
+    def chunks(group: range) -> None:
+        for chunk in group:
+            span = suites.chunk_slice(chunk, session.words, session.suite)
+            part = total[span]
+            for words in added:
+                part += words[span]
+            for words in taken:
+                part -= words[span]
+
+    for _ in spread.over_chunks(session.chunks, chunks):
+        pass
 
 
 def salt_of(plain_digests: Sequence[bytes]) -> bytes:
