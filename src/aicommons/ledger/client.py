@@ -175,6 +175,9 @@ class Client:
             news = self._reader.news(self._addresses)
             if isinstance(news.logs, list) and any(_names_successor(log) for log in news.logs) and self._follow():
                 news = self._reader.news(self._addresses)  # once more, with what the successors have said
+        except errors.LedgerReorganised:
+            self._sender.forget()  # the wallet's own transactions may be among what was taken back
+            raise
         except rpc.RpcFailure as failure:
             raise _refusal("the ledger", failure) from failure
         try:

@@ -134,6 +134,10 @@ class Sender:
             self._nonce = rpc.number(count)
         return self._nonce
 
+    def forget(self) -> None:
+        """Ask the ledger anew for the wallet's number before the next transaction."""
+        self._nonce = None
+
     def send(self, call: Outgoing, nonce: int | None = None, *, is_final: bool = True) -> Receipt:
         """Send a call and return when it is recorded and final, whether or not the contract carried it out.
 
