@@ -162,7 +162,8 @@ def message_digest(place: Place, message: messages.Message) -> bytes:
     Raises:
         errors.InputError: a digest of another length, or a number that no word can hold.
     """
-    fields = [getattr(message, name) for name in _field_names(type(message))]
+    kind: Any = type(message)
+    fields = [getattr(message, name) for name in _field_names(kind)]
     return typed_digest(domain_separator(place), message.TYPE, fields)
 
 
