@@ -8,8 +8,8 @@ made up: a peer that is not installed, fails or takes too long gives a row witho
 import dataclasses
 import json
 import pathlib
-import subprocess
 import shutil
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator

@@ -9,6 +9,7 @@ import dataclasses
 import functools
 import json
 from collections.abc import Sequence
+from typing import Any
 
 import eth_abi
 import rfc8785
@@ -161,7 +162,8 @@ def message_digest(place: Place, message: messages.Message) -> bytes:
     Raises:
         errors.InputError: a digest of another length, or a number that no word can hold.
     """
-    fields = [getattr(message, field.name) for field in dataclasses.fields(message)]
+    kind: Any = type(message)
+    fields = [getattr(message, name) for name in _field_names(kind)]
     return typed_digest(domain_separator(place), message.TYPE, fields)
 
 
@@ -173,6 +175,12 @@ def typed_digest(domain: bytes, type_string: str, fields: Sequence[bytes | int])
     """
     words = [type_hash(type_string), *(_word(value) for value in fields)]
     return keccak(b"\x19\x01" + domain + keccak(b"".join(words)))
+
+
+@functools.cache
+def _field_names(kind: type[Any]) -> tuple[str, ...]:
+    """Return the names of a message's fields, in the order in which they are signed."""
+    return tuple(field.name for field in dataclasses.fields(kind))
 
 
 def _word(value: bytes | int) -> bytes:

@@ -367,6 +367,9 @@ class Attempt(Prepared):
         return evidence.Evidence(agent.ledger.place, self.roster, layout, sid, self.seen, self.verified)
 
 
+_PREPARED = tuple(field.name for field in dataclasses.fields(Prepared))
+
+
 def attempt_of(agent: Agent, run_id: ids.RunId, current: views.RunView, place: views.AttemptPlace) -> Attempt:
     """Return the attempt at ``place`` with its session.
 
@@ -380,7 +383,7 @@ def attempt_of(agent: Agent, run_id: ids.RunId, current: views.RunView, place: v
     if known is None or known.key != key or known.roster != roster:
         known = _prepare(agent, current, key, roster)
         agent.prepared[run_id] = known
-    fields = {field.name: getattr(known, field.name) for field in dataclasses.fields(known)}
+    fields = {name: getattr(known, name) for name in _PREPARED}
     return Attempt(**fields, seen=current.attempts.get(place, views.AttemptView()))
 
 
