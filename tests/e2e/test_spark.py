@@ -393,5 +393,5 @@ def test_other_refusals(server: str, made: Made, tmp_path: pathlib.Path) -> None
     first = network.contribute(network.initial(), _local(network), rng=np.random.default_rng(0))[0]
     with pytest.raises(errors.ContributionRefused, match="only be added over"):
         network.contribute(
-            network.combine(network.initial(), first), _in_spark(server, made, network), rng=np.random.default_rng(0)
+            network.combine(network.initial(), [first]), _in_spark(server, made, network), rng=np.random.default_rng(0)
         )

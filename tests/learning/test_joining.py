@@ -70,7 +70,7 @@ def test_joined_sites_train_like_one_table(name: str) -> None:
         assert got.keys() == expected.keys()
         for name_, vector in expected.items():
             assert np.allclose(got[name_], vector, rtol=1e-10, atol=1e-10)
-        value = plan.combine(value, expected)
+        value = plan.combine(value, [expected])
 
 
 @hypothesis.given(
