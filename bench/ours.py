@@ -22,9 +22,12 @@ from aicommons import __version__, testing
 from aicommons.cli import demonstration, processes, scripts, story
 from aicommons.domain import schema
 from aicommons.learning import recipe, records
+from aicommons.learning.secagg import spread
 
 FEATURES = 30
 TRAIN_ROWS = 455
+MANY_HIDDEN = 700
+"""Units per hidden layer from which nodes of a simulation work on all cores: half a million weights."""
 
 
 def load() -> tuple[np.ndarray, np.ndarray]:
@@ -88,7 +91,8 @@ def simulated(nodes: int, rounds: int, hidden: int = 300, *, engine: str | None 
         )
         for index in range(nodes)
     ]
-    with testing.simulate(sites, plan, engine=engine) as simulation:
+    threads = spread.cores() if hidden >= MANY_HIDDEN else 1
+    with testing.simulate(sites, plan, engine=engine, threads=threads) as simulation:
         seconds, shown, last = [], 0, time.perf_counter()
         while not simulation.view().state.is_over:
             simulation.step()

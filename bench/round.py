@@ -2,7 +2,8 @@
 
 The job is the peers' (scikit-learn's breast cancer, rows dealt out X[i::N], two hidden layers, one local epoch, batch 32,
 rate 0.05, weighted mean). Ledger, signatures, masking and all checks are on. Prints one table, or with --json one
-object per row. Every row is measured in a fresh process (``ours.py``). ``--peers DIR`` runs the peers of that folder beside
+object per row. Every row is measured in a fresh process (``ours.py``). "passes" is what all nodes' unavoidable passes over vectors
+alone cost in a round (``floor.py``): CPU seconds of one core, training and ledger not among them. ``--peers DIR`` runs the peers of that folder beside
 (``peers.py``), on the same machine; ``--runs R`` does everything R times, peers and ours in turn.
 """
 
@@ -15,6 +16,7 @@ import sys
 import time
 from collections.abc import Iterator
 
+import floor
 import peers
 import report
 
@@ -30,7 +32,14 @@ def ours(mode: str, nodes: int, rounds: int, hidden: int) -> dict[str, object]:
     command = [sys.executable, str(pathlib.Path(__file__).parent / "ours.py"), mode, *map(str, (nodes, rounds, hidden))]
     begun = time.perf_counter()
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-    return {**json.loads(done.stdout), "wall_s": round(time.perf_counter() - begun, 2)}
+    wall = round(time.perf_counter() - begun, 2)
+    passes = nodes * floor.seconds(nodes, weights(hidden))["round"]
+    return {**json.loads(done.stdout), "wall_s": wall, "passes_s": round(passes, 4)}
+
+
+def weights(hidden: int) -> int:
+    """Return the parameters of the job's network."""
+    return (30 + 1) * hidden + (hidden + 1) * hidden + hidden + 1
 
 
 def once(options: argparse.Namespace, nodes: int) -> Iterator[dict[str, object]]:
@@ -101,6 +110,7 @@ COLUMNS: report.Columns = {
     "nodes": lambda each: each["nodes"],
     "s/round": shown_range,
     "target": lambda each: each["target_s"],
+    "passes": lambda each: each.get("passes_s"),
     "to plain": lambda each: f"{each['x_plain']} x" if each["x_plain"] else None,
     "faster than SecAgg+": lambda each: f"{each['x_secagg']} x" if each["x_secagg"] else None,
     "wall s": lambda each: each["wall_s"],
@@ -126,8 +136,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="one object per row")
     options = parser.parse_args()
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    weights = (30 + 1) * options.hidden + (options.hidden + 1) * options.hidden + options.hidden + 1
-    title = f"A round (`round.py`) of {weights:,} weights, {options.runs} run{'s' if options.runs > 1 else ''}"
+    title = f"A round (`round.py`) of {weights(options.hidden):,} weights, {options.runs} run{'s' if options.runs > 1 else ''}"
     report.show(title, with_floor(measure(options)), COLUMNS, as_json=options.json)
 
 

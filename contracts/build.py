@@ -21,7 +21,7 @@ import bindings  # it lies beside this script, whoever loads it
 
 CONTRACTS = (
     *("Forwarder", "TimelockController", "Membership", "CommonsGovernor", "Attestations", "Vault", "Bonds"),
-    *("DataRegistry", "Problems", "TrainingRuns", "ModelRegistry"),
+    *("DataRegistry", "Problems", "Enrolment", "TrainingRuns", "Verdicts", "ModelRegistry"),
     *("Guardianships", "ConsentRegister", "Requests", "CoopMembers", "CoopGovernor"),
 )
 ROOT = pathlib.Path(__file__).resolve().parent

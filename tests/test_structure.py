@@ -190,9 +190,6 @@ MUTABLE: dict[str, str] = {
     "src/aicommons/cli/output.py: Call": "what a command has printed so far",
     "src/aicommons/cli/following.py: Follower": "how far a watcher has read",
     "src/aicommons/data/infer.py: _Summary": "a column's running figures",
-    "src/aicommons/store/http.py: Download": "a blob that comes over several connections",
-    "src/aicommons/store/transport.py: Progress": "what came of an answer so far",
-    "src/aicommons/store/uploads.py: Going": "an upload under way",
     "src/aicommons/ledger/embedded/methods.py: _Filter": "a client's place in the logs",
     "src/aicommons/ledger/memory/run_records.py: Record": "a call's draft of a run, kept when it was taken",
 }

@@ -11,8 +11,10 @@ contract Bonds is IBonds, Governed {
     IVault private immutable _vault;
     IBondDebts private immutable _runs;
 
-    constructor(IVault vault, IBondDebts runs, Authority memory authority) Governed(authority) {
-        (_vault, _runs) = (vault, runs);
+    address private immutable _verdicts;
+
+    constructor(IVault vault, IBondDebts runs, address verdicts, Authority memory authority) Governed(authority) {
+        (_vault, _runs, _verdicts) = (vault, runs, verdicts);
     }
 
     /// @inheritdoc IBonds
@@ -32,6 +34,16 @@ contract Bonds is IBonds, Governed {
         if (_runs.owesBond(runId, memberId)) revert BondsStillOwed(runId, memberId);
         _vault.refund(lockId);
         emit BondGivenBack(runId, memberId, bond.payer, bond.token, bond.amount);
+    }
+
+    /// @inheritdoc IBonds
+    function forfeit(bytes32 runId, uint256 memberId) external {
+        if (msg.sender != _verdicts) revert BondsNotVerdicts(msg.sender);
+        bytes32 lockId = lockOf(runId, memberId);
+        IVault.Lock memory bond = _vault.lockOf(lockId);
+        if (bond.state != IVault.LockState.Locked || block.timestamp >= bond.expiry) return;
+        _vault.release(lockId, _treasury());
+        emit BondForfeited(runId, memberId, bond.payer, bond.token, bond.amount);
     }
 
     /// @inheritdoc IBonds

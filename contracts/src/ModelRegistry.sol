@@ -10,7 +10,7 @@ import {IProblems} from "./interfaces/IProblems.sol";
 import {ITrainingRuns} from "./interfaces/ITrainingRuns.sol";
 import {IVault} from "./interfaces/IVault.sol";
 import {Authority} from "./types/Authority.sol";
-import {Machine, RunState, RunView, SeatView} from "./types/RunTypes.sol";
+import {Extra, Machine, RunState, RunView, SeatView} from "./types/RunTypes.sol";
 import {IERC6909} from "@openzeppelin/contracts/interfaces/IERC6909.sol";
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 
@@ -222,11 +222,22 @@ contract ModelRegistry is IModelRegistry, Governed {
 
     // ---------------------------------------------------------------------------------------------------------- lineage
 
-    /// @dev At most 48 seats.
+    /// @dev At most 48 seats, and the further datasets of one of them.
     function _hasUsed(bytes32 runId, uint256 datasetId) private view returns (bool) {
         Source[] storage used = _sources[runId];
+        uint256 holder = _data.ownerOf(datasetId);
         for (uint256 i; i < used.length; ++i) {
-            if (used[i].datasetId == datasetId) return true;
+            if (used[i].memberId == holder) {
+                return used[i].datasetId == datasetId || _isExtra(runId, holder, datasetId);
+            }
+        }
+        return false;
+    }
+
+    function _isExtra(bytes32 runId, uint256 memberId, uint256 datasetId) private view returns (bool) {
+        Extra[] memory extras = _runs.extrasOf(runId, memberId);
+        for (uint256 i; i < extras.length; ++i) {
+            if (extras[i].datasetId == datasetId) return true;
         }
         return false;
     }
@@ -318,7 +329,7 @@ contract ModelRegistry is IModelRegistry, Governed {
         if (_ties[modelId][auditor] != Tie.None) revert ModelRegistryConflict(attestationId, auditor);
     }
 
-    /// @dev At most 48 sources.
+    /// @dev At most 48 sources. What seats bring beside them was checked by the very Submit that is their last use.
     function _checkConsents(bytes32 modelId) private view {
         Source[] storage used = _sources[modelId];
         for (uint256 i; i < used.length; ++i) {

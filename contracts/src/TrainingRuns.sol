@@ -1,18 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {Governed} from "./base/Governed.sol";
+import {RunStorage} from "./base/RunStorage.sol";
 import {IBonds} from "./interfaces/IBonds.sol";
 import {IDataRegistry} from "./interfaces/IDataRegistry.sol";
+import {IEnrolment} from "./interfaces/IEnrolment.sol";
 import {IMembership} from "./interfaces/IMembership.sol";
 import {IProblems} from "./interfaces/IProblems.sol";
 import {ITrainingRuns} from "./interfaces/ITrainingRuns.sol";
+import {Cells} from "./libraries/Cells.sol";
 import {Messages} from "./libraries/Messages.sol";
 import {RunLib} from "./libraries/RunLib.sol";
-import {RunSlots} from "./libraries/RunSlots.sol";
 import {Authority} from "./types/Authority.sol";
 import {
     Absence,
+    Extra,
     Key,
     Machine,
     Phase,
@@ -25,118 +27,54 @@ import {
     SeatView,
     Tally
 } from "./types/RunTypes.sol";
-import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
-import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 
 /// @title TrainingRuns
 /// @notice Orders checks, effects and events; when a run moves on is decided by `RunLib`, what is signed by `Messages`.
-contract TrainingRuns is ITrainingRuns, Governed, EIP712 {
+contract TrainingRuns is ITrainingRuns, RunStorage {
     using RunLib for Machine;
-    using RunSlots for Machine;
-    using RunSlots for RunSpec;
-    using RunSlots for Seat;
 
-    /// @dev Storage of one run. Seats are overwritten round by round; per round only one tally is new, of one slot.
-    struct Run {
-        RunSpec spec;
-        Machine machine;
-        uint8 layout;
-        uint256[] ids;
-        bytes32 roster;
-        bytes32 committee;
-        bytes32 sid;
-        bytes32 setDigest;
-        bytes32 inputDigest;
-        bytes32 finalState;
-        mapping(uint256 memberId => Seat) seats;
-        mapping(bytes32 sid => Tally) tallies;
-    }
-
-    /// @dev `lastRound` of an Exit that is signed in advance: whichever round turns out to be the last.
-    uint32 private constant ANY_ROUND = type(uint32).max;
-    /// @dev How long after `enrolUntil` a bond can stay locked, whatever becomes of its run.
-    uint64 private constant BOND_SECONDS = 730 days;
-    /// @dev How far off `enrolUntil` may be: until then nothing moves a run that its solver leaves alone, bonds neither.
-    uint64 private constant MOST_ENROLMENT = 365 days;
-    /// @dev Each seat that is dropped adds an attempt, and they are counted in 16 bits.
-    uint256 private constant MOST_ATTEMPTS = type(uint16).max - RunLib.MAX_SEATS;
-    /// @dev Ownership is counted in millionths.
-    uint256 private constant ALL_SHARES = 1_000_000;
-
-    IMembership private immutable _membership;
-    IDataRegistry private immutable _data;
-    IProblems private immutable _problems;
-    IBonds private immutable _bonds;
-
-    mapping(bytes32 runId => Run) private _runs;
-    /// @dev Who sent any Result, this very Result, or a refusal: the key holds the sid, or run and round of a refusal.
-    mapping(bytes32 tally => uint48 seats) private _votes;
+    /// @dev Whose code this contract borrows for what is called seldom: alone it would not fit into what a chain accepts.
+    address private immutable _enrolment;
+    /// @dev Who says that a seat cheated, or that its Reveal is not waited for.
+    address private immutable _verdicts;
 
     constructor(
         IMembership membership,
         IDataRegistry data,
         IProblems problems,
         IBonds bonds,
+        address enrolment,
+        address verdicts,
         Authority memory authority
-    ) Governed(authority) EIP712("AI Commons Secure Aggregation", "2") {
-        (_membership, _data, _problems, _bonds) = (membership, data, problems, bonds);
+    ) RunStorage(membership, data, problems, bonds, authority) {
+        (_enrolment, _verdicts) = (enrolment, verdicts);
     }
 
     // ----------------------------------------------------------------------------------------------- before the rounds
 
-    /// @inheritdoc ITrainingRuns
-    function open(RunSpec memory spec) external returns (bytes32 runId) {
-        _checkSpec(spec);
-        runId = Messages.runOf(spec);
-        Run storage stored = _runs[runId];
-        if (stored.machine.state != RunState.None) revert TrainingRunsAlreadyOpened(runId);
-        stored.spec.save(spec);
-        Machine memory m;
-        m.state = RunState.Enrolling;
-        m.minParticipants = spec.minParticipants;
-        m.maxAttempts = spec.maxAttempts;
-        m.rounds = spec.rounds;
-        m.phaseSeconds = spec.phaseSeconds;
-        m.patienceSeconds = spec.patienceSeconds;
-        m.deadline = spec.enrolUntil;
-        emit RunOpened(runId, spec.solver, spec);
-        _store(runId, m);
+    /// @inheritdoc IEnrolment
+    function open(RunSpec calldata) external returns (bytes32) {
+        _borrow();
     }
 
-    /// @inheritdoc ITrainingRuns
-    function enrol(bytes32 runId, uint256 datasetId, bytes32 consentId, Absence absence, bytes calldata exitSignature)
-        external
-    {
-        Run storage stored = _runs[runId];
-        uint256 memberId = _activeCaller();
-        _checkEnrolling(stored, memberId);
-        if (_data.ownerOf(datasetId) != memberId) revert TrainingRunsNotOwner(datasetId, memberId);
-        address nodeKey = _membership.nodeKeyOf(memberId);
-        if (absence == Absence.Exit) {
-            _checkSignature(nodeKey, memberId, Messages.hashExit(runId, memberId, ANY_ROUND), exitSignature);
-        }
-        Seat storage seat = stored.seats[memberId];
-        (seat.nodeKey, seat.enrolled, seat.absence) = (nodeKey, true, absence);
-        (seat.datasetId, seat.consentId) = (datasetId, consentId);
-        stored.ids.push(memberId);
-        seat.version = _useConsent(stored.spec, runId, datasetId, consentId);
-        emit Enrolled(runId, memberId, datasetId, seat.version, consentId, nodeKey, absence, exitSignature);
-        _takeBond(stored.spec, runId, memberId);
+    /// @inheritdoc IEnrolment
+    function enrol(bytes32, uint256, bytes32, Absence, bytes calldata) external {
+        _borrow();
     }
 
-    /// @inheritdoc ITrainingRuns
-    function close(bytes32 runId) external {
-        Run storage stored = _runs[runId];
-        Machine memory m = _machine(stored);
-        if (m.state != RunState.Enrolling) revert TrainingRunsWrongState(m.state);
-        bool over = block.timestamp >= m.deadline;
-        uint256[] memory ids = _liveSeats(runId, stored);
-        bool enough = ids.length >= m.minParticipants;
-        bool bySolver = _membership.memberOf(_msgSender()) == stored.spec.solver;
-        if (!over && !(enough && bySolver)) revert TrainingRunsEnrolment(m.deadline);
-        if (enough) _fixRoster(runId, stored, m, ids);
-        else m.finish(Reason.TooFewParticipants);
-        _store(runId, m);
+    /// @inheritdoc IEnrolment
+    function bring(bytes32, uint256, bytes32) external {
+        _borrow();
+    }
+
+    /// @inheritdoc IEnrolment
+    function close(bytes32) external {
+        _borrow();
+    }
+
+    /// @inheritdoc IEnrolment
+    function rotate(bytes32, uint256) external {
+        _borrow();
     }
 
     /// @inheritdoc ITrainingRuns
@@ -152,14 +90,14 @@ contract TrainingRuns is ITrainingRuns, Governed, EIP712 {
         Run storage stored = _runs[runId];
         Machine memory m = _machine(stored);
         Seat storage seat = _seat(runId, memberId);
-        if (epoch != 0) revert TrainingRunsWrongPhase(m.phase, m.round, m.attempt);
+        if (epoch != m.epoch) revert TrainingRunsWrongPhase(m.phase, m.round, m.attempt);
         if (m.state == RunState.Acking && m.arrived & _bit(seat) != 0) revert TrainingRunsAlreadySent(memberId);
         m.ack(_bit(seat), _now());
         bytes32 message = Messages.hashAck(stored.roster, epoch, memberId, point, pokR, pokZ);
         _checkSignature(seat.nodeKey, memberId, message, signature);
         seat.point = point;
-        if (m.state == RunState.Running) stored.committee = _committee(stored);
         emit Acked(runId, memberId, stored.roster, epoch, point, pokR, pokZ, signature);
+        _started(runId, stored, m);
         _store(runId, m);
     }
 
@@ -170,7 +108,7 @@ contract TrainingRuns is ITrainingRuns, Governed, EIP712 {
         (Run storage stored, Seat storage seat, Machine memory m) = _load(key);
         m.enterSubmit(key, _bit(seat), _now());
         _checkSignature(seat.nodeKey, key.memberId, Messages.hashSubmit(sid, key.memberId, headerDigest), signature);
-        if (!_data.isLive(seat.consentId)) revert TrainingRunsConsentNotLive(seat.consentId);
+        _checkAllLive(stored, seat, key.memberId);
         uint48 votes = _voteFor(stored, m, sid, _bit(seat), key.memberId);
         emit Submitted(key.runId, key.memberId, key.round, key.attempt, sid, headerDigest, signature);
         if (m.agreed && sid != stored.sid) {
@@ -266,7 +204,7 @@ contract TrainingRuns is ITrainingRuns, Governed, EIP712 {
         bool itself = _msgSender() == seat.nodeKey || _membership.memberOf(_msgSender()) == memberId;
         bool any = lastRound == ANY_ROUND;
         if (any ? !itself : lastRound != m.lastRound()) revert TrainingRunsExitRound(m.lastRound(), lastRound);
-        m.exit(_bit(seat), memberId);
+        m.exit(_cells(stored, m), _bit(seat), memberId);
         emit Exited(runId, memberId, lastRound, signature);
         _tryClose(stored, m);
         _store(runId, m);
@@ -277,15 +215,36 @@ contract TrainingRuns is ITrainingRuns, Governed, EIP712 {
         Run storage stored = _runs[runId];
         Machine memory m = _machine(stored);
         Seat storage seat = _seat(runId, memberId);
-        bytes32 consentId = seat.consentId;
+        (uint256 live, uint256 brought) = _liveOf(stored, seat, memberId);
         bool isExit = m.setFixed;
-        if (_data.isLive(consentId) || (isExit && seat.absence != Absence.Exit)) {
-            revert TrainingRunsMayNotDrop(memberId, consentId);
+        if (live == brought || (isExit && seat.absence != Absence.Exit)) {
+            revert TrainingRunsMayNotDrop(memberId, seat.consentId);
         }
-        m.drop(_bit(seat), memberId, _now());
-        emit Dropped(runId, memberId, consentId);
-        if (isExit) emit Exited(runId, memberId, ANY_ROUND, "");
+        if (live != 0 && !isExit) {
+            m.leaveOut(_bit(seat), memberId, _now());
+            _leaveOut(runId, stored, seat, memberId);
+        } else {
+            m.drop(_cells(stored, m), _bit(seat), memberId, _now());
+            emit Dropped(runId, memberId, seat.consentId);
+            if (isExit) emit Exited(runId, memberId, ANY_ROUND, "");
+        }
         _tryClose(stored, m);
+        _store(runId, m);
+    }
+
+    /// @inheritdoc ITrainingRuns
+    function exclude(bytes32 runId, uint256 memberId) external {
+        (Run storage stored, Seat storage seat, Machine memory m) = _judged(runId, memberId);
+        m.exclude(_cells(stored, m), _bit(seat), _now());
+        _started(runId, stored, m);
+        _store(runId, m);
+    }
+
+    /// @inheritdoc ITrainingRuns
+    function waive(bytes32 runId, uint256 memberId) external {
+        (Run storage stored, Seat storage seat, Machine memory m) = _judged(runId, memberId);
+        m.waive(_bit(seat), _now());
+        emit Waived(runId, memberId, m.sidRound, m.sidAttempt, stored.sid);
         _store(runId, m);
     }
 
@@ -293,7 +252,7 @@ contract TrainingRuns is ITrainingRuns, Governed, EIP712 {
     function advance(bytes32 runId) external {
         Run storage stored = _runs[runId];
         Machine memory m = _machine(stored);
-        uint48 leaving = m.advance(_now());
+        uint48 leaving = m.advance(_cells(stored, m), _now());
         for (uint256 i; leaving >> i != 0; ++i) {
             if (leaving >> i & 1 == 1) emit Exited(runId, stored.ids[i], ANY_ROUND, "");
         }
@@ -312,32 +271,44 @@ contract TrainingRuns is ITrainingRuns, Governed, EIP712 {
 
     // ----------------------------------------------------------------------------------------------------------- views
 
-    /// @inheritdoc ITrainingRuns
-    function run(bytes32 runId) external view returns (RunView memory) {
-        Run storage stored = _runs[runId];
-        return RunView({
-            spec: stored.spec.load(),
-            layout: stored.layout,
-            roster: stored.roster,
-            committee: stored.committee,
-            finalState: stored.finalState,
-            position: phaseOf(runId)
-        });
+    /// @inheritdoc IEnrolment
+    function run(bytes32) external view returns (RunView memory) {
+        _look();
+    }
+
+    /// @inheritdoc IEnrolment
+    function seats(bytes32) external view returns (SeatView[] memory) {
+        _look();
+    }
+
+    /// @inheritdoc IEnrolment
+    function seatOf(bytes32, uint256) external view returns (Seat memory) {
+        _look();
+    }
+
+    /// @inheritdoc IEnrolment
+    function extrasOf(bytes32, uint256) external view returns (Extra[] memory) {
+        _look();
+    }
+
+    /// @inheritdoc IEnrolment
+    function committeeOf(bytes32, uint32) external view returns (bytes32) {
+        _look();
+    }
+
+    /// @inheritdoc IEnrolment
+    function cells(bytes32) external view returns (uint48[] memory) {
+        _look();
+    }
+
+    /// @inheritdoc IEnrolment
+    function phaseOf(bytes32) external view returns (PhaseView memory) {
+        _look();
     }
 
     /// @inheritdoc ITrainingRuns
-    function seats(bytes32 runId) external view returns (SeatView[] memory records) {
-        Run storage stored = _runs[runId];
-        records = new SeatView[](stored.ids.length);
-        for (uint256 i; i < records.length; ++i) {
-            records[i] = SeatView(stored.ids[i], stored.seats[stored.ids[i]].load());
-        }
-    }
-
-    /// @inheritdoc ITrainingRuns
-    function phaseOf(bytes32 runId) public view returns (PhaseView memory) {
-        Run storage stored = _runs[runId];
-        return PhaseView(_machine(stored), stored.sid, stored.setDigest, stored.inputDigest);
+    function enrolmentCode() external view returns (address) {
+        return _enrolment;
     }
 
     /// @inheritdoc ITrainingRuns
@@ -357,115 +328,126 @@ contract TrainingRuns is ITrainingRuns, Governed, EIP712 {
         Machine memory m = _machine(stored);
         if (m.roundsDone == 0) return false;
         if (stored.finalState != 0) return stateDigest == stored.finalState;
-        return stored.sid == Messages.sidOf(runId, m.sidRound, m.sidAttempt, stateDigest, stored.committee);
+        bytes32 committee = stored.committees[m.sidEpoch];
+        return stored.sid == Messages.sidOf(address(this), runId, m.sidRound, m.sidAttempt, stateDigest, committee);
     }
 
     /// @inheritdoc ITrainingRuns
     function sidOf(bytes32 runId, uint32 round, uint16 attempt, bytes32 stateDigest) external view returns (bytes32) {
-        return Messages.sidOf(runId, round, attempt, stateDigest, _runs[runId].committee);
+        Run storage stored = _runs[runId];
+        bytes32 committee = stored.committees[stored.machine.epoch];
+        return Messages.sidOf(address(this), runId, round, attempt, stateDigest, committee);
     }
 
     // --------------------------------------------------------------------------------------------------------- private
 
-    function _checkSpec(RunSpec memory spec) private view {
-        if (_activeCaller() != spec.solver) revert TrainingRunsNotMember(_msgSender());
-        if (!_problems.isOpen(spec.problem)) revert TrainingRunsSpecInvalid("problem");
-        if (spec.purpose == 0) revert TrainingRunsSpecInvalid("purpose");
-        if (spec.rounds == 0 || spec.rounds == ANY_ROUND) revert TrainingRunsSpecInvalid("rounds");
-        if (spec.minParticipants < 3) revert TrainingRunsSpecInvalid("minParticipants");
-        if (spec.maxParticipants < spec.minParticipants || spec.maxParticipants > RunLib.MAX_SEATS) {
-            revert TrainingRunsSpecInvalid("maxParticipants");
+    /// @dev Answers the call with what `Enrolment`'s code does with it here: same data, same sender, this storage.
+    function _borrow() private {
+        address code = _enrolment;
+        assembly {
+            calldatacopy(0, 0, calldatasize())
+            let done := delegatecall(gas(), code, 0, calldatasize(), 0, 0)
+            returndatacopy(0, 0, returndatasize())
+            if done { return(0, returndatasize()) }
+            revert(0, returndatasize())
         }
-        if (spec.layout != 1 && spec.layout != 2) revert TrainingRunsSpecInvalid("layout");
-        if (spec.suite == 0 || spec.suite > 4) revert TrainingRunsSpecInvalid("suite");
-        if (spec.maxAttempts < 2 || spec.maxAttempts > MOST_ATTEMPTS) revert TrainingRunsSpecInvalid("maxAttempts");
-        if (spec.enrolUntil <= block.timestamp || spec.enrolUntil > block.timestamp + MOST_ENROLMENT) {
-            revert TrainingRunsSpecInvalid("enrolUntil");
-        }
-        if (spec.phaseSeconds == 0) revert TrainingRunsSpecInvalid("phaseSeconds");
-        if (uint256(spec.solverShares) + spec.ownerShares > ALL_SHARES) revert TrainingRunsSpecInvalid("shares");
     }
 
-    function _checkEnrolling(Run storage stored, uint256 memberId) private view {
-        Machine memory m = _machine(stored);
-        if (m.state != RunState.Enrolling) revert TrainingRunsWrongState(m.state);
-        if (block.timestamp >= m.deadline) revert TrainingRunsEnrolment(m.deadline);
-        if (stored.ids.length >= stored.spec.maxParticipants) revert TrainingRunsFull(stored.spec.maxParticipants);
-        if (stored.seats[memberId].enrolled) revert TrainingRunsAlreadyEnrolled(memberId);
+    /// @dev The same for a view: the compiler does not know that the code which it borrows changes nothing.
+    function _look() private view {
+        function() internal borrowing = _borrow;
+        function() internal view looking;
+        assembly {
+            looking := borrowing
+        }
+        looking();
     }
 
-    function _useConsent(RunSpec storage spec, bytes32 runId, uint256 datasetId, bytes32 consentId)
+    /// @dev A seat's own message pays for the check of all that it brings, so that no call has to check what all bring.
+    function _checkAllLive(Run storage stored, Seat storage seat, uint256 memberId) private view {
+        _checkConsent(seat.consentId);
+        Extra[] storage extras = stored.extras[memberId];
+        for (uint256 i; i < extras.length; ++i) {
+            _checkConsent(extras[i].consentId);
+        }
+    }
+
+    function _checkConsent(bytes32 consentId) private view {
+        if (!_data.isLive(consentId)) revert TrainingRunsConsentNotLive(consentId);
+    }
+
+    function _liveOf(Run storage stored, Seat storage seat, uint256 memberId)
         private
-        returns (uint32 version)
+        view
+        returns (uint256 live, uint256 brought)
     {
-        return _data.use(
-            consentId,
-            runId,
-            IDataRegistry.Use(datasetId, spec.purpose, spec.problem, spec.solver, spec.commercial, spec.price)
-        );
+        Extra[] storage extras = stored.extras[memberId];
+        brought = extras.length + 1;
+        if (_data.isLive(seat.consentId)) live = 1;
+        for (uint256 i; i < extras.length; ++i) {
+            if (_data.isLive(extras[i].consentId)) ++live;
+        }
     }
 
-    function _takeBond(RunSpec storage spec, bytes32 runId, uint256 memberId) private {
-        uint256 amount = spec.bond;
-        if (amount == 0) return;
-        _bonds.take(runId, memberId, _msgSender(), spec.token, amount, spec.enrolUntil + BOND_SECONDS);
+    /// @dev Keeps what is live in its order; the first of it takes the seat's own place if that is dead.
+    function _leaveOut(bytes32 runId, Run storage stored, Seat storage seat, uint256 memberId) private {
+        Extra[] storage extras = stored.extras[memberId];
+        bool vacant = !_data.isLive(seat.consentId);
+        if (vacant) emit LeftOut(runId, memberId, seat.datasetId, seat.consentId);
+        uint256 kept;
+        for (uint256 i; i < extras.length; ++i) {
+            Extra memory each = extras[i];
+            if (!_data.isLive(each.consentId)) {
+                emit LeftOut(runId, memberId, each.datasetId, each.consentId);
+            } else if (vacant) {
+                (seat.datasetId, seat.consentId, seat.version) = (each.datasetId, each.consentId, each.version);
+                vacant = false;
+            } else {
+                if (kept != i) extras[kept] = each;
+                ++kept;
+            }
+        }
+        while (extras.length > kept) {
+            extras.pop();
+        }
     }
 
-    /// @dev The first Commit fixes whose data the run uses, so it waits until the dead are dropped.
+    /// @dev The first Commit fixes whose data the run uses, so it waits until the dead are dropped. Of a seat's datasets it looks
+    /// at the first one only: the Submit before it checked all, and nodes commit to none that died since.
     function _checkLive(Run storage stored, uint48 set) private view {
         for (uint256 i; set >> i != 0; ++i) {
             if (set >> i & 1 == 0) continue;
-            bytes32 consentId = stored.seats[stored.ids[i]].consentId;
-            if (!_data.isLive(consentId)) revert TrainingRunsConsentNotLive(consentId);
+            _checkConsent(stored.seats[stored.ids[i]].consentId);
         }
     }
 
-    /// @dev Gives up the seats whose consent died while the others enrolled.
-    /// @return ids The others, ascending
-    function _liveSeats(bytes32 runId, Run storage stored) private returns (uint256[] memory ids) {
-        ids = stored.ids;
-        uint256 live;
-        for (uint256 i; i < ids.length; ++i) {
-            uint256 id = ids[i];
-            Seat storage seat = stored.seats[id];
-            if (!_data.isLive(seat.consentId)) {
-                seat.enrolled = false;
-                emit Dropped(runId, id, seat.consentId);
-                continue;
-            }
-            uint256 j = live++;
-            for (; j > 0 && ids[j - 1] > id; --j) {
-                ids[j] = ids[j - 1];
-            }
-            ids[j] = id;
-        }
-        assembly ("memory-safe") {
-            mstore(ids, live) // shorter than it was made
-        }
+    /// @dev On the edge Acking → Running: names the keys of the epoch that begins; the first ones draw the cells.
+    function _started(bytes32 runId, Run storage stored, Machine memory m) private {
+        if (m.state != RunState.Running || stored.machine.state != RunState.Acking) return;
+        bytes32 committee = _committee(stored, m.epoch);
+        stored.committees[m.epoch] = committee;
+        if (!m.divided || m.epoch != 0) return;
+        uint48[] memory drawn = Cells.draw(committee, stored.ids, stored.spec.cellSize);
+        stored.cells = drawn;
+        emit CellsDrawn(runId, committee, drawn);
     }
 
-    /// @dev Numbers the seats by id and fixes keys, layout, f and q.
-    function _fixRoster(bytes32 runId, Run storage stored, Machine memory m, uint256[] memory ids) private {
-        address[] memory nodeKeys = new address[](ids.length);
-        for (uint256 i; i < ids.length; ++i) {
-            Seat storage seat = stored.seats[ids[i]];
-            seat.index = uint8(i);
-            nodeKeys[i] = seat.nodeKey;
-            if (seat.absence == Absence.Exit) m.willExit |= _bit(seat);
-        }
-        stored.ids = ids;
-        stored.layout = RunLib.layoutOf(ids.length, stored.spec.layout);
-        stored.roster = Messages.rosterOf(runId, ids, nodeKeys);
-        m.fixRoster(ids.length, stored.layout, _now());
-        emit RosterFixed(runId, stored.roster, ids, nodeKeys, stored.layout, m.faults, m.quorum);
+    function _judged(bytes32 runId, uint256 memberId)
+        private
+        view
+        returns (Run storage stored, Seat storage seat, Machine memory m)
+    {
+        if (msg.sender != _verdicts) revert TrainingRunsNotVerdicts(msg.sender);
+        stored = _runs[runId];
+        (seat, m) = (_seat(runId, memberId), _machine(stored));
     }
 
-    function _committee(Run storage stored) private view returns (bytes32) {
+    function _committee(Run storage stored, uint32 epoch) private view returns (bytes32) {
         bytes32[] memory points = new bytes32[](stored.ids.length);
         for (uint256 i; i < points.length; ++i) {
             points[i] = stored.seats[stored.ids[i]].point;
         }
-        return Messages.committeeOf(stored.roster, 0, stored.layout, points);
+        return Messages.committeeOf(stored.roster, epoch, stored.layout, points);
     }
 
     /// @dev Takes every Submit, void ones too: what is not written down here can be sent again as a vote of a later round.
@@ -486,7 +468,7 @@ contract TrainingRuns is ITrainingRuns, Governed, EIP712 {
     }
 
     function _tryClose(Run storage stored, Machine memory m) private {
-        m.tryClose(_now());
+        m.tryClose(_cells(stored, m), _now());
         _fixInputs(stored, m);
     }
 
@@ -513,54 +495,13 @@ contract TrainingRuns is ITrainingRuns, Governed, EIP712 {
         _votes[tally] = votes;
     }
 
-    /// @dev Stores the machine and emits one event for each edge that it took.
-    function _store(bytes32 runId, Machine memory m) private {
-        Machine storage stored = _runs[runId].machine;
-        bool phaseEdge = stored.phase != m.phase || stored.round != m.round || stored.attempt != m.attempt;
-        bool stateEdge = stored.state != m.state;
-        uint48 waitedFor = m.state == RunState.Running || m.state == RunState.Completed ? 0 : m.missing();
-        stored.save(m);
-        if (stateEdge) emit RunStateChanged(runId, m.state, m.round, m.reason, waitedFor, m.deadline);
-        if (phaseEdge) emit PhaseEntered(runId, m.round, m.attempt, m.phase, m.set, m.deadline);
-    }
-
     function _load(Key memory key) private view returns (Run storage stored, Seat storage seat, Machine memory m) {
         stored = _runs[key.runId];
         seat = _seat(key.runId, key.memberId);
         m = _machine(stored);
     }
 
-    function _machine(Run storage stored) private view returns (Machine memory) {
-        return stored.machine.load();
-    }
-
-    function _seat(bytes32 runId, uint256 memberId) private view returns (Seat storage seat) {
-        seat = _runs[runId].seats[memberId];
-        if (!seat.enrolled) revert TrainingRunsNoSeat(runId, memberId);
-    }
-
-    function _activeCaller() private view returns (uint256 memberId) {
-        memberId = _membership.memberOf(_msgSender());
-        if (!_membership.isActive(memberId)) revert TrainingRunsNotMember(_msgSender());
-    }
-
-    function _checkSignature(address nodeKey, uint256 memberId, bytes32 message, bytes calldata signature)
-        private
-        view
-    {
-        (address signer,,) = ECDSA.tryRecoverCalldata(_hashTypedDataV4(message), signature);
-        if (signer != nodeKey || signer == address(0)) revert TrainingRunsSignatureInvalid(memberId);
-    }
-
     function _checkDigest(bytes32 expected, bytes32 got) private pure {
         if (expected != got) revert TrainingRunsDigestMismatch(expected, got);
-    }
-
-    function _bit(Seat storage seat) private view returns (uint48) {
-        return uint48(1) << seat.index;
-    }
-
-    function _now() private view returns (uint64) {
-        return uint64(block.timestamp);
     }
 }

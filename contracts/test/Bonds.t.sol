@@ -13,6 +13,7 @@ contract BondsTest is MoneyTest {
     bytes32 private constant RUN = keccak256("run");
     uint256 private constant MEMBER = 7;
     address private constant PAYER = address(0x9A7E3);
+    address private constant VERDICTS = address(0x7E4D1C7);
     uint64 private constant EXPIRY = uint64(START + 10 days);
 
     RunsDouble private double;
@@ -25,7 +26,7 @@ contract BondsTest is MoneyTest {
         address[] memory controllers = new address[](1);
         controllers[0] = vm.computeCreateAddress(address(this), vm.getNonce(address(this)) + 1);
         bank = new Vault(controllers, _authority());
-        own = new Bonds(bank, double, _authority());
+        own = new Bonds(bank, double, VERDICTS, _authority());
         vm.assertEq(address(own), controllers[0]);
     }
 
@@ -111,5 +112,39 @@ contract BondsTest is MoneyTest {
         vm.expectRevert(abi.encodeWithSelector(IBonds.BondsNone.selector, RUN, MEMBER));
         own.giveBack(RUN, MEMBER);
         vm.assertEq(_creditOf(bank, PAYER, address(token)), 10);
+    }
+
+    /// @dev A convicted seat's bond is the commons' credit: the timelock's.
+    function test_forfeit_paysTheCommons(uint128 amount) public {
+        vm.assume(amount != 0);
+        _take(amount);
+        vm.expectEmit(address(own));
+        emit IBonds.BondForfeited(RUN, MEMBER, PAYER, address(token), amount);
+        vm.prank(VERDICTS);
+        own.forfeit(RUN, MEMBER);
+        vm.assertEq(bank.balanceOf(address(timelock), bank.idOf(address(token))), amount);
+        vm.expectRevert(abi.encodeWithSelector(IBonds.BondsNone.selector, RUN, MEMBER));
+        own.giveBack(RUN, MEMBER);
+    }
+
+    /// @dev Nobody but Verdicts takes a bond away.
+    function test_forfeit_failsForOthers(address caller) public {
+        vm.assume(caller != VERDICTS);
+        _take(10);
+        vm.prank(caller);
+        vm.expectRevert(abi.encodeWithSelector(IBonds.BondsNotVerdicts.selector, caller));
+        own.forfeit(RUN, MEMBER);
+    }
+
+    /// @dev Where no bond is locked, or its time is over, a conviction takes nothing and is not in anybody's way.
+    function test_forfeit_ofNothingDoesNothing() public {
+        vm.prank(VERDICTS);
+        own.forfeit(RUN, MEMBER);
+        _take(10);
+        vm.warp(EXPIRY);
+        vm.prank(VERDICTS);
+        own.forfeit(RUN, MEMBER);
+        bank.expire(own.lockOf(RUN, MEMBER));
+        vm.assertEq(bank.balanceOf(PAYER, bank.idOf(address(token))), 10);
     }
 }

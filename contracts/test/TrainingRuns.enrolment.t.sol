@@ -28,7 +28,7 @@ contract TrainingRunsEnrolmentTest is RunTest {
     /// @dev Each row breaks one field of the terms, and the error names it.
     function test_open_failsIfTermsAreOutOfRange() public {
         _prepare(3);
-        for (uint256 row; row < 16; ++row) {
+        for (uint256 row; row < 18; ++row) {
             RunSpec memory spec = _spec(3, 5);
             bytes32 field = _break(spec, row);
             vm.prank(_account(solver));
@@ -53,6 +53,8 @@ contract TrainingRunsEnrolmentTest is RunTest {
         if (row == 12) (spec.solverShares, field) = (950_001, "shares");
         if (row == 13) (spec.ownerShares, field) = (type(uint32).max, "shares");
         if (row == 15) (spec.maxAttempts, field) = (type(uint16).max - 47, "maxAttempts");
+        if (row == 16) (spec.minParticipants, spec.maxParticipants, spec.cellSize, field) = (8, 48, 3, "cellSize");
+        if (row == 17) (spec.minParticipants, spec.maxParticipants, spec.cellSize, field) = (8, 48, 5, "cellSize");
         if (row == 14) (spec.enrolUntil, field) = (uint64(START + 365 days + 1), "enrolUntil");
     }
 

@@ -19,8 +19,7 @@ from aicommons.domain import errors, ids
 
 if TYPE_CHECKING:
     from aicommons.domain import cards, encoding, policies
-    from aicommons.ledger import bounds as limits
-    from aicommons.ledger import client, deployments, powers, relayer, relaying, rpc, sending, wallet
+    from aicommons.ledger import client, deployments, relaying, rpc, sending
     from aicommons.node import agent, running, tables
     from aicommons.node.consents import keeping
     from aicommons.protocol import ports
@@ -423,96 +422,6 @@ class Bystander:
         raise errors.KeyRefused("this command signs nothing", which=ids.format_id(self.address))
 
 
-def found_ledger(
-    home: Home, unlock: "Callable[[], wallet.Wallet]", *, engine: str | None = None, config: pathlib.Path | None = None
-) -> pathlib.Path:
-    """See to it that the contracts stand on the home's own ledger; return the file that says where.
-
-    A new ledger gets them all in one commit, with the home's wallet as the only registrar. An old one is held against
-    the file; a lost file is written anew.
-
-    Args:
-        home: its ledger is ``<home>/ledger``, which must not be running.
-        unlock: gives the wallet; called for a new ledger only.
-        engine: EVM to use, ``None`` for the fastest installed one.
-        config: ``commons.toml`` for a new ledger; without it every default, and the home's wallet admits members.
-
-    Raises:
-        errors.InputError: the configuration says what no contract takes.
-        errors.LedgerMismatch: file and ledger do not belong together.
-        errors.LedgerRefused: another process uses the ledger.
-    """
-    from aicommons.ledger import client, deployments, rpc, wallet
-    from aicommons.ledger.embedded import chain, methods, selection, storage
-    from aicommons.ledger.embedded import rpc as embedded
-
-    chain_id = home.settings().chain_id
-    kept = home.deployment_file(chain_id)
-    file = storage.Storage(home.path / "ledger", storage.Genesis(chain_id, int(time.time())))
-    try:
-        evm = selection.make_engine(engine, chain_id=chain_id)
-        ledger = chain.Chain(file, evm, chain_id=chain_id, clock=lambda: int(time.time()))
-        connection = rpc.LocalRpc(embedded.Rpc(methods.Methods(ledger, version="founding")).handle)
-        nowhere = deployments.Deployment(chain_id, 0, {}, {})
-        if kept.exists():
-            known = deployments.Deployment.from_json(kept.read_text())
-            client.Client(connection, known, Bystander(ids.NOBODY)).check()
-            return kept
-        if ledger.head.number:
-            founder = wallet.address(home.wallet_file)
-            made = deployments.find(client.Client(connection, nowhere, Bystander(founder)), chain_id, founder)
-        else:
-            operator = unlock()
-            deployer = client.Client(connection, nowhere, operator)
-            made = deployments.deploy(deployer, chain_id, founding(operator.address, config))
-            ledger.commit()
-    finally:
-        file.close()
-    write_private(kept, made.to_json())
-    return kept
-
-
-def founding(registrar: ids.Address | None, file: pathlib.Path | None = None) -> "deployments.Founding":
-    """Return how a commons starts: as ``file`` (commons.toml) says, else with one registrar and every default.
-
-    Args:
-        registrar: who admits members where nobody else is named; ``None`` where ``file`` has to name them.
-        file: the configuration.
-
-    Raises:
-        errors.InputError: the file cannot be read, says what no contract takes, or names nobody who admits members.
-    """
-    from aicommons.ledger import charter
-
-    try:
-        text = b"" if file is None else file.read_bytes()
-    except OSError as err:
-        raise errors.InputError("the configuration cannot be read", which=str(file), got=err.strerror) from err
-    return charter.read(text, registrar)
-
-
-def deployer(home: Home, url: str, signer: "ports.Signer") -> "tuple[int, client.Client]":
-    """Return the id of the chain at ``url``, and a client that creates contracts there with ``signer``.
-
-    Raises:
-        errors.LedgerUnreachable, errors.LedgerRefused, errors.LedgerMismatch: the ledger does not say which chain it is.
-    """
-    from aicommons.ledger import client, deployments, rpc
-
-    known: list[int] = []
-
-    def is_same(one: rpc.Rpc) -> None:
-        found = client.chain_id(one)
-        if known and found != known[0]:
-            raise errors.WrongChain("this is another chain than the first endpoint's", expected=known[0], got=found)
-        known[:] = [found]
-
-    connection = _connection(split_urls(url), home.settings(), is_same)
-    chain_id = client.chain_id(connection)
-    nowhere = deployments.Deployment(chain_id, 0, {}, {})
-    return chain_id, client.Client(connection, nowhere, signer, habits=_habits(home, nowhere, signer))
-
-
 def store_gate(home: Home) -> "server.Gate":
     """Return who may upload to the home's store: active members, by account or node key, asked of the ledger."""
     from aicommons.domain import encoding, signature
@@ -542,7 +451,7 @@ def connect(home: Home, signer: "ports.Signer", tell: Callable[[str], None] | No
         deployment,
         signer,
         _relay(settings),
-        habits=_habits(home, deployment, signer, tell),
+        habits=habits_of(home, deployment, signer, tell),
     )
 
 
@@ -550,10 +459,11 @@ def open_ledger(settings: Settings, deployment: "deployments.Deployment") -> "rp
     """Return a connection to the ledger of a home: one endpoint, or several of which each is held against the deployment."""
     from aicommons.ledger import client
 
-    return _connection(settings.endpoints, settings, lambda one: client.check_place(one, deployment))
+    return connection_to(settings.endpoints, settings, lambda one: client.check_place(one, deployment))
 
 
-def _connection(urls: tuple[str, ...], settings: Settings, vet: "Callable[[rpc.Rpc], None]") -> "rpc.Rpc":
+def connection_to(urls: tuple[str, ...], settings: Settings, vet: "Callable[[rpc.Rpc], None]") -> "rpc.Rpc":
+    """Return a connection to one endpoint, or to several of which each is vetted before it is believed."""
     from aicommons.ledger import failover, rpc
 
     transports = [_transport(url, settings) for url in urls]
@@ -564,7 +474,7 @@ def _connection(urls: tuple[str, ...], settings: Settings, vet: "Callable[[rpc.R
     return failover.FailoverRpc(named, vet)
 
 
-def _habits(
+def habits_of(
     home: Home,
     deployment: "deployments.Deployment",
     signer: "ports.Signer",
@@ -613,42 +523,10 @@ def _relay(settings: Settings) -> "relaying.Relay | None":
     )
 
 
-def open_relayer(home: Home, signer: "ports.Signer", bounds: "limits.Bounds") -> "relayer.Relayer":
-    """Return a relayer of this home's commons that pays with ``signer``; raises as ``Client.check``."""
-    from aicommons.domain import encoding
-    from aicommons.ledger import client, relayer
-
-    settings, deployment = home.settings(), deployment_of(home)
-    ledger = client.Client(
-        open_ledger(settings, deployment),
-        deployment,
-        signer,
-        habits=_habits(home, deployment, signer),
-    )
-    ledger.check()
-    place = encoding.Place(ledger.place.chain_id, ledger.address_of("Forwarder"))
-    return relayer.Relayer(ledger, place, time.time, bounds)
-
-
 def member_of_node_key(registry: "client.Client", node_key: ids.Address) -> ids.MemberId | None:
     """Return the active member whose node key this is now, if there is one."""
     found = registry.call("Membership", "memberOfNodeKey", node_key)[0]
     return ids.MemberId(found) if isinstance(found, int) and found else None
-
-
-def powers_over(home: Home) -> "tuple[powers.Power, ...]":
-    """Return who holds which power over this home's commons.
-
-    Raises:
-        errors.WrongChain, errors.LedgerUnreachable, errors.LedgerRefused, errors.LedgerMismatch: the ledger does not say.
-    """
-    from aicommons.ledger import client, powers
-
-    settings, deployment = home.settings(), deployment_of(home)
-    connection = open_ledger(settings, deployment)
-    if (found := client.chain_id(connection)) != deployment.chain_id:
-        raise errors.WrongChain("this is another chain", expected=deployment.chain_id, got=found)
-    return powers.read(connection, deployment)
 
 
 def _ca_file(settings: Settings) -> pathlib.Path | None:

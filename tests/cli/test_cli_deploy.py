@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from aicommons import app
+from aicommons import app, operating
 from aicommons.domain import ids
 from aicommons.ledger import contracts, wallet
 
@@ -106,7 +106,7 @@ def test_a_founder_says_its_part(founded: "Place", tmp_path: pathlib.Path) -> No
     said = founded.call("fourth", "ledger", "founder", "--person")
     file = tmp_path / "commons.toml"
     file.write_text(said.out)
-    (one,) = app.founding(app.ids.Address(b"\x01" * 20), file).founders
+    (one,) = operating.founding(app.ids.Address(b"\x01" * 20), file).founders
     assert one.kind == 0
     assert app.ids.format_id(one.account) == tomllib.loads(said.out)["founders"][0]["account"]
 

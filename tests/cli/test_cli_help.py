@@ -72,6 +72,14 @@ EXITS = {
         ["run", "open", "--problem", "p", "--plan", "p", "--purpose", "p", "--owner-shares", "900000", "--solver-shares", "100001"],
         output.USAGE,
     ),
+    "cells of three": (
+        ["run", "open", "--problem", "p", "--plan", "p", "--purpose", "p", "--min", "20", "--cell-size", "3"],
+        output.USAGE,
+    ),
+    "one cell of the fewest sites": (
+        ["run", "open", "--problem", "p", "--plan", "p", "--purpose", "p", "--min", "7", "--cell-size", "4"],
+        output.USAGE,
+    ),
     "not a home": (["run", "list"], output.FAILED),
     "no ledger to replay": (["ledger", "verify"], output.FAILED),
     "no keys": (["key", "show"], output.FAILED),

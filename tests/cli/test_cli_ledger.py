@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from aicommons import app
+from aicommons import app, operating
 from aicommons.domain import errors
 from aicommons.ledger import contracts, wallet
 
@@ -24,7 +24,7 @@ def home(call: "Call", tmp_path: pathlib.Path) -> app.Home:
     """A home whose ledger is founded."""
     assert call(tmp_path / "home", "init", "--name", "operator").code == 0
     made = app.Home(tmp_path / "home")
-    app.found_ledger(made, lambda: wallet.unlock(made.wallet_file, PASSPHRASE))
+    operating.found_ledger(made, lambda: wallet.unlock(made.wallet_file, PASSPHRASE))
     return made
 
 
@@ -36,7 +36,7 @@ def test_founding_twice_changes_nothing(home: app.Home, call: "Call") -> None:
     """A founded ledger is only held against its file: no passphrase is needed, no second deployment is made."""
     file = home.deployment_file(home.settings().chain_id)
     before = file.read_text()
-    assert app.found_ledger(home, _locked) == file
+    assert operating.found_ledger(home, _locked) == file
     assert file.read_text() == before
     said = call(home.path, "ledger", "verify", "--json")
     assert said.code == 0
@@ -49,7 +49,7 @@ def test_lost_deployment_file_is_written_anew(home: app.Home) -> None:
     file = home.deployment_file(home.settings().chain_id)
     before = json.loads(file.read_text())
     file.unlink()
-    app.found_ledger(home, _locked)
+    operating.found_ledger(home, _locked)
     assert json.loads(file.read_text()) == before
 
 
@@ -59,7 +59,7 @@ def test_another_founder_does_not_found_again(home: app.Home) -> None:
     home.wallet_file.unlink()
     wallet.create(home.wallet_file, PASSPHRASE)
     with pytest.raises(errors.LedgerMismatch, match="not where this home's wallet"):
-        app.found_ledger(home, _locked)
+        operating.found_ledger(home, _locked)
 
 
 def test_file_of_another_ledger_is_refused(home: app.Home) -> None:
@@ -69,4 +69,4 @@ def test_file_of_another_ledger_is_refused(home: app.Home) -> None:
     body["contracts"]["Membership"]["code_hash"] = "0x" + "11" * 32
     file.write_text(json.dumps(body))
     with pytest.raises(errors.LedgerMismatch, match="other code"):
-        app.found_ledger(home, _locked)
+        operating.found_ledger(home, _locked)

@@ -29,11 +29,11 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 RUN_KEYS = {
     "run_id", "state", "reason", "problem", "plan", "solver", "round", "attempt", "rounds_summed", "rounds_agreed",
-    "most_rounds", "enrolled", "roster", "fingerprint", "waits_for", "exits", "dropped", "model", "shares",
+    "most_rounds", "enrolled", "datasets", "roster", "fingerprint", "waits_for", "exits", "dropped", "model", "shares",
 }  # fmt: skip
 VERIFY_KEYS = {
     "run_id", "holds", "level", "verified", "problem", "checked", "unchecked", "consented", "meaning", "rounds",
-    "metrics",
+    "metrics", "accusations", "convictions",
 }  # fmt: skip
 FORBIDDEN = {"sklearn", "pandas", "web3", "eth_account"}
 
@@ -55,7 +55,7 @@ def test_watch_told_every_round_and_the_end(founded: "Place", trained: str) -> N
 def test_run_is_shown_with_own_figures(founded: "Place", trained: str) -> None:
     """A site sees its own figures, an outsider does not; both see the same run."""
     inside, outside = (founded.done(home, "run", "show", trained) for home in ("north", "solver"))
-    assert set(inside["own"]) == {"confirmed", "figures", "bytes_sent", "refusals", "not_permitted"}
+    assert set(inside["own"]) == {"confirmed", "figures", "bytes_sent", "refusals", "not_permitted", "fitting_ended"}
     assert inside["own"]["confirmed"] is True
     assert inside["own"]["bytes_sent"] > 0
     assert outside["own"] == {}

@@ -130,7 +130,7 @@ UNCAUSED = {
     ),
     "between contracts": (
         *("VaultControllersInvalid", "VaultExpiryPassed", "VaultNotController", "VaultNotLocker"),
-        *("BondsNotRuns", "DataRegistryNotRuns"),
+        *("BondsNotRuns", "BondsNotVerdicts", "DataRegistryNotRuns", "EnrolmentNotByItself", "TrainingRunsNotVerdicts"),
         *("CoopMembersBindRefused", "CoopMembersNotGovernor"),
     ),
     "a node's own duties": (
@@ -139,6 +139,9 @@ UNCAUSED = {
         *("TrainingRunsNotInSet", "TrainingRunsSignatureInvalid", "TrainingRunsTooEarly"),
         *("TrainingRunsTooFewStay", "TrainingRunsWrongPhase", "ModelRegistryAlreadyRegistered"),
         *("ModelRegistryNoState", "ModelRegistryStateMismatch"),
+        *("VerdictsAlreadySaid", "VerdictsConvicted", "VerdictsHeaderMismatch", "VerdictsNoEquivocation"),
+        *("VerdictsNotAccusable", "VerdictsNotPresent", "VerdictsNotRevealed", "VerdictsNotSilent", "VerdictsOwnCase"),
+        *("VerdictsSignatureInvalid", "VerdictsWrongSid"),
     ),
 }
 """Refusals that nobody at the command line causes, but by a call of one's own in a proposal; and why."""
@@ -284,7 +287,7 @@ def test_plan_is_completed(tmp_path: pathlib.Path) -> None:
 
 SPEC = run.RunSpec(
     problem=bytes(32), plan=ids.Digest(bytes(32)), terms=ids.Digest(bytes(32)), purpose=bytes(32),
-    solver=ids.MemberId(9), rounds=5, min_participants=3, max_participants=5, layout=1, suite=3, max_attempts=3,
+    solver=ids.MemberId(9), rounds=5, min_participants=3, max_participants=5, layout=1, cell_size=0, suite=3, max_attempts=3,
     enrol_until=1000, phase_seconds=60, patience_seconds=600, solver_shares=0, owner_shares=0, bond=0, token=run.COIN,
     commercial=False, price=0, salt=bytes(32),
 )  # fmt: skip
@@ -298,6 +301,23 @@ def _run(state: run.RunState, **fields: Any) -> views.RunView:
 
 def _training(attempt: views.AttemptView) -> views.RunView:
     return _run(run.RunState.RUNNING, roster=ROSTER, attempts={(0, 0): attempt})
+
+
+def test_cells_are_told() -> None:
+    """Who is summed with whom is said with what it means for readers, and which cell sits a round out."""
+    divided = dataclasses.replace(SPEC, cell_size=4)
+    roster = dataclasses.replace(ROSTER, member_ids=tuple(range(1, 9)))
+    seen = views.AttemptView(run.Phase.SUBMITTED, cells={1: 0xF0})
+    fields = {"roster": roster, "cells": (0x0F, 0xF0), "attempts": {(0, 0): seen}}
+    current = dataclasses.replace(_run(run.RunState.RUNNING, **fields), spec=divided)
+    told = [line for line in telling.lines(ids.RunId(FIRST), current, str) if "  cell" in line]
+    assert told == [
+        "  cells      of at least 4 sites; readers see the sums of each cell, not only of all",
+        "  cell 1     1, 2, 3, 4; a site is missing, so this cell sits the round out",
+        "  cell 2     5, 6, 7, 8",
+    ]
+    alone = telling.lines(ids.RunId(FIRST), _run(run.RunState.RUNNING, roster=ROSTER), str)
+    assert not any("  cell" in line for line in alone)
 
 
 SENT: Any = object()

@@ -61,7 +61,7 @@ def test_a_home_may_count_otherwise(home: app.Home, own: str | None, counted: st
     """The deployment says when blocks count, unless the home does."""
     settings = dataclasses.replace(home.settings(), confirmations=own)
     app.write_private(home.settings_file, settings.to_json())
-    assert str(app._habits(home, DEPLOYMENT, app.Bystander(ids.NOBODY)).counted) == counted
+    assert str(app.habits_of(home, DEPLOYMENT, app.Bystander(ids.NOBODY)).counted) == counted
 
 
 def test_a_mistyped_depth_is_refused(home: app.Home) -> None:
@@ -69,7 +69,7 @@ def test_a_mistyped_depth_is_refused(home: app.Home) -> None:
     body = json.loads(home.settings_file.read_text()) | {"confirmations": "soon"}
     app.write_private(home.settings_file, json.dumps(body))
     with pytest.raises(errors.InputError, match="safe or finalized"):
-        app._habits(home, DEPLOYMENT, app.Bystander(ids.NOBODY))
+        app.habits_of(home, DEPLOYMENT, app.Bystander(ids.NOBODY))
     app.write_private(home.settings_file, json.dumps(body | {"confirmations": 12}))
     with pytest.raises(errors.InputError, match="another type"):
         home.settings()

@@ -16,7 +16,7 @@ from typing import Any
 
 from tests.cli import conftest
 
-from aicommons import app, testing
+from aicommons import app, operating, testing
 from aicommons.cli import processes
 from aicommons.ledger import wallet
 
@@ -60,7 +60,7 @@ def staged(root: pathlib.Path, homes: Sequence[str]) -> Iterator[Stage]:
         place = conftest.Place(root, running, (conftest._free_url(), conftest._free_url()))
         place.init("operator")
         operator = app.Home(root / "operator")
-        app.found_ledger(operator, lambda: wallet.unlock(operator.wallet_file, conftest.PASSPHRASE))
+        operating.found_ledger(operator, lambda: wallet.unlock(operator.wallet_file, conftest.PASSPHRASE))
         clock = testing.ManualClock(time.time())
         with served(operator.path / "ledger", place.urls[0], clock):
             running.start("store", operator.path, "store", "start")

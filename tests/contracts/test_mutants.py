@@ -1,29 +1,16 @@
 """The mutants of the contracts still apply: forge judges them (``make mutants``), this needs no compiler."""
 
 import fnmatch
-import importlib.util
 import pathlib
-import sys
 import time
-import types
 
 import pytest
+from tests import programs
 
 CONTRACTS = pathlib.Path(__file__).resolve().parents[2] / "contracts"
 
 
-def load(name: str) -> types.ModuleType:
-    """Return a script of contracts/, which is no package."""
-    spec = importlib.util.spec_from_file_location(f"contracts_{name}", CONTRACTS / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-mutants = load("mutants")
+mutants = programs.load(CONTRACTS / "mutants.py")
 ALL = mutants.read()
 TESTS = [path.relative_to(CONTRACTS).as_posix() for path in CONTRACTS.glob("test/**/*.t.sol")]
 RULES = (1, 4, 5, 6, 8, 9, 10, 11, 12)

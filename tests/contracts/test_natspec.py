@@ -1,10 +1,8 @@
 """NatSpec is read once for pages and typed Python: what is declared, with its words."""
 
-import importlib.util
 import pathlib
-import sys
 
-import pytest
+from tests import programs
 
 CONTRACTS = pathlib.Path(__file__).resolve().parents[2] / "contracts"
 SOURCE = """
@@ -30,17 +28,7 @@ SOURCE = """
 """
 
 
-def _load() -> object:
-    spec = importlib.util.spec_from_file_location("contracts_natspec", CONTRACTS / "natspec.py")
-    if spec is None or spec.loader is None:
-        pytest.fail("contracts/natspec.py cannot be loaded")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-natspec = _load()
+natspec = programs.load(CONTRACTS / "natspec.py")
 ROWS = {
     "State": ("enum", "What it stands for. And why.", (("None", ""), ("Some", ""))),
     "Record": ("struct", "One record.", (("first", "What @ first means"), ("second", ""))),

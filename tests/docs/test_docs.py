@@ -5,16 +5,15 @@ reason for a refusal is explained, decisions follow their form. Whether sentence
 """
 
 import dataclasses
-import importlib.util
 import pathlib
 import re
 import shlex
 import sys
 from collections.abc import Iterator
-from types import ModuleType
 
 import click
 import pytest
+from tests import programs
 
 from aicommons import app
 from aicommons.cli import refusals
@@ -34,18 +33,7 @@ SHELL = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"(?<!!)\[[^\]]+\]\(([^)\s]+)\)")
 
 
-def load_generator() -> ModuleType:
-    """Return docs/generate.py, which is no package."""
-    spec = importlib.util.spec_from_file_location("docs_generate", DOCS / "generate.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-GENERATE = load_generator()
+GENERATE = programs.load(DOCS / "generate.py")
 COMMANDS: dict[tuple[str, ...], click.Command] = dict(GENERATE.commands())
 
 

@@ -26,7 +26,7 @@ from aicommons.domain import (
     signing,
 )
 from aicommons.learning.secagg import group
-from aicommons.protocol import coops, governance
+from aicommons.protocol import cells, coops, governance
 
 FOLDER = pathlib.Path(__file__).parents[2] / "vectors"
 PLACE = encoding.Place(31337, ids.Address(b"\xc0" * 20))
@@ -50,7 +50,7 @@ def spec(**changed: object) -> run.RunSpec:
     usual = run.RunSpec(
         problem=word("problem"), plan=ids.Digest(word("plan")), terms=ids.Digest(word("terms")),
         purpose=encoding.purpose_code("DUO:0000007"), solver=ids.MemberId(1), rounds=27, min_participants=3,
-        max_participants=48, layout=1, suite=3, max_attempts=3, enrol_until=1_800_086_400, phase_seconds=60,
+        max_participants=48, layout=1, cell_size=0, suite=3, max_attempts=3, enrol_until=1_800_086_400, phase_seconds=60,
         patience_seconds=3600, solver_shares=100_000, owner_shares=100_000, bond=0, token=run.COIN,
         commercial=False, price=0, salt=word("salt"),
     )  # fmt: skip
@@ -59,10 +59,12 @@ def spec(**changed: object) -> run.RunSpec:
 
 def run_ids() -> list[Json]:
     """Return run ids of ordinary, smallest and largest terms."""
-    smallest = dict.fromkeys(("solver", "rounds", "min_participants", "max_participants", "layout", "suite"), 0)
+    smallest = dict.fromkeys(
+        ("solver", "rounds", "min_participants", "max_participants", "layout", "cell_size", "suite"), 0
+    )
     largest = {
         "solver": 2**256 - 1, "rounds": 2**32 - 1, "min_participants": 2**16 - 1, "max_participants": 2**16 - 1,
-        "layout": 255, "suite": 255, "max_attempts": 2**16 - 1, "enrol_until": 2**64 - 1,
+        "layout": 255, "cell_size": 255, "suite": 255, "max_attempts": 2**16 - 1, "enrol_until": 2**64 - 1,
         "phase_seconds": 2**32 - 1, "patience_seconds": 2**32 - 1, "solver_shares": 2**32 - 1,
         "owner_shares": 2**32 - 1, "bond": 2**256 - 1, "token": b"\xff" * 20, "commercial": True,
         "price": 2**256 - 1, "salt": b"\xff" * 32,
@@ -92,6 +94,18 @@ def digests() -> list[Json]:
         ),
     }  # fmt: skip
     return [digest_row(name, *row) for name, row in rows.items()]
+
+
+def drawn_cells() -> list[Json]:
+    """Return rosters and the cells into which a seed deals them: the smallest, uneven and largest divisions."""
+    rosters = (([4, 9, 2**255], 3), (range(1, 9), 4), (range(1, 14), 4), (range(3, 66, 3), 5), (range(1, 49), 4))
+    rows = []
+    for number, (members, size) in enumerate(rosters):
+        seed = word(f"seed {number}")
+        drawn = cells.draw(seed, list(members), size)
+        told = {"seed": seed.hex(), "member_ids": [str(each) for each in members]}
+        rows.append(told | {"cell_size": size, "cells": list(drawn)})
+    return rows
 
 
 def digest_row(
@@ -307,6 +321,7 @@ def bad_documents() -> list[Json]:
 FILES: dict[str, Callable[[], object]] = {
     "ids/run_ids.json": run_ids,
     "ids/digests.json": digests,
+    "ids/cells.json": drawn_cells,
     "encoding/messages.json": signed_messages,
     "encoding/signing.json": signed_outside_runs,
     "encoding/ballots.json": ballots,

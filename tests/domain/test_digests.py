@@ -146,6 +146,7 @@ specs = st.builds(
     min_participants=st.integers(0, 2**16 - 1),
     max_participants=st.integers(0, 2**16 - 1),
     layout=st.integers(0, 255),
+    cell_size=st.integers(0, 255),
     suite=st.integers(0, 255),
     max_attempts=st.integers(0, 2**16 - 1),
     enrol_until=st.integers(0, 2**64 - 1),

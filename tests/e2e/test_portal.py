@@ -51,17 +51,22 @@ class Seen:
         """Open a page."""
         self.page.goto(self.base + path)
 
+    def press(self, selector: str) -> None:
+        """Press what sends a form, and wait for the page that answers: its address may be that of the page before."""
+        with self.page.expect_navigation():
+            self.page.click(selector)
+
     def approve(self, run_id: "ids.RunId") -> None:
         """Say yes to a run, on its page."""
         self.go(f"/inbox/run:{run_id.hex()}")
-        self.page.click("button.primary")
+        self.press("button.primary")
         self.page.wait_for_url("**/runs/**")
 
     def confirm(self, run_id: "ids.RunId") -> None:
         """Confirm a run's participants, on their page."""
         self.go(f"/inbox/roster:{run_id.hex()}")
         self.page.check("input[name=compared]")
-        self.page.click("button.primary")
+        self.press("button.primary")
         self.page.wait_for_url("**/runs/**")
 
 
@@ -194,11 +199,11 @@ def test_denial_and_question_are_kept(seen: Seen) -> None:
     run_id = seen.stage.propose("Another question")
     seen.go(f"/inbox/run:{run_id.hex()}")
     seen.page.fill("form:has(button:text('Ask back')) textarea", "Who will see it?")
-    seen.page.click("button:text('Ask back')")
+    seen.press("button:text('Ask back')")
     seen.page.click(f"a[href='/inbox/run:{run_id.hex()}']")
     assert "Who will see it?" in seen.page.inner_text("#said ~ ul")
     seen.page.fill("form:has(button:text('Deny')) textarea", "Not for advertising")
-    seen.page.click("button:text('Deny')")
+    seen.press("button:text('Deny')")
     assert "Not for advertising" in seen.page.inner_text("main")
     listed = seen.stage.running.call(seen.stage.owner.home.path, "inbox", "list")["items"]
     found = next(each for each in listed if each["run_id"] == "0x" + run_id.hex())
@@ -211,7 +216,7 @@ def test_stop_holds_the_node_and_going_on_releases_it(seen: Seen) -> None:
     run_id = seen.stage.propose("A run that is stopped")
     seen.approve(run_id)
     seen.stage.others_enrol(run_id)
-    seen.page.click("header .stop button")
+    seen.press("header .stop button")
     assert "Stopped." in seen.page.inner_text("[role=status]")
     seen.stage.close(run_id)
     seen.confirm(run_id)
@@ -222,7 +227,7 @@ def test_stop_holds_the_node_and_going_on_releases_it(seen: Seen) -> None:
     assert (seen.stage.state(run_id), set(acks)) == (run.RunState.ACKING, set(others))
     assert seen.page.locator("header .stop").count() == 0
     seen.go("/stop")
-    seen.page.click("button:text('Take part again')")
+    seen.press("button:text('Take part again')")
     seen.go(f"/runs/{run_id.hex()}")
     seen.page.wait_for_selector("#result", timeout=90_000)
     assert seen.stage.state(run_id) is run.RunState.COMPLETED
@@ -314,7 +319,7 @@ def enter_paper(seen: Seen, person: str, **said: str) -> None:
         page.set_input_files(f"{form}input[name=guardian_paper]", scan)
         for name, value in said.items():
             page.fill(f"{form}input[name={name}]", value)
-    page.click(f"{form}button.primary")
+    seen.press(f"{form}button.primary")
     page.wait_for_url("**/consents/receipts/**")
 
 
@@ -334,17 +339,17 @@ def test_a_steward_enters_a_paper_prints_its_receipt_and_withdraws_it(seen: Seen
     assert printed.startswith(b"%PDF")
     assert b"/Count 1" in printed
     page.emulate_media(media="screen")
-    page.click("button:text('It was handed over')")
+    seen.press("button:text('It was handed over')")
     page.goto(receipt)
     assert code not in page.content()
 
     seen.go(f"/consents/{seen.people}")
     page.fill("form[action$='/find'] input[name=person]", "patient-7")
-    page.click("form[action$='/find'] button")
+    seen.press("form[action$='/find'] button")
     page.wait_for_url(f"**/consents/{seen.people}/*")
     assert "2034-02-03" in page.inner_text("main")
     page.check("input[name=confirmed]")
-    page.click("button.danger:text('Withdraw')")
+    seen.press("button.danger:text('Withdraw')")
     assert "Withdrawn." in page.inner_text("[role=status]")
     home = seen.stage.owner.home.path
     found = seen.stage.running.call(home, "consent", "lookup", str(seen.people), "--person", "patient-7")
@@ -361,13 +366,13 @@ def test_a_dataset_asks_for_retraining_and_is_suspended_and_resumed(seen: Seen) 
     seen.go(f"/datasets/{number}")
     page.click(f"section[aria-labelledby='run-{seen.done.hex()}'] summary")
     page.fill("details[open] textarea", "The consents were withdrawn")
-    page.click("details[open] button:text('Ask for retraining')")
+    seen.press("details[open] button:text('Ask for retraining')")
     assert "The consents were withdrawn" in page.inner_text("main")
     assert seen.stage.solver.desk.view().wishes[-1].run_id == seen.done
     seen.go(f"/datasets/{seen.people}")  # nothing is under way with this one
     page.check("form:has(button:text('Suspend')) input[name=confirmed]")
-    page.click("button:text('Suspend')")
-    page.click("button:text('Resume')")
+    seen.press("button:text('Suspend')")
+    seen.press("button:text('Resume')")
     assert page.locator("button:text('Suspend')").count() == 1
 
 

@@ -1,11 +1,10 @@
 """What was ever found by fuzzing stays found: the whole corpus, and random changes of it, in every run of the tests."""
 
-import importlib.util
 import pathlib
 import random
-import sys
 
 import pytest
+from tests import programs
 
 from aicommons.domain import errors
 
@@ -14,17 +13,7 @@ CHANGES = 40
 """Random changes of each input."""
 
 
-def _load() -> object:
-    spec = importlib.util.spec_from_file_location("fuzz_decoders", FUZZ / "decoders.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-DECODERS = _load()
+DECODERS = programs.load(FUZZ / "decoders.py")
 NEVER_TAKEN = {"sealed-mask-sum", "equality-proof"}
 """Rows whose answer is ``None`` or ``False`` where others refuse."""
 WITHOUT_A_GOOD_ONE = {"charter"}

@@ -5,18 +5,15 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import pathlib
-import subprocess
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import pytest
 from tests.hosts import hosts
 from tests.ledger import anvils
 
-from aicommons import app
+from aicommons import app, operating
 from aicommons.cli import demonstration, processes, scripts
 from aicommons.ledger import deployments, wallet
-from aicommons.ledger.embedded import chain
 
 LEDGER, STORE = "ledger", "store"
 LEDGER_PORT, STORE_PORT = 8545, 8700
@@ -82,37 +79,17 @@ def hosting(tmp_path: pathlib.Path) -> Iterator[Callable[..., Hosting]]:
 @contextlib.contextmanager
 def chain_on(network: hosts.Network, binary: pathlib.Path, report: pathlib.Path) -> Iterator[str]:
     """Run a chain that charges nothing on the ledger's host; yields its URL."""
-    address = network.address(LEDGER)
-    command = [
-        *network.inside(LEDGER),
-        str(binary),
-        "--host",
-        address,
-        "--port",
-        str(LEDGER_PORT),
-        "--hardfork",
-        "cancun",
-    ]
     # Where nothing is charged each transaction allows for 2^24 gas: blocks have to hold those of many nodes.
-    command += ["--chain-id", str(chain.DEFAULT_CHAIN_ID), *anvils.FREE, "--gas-limit", str(2**30)]
-    with report.open("w") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
-    try:
-        deadline = time.monotonic() + 30
-        while "Listening on" not in report.read_text():
-            assert process.poll() is None, report.read_text()
-            assert time.monotonic() < deadline, report.read_text()
-            time.sleep(0.02)
-        yield f"http://{address}:{LEDGER_PORT}"
-    finally:
-        process.kill()
-        process.wait()
+    options = (*anvils.FREE, "--gas-limit", str(2**30))
+    place = ("--host", network.address(LEDGER), "--port", str(LEDGER_PORT))
+    with anvils.running(binary, report, *place, *options, inside=network.inside(LEDGER)) as url:
+        yield url
 
 
 def found(operator: app.Home, passphrase: str, url: str) -> app.Settings:
     """Found a commons on a chain, and return the operator's settings with it."""
     signer = wallet.unlock(operator.wallet_file, passphrase)
-    chain_id, deployer = app.deployer(operator, url, signer)
-    made = deployments.deploy(deployer, chain_id, app.founding(signer.address))
+    chain_id, deployer = operating.deployer(operator, url, signer)
+    made = deployments.deploy(deployer, chain_id, operating.founding(signer.address))
     app.write_private(operator.deployment_file(chain_id), made.to_json())
     return dataclasses.replace(operator.settings(), rpc=url, chain_id=chain_id)

@@ -1,11 +1,11 @@
 """The network by federated averaging: the peers' job to the digit, and the weighted mean."""
 
-import importlib.util
 import pathlib
 import types
 
 import numpy as np
 import pytest
+from tests import programs
 
 from aicommons.domain import errors, schema
 from aicommons.learning import recipe, records, state
@@ -28,10 +28,7 @@ def work() -> types.ModuleType:
     """The job that all peers do."""
     if not PEERS_WORK.exists():
         pytest.skip(f"the peers' job is not there (looked for {PEERS_WORK})")
-    spec = importlib.util.spec_from_file_location("peers_work", PEERS_WORK)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return programs.load(PEERS_WORK)
 
 
 def test_starting_weights_are_the_peers(work: types.ModuleType) -> None:

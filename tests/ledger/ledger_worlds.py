@@ -16,7 +16,7 @@ import urllib3
 from tests import honest_token
 from tests.ledger import anvils
 
-from aicommons import app, testing
+from aicommons import operating, testing
 from aicommons.domain import encoding, errors, events, ids, messages, run, vocabulary
 from aicommons.ledger import addresses, client, contracts, deployments, rpc, wallet
 from aicommons.ledger.embedded import chain
@@ -53,7 +53,7 @@ def founder(number: int) -> deployments.Founder:
 
 ALLOWED, BANNED = "aic:SocialScoring", "dpv:Marketing"
 FOUNDING = dataclasses.replace(
-    app.founding(FOUNDER.address),
+    operating.founding(FOUNDER.address),
     banned=vocabulary.bits([*(vocabulary.BANNED_PURPOSES - {ALLOWED}), BANNED], closed=False),
     founders=[founder(1), founder(2)],
     votes=deployments.VoteRules(delay=10, period=20, percent=30, minimum=4, timelock=50),
@@ -298,7 +298,7 @@ class Player:
         usual = run.RunSpec(
             problem=problem, plan=ids.Digest(word("plan")), terms=ids.Digest(word("terms")),
             purpose=encoding.purpose_code(PURPOSE), solver=ids.MemberId(self.solver), rounds=2, min_participants=3,
-            max_participants=48, layout=1, suite=1, max_attempts=3, enrol_until=testing.START + 86400,
+            max_participants=48, layout=1, cell_size=0, suite=1, max_attempts=3, enrol_until=testing.START + 86400,
             phase_seconds=PHASE, patience_seconds=PATIENCE, solver_shares=100_000, owner_shares=50_000, bond=0,
             token=run.COIN, commercial=False, price=0, salt=word("salt"),
         )  # fmt: skip
@@ -388,13 +388,17 @@ class Player:
         """Confirm the roster."""
         roster = self.run.roster.roster if self.run.roster is not None else bytes(32)
         point = word("epoch point", member)
-        return self.post(member, (0, 0), messages.Ack(roster, 0, ids.MemberId(member), point, word("R"), word("z")))
+        epoch = self.run.epoch
+        return self.post(member, (0, 0), messages.Ack(roster, epoch, ids.MemberId(member), point, word("R"), word("z")))
 
     def sid(self, place: tuple[int, int], state: object) -> bytes:
         """Return the sid of an attempt that starts from the state called ``state``."""
         told = self.run.roster
         points = [word("epoch point", member) for member in (told.member_ids if told is not None else ())]
-        committee = encoding.committee_digest(told.roster, 0, told.layout, points) if told is not None else bytes(32)
+        epoch = self.run.epoch
+        committee = (
+            encoding.committee_digest(told.roster, epoch, told.layout, points) if told is not None else bytes(32)
+        )
         key = encoding.AttemptKey(self.run_id, *place)
         return encoding.session_id(self.client("founder").place, key, word("state", state), committee)
 
@@ -441,6 +445,37 @@ class Player:
         node = self.client(("node", member))
         return self._try(lambda: node.refuse(key, ids.MemberId(member), ids.MemberId(accused), REASON))
 
+    def complain(self, member: int, accused: int, place: tuple[int, int]) -> bool:
+        """Complain about a box in the accused's newest header."""
+        sent = self.run.attempts.get(place, views.AttemptView()).submits.get(accused)
+        header = sent.header_digest if sent is not None else word("no header")
+        sid = self.agreed_sid()
+        named = (ids.MemberId(member), ids.MemberId(accused))
+        return self.post(member, place, messages.Complain(sid, *named, header, word("evidence")))
+
+    def dispute(self, member: int, accused: int, place: tuple[int, int]) -> bool:
+        """Dispute the sum of a column."""
+        sid, named = self.agreed_sid(), (ids.MemberId(member), ids.MemberId(accused))
+        return self.post(member, place, messages.Dispute(sid, *named, 0, 3, 7, word("evidence")))
+
+    def verdict(self, member: int, guilty: int, place: tuple[int, int], case: bytes) -> bool:
+        """Judge."""
+        sid = self.agreed_sid()
+        return self.post(member, place, messages.Verdict(sid, ids.MemberId(member), case, ids.MemberId(guilty)))
+
+    def convict(self, member: int, place: tuple[int, int], state: object, headers: tuple[object, object]) -> bool:
+        """Show two Submits of a member's on one sid."""
+        sid = self.sid(place, state)
+        pair = [messages.Submit(sid, ids.MemberId(member), word(header)) for header in headers]
+        key, digest = encoding.AttemptKey(self.run_id, *place), word("state", state)
+        shown = [(each, self.signed(member, each)) for each in pair]
+        return self._try(lambda: self.client("founder").convict(key, self.run.epoch, digest, shown))
+
+    def rotate(self, member: int) -> bool:
+        """Ask for new keys, as a seat; 0 = as anybody."""
+        asking = self.client(("node", member) if member else "founder")
+        return self._try(lambda: asking.rotate(self.run_id, member))
+
     def exit(self, member: int, last_round: int) -> bool:
         """Leave."""
         return self.post(member, (0, 0), messages.Exit(self.run_id, ids.MemberId(member), last_round))
@@ -481,7 +516,7 @@ class Player:
             *(reader.call("Problems", "isOpen", each) for each in self.view.problems),
             reader.call("DataRegistry", "ownerOf", 2), reader.call("DataRegistry", "isLive", self.consents[2]),
             reader.call("TrainingRuns", "owesBond", self.run_id, 1), reader.call("TrainingRuns", "finalState", self.run_id),
-            reader.call("TrainingRuns", "owesBond", self.run_id, 9),
+            reader.call("TrainingRuns", "owesBond", self.run_id, 9), reader.call("TrainingRuns", "cells", self.run_id),
             *(reader.call("TrainingRuns", "isAgreedState", self.run_id, word("state", each)) for each in (0, 1, 2)),
             reader.call("TrainingRuns", "sidOf", self.run_id, 1, 0, word("state", 1)),
         ]  # fmt: skip

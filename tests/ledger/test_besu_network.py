@@ -1,14 +1,13 @@
 """The files for a chain of one's own on Besu with QBFT: they give what the commons' contracts and clients need. Besu is not run here."""
 
-import importlib.util
 import json
 import pathlib
-import sys
 import tomllib
 import types
 
 import pytest
 import rlp
+from tests import programs
 
 from aicommons.ledger import deployments, finality, reading, rpc, transactions
 from aicommons.ledger.embedded import chain
@@ -20,13 +19,7 @@ HOSTS = ["one.example", "two.example:30304", "three.example", "four.example"]
 @pytest.fixture(scope="module")
 def maker() -> types.ModuleType:
     """The script that makes keys and genesis."""
-    spec = importlib.util.spec_from_file_location("make_network", FOLDER / "make_network.py")
-    assert spec is not None
-    assert spec.loader is not None
-    made = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = made
-    spec.loader.exec_module(made)
-    return made
+    return programs.load(FOLDER / "make_network.py")
 
 
 def test_the_genesis_gives_what_a_deployment_needs() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.ledger import decision_plays
+from tests.ledger import cell_plays, cheating_plays, coop_plays, decision_plays
 from tests.ledger import ledger_worlds as worlds
 
 from aicommons import testing
@@ -479,6 +479,9 @@ PLAYS: dict[str, tuple[Play, tuple[int, ...]]] = {
     "problems": (problems, ()),
     "applications": (applications, ()),
     **decision_plays.PLAYS,
+    **cheating_plays.PLAYS,
+    **cell_plays.PLAYS,
+    **coop_plays.PLAYS,
 }
 SITES = 5
 
@@ -494,7 +497,7 @@ def anvil(anvil_binary: pathlib.Path, tmp_path_factory: pytest.TempPathFactory) 
 def played(world: worlds.MemoryWorld | worlds.EmbeddedWorld | worlds.AnvilWorld, name: str) -> worlds.Player:
     """Play a scenario on a world."""
     play, leaving = PLAYS[name]
-    player = worlds.Player(world, SITES, leaving)
+    player = worlds.Player(world, cell_plays.SITES if name in cell_plays.PLAYS else SITES, leaving)
     try:
         play(player)
         player.ask()

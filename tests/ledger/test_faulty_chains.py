@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.ledger import faults
 
@@ -68,6 +68,7 @@ def test_only_final_blocks_are_read(counted: str, last: int) -> None:
     assert one.known == chain.truth(last)
 
 
+@settings(deadline=None)
 @given(
     st.integers(0, 4),
     st.lists(st.tuples(st.integers(0, 5), st.lists(st.integers(0, 3), min_size=1, max_size=40)), max_size=12),
@@ -235,6 +236,44 @@ def test_a_lie_is_outvoted_by_another_endpoint(lie: faults.Fault) -> None:
     assert one.rebuilt == 0
 
 
+NAMED: dict[str, tuple[type[errors.CommonsError], str]] = {
+    "logs of another block": (errors.LedgerMismatch, "names another block"),
+    "logs of a block that was not asked for": (errors.LedgerMismatch, "another block than was asked for"),
+    "logs that were taken back": (errors.LedgerUnreachable, "was taken back"),
+    "each log twice": (errors.LedgerMismatch, "repeat or are out of order"),
+    "logs in another order": (errors.LedgerMismatch, "repeat or are out of order"),
+    "a text": (errors.LedgerMismatch, "no list of logs"),
+    "logs are withheld": (errors.LogsWithheld, "does not tell events"),
+}
+
+
+@pytest.mark.parametrize("lie", NAMED)
+@pytest.mark.parametrize("times", [True, False], ids=["with times", "without times"])
+def test_each_lie_has_its_error(lie: str, *, times: bool) -> None:
+    """Alone, a lie about new blocks is the error that says what is wrong."""
+    chain = faults.Chain([1] * 5, with_times=times)
+    wire = faults.Faulty(chain)
+    one = Follower(wire, "1")
+    one.look()
+    chain.grow([2, 2, 1])
+    wire.fault = LIES[lie]
+    kind, words = NAMED[lie]
+    with pytest.raises(kind, match=words):
+        one.look()
+
+
+def test_a_block_must_follow_the_one_before() -> None:
+    """A new block whose parent is another than the block that was read before it ends the look."""
+    chain = faults.Chain([1] * 5)
+    wire = faults.Faulty(chain)
+    one = Follower(wire, "1")
+    one.look()
+    chain.grow([1])
+    wire.fault = faults.at("eth_getBlockByNumber", lambda block: {**block, "parentHash": OTHER})
+    with pytest.raises(errors.LedgerUnreachable, match="block 4: the chain changed"):
+        one.look()
+
+
 def test_withheld_logs_are_named() -> None:
     """Events that a block's bloom and receipts tell of, and the ledger does not, are LogsWithheld with the block."""
     chain = faults.Chain([0, 0, 1, 0])
@@ -302,7 +341,8 @@ def test_another_chain_is_never_asked() -> None:
     """An endpoint of another chain is found out before its first answer counts, and alone it is WrongChain."""
     chain, other = faults.Chain([1] * 5), faults.Chain([1] * 9)
     other.id = 5
-    both = several(other, chain)
+    hours = iter(range(0, 10**6, 3_600))
+    both = several(other, chain, clock=lambda: float(next(hours)))
     assert [rpc.call(both, "eth_blockNumber", []) for _ in range(2)] == ["0x4", "0x4"]
     assert other.asked == ["eth_chainId"]
     with pytest.raises(errors.WrongChain):
@@ -346,6 +386,20 @@ def test_an_endpoint_that_is_behind_is_no_error() -> None:
     assert one.known == behind.truth(12)
 
 
+def test_an_endpoint_that_is_behind_is_passed_over() -> None:
+    """An endpoint whose head is older than one that was told does not end a look: the next one is asked."""
+    chain = faults.Chain([1] * 12)
+    first, behind = faults.Faulty(chain), chain.twin()
+    behind.blocks.pop()
+    behind.logs.pop()
+    one = Follower(several(first, behind, chain), "2")
+    one.look()
+    first.is_cut = True
+    chain.grow([1])
+    one.look()
+    assert one.known == chain.truth(10)
+
+
 def test_a_look_is_of_one_endpoint() -> None:
     """When an endpoint fails between two pages, all pages are read again from the next one."""
     chain = faults.Chain([1] * 200)
@@ -365,6 +419,7 @@ def test_a_look_is_of_one_endpoint() -> None:
     assert one.known == second.truth(199)
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.tuples(st.sampled_from("abc"), st.sampled_from(["cut", "well", "behind"]), st.integers(0, 3)),

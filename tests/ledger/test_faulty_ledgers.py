@@ -15,7 +15,7 @@ from typing import Any, Protocol
 import pytest
 from tests.ledger import anvils, faults
 
-from aicommons import app, testing
+from aicommons import operating, testing
 from aicommons.domain import errors, events, ids
 from aicommons.ledger import client, deployments, failover, finality, rpc, sending, wallet
 from aicommons.ledger.bindings import membership
@@ -75,7 +75,7 @@ class Anvil:
 def found(wire: rpc.Rpc) -> deployments.Deployment:
     """Return a new commons."""
     operator = wallet.Wallet(b"\x31" * 32)
-    return deployments.deploy(client.Client(wire, NOWHERE, operator), CHAIN, app.founding(operator.address))
+    return deployments.deploy(client.Client(wire, NOWHERE, operator), CHAIN, operating.founding(operator.address))
 
 
 @pytest.fixture(scope="module")

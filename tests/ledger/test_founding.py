@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from aicommons import app, testing
+from aicommons import operating, testing
 from aicommons.domain import errors, ids
 from aicommons.ledger import client, contracts, deployments, founding, rpc, wallet
 from aicommons.ledger.embedded import chain
@@ -54,7 +54,7 @@ def connect(ledger: testing.LocalLedger, signer: wallet.Wallet, connection: rpc.
 def test_a_second_run_finds_everything(ledger: testing.LocalLedger) -> None:
     """All contracts are created once, with the package's code; a second run creates none and says the same."""
     signer = wallet.Wallet(os.urandom(32))
-    terms = app.founding(signer.address)
+    terms = operating.founding(signer.address)
     begun = founding.begin(connect(ledger, signer), CHAIN, terms)
     told: list[str] = []
     first = founding.go_on(connect(ledger, signer), begun, terms, told.append)
@@ -72,7 +72,7 @@ def test_a_second_run_finds_everything(ledger: testing.LocalLedger) -> None:
 def test_an_interrupted_founding_goes_on(ledger: testing.LocalLedger, at: int, *, is_lost_answer: bool) -> None:
     """Wherever the connection breaks, the next run creates only what is missing, at the places that were foreseen."""
     signer = wallet.Wallet(os.urandom(32))
-    terms = app.founding(signer.address)
+    terms = operating.founding(signer.address)
     begun = founding.begin(connect(ledger, signer), CHAIN, terms)
     cut = Cut(ledger.handle, at=at, is_lost_answer=is_lost_answer)
     with pytest.raises(errors.LedgerUnreachable, match="cut"):
@@ -96,7 +96,7 @@ def test_founders_are_members_from_the_beginning(ledger: testing.LocalLedger, tm
         )
     )
     signer = wallet.Wallet(os.urandom(32))
-    terms = app.founding(signer.address, file)
+    terms = operating.founding(signer.address, file)
     made = founding.go_on(connect(ledger, signer), founding.begin(connect(ledger, signer), CHAIN, terms), terms)
     reader = client.Client(rpc.LocalRpc(ledger.handle), made.deployment, signer)
     assert [reader.member_of(key.address) for key in keys] == [1, 2]
@@ -107,7 +107,7 @@ def test_a_wallet_that_was_used_before(ledger: testing.LocalLedger) -> None:
     """The places follow from the number that the wallet's transactions had reached."""
     signer = wallet.Wallet(os.urandom(32))
     connect(ledger, signer).send_to(ids.Address(b"\x07" * 20), b"")
-    terms = app.founding(signer.address)
+    terms = operating.founding(signer.address)
     begun = founding.begin(connect(ledger, signer), CHAIN, terms)
     made = founding.go_on(connect(ledger, signer), begun, terms)
     assert (begun.first_nonce, begun.first_block) == (1, 1)
@@ -119,7 +119,7 @@ def test_a_wallet_that_was_used_before(ledger: testing.LocalLedger) -> None:
 def test_a_foreign_transaction_in_between(ledger: testing.LocalLedger, done: int) -> None:
     """When the wallet sent something else meanwhile, no address can be kept: it is said, and nothing more is created."""
     signer = wallet.Wallet(os.urandom(32))
-    terms = app.founding(signer.address)
+    terms = operating.founding(signer.address)
     begun = founding.begin(connect(ledger, signer), CHAIN, terms)
     if done:
         with pytest.raises(errors.LedgerUnreachable):
@@ -134,7 +134,7 @@ def test_a_foreign_transaction_in_between(ledger: testing.LocalLedger, done: int
 def test_a_foreign_transaction_while_it_runs(ledger: testing.LocalLedger) -> None:
     """A transaction of another program that comes just before ours is noticed too."""
     signer = wallet.Wallet(os.urandom(32))
-    terms = app.founding(signer.address)
+    terms = operating.founding(signer.address)
     other = connect(ledger, signer)
     seen: list[bytes] = []
 
@@ -153,7 +153,7 @@ def test_a_foreign_transaction_while_it_runs(ledger: testing.LocalLedger) -> Non
 def test_our_own_transaction_is_no_foreign_one(ledger: testing.LocalLedger) -> None:
     """A ledger that took the transaction twice, and refuses the second without the first's receipt, stops nothing."""
     signer = wallet.Wallet(os.urandom(32))
-    terms = app.founding(signer.address)
+    terms = operating.founding(signer.address)
     refused: list[bytes] = []
 
     def handle(payload: bytes) -> bytes:
@@ -173,7 +173,7 @@ def test_our_own_transaction_is_no_foreign_one(ledger: testing.LocalLedger) -> N
 def test_another_contract_at_a_place(ledger: testing.LocalLedger) -> None:
     """Other code where a contract should stand is named, and nothing is built upon it."""
     signer = wallet.Wallet(os.urandom(32))
-    terms = app.founding(signer.address)
+    terms = operating.founding(signer.address)
     begun = founding.begin(connect(ledger, signer), CHAIN, terms)
     connect(ledger, signer).deploy(bytes.fromhex("600160005360016000f3"))
     with pytest.raises(errors.WrongCode, match="Forwarder at 0x"):
@@ -183,7 +183,7 @@ def test_another_contract_at_a_place(ledger: testing.LocalLedger) -> None:
 def test_a_chain_that_was_reset(ledger: testing.LocalLedger) -> None:
     """A chain that knows fewer transactions than when it began is another chain."""
     signer = wallet.Wallet(os.urandom(32))
-    terms = app.founding(signer.address)
+    terms = operating.founding(signer.address)
     begun = dataclasses.replace(
         founding.begin(connect(ledger, signer), CHAIN, terms),
         first_nonce=4,
@@ -204,7 +204,7 @@ CONFLICTS = {
 def test_only_what_was_begun_goes_on(ledger: testing.LocalLedger, change: dict[str, bytes], said: str) -> None:
     """Another configuration, wallet or package does not finish what was begun."""
     signer = wallet.Wallet(os.urandom(32))
-    terms = app.founding(signer.address)
+    terms = operating.founding(signer.address)
     begun = dataclasses.replace(founding.begin(connect(ledger, signer), CHAIN, terms), **change)
     with pytest.raises(errors.DeploymentConflict, match=said):
         founding.go_on(connect(ledger, signer), begun, terms)
@@ -241,7 +241,7 @@ def test_anvil_is_paid_and_underfunding_is_named(start_anvil: Callable[..., str]
     chain_id = client.chain_id(connection)
     nowhere = deployments.Deployment(chain_id, 0, {}, {})
     poor, rich = wallet.Wallet(os.urandom(32)), wallet.Wallet(funded_key)
-    terms = app.founding(rich.address)
+    terms = operating.founding(rich.address)
     one = client.Client(connection, nowhere, poor)
     begun = founding.begin(one, chain_id, terms)
     with pytest.raises(errors.SenderUnderfunded, match="wei are missing") as caught:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 import pytest
 
-from aicommons import app, testing
+from aicommons import operating, testing
 from aicommons.domain import encoding, errors, ids
 from aicommons.ledger import client, contracts, deployments, powers, rpc, wallet
 from aicommons.ledger.embedded import chain
@@ -48,7 +48,7 @@ def wrong(held: tuple[powers.Power, ...]) -> dict[tuple[str, str], tuple[str, ..
 
 def test_an_honest_commons_passes(ledger: testing.LocalLedger) -> None:
     """Of a commons that was founded by the package every power lies where it should, and each is told of."""
-    deployer = create(ledger, deployments.creations(AT, app.founding(ME)))
+    deployer = create(ledger, deployments.creations(AT, operating.founding(ME)))
     held = powers.read(rpc.LocalRpc(ledger.handle), deployments.found(deployer, CHAIN, AT))
     assert wrong(held) == {}
     told = {(each.contract, each.what) for each in held}
@@ -103,7 +103,7 @@ def test_a_power_elsewhere_is_named(
     ledger: testing.LocalLedger, codes: Codes, expected: dict[tuple[str, str], tuple[str, ...]]
 ) -> None:
     """Whoever is given a power that the package gives to nobody is named, though every contract has the package's code."""
-    deployer = create(ledger, deployments.creations(AT, app.founding(ME)) | codes)
+    deployer = create(ledger, deployments.creations(AT, operating.founding(ME)) | codes)
     found = wrong(powers.read(rpc.LocalRpc(ledger.handle), deployments.found(deployer, CHAIN, AT)))
     for place, held in expected.items():
         assert sorted(found[place]) == sorted(held)
@@ -113,7 +113,7 @@ def test_a_power_elsewhere_is_named(
 
 def test_a_role_of_the_past_counts(ledger: testing.LocalLedger) -> None:
     """Who proposed before the role was given up is named: what it scheduled may still come."""
-    codes = deployments.creations(AT, app.founding(ME))
+    codes = deployments.creations(AT, operating.founding(ME))
     codes["TimelockController"] = created("TimelockController", 0, [GOVERNOR, ME], [NOBODY], NOBODY)
     deployer = create(ledger, codes)
     made = deployments.found(deployer, CHAIN, AT)
@@ -127,7 +127,7 @@ def test_a_role_of_the_past_counts(ledger: testing.LocalLedger) -> None:
 
 def test_a_contract_that_another_contract_made_is_not_taken_on_its_word(ledger: testing.LocalLedger) -> None:
     """What no transaction of the deployment's time created cannot be checked, and is said to be wrong."""
-    deployer = create(ledger, deployments.creations(AT, app.founding(ME)))
+    deployer = create(ledger, deployments.creations(AT, operating.founding(ME)))
     made = deployments.found(deployer, CHAIN, AT, first_block=5)
     found = wrong(powers.read(rpc.LocalRpc(ledger.handle), made))
     assert found[("Forwarder", "creation")] == ("none was found",)
@@ -137,7 +137,7 @@ def test_a_contract_that_another_contract_made_is_not_taken_on_its_word(ledger: 
 
 def test_other_arguments_behind_the_code_are_no_creation(ledger: testing.LocalLedger) -> None:
     """Bytes behind the arguments, which no constructor reads, are not passed over."""
-    codes = deployments.creations(AT, app.founding(ME))
+    codes = deployments.creations(AT, operating.founding(ME))
     deployer = create(ledger, codes | {"Requests": codes["Requests"] + b"\x01"})
     found = wrong(powers.read(rpc.LocalRpc(ledger.handle), deployments.found(deployer, CHAIN, AT)))
     assert found == {("Requests", "creation"): ("other code",)}
@@ -150,7 +150,7 @@ def test_a_constructor_of_others_is_no_creation(ledger: testing.LocalLedger) -> 
     init = b"\x61" + size + bytes.fromhex("80600b5f395ff300")  # returns what follows its own 11 bytes
     whole = (init + artifact.deployed_bytecode).ljust(len(artifact.bytecode), b"\0")
     values = encoding.abi_encode(artifact.constructor, (AT["Membership"], AT["DataRegistry"], AUTHORITY))
-    deployer = create(ledger, deployments.creations(AT, app.founding(ME)) | {"Requests": whole + values})
+    deployer = create(ledger, deployments.creations(AT, operating.founding(ME)) | {"Requests": whole + values})
     held = powers.read(rpc.LocalRpc(ledger.handle), deployments.found(deployer, CHAIN, AT))
     assert wrong(held)[("Requests", "creation")] == ("other code",)
     assert ("Requests", "code") not in wrong(held)
@@ -166,7 +166,7 @@ BROKEN: dict[str, Callable[[bytes], bytes]] = {
 @pytest.mark.parametrize("change", BROKEN.values(), ids=BROKEN.keys())
 def test_answers_that_are_none(ledger: testing.LocalLedger, change: Callable[[bytes], bytes]) -> None:
     """Where a ledger answers something else than what was asked for, it is said."""
-    deployer = create(ledger, deployments.creations(AT, app.founding(ME)))
+    deployer = create(ledger, deployments.creations(AT, operating.founding(ME)))
     made = deployments.found(deployer, CHAIN, AT)
     with pytest.raises(errors.LedgerMismatch):
         powers.read(rpc.LocalRpc(lambda payload: change(ledger.handle(payload))), made)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from tests.ledger import abi_values
 
-from aicommons import app, testing
+from aicommons import operating, testing
 from aicommons.domain import errors, ids
 from aicommons.ledger import client, contracts, deployments, rpc, wallet
 from aicommons.ledger.embedded import chain
@@ -24,7 +24,7 @@ def deployer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[client.Client
     connection, signer = rpc.LocalRpc(ledger.handle), wallet.Wallet(os.urandom(32))
     nowhere = deployments.Deployment(chain.DEFAULT_CHAIN_ID, 0, {}, {})
     one = client.Client(connection, nowhere, signer)
-    made = deployments.deploy(one, nowhere.chain_id, app.founding(SOMEBODY))
+    made = deployments.deploy(one, nowhere.chain_id, operating.founding(SOMEBODY))
     yield client.Client(connection, made, signer)
     ledger.close()
 

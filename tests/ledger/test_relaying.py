@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from tests.ledger import relays
 
-from aicommons import app, office, testing
+from aicommons import office, operating, testing
 from aicommons.domain import documents, encoding, errors, ids
 from aicommons.ledger import bounds as limits
 from aicommons.ledger import client, contracts, deployments, relayer, relaying, rpc, wallet
@@ -260,7 +260,9 @@ def test_a_member_without_coins_acts_on_anvil(start_anvil: Callable[..., str], f
     connection = rpc.HttpRpc(transport.Transport(start_anvil(), unreachable=errors.LedgerUnreachable))
     rich, poor = wallet.Wallet(funded_key), wallet.Wallet(os.urandom(32))
     nowhere = deployments.Deployment(client.chain_id(connection), 0, {}, {})
-    made = deployments.deploy(client.Client(connection, nowhere, rich), nowhere.chain_id, app.founding(rich.address))
+    made = deployments.deploy(
+        client.Client(connection, nowhere, rich), nowhere.chain_id, operating.founding(rich.address)
+    )
     payer = client.Client(connection, made, rich)
 
     def now() -> float:

@@ -9,7 +9,7 @@ import pytest
 
 from aicommons.cli import output
 from aicommons.domain import encoding, errors, ids
-from aicommons.ledger import addresses, fees, rpc, sending, wallet
+from aicommons.ledger import addresses, fees, rpc, sending, transactions, wallet
 
 SIGNER = wallet.Wallet(b"\x05" * 32)
 ME = ids.format_id(SIGNER.address)
@@ -226,6 +226,19 @@ def test_nothing_is_offered_where_nothing_is_charged() -> None:
         *("eth_getTransactionCount", "eth_getBlockByNumber"),
         *("eth_sendRawTransaction", "eth_getTransactionReceipt", "eth_getBlockByNumber"),
     ]
+
+
+def test_a_shared_block_is_shared() -> None:
+    """Once a transaction had to wait for its block, the next takes room for four times its estimate and not for a whole block."""
+    import rlp
+
+    slow = Lying({}, after=2)
+    sender = sending.Sender(slow, 7, SIGNER, HABITS)
+    for expected in (transactions.GAS_LIMIT, 400_000):
+        slow.after = 2
+        sender.send(CALL)
+        (gas,) = (int.from_bytes(each, "big") for each in rlp.decode(bytes.fromhex(slow.raw[4:]))[4:5])
+        assert gas == expected
 
 
 def test_fees_follow_the_newest_block() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from aicommons import app, testing
+from aicommons import operating, testing
 from aicommons.domain import encoding, errors, events, ids
 from aicommons.ledger import authority, client, contracts, deployments, rpc, succession, wallet
 from aicommons.ledger.embedded import chain
@@ -34,7 +34,7 @@ class Commons:
 
     def _codes(self) -> dict[str, bytes]:
         at = deployments.places(self.signer.address)
-        codes = deployments.creations(at, app.founding(self.signer.address))
+        codes = deployments.creations(at, operating.founding(self.signer.address))
         me, artifact = self.signer.address, contracts.load("TimelockController")
         values = (0, [me], [me], NOBODY)
         return codes | {"TimelockController": artifact.bytecode + encoding.abi_encode(artifact.constructor, values)}
@@ -117,6 +117,18 @@ def test_runs_are_signed_for_the_newest_contract(commons: Commons) -> None:
     assert one.place == encoding.Place(CHAIN, new)
 
 
+def test_runs_that_borrow_unknown_code_are_not_followed(commons: Commons) -> None:
+    """Code that is borrowed decides about runs as their own does: a successor that borrows another's stops the client."""
+    at = dict(commons.made.addresses) | {"Enrolment": commons.made.addresses["Guardianships"]}
+    code = deployments.creations(at, operating.founding(commons.signer.address))["TrainingRuns"]
+    commons.name(commons.made.addresses["TrainingRuns"], commons.client.deploy(code))
+    for ask in (client.Client.check, client.Client.poll):
+        one = commons.connect(commons.made)
+        with pytest.raises(errors.SuccessorUnknown, match="Enrolment at 0x"):
+            ask(one)
+        assert one.address_of("TrainingRuns") == commons.made.addresses["TrainingRuns"]
+
+
 def test_unknown_code_is_not_followed(commons: Commons) -> None:
     """A successor that the package does not know stops the client, with the words that say what to do."""
     commons.name(commons.made.addresses["Problems"], commons.made.addresses["Guardianships"])
@@ -131,7 +143,7 @@ def test_unknown_code_is_not_followed(commons: Commons) -> None:
 def test_a_successor_of_another_authority_is_not_followed(commons: Commons, name: str) -> None:
     """A successor with the package's code that listens to another timelock or forwarder stops the client."""
     at = dict(commons.made.addresses) | {name: commons.signer.address}
-    code = deployments.creations(at, app.founding(commons.signer.address))["Vault"]
+    code = deployments.creations(at, operating.founding(commons.signer.address))["Vault"]
     commons.name(commons.made.addresses["Vault"], commons.client.deploy(code))
     for ask in (client.Client.check, client.Client.poll):
         one = commons.connect(commons.made)
@@ -144,7 +156,7 @@ def test_a_successor_of_another_authority_is_not_followed(commons: Commons, name
 def test_a_deployment_of_another_authority_is_refused(commons: Commons, name: str) -> None:
     """A commons one of whose contracts listens to somebody else is refused, though its code is the package's."""
     at = dict(commons.made.addresses) | {name: commons.signer.address}
-    code = deployments.creations(at, app.founding(commons.signer.address))["Requests"]
+    code = deployments.creations(at, operating.founding(commons.signer.address))["Requests"]
     elsewhere = dict(commons.made.addresses) | {"Requests": commons.client.deploy(code)}
     with pytest.raises(errors.WrongAuthority, match="Requests at 0x"):
         commons.connect(deployments.found(commons.client, CHAIN, elsewhere)).check()

@@ -79,6 +79,8 @@ class Trained:
     readers: tuple[documents.Reader, ...] = ()
     problem_owner: ids.MemberId | None = None
     papers: tuple[verification.Paper, ...] = ()
+    beside: Mapping[str, object] = dataclasses.field(default_factory=dict)
+    """What else the registries say: fields of ``verification.Beside``."""
 
     def verify(
         self,
@@ -93,7 +95,7 @@ class Trained:
             store,
             self.place,
             eyes=verification.Eyes(reader, kept or {}),
-            beside=verification.Beside(self.problem_owner, self.papers),
+            beside=verification.Beside(self.problem_owner, self.papers, **self.beside),
         )
 
     def reader(self) -> verification.VerifyingReader:
@@ -143,7 +145,7 @@ class Trained:
         submits = self.current.attempts[at].submits
         first = next(iter(submits.values()))
         points = tuple(self.current.acks[member].point for member in self.members)
-        committee = agents.make_committee(self.run_id, self.current.spec, self.current.roster, points)
+        committee = agents.make_committee(self.run_id, self.current.spec, self.current.roster, points, epoch=0)
         return committee.session(first.sid, int.from_bytes(self.blobs[first.header_digest][8:16], "little"))
 
     def with_header(self, at: views.AttemptPlace, member: int, raw: bytes) -> "Trained":
@@ -183,7 +185,7 @@ def step(simulation: testing.Simulation, secrets: dict[int, bytes]) -> int:
     """Do one pass, and remember the epoch keys before they are erased."""
     due = simulation.step()
     for member, node in simulation.nodes.items():
-        secret = node.agent.signing.keys.get(simulation.run_id, agents.EPOCH)
+        secret = node.agent.signing.keys.get(simulation.run_id, 0)
         if secret is not None:
             secrets[member] = secret
     simulation.commons.clock.advance(0.05 if due else 5)

@@ -49,6 +49,8 @@ def fill(journal: journals.Journal) -> None:
     journal.keep_over(RUN, 7.5)
     journal.keep_over(RUN, 9.0)
     journal.keep_refusal(RUN, (3, 1), 7, "box-does-not-open")
+    journal.keep_judged(RUN, b"\x61" * 160, 7)
+    journal.keep_judged(RUN, b"\x61" * 160, 8)
 
 
 def contents(journal: journals.Journal, run_id: ids.RunId) -> list[Any]:
@@ -66,6 +68,7 @@ def contents(journal: journals.Journal, run_id: ids.RunId) -> list[Any]:
         journal.bytes_sent(run_id),
         journal.report(run_id),
         journal.refusals(run_id),
+        journal.judged(run_id),
         journal.facts(run_id),
     ]
 
@@ -81,10 +84,11 @@ def test_everything_comes_back(journal: journals.Journal) -> None:
         has_report=True,
         over_since=7.5,
         refused=frozenset({(3, 1)}),
+        judged=frozenset({b"\x61" * 160}),
     )
     assert contents(journal, RUN) == [
         PIN, STATE, LAST, LAST, (2, True), SUM, b"local", [b"\x51" * 32], True, 100, b"{}",
-        {(3, 1): (7, "box-does-not-open")}, facts,
+        {(3, 1): (7, "box-does-not-open")}, {b"\x61" * 160: 7}, facts,
     ]  # fmt: skip
     assert journal.built(SID) == (b"\x41" * 32, b"\x42" * 32)
     assert journal.reveal(SID) == REVEAL
@@ -104,7 +108,7 @@ def test_runs_are_apart(journal: journals.Journal) -> None:
     empty = contents(journal, OTHER)
     fill(journal)
     assert contents(journal, OTHER) == empty
-    assert journal.facts(OTHER) == journals.Facts(False, 0, False, False, False, None, frozenset())
+    assert journal.facts(OTHER) == journals.Facts(False, 0, False, False, False, None, frozenset(), frozenset())
 
 
 CONFLICTS: dict[str, Callable[[journals.Journal], None]] = {

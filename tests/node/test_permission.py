@@ -177,7 +177,7 @@ def asked(row: Row) -> permission.Asked:
     """Return what is asked."""
     spec = run.RunSpec(
         bytes(32), ids.Digest(bytes(32)), ids.Digest(bytes(32)), encoding.purpose_code("DUO:0000007"), SOLVER,
-        3, 3, 48, 1, 1, 3, END, 60, 600, 100_000, 100_000, 0, run.COIN, commercial=False, price=0, salt=bytes(32),
+        3, 3, 48, 1, 0, 1, 3, END, 60, 600, 100_000, 100_000, 0, run.COIN, commercial=False, price=0, salt=bytes(32),
     )  # fmt: skip
     spec = dataclasses.replace(spec, **row.spec)
     mapped = lambda names: [row.mapped.get(name, name) for name in names]  # noqa: E731  a mapping of the owner's

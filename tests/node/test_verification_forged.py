@@ -175,7 +175,7 @@ def all_results(field: str) -> Callable[[Trained], Trained]:
 def other_state(trained: Trained) -> Trained:
     """Let everybody go on from another state than the sums of round 0 give."""
     points = tuple(trained.current.acks[member].point for member in trained.members)
-    committee = agents.make_committee(trained.run_id, trained.current.spec, trained.current.roster, points)
+    committee = agents.make_committee(trained.run_id, trained.current.spec, trained.current.roster, points, epoch=0)
     key = encoding.AttemptKey(trained.run_id, *AT)
     sid = encoding.session_id(trained.place, key, b"\x05" * 32, committee.digest)
     seen = trained.current.attempts[AT]

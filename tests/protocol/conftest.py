@@ -32,7 +32,7 @@ def _spec(**changed: object) -> run.RunSpec:
     """Return terms of five rounds with phases of a minute and a patience of ten."""
     usual = run.RunSpec(
         problem=bytes(32), plan=ids.Digest(bytes(32)), terms=ids.Digest(bytes(32)), purpose=bytes(32),
-        solver=ids.MemberId(1), rounds=5, min_participants=3, max_participants=48, layout=1, suite=3, max_attempts=3,
+        solver=ids.MemberId(1), rounds=5, min_participants=3, max_participants=48, layout=1, cell_size=0, suite=3, max_attempts=3,
         enrol_until=100, phase_seconds=60, patience_seconds=600, solver_shares=0, owner_shares=0, bond=0,
         token=run.COIN, commercial=False, price=0, salt=bytes(32),
     )  # fmt: skip

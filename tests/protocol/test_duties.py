@@ -87,10 +87,18 @@ ROWS: dict[str, Row] = {
     ),
     # a bond
     "a bond while the run goes on": Row([(Kind.SUBMIT, 0, 0)], Phase.OPEN, bonds=(4,)),
-    "a bond of a run that is over": Row([(Kind.GIVE_BACK, 0, 0), (Kind.RETIRE, 0, 0)], run=OVER, bonds=(4,)),
+    "a bond of a run that is over": Row(
+        [(Kind.GIVE_BACK, 0, 0), (Kind.RETIRE, 0, 0)], run=OVER, bonds=(4,), now=900 + duties.JUDGING_SECONDS + 1
+    ),
+    "a bond that a verdict may still cost": Row(
+        [(Kind.RETIRE, 0, 0)], run=OVER, bonds=(4,), now=900 + duties.JUDGING_SECONDS
+    ),
     "another's bond of a run that is over": Row([(Kind.RETIRE, 0, 0)], run=OVER, bonds=(2,)),
     "a bond of a run that never began": Row(
-        [(Kind.GIVE_BACK, 0, 0)], run={"state": State.ABORTED, "roster": None}, bonds=(4,)
+        [(Kind.GIVE_BACK, 0, 0)],
+        run={"state": State.ABORTED, "roster": None},
+        bonds=(4,),
+        now=duties.JUDGING_SECONDS + 1_000,
     ),
     # SUBMIT
     "open": Row([(Kind.SUBMIT, 0, 0)], Phase.OPEN),
@@ -324,7 +332,10 @@ def view_of(row: Row, run_of: Make, sent: Make) -> views.LedgerView:
         attempts[row.before] = views.AttemptView(Phase.UNMASKED, 0b111, 900, results=results)
     at = events.Position(3, 0, 30)
     agreed = events.StateAgreed(at, RUN, row.agreed, bytes(32), row.agreed_digest) if row.agreed is not None else None
-    made = run_of(attempts=attempts, round_index=row.place[0], attempt=row.place[1], agreed=agreed, **row.run)
+    key = (bytes(32), 0, bytes(32), bytes(32), bytes(32), bytes(65))
+    acks = {each: events.Acked(at, RUN, ids.MemberId(each), *key) for each in row.run.get("acks", (2, 4, 6))}
+    told = {**row.run, "acks": acks if "acks" in row.run or row.phase is not None else {}}
+    made = run_of(attempts=attempts, round_index=row.place[0], attempt=row.place[1], agreed=agreed, **told)
     if made.roster is not None:
         keys = (ids.Address(bytes(20)),) * len(row.roster)
         made = dataclasses.replace(made, roster=dataclasses.replace(made.roster, member_ids=row.roster, node_keys=keys))

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from aicommons.domain import messages, run
-from aicommons.protocol import transitions
+from aicommons.protocol import cells, transitions
 
 FOLDER = pathlib.Path(__file__).parents[2] / "vectors" / "transitions"
 FILES = sorted(FOLDER.glob("*.json"))
@@ -22,7 +22,8 @@ NAMES = {
     "round": "round_index", "attempt": "attempt", "sidRound": "sid_round", "sidAttempt": "sid_attempt",
     "roundsDone": "rounds_done", "setFixed": "set_fixed", "agreed": "agreed", "interrupted": "interrupted",
     "set": "set_bits", "exited": "exited", "willExit": "will_exit", "arrived": "arrived", "committed": "committed",
-    "revealed": "revealed", "silent": "silent", "deadline": "deadline",
+    "revealed": "revealed", "silent": "silent", "deadline": "deadline", "waived": "waived", "excluded": "excluded",
+    "epoch": "epoch", "sidEpoch": "sid_epoch", "epochEnds": "epoch_ends",
 }  # fmt: skip
 """Name in the files -> field of the machine."""
 
@@ -42,7 +43,10 @@ class Recorded:
             max_attempts=header["maxAttempts"], rounds=header["rounds"], phase_seconds=header["phaseSeconds"],
             patience_seconds=header["patienceSeconds"], will_exit=start["willExit"],
         )  # fmt: skip
-        self.machine = transitions.fix_roster(fresh, start["seats"], header["layout"], header["time"])
+        self.machine = transitions.fix_roster(
+            fresh, start["seats"], header["layout"], header["time"], divided=header["cellSize"] != 0
+        )
+        self.cells = cells.UNDIVIDED
         self.sid: str | None = None
         self.final_state = NOTHING
         self.tallies: dict[str, transitions.Tally] = {}
@@ -60,6 +64,7 @@ class Recorded:
         before = (self.machine, self.sid, self.final_state, dict(self.tallies), dict(self.votes))
         try:
             calls[step["call"]](self, step)
+            self.cells = tuple(step.get("cells", self.cells))  # drawn from digests that are not in the file
         except transitions.Refusal:
             self.machine, self.sid, self.final_state, self.tallies, self.votes = before
             raise
@@ -97,7 +102,7 @@ def submit(run: Recorded, step: dict[str, Any]) -> None:
         m, _ = transitions.submit(m, bit, run.tallies[sid].votes)
         if m.agreed and not is_agreed:
             run.sid, run.final_state = sid, NOTHING
-        m = transitions.try_close(m, step["time"])
+        m = transitions.try_close(m, step["time"], cells=run.cells)
     run.machine = m
 
 
@@ -139,8 +144,8 @@ def leave(run: Recorded, step: dict[str, Any]) -> None:
     last = transitions.last_round(run.machine)
     if not step["itself"] if step["lastRound"] == messages.ANY_ROUND else step["lastRound"] != last:
         raise transitions.Refusal("TrainingRunsExitRound", last, step["lastRound"])
-    m = transitions.exit(run.machine, 1 << step["seat"], step["seat"] + 1)
-    run.machine = transitions.try_close(m, step["time"])
+    m = transitions.exit(run.machine, 1 << step["seat"], step["seat"] + 1, cells=run.cells)
+    run.machine = transitions.try_close(m, step["time"], cells=run.cells)
 
 
 def drop(run: Recorded, step: dict[str, Any]) -> None:
@@ -148,13 +153,31 @@ def drop(run: Recorded, step: dict[str, Any]) -> None:
     bit = 1 << step["seat"]
     if step["live"] or (run.machine.set_fixed and not run.machine.will_exit & bit):
         raise transitions.Refusal("TrainingRunsMayNotDrop")
-    m = transitions.drop(run.machine, bit, step["seat"] + 1, step["time"])
-    run.machine = transitions.try_close(m, step["time"])
+    said = (run.machine, bit, step["seat"] + 1, step["time"])
+    is_left_out = step["some"] and not run.machine.set_fixed
+    m = transitions.leave_out(*said) if is_left_out else transitions.drop(*said, cells=run.cells)
+    run.machine = transitions.try_close(m, step["time"], cells=run.cells)
+
+
+def exclude(run: Recorded, step: dict[str, Any]) -> None:
+    """Exclude, as Verdicts."""
+    run.machine = transitions.exclude(run.machine, 1 << step["seat"], step["time"], cells=run.cells)
+
+
+def waive(run: Recorded, step: dict[str, Any]) -> None:
+    """Waive, as Verdicts."""
+    run.machine = transitions.waive(run.machine, 1 << step["seat"], step["time"])
+
+
+def rotate(run: Recorded, step: dict[str, Any]) -> None:
+    """Rotate, as anybody or as a seat that is still there."""
+    is_seat = step["itself"] and not run.machine.exited >> step["seat"] & 1
+    run.machine = transitions.rotate(run.machine, by_seat=is_seat, time=step["time"])
 
 
 def advance(run: Recorded, step: dict[str, Any]) -> None:
     """Advance."""
-    run.machine, _ = transitions.advance(run.machine, step["time"])
+    run.machine, _ = transitions.advance(run.machine, step["time"], cells=run.cells)
 
 
 def cancel(recorded: Recorded, step: dict[str, Any]) -> None:
@@ -167,7 +190,7 @@ def cancel(recorded: Recorded, step: dict[str, Any]) -> None:
 
 calls: dict[str, Callable[[Recorded, dict[str, Any]], None]] = {
     "ack": ack, "submit": submit, "commit": commit, "reveal": reveal, "result": result, "refuse": refuse, "exit": leave,
-    "drop": drop, "advance": advance, "cancel": cancel,
+    "drop": drop, "exclude": exclude, "waive": waive, "rotate": rotate, "advance": advance, "cancel": cancel,
 }  # fmt: skip
 
 

@@ -161,12 +161,13 @@ class Stage:
         *,
         plan: recipe.Recipe | None = None,
         absence: Mapping[int, run.Absence] | None = None,
+        engine: str | None = None,
         **terms: int,
     ) -> Iterator[Scene]:
         """Set a run up with quick terms."""
         tables = self.sites(sites) if isinstance(sites, int) else sites
         agreed = dataclasses.replace(QUICK, absence=absence or {}, **terms)
-        with testing.simulate(tables, plan or self.plan(), terms=agreed) as simulation:
+        with testing.simulate(tables, plan or self.plan(), terms=agreed, engine=engine) as simulation:
             yield Scene(simulation)
 
     def plain_states(self, plan: recipe.Recipe, sites: Mapping[int, recipe.Rows], rounds: int) -> list[bytes]:

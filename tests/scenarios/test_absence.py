@@ -78,6 +78,8 @@ class Row:
     """Attempts at the last round."""
 
 
+DONE_WITHOUT = (State.ACKING, State.RUNNING, State.PAUSED, State.RUNNING, State.PAUSED, State.ENDED)
+"""The other holders of its columns finish the round; the next one cannot begin without it."""
 WAITED = (State.ACKING, State.RUNNING, State.PAUSED, State.ENDED)
 RESUMED = (State.ACKING, State.RUNNING, State.PAUSED, State.RUNNING, State.COMPLETED)
 FAILED = (State.ACKING, State.RUNNING, State.PAUSED, State.ABORTED)
@@ -112,7 +114,7 @@ ROWS: dict[str, Row] = {
     ),
     "gone after its Commit, comes back": Row(5, (0,), commits(1), in_state(State.PAUSED), states=RESUMED),
     "gone after its Commit, never comes back": Row(
-        5, (0,), commits(1), states=WAITED, reason=Reason.PATIENCE_OVER, rounds=1
+        5, (0,), commits(1), states=DONE_WITHOUT, reason=Reason.PATIENCE_OVER, rounds=2
     ),
     "two of five gone before Commit, no certificate": Row(
         5, (3, 4), at(1, Phase.SUBMITTED), states=WAITED, reason=Reason.PATIENCE_OVER, rounds=1

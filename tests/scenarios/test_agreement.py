@@ -112,7 +112,7 @@ def test_keys_are_erased_and_reports_stay_home(stage) -> None:
     with stage.scene(3) as scene:
         scene.play()
         for node in scene.nodes.values():
-            assert node.agent.signing.keys.is_erased(scene.run_id, agents.EPOCH)
+            assert node.agent.signing.keys.is_erased(scene.run_id, 0)
             report = node.agent.journal.report(scene.run_id)
             assert b'"accuracy"' in report
             assert not any(report in blob for blob in scene.simulation.commons.store._blobs.values())
@@ -124,7 +124,7 @@ def test_a_site_that_lost_its_rows_still_retires(stage) -> None:
         lose = stage.move(lambda view: view.state.is_over, lambda scene: scene.member(1).data.tables.clear())
         scene.play(lose)
         node = scene.nodes[scene.roster[1]].agent
-        assert node.signing.keys.is_erased(scene.run_id, agents.EPOCH)
+        assert node.signing.keys.is_erased(scene.run_id, 0)
         assert b"not_judged" in node.journal.report(scene.run_id)
 
 

@@ -10,6 +10,7 @@ from aicommons import office, testing
 from aicommons.domain import cards, documents, ids, run
 from aicommons.learning import recipe as recipes
 from aicommons.node import reconciler
+from aicommons.protocol import duties
 from aicommons.protocol import money as moneys
 
 SCHEMA = {
@@ -57,7 +58,7 @@ def enrol(commons: testing.Commons) -> tuple[ids.RunId, ids.Address]:
 
 
 def test_a_node_brings_its_members_bond_back(commons: testing.Commons) -> None:
-    """Not while the run goes on; once it is over by itself, into the credit of whoever paid, and once."""
+    """Not while the run goes on or may be judged; a day after its end by itself, into the credit of whoever paid, and once."""
     run_id, token = enrol(commons)
     solver, owner = commons.members
     node = reconciler.Reconciler(owner.node)
@@ -69,6 +70,8 @@ def test_a_node_brings_its_members_bond_back(commons: testing.Commons) -> None:
     assert reconciler.Reconciler(solver.node).step() == 0
     solver.desk.cancel(run_id)
     assert reconciler.Reconciler(solver.node).step() == 0
+    assert (node.step(), credit()) == (0, BOND)
+    commons.clock.advance(duties.JUDGING_SECONDS + 1)
     assert (node.step(), credit()) == (1, 2 * BOND)
     assert node.step() == 0
     assert solver.desk.view().money.bonds == {}

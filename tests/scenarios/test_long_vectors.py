@@ -6,7 +6,6 @@ import pathlib
 from aicommons.domain import run, schema
 from aicommons.learning import recipe
 from aicommons.learning.learners import mlp
-from aicommons.node import agent as agents
 from aicommons.node import reconciler, running
 from aicommons.store import disk, inputs
 
@@ -33,7 +32,7 @@ def test_children_do_the_long_work(stage, tmp_path: pathlib.Path) -> None:
         while not scene.simulation.view().state.is_over:
             scene.simulation.step()
         assert scene.simulation.view().state is run.RunState.COMPLETED
-        while node.agent.signing.keys.get(scene.run_id, agents.EPOCH) is not None:
+        while node.agent.signing.keys.get(scene.run_id, 0) is not None:
             node.step()
         assert len({tuple(digests) for digests in scene.states().values()}) == 1
         assert not agent.prepared[scene.run_id].held

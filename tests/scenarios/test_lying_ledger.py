@@ -275,7 +275,7 @@ def lied_to(scene: Any, lie: Lie) -> agents.Agent:
     for node in scene.nodes.values():
         node.step()
     agent = scene.restarted(scene.nodes[victim].agent)
-    assert agent.signing.keys.get(scene.run_id, agents.EPOCH) is not None
+    assert agent.signing.keys.get(scene.run_id, 0) is not None
     ledger = LyingLedger(scene, agent.signing._signer, lie)
     scene.nodes[victim] = reconciler.Reconciler(dataclasses.replace(agent, ledger=ledger))
     return scene.nodes[victim].agent
@@ -291,7 +291,7 @@ def test_a_run_said_to_be_over_keeps_its_key_for_a_while(stage, insists: bool) -
         for seconds, is_there in ((0, True), (599, True), (2, not insists)):
             scene.simulation.commons.clock.advance(seconds)
             node.step()
-            assert (agent.signing.keys.get(scene.run_id, agents.EPOCH) is not None) == is_there
+            assert (agent.signing.keys.get(scene.run_id, 0) is not None) == is_there
             assert agent.journal.report(scene.run_id) is not None
 
 
@@ -300,7 +300,7 @@ def test_a_false_roster_destroys_no_key(stage, caplog: pytest.LogCaptureFixture)
     with stage.scene(4) as scene:
         agent = lied_to(scene, own_commit_under_another_key)
         scene.nodes[scene.roster[VICTIM]].step()
-        assert agent.signing.keys.get(scene.run_id, agents.EPOCH) is not None
+        assert agent.signing.keys.get(scene.run_id, 0) is not None
         assert "rolled back" not in caplog.text
 
 

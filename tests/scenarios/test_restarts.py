@@ -251,7 +251,7 @@ def test_a_rolled_back_journal_destroys_its_key(stage, caplog: pytest.LogCapture
             scene.nodes[scene.roster[1]] = reconciler.Reconciler(scene.restarted(restored(agent)))
 
         def note(scene) -> None:
-            paused.append(scene.nodes[scene.roster[1]].agent.signing.keys.is_erased(scene.run_id, agents.EPOCH))
+            paused.append(scene.nodes[scene.roster[1]].agent.signing.keys.is_erased(scene.run_id, 0))
 
         paused: list[bool] = []
         current = scene.play(
@@ -264,7 +264,7 @@ def test_a_rolled_back_journal_destroys_its_key(stage, caplog: pytest.LogCapture
         assert (current.state, current.reason) == (run.RunState.ENDED, run.Reason.PATIENCE_OVER)
         assert scene.roster[1] not in current.attempts[(1, 0)].reveals
         with pytest.raises(errors.JournalConflict):
-            agent.signing.keys.make(scene.run_id, agents.EPOCH, bytes(32))
+            agent.signing.keys.make(scene.run_id, 0, bytes(32))
 
 
 def test_a_faithful_journal_keeps_its_key(stage, caplog: pytest.LogCaptureFixture) -> None:

@@ -1,5 +1,7 @@
 """Plans with safeguards in whole runs: every node undoes alike, verification follows, and what cannot work is refused."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -75,3 +77,9 @@ def test_a_node_refuses_a_robust_plan_that_somebody_opened_anyway() -> None:
         assert agents.decode_terms(published.encode(), terms, spec).recipe == plain
         with pytest.raises(errors.InputError, match="not enough of them"):
             agents.decode_terms(asked.encode(), terms, spec)
+        few = dataclasses.replace(spec, min_participants=19, cell_size=4)  # its smallest roster makes four cells
+        with pytest.raises(errors.InputError, match="not enough of them"):
+            agents.decode_terms(asked.encode(), terms, few)
+        enough = dataclasses.replace(few, min_participants=20)
+        with pytest.raises(errors.InputError, match="nodes do not sum apart yet"):
+            agents.decode_terms(asked.encode(), terms, enough)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pytest
+from tests.store import passing
 
 from aicommons.domain import errors, ids
 from aicommons.store import disk, http, quota, refusals, signing, transport, uploads
@@ -22,30 +23,20 @@ DIGEST = ids.digest(DATA)
 FAST = transport.Settings(connect_seconds=2.0, read_seconds=2.0)
 
 
-class Relay:
+class Relay(passing.Between):
     """Passes connections on to a server, and cuts each off after so many bytes in one direction; after the last, none."""
 
     def __init__(self, url: str, cuts: Sequence[int], *, upwards: bool) -> None:
+        super().__init__()
         self.passed = 0
         self._port = int(url.rpartition(":")[2])
         self._cuts = list(cuts)
         self._upwards = upwards
-        self._open: list[socket.socket] = []
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
-        self._threads = [threading.Thread(target=self._accept)]
-        self._threads[0].start()
 
-    def _accept(self) -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                client, _ = self._listener.accept()
-                self._threads.append(threading.Thread(target=self._serve, args=(client,)))
-                self._threads[-1].start()
-
-    def _serve(self, client: socket.socket) -> None:
+    def serve(self, client: socket.socket) -> None:
+        """Pass both directions on."""
         with client, socket.create_connection(("127.0.0.1", self._port)) as other:
-            self._open += [client, other]
+            self.hold(client, other)
             back = threading.Thread(target=self._pump, args=(other, client, not self._upwards))
             back.start()
             self._pump(client, other, self._upwards)
@@ -67,16 +58,6 @@ class Relay:
             with contextlib.suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)
 
-    def stop(self) -> None:
-        """Stop listening and end what is open."""
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-        for each in self._open:
-            with contextlib.suppress(OSError):
-                each.shutdown(socket.SHUT_RDWR)
-        for thread in self._threads:
-            thread.join(5)
-
 
 @pytest.fixture
 def relayed() -> Iterator[Callable[..., tuple[Relay, http.HttpStore]]]:
@@ -84,7 +65,7 @@ def relayed() -> Iterator[Callable[..., tuple[Relay, http.HttpStore]]]:
     made: list[tuple[Relay, http.HttpStore]] = []
 
     def making(running: Any, cuts: Sequence[int], *, upwards: bool) -> tuple[Relay, http.HttpStore]:
-        relay = Relay(running.url, cuts, upwards=upwards)
+        relay = Relay(running.url, cuts, upwards=upwards).started()
         alice = running.member("alice")
         store = http.HttpStore(relay.url, audience=AUDIENCE, signer=alice, clock=time.time, settings=FAST)
         made.append((relay, store))

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 import trustme
+from tests.store import passing
 
 from aicommons.domain import errors
 from aicommons.store import http, server, transport
@@ -47,25 +48,16 @@ def secure(authority: trustme.CA, tmp_path: pathlib.Path) -> server.Bind:
     return server.Bind(certificate=chain, private_key=key)
 
 
-class Proxy:
+class Proxy(passing.Between):
     """A CONNECT proxy on a thread: it takes every name for this machine and writes down what it was asked."""
 
     def __init__(self, refuse: bool = False) -> None:
+        super().__init__()
         self.asked: list[str] = []
         self._refuse = refuse
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
-        self._threads = [threading.Thread(target=self._accept)]
-        self._threads[0].start()
 
-    def _accept(self) -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                client, _ = self._listener.accept()
-                self._threads.append(threading.Thread(target=self._tunnel, args=(client,)))
-                self._threads[-1].start()
-
-    def _tunnel(self, client: socket.socket) -> None:
+    def serve(self, client: socket.socket) -> None:
+        """Open the tunnel that is asked for, or refuse it."""
         with client, contextlib.suppress(OSError):
             head = b""
             while b"\r\n\r\n" not in head:
@@ -81,13 +73,6 @@ class Proxy:
                 back.start()
                 pump(client, other)
                 back.join()
-
-    def stop(self) -> None:
-        """Stop listening."""
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-        for thread in self._threads:
-            thread.join(5)
 
 
 def pump(source: socket.socket, sink: socket.socket) -> None:
@@ -105,7 +90,7 @@ def proxy() -> Iterator[Callable[..., Proxy]]:
     started: list[Proxy] = []
 
     def starting(*, refuse: bool = False) -> Proxy:
-        started.append(Proxy(refuse))
+        started.append(Proxy(refuse).started())
         return started[-1]
 
     yield starting

@@ -37,6 +37,11 @@ abstract contract Governed is IGoverned, ERC2771Context {
         if (_msgSender() != _timelock) revert GovernedNotTimelock(_msgSender());
     }
 
+    /// @dev Whose credit it is what belongs to the commons.
+    function _treasury() internal view returns (address) {
+        return _timelock;
+    }
+
     function _isTimelock() internal view returns (bool) {
         return _msgSender() == _timelock;
     }

@@ -3,7 +3,7 @@ pragma solidity 0.8.37;
 
 /// @title The bond of a seat in a run
 /// @notice Enrolling in a run that asks for a bond locks it in the vault; when the seat owes nothing any more, anybody may
-/// give it back. A bond cannot be lost yet: forfeiting it for proven cheating comes with the panels that judge it.
+/// give it back. Who is convicted of cheating loses it to the commons.
 interface IBonds {
     /// @notice A seat's bond was locked.
     event BondTaken(
@@ -19,6 +19,13 @@ interface IBonds {
         bytes32 indexed runId, uint256 indexed memberId, address indexed payer, address token, uint256 amount
     );
 
+    /// @notice A seat was convicted of cheating: its bond is the commons' now, a credit of the timelock in the vault.
+    event BondForfeited(
+        bytes32 indexed runId, uint256 indexed memberId, address indexed payer, address token, uint256 amount
+    );
+
+    /// @notice Only Verdicts lets a seat lose its bond.
+    error BondsNotVerdicts(address caller);
     /// @notice Only TrainingRuns takes bonds, when somebody enrols.
     error BondsNotRuns(address caller);
     /// @notice The run is not over for this seat.
@@ -39,6 +46,11 @@ interface IBonds {
     /// @param runId The run
     /// @param memberId The seat
     function giveBack(bytes32 runId, uint256 memberId) external;
+
+    /// @notice Gives the bond of a convicted seat to the commons, as Verdicts; nothing happens where none is locked any more.
+    /// @param runId The run
+    /// @param memberId The seat
+    function forfeit(bytes32 runId, uint256 memberId) external;
 
     /// @notice The vault's lock of a seat's bond: keccak256(abi.encode("bond", runId, memberId)).
     /// @param runId The run

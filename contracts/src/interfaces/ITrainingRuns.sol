@@ -2,13 +2,14 @@
 pragma solidity 0.8.37;
 
 import {Absence, Key, Phase, PhaseView, Reason, RunSpec, RunState, RunView, SeatView} from "../types/RunTypes.sol";
+import {IEnrolment} from "./IEnrolment.sol";
 
 /// @title Runs: what a training agreed on, message by message
 /// @notice Orders the messages of secure aggregation (profile A) and counts them: enrol, ack, then per round submit,
 /// commit, reveal, and at the end result. It checks signatures, phases, consent and counts only. Every typed message is
 /// signed (EIP-712) by the seat's node key as it was at enrolment, and anybody may send the transaction; each event
 /// carries the whole message and its signature, so the evidence needs no trust in a ledger client.
-interface ITrainingRuns {
+interface ITrainingRuns is IEnrolment {
     /// @notice A run was opened for enrolment.
     /// @param runId keccak256(abi.encode(spec))
     /// @param solver Member id of who opened it
@@ -33,6 +34,21 @@ interface ITrainingRuns {
         Absence absence,
         bytes exitSignature
     );
+    /// @notice A seat brings a further dataset.
+    /// @param runId The run
+    /// @param memberId The seat
+    /// @param datasetId What it brings beside what it brought before
+    /// @param version The dataset's version that is used in this run
+    /// @param consentId The consent that was used
+    event Brought(
+        bytes32 indexed runId, uint256 indexed memberId, uint256 datasetId, uint32 version, bytes32 consentId
+    );
+    /// @notice A dataset whose consent is dead is out of a seat that has others: its rows are in no sum of this run.
+    /// @param runId The run
+    /// @param memberId The seat, which stays
+    /// @param datasetId The dataset that is out
+    /// @param consentId The consent that is dead
+    event LeftOut(bytes32 indexed runId, uint256 indexed memberId, uint256 datasetId, bytes32 consentId);
     /// @notice Enrolment is over; ids ascend and stand beside their node keys.
     /// @param runId The run
     /// @param roster Digest of run id, member ids and node keys
@@ -54,7 +70,7 @@ interface ITrainingRuns {
     /// @param runId The run
     /// @param memberId The seat
     /// @param roster What it confirms
-    /// @param epoch 0 in this version
+    /// @param epoch Counted from 0
     /// @param point Its edwards25519 encryption point
     /// @param pokR Schnorr proof of the point's secret, R
     /// @param pokZ Schnorr proof of the point's secret, z
@@ -153,6 +169,12 @@ interface ITrainingRuns {
         bytes32 stateDigest,
         bytes signature
     );
+    /// @notice The first keys are there, and the seats of a divided run are dealt into cells for good: in the order of
+    /// keccak256(abi.encode(seed, memberId)), into floor(N / cellSize) cells of nearly equal size, the larger ones first.
+    /// @param runId The run
+    /// @param seed The first epoch's committee digest
+    /// @param cells Bitmaps over the roster
+    event CellsDrawn(bytes32 indexed runId, bytes32 seed, uint48[] cells);
     /// @notice A quorum agrees on the state that has `roundsDone` rounds behind it: by Submits of round `roundsDone`,
     /// whose `sid` names it (`stateDigest` is then 0), or by Results of the round before.
     /// @param runId The run
@@ -170,6 +192,18 @@ interface ITrainingRuns {
     event AttemptStopped(
         bytes32 indexed runId, uint32 round, uint16 attempt, uint256 memberId, uint256 accusedId, bytes32 reason
     );
+    /// @notice The round is unmasked without this seat's Reveal: f + 1 members say that it is silent.
+    /// @param runId The run
+    /// @param memberId The seat that is not waited for
+    /// @param round Counted from 0
+    /// @param attempt Counted from 0 within the round
+    /// @param sid The agreed sid
+    event Waived(bytes32 indexed runId, uint256 indexed memberId, uint32 round, uint16 attempt, bytes32 sid);
+    /// @notice A new epoch of keys was asked for: nothing of the old one is agreed on any more, and Acks are due.
+    /// @param runId The run
+    /// @param epoch The new one
+    /// @param deadline Unix second after which, and after the patience, the run ends without them
+    event Rotated(bytes32 indexed runId, uint32 epoch, uint64 deadline);
     /// @notice A seat left the run by its signed Exit; `lastRound` as it was signed.
     /// @param runId The run
     /// @param memberId The seat
@@ -231,42 +265,30 @@ interface ITrainingRuns {
     error TrainingRunsAlreadySent(uint256 memberId);
     /// @notice The seat's consent was revoked, expired or withdrawn with its dataset.
     error TrainingRunsConsentNotLive(bytes32 consentId);
-    /// @notice The consent of this seat is live, or its owner chose that the run waits.
+    /// @notice The seat brings this dataset already.
+    error TrainingRunsAlreadyBrought(uint256 datasetId);
+    /// @notice The seat brings as many further datasets as it may.
+    error TrainingRunsTooManyDatasets(uint256 memberId, uint256 most);
+    /// @notice Nobody can choose this for its absence yet.
+    error TrainingRunsAbsenceUnavailable(Absence absence);
+    /// @notice All consents of this seat are live, or its owner chose that the run waits.
     error TrainingRunsMayNotDrop(uint256 memberId, bytes32 consentId);
     /// @notice The message names other digests than the ledger holds.
     error TrainingRunsDigestMismatch(bytes32 expected, bytes32 got);
     /// @notice The Reveal does not open the seat's Commit, or there is no Commit.
     error TrainingRunsCommitmentMismatch(uint256 memberId);
-    /// @notice Too few would stay for the privacy of the others.
+    /// @notice Too few would stay for the privacy of the others, or for more than half of the cells to be whole.
     error TrainingRunsTooFewStay(uint256 stay, uint256 needed);
     /// @notice The Exit names another last round than the one that was unmasked last.
     error TrainingRunsExitRound(uint32 expected, uint32 got);
+    /// @notice Only Verdicts says who cheated and who is not waited for.
+    error TrainingRunsNotVerdicts(address caller);
     /// @notice The deadline has not come yet.
     error TrainingRunsTooEarly(uint64 deadline);
 
-    /// @notice Opens a run as its solver.
-    /// @param spec The terms; an error names the field that is out of range
-    /// @return runId keccak256(abi.encode(spec))
-    function open(RunSpec calldata spec) external returns (bytes32 runId);
-
-    /// @notice Takes a seat with a dataset of the caller's, using one of its consents. The run's bond, if there is one, is
-    /// locked from the caller's credit in the vault, at the longest until two years after `enrolUntil`.
-    /// @param runId A run in state Enrolling
-    /// @param datasetId A dataset of the caller's
-    /// @param consentId A consent that permits the run's use of that dataset
-    /// @param absence What happens when the node stays silent past the patience
-    /// @param exitSignature With `Absence.Exit`: Exit(runId, memberId, type(uint32).max) by the node key; else empty
-    function enrol(bytes32 runId, uint256 datasetId, bytes32 consentId, Absence absence, bytes calldata exitSignature)
-        external;
-
-    /// @notice Ends enrolment: the solver with enough seats at any time, anybody after `enrolUntil`. Seats whose consent
-    /// died meanwhile are given up and do not count.
-    /// @param runId A run in state Enrolling
-    function close(bytes32 runId) external;
-
-    /// @notice Confirms the roster; the last Ack starts round 0. `epoch` is 0 in this version.
+    /// @notice Confirms the roster with an epoch's key; the last Ack that is due lets the run go on.
     /// @param runId A run in state Acking
-    /// @param epoch 0
+    /// @param epoch The run's present epoch
     /// @param memberId The seat
     /// @param point The seat's edwards25519 encryption point; checked by the nodes, not here
     /// @param pokR Schnorr proof of the point's secret, R
@@ -284,7 +306,8 @@ interface ITrainingRuns {
 
     /// @notice Announces a masked vector and votes for the state that its sid names. In phase Unmasked the first Submit of
     /// the next round opens it. A seat's Submit on one sid is taken once in a run, void or not, and counts in the attempt
-    /// in which it came: neither an old one sent again nor one sent early is a vote of another attempt.
+    /// in which it came: neither an old one sent again nor one sent early is a vote of another attempt. All consents of the
+    /// seat have to be live.
     /// @param key Run, round, attempt and seat
     /// @param sid The attempt as the node computes it from its own state
     /// @param headerDigest SHA-256 of the header
@@ -341,7 +364,8 @@ interface ITrainingRuns {
     /// @param reason A short stable name of the failed check
     function refuse(Key calldata key, uint256 accusedId, bytes32 reason) external;
 
-    /// @notice Leaves the run, disclosed: before the round's Submits close, and only if enough stay. `lastRound` is the
+    /// @notice Leaves the run, disclosed: before the round's Submits close, and only if enough stay. In a divided run the
+    /// rest of its cell is summed no more either; it goes on voting and unmasking. `lastRound` is the
     /// round that was unmasked last, or type(uint32).max if the seat's node key or the member's account sends it.
     /// @param runId A run that is Running or Paused
     /// @param memberId The seat that leaves
@@ -351,11 +375,23 @@ interface ITrainingRuns {
 
     /// @notice Puts a seat out whose consent was revoked, expired or withdrawn with its dataset: by anybody, at once.
     /// Before the run's first Commit it simply goes, whatever it has sent, and the run goes on without it or is over if
-    /// too few are left. Afterwards its owner's choice decides: with `Absence.Exit` the Exit that was signed in advance
+    /// too few are left; of a seat that has live datasets too only the dead ones go, and what it sent in this attempt is
+    /// void. Afterwards a seat is dead as a whole if one of its consents is, and its owner's choice decides: with `Absence.Exit` the Exit that was signed in advance
     /// takes effect now, with `Absence.Wait` it stays and the run waits for it. No state that used it is unmade.
     /// @param runId A run that is Running or Paused
     /// @param memberId A seat of its set
     function drop(bytes32 runId, uint256 memberId) external;
+
+    /// @notice Puts a seat out that cheated, as Verdicts. A certified round goes on with the set it has; any other starts
+    /// again without the seat. With too few left the run is over.
+    /// @param runId A run that is Acking, Running or Paused
+    /// @param memberId The seat
+    function exclude(bytes32 runId, uint256 memberId) external;
+
+    /// @notice Stops waiting for a seat's Reveal, as Verdicts. It may still reveal until the round is unmasked.
+    /// @param runId A run in phase Fixed
+    /// @param memberId A silent seat that committed and has not revealed
+    function waive(bytes32 runId, uint256 memberId) external;
 
     /// @notice Moves a run on whose deadline has come: closes, pauses, retries or ends it.
     /// @param runId A run whose deadline has come
@@ -365,17 +401,8 @@ interface ITrainingRuns {
     /// @param runId One of the caller's runs that is not over
     function cancel(bytes32 runId) external;
 
-    /// @notice The record of a run.
-    /// @param runId Any id
-    function run(bytes32 runId) external view returns (RunView memory record);
-
-    /// @notice The seats of a run, by id once the roster is fixed.
-    /// @param runId Any id
-    function seats(bytes32 runId) external view returns (SeatView[] memory records);
-
-    /// @notice What a node polls.
-    /// @param runId Any id
-    function phaseOf(bytes32 runId) external view returns (PhaseView memory position);
+    /// @notice The contract `Enrolment`, whose code this one borrows.
+    function enrolmentCode() external view returns (address code);
 
     /// @notice Whether a seat's bond has to stay locked: it is enrolled and the run is not over.
     /// @param runId Any id

@@ -12,7 +12,11 @@ import {Machine, RunSpec, Seat} from "../types/RunTypes.sol";
 /// field leftmost, zero after the last.
 library RunSlots {
     uint256 private constant MACHINE = 0x0101010101010101_02020202_040408_04040404_0606_01_0606060606_0000000000;
-    uint256 private constant SPEC = 0x20202020_20_04_0202_0101_02_08_0404_0404_20_14_01_20_20_0000000000000000000000;
+    /// @dev Slots and fields that MACHINE is about: a word has no room for all of them.
+    uint256 private constant FIRST_SLOTS = 3;
+    uint256 private constant FIRST_FIELDS = 27;
+    uint256 private constant MACHINE_REST = 0x0606_0404_08_01_0000000000000000000000000000000000000000000000000000;
+    uint256 private constant SPEC = 0x20202020_20_04_0202_010101_02_08_0404_0404_20_14_01_20_20_00000000000000000000;
     uint256 private constant SEAT = 0x14_01_01_01_04_05_2020_20_20_20_000000000000000000000000000000000000000000;
 
     function load(Machine storage stored) internal view returns (Machine memory m) {
@@ -22,6 +26,7 @@ library RunSlots {
             target := m
         }
         _load(slot, MACHINE, target);
+        _load(slot + FIRST_SLOTS, MACHINE_REST, target + 32 * FIRST_FIELDS);
     }
 
     function save(Machine storage stored, Machine memory m) internal {
@@ -31,6 +36,7 @@ library RunSlots {
             source := m
         }
         _save(slot, MACHINE, source);
+        _save(slot + FIRST_SLOTS, MACHINE_REST, source + 32 * FIRST_FIELDS);
     }
 
     function load(RunSpec storage stored) internal view returns (RunSpec memory spec) {

@@ -27,9 +27,12 @@ enum Phase {
 }
 
 /// @notice What an owner chose at enrolment for the case that its node stays silent past the patience.
+/// With Covered the run would go on without the site under a bound on what each record tells; that is not there yet, and a
+/// seat that asks for it is refused by name.
 enum Absence {
     Wait,
-    Exit
+    Exit,
+    Covered
 }
 
 /// @notice Why a run is over.
@@ -40,7 +43,8 @@ enum Reason {
     PatienceOver,
     TooManyAttempts,
     Cancelled,
-    AckMissing
+    AckMissing,
+    Cheating
 }
 
 /// @notice The immutable terms of a run; its id is `keccak256(abi.encode(spec))`.
@@ -53,8 +57,9 @@ enum Reason {
 /// @param minParticipants Fewest participants, at least 3
 /// @param maxParticipants Most participants, at most 48
 /// @param layout 1 = columns by table, 2 = pairs already from six participants
+/// @param cellSize Fewest seats of a cell, at least 4 and at most half of `minParticipants`; 0 = all are summed as one set
 /// @param suite 1..4, the stream cipher and word width
-/// @param maxAttempts Attempts that one round may take, 2 to 65,487
+/// @param maxAttempts Attempts that one round may take, 2 to 62,415
 /// @param enrolUntil End of enrolment, unix seconds, at most 365 days off when the run is opened
 /// @param phaseSeconds How long a phase waits before anybody may advance it
 /// @param patienceSeconds How long a pause waits before the run ends
@@ -75,6 +80,7 @@ struct RunSpec {
     uint16 minParticipants;
     uint16 maxParticipants;
     uint8 layout;
+    uint8 cellSize;
     uint8 suite;
     uint16 maxAttempts;
     uint64 enrolUntil;
@@ -101,7 +107,7 @@ struct Key {
     uint256 memberId;
 }
 
-/// @notice Everything that decides when a run moves on; three storage slots, changed only by `RunLib`.
+/// @notice Everything that decides when a run moves on; four storage slots, changed only by `RunLib`.
 /// @param state See `RunState`
 /// @param phase See `Phase`
 /// @param reason Why the run is over, else None
@@ -122,13 +128,19 @@ struct Key {
 /// @param sidRound Round of the last agreed sid
 /// @param roundsDone Rounds behind the last agreed state
 /// @param set Seats whose vectors are (to be) summed
-/// @param exited Seats that left by a signed Exit, or that were dropped because their consent died
+/// @param exited Seats that left by a signed Exit, whose consent died, or that cheated
 /// @param interrupted Whether the run has paused since the last round was unmasked
 /// @param arrived Seats whose Ack (Acking) or Submit of this attempt has arrived; after agreement only agreeing ones
 /// @param committed Seats whose Commit to the last agreed sid has arrived
 /// @param revealed Seats whose Reveal for the last agreed sid has arrived
 /// @param silent Seats that missed a deadline and have sent nothing since
 /// @param willExit Seats that enrolled with `Absence.Exit`
+/// @param waived Seats whose Reveal for the last agreed sid is not waited for
+/// @param excluded Seats that cheated: a part of `exited` whose Commits and Results count no more either
+/// @param epoch Epoch of keys, from 0
+/// @param sidEpoch Epoch of the last agreed sid
+/// @param epochEnds Unix second from which on anybody may ask for new keys
+/// @param divided Whether seats are summed by cells
 struct Machine {
     RunState state;
     Phase phase;
@@ -157,6 +169,12 @@ struct Machine {
     uint48 revealed;
     uint48 silent;
     uint48 willExit;
+    uint48 waived;
+    uint48 excluded;
+    uint32 epoch;
+    uint32 sidEpoch;
+    uint64 epochEnds;
+    bool divided;
 }
 
 /// @notice Who submitted on one sid. A seat counts once for a sid, whatever round and attempt its message came in, so that
@@ -196,6 +214,32 @@ struct Seat {
     bytes32 point;
     bytes32 headerDigest;
     bytes32 masks;
+}
+
+/// @notice A dataset that a seat brings beside its first one.
+/// @param datasetId The dataset
+/// @param consentId The consent that was used
+/// @param version The dataset's version at enrolment
+struct Extra {
+    uint256 datasetId;
+    bytes32 consentId;
+    uint32 version;
+}
+
+/// @notice The kinds of messages of which a seat signs one on each sid.
+enum Kind {
+    Submit,
+    Commit,
+    Reveal,
+    Result
+}
+
+/// @notice A message as its fields, with who signed it.
+/// @param fields The EIP-712 fields in their order, a word each
+/// @param signature By a node key
+struct Signed {
+    bytes32[] fields;
+    bytes signature;
 }
 
 /// @notice A seat as a view returns it.

@@ -5,11 +5,13 @@ import {Attestations} from "../../src/Attestations.sol";
 import {Bonds} from "../../src/Bonds.sol";
 import {CommonsGovernor} from "../../src/CommonsGovernor.sol";
 import {DataRegistry} from "../../src/DataRegistry.sol";
+import {Enrolment} from "../../src/Enrolment.sol";
 import {Forwarder} from "../../src/Forwarder.sol";
 import {Membership} from "../../src/Membership.sol";
 import {ModelRegistry} from "../../src/ModelRegistry.sol";
 import {Problems} from "../../src/Problems.sol";
 import {Vault} from "../../src/Vault.sol";
+import {Verdicts} from "../../src/Verdicts.sol";
 import {IBondDebts} from "../../src/interfaces/IBonds.sol";
 import {ICommonsGovernor} from "../../src/interfaces/ICommonsGovernor.sol";
 import {IDataRegistry} from "../../src/interfaces/IDataRegistry.sol";
@@ -47,8 +49,9 @@ abstract contract CommonsTest {
     uint256 private constant GOVERNOR_PLACE = 3;
     uint256 private constant BONDS_PLACE = 6;
     uint256 private constant PROBLEMS_PLACE = 8;
-    uint256 private constant RUNS_PLACE = 9;
-    uint256 private constant MODELS_PLACE = 10;
+    uint256 private constant RUNS_PLACE = 10;
+    uint256 private constant VERDICTS_PLACE = 11;
+    uint256 private constant MODELS_PLACE = 12;
 
     Forwarder internal forwarder;
     TimelockController internal timelock;
@@ -59,7 +62,9 @@ abstract contract CommonsTest {
     Membership internal membership;
     Problems internal problems;
     DataRegistry internal data;
+    Enrolment internal enrolment;
     ITrainingRuns internal runs;
+    Verdicts internal verdicts;
     ModelRegistry internal models;
 
     function setUp() public virtual {
@@ -75,12 +80,14 @@ abstract contract CommonsTest {
         );
         attestations = new Attestations(membership, authority);
         vault = new Vault(_controllers(first), authority);
-        bonds = new Bonds(vault, IBondDebts(_at(first + RUNS_PLACE)), authority);
+        bonds = new Bonds(vault, IBondDebts(_at(first + RUNS_PLACE)), _at(first + VERDICTS_PLACE), authority);
         data = new DataRegistry(membership, _at(first + RUNS_PLACE), _purposes(), BANNED_BIT, authority);
         problems = new Problems(membership, data, vault, IProblems.ProblemRules(0, CHALLENGE_SECONDS), authority);
-        runs = ITrainingRuns(
-            vm.deployCode("TrainingRuns.sol:TrainingRuns", abi.encode(membership, data, problems, bonds, authority))
-        );
+        enrolment = new Enrolment(membership, data, problems, bonds, authority);
+        address judging = _at(first + VERDICTS_PLACE);
+        bytes memory given = abi.encode(membership, data, problems, bonds, enrolment, judging, authority);
+        runs = ITrainingRuns(vm.deployCode("TrainingRuns.sol:TrainingRuns", given));
+        verdicts = new Verdicts(runs, bonds, authority);
         models = new ModelRegistry(
             membership,
             problems,

@@ -90,6 +90,25 @@ abstract contract RunTest is CommonsTest {
         _toOpen(n, 3, Absence.Wait);
     }
 
+    /// @dev The same in cells, the last Ack of which draws them.
+    function _toOpen(uint256 n, uint256 minimum, uint8 cellSize) internal {
+        _toAcking(n, minimum, cellSize);
+        for (uint256 id = 1; id <= n; ++id) {
+            _ack(id);
+        }
+    }
+
+    function _toAcking(uint256 n, uint256 minimum, uint8 cellSize) internal {
+        _prepare(n);
+        RunSpec memory spec = _spec(minimum, 48);
+        spec.cellSize = cellSize;
+        _open(spec);
+        for (uint256 id = 1; id <= n; ++id) {
+            _enrol(id, Absence.Wait);
+        }
+        _close();
+    }
+
     // -------------------------------------------------------------------------------------------------------- messages
 
     function _runsDomain() internal view virtual returns (bytes32) {
@@ -109,14 +128,15 @@ abstract contract RunTest is CommonsTest {
     }
 
     function _ack(uint256 id) internal {
-        runs.ack(runId, 0, id, _point(id), "R", "z", _ackSignature(id));
+        runs.ack(runId, _machine().epoch, id, _point(id), "R", "z", _ackSignature(id));
     }
 
     function _ackSignature(uint256 id) internal view returns (bytes memory) {
         bytes32 kind =
             keccak256("Ack(bytes32 roster,uint32 epoch,uint256 memberId,bytes32 point,bytes32 pokR,bytes32 pokZ)");
         bytes32 roster = runs.run(runId).roster;
-        return _signed(id, abi.encode(kind, roster, 0, id, _point(id), bytes32("R"), bytes32("z")));
+        uint256 epoch = _machine().epoch;
+        return _signed(id, abi.encode(kind, roster, epoch, id, _point(id), bytes32("R"), bytes32("z")));
     }
 
     function _state(string memory name) internal pure returns (bytes32) {
@@ -221,6 +241,12 @@ abstract contract RunTest is CommonsTest {
     function _refuse(uint256 id, uint32 round, uint16 attempt, uint256 accusedId) internal {
         vm.prank(vm.addr(_nodeKey(id)));
         runs.refuse(_key(id, round, attempt), accusedId, REASON);
+    }
+
+    /// @dev What `f + 1` verdicts do.
+    function _exclude(uint256 id) internal {
+        vm.prank(address(verdicts));
+        runs.exclude(runId, id);
     }
 
     function _exitSignature(uint256 id, uint32 lastRound) internal view returns (bytes memory) {

@@ -78,20 +78,23 @@ contract CostsTest is ModelTest {
 
 /// @notice What a whole round costs.
 contract RoundCostsTest is RunTest {
-    /// @dev One steady round of five stays under 1.5M gas, one of twenty under 6M.
+    /// @dev One steady round of five stays under 1.5M gas, one of twenty under 6M, in cells too.
     /// forge-config: default.isolate = true
     function test_gas_ofARound() public {
-        uint256 five = _gasOfSecondRound(5);
-        uint256 twenty = _gasOfSecondRound(20);
+        uint256 five = _gasOfSecondRound(5, 0);
+        uint256 twenty = _gasOfSecondRound(20, 0);
+        uint256 divided = _gasOfSecondRound(20, 4);
         vm.snapshotValue("Rounds", "round of five", five);
         vm.snapshotValue("Rounds", "round of twenty", twenty);
+        vm.snapshotValue("Rounds", "round of twenty in cells", divided);
         vm.assertLe(five, 1_500_000, "five seats");
         vm.assertLe(twenty, 6_000_000, "twenty seats");
+        vm.assertLe(divided, 6_000_000, "twenty seats in cells");
     }
 
-    function _gasOfSecondRound(uint256 n) private returns (uint256 total) {
+    function _gasOfSecondRound(uint256 n, uint8 cellSize) private returns (uint256 total) {
         uint256 before = vm.snapshotState();
-        _toOpen(n);
+        _toOpen(n, 2 * cellSize + 3, cellSize);
         _round(n, 0, "initial");
         for (uint256 id = 1; id <= n; ++id) {
             _submit(id, 1, 0, "first");

@@ -15,7 +15,7 @@ abstract contract RunsInvariant is CommonsTest {
     }
 
     function targetSelectors() external view returns (FuzzSelector[] memory targets) {
-        bytes4[] memory actions = new bytes4[](11);
+        bytes4[] memory actions = new bytes4[](12);
         actions[0] = RunsHandler.due.selector;
         actions[1] = RunsHandler.odd.selector;
         actions[2] = RunsHandler.pass.selector;
@@ -27,6 +27,7 @@ abstract contract RunsInvariant is CommonsTest {
         actions[8] = RunsHandler.voteEarly.selector;
         actions[9] = RunsHandler.drop.selector;
         actions[10] = RunsHandler.giveBack.selector;
+        actions[11] = RunsHandler.slander.selector;
         targets = new FuzzSelector[](1);
         targets[0] = FuzzSelector(address(handler), actions);
     }
@@ -39,7 +40,7 @@ abstract contract RunsInvariant is CommonsTest {
     /// 11: two different sets never both reach a quorum of Commits in one run, Exits aside, and no Reveal is accepted without
     /// the certificate and the seat's own Commit.
     /// 12: no seat is put out that did what was due, whatever the others do; no seat's bond is lost or goes to anybody else,
-    /// none goes back before the run is over, and then each does.
+    /// none goes back before the run is over, and then each does; f seats convict and waive nobody.
     /// A run that paused after its last sum is completed by Results only if no round can follow.
     function invariant_rulesOfARunHold() external view {
         vm.assertFalse(handler.twoSets(), "11: two sets certified");
@@ -54,6 +55,7 @@ abstract contract RunsInvariant is CommonsTest {
         vm.assertFalse(handler.completedEarly(), "completed although it went on after a pause");
         vm.assertFalse(handler.bondReturnedEarly(), "12: a bond went back while it was owed");
         vm.assertFalse(handler.bondKept(), "12: a bond stayed although the run is over");
+        vm.assertFalse(handler.slandered(), "12: f seats put out or waived whom they named");
         vm.assertEq(handler.bondsHeld(), handler.BOND() * handler.participants(), "12: a bond is lost");
         vm.assertFalse(handler.votedTwice(), "9: a message counted twice");
         vm.assertFalse(handler.agreedWithoutQuorum(), "9: agreed without a quorum of this attempt");
@@ -87,11 +89,13 @@ contract RunsWalkTest is CommonsTest {
             if (i % 4 == 0) handler.odd(word);
             if (i % 5 == 0) handler.voteEarly(word);
             handler.repeat(word);
+            handler.slander(word);
         }
         vm.assertGe(handler.certificates(), 2, "certificates");
         vm.assertGe(handler.reveals(), 8, "reveals");
         vm.assertGe(handler.repeats(), 30, "repeats");
         vm.assertGe(handler.earlyVotes(), 1, "early votes");
+        vm.assertGe(handler.slanders(), 4, "slanders");
         vm.assertFalse(handler.twoSets());
         vm.assertFalse(handler.votedTwice());
         vm.assertFalse(handler.agreedWithoutQuorum());

@@ -4,12 +4,12 @@ pragma solidity 0.8.37;
 import {ITrainingRuns} from "../../src/interfaces/ITrainingRuns.sol";
 import {IVault} from "../../src/interfaces/IVault.sol";
 import {Absence, Machine, Phase, PhaseView, RunSpec, RunState} from "../../src/types/RunTypes.sol";
-import {RunTest} from "../base/RunTest.sol";
+import {VerdictsTest} from "../base/VerdictsTest.sol";
 
 /// @notice Plays one run at random: honest seats, absent ones, ones that try anything, owners that revoke. It keeps its
 /// own book of what was accepted and decides from that alone whether a rule broke, so that a mistake in `RunLib` cannot
 /// excuse itself. Actions that are due must succeed; only `attack` may be refused.
-contract RunsHandler is RunTest {
+contract RunsHandler is VerdictsTest {
     uint256 public constant BOND = 3;
     uint256 public immutable participants;
     uint256 private immutable _quorum;
@@ -31,6 +31,7 @@ contract RunsHandler is RunTest {
     bool public completedEarly;
     bool public bondReturnedEarly;
     bool public bondKept;
+    bool public slandered;
 
     // How often the walk got somewhere, so that the invariants are not vacuous.
     uint256 public certificates;
@@ -39,6 +40,7 @@ contract RunsHandler is RunTest {
     uint256 public repeats;
     uint256 public earlyVotes;
     uint256 public drops;
+    uint256 public slanders;
 
     struct Said {
         uint256 id;
@@ -187,6 +189,22 @@ contract RunsHandler is RunTest {
         if (word % 4 != 0 || !_going(m) || !early || !may) return;
         refusedIn[m.round][id] = true;
         _refuse(id, m.round, m.attempt, _next(m.set, word >> 16) + 1);
+        _observe();
+    }
+
+    /// @notice The first f seats say of anybody that it cheats or is silent, as often as they are heard.
+    function slander(uint256 word) external {
+        Machine memory m = _machine();
+        uint256 liar = _between(word, 1, m.faults);
+        uint256 named = _between(word >> 8, 1, participants);
+        bytes32 caseDigest = word >> 16 & 1 == 0 ? CASE : bytes32(0);
+        bytes memory signature = _verdictSignature(liar, _sid(), caseDigest, named);
+        try verdicts.verdict(_here(liar), _sid(), caseDigest, named, signature) {
+            ++slanders;
+        } catch (bytes memory // most of it is refused: of oneself, twice, nobody silent
+            ) {}
+        m = _machine();
+        if (verdicts.isConvicted(runId, named) || m.excluded | m.waived != 0) slandered = true;
         _observe();
     }
 

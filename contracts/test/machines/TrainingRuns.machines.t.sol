@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {IEnrolment} from "../../src/interfaces/IEnrolment.sol";
 import {ITrainingRuns} from "../../src/interfaces/ITrainingRuns.sol";
 import {Absence, Key, PhaseView} from "../../src/types/RunTypes.sol";
 import {MachineTest} from "../base/MachineTest.sol";
@@ -21,9 +22,13 @@ contract RunMachineTest is RunTest, MachineTest {
         return "run";
     }
 
-    /// @dev While a run goes on messages may come that move nothing, and a seat may Ack that is not the last one.
+    /// @dev Of an Acking with a state behind it, or of more than three seats, the recordings tell. While a run goes on messages
+    /// may come that move nothing, and a seat may Ack that is not the last one.
     function _drives(bytes32 from, bytes32 call, string memory to) internal pure override returns (bool) {
-        if (bytes(to).length != 0) return from == _id("None") || from == _id("Enrolling") || from == _id("Acking");
+        if (bytes(to).length != 0) {
+            bool recorded = _id(to) == _id("Ended") || (call == _excluding() && _id(to) == _id("Running"));
+            return from == _id("None") || from == _id("Enrolling") || (from == _id("Acking") && !recorded);
+        }
         bool going = from == _id("Running") || from == _id("Paused");
         return !going || call == _opening() || call == _id("close(bytes32)") || call == _acking();
     }
@@ -70,7 +75,7 @@ contract RunMachineTest is RunTest, MachineTest {
     }
 
     function _send(bytes32 call) internal override returns (bool done, bytes memory answer) {
-        if (call == _id("close(bytes32)")) return _as(_account(solver), abi.encodeCall(ITrainingRuns.close, (runId)));
+        if (call == _id("close(bytes32)")) return _as(_account(solver), abi.encodeCall(IEnrolment.close, (runId)));
         if (call == _id("cancel(bytes32)")) {
             return _as(_account(solver), abi.encodeCall(ITrainingRuns.cancel, (runId)));
         }
@@ -79,11 +84,13 @@ contract RunMachineTest is RunTest, MachineTest {
             return _as(address(this), abi.encodeCall(ITrainingRuns.advance, (runId)));
         }
         if (call != _opening()) return _as(_senderOf(call), _saidBySeat(call));
-        (done, answer) = _as(_account(solver), abi.encodeCall(ITrainingRuns.open, (_spec(3, 48))));
+        (done, answer) = _as(_account(solver), abi.encodeCall(IEnrolment.open, (_spec(3, 48))));
         if (done) runId = abi.decode(answer, (bytes32));
     }
 
-    function _senderOf(bytes32 call) private pure returns (address) {
+    function _senderOf(bytes32 call) private view returns (address) {
+        bool judged = call == _excluding() || call == _id("waive(bytes32,uint256)");
+        if (judged) return address(verdicts);
         return call == _id(string.concat("refuse", KEY, "uint256,bytes32)")) ? vm.addr(_nodeKey(3)) : _account(3);
     }
 
@@ -95,6 +102,9 @@ contract RunMachineTest is RunTest, MachineTest {
         if (call == _id("exit(bytes32,uint256,uint32,bytes)")) {
             return abi.encodeCall(ITrainingRuns.exit, (runId, 3, ANY_ROUND, _exitSignature(3, ANY_ROUND)));
         }
+        if (call == _excluding()) return abi.encodeCall(ITrainingRuns.exclude, (runId, 3));
+        if (call == _id("waive(bytes32,uint256)")) return abi.encodeCall(ITrainingRuns.waive, (runId, 3));
+        if (call == _id("rotate(bytes32,uint256)")) return abi.encodeCall(IEnrolment.rotate, (runId, 3));
         if (call != _id("drop(bytes32,uint256)")) return _message(call, runs.phaseOf(runId));
         vm.prank(_account(3));
         data.revoke(consentOf[3]);
@@ -131,13 +141,18 @@ contract RunMachineTest is RunTest, MachineTest {
     }
 
     function _opening() private pure returns (bytes32) {
-        string memory limits = "uint256,uint32,uint16,uint16,uint8,uint8,uint16,uint64,uint32,uint32,uint32,uint32,";
+        string memory limits =
+            "uint256,uint32,uint16,uint16,uint8,uint8,uint8,uint16,uint64,uint32,uint32,uint32,uint32,";
         return
             _id(
                 string.concat(
                     "open((bytes32,bytes32,bytes32,bytes32,", limits, "uint256,address,bool,uint256,bytes32))"
                 )
             );
+    }
+
+    function _excluding() private pure returns (bytes32) {
+        return _id("exclude(bytes32,uint256)");
     }
 
     function _acking() private pure returns (bytes32) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {Cells} from "../../src/libraries/Cells.sol";
 import {Messages} from "../../src/libraries/Messages.sol";
 import {RunLib} from "../../src/libraries/RunLib.sol";
 import {RunSpec} from "../../src/types/RunTypes.sol";
@@ -18,7 +19,7 @@ contract KnownAnswersHarness {
         view
         returns (bytes32)
     {
-        return Messages.sidOf(runId, round, attempt, stateDigest, committee);
+        return Messages.sidOf(address(this), runId, round, attempt, stateDigest, committee);
     }
 
     function recover(bytes32 digest, bytes calldata signature) external pure returns (address signer) {
@@ -76,6 +77,7 @@ contract KnownAnswersTest is CommonsTest {
         spec.minParticipants = uint16(_number(json, row, "min_participants"));
         spec.maxParticipants = uint16(_number(json, row, "max_participants"));
         spec.layout = uint8(_number(json, row, "layout"));
+        spec.cellSize = uint8(_number(json, row, "cell_size"));
         spec.suite = uint8(_number(json, row, "suite"));
         spec.maxAttempts = uint16(_number(json, row, "max_attempts"));
         spec.enrolUntil = uint64(_number(json, row, "enrol_until"));
@@ -150,6 +152,23 @@ contract KnownAnswersTest is CommonsTest {
         vm.assertEq(sid, _word(json, row, "sid"), "sid");
         vm.assertEq(Messages.setOf(ids), _word(json, row, "set_digest"), "set");
         vm.assertEq(Messages.inputsOf(sid, ids, headers), _word(json, row, "input_digest"), "inputs");
+    }
+
+    /// @dev Seeds, rosters and the cells that they make, from 3 to 48 seats.
+    function test_cells_areTheKnownAnswers() public view {
+        string memory json = _read("ids/cells.json");
+        uint256 i;
+        for (; vm.keyExistsJson(json, _row(i)); ++i) {
+            string memory row = _row(i);
+            uint256[] memory ids = vm.parseJsonUintArray(json, string.concat(row, ".member_ids"));
+            uint48[] memory drawn = Cells.draw(_word(json, row, "seed"), ids, _number(json, row, "cell_size"));
+            uint256[] memory known = vm.parseJsonUintArray(json, string.concat(row, ".cells"));
+            vm.assertEq(drawn.length, known.length, row);
+            for (uint256 j; j < known.length; ++j) {
+                vm.assertEq(drawn[j], known[j], row);
+            }
+        }
+        vm.assertGe(i, 5, "rows");
     }
 
     // ----------------------------------------------------------------------------------------------- vectors/encoding/

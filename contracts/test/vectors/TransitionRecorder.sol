@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {IEnrolment} from "../../src/interfaces/IEnrolment.sol";
 import {ITrainingRuns} from "../../src/interfaces/ITrainingRuns.sol";
-import {Absence, Machine, PhaseView, RunSpec} from "../../src/types/RunTypes.sol";
+import {Absence, Extra, Machine, PhaseView, RunSpec} from "../../src/types/RunTypes.sol";
 import {RunTest} from "../base/RunTest.sol";
 
 /// @notice Writes down, call by call, what a run answers. One file holds one scenario: a JSON object whose header names
@@ -15,12 +16,24 @@ abstract contract TransitionRecorder is RunTest {
     string[8] private stateNames =
         ["None", "Enrolling", "Acking", "Running", "Paused", "Completed", "Ended", "Aborted"];
     string[5] private phaseNames = ["None", "Open", "Submitted", "Fixed", "Unmasked"];
-    string[7] private reasonNames =
-        ["None", "Finished", "TooFewParticipants", "PatienceOver", "TooManyAttempts", "Cancelled", "AckMissing"];
+    string[8] private reasonNames = [
+        "None",
+        "Finished",
+        "TooFewParticipants",
+        "PatienceOver",
+        "TooManyAttempts",
+        "Cancelled",
+        "AckMissing",
+        "Cheating"
+    ];
+
+    /// @dev Member that brings a second dataset; 0 = nobody.
+    uint256 internal coop;
 
     string private path;
     bool private writing;
     bool private first;
+    bool private divided;
     bytes32[] private sids;
 
     // ------------------------------------------------------------------------------------------------------ a scenario
@@ -31,15 +44,23 @@ abstract contract TransitionRecorder is RunTest {
         path = string.concat(FOLDER, name, ".json");
         if (writing) vm.writeFile(path, "");
         first = true;
-        delete sids;
+        (divided, sids) = (false, new bytes32[](0));
         _open(terms);
         for (uint256 id = 1; id <= n; ++id) {
             _enrol(id, exits >> (id - 1) & 1 == 1 ? Absence.Exit : Absence.Wait);
+            if (id == coop) _bringAnother(id);
         }
         _close();
         _line(_header(name, terms));
         _line(string.concat('"start":', _after(), ","));
         _line('"steps":[');
+    }
+
+    function _bringAnother(uint256 id) private {
+        uint256 datasetId = _list(id);
+        bytes32 consentId = _give(id, datasetId);
+        vm.prank(_account(id));
+        runs.bring(runId, datasetId, consentId);
     }
 
     function _end() internal {
@@ -58,6 +79,7 @@ abstract contract TransitionRecorder is RunTest {
         string memory about = _name("about", "one run of TrainingRuns, call by call; written by contracts/test/vectors");
         string memory start =
             string.concat(_number("layout", runs.run(runId).layout), _number("time", vm.getBlockTimestamp()));
+        start = string.concat(_number("cellSize", terms.cellSize), start);
         return string.concat("{", about, _name("name", name), limits, start);
     }
 
@@ -66,7 +88,8 @@ abstract contract TransitionRecorder is RunTest {
     function _doAck(uint256 seat) internal {
         uint256 id = seat + 1;
         bytes memory signature = _ackSignature(id);
-        bytes memory call = abi.encodeCall(ITrainingRuns.ack, (runId, 0, id, _point(id), "R", "z", signature));
+        bytes memory call =
+            abi.encodeCall(ITrainingRuns.ack, (runId, _machine().epoch, id, _point(id), "R", "z", signature));
         _step("ack", address(this), call, _number("seat", seat));
     }
 
@@ -80,8 +103,8 @@ abstract contract TransitionRecorder is RunTest {
         bytes memory call = abi.encodeCall(
             ITrainingRuns.submit, (_key(id, round, attempt), sid, _header(id, sid), _submitSignature(id, sid))
         );
-        string memory fields =
-            string.concat(_message(seat, round, attempt), _sid(sid), _flag("live", data.isLive(consentOf[id])));
+        (bool all,) = _livesOf(id);
+        string memory fields = string.concat(_message(seat, round, attempt), _sid(sid), _flag("live", all));
         _step("submit", address(this), call, fields);
     }
 
@@ -145,10 +168,38 @@ abstract contract TransitionRecorder is RunTest {
         _step("cancel", _account(solver), abi.encodeCall(ITrainingRuns.cancel, (runId)), "");
     }
 
+    /// @dev Whether all, or some, of the one or two datasets that a seat brings are live.
+    function _livesOf(uint256 id) private view returns (bool all, bool some) {
+        bool first = data.isLive(runs.seatOf(runId, id).consentId);
+        Extra[] memory extras = runs.extrasOf(runId, id);
+        if (extras.length == 0) return (first, first);
+        bool second = data.isLive(extras[0].consentId);
+        return (first && second, first || second);
+    }
+
+    /// @dev `live`: all that the seat brings is; `some`: not all of it is dead.
     function _doDrop(uint256 seat) internal {
         bytes memory call = abi.encodeCall(ITrainingRuns.drop, (runId, seat + 1));
-        string memory fields = string.concat(_number("seat", seat), _flag("live", data.isLive(consentOf[seat + 1])));
+        (bool all, bool some) = _livesOf(seat + 1);
+        string memory fields = string.concat(_number("seat", seat), _flag("live", all), _flag("some", some));
         _step("drop", address(this), call, fields);
+    }
+
+    function _doExclude(uint256 seat) internal {
+        bytes memory call = abi.encodeCall(ITrainingRuns.exclude, (runId, seat + 1));
+        _step("exclude", address(verdicts), call, _number("seat", seat));
+    }
+
+    function _doWaive(uint256 seat) internal {
+        bytes memory call = abi.encodeCall(ITrainingRuns.waive, (runId, seat + 1));
+        _step("waive", address(verdicts), call, _number("seat", seat));
+    }
+
+    /// @dev `itself`: a seat asks, by its member; else anybody.
+    function _doRotate(uint256 seat, bool itself) internal {
+        bytes memory call = abi.encodeCall(IEnrolment.rotate, (runId, itself ? seat + 1 : 0));
+        string memory fields = string.concat(_number("seat", seat), _flag("itself", itself));
+        _step("rotate", itself ? _account(seat + 1) : address(this), call, fields);
     }
 
     function _doRevoke(uint256 seat) internal {
@@ -208,9 +259,20 @@ abstract contract TransitionRecorder is RunTest {
         vm.prank(sender);
         (bool ok, bytes memory answer) = address(runs).call(call);
         string memory error = ok ? "null" : string.concat('"', _errorName(bytes4(answer)), '"');
-        string memory outcome = string.concat('"error":', error, ',"after":', _after(), "}");
+        string memory outcome = string.concat(_drawn(), '"error":', error, ',"after":', _after(), "}");
         _line(string.concat(first ? "{" : ",{", head, outcome));
         first = false;
+    }
+
+    /// @dev The cells, in the step that draws them: they follow from digests that are in no file.
+    function _drawn() private returns (string memory list) {
+        uint48[] memory cells = divided ? new uint48[](0) : runs.cells(runId);
+        if (cells.length == 0) return "";
+        divided = true;
+        for (uint256 i; i < cells.length; ++i) {
+            list = string.concat(list, i == 0 ? "" : ",", vm.toString(cells[i]));
+        }
+        return string.concat('"cells":[', list, "],");
     }
 
     function _line(string memory line) private {
@@ -241,6 +303,9 @@ abstract contract TransitionRecorder is RunTest {
             _number("sidAttempt", m.sidAttempt),
             _number("roundsDone", m.roundsDone)
         );
+        position = string.concat(
+            position, _number("epoch", m.epoch), _number("sidEpoch", m.sidEpoch), _number("epochEnds", m.epochEnds)
+        );
         string memory flags = string.concat(
             _flag("setFixed", m.setFixed), _flag("agreed", m.agreed), _flag("interrupted", m.interrupted)
         );
@@ -256,7 +321,8 @@ abstract contract TransitionRecorder is RunTest {
             _number("revealed", m.revealed),
             _number("silent", m.silent)
         );
-        return string.concat(members, sent);
+        string memory cheated = string.concat(_number("waived", m.waived), _number("excluded", m.excluded));
+        return string.concat(members, sent, cheated);
     }
 
     function _message(uint256 seat, uint32 round, uint16 attempt) private pure returns (string memory) {

@@ -352,21 +352,23 @@ contract TransitionsTest is TransitionRecorder {
     // ---------------------------------------------------------------------------------------------------- random walks
 
     function test_walks() public {
-        uint8[10] memory seats = [3, 4, 5, 5, 6, 7, 8, 8, 9, 5];
+        uint8[12] memory seats = [3, 4, 5, 5, 6, 7, 8, 8, 9, 5, 12, 13];
         for (uint256 walk; walk < seats.length; ++walk) {
             uint256 before = vm.snapshotState();
-            _walk(walk, seats[walk]);
+            this.walked(walk, seats[walk]);
             vm.revertToState(before);
         }
     }
 
-    function _walk(uint256 walk, uint256 n) private {
+    /// @dev Called from outside, so that each walk has memory of its own. From twelve seats on they are in cells.
+    function walked(uint256 walk, uint256 n) external {
         _prepare(n);
         RunSpec memory terms = _spec(3 + walk % 2, 48);
-        (terms.rounds, terms.maxAttempts, terms.layout) = (4, 6, uint8(1 + walk / 5));
+        (terms.rounds, terms.maxAttempts, terms.layout) = (4, 6, walk < 5 ? 1 : 2);
         uint256 exits = walk % 3 == 0 ? type(uint48).max : uint256(keccak256(abi.encode(walk)));
+        if (n >= 12) (terms.minParticipants, terms.cellSize) = (8, 4);
         _begin(string.concat("walk_", vm.toString(walk)), n, uint48(exits), terms);
-        for (uint256 i; i < 90; ++i) {
+        for (uint256 i; i < (n < 12 ? 90 : 180); ++i) {
             _stride(uint256(keccak256(abi.encode(walk, i))), n);
         }
         _end();

@@ -24,8 +24,8 @@ HOUR = 3600
 ROLES = {role.word: role for role in vote_events.Role}
 MEMBER = click.IntRange(1)
 GOVERNED = (
-    *("Membership", "CommonsGovernor", "Attestations", "Vault", "Bonds", "DataRegistry", "Problems", "TrainingRuns"),
-    *("ModelRegistry", "Guardianships", "ConsentRegister", "Requests"),
+    *("Membership", "CommonsGovernor", "Attestations", "Vault", "Bonds", "DataRegistry", "Problems", "Enrolment"),
+    *("TrainingRuns", "Verdicts", "ModelRegistry", "Guardianships", "ConsentRegister", "Requests"),
 )
 """Those of ``ledger.contracts``, which is too slow to read for a ``--help``; a test holds both together."""
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from aicommons import app
+from aicommons import app, operating
 from aicommons.cli import homes, naming, output
 from aicommons.domain import errors, ids
 
@@ -44,12 +44,12 @@ def deploy(url: str, config: pathlib.Path, confirmations: str | None) -> None:
 
     home = homes.home()
     home.settings()
-    terms = app.founding(None, config)
+    terms = operating.founding(None, config)
     for warning in charter.warnings(terms):
         output.note(f"Note: {warning}")
     signer = homes.unlock(home.wallet_file)
     given = None if confirmations is None else finality.Finality.parse(confirmations)
-    chain_id, deployer = app.deployer(home, url, signer)
+    chain_id, deployer = operating.deployer(home, url, signer)
     begun = _begun(home, deployer, chain_id, terms)
     kept = home.deployment_file(chain_id)
     if kept.exists():
@@ -163,7 +163,7 @@ def powers(ctx: click.Context) -> None:
 
     Everything is read from the chain; nothing is sent, and no passphrase is needed. Ends with 1 if a power lies elsewhere.
     """
-    held = app.powers_over(homes.home())
+    held = operating.powers_over(homes.home())
     wrong = [each for each in held if not each.is_right]
     rows = [(each.contract, each.what, _holders(each.got), _verdict(each)) for each in held]
     next_step = (

@@ -1,6 +1,6 @@
 """``commons ledger``: run the embedded ledger, and prove that its records belong together.
 
-Founding a new ledger is ``app.found_ledger``'s business, serving it ``ledger/embedded``'s. How a commons is founded on any
+Founding a new ledger is ``operating.found_ledger``'s business, serving it ``ledger/embedded``'s. How a commons is founded on any
 other chain is in ``deploying``.
 """
 
@@ -9,7 +9,7 @@ import urllib.parse
 
 import click
 
-from aicommons import app
+from aicommons import app, operating
 from aicommons.cli import deploying, homes, output
 from aicommons.domain import errors
 
@@ -54,7 +54,7 @@ def start(port: int | None, chain_id: int | None, engine: str | None, config: pa
             "this home belongs to another chain", which="--chain-id", expected=settings.chain_id, got=chain_id
         )
     app.configure_logging("warning")
-    deployment = app.found_ledger(home, lambda: homes.unlock(home.wallet_file), engine=engine, config=config)
+    deployment = operating.found_ledger(home, lambda: homes.unlock(home.wallet_file), engine=engine, config=config)
 
     def ready(url: str) -> None:
         if url.rstrip("/") not in [each.rstrip("/") for each in settings.endpoints]:

@@ -45,6 +45,7 @@ def _terms_as_json(offer: "offers.Offer") -> dict[str, Any]:
             "least": spec.min_participants,
             "most": spec.max_participants,
             "enrolled": len(offer.current.enrolled),
+            "cell_size": spec.cell_size or None,
         },
         "most_price": kind.plain(spec.price),
         "bond": kind.plain(spec.bond),
@@ -119,6 +120,13 @@ def _terms_in_words(offer: "offers.Offer", papers: "agents.RunDocuments") -> lis
         f"  readers    {', '.join(offer.readers) or 'nobody but the participants'}",
         f"  costs      at most {spec.rounds} rounds; epsilon: {naming.plain(terms.privacy)}",
         f"  sites      {spec.min_participants} to {spec.max_participants}, {len(offer.current.enrolled)} so far",
+        *(
+            [
+                f"  cells      the sites are summed in cells of at least {spec.cell_size}: readers see the sums of each cell"
+            ]
+            if spec.cell_size
+            else []
+        ),
         f"  pays       {price}; {'also' if offer.is_commercial else 'not'} for commercial use",
         *(bond if spec.bond else []),
         f"  licence    {naming.plain(terms.licence or 'nobody says')}, of the model",

@@ -16,11 +16,12 @@ if TYPE_CHECKING:
     from aicommons.domain import documents
 
 MILLION = run.ALL_SHARES
-SITES = click.IntRange(run.FEWEST_PARTICIPANTS, run.MOST_PARTICIPANTS)
+SITES = click.IntRange(run.FEWEST_PARTICIPANTS)
 
 TERMS = (
     click.option("--min", "least", type=SITES, default=run.FEWEST_PARTICIPANTS, show_default=True, help="Fewest sites."),
-    click.option("--max", "most", type=SITES, default=run.MOST_PARTICIPANTS, show_default=True, help="Most sites."),
+    click.option("--max", "most", type=SITES, default=run.MOST_PARTICIPANTS, show_default=True, help="Most organisations, 48 at most; each may bring the datasets of many sites."),
+    click.option("--cell-size", type=click.IntRange(run.FEWEST_OF_A_CELL, run.MOST_PARTICIPANTS // 2), help="Sum cells of at least this many sites apart, drawn once. Every reader sees the sums of each cell. [default: one sum of all]"),
     click.option("--rounds", type=click.IntRange(1, 10_000), help="Most rounds. [default: what the plan needs at most]"),
     click.option("--enrol-minutes", type=click.IntRange(1, 525_600), default=1440, show_default=True, help="After it anybody may close the roster."),
     click.option("--phase-seconds", type=click.IntRange(1, 86_400), default=60, show_default=True, help="How long a step waits for a silent site."),
@@ -77,10 +78,22 @@ def open_run(problem: str, plan: str, purpose: str, *, words: str | None, **term
 
 
 def _check(terms: Mapping[str, Any]) -> None:
+    if max(terms["least"], terms["most"]) > run.MOST_PARTICIPANTS:
+        raise errors.InputError(
+            "a run takes fewer organisations: each of them checks what all the others send",
+            which="--min and --max",
+            expected=f"at most {run.MOST_PARTICIPANTS}",
+            got=max(terms["least"], terms["most"]),
+            next_step="let sites join in co-ops, each with one seat for up to 65 datasets: docs/how-to/many-sites-behind-one-node.md",
+        )
     if terms["owner_shares"] + terms["solver_shares"] > MILLION:
         raise click.UsageError("--owner-shares and --solver-shares are more than the whole")
     if terms["least"] > terms["most"]:
         raise click.UsageError("--min is more than --max")
+    if terms["cell_size"] is not None and 2 * terms["cell_size"] > terms["least"]:
+        raise click.UsageError(
+            "--cell-size needs two cells also of the fewest sites: --min has to be at least twice as many"
+        )
 
 
 def _offer(said: Mapping[str, Any], kind: "office.Token", **settled: Any) -> "office.Offer":
@@ -93,6 +106,7 @@ def _offer(said: Mapping[str, Any], kind: "office.Token", **settled: Any) -> "of
         **settled,
         min_participants=said["least"],
         max_participants=said["most"],
+        cell_size=said["cell_size"] or 0,
         phase_seconds=said["phase_seconds"],
         patience_seconds=said["patience_seconds"],
         solver_shares=said["solver_shares"],

@@ -9,6 +9,17 @@ from typing import Any
 from aicommons.cli import homes
 from aicommons.domain import ids
 
+ENDED = {
+    "converged": "another step would not change the model",
+    "steps-done": "as many steps as the plan allows",
+    "worse-too-often": "the model got worse on held-out rows more often than the plan undoes; the best one so far is kept",
+    "no-descent": "no shorter step makes the model better; the best one so far is kept",
+    "not-positive-definite": "columns of the plan say the same, so that no next step can be computed; the last model is kept",
+    "one-class-only": "all rows together have one outcome only, so there is no model",
+    "no-rows": "no site had a row to train on, so there is no model",
+}
+"""``learning.state.Reason`` -> why fitting ended, by the plan's own safeguards and not by anybody's fault."""
+
 
 def report(at: homes.Opened, run_id: ids.RunId) -> dict[str, Any]:
     """Return this site's own part in a run: whether confirmed, its figures, what it sent and refused; else nothing."""
@@ -31,6 +42,7 @@ def report(at: homes.Opened, run_id: ids.RunId) -> dict[str, Any]:
             "bytes_sent": kept.bytes_sent(run_id),
             "refusals": refusals,
             "not_permitted": kept.denial(run_id),
+            "fitting_ended": progress.fitting_ended(kept, run_id),
         }
 
 
@@ -43,6 +55,8 @@ def report_in_words(found: dict[str, Any]) -> list[str]:
     ]
     if found["not_permitted"] is not None:
         said.append(f"  stopped    nothing more of this site goes into the run: {found['not_permitted']}")
+    if found["fitting_ended"] is not None:
+        said.append(f"  fitting    ended: {ENDED[found['fitting_ended']]} ({found['fitting_ended']})")
     if found["figures"]:
         figures = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in sorted(found["figures"].items()))
         said.append(f"  own rows   {figures} (these figures stay here)")

@@ -202,7 +202,19 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "TrainingRunsNotMember": ("this wallet is not an active member", NOT_A_MEMBER),
     "TrainingRunsWrongState": ("the run is in another state", "see `commons run show RUN`"),
     "TrainingRunsEnrolment": ("enrolment is over, or not yet over", "see `commons run show RUN`"),
-    "TrainingRunsFull": ("all seats of this run are taken", "wait for the next run"),
+    "TrainingRunsFull": (
+        "all seats of this run are taken; no run has more than 48",
+        "wait for the next run, or let a co-op that has a seat bring your dataset",
+    ),
+    "TrainingRunsAlreadyBrought": ("this seat brings the dataset already", "see `commons run show RUN`"),
+    "TrainingRunsTooManyDatasets": (
+        "a seat brings at most 65 datasets",
+        "take those with the most rows, or let a second co-op take a seat with the others",
+    ),
+    "TrainingRunsAbsenceUnavailable": (
+        "no run can cover for a silent site yet: that needs noise on single records",
+        "choose `--absence wait` or `--absence exit`",
+    ),
     "TrainingRunsAlreadyEnrolled": ("this member has a seat already", "see `commons run show RUN`"),
     "TrainingRunsNotOwner": ("the dataset or the consent is not yours", "see `commons dataset list`"),
     "TrainingRunsConsentNotLive": ("the consent is not live any more", "give a new one: `commons consent give`"),

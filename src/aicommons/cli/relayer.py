@@ -5,7 +5,7 @@ What is taken and how it is sent is ``ledger/relayer``'s; how a home uses one is
 
 import click
 
-from aicommons import app
+from aicommons import app, operating
 from aicommons.cli import homes, output
 from aicommons.ledger import bounds as limits
 
@@ -55,7 +55,7 @@ def start(host: str, port: int, *, per_member: int, member_gas: int, strangers: 
 
     home = homes.home()
     bounds = limits.Bounds(per_member=per_member, member_gas=member_gas, strangers=strangers, gas=gas)
-    made = app.open_relayer(home, homes.unlock(home.wallet_file), bounds)
+    made = operating.open_relayer(home, homes.unlock(home.wallet_file), bounds)
     app.configure_logging("warning")
 
     def ready(url: str) -> None:

@@ -4,12 +4,14 @@ Solvers open and close; data owners enrol and confirm; anybody looks and verifie
 the contract's business; how it is told is in ``telling`` and ``following``.
 """
 
+from typing import TextIO
+
 import click
 
 from aicommons.cli import confirming, enrolling, homes, naming, opening, output, own, speaking, telling
-from aicommons.domain import errors, ids, run
+from aicommons.domain import ids, run
 
-ABSENCES = {"wait": run.Absence.WAIT, "exit": run.Absence.EXIT}
+ABSENCES = {"wait": run.Absence.WAIT, "exit": run.Absence.EXIT, "covered": run.Absence.COVERED}
 
 
 @click.group()
@@ -22,41 +24,61 @@ command.add_command(opening.open_run)
 
 @command.command("enrol")
 @click.argument("run_text", metavar="RUN")
-@click.option("--dataset", "dataset_id", type=click.IntRange(1), required=True, help="Number of a dataset of yours.")
-@click.option("--consent", required=True, help="Id of the consent to use.")
-@click.option("--absence", type=click.Choice(list(ABSENCES)), default="wait", show_default=True, help="If this site goes silent: the run waits, or goes on without it.")  # fmt: skip
+@click.option("--dataset", "dataset_ids", type=click.IntRange(1), multiple=True, help="Number of a dataset of yours; once for each that you bring.")  # fmt: skip
+@click.option("--consent", "consents", multiple=True, help="Id of the consent to use, one per --dataset in the same order; without, the newest that permits this run.")  # fmt: skip
+@click.option("--datasets", "listed", type=click.File("r"), help="A file with a dataset's number per line, each with a consent behind a comma if it matters.")  # fmt: skip
+@click.option("--all", "is_all", is_flag=True, help="Bring every dataset of this home that has a consent for this run and fits it.")  # fmt: skip
+@click.option("--absence", type=click.Choice(list(ABSENCES)), default="wait", show_default=True, help="If this site goes silent: the run waits, or goes on without it; covered by noise on single records is not there yet.")  # fmt: skip
 @speaking.by
 @output.json_option
-def enrol(run_text: str, dataset_id: int, consent: str, *, absence: str, by: str) -> None:
-    """Bring a dataset of yours to RUN. Its use policy and its table are checked first; if they do not fit, nothing is sent.
+def enrol(
+    run_text: str,
+    dataset_ids: tuple[int, ...],
+    consents: tuple[str, ...],
+    listed: TextIO | None,
+    *,
+    is_all: bool,
+    absence: str,
+    by: str,
+) -> None:
+    """Bring one or more datasets of yours to RUN. Use policy and table of each are checked first; if one does not fit,
+    nothing is sent.
+
+    A co-op brings the datasets of many sites to one seat: repeat --dataset, list them in a file, or take --all, which leaves
+    out what does not fit and says so. Each is used under its own consent and its owner's own rules. At most 65 together.
 
     Where two persons approve, `inbox approve` does it with both.
     """
     from aicommons import office
+    from aicommons.cli import bundling
     from aicommons.owner import giving
 
     opened = homes.act_as_member()
     chosen = naming.choose_run(opened, run_text)
-    run_id, view = chosen.run_id, chosen.view
+    run_id = chosen.run_id
     by = speaking.alone(by, naming.item("run", run_id))
-    consent_id = naming.resolve(consent, view.consents, "consent")
-    if view.consents[consent_id].dataset_id != dataset_id:
-        raise errors.InputError(
-            "this consent is for another dataset",
-            which=naming.short(consent_id),
-            expected=f"dataset {dataset_id}",
-            got=f"dataset {view.consents[consent_id].dataset_id}",
-        )
-    checked = enrolling.check_use(opened, chosen, dataset_id, consent_id)
-    for notice in checked.notices:
+    bundling.check_room(chosen, ABSENCES[absence])
+    wanted = bundling.named(chosen, dataset_ids, consents, None if listed is None else listed.read())
+    bundle = bundling.everything(opened, chosen) if is_all else bundling.check(opened, chosen, wanted)
+    for notice in bundle.notices:
         output.note(notice)
     bond = _bond(opened, chosen)
-    seat = office.Seat(dataset_id, consent_id, ABSENCES[absence])
+    (first, consent_id), *further = bundle.brought
+    seat = office.Seat(first, consent_id, ABSENCES[absence], tuple(further))
     with enrolling.node_signer(opened, needed=seat.absence is run.Absence.EXIT) as signer:
         giving.enrol(opened, run_id, seat, by=by, node=signer)
+    numbers = [number for number, _ in bundle.brought]
+    words = f"Dataset {first} takes" if not further else f"{len(numbers)} datasets take"
     output.emit(
-        {"run_id": ids.format_id(run_id), "dataset": dataset_id, "rows": checked.rows, "absence": absence},
-        f"Dataset {dataset_id} takes part in run {naming.short(run_id)}: {checked.rows} complete rows fit the plan.",
+        {
+            "run_id": ids.format_id(run_id),
+            "dataset": first,
+            "datasets": numbers,
+            "rows": bundle.rows,
+            "absence": absence,
+            "notices": list(bundle.notices),
+        },
+        f"{words} part in run {naming.short(run_id)}: {bundle.rows} complete rows fit the plan.",
         *bond,
         f"Next: when the roster is fixed, `{output.command(f'run confirm {naming.short(run_id)}')}`.",
     )
@@ -114,13 +136,15 @@ def confirm(run_text: str, fingerprint: str | None, *, yes: bool, allow_overlap:
     run_id, names = chosen.run_id, naming.Names(opened, chosen.view)
     by = speaking.alone(by, naming.item("roster", run_id))
     seen = rosters.look(opened, run_id, may_overlap=allow_overlap)
-    roster, pin = seen.roster, seen.pin
+    roster = seen.roster
     output.note(f"Run {ids.format_id(run_id)}: {len(roster.member_ids)} sites take part.")
     for member, key in zip(roster.member_ids, roster.node_keys, strict=True):
         output.note(f"  {names(member)}   node key {ids.format_id(key)}")
     output.note(f"  its sums are read by them{''.join(f' and {names(reader)}' for reader in seen.readers)}")
-    part = f"dataset {pin.dataset_id} ({seen.title}, version {pin.version}), {seen.path}"
-    output.note(f"  this site brings {part}, under consent {naming.short(pin.consent_id)}")
+    for part in seen.parts:
+        held = part.held
+        brought = f"dataset {held.dataset_id} ({part.title}, version {held.version}), {part.path}"
+        output.note(f"  this site brings {brought}, under consent {naming.short(held.consent_id)}")
     output.note(f"  fingerprint {naming.fingerprint(roster.roster)}")
     rosters.check(opened, run_id, seen)
     confirming.agree(roster.roster, fingerprint, yes=yes)
@@ -131,7 +155,8 @@ def confirm(run_text: str, fingerprint: str | None, *, yes: bool, allow_overlap:
             "fingerprint": roster.roster.hex(),
             "roster": list(roster.member_ids),
             "readers": list(seen.readers),
-            "dataset": pin.dataset_id,
+            "dataset": seen.pin.dataset_id,
+            "datasets": [part.held.dataset_id for part in seen.parts],
             "confirmed": True,
         },
         f"Confirmed. Next: `{output.command('node start')}`, if it is not running.",
@@ -155,7 +180,13 @@ def list_runs() -> None:
 @click.argument("run_text", metavar="RUN")
 @output.json_option
 def show(run_text: str) -> None:
-    """Show where RUN stands, what it waits for, and this site's own figures."""
+    """Show where RUN stands, what it waits for, and this site's own figures.
+
+    Whoever is out of the run, or was not waited for, has a paragraph: since when, why, who checked it, what it means for
+    its bond and for what it gave before, what it can do now, and what everybody else has to do.
+    """
+    from aicommons.cli import departing
+
     opened = homes.look()
     chosen = naming.choose_run(opened, run_text)
     run_id, current = chosen.run_id, chosen.run
@@ -165,7 +196,9 @@ def show(run_text: str) -> None:
     if current.roster is not None:
         lines.append(f"  roster     {naming.fingerprint(current.roster.roster)}")
     lines.extend(f"  share      {each}" for each in naming.owners(current.shares, names))
-    output.emit({**telling.as_json(run_id, current), "own": found}, *lines, *own.report_in_words(found))
+    told = {**telling.as_json(run_id, current), "departures": departing.as_json(current), "own": found}
+    gone = departing.lines(current, names, output.command(f"run verify {naming.short(run_id)}"))
+    output.emit(told, *lines, *own.report_in_words(found), *gone)
 
 
 @command.command("watch")
@@ -199,7 +232,8 @@ def cancel(run_text: str) -> None:
 def verify(ctx: click.Context, run_text: str, from_home: str | None) -> None:
     """Check RUN from ledger and store alone, and say what that proves.
 
-    Without a key: rosters, signatures, phases, headers, certificates, commitments. With a reader's key also every sum
+    Without a key: rosters, signatures, phases, headers, certificates, commitments; complaints, disputes and verdicts,
+    each judged again from its evidence; who was convicted, not waited for, or left, and whether rightly so. With a reader's key also every sum
     and every state; at a site that took part, every state from the sums that its node kept. Parts that could not be
     checked are listed with the reason.
 

@@ -32,6 +32,7 @@ REASONS = {
     run.Reason.TOO_MANY_ATTEMPTS: "a round failed too often",
     run.Reason.CANCELLED: "the solver cancelled it",
     run.Reason.ACK_MISSING: "not everybody confirmed the roster in time",
+    run.Reason.CHEATING: "too few were left once those that cheated were put out",
 }
 STEPS = {
     run.Phase.OPEN: "masked vectors",
@@ -83,7 +84,7 @@ def _silent(current: "views.RunView", attempt: "views.AttemptView") -> tuple[int
         expected, came = sorted(attempt.commits), attempt.reveals
     else:
         return ()
-    out = {*came, *current.exits, *current.dropped}
+    out = {*came, *current.exits, *current.dropped, *current.convicted, *attempt.waived}
     return tuple(member for member in expected if member not in out)
 
 
@@ -115,11 +116,30 @@ def lines(run_id: ids.RunId, current: "views.RunView", name: Callable[[int], str
         of = f" of {', '.join(map(name, awaited.members))}" if awaited.members else ""
         until = f", until {naming.when(awaited.until)}" if awaited.until is not None else ""
         said.append(f"  waits for  {awaited.what}{of}{until}")
+    said.extend(_cells(current, name))
     said.extend(_seats(current, name))
     said.extend(_stops(current, name))
     if current.model is not None:
         see = output.command(f"model show {naming.short(run_id)}")
         said.append(f"  model      written down after {current.model.rounds_done} rounds; `{see}`")
+    return said
+
+
+def _brought(current: "views.RunView", member: int) -> str:
+    numbers = [str(each.dataset_id) for each in current.brought_by(member)]
+    return f"dataset {numbers[0]}" if len(numbers) == 1 else f"{len(numbers)} datasets ({', '.join(numbers)})"
+
+
+def _cells(current: "views.RunView", name: Callable[[int], str]) -> list[str]:
+    """Who is summed with whom, and which cells the round goes on without."""
+    size, attempt = current.spec.cell_size, current.current
+    if not size:
+        return []
+    said = [f"  cells      of at least {size} sites; readers see the sums of each cell, not only of all"]
+    for number, cell in enumerate(current.cells):
+        is_out = attempt is not None and attempt.phase > run.Phase.OPEN and number not in attempt.cells
+        sits = "; a site is missing, so this cell sits the round out" if is_out else ""
+        said.append(f"  cell {number + 1:<5} {', '.join(map(name, current.members_of(cell)))}{sits}")
     return said
 
 
@@ -129,8 +149,15 @@ def _seats(current: "views.RunView", name: Callable[[int], str]) -> list[str]:
         left = ", left the run" if member in current.exits else ""
         if member in current.dropped:
             left = ", out: its consent was taken back or is over"
+        if member in current.convicted:
+            left = ", out: it cheated"
         policy = "waits" if seat.absence is run.Absence.WAIT else "leaves"
-        said.append(f"  site       {name(member)}: dataset {seat.dataset_id}; if silent the run {policy}{left}")
+        said.append(f"  site       {name(member)}: {_brought(current, member)}; if silent the run {policy}{left}")
+        said.extend(
+            f"             dataset {each.dataset_id} is left out: its consent was taken back or is over"
+            for each in current.left_out.values()
+            if each.member_id == member
+        )
     if current.roster is None:
         said.append(
             f"  seats      {len(current.enrolled)} taken, {current.spec.min_participants} needed, {current.spec.max_participants} at most"
@@ -167,6 +194,7 @@ def as_json(run_id: ids.RunId, current: "views.RunView") -> dict[str, object]:
         "rounds_agreed": current.agreed.rounds_done if current.agreed is not None else 0,
         "most_rounds": current.spec.rounds,
         "enrolled": sorted(current.enrolled),
+        "datasets": {member: [each.dataset_id for each in current.brought_by(member)] for member in current.enrolled},
         "roster": list(roster.member_ids) if roster is not None else None,
         "fingerprint": roster.roster.hex() if roster is not None else None,
         "waits_for": {"what": awaited.what, "members": list(awaited.members), "until": awaited.until},

@@ -16,7 +16,7 @@ from aicommons.domain import errors, ids
 
 if TYPE_CHECKING:
     from aicommons.learning import state
-    from aicommons.node import journal, verification
+    from aicommons.node import journal, verdict, verification
     from aicommons.protocol import view as views
 
 
@@ -57,6 +57,9 @@ def verify(
         beside=verification.Beside(
             problem_owner=problem.owner if problem is not None else None,
             papers=_papers(view, current) if with_papers else (),
+            consents_over={
+                each.consent_id: view.was_dead(each.consent_id, each.at.time) for each in current.dropped.values()
+            },
         ),
     )
 
@@ -74,9 +77,27 @@ def as_json(run_id: ids.RunId, report: "verification.Report") -> dict[str, objec
         "checked": [dataclasses.asdict(each) for each in report.checked],
         "unchecked": [{"part": each.part, "reason": each.why.value, "words": each.words} for each in report.unchecked],
         "consented": [dataclasses.asdict(each) for each in report.consented],
+        "accusations": [_judged_as_json(each) for each in report.cases],
+        "convictions": [
+            {**dataclasses.asdict(each), "judgement": each.judgement.value, "words": each.words}
+            for each in report.convictions
+        ],
         "meaning": report.meaning,
         "rounds": report.rounds,
         "metrics": concluding.in_words(report.metrics),
+    }
+
+
+def _judged_as_json(judged: "verdict.Judged") -> dict[str, object]:
+    return {
+        "charge": judged.charge.value,
+        "round": judged.round_index,
+        "attempt": judged.attempt,
+        "accuser": judged.accuser,
+        "accused": judged.accused,
+        "evidence": judged.digest.hex(),
+        "judgement": judged.judgement.value,
+        "words": judged.words,
     }
 
 
@@ -88,6 +109,8 @@ def in_words(run_id: ids.RunId, report: "verification.Report") -> list[str]:
     sections = {
         "Checked" + (" before that" if report.problem is not None else ""): [each.words for each in report.checked],
         "Not checked": [each.words for each in report.unchecked],
+        "Who accused whom, judged again here": [each.words for each in report.cases],
+        "Who was convicted, and on what": [each.words for each in report.convictions],
         "Whose rows were used": [each.words for each in report.consented],
         "Figures of the newest state that was judged, over all sites": figures,
     }
@@ -130,11 +153,11 @@ def _papers(view: "views.LedgerView", current: "views.RunView") -> "tuple[verifi
     problem = view.problems.get(current.spec.problem)
     if problem is not None:
         papers.append(verification.Paper("problem statement", problem.owner, problem.document))
-    for member, enrolled in sorted(current.enrolled.items()):
-        listed = view.datasets.get(enrolled.dataset_id)
-        used = listed.version(enrolled.version) if listed is not None else None
+    for brought in (each for member in sorted(current.enrolled) for each in current.brought_by(member)):
+        listed = view.datasets.get(brought.dataset_id)
+        used = listed.version(brought.version) if listed is not None else None
         if used is not None:
-            papers.append(verification.Paper("dataset card", member, used.card))
+            papers.append(verification.Paper("dataset card", brought.member_id, used.card))
     owner = [problem.owner] if problem is not None else []
     for member in sorted({*owner, current.spec.solver, *current.enrolled}):
         admitted = view.members.get(member)

@@ -290,18 +290,18 @@ class Reader:
             message = "the file has a header only" if self._opened.unit == "line" else "the source has no rows"
             raise errors.TableError(message, which=name, expected="rows", got="0 rows", next_step=NO_ROWS)
         if self._asked == 0 and self._wanted.persons is not None and least > 0:
-            raise errors.TableError(
+            raise errors.TooFewRows(
                 "no row is of a person who consents",
                 which=name,
                 expected="rows with consent",
                 got=f"0 of {self._seen:,} rows",
             )
         if self._kept == 0 and least > 0:
-            raise errors.TableError(
+            raise errors.TooFewRows(
                 "no row is complete", which=name, expected="rows without gaps", got=f"0 of {self._seen} rows"
             )
         if self._kept < least:
-            raise errors.TableError(
+            raise errors.TooFewRows(
                 "fewer complete rows than the minimum cohort",
                 which=name,
                 expected=f"at least {least} rows",

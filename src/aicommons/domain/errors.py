@@ -10,6 +10,7 @@
     └── PermanentError                 the same call will fail again
         ├── InputError                 something a person gave us (a file, an option, a document)
         │   └── TableError             a row, column or value of a table; never shows a value
+        │       └── TooFewRows         fewer rows than the minimum cohort
         ├── DecodeError                foreign bytes that are not what they claim to be
         ├── SignatureInvalid           a signature that does not match its signer
         ├── LedgerRefused              the ledger or a contract refused a call, with the contract's error name
@@ -31,6 +32,7 @@
         ├── DigestMismatch             bytes that do not hash to the digest they were asked for by
         ├── AggregationRefused         a header, box, blob or sum that fails secure aggregation's checks
         ├── ContributionRefused        numbers that a site will not send (not finite, over the bound, wrong length)
+        │   ├── TooFewPeople           too few people with consent to hide each other
         │   └── UseDenied              its owner's use policy, or the dataset's card, does not permit them
         ├── JournalConflict            a second, different signature was asked for
         ├── KeyRefused                 a keystore that cannot be opened
@@ -146,6 +148,10 @@ class InputError(PermanentError):
 
 class TableError(InputError):
     """Correct the named file, column or row and run the command again; nothing was changed."""
+
+
+class TooFewRows(TableError):
+    """This dataset cannot take part in this run; the run goes on without it."""
 
 
 class DecodeError(PermanentError):
@@ -276,6 +282,10 @@ class AggregationRefused(PermanentError):
 
 class ContributionRefused(PermanentError):
     """This site's numbers were not sent; check the table's columns against the plan's schema."""
+
+
+class TooFewPeople(ContributionRefused):
+    """Wait until more people have consented; nothing of this dataset was sent."""
 
 
 class UseDenied(ContributionRefused):

@@ -7,7 +7,7 @@ own contracts. Their order is the ledger's.
 import dataclasses
 import enum
 
-from aicommons.domain import ids, run
+from aicommons.domain import ids, messages, run
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -301,6 +301,37 @@ class Enrolled(Event):
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Brought(Event):
+    """A member brought a further dataset to its seat."""
+
+    run_id: ids.RunId
+    member_id: ids.MemberId
+    dataset_id: int
+    version: int
+    consent_id: bytes
+
+    @property
+    def part(self) -> tuple[int, int]:
+        """Who brought which dataset."""
+        return self.member_id, self.dataset_id
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class LeftOut(Event):
+    """A dataset is out of a seat that has others, because its consent is dead: its rows are in no sum of the run."""
+
+    run_id: ids.RunId
+    member_id: ids.MemberId
+    dataset_id: int
+    consent_id: bytes
+
+    @property
+    def part(self) -> tuple[int, int]:
+        """Whose dataset, and which."""
+        return self.member_id, self.dataset_id
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class RosterFixed(Event):
     """Nobody joins any more."""
 
@@ -326,6 +357,17 @@ class Acked(Event):
     pok_r: bytes
     pok_z: bytes
     signature: bytes
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class CellsDrawn(Event):
+    """The seats of a divided run are dealt into cells for good."""
+
+    run_id: ids.RunId
+    seed: bytes
+    """Digest of the first epoch's committee."""
+    cells: tuple[int, ...]
+    """Bitmaps over the roster."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -423,6 +465,97 @@ class AttemptStopped(Event):
     member_id: ids.MemberId
     accused_id: ids.MemberId
     reason: bytes
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Complained(Attempted):
+    """A seat says that another sealed it a box that does not open."""
+
+    accused_id: ids.MemberId
+    header_digest: bytes
+    evidence: bytes
+    """SHA-256 of the evidence in the store."""
+    signature: bytes
+
+    @property
+    def case(self) -> tuple[int, int]:
+        """Who accuses whom."""
+        return self.member_id, self.accused_id
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Disputed(Attempted):
+    """A seat says that another revealed a false sum of masks."""
+
+    accused_id: ids.MemberId
+    cell: int
+    """Cell of the sum, 0 where there is one."""
+    column: int
+    chunk: int
+    """First chunk in which the two sums differ."""
+    evidence: bytes
+    """SHA-256 of the evidence in the store."""
+    signature: bytes
+
+    @property
+    def case(self) -> tuple[int, int, int, int]:
+        """Who accuses whom, of which sum: cell and column."""
+        return self.member_id, self.accused_id, self.cell, self.column
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class VerdictGiven(Attempted):
+    """A seat checked a case itself and says who cheated, or who is silent."""
+
+    case_digest: bytes
+    """Evidence of the case; header digest or document where those bytes are bad; zero = silence."""
+    guilty_id: ids.MemberId
+    signature: bytes
+
+    @property
+    def case(self) -> tuple[int, int, bytes]:
+        """Who judges whom, in which case."""
+        return self.member_id, self.guilty_id, self.case_digest
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Waived(Attempted):
+    """The round is unmasked without this seat's Reveal: f + 1 members say that it is silent."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Convicted(Event):
+    """f + 1 seats say that this one cheated: it is out of the run, and its bond is lost."""
+
+    run_id: ids.RunId
+    guilty_id: ids.MemberId
+    case_digest: bytes
+    """The case of the last verdict that was needed; zero where two messages of its own convict it."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Equivocated(Event):
+    """A seat signed two different messages of one kind on one sid."""
+
+    run_id: ids.RunId
+    guilty_id: ids.MemberId
+    kind: messages.Kind
+    round_index: int
+    attempt: int
+    sid: bytes
+    first: messages.Signed
+    second: messages.Signed
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Rotated(Event):
+    """A new epoch of keys was asked for: Acks are due."""
+
+    run_id: ids.RunId
+    epoch: int
+    """The new one, from 0."""
+    deadline: int
+    """Block time after which, and after the patience, the run ends without them."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """Identifiers, each with its own type and hash rule. Everything that names a thing in the commons is defined here."""
 
+import functools
 import hashlib
 import re
 from typing import NewType
@@ -27,9 +28,21 @@ NOBODY = Address(bytes(20))
 HEXADECIMAL = re.compile("[0-9a-fA-F]*")
 
 
+class Blob(bytes):
+    """Bytes that are hashed once in their life, however many stores and checks ask for their digest.
+
+    Nobody tells it its digest: it is computed from these very bytes, which never change, so that no store has to trust anybody.
+    """
+
+    @functools.cached_property
+    def digest(self) -> Digest:
+        """SHA-256, 32 bytes."""
+        return Digest(hashlib.sha256(self).digest())
+
+
 def digest(data: bytes | memoryview) -> Digest:
     """Return the content address of ``data``: its SHA-256, 32 bytes."""
-    return Digest(hashlib.sha256(data).digest())
+    return data.digest if isinstance(data, Blob) else Digest(hashlib.sha256(data).digest())
 
 
 def format_digest(value: Digest) -> str:

@@ -244,3 +244,8 @@ class BondTaken(OfBond):
 @dataclasses.dataclass(frozen=True, slots=True)
 class BondGivenBack(OfBond):
     """It went back to whoever paid it."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class BondForfeited(OfBond):
+    """The seat was convicted of cheating: it is the commons' now."""

@@ -9,6 +9,8 @@ FEWEST_PARTICIPANTS = 3
 """With fewer, each could compute the other's numbers from the sum."""
 MOST_PARTICIPANTS = 48
 """The largest committee layout."""
+FEWEST_OF_A_CELL = 4
+"""One of a cell may be put out for cheating, and the others still hide each other."""
 MINIMUM_COHORT = 10
 """Fewest complete rows with which a site takes part, where nobody says otherwise."""
 
@@ -46,6 +48,8 @@ class Absence(enum.IntEnum):
 
     WAIT = 0
     EXIT = 1
+    COVERED = 2
+    """Nobody can choose it until runs bound what a single record tells; enrolment refuses it by name."""
 
 
 class Reason(enum.IntEnum):
@@ -58,6 +62,7 @@ class Reason(enum.IntEnum):
     TOO_MANY_ATTEMPTS = 4
     CANCELLED = 5
     ACK_MISSING = 6
+    CHEATING = 7
 
 
 COIN = ids.Address(bytes(20))
@@ -90,6 +95,8 @@ class RunSpec:
     """Largest roster, at most 48."""
     layout: int
     """1 = columns by the table of secure-aggregation section 4; 2 = disjoint pairs already from 6 members on."""
+    cell_size: int
+    """Fewest seats of a cell, at least 4 and at most half of ``min_participants``; 0 = all are summed as one set."""
     suite: int
     """Cipher and word width, 1 to 4 (secure-aggregation section 2)."""
     max_attempts: int
@@ -122,7 +129,7 @@ class RunSpec:
 
 
 RUN_SPEC_TYPES = (
-    "bytes32", "bytes32", "bytes32", "bytes32", "uint256", "uint32", "uint16", "uint16", "uint8", "uint8", "uint16",
+    "bytes32", "bytes32", "bytes32", "bytes32", "uint256", "uint32", "uint16", "uint16", "uint8", "uint8", "uint8", "uint16",
     "uint64", "uint32", "uint32", "uint32", "uint32", "uint256", "address", "bool", "uint256", "bytes32",
 )  # fmt: skip
 """ABI types of RunSpec's fields, in order."""

@@ -14,7 +14,7 @@ the limbs tell a reader only how many carries the sites' low limbs produced toge
 import dataclasses
 import functools
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -137,9 +137,30 @@ def with_counts(
         changed = min(change(name, values[places[0]] >> FRACTION_BITS), MOST_ROWS)
         for place in places:
             values[place] = changed << FRACTION_BITS
+    return {BLOCK_NAME: _limbs_of(values)}
+
+
+def together(contributions: Sequence[blocks.Contribution]) -> blocks.Contribution:
+    """Return what several tables of one site contribute: exact sums, cut into limbs anew.
+
+    Raises:
+        errors.ContributionRefused: more rows than the encoding carries.
+    """
+    tables = [join_limbs(each[BLOCK_NAME]) for each in contributions]
+    values = [sum(column) for column in zip(*tables, strict=True)]
+    rows = max(values[:2]) >> FRACTION_BITS
+    if rows > MOST_ROWS:
+        raise errors.ContributionRefused(
+            "the tables have too many rows together", which="tables", expected=f"at most {MOST_ROWS}", got=rows
+        )
+    return {BLOCK_NAME: _limbs_of(values)}
+
+
+def _limbs_of(values: Sequence[int]) -> blocks.Vector:
+    """Return the limbs of fixed-point integers, as ``split_limbs`` of the numbers."""
     mask = 2**LIMB_BITS - 1
     limbs = [[(value >> LIMB_BITS * index) & mask for value in values] for index in range(LIMBS)]
-    return {BLOCK_NAME: np.array(limbs, dtype=np.float64).ravel()}
+    return np.array(limbs, dtype=np.float64).ravel()
 
 
 def _counts(plan: schema.Schema) -> Iterator[tuple[str, tuple[int, ...]]]:

@@ -171,7 +171,9 @@ def _arrays(shapes: Mapping[str, tuple[int, ...]], body: memoryview) -> dict[str
     start = 0
     for name, shape in shapes.items():
         count = math.prod(shape)
-        array = np.frombuffer(body[start : start + 8 * count], dtype="<f8").astype(np.float64).reshape(shape)
+        array = (
+            np.frombuffer(body[start : start + 8 * count], dtype="<f8").astype(np.float64, copy=False).reshape(shape)
+        )
         if not np.isfinite(array).all():
             raise _refusal(f"array {name}", "finite numbers", "NaN or infinity")
         arrays[name] = array

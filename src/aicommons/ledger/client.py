@@ -29,18 +29,23 @@ from aicommons.ledger.bindings import training_runs
 from aicommons.protocol import governance, ports
 
 RUNS = "TrainingRuns"
-FUNCTIONS = {
-    messages.Ack: "ack",
-    messages.Submit: "submit",
-    messages.Commit: "commit",
-    messages.Reveal: "reveal",
-    messages.Result: "result",
-    messages.Exit: "exit",
+VERDICTS = "Verdicts"
+FUNCTIONS: Mapping[type[messages.Message], tuple[str, str]] = {
+    messages.Ack: (RUNS, "ack"),
+    messages.Submit: (RUNS, "submit"),
+    messages.Commit: (RUNS, "commit"),
+    messages.Reveal: (RUNS, "reveal"),
+    messages.Result: (RUNS, "result"),
+    messages.Exit: (RUNS, "exit"),
+    messages.Complain: (VERDICTS, "complain"),
+    messages.Dispute: (VERDICTS, "dispute"),
+    messages.Verdict: (VERDICTS, "verdict"),
 }
+"""Message -> contract and function that take it."""
 
 
-def posting(key: encoding.AttemptKey, message: messages.Message, signed: bytes) -> tuple[str, Sequence[object]]:
-    """Return function and arguments that put a signed message of a run before TrainingRuns."""
+def posting(key: encoding.AttemptKey, message: messages.Message, signed: bytes) -> tuple[str, str, Sequence[object]]:
+    """Return contract, function and arguments that put a signed message of a run before the ledger."""
     fields = [getattr(message, field.name) for field in dataclasses.fields(message)]
     place = (key.run_id, key.round_index, key.attempt, getattr(message, "member_id", 0))
     match message:
@@ -50,7 +55,21 @@ def posting(key: encoding.AttemptKey, message: messages.Message, signed: bytes) 
             values = [*fields, signed]
         case _:
             values = [place, fields[0], *fields[2:], signed]
-    return FUNCTIONS[type(message)], values
+    return *FUNCTIONS[type(message)], values
+
+
+def convicting(
+    key: encoding.AttemptKey, epoch: int, state_digest: bytes, pair: Sequence[tuple[messages.Message, bytes]]
+) -> tuple[str, Sequence[object]]:
+    """Return function and arguments of Verdicts that convict who signed both messages of ``pair``, with signatures."""
+    kinds = {record: kind for kind, record in messages.OF_KIND.items()}
+    kind = kinds[type(pair[0][0])]
+    said = [
+        ([encoding.word(getattr(message, each.name)) for each in dataclasses.fields(message)], signed)
+        for message, signed in pair
+    ]
+    place = (key.run_id, key.round_index, key.attempt, getattr(pair[0][0], "member_id", 0))
+    return "equivocated", (place, kind, epoch, state_digest, *said)
 
 
 def refusing(
@@ -209,8 +228,19 @@ class Client:
 
     def post(self, key: encoding.AttemptKey, message: messages.Message, signed: bytes) -> None:
         """Send a signed message of a run; see the port."""
-        function, values = posting(key, message, signed)
-        self.transact(RUNS, function, *values)
+        contract, function, values = posting(key, message, signed)
+        self.transact(contract, function, *values)
+
+    def convict(
+        self, key: encoding.AttemptKey, epoch: int, state_digest: bytes, pair: Sequence[tuple[messages.Message, bytes]]
+    ) -> None:
+        """Convict who signed two messages; see the port."""
+        function, values = convicting(key, epoch, state_digest, pair)
+        self.transact(VERDICTS, function, *values)
+
+    def rotate(self, run_id: ids.RunId, member_id: int = 0) -> None:
+        """Ask for a new epoch of keys; see the port."""
+        self.transact(RUNS, "rotate", run_id, member_id)
 
     def refuse(self, key: encoding.AttemptKey, member_id: ids.MemberId, accused: ids.MemberId, reason: str) -> None:
         """Stop an attempt; see the port."""

@@ -15,7 +15,7 @@ from aicommons.domain import encoding, errors
 
 NAMES = (
     *("Forwarder", "TimelockController", "Membership", "CommonsGovernor", "Attestations", "Vault", "Bonds"),
-    *("DataRegistry", "Problems", "TrainingRuns", "ModelRegistry"),
+    *("DataRegistry", "Problems", "Enrolment", "TrainingRuns", "Verdicts", "ModelRegistry"),
     *("Guardianships", "ConsentRegister", "Requests"),
 )
 """The contracts of a deployment, in the order in which they are created."""

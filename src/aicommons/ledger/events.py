@@ -8,7 +8,7 @@ import functools
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from aicommons.domain import encoding, errors, events, ids, model_events, money_events, run, vote_events
+from aicommons.domain import encoding, errors, events, ids, messages, model_events, money_events, run, vote_events
 from aicommons.ledger import contracts
 
 Values = dict[str, Any]
@@ -101,6 +101,13 @@ def _snake(name: str) -> str:
     return "".join("_" + letter.lower() if letter.isupper() else letter for letter in name)
 
 
+def _equivocated(at: events.Position, values: Values) -> events.Event:
+    kind = messages.Kind(values["kind"])
+    place = (values["runId"], values["guiltyId"], kind, values["round"], values["attempt"], values["sid"])
+    first, second = ((tuple(fields), signed) for fields, signed in (values["first"], values["second"]))
+    return events.Equivocated(at, *place, first, second)
+
+
 def _consent_given(at: events.Position, values: Values) -> events.Event:
     terms = events.ConsentTerms(*values["terms"])
     return events.ConsentGiven(at, values["consentId"], values["datasetId"], values["holder"], terms)
@@ -135,6 +142,10 @@ def _roster_fixed(at: events.Position, values: Values) -> events.Event:
     keys = tuple(ids.parse_address(key) for key in values["nodeKeys"])
     values = values | {"ids": tuple(values["ids"]), "nodeKeys": keys}
     return _record(events.RosterFixed, ids="member_ids")(at, values)
+
+
+def _cells_drawn(at: events.Position, values: Values) -> events.Event:
+    return _record(events.CellsDrawn)(at, values | {"cells": tuple(values["cells"])})
 
 
 def _phase_entered(at: events.Position, values: Values) -> events.Event:
@@ -264,9 +275,18 @@ RECORDS: Mapping[tuple[str, str], Callable[[events.Position, Values], events.Eve
     ("Vault", "LockExpired"): _record(money_events.LockExpired),
     ("Bonds", "BondTaken"): _record(money_events.BondTaken),
     ("Bonds", "BondGivenBack"): _record(money_events.BondGivenBack),
+    ("Bonds", "BondForfeited"): _record(money_events.BondForfeited),
+    ("Verdicts", "Complained"): _record(events.Complained, **ROUND),
+    ("Verdicts", "Disputed"): _record(events.Disputed, **ROUND),
+    ("Verdicts", "VerdictGiven"): _record(events.VerdictGiven, **ROUND),
+    ("Verdicts", "Convicted"): _record(events.Convicted),
+    ("Verdicts", "Equivocated"): _equivocated,
     ("TrainingRuns", "RunOpened"): _run_opened,
     ("TrainingRuns", "Enrolled"): _enrolled,
+    ("TrainingRuns", "Brought"): _record(events.Brought),
+    ("TrainingRuns", "LeftOut"): _record(events.LeftOut),
     ("TrainingRuns", "RosterFixed"): _roster_fixed,
+    ("TrainingRuns", "CellsDrawn"): _cells_drawn,
     ("TrainingRuns", "Acked"): _record(events.Acked),
     ("TrainingRuns", "Submitted"): _record(events.Submitted, **ROUND),
     ("TrainingRuns", "Voided"): _record(events.Voided, **ROUND),
@@ -275,6 +295,8 @@ RECORDS: Mapping[tuple[str, str], Callable[[events.Position, Values], events.Eve
     ("TrainingRuns", "Resulted"): _record(events.Resulted, **ROUND),
     ("TrainingRuns", "StateAgreed"): _record(events.StateAgreed),
     ("TrainingRuns", "AttemptStopped"): _record(events.AttemptStopped, **ROUND),
+    ("TrainingRuns", "Waived"): _record(events.Waived, **ROUND),
+    ("TrainingRuns", "Rotated"): _record(events.Rotated),
     ("TrainingRuns", "Exited"): _record(events.Exited),
     ("TrainingRuns", "Dropped"): _record(events.Dropped),
     ("TrainingRuns", "PhaseEntered"): _phase_entered,

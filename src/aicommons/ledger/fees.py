@@ -1,7 +1,7 @@
 """What a chain charges for a transaction, how much of it is offered, and by how much more when it gets stuck.
 
-Called by ``sending`` before it signs. A chain that charges nothing gets fixed gas and no fees; one with a base fee twice the
-newest block's and a tip (EIP-1559); an older one its own price for gas. What we say ourselves, tip or price, is bounded: an
+Called by ``sending`` before it signs. A chain that charges nothing gets no fees, and all of a block's gas where each transaction
+has a block of its own; one with a base fee twice the newest block's and a tip (EIP-1559); an older one its own price for gas. What we say ourselves, tip or price, is bounded: an
 endpoint that names it could else spend the whole purse.
 """
 
@@ -15,6 +15,8 @@ MOST_TIP = 50 * 10**9
 pays more of it than the block asks. Where there is no base fee it bounds the price itself."""
 HEADROOM = 5, 4
 """Gas is 5/4 of the estimate: others' transactions may come in between and make a call a little dearer."""
+FREE_HEADROOM = 4
+"""Where gas costs nothing it is four times the estimate: only room in a block is taken, and others' transactions may do more."""
 BUMP = 9, 8
 """A stuck transaction is offered for 12.5 % more: 10 % is what most nodes want for taking another in its place."""
 MOST_MARK = 4095
@@ -56,15 +58,19 @@ class Pricing:
         self.is_charged = base > 0
         return transactions.Fees(most=2 * base)  # a base fee doubles in six full blocks at the earliest
 
-    def price(self, transaction: transactions.Transaction) -> transactions.Transaction:
+    def price(self, transaction: transactions.Transaction, *, is_alone: bool = False) -> transactions.Transaction:
         """Return a transaction with gas and fees as the chain has them now.
+
+        Args:
+            transaction: without gas and fees.
+            is_alone: whether it gets a block of its own: then nothing is estimated where nothing is charged.
 
         Raises:
             errors.FeeTooHigh: the ledger asks more than this home pays.
             errors.SenderUnderfunded: the wallet cannot pay.
             rpc.RpcFailure: the call would fail.
         """
-        if not self.is_charged:
+        if is_alone and not self.is_charged:
             return dataclasses.replace(transaction, gas=self._gas - self._mark)
         request = {"from": ids.format_id(self._address), "data": "0x" + transaction.data.hex()}
         request |= {} if transaction.to is None else {"to": ids.format_id(transaction.to)}
@@ -76,13 +82,14 @@ class Pricing:
         ]
         newest, tip, estimate = rpc.batch_results(self._rpc, asked)
         fees = self.read_terms(newest)
-        if not fees.is_legacy:
+        if self.is_charged and not fees.is_legacy:
             offered = 0 if isinstance(tip, rpc.RpcFailure) else self._bounded(rpc.number(tip))
             fees = transactions.Fees(fees.most + offered, offered)
         if isinstance(estimate, rpc.RpcFailure):
             self.check_funds(transaction, estimate)
             raise estimate
-        gas = min(self._gas - MOST_MARK, with_headroom(estimate)) + self._mark
+        allowed = with_headroom(estimate) if self.is_charged else FREE_HEADROOM * rpc.number(estimate)
+        gas = min(self._gas - MOST_MARK, allowed) + self._mark
         return dataclasses.replace(transaction, gas=gas, fees=fees)
 
     def _bounded(self, offered: int) -> int:

@@ -114,6 +114,7 @@ class Sender:
         self._signer = signer
         self._fees = fees.Pricing(connection, signer.address, self._habits.most_tip, self._habits.mark)
         self._nonce: int | None = None
+        self._is_alone = True  # until a transaction had to wait for a block, which others share
         self._lock = threading.RLock()
 
     def nonce(self) -> int:
@@ -177,7 +178,7 @@ class Sender:
     def _give(self, call: Outgoing, nonce: int) -> _Sent:
         self.nonce()  # reads what the chain charges
         plain = transactions.Transaction(self.chain_id, nonce, call.to, call.data, value=call.value)
-        transaction = self._fees.price(plain)
+        transaction = self._fees.price(plain, is_alone=self._is_alone)
         sent = _Sent(transaction, transactions.sign(transaction, self._signer))
         told = self._hand_over(sent)
         # A receipt of these very bytes is ours whatever else is told: they came twice, or an answer was lost (``Habits.mark``).
@@ -186,6 +187,7 @@ class Sender:
             raise told
         if isinstance(told, str | None) and told not in sent.names:
             raise errors.ReceiptContradicted("the ledger says that it took another transaction", expected=sent.names[0])
+        self._is_alone = isinstance(sent.receipt, dict)
         # Where blocks take their time another program's transaction may wait under the next number: it is asked for anew.
         self._nonce = nonce + 1 if isinstance(sent.receipt, dict) else None
         return sent

@@ -12,6 +12,8 @@ from aicommons.ledger import authority, contracts, rpc
 
 LONGEST = 16
 """Successors of one contract that are followed; a longer chain of them is a ledger that leads us in circles."""
+BORROWER, LENDER = "TrainingRuns", "Enrolment"
+"""Contract that borrows code by ``delegatecall``, and the one that it borrows from."""
 NAMED = encoding.keccak(b"SuccessorNamed(address,address)")
 """Topic of the event that names one."""
 
@@ -70,3 +72,15 @@ def _check(connection: rpc.Rpc, named: Mapping[str, ids.Address], own: Mapping[s
                 which=f"{name} at {ids.format_id(at)}",
             )
     authority.check(named, own, answers[len(calls) :])
+    if BORROWER in named:
+        _check_borrowed(connection, named[BORROWER], own)
+
+
+def _check_borrowed(connection: rpc.Rpc, runs: ids.Address, own: Mapping[str, ids.Address]) -> None:
+    """Check the contract whose code new runs borrow: what stands there decides about them as their own code does."""
+    data = "0x" + contracts.call_data(BORROWER, "enrolmentCode", ()).hex()
+    (answer,) = rpc.batch(connection, [("eth_call", [{"to": ids.format_id(runs), "data": data}, "latest"])])
+    word = rpc.data(answer)
+    if len(word) != 32 or any(word[:12]):
+        raise errors.LedgerMismatch("the ledger's answer is no address", which=f"{BORROWER}.enrolmentCode")
+    _check(connection, {LENDER: ids.Address(word[12:])}, own)

@@ -11,14 +11,13 @@ from typing import Protocol
 from aicommons.domain import documents, encoding, errors, events, ids, messages, run, signature, vocabulary
 from aicommons.learning import blocks, privacy, safeguards, state
 from aicommons.learning import recipe as recipes
-from aicommons.learning.secagg import epoch, layout, masks, reading, reveal, session, suite
+from aicommons.learning.secagg import epoch as epochs
+from aicommons.learning.secagg import layout, masks, reading, reveal, session, suite
 from aicommons.node import evidence, journal, signing
 from aicommons.node.consents import notes, people
-from aicommons.protocol import coverage, duties, ports
+from aicommons.protocol import cells, coverage, duties, ports
 from aicommons.protocol import view as views
 
-EPOCH = 0
-"""A run is one epoch until key rotation comes."""
 SHORT_WORK = 2**25
 """Vectors of a round together below this many bytes are held in memory, above it they stay on disk."""
 
@@ -145,8 +144,8 @@ class Agent:
     """Applies the owner's denying rules to what the ledger shows at a time in seconds since 1970."""
     terms: dict[ids.RunId, RunDocuments] = dataclasses.field(default_factory=dict)
     """Documents already read, by run."""
-    acked: dict[ids.RunId, tuple[bytes, ...]] = dataclasses.field(default_factory=dict)
-    """Points of a roster whose Acks all hold, by run."""
+    acked: dict[tuple[ids.RunId, int], tuple[bytes, ...]] = dataclasses.field(default_factory=dict)
+    """Points of a roster whose Acks all hold, by run and epoch."""
     prepared: dict[ids.RunId, "Prepared"] = dataclasses.field(default_factory=dict)
     """The newest attempt's session, by run."""
     rosters: dict[ids.RunId, events.RosterFixed] = dataclasses.field(default_factory=dict)
@@ -191,16 +190,20 @@ def _check_seat(agent: Agent, run_id: ids.RunId, current: views.RunView, pin: jo
     Raises:
         errors.LedgerMismatch: another problem, dataset, version or consent.
     """
-    seat = current.enrolled.get(agent.member_id)
-    shown = None if seat is None else (seat.dataset_id, seat.version, seat.consent_id)
-    if current.spec.problem != pin.problem or shown != (pin.dataset_id, pin.version, pin.consent_id):
+    offered = current.offered_by(agent.member_id)
+    shown = tuple(journal.Held(each.dataset_id, each.version, each.consent_id) for each in offered)
+    if current.spec.problem != pin.problem or shown != pin.parts:
         raise errors.LedgerMismatch(
             "the ledger shows another problem, dataset or consent than the operator confirmed",
             which=ids.format_id(run_id),
-            expected=f"dataset {pin.dataset_id}, version {pin.version}",
-            got="no seat" if seat is None else f"dataset {seat.dataset_id}, version {seat.version}",
+            expected=_in_words(pin.parts),
+            got=_in_words(shown) or "no seat",
             next_step="do not take part; the ledger is lying about what this site brings",
         )
+
+
+def _in_words(parts: Sequence[journal.Held]) -> str:
+    return "; ".join(f"dataset {each.dataset_id}, version {each.version}" for each in parts)
 
 
 def pin_of(agent: Agent, run_id: ids.RunId) -> journal.Pin:
@@ -215,10 +218,18 @@ def pin_of(agent: Agent, run_id: ids.RunId) -> journal.Pin:
     return pin
 
 
-def part_of(agent: Agent, run_id: ids.RunId) -> Part:
-    """Return what the operator confirmed that this site brings; raises like ``pin_of``."""
-    pin = pin_of(agent, run_id)
-    return Part(pin.dataset_id, pin.version)
+def held_of(agent: Agent, run_id: ids.RunId, current: views.RunView) -> tuple[journal.Held, ...]:
+    """Return what the operator confirmed that this site brings, without what the ledger left out; raises like ``pin_of``.
+
+    A ledger that leaves out falsely makes this site give less, never more.
+    """
+    gone = current.left_out
+    return tuple(each for each in pin_of(agent, run_id).parts if (agent.member_id, each.dataset_id) not in gone)
+
+
+def parts_of(agent: Agent, run_id: ids.RunId, current: views.RunView) -> tuple[Part, ...]:
+    """Return the same as parts; raises like ``pin_of``."""
+    return tuple(Part(each.dataset_id, each.version) for each in held_of(agent, run_id, current))
 
 
 def terms_of(agent: Agent, run_id: ids.RunId, current: views.RunView) -> RunDocuments:
@@ -248,14 +259,24 @@ def decode_terms(plan_bytes: bytes, terms_bytes: bytes, spec: run.RunSpec) -> Ru
     if encoding.purpose_code(terms.purpose) != spec.purpose:
         raise errors.DecodeError("the terms name another purpose than the run", which="run-terms.purpose")
     made = recipes.from_plan(dict(plan.recipe))
-    safeguards.check_division(made.safeguards, [spec.min_participants])  # every run is summed as one set
+    safeguards.check_division(made.safeguards, cells.sizes(spec.min_participants, spec.cell_size))
+    if spec.cell_size:
+        raise errors.InputError(
+            "the run is divided into cells, which nodes do not sum apart yet",
+            which="RunSpec.cellSize",
+            expected="0",
+            got=str(spec.cell_size),
+            next_step="ask the solver for a run over one set, without --cell-size",
+        )
     return RunDocuments(made, plan, terms)
 
 
 def points_of(
-    run_id: ids.RunId, current: views.RunView, roster: events.RosterFixed, place: encoding.Place
+    run_id: ids.RunId, current: views.RunView, roster: events.RosterFixed, place: encoding.Place, *, epoch: int
 ) -> tuple[bytes, ...]:
-    """Return every member's epoch point in roster order, each with a valid signature and proof.
+    """Return every member's point in roster order, each with a valid signature and proof.
+
+    Who had left or was put out before an epoch keeps its last point, because the layout is over the whole roster.
 
     Raises:
         errors.AggregationRefused: ``ack-missing``, ``ack-signature`` or ``ack-proof``, naming the member.
@@ -263,18 +284,21 @@ def points_of(
     digest = encoding.roster_digest(run_id, roster.member_ids, roster.node_keys)
     points = []
     for member, key in zip(roster.member_ids, roster.node_keys, strict=True):
-        ack = current.acks.get(member)
+        ack = current.acks_of(epoch).get(member)
         if ack is None:
             raise errors.AggregationRefused("a member has not acknowledged", reason="ack-missing", member=member)
         message = messages.Ack(digest, ack.epoch, ids.MemberId(member), ack.point, ack.pok_r, ack.pok_z)
-        if ack.epoch != EPOCH or not signature.is_signed_by(
-            encoding.message_digest(place, message), ack.signature, key
-        ):
+        is_due = ack.epoch == epoch or (ack.epoch < epoch and _is_out(current, member))
+        if not is_due or not signature.is_signed_by(encoding.message_digest(place, message), ack.signature, key):
             raise errors.AggregationRefused("an Ack is not signed", reason="ack-signature", member=member)
-        if not epoch.is_acknowledged(digest, EPOCH, member, point=ack.point, proof=ack.pok_r + ack.pok_z):
+        if not epochs.is_acknowledged(digest, ack.epoch, member, point=ack.point, proof=ack.pok_r + ack.pok_z):
             raise errors.AggregationRefused("an Ack proves nothing", reason="ack-proof", member=member)
         points.append(ack.point)
     return tuple(points)
+
+
+def _is_out(current: views.RunView, member: int) -> bool:
+    return any(member in out for out in (current.exits, current.dropped, current.convicted))
 
 
 def layout_number(preferred: int, members: int) -> int:
@@ -304,9 +328,9 @@ class Committee:
 
 
 def make_committee(
-    run_id: ids.RunId, spec: run.RunSpec, roster: events.RosterFixed, points: tuple[bytes, ...]
+    run_id: ids.RunId, spec: run.RunSpec, roster: events.RosterFixed, points: tuple[bytes, ...], *, epoch: int
 ) -> Committee:
-    """Return the committee of a run; pure.
+    """Return the committee of an epoch of a run; pure.
 
     Raises:
         errors.AggregationRefused: there is no layout for a roster of this size.
@@ -314,7 +338,7 @@ def make_committee(
     members = roster.member_ids
     number = layout_number(spec.layout, len(members))
     digest = encoding.roster_digest(run_id, members, roster.node_keys)
-    committee = encoding.committee_digest(digest, EPOCH, number, points)
+    committee = encoding.committee_digest(digest, epoch, number, points)
     made = layout.make_layout(members, committee, number)
     return Committee(committee, members, points, made, suite.Suite(spec.suite))
 
@@ -337,6 +361,8 @@ class Prepared:
     """Whether a message's signature holds against the roster."""
     sums: dict[tuple[int, int], masks.ColumnSum] = dataclasses.field(repr=False)
     """Column -> this node's own mask sum of a short round, so that it need not open what it sealed."""
+    epoch: int
+    """Whose keys it uses."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -380,7 +406,8 @@ def attempt_of(agent: Agent, run_id: ids.RunId, current: views.RunView, place: v
     roster = roster_of(agent, run_id, current)
     key = encoding.AttemptKey(run_id, *place)
     known = agent.prepared.get(run_id)
-    if known is None or known.key != key or known.roster != roster:
+    epoch = current.epoch_of(place)
+    if known is None or (known.key, known.epoch, known.roster) != (key, epoch, roster):
         known = _prepare(agent, current, key, roster)
         agent.prepared[run_id] = known
     fields = {name: getattr(known, name) for name in _PREPARED}
@@ -389,19 +416,20 @@ def attempt_of(agent: Agent, run_id: ids.RunId, current: views.RunView, place: v
 
 def _prepare(agent: Agent, current: views.RunView, key: encoding.AttemptKey, roster: events.RosterFixed) -> Prepared:
     terms = terms_of(agent, key.run_id, current)
-    points = agent.acked.get(key.run_id)
+    epoch = current.epoch_of((key.round_index, key.attempt))
+    points = agent.acked.get((key.run_id, epoch))
     if points is None:
-        points = points_of(key.run_id, current, roster, agent.ledger.place)
-        agent.acked[key.run_id] = points
+        points = points_of(key.run_id, current, roster, agent.ledger.place, epoch=epoch)
+        agent.acked[key.run_id, epoch] = points
     before = state_at(agent, key.run_id, terms, key.round_index)
     decoded = state.decode(before.data)
     declared = terms.recipe.blocks(decoded)
-    committee = make_committee(key.run_id, current.spec, roster, points)
+    committee = make_committee(key.run_id, current.spec, roster, points, epoch=epoch)
     sid = encoding.session_id(agent.ledger.place, key, before.digest, committee.digest)
     made = committee.session(sid, blocks.words(declared))
     others = {int(reader.member_id): reader.point for reader in terms.terms.readers}
     readers = reveal.make_readers(made, others)
-    return Prepared(key, made, roster, terms, decoded, declared, readers, held={}, verified={}, sums={})
+    return Prepared(key, made, roster, terms, decoded, declared, readers, held={}, verified={}, sums={}, epoch=epoch)
 
 
 def state_at(agent: Agent, run_id: ids.RunId, terms: RunDocuments, position: int) -> journal.StateRecord:

@@ -12,7 +12,15 @@ from collections.abc import Mapping
 
 from aicommons.domain import encoding, errors, events, run
 from aicommons.learning.secagg import masks, session
-from aicommons.node import evidence, examination, input_verification, reveal_verification, verdict
+from aicommons.node import (
+    case_verification,
+    contributing,
+    evidence,
+    examination,
+    input_verification,
+    reveal_verification,
+    verdict,
+)
 from aicommons.protocol import view as views
 
 
@@ -26,8 +34,12 @@ class Outcome:
     participants: tuple[int, ...] = ()
     committed_at: events.Position | None = None
     """Where its first Commit stands."""
+    closed_at: events.Position | None = None
+    """Where the last Submit of its participants stands."""
     is_unmasked: bool = False
     after: examination.KnownState | None = None
+    cases: tuple[verdict.Judged, ...] = ()
+    """What seats were accused of in it, judged again."""
 
 
 def check_attempt(case: examination.Case, at: views.AttemptPlace, before: examination.KnownState | None) -> Outcome:
@@ -43,22 +55,24 @@ def check_attempt(case: examination.Case, at: views.AttemptPlace, before: examin
     """
     seen = case.current.attempts[at]
     sid = _session_id(case, at, seen, before)
-    signed = evidence.Evidence(case.place, case.roster, case.committee.layout, sid, seen)
+    signed = evidence.Evidence(case.place, case.roster, case.committee(at).layout, sid, seen)
     scene = examination.Scene(case, at, seen, signed, before)
     with examination.naming(scene.where):
+        case_verification.check_said(scene)
         if seen.phase < run.Phase.SUBMITTED:
             _check_unfinished(scene)
-            return Outcome(at, b"")
+            return Outcome(at, b"", cases=_judge(scene, None))
         inputs = _check_submits(scene)
         _check_commits(scene, inputs)
-        outcome = Outcome(at, sid, signed.participants, _first_commit(seen))
+        closed = max((seen.submits[member] for member in signed.participants), key=examination.order)
+        outcome = Outcome(at, sid, signed.participants, _first_commit(seen), closed.at)
         if seen.phase < run.Phase.FIXED:
             _check_given_up(scene)
-            return outcome
+            return dataclasses.replace(outcome, cases=_judge(scene, inputs))
         commits = evidence.certified(signed, inputs)
         case.findings.passed("certificate")
-        after = _check_certified(scene, inputs, commits)
-        return dataclasses.replace(outcome, is_unmasked=seen.phase is run.Phase.UNMASKED, after=after)
+        after, cases = _check_certified(scene, inputs, commits)
+        return dataclasses.replace(outcome, is_unmasked=seen.phase is run.Phase.UNMASKED, after=after, cases=cases)
 
 
 def _session_id(
@@ -67,10 +81,29 @@ def _session_id(
     """Return the session that the state gives; where no state is known, the one that most participants name."""
     if before is not None:
         key = encoding.AttemptKey(case.run_id, *at)
-        return encoding.session_id(case.place, key, before.digest, case.committee.digest)
+        return encoding.session_id(case.place, key, before.digest, case.committee(at).digest)
     members = evidence.participants_of(case.roster, seen)
     named = collections.Counter(seen.submits[member].sid for member in members if member in seen.submits)
     return named.most_common(1)[0][0] if named else b""
+
+
+def _judge(scene: examination.Scene, inputs: evidence.Inputs | None) -> tuple[verdict.Judged, ...]:
+    """Judge the cases of an attempt of which nothing was revealed; without any its bytes are not looked at."""
+    if not (scene.seen.complaints or scene.seen.disputes or scene.seen.verdicts):
+        return ()
+    headers = {
+        member: case_verification.fetch(
+            scene, "header", scene.seen.submits[member].header_digest, contributing.MOST_HEADER
+        )
+        for member in scene.signed.participants
+        if member in scene.seen.submits
+    }
+    words, is_sized = input_verification.count_words(scene, headers)
+    try:
+        made = scene.case.committee(scene.at).session(scene.signed.sid, words) if is_sized else None
+    except errors.AggregationRefused:  # the only header that is left claims a length that no vector has
+        made = None
+    return case_verification.judge(case_verification.Bench(scene, made, inputs, headers), {})
 
 
 def _check_unfinished(scene: examination.Scene) -> None:
@@ -92,6 +125,9 @@ def _check_given_up(scene: examination.Scene) -> None:
     if stopped is not None:
         reason = stopped.reason.rstrip(b"\0").decode("ascii", "replace")
         why = f"when member {stopped.member_id} refused the input of member {stopped.accused_id} ({reason})"
+    judged = {said.guilty_id for said in scene.seen.verdicts.values()} & set(scene.case.current.convicted)
+    if judged:
+        why = f"when member {', '.join(map(str, sorted(judged)))} was put out"
     words = f"{scene.where} ended {why}; nothing was revealed, its vectors were not looked at"
     scene.case.findings.gap("masked_vector", verdict.Why.NOT_REVEALED, words)
 
@@ -135,19 +171,24 @@ def _check_commits(scene: examination.Scene, inputs: evidence.Inputs) -> None:
 
 def _check_certified(
     scene: examination.Scene, inputs: evidence.Inputs, commits: Mapping[int, events.Committed]
-) -> examination.KnownState | None:
-    """Check everything behind a certificate; return the state that came out, as far as it can be known."""
+) -> tuple[examination.KnownState | None, tuple[verdict.Judged, ...]]:
+    """Check everything behind a certificate; return the state that came out, as far as it can be known, and all cases."""
     headers = {
         member: input_verification.fetch_header(scene, member, digest) for member, digest in inputs.headers.items()
     }
     words, is_sized = input_verification.count_words(scene, headers)
-    made = scene.case.committee.session(scene.signed.sid, words)
+    made = scene.case.committee(scene.at).session(scene.signed.sid, words)
     masked, is_complete = input_verification.check_inputs(scene, made, headers)
     _check_reveals(scene, made, commits)
     documents = reveal_verification.check_documents(scene, made, inputs, is_sized=is_sized)
-    is_readable = reveal_verification.check_objects(scene, made, documents)
-    got = reveal_verification.read(scene, made, masked, documents) if is_complete and is_readable else None
-    return _check_results(scene, got or reveal_verification.read_kept(scene, made))
+    bench = case_verification.Bench(scene, made if is_sized else None, inputs, headers)
+    cases = case_verification.judge(bench, documents)
+    wrong = case_verification.wrong_holders(scene, cases)
+    right = {member: document for member, document in documents.items() if member not in wrong}
+    reveal_verification.check_manifests(scene, right)
+    is_readable = reveal_verification.check_objects(scene, made, right)
+    got = reveal_verification.read(scene, made, masked, right) if is_complete and is_readable else None
+    return _check_results(scene, got or reveal_verification.read_kept(scene, made)), cases
 
 
 def _check_reveals(scene: examination.Scene, made: session.Session, commits: Mapping[int, events.Committed]) -> None:
@@ -168,7 +209,8 @@ def _check_reveals(scene: examination.Scene, made: session.Session, commits: Map
                 "a Reveal does not open its member's Commit", reason="commitment-mismatch", member=member
             )
     if scene.seen.phase is run.Phase.UNMASKED:
-        for member in sorted(evidence.due_reveals(scene.signed, commits) - set(scene.seen.reveals)):
+        not_awaited = {*scene.seen.reveals, *scene.seen.waived, *scene.case.current.convicted}
+        for member in sorted(evidence.due_reveals(scene.signed, commits) - not_awaited):
             raise errors.AggregationRefused(
                 "the round was unmasked without a Reveal that was due", reason="reveal-missing", member=member
             )
@@ -190,7 +232,7 @@ def _check_results(scene: examination.Scene, got: reveal_verification.RoundSum |
         examination.check_equal("it names another sum", which=which, expected=sum_digest, got=sent.sum_digest)
         examination.check_equal("it names another state", which=which, expected=state_digest, got=sent.state_digest)
     examination.check_signatures(scene, results)
-    if got is None and len(results) >= scene.case.committee.layout.quorum:
+    if got is None and len(results) >= scene.case.layout.quorum:
         return examination.KnownState(named.most_common(1)[0][0][1], None)
     return got.after if got is not None else None
 

@@ -95,7 +95,7 @@ def audit(case: Case) -> Report:
     """Return what is found about every contribution of a member to a run.
 
     Raises:
-        errors.InputError: the member has no seat in the run, or this home keeps no register of its dataset.
+        errors.InputError: the member has no seat in the run or one of several datasets, or this home keeps no register.
         errors.KeyRefused: this home's keys do not open its register.
     """
     current = case.current
@@ -103,12 +103,18 @@ def audit(case: Case) -> Report:
         raise errors.InputError(
             "this member has sent nothing in this run", which=f"member {case.member_id}", next_step="see `run show`"
         )
-    points = agents.points_of(case.run_id, current, current.roster, case.place)
-    committee = agents.make_committee(case.run_id, current.spec, current.roster, points)
+    if len(current.offered_by(case.member_id)) > 1:
+        raise errors.InputError(
+            "a contribution of several datasets cannot be computed again yet: that takes all of their tables at once",
+            which=f"member {case.member_id}, run {ids.format_id(case.run_id)[:14]}",
+            expected="one dataset",
+            got=f"{len(current.offered_by(case.member_id))} datasets",
+            next_step="see what each dataset gave on the owner's page, and in `commons run show`",
+        )
     checked, missing = [], []
     with case.keeping.register() as kept, case.keeping.notes() as noted:
         kept.column(case.seat.dataset_id)
-        auditor = _Auditor(case, committee, kept, noted, _Register.of(case, kept))
+        auditor = _Auditor(case, current.roster, kept, noted, _Register.of(case, kept))
         for at, submitted in _submitted(case):
             try:
                 checked.append(auditor.check(at, submitted))
@@ -162,7 +168,7 @@ class _Auditor:
     """One audit under way."""
 
     case: Case
-    committee: agents.Committee
+    roster: events.RosterFixed
     kept: register.Register
     noted: notes.Notes
     register: _Register
@@ -174,7 +180,7 @@ class _Auditor:
             return Checked(*at, 0, 0, 0, ("the node has no state to compute it again from",))
         value = state.decode(before.data)
         declared = self.case.terms.recipe.blocks(value)
-        made = self.committee.session(submitted.sid, blocks.words(declared))
+        made = self._committee(at).session(submitted.sid, blocks.words(declared))
         committed = self._commitment(made, submitted)
         if committed == header.NO_REGISTER:
             return Checked(*at, 0, 0, 0, ("its header commits to nobody's consent",))
@@ -189,6 +195,12 @@ class _Auditor:
             *self._again(_Round(at[0], value, declared, made), note),
         ]
         return Checked(*at, record.persons, record.rows, record.held_back, tuple(problems))
+
+    def _committee(self, at: views.AttemptPlace) -> agents.Committee:
+        """Return who summed at an attempt."""
+        case, epoch = self.case, self.case.current.epoch_of(at)
+        points = agents.points_of(case.run_id, case.current, self.roster, case.place, epoch=epoch)
+        return agents.make_committee(case.run_id, case.current.spec, self.roster, points, epoch=epoch)
 
     def _commitment(self, made: session.Session, submitted: events.Submitted) -> bytes:
         """Return what the header of a Submit commits to."""

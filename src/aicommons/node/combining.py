@@ -12,8 +12,8 @@ from aicommons.domain import errors, events, ids
 from aicommons.learning import recipe as recipes
 from aicommons.learning import state
 from aicommons.learning.secagg import boxes, checking, quantise, reading, reveal, suite
+from aicommons.node import accusing, evidence, fetching, frames, journal, mask_sums
 from aicommons.node import agent as agents
-from aicommons.node import committing, evidence, frames, journal
 from aicommons.protocol import duties
 from aicommons.protocol import view as views
 
@@ -27,19 +27,24 @@ def combine(agent: agents.Agent, duty: duties.Duty, current: views.RunView) -> N
         return
     attempt = agents.attempt_of(agent, duty.run_id, current, place)
     name = f"combine-{attempt.session.sid.hex()[:24]}"
-    result = agent.runner.take(name)
-    if result is None:
-        job = Reading(agent, attempt, committing.epoch_key(agent, attempt), agent.journal.reveal(attempt.session.sid))
-        agent.runner.start(name, job.work, attempt.lane)
+    try:
         result = agent.runner.take(name)
+        if result is None:
+            record = agent.journal.reveal(attempt.session.sid)
+            out = _out(agent, attempt, current)
+            job = Reading(agent, attempt, mask_sums.epoch_key(agent, attempt), record, out)
+            agent.runner.start(name, job.work, attempt.lane)
+            result = agent.runner.take(name)
+    except errors.AggregationRefused as err:
+        accusing.answer_reveals(agent, attempt, current, err)
+        raise
     if result is None:
         return
-    salt, sum_digest, words, after = frames.split(result)
+    salt, sum_digest, words, after, finished = frames.split(result)
     sid = attempt.session.sid
     agent.journal.keep_sum(duty.run_id, place[0], journal.SumRecord(sid, salt, sum_digest, words))
     digest = reading.state_digest(sid, salt, after)
-    is_finished = attempt.terms.recipe.is_finished(state.decode(after))
-    agent.journal.keep_state(duty.run_id, journal.StateRecord(place[0] + 1, digest, after, is_finished))
+    agent.journal.keep_state(duty.run_id, journal.StateRecord(place[0] + 1, digest, after, bool(finished)))
     _forget_inputs(agent, attempt)
     log.info(
         "run %s round %d: combined; %d participants, state %s",
@@ -48,6 +53,12 @@ def combine(agent: agents.Agent, duty: duties.Duty, current: views.RunView) -> N
         len(attempt.participants),
         digest.hex()[:12],
     )
+
+
+def _out(agent: agents.Agent, attempt: agents.Attempt, current: views.RunView) -> frozenset[int]:
+    """Return whose Reveals of an attempt are not needed, by others' signatures."""
+    place, faults = agent.ledger.place, attempt.session.layout.faults
+    return evidence.waived(place, current, attempt.seen, faults) | evidence.convicted(place, current, faults)
 
 
 def _forget_inputs(agent: agents.Agent, attempt: agents.Attempt) -> None:
@@ -71,9 +82,11 @@ class Reading:
     """The epoch key. A job opens no journal: SQLite forbids to use a connection in a forked child."""
     record: journal.RevealRecord | None = dataclasses.field(repr=False)
     """What this node committed to in the session, if it did."""
+    out: frozenset[int] = frozenset()
+    """Whose Reveals are not needed: f + 1 members signed that they are silent, or that they cheated."""
 
     def work(self) -> bytes:
-        """Return salt, sum digest, sum words and the next state's bytes as frames.
+        """Return salt, sum digest, sum words, the next state's bytes and whether it is the last one (empty: no) as frames.
 
         Raises:
             errors.AggregationRefused: a document, column or vector fails a check.
@@ -83,19 +96,25 @@ class Reading:
         signed = attempt.evidence(agent)
         inputs = evidence.inputs_of(signed)
         commits = evidence.certified(signed, inputs)
-        documents = documents_of(agent, attempt, inputs, commits)
-        reading.agree_manifests(attempt.session, documents, evidence.due_reveals(signed, commits))
+        documents = documents_of(agent, attempt, inputs, commits, out=self.out)
+        due = evidence.due_reveals(signed, commits) - self.out
+        try:
+            reading.agree_manifests(attempt.session, documents, due)
+        except errors.AggregationRefused:
+            documents = {member: each for member, each in documents.items() if member not in self.out}
+            reading.agree_manifests(attempt.session, documents, due)
         own = [reader.member_id for reader in attempt.readers].index(agent.member_id)
         columns = reading.open_columns(
             attempt.session,
             documents,
             Objects(agent, attempt),
             eyes=reading.Eyes(own, attempt.readers[own], self.secret),
-            own=attempt.sums,
+            own=None if agent.member_id in self.out else attempt.sums,
         )
         got = reading.read(attempt.session, {0: self._masked(inputs)}, columns)
         after = advance_state(attempt, got.words)
-        return frames.join([got.salt, got.sum_digest, suite.byte_view(got.words), state.encode(after)])
+        finished = bytes(attempt.terms.recipe.is_finished(after))
+        return frames.join([got.salt, got.sum_digest, suite.byte_view(got.words), state.encode(after), finished])
 
     def _masked(self, inputs: evidence.Inputs) -> Iterator[bytes]:
         """Yield the masked vectors, one in memory at a time.
@@ -104,7 +123,7 @@ class Reading:
         """
         checked = self.record is not None and self.record.input_digest == inputs.input_digest
         for member, digest in inputs.headers.items():
-            head, masked = committing.fetch_input(self.agent, self.attempt, member, digest)
+            head, masked = fetching.fetch_input(self.agent, self.attempt, member, digest)
             if not checked:
                 checking.check_public(self.attempt.session, member, head, masked)
             yield masked
@@ -138,7 +157,7 @@ class Objects(dict[bytes, bytes]):
         """Return the object of digest ``key``."""
         try:
             limit = self._attempt.session.blob_bytes + boxes.TAG_BYTES
-            return committing.fetch(self._agent, self._attempt, key, limit)
+            return fetching.fetch(self._agent, self._attempt, key, limit)
         except (errors.BlobNotFound, errors.DigestMismatch, errors.StoreRefused):
             return default
 
@@ -148,26 +167,33 @@ def documents_of(
     attempt: agents.Attempt,
     inputs: evidence.Inputs,
     commits: dict[int, events.Committed],
+    *,
+    out: frozenset[int] = frozenset(),
 ) -> dict[int, reveal.Document]:
-    """Return the checked documents of all certified members that revealed.
+    """Return the checked documents of all certified members that revealed; a bad one of those who are ``out`` is left out.
 
     Raises:
         errors.AggregationRefused: a Reveal is not signed, or does not open its commitment.
     """
     checked = {}
-    readers = len(attempt.readers)
     for member, commit in commits.items():
         sent = attempt.seen.reveals.get(member)
         if sent is None:
             continue
         if not attempt.evidence(agent).is_signed(member, sent):
             raise errors.AggregationRefused("a Reveal is not signed", reason="reveal-signature", member=member)
-        checked[member] = reveal.check_reveal(
-            attempt.session,
-            member,
-            committing.fetch(agent, attempt, sent.document, reveal.document_bytes(attempt.session, member, readers)),
-            reveal.Claim(commit.masks, sent.salt, sent.mine, sent.document),
-            readers=readers,
-            input_digest=inputs.input_digest,
-        )
+        claim = reveal.Claim(commit.masks, sent.salt, sent.mine, sent.document)
+        raw = fetching.fetch_document(agent, attempt, member, sent.document)
+        try:
+            checked[member] = reveal.check_reveal(
+                attempt.session,
+                member,
+                raw,
+                claim,
+                readers=len(attempt.readers),
+                input_digest=inputs.input_digest,
+            )
+        except errors.AggregationRefused:
+            if member not in out:
+                raise
     return checked

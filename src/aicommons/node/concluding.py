@@ -18,8 +18,8 @@ from aicommons.learning import evaluation, state
 from aicommons.learning import recipe as recipes
 from aicommons.learning.secagg import layout, quantise, suite
 from aicommons.node import agent as agents
-from aicommons.node import evidence, journal
-from aicommons.protocol import coverage, duties, ports
+from aicommons.node import bringing, evidence, journal
+from aicommons.protocol import duties, ports
 from aicommons.protocol import view as views
 
 log = logging.getLogger("aicommons.node")
@@ -146,9 +146,9 @@ def report(agent: agents.Agent, duty: duties.Duty, current: views.RunView) -> No
     found = agent.runner.take(name)
     if found is None:
         terms = agents.terms_of(agent, duty.run_id, current)
-        part = agents.part_of(agent, duty.run_id)
-        use = agents.use_of(duty.run_id, current.spec, terms)
-        job = OwnReport(agent.data, terms, agent.journal.state(duty.run_id), part, use)
+        parts = agents.parts_of(agent, duty.run_id, current)
+        asked = bringing.Asked(agent.data, terms, agents.use_of(duty.run_id, current.spec, terms))
+        job = OwnReport(asked, agent.journal.state(duty.run_id), parts)
         agent.runner.start(name, job.work, ports.Lane.FIT)
         found = agent.runner.take(name)
     if found is not None:
@@ -161,7 +161,6 @@ def retire(agent: agents.Agent, duty: duties.Duty, current: views.RunView) -> No
     Raises:
         errors.LedgerMismatch: it says that the run goes on, whatever its events told before.
     """
-    del current
     now = agent.ledger.state(duty.run_id)
     if not now.is_over:
         raise errors.LedgerMismatch(
@@ -170,36 +169,37 @@ def retire(agent: agents.Agent, duty: duties.Duty, current: views.RunView) -> No
             got=now.name,
             next_step="start the node again: it then reads the whole record anew; if this comes back, change the endpoint",
         )
-    forget(agent, duty.run_id)
+    forget(agent, duty.run_id, current.epoch)
     log.info("run %s: epoch key erased", ids.format_id(duty.run_id)[:12])
 
 
-def forget(agent: agents.Agent, run_id: ids.RunId) -> None:
-    """Erase what a run under way needs, the epoch key last: killed before, a node does it again."""
+def forget(agent: agents.Agent, run_id: ids.RunId, epoch: int) -> None:
+    """Erase what a run under way needs, the keys up to ``epoch`` last: killed before, a node does it again."""
     agent.data.forget(run_id)
     agent.inputs.forget(run_id)
-    agent.signing.keys.erase(run_id, agents.EPOCH)
+    for each in range(epoch + 1):
+        agent.signing.keys.erase(run_id, each)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class OwnReport:
     """The job: figures of the last state on this site's held-out rows; they stay at the site."""
 
-    data: agents.Data
-    terms: agents.RunDocuments
+    asked: bringing.Asked
     kept: journal.StateRecord | None
     """The newest state that this node holds."""
-    part: agents.Part
-    use: coverage.Use
+    parts: tuple[agents.Part, ...]
+    """What this site brings."""
 
     def work(self) -> bytes:
         """Return the figures as JSON text; why there are none when the rows cannot be read; empty without a model."""
-        made = self.terms.recipe
+        made = self.asked.terms.recipe
         if self.kept is None or not made.has_model(state.decode(self.kept.data)):
             return b"{}"
         value, begun = state.decode(self.kept.data), time.monotonic()
         try:
-            rows = self.data.bring(self.part, self.terms, self.use).rows
+            pieces = [bringing.Piece(part, b"", ()) for part in self.parts]
+            rows = bringing.joined([each.brought.rows for each in self.asked.rows(pieces).given])
             figures = own_metrics(made, value, rows)
             alone = own_model(made, rows, lambda: time.monotonic() - begun > ALONE_SECONDS)
             if alone is not None:

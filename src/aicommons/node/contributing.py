@@ -8,17 +8,20 @@ sent again and never a second header for one session (secure-aggregation section
 import collections
 import dataclasses
 import functools
+import hashlib
+import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from aicommons.domain import encoding, errors, ids, messages
-from aicommons.learning import blocks, privacy, state
+from aicommons.learning import blocks, state
 from aicommons.learning import recipe as recipes
-from aicommons.learning.secagg import epoch, header, layout, masking, quantise, suite
+from aicommons.learning.secagg import epoch, layout, masking, quantise, suite
 from aicommons.node import agent as agents
-from aicommons.node import disclosures, frames, journal
+from aicommons.node import bringing, disclosures, frames, journal
 from aicommons.node.consents import notes, people
 from aicommons.protocol import coverage, duties, ports
 from aicommons.protocol import view as views
@@ -35,14 +38,14 @@ def acknowledge(agent: agents.Agent, duty: duties.Duty, current: views.RunView) 
     _check_roster(agent, duty.run_id, current, roster.member_ids)
     digest = encoding.roster_digest(duty.run_id, roster.member_ids, roster.node_keys)
     drawn = epoch.draw_secret(agent.draw)
-    secret = agent.signing.keys.make(duty.run_id, agents.EPOCH, drawn)
-    key = encoding.AttemptKey(duty.run_id, 0, 0)
-    kept = agent.signing.payload("Ack", digest)
+    secret = agent.signing.keys.make(duty.run_id, current.epoch, drawn)
+    key, scope = encoding.AttemptKey(duty.run_id, 0, 0), digest + current.epoch.to_bytes(4, "big")
+    kept = agent.signing.payload("Ack", scope)
     if kept is None:
-        point, proof = epoch.acknowledge(digest, agents.EPOCH, agent.member_id, secret=secret, draw=agent.draw)
+        point, proof = epoch.acknowledge(digest, current.epoch, agent.member_id, secret=secret, draw=agent.draw)
         kept = point + proof
-        agent.signing.keep_payload("Ack", digest, kept)
-    message = messages.Ack(digest, agents.EPOCH, agent.member_id, kept[:32], kept[32:64], kept[64:])
+        agent.signing.keep_payload("Ack", scope, kept)
+    message = messages.Ack(digest, current.epoch, agent.member_id, kept[:32], kept[32:64], kept[64:])
     agent.ledger.post(key, message, agent.signing.sign(message))
     log.info("run %s: joined with %d members: Ack sent", ids.format_id(duty.run_id)[:12], len(roster.member_ids))
 
@@ -65,7 +68,7 @@ def submit(agent: agents.Agent, duty: duties.Duty, current: views.RunView) -> No
     _check_agreement(attempt)
     built = agent.journal.built(sid)
     if built is None:
-        built = _build(agent, attempt, agents.use_of(duty.run_id, current.spec, attempt.terms))
+        built = _build(agent, attempt, current)
         if built is None:
             return
     _check_consents(agent, attempt, current)
@@ -90,7 +93,12 @@ def _check_consents(agent: agents.Agent, attempt: agents.Attempt, current: views
     """
     use = agents.use_of(attempt.key.run_id, current.spec, attempt.terms)
     made = (attempt.key.round_index, attempt.key.attempt)
-    agent.data.check_still_consented(agents.part_of(agent, attempt.key.run_id), use, made)
+    inside = agent.journal.built_of(attempt.session.sid)
+    for part in agents.parts_of(agent, attempt.key.run_id, current):
+        if (
+            not inside or part.dataset_id in inside
+        ):  # a home that built before it kept what is inside brought one dataset
+            agent.data.check_still_consented(part, use, made)
 
 
 def _load(agent: agents.Agent, attempt: agents.Attempt, digest: bytes, *, limit: int) -> bytes:
@@ -109,40 +117,53 @@ def _check_agreement(attempt: agents.Attempt) -> None:
         raise errors.AggregationRefused("this node's state is not the one that was agreed", reason="state-differs")
 
 
-def _build(agent: agents.Agent, attempt: agents.Attempt, use: coverage.Use) -> tuple[bytes, bytes] | None:
+def _build(agent: agents.Agent, attempt: agents.Attempt, current: views.RunView) -> tuple[bytes, bytes] | None:
     of_run = jobs_of(attempt.key.run_id)
     name = of_run + attempt.session.sid.hex()[:16]
+    use = agents.use_of(attempt.key.run_id, current.spec, attempt.terms)
     result = agent.runner.take(name)
     if result is None:
         agent.runner.drop_others(of_run, name)  # a stopped attempt's fit would hold its place for as long as it takes
         local = agent.journal.local(attempt.key.run_id, attempt.key.round_index)
-        pin = agents.pin_of(agent, attempt.key.run_id)
-        seed = agent.journal.dataset_secret(pin.dataset_id, agent.draw)
-        earlier = () if pin.may_overlap else _earlier(agent, attempt, pin.dataset_id)
-        job = Contribution(agent, attempt, pin, local, use=use, seed=seed, earlier=earlier)
+        job = Contribution(agent, attempt, _pieces(agent, attempt, current), local, use=use)
         agent.runner.start(name, job.work, ports.Lane.FIT)
         result = agent.runner.take(name)
     if result is None:
         return None
-    built, masked, local_state, noted, told = frames.split(result)
-    if noted and not _is_consented(agent, attempt, use, notes.decode(noted)):
+    built, masked, local_state, told, *noted = frames.split(result)
+    found = [notes.decode(each) for each in noted]
+    if not all(_is_consented(agent, attempt, use, note) for note in found):
         return None
-    _keep_disclosure(agent, attempt, told.decode())
-    digests = agent.own.put(built), agent.own.put(masked)
+    inside = _keep_told(agent, attempt, current.spec.plan, json.loads(told))
+    sent = ids.Blob(built), ids.Blob(masked)
+    digests = agent.own.put(sent[0]), agent.own.put(sent[1])
     if attempt.is_short:
-        attempt.held.update(zip(digests, (built, masked), strict=True))
+        attempt.held.update(zip(digests, sent, strict=True))
     if local_state:
         agent.journal.keep_local(attempt.key.run_id, attempt.key.round_index + 1, local_state)
-    if noted:
-        agent.data.keep(notes.decode(noted))
-    agent.journal.keep_built(attempt.key.run_id, attempt.session.sid, *digests)
+    for note in found:
+        agent.data.keep(note)
+    agent.journal.keep_built(attempt.key.run_id, attempt.session.sid, *digests, datasets=inside)
     return digests
+
+
+def _pieces(agent: agents.Agent, attempt: agents.Attempt, current: views.RunView) -> tuple[bringing.Piece, ...]:
+    """Return what this site brings now, each dataset with its secret and what it gave before."""
+    pin = agents.pin_of(agent, attempt.key.run_id)
+    return tuple(
+        bringing.Piece(
+            part,
+            agent.journal.dataset_secret(part.dataset_id, agent.draw),
+            () if pin.may_overlap else _earlier(agent, attempt, part.dataset_id),
+        )
+        for part in agents.parts_of(agent, attempt.key.run_id, current)
+    )
 
 
 def _is_consented(agent: agents.Agent, attempt: agents.Attempt, use: coverage.Use, note: notes.Note) -> bool:
     """Return whether nobody has withdrawn while a contribution was computed: if so it is thrown away and made again."""
     try:
-        agent.data.check_still_consented(agents.part_of(agent, attempt.key.run_id), use, note)
+        agent.data.check_still_consented(agents.Part(note.record.dataset, note.record.dataset_version), use, note)
     except errors.ContributionRefused as err:
         run_id, index = attempt.key.run_id, attempt.key.round_index
         log.info("run %s round %d: computed again: %s", ids.format_id(run_id)[:12], index, err)
@@ -162,21 +183,41 @@ def _earlier(agent: agents.Agent, attempt: agents.Attempt, dataset_id: int) -> t
     return tuple(each for each in agent.journal.disclosures(dataset_id) if each.run_id != attempt.key.run_id)
 
 
-def _keep_disclosure(agent: agents.Agent, attempt: agents.Attempt, body: str) -> None:
-    """Write down what the dataset is about to give, before any of it is sent."""
-    pin = agents.pin_of(agent, attempt.key.run_id)
-    agent.journal.keep_disclosure(
-        journal.Disclosure(
-            run_id=attempt.key.run_id,
-            round_index=attempt.key.round_index,
-            dataset_id=pin.dataset_id,
-            version=pin.version,
-            members=attempt.session.member_ids,
-            plan=disclosures.plan_digest(attempt.terms.plan),
-            schema=disclosures.schema_digest(attempt.terms.recipe.schema),
-            body=body,
+def _keep_told(agent: agents.Agent, attempt: agents.Attempt, plan: bytes, told: Mapping[str, Any]) -> list[int]:
+    """Write down what the datasets are about to give, before any of it is sent, and say which give nothing this round.
+
+    Returns the datasets whose rows are in the contribution.
+    """
+    run_id, index = attempt.key.run_id, attempt.key.round_index
+    for number, why in told["left_out"]:
+        reason = f"dataset {number} is left out of this round: {why}"
+        agent.journal.keep_declined(run_id, index, reason)
+        log.warning("run %s round %d: %s", ids.format_id(run_id)[:12], index, reason)
+    for number, version, body in told["given"]:
+        agent.journal.keep_disclosure(
+            journal.Disclosure(
+                run_id=run_id,
+                round_index=index,
+                dataset_id=number,
+                version=version,
+                members=attempt.session.member_ids,
+                plan=bytes(plan),
+                schema=disclosures.schema_digest(attempt.terms.recipe.schema),
+                body=body,
+            )
         )
-    )
+    return [number for number, _, _ in told["given"]]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Plain:
+    """A contribution before it is encoded, with what stays here of it."""
+
+    numbers: blocks.Contribution
+    local_state: bytes | None
+    """The learner's new one, of all datasets together."""
+    facts: tuple[disclosures.Facts | None, ...]
+    """Of each dataset, in round 0: what is known of its rows."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -185,67 +226,78 @@ class Contribution:
 
     agent: agents.Agent
     attempt: agents.Attempt
-    pin: journal.Pin
+    pieces: tuple[bringing.Piece, ...]
+    """The datasets that this site brings, at least one."""
     local_state: bytes | None
     use: coverage.Use
-    seed: bytes = dataclasses.field(repr=False)
-    """The dataset's own secret, for noise and for recognising its rows."""
-    earlier: tuple[journal.Disclosure, ...]
-    """What the dataset gave before, if this round must be held against it."""
-
-    @property
-    def part(self) -> agents.Part:
-        """What this site brings."""
-        return agents.Part(self.pin.dataset_id, self.pin.version)
 
     def work(self) -> bytes:
         """Return what leaves and what stays, as frames.
 
-        In their order: header, masked vector, the learner's new local state, the note of whose rows they are, and what is
-        kept of the disclosure.
+        In their order: header, masked vector, the learner's new local state, what is kept of the disclosure of each dataset,
+        and the notes of whose rows they are.
 
         Raises:
-            errors.TableError: the owner's table does not fit the plan.
+            errors.TableError: an owner's table does not fit the plan.
             errors.ContributionRefused: the numbers may not be sent, or too few people have consented.
         """
         attempt = self.attempt
-        brought = self.agent.data.bring(self.part, attempt.terms, self.use)
-        contribution, local_state, facts = self.plain(brought.rows)
+        asked = bringing.Asked(self.agent.data, attempt.terms, self.use)
+        together = asked.rows(self.pieces)
+        plain = self.plain(asked, together)
+        hashed = hashlib.sha256()
         vector = quantise.encode(
             attempt.blocks,
-            contribution,
+            plain.numbers,
             members=len(attempt.session.member_ids),
             word_bits=attempt.session.suite.word_bits,
+            see=hashed.update,
         )
-        note = self._note(brought, vector)
-        committed = header.NO_REGISTER if note is None else note.record.digest
-        sent = masking.shield(attempt.session, self.agent.member_id, vector, self.agent.draw, consent=committed)
-        noted = b"" if note is None else notes.encode(note)
-        told = disclosures.body(attempt.terms.recipe.schema, attempt.blocks, facts).encode()
-        return frames.join([sent.header, suite.byte_view(sent.masked), local_state or b"", noted, told])
+        noted = [note for each in together.given if (note := self._note(each, vector)) is not None]
+        consent = notes.committed([note.record for note in noted])
+        draw, digest = self.agent.draw, hashed.digest()
+        sent = masking.shield(attempt.session, self.agent.member_id, vector, draw, digest=digest, consent=consent)
+        kept = plain.local_state or b"", self._told(together, plain)
+        return frames.join([sent.header, suite.byte_view(sent.masked), *kept, *map(notes.encode, noted)])
 
-    def plain(self, brought: recipes.Rows) -> tuple[blocks.Contribution, bytes | None, disclosures.Facts | None]:
+    def plain(self, asked: bringing.Asked, together: bringing.Together) -> Plain:
         """Return the contribution before it is encoded, the new local state, and in round 0 what is known of the rows.
 
-        Small cells are treated here, by the owner's rule: nothing in a plan can change it. Raises like ``work``.
+        Small cells are treated here, by each owner's rule: nothing in a plan can change it. Raises like ``work``.
         """
-        attempt = self.attempt
-        made = attempt.terms.recipe
-        rule = self.agent.data.rule(self.part)
-        rows = privacy.guard(made, brought, rule)
-        facts = None
+        attempt, made = self.attempt, self.attempt.terms.recipe
+        rows = asked.guarded(together)
         if attempt.before.stage is state.Stage.DESCRIBE:
-            facts = disclosures.facts_of(rows, self.seed, made.schema)
-            disclosures.check_rows(rule.minimum, self.earlier, made.schema, facts, members=attempt.session.member_ids)
+            facts = tuple(self._facts(each, found) for each, found in zip(together.given, rows, strict=True))
+            return Plain(bringing.described(asked, attempt.before, together, rows), self.local_state, facts)
         draws = np.random.default_rng([made.seed, self.agent.member_id, attempt.key.round_index])
-        contribution, local_state = made.contribute(attempt.before, rows, local_state=self.local_state, rng=draws)
-        return privacy.with_noise(made, contribution, rule, self.seed), local_state, facts
+        numbers, local_state = made.contribute(
+            attempt.before, bringing.joined(rows), local_state=self.local_state, rng=draws
+        )
+        return Plain(numbers, local_state, (None,) * len(rows))
 
-    def _note(self, brought: agents.Brought, vector: suite.Words) -> notes.Note | None:
-        """Return whose rows the vector is made of, where a register stands behind the dataset."""
-        if brought.chosen is None:
+    def _facts(self, given: bringing.Given, rows: recipes.Rows) -> disclosures.Facts:
+        """Return what is known of a dataset's rows, after holding it against what the dataset gave before."""
+        plan, members = self.attempt.terms.recipe.schema, self.attempt.session.member_ids
+        facts = disclosures.facts_of(rows, given.piece.seed, plan)
+        disclosures.check_rows(given.rule.minimum, given.piece.earlier, plan, facts, members=members)
+        return facts
+
+    def _told(self, together: bringing.Together, plain: Plain) -> bytes:
+        """Return which datasets are in the contribution, with what is kept of each, and which are not and why, as JSON."""
+        plan = self.attempt.terms.recipe.schema
+        given = [
+            (each.piece.part.dataset_id, each.piece.part.version, disclosures.body(plan, self.attempt.blocks, facts))
+            for each, facts in zip(together.given, plain.facts, strict=True)
+        ]
+        return json.dumps({"given": given, "left_out": together.left_out}).encode()
+
+    def _note(self, given: bringing.Given, vector: suite.Words) -> notes.Note | None:
+        """Return whose rows of a dataset are in the vector, where a register stands behind it."""
+        chosen, rows = given.brought.chosen, given.brought.rows
+        if chosen is None:
             return None
-        key, rows = self.attempt.key, brought.rows
-        place = people.Place(key.round_index, key.attempt, self.attempt.session.sid, self.pin.version)
+        key = self.attempt.key
+        place = people.Place(key.round_index, key.attempt, self.attempt.session.sid, given.piece.part.version)
         count = rows.train.rows + rows.held_out.rows
-        return brought.chosen.note(place, rows=count, vector=suite.byte_view(vector), salt=self.agent.draw(32))
+        return chosen.note(place, rows=count, vector=suite.byte_view(vector), salt=self.agent.draw(32))

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from aicommons.domain import documents, encoding, errors, ids, schema
+from aicommons.domain import encoding, errors, ids, schema
 from aicommons.learning import blocks, records, splitting
 from aicommons.learning import recipe as recipes
 from aicommons.node import journal, overlap
@@ -84,6 +84,7 @@ def _sums(seed: int, places: Sequence[tuple[int, int]], table: records.Table) ->
     return {"rows": np.array([float(table.rows)]), "content": content.astype(np.float64).ravel()}
 
 
+@functools.lru_cache(maxsize=16)
 def schema_digest(plan: schema.Schema) -> bytes:
     """Return the digest of a plan's columns."""
     return ids.digest(encoding.canonical_json(schema.to_document(plan)))
@@ -226,8 +227,3 @@ def _too_few(made: journal.Disclosure, minimum: int, since: str) -> errors.Contr
         next_step="Wait for more rows, train with at least two other sites, or accept it: "
         "`commons run confirm RUN --allow-overlap`.",
     )
-
-
-def plan_digest(plan: documents.Plan) -> bytes:
-    """Return the digest of a plan."""
-    return ids.digest(plan.encode())

@@ -168,3 +168,60 @@ def signed_part(sent: Message) -> messages.Message:
             return messages.Reveal(sent.sid, sent.member_id, sent.salt, sent.mine, sent.document)
         case events.Resulted():
             return messages.Result(sent.sid, sent.member_id, sent.sum_digest, sent.state_digest)
+
+
+def convicted(place: encoding.Place, current: views.RunView, faults: int) -> frozenset[int]:
+    """Return who of a run is proven to have cheated.
+
+    f + 1 others of the roster signed that, by their own computation, or it signed two different messages where one is allowed. Only
+    who the ledger calls convicted is asked about; that it says so proves nothing by itself.
+    """
+    judges: dict[int, set[int]] = {guilty: set() for guilty in current.convicted}
+    for attempt in current.attempts.values() if judges else ():
+        for said in attempt.verdicts.values():
+            if said.case_digest != messages.SILENCE and said.guilty_id in judges and _is_judged(place, current, said):
+                judges[said.guilty_id].add(said.member_id)
+    twice = {guilty for guilty in judges if has_equivocated(place, current, current.equivocated.get(guilty))}
+    return frozenset(guilty for guilty, by in judges.items() if len(by) > faults) | twice
+
+
+def has_equivocated(place: encoding.Place, current: views.RunView, told: events.Equivocated | None) -> bool:
+    """Return whether both messages of an event are signed by the member that it names, and differ; total."""
+    if told is None or current.roster is None or told.first[0] == told.second[0]:
+        return False
+    made = messages.OF_KIND[told.kind]
+    for fields, signed in (told.first, told.second):
+        is_whole = len(fields) == len(dataclasses.fields(made))
+        if not is_whole or fields[:2] != (told.sid, encoding.word(told.guilty_id)):
+            return False
+        message = made(told.sid, told.guilty_id, *fields[2:])  # type: ignore[call-arg]  # as many as it has fields
+        if not is_signed(place, current.roster, message, signed):
+            return False
+    return True
+
+
+def waived(place: encoding.Place, current: views.RunView, seen: views.AttemptView, faults: int) -> frozenset[int]:
+    """Return whose Reveal of an attempt is not waited for: f + 1 others of the roster signed that it is silent."""
+    judges: dict[int, set[int]] = {silent: set() for silent in seen.waived}
+    for said in seen.verdicts.values() if judges else ():
+        if said.case_digest == messages.SILENCE and said.guilty_id in judges and _is_judged(place, current, said):
+            judges[said.guilty_id].add(said.member_id)
+    return frozenset(silent for silent, by in judges.items() if len(by) > faults)
+
+
+def _is_judged(place: encoding.Place, current: views.RunView, said: events.VerdictGiven) -> bool:
+    if current.roster is None or said.member_id == said.guilty_id:
+        return False
+    return is_signed(place, current.roster, accusation(said), said.signature)
+
+
+def accusation(said: events.Complained | events.Disputed | events.VerdictGiven) -> messages.Message:
+    """Return what the signature beside a complaint, dispute or verdict is over."""
+    match said:
+        case events.Complained():
+            return messages.Complain(said.sid, said.member_id, said.accused_id, said.header_digest, said.evidence)
+        case events.Disputed():
+            where = (said.cell, said.column, said.chunk)
+            return messages.Dispute(said.sid, said.member_id, said.accused_id, *where, said.evidence)
+        case events.VerdictGiven():
+            return messages.Verdict(said.sid, said.member_id, said.case_digest, said.guilty_id)

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 
 from aicommons.domain import encoding, errors, events, ids
 from aicommons.learning import evaluation, state
+from aicommons.learning.secagg import layout
 from aicommons.node import agent as agents
 from aicommons.node import evidence, journal, verdict
 from aicommons.protocol import ports
@@ -49,6 +50,10 @@ class Findings:
         """Figures of the newest state that was judged, when the sums could be read."""
         self.agreed: state.State | None = None
         """The agreed state, when the sums could be read."""
+        self.cases: list[verdict.Judged] = []
+        """Accusations, judged again."""
+        self.convictions: list[verdict.Conviction] = []
+        """What each conviction rests on."""
 
     def passed(self, part: str, number: int = 1) -> None:
         """Count ``number`` things of a part that hold."""
@@ -145,12 +150,22 @@ class Case:
     current: views.RunView
     place: encoding.Place
     roster: events.RosterFixed
-    committee: agents.Committee
+    committees: Mapping[int, agents.Committee]
+    """Epoch of keys -> who sums in it; there is always one of epoch 0."""
     terms: agents.RunDocuments | None
     """``None`` when the store has lost plan or terms."""
     eyes: Eyes
     blobs: Blobs
     findings: Findings
+
+    @property
+    def layout(self) -> layout.Layout:
+        """Layout of the first epoch: number, faults and quorum are those of all."""
+        return self.committees[0].layout
+
+    def committee(self, at: views.AttemptPlace) -> agents.Committee:
+        """Return who sums at an attempt."""
+        return self.committees[self.current.epoch_of(at)]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

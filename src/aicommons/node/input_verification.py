@@ -33,7 +33,7 @@ def count_words(scene: examination.Scene, headers: Mapping[int, bytes | None]) -
     claimed = collections.Counter(int.from_bytes(raw[8:16], "little") for raw in headers.values() if raw is not None)
     if claimed:
         return claimed.most_common(1)[0][0], True
-    is_short = layout.is_allowed(scene.case.committee.layout, 1)
+    is_short = layout.is_allowed(scene.case.layout, 1)
     return (1 if is_short else layout.PAIRS_BELOW_EIGHT_WORDS + 1), False
 
 

@@ -6,6 +6,7 @@ the duty handlers call it; the command line writes pins into it.
 """
 
 import dataclasses
+import json
 import pathlib
 import sqlite3
 from collections.abc import Sequence
@@ -16,12 +17,15 @@ from aicommons.protocol import ports
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS pin(run BLOB PRIMARY KEY, roster BLOB NOT NULL, problem BLOB NOT NULL,
   dataset INTEGER NOT NULL, version INTEGER NOT NULL, consent BLOB NOT NULL, overlap INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS brought(run BLOB, dataset INTEGER, version INTEGER NOT NULL, consent BLOB NOT NULL,
+  PRIMARY KEY(run, dataset));
 CREATE TABLE IF NOT EXISTS released(run BLOB, members BLOB, PRIMARY KEY(run, members));
 CREATE TABLE IF NOT EXISTS state(run BLOB, position INTEGER, digest BLOB NOT NULL, data BLOB NOT NULL,
   finished INTEGER NOT NULL, PRIMARY KEY(run, position));
 CREATE TABLE IF NOT EXISTS sum(run BLOB, round INTEGER, sid BLOB NOT NULL, salt BLOB NOT NULL, digest BLOB NOT NULL,
   data BLOB NOT NULL, PRIMARY KEY(run, round));
 CREATE TABLE IF NOT EXISTS built(sid BLOB PRIMARY KEY, run BLOB NOT NULL, header BLOB NOT NULL, masked BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS built_of(sid BLOB, dataset INTEGER, PRIMARY KEY(sid, dataset));
 CREATE TABLE IF NOT EXISTS local(run BLOB, position INTEGER, data BLOB NOT NULL, PRIMARY KEY(run, position));
 CREATE TABLE IF NOT EXISTS reveal(sid BLOB PRIMARY KEY, run BLOB NOT NULL, inputs BLOB NOT NULL, salt BLOB NOT NULL,
   mine BLOB NOT NULL, document BLOB NOT NULL, objects BLOB NOT NULL);
@@ -30,10 +34,11 @@ CREATE TABLE IF NOT EXISTS sent(run BLOB PRIMARY KEY, bytes INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS report(run BLOB PRIMARY KEY, data BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS over(run BLOB PRIMARY KEY, at REAL NOT NULL);
 CREATE TABLE IF NOT EXISTS disclosure(run BLOB, round INTEGER, dataset INTEGER NOT NULL, version INTEGER NOT NULL,
-  members BLOB NOT NULL, plan BLOB NOT NULL, schema BLOB NOT NULL, body TEXT NOT NULL, PRIMARY KEY(run, round));
+  members BLOB NOT NULL, plan BLOB NOT NULL, schema BLOB NOT NULL, body TEXT NOT NULL, PRIMARY KEY(run, round, dataset));
 CREATE TABLE IF NOT EXISTS secret(dataset INTEGER, kind TEXT, seed BLOB NOT NULL, PRIMARY KEY(dataset, kind));
 CREATE TABLE IF NOT EXISTS denial(run BLOB PRIMARY KEY, said TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS declined(run BLOB, round INTEGER, reason TEXT, PRIMARY KEY(run, round, reason));
+CREATE TABLE IF NOT EXISTS judged(run BLOB, key BLOB, guilty INTEGER NOT NULL, PRIMARY KEY(run, key));
 CREATE TABLE IF NOT EXISTS refusal(run BLOB, round INTEGER, attempt INTEGER, member INTEGER, reason TEXT NOT NULL,
   PRIMARY KEY(run, round, attempt));
 """
@@ -41,6 +46,31 @@ CREATE TABLE IF NOT EXISTS refusal(run BLOB, round INTEGER, attempt INTEGER, mem
 
 ROWS_AND_NOISE = "rows-and-noise"
 """What a dataset's secret is for: recognising its rows, and noise that stays the same."""
+
+
+SEVERAL_DATASETS = """
+BEGIN;
+ALTER TABLE disclosure RENAME TO disclosure_of_one;
+CREATE TABLE disclosure(run BLOB, round INTEGER, dataset INTEGER NOT NULL, version INTEGER NOT NULL,
+  members BLOB NOT NULL, plan BLOB NOT NULL, schema BLOB NOT NULL, body TEXT NOT NULL, PRIMARY KEY(run, round, dataset));
+INSERT INTO disclosure SELECT run, round, dataset, version, members, plan, schema, body
+  FROM disclosure_of_one ORDER BY rowid;
+DROP TABLE disclosure_of_one;
+COMMIT;
+"""
+"""Makes room for a line per dataset in a journal that was begun when a site brought one: what it says is kept."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Held:
+    """A dataset as it is brought to a run."""
+
+    dataset_id: int
+    """The dataset."""
+    version: int
+    """Its version at enrolment."""
+    consent_id: bytes
+    """The consent that it is brought under, 32 bytes."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -52,13 +82,20 @@ class Pin:
     problem: bytes
     """The problem that the run works on, 32 bytes."""
     dataset_id: int
-    """What this site brings."""
+    """What this site brings, or brings first."""
     version: int
     """Its version at enrolment."""
     consent_id: bytes
     """The consent that it is brought under, 32 bytes."""
     may_overlap: bool = False
     """The operator accepts a set that nearly equals one released before on the same problem."""
+    further: tuple[Held, ...] = ()
+    """What this site brings beside it."""
+
+    @property
+    def parts(self) -> tuple[Held, ...]:
+        """All that this site brings."""
+        return (Held(self.dataset_id, self.version, self.consent_id), *self.further)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -135,7 +172,8 @@ SELECT (SELECT max(position) FROM state WHERE run = :run),
   EXISTS(SELECT 1 FROM stored WHERE run = :run),
   EXISTS(SELECT 1 FROM report WHERE run = :run),
   (SELECT at FROM over WHERE run = :run),
-  (SELECT group_concat(round || '/' || attempt, ' ') FROM refusal WHERE run = :run)
+  (SELECT group_concat(round || '/' || attempt, ' ') FROM refusal WHERE run = :run),
+  (SELECT group_concat(hex(key), ' ') FROM judged WHERE run = :run)
 """
 
 
@@ -157,6 +195,8 @@ class Facts:
     """When it first saw the run over, by its own clock in seconds since 1970."""
     refused: frozenset[tuple[int, int]]
     """(round, attempt) of attempts that failed its checks."""
+    judged: frozenset[bytes]
+    """Keys of the cases that it has looked into."""
 
 
 class Journal:
@@ -171,6 +211,8 @@ class Journal:
             self._db.execute("PRAGMA page_size=16384")
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=FULL")
+            if self._is_of_one():
+                self._db.executescript(SEVERAL_DATASETS)
             self._db.executescript(SCHEMA)
         except sqlite3.DatabaseError as err:
             raise errors.InputError(
@@ -180,6 +222,11 @@ class Journal:
     def close(self) -> None:
         """Close the file."""
         self._db.close()
+
+    def _is_of_one(self) -> bool:
+        """Return whether the file has room for the disclosure of one dataset per round only."""
+        query = "SELECT group_concat(name, ' ') FROM (SELECT name FROM pragma_table_info('disclosure') WHERE pk ORDER BY pk)"
+        return bool(self._db.execute(query).fetchone()[0] == "run round")
 
     def _write(self, statement: str, values: tuple[object, ...] | dict[str, object]) -> None:
         try:
@@ -205,7 +252,10 @@ class Journal:
             raise errors.JournalConflict(
                 "another roster or dataset was confirmed for this run", which=ids.format_id(run_id)
             )
-        self._write("INSERT OR REPLACE INTO pin VALUES(?, ?, ?, ?, ?, ?, ?)", (run_id, *dataclasses.astuple(pin)))
+        for each in pin.further:  # before the pin itself, which is what says that something was confirmed
+            self._write("INSERT OR IGNORE INTO brought VALUES(?, ?, ?, ?)", (run_id, *dataclasses.astuple(each)))
+        values = (run_id, pin.roster, pin.problem, pin.dataset_id, pin.version, pin.consent_id, pin.may_overlap)
+        self._write("INSERT OR REPLACE INTO pin VALUES(?, ?, ?, ?, ?, ?, ?)", values)
 
     def pinned(self, run_id: ids.RunId) -> Pin | None:
         """Return what the operator confirmed."""
@@ -214,16 +264,21 @@ class Journal:
         if row is None:
             return None
         roster, problem, dataset_id, version, consent_id, overlap = row
-        return Pin(roster, problem, dataset_id, version, consent_id, may_overlap=bool(overlap))
+        query = "SELECT dataset, version, consent FROM brought WHERE run = ? ORDER BY rowid"
+        further = tuple(Held(*each) for each in self._db.execute(query, (run_id,)))
+        return Pin(roster, problem, dataset_id, version, consent_id, may_overlap=bool(overlap), further=further)
 
     def keep_released(self, run_id: ids.RunId, members: Sequence[int]) -> None:
         """Record, before the first Commit to it is signed, that the sum over ``members`` may be released."""
         self._write("INSERT OR IGNORE INTO released VALUES(?, ?)", (run_id, _join_members(members)))
 
-    def released(self, problem: bytes, dataset_id: int) -> list[Released]:
-        """Return all participant sets that this node ever committed to on ``problem``, or with the dataset on any."""
-        query = "SELECT run, members FROM released JOIN pin USING(run) WHERE problem = ? OR dataset = ?"
-        rows = self._db.execute(query, (problem, dataset_id))
+    def released(self, problem: bytes, *datasets: int) -> list[Released]:
+        """Return all participant sets that this node ever committed to on ``problem``, or with one of ``datasets`` on any."""
+        query = """
+            SELECT run, members FROM released JOIN pin USING(run)
+            WHERE problem = :problem OR dataset IN (SELECT value FROM json_each(:datasets))
+              OR run IN (SELECT run FROM brought WHERE dataset IN (SELECT value FROM json_each(:datasets)))"""
+        rows = self._db.execute(query, {"problem": problem, "datasets": json.dumps(datasets)})
         return [Released(ids.RunId(run), _split_members(listed)) for run, listed in rows]
 
     def keep_disclosure(self, made: Disclosure) -> None:
@@ -283,7 +338,7 @@ class Journal:
     def facts(self, run_id: ids.RunId) -> Facts:
         """Return what duties depend on, in one look."""
         row = self._db.execute(FACTS, {"run": run_id}).fetchone()
-        newest, is_finished, is_pinned, has_stored, has_report, over_since, refused = row
+        newest, is_finished, is_pinned, has_stored, has_report, over_since, refused, judged = row
         places = [] if refused is None else [place.split("/") for place in refused.split(" ")]
         return Facts(
             is_pinned=bool(is_pinned),
@@ -293,6 +348,7 @@ class Journal:
             has_report=bool(has_report),
             over_since=over_since,
             refused=frozenset((int(round_index), int(attempt)) for round_index, attempt in places),
+            judged=frozenset(bytes.fromhex(key) for key in (judged or "").split()),
         )
 
     def keep_sum(self, run_id: ids.RunId, round_index: int, record: SumRecord) -> None:
@@ -321,12 +377,20 @@ class Journal:
         row = self._db.execute(query, (run_id, position)).fetchone()
         return row[0] if row else None
 
-    def keep_built(self, run_id: ids.RunId, sid: bytes, header: bytes, masked: bytes) -> None:
-        """Record the digests of the one submission ever built for ``sid``; a second one is refused."""
+    def keep_built(
+        self, run_id: ids.RunId, sid: bytes, header: bytes, masked: bytes, *, datasets: Sequence[int] = ()
+    ) -> None:
+        """Record the digests of the one submission ever built for ``sid``, and what is in it; a second one is refused."""
         known = self.built(sid)
         if known is not None and known != (header, masked):
             raise errors.JournalConflict("a submission was built for this session before", which=sid.hex()[:16])
+        for each in datasets:
+            self._write("INSERT OR IGNORE INTO built_of VALUES(?, ?)", (sid, each))
         self._write("INSERT OR IGNORE INTO built VALUES(?, ?, ?, ?)", (sid, run_id, header, masked))
+
+    def built_of(self, sid: bytes) -> frozenset[int]:
+        """Return the datasets whose rows are in the submission built for ``sid``."""
+        return frozenset(row[0] for row in self._db.execute("SELECT dataset FROM built_of WHERE sid = ?", (sid,)))
 
     def built(self, sid: bytes) -> tuple[bytes, bytes] | None:
         """Return header and masked-vector digests of the submission built for ``sid``."""
@@ -412,6 +476,15 @@ class Journal:
         """Return (round, attempt) -> (accused member, reason)."""
         query = "SELECT round, attempt, member, reason FROM refusal WHERE run = ?"
         return {(row[0], row[1]): (row[2], row[3]) for row in self._db.execute(query, (run_id,))}
+
+    def keep_judged(self, run_id: ids.RunId, key: bytes, guilty: int) -> None:
+        """Record who cheated in a case, by this node's own computation; 0 where nobody did. The first word stays."""
+        self._write("INSERT OR IGNORE INTO judged VALUES(?, ?, ?)", (run_id, key, guilty))
+
+    def judged(self, run_id: ids.RunId) -> dict[bytes, int]:
+        """Return case key -> who cheated in it, 0 where nobody did."""
+        query = "SELECT key, guilty FROM judged WHERE run = ?"
+        return {row[0]: row[1] for row in self._db.execute(query, (run_id,))}
 
     def keep_denial(self, run_id: ids.RunId, said: str | None) -> bool:
         """Record why this site's dataset may not be used in a run now, or that it may; return whether that is news."""

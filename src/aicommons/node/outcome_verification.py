@@ -1,46 +1,17 @@
-"""Verifying what a run's attempts add up to: one participant set, an agreed state, a model with sources and shares.
+"""Verifying what a run's attempts add up to: an agreed state, a model with sources and shares.
 
-Called by ``verification`` after every attempt was checked by itself. It leaves out what a model may be used for, and
-consents: whether they were live is the contract's record.
+Called by ``verification`` after every attempt was checked by itself. Its one participant set is ``exit_verification``'s.
+It leaves out what a model may be used for, and consents: whether they were live is the contract's record.
 """
 
 from collections.abc import Mapping, Sequence
 
 from aicommons.domain import documents, encoding, errors, events, ids, run
 from aicommons.learning import evaluation
-from aicommons.node import attempt_verification, concluding, evidence, examination, verdict
+from aicommons.node import attempt_verification, concluding, examination, verdict
 
 Known = Mapping[int, examination.KnownState]
 """Position -> state, as far as states are known."""
-
-
-def check_set(case: examination.Case, outcomes: Sequence[attempt_verification.Outcome]) -> frozenset[int]:
-    """Return the participant set that was released, after checking that only signed exits made it smaller.
-
-    Raises:
-        errors.VerificationFailed: two sets in one run, or an exit that its member did not sign.
-    """
-    for member in case.current.exits:
-        if not evidence.has_left(case.current, case.run_id, member, case.place):
-            raise errors.VerificationFailed("it is not signed by its member's key", which=f"Exit of member {member}")
-    fixed = [outcome for outcome in outcomes if outcome.committed_at is not None]
-    fixed.sort(key=lambda outcome: _order(outcome.committed_at))
-    members = frozenset(fixed[0].participants) if fixed else frozenset()
-    for outcome in fixed:
-        which = f"round {outcome.at[0]} attempt {outcome.at[1]}, participant set"
-        for member in sorted(members ^ frozenset(outcome.participants)):
-            left = case.current.exits.get(member)
-            if member not in members or left is None or _order(left.at) > _order(outcome.committed_at):
-                raise errors.VerificationFailed(
-                    f"member {member} {'left' if member in members else 'joined'} without a signed Exit",
-                    which=which,
-                    expected=sorted(members),
-                    got=list(outcome.participants),
-                )
-        members = frozenset(outcome.participants)
-    if fixed:
-        case.findings.passed("set", len(fixed[0].participants))
-    return members - frozenset(case.current.exits)
 
 
 def check_sessions(outcomes: Sequence[attempt_verification.Outcome]) -> None:
@@ -72,9 +43,9 @@ def check_agreed(case: examination.Case, known: Known) -> None:
         return
     which = f"agreed state after {agreed.rounds_done} rounds"
     votes = _votes(case, agreed)
-    if votes < case.committee.layout.quorum:
+    if votes < case.layout.quorum:
         raise errors.VerificationFailed(
-            "no quorum named this session and state", which=which, expected=case.committee.layout.quorum, got=votes
+            "no quorum named this session and state", which=which, expected=case.layout.quorum, got=votes
         )
     state_known = known.get(agreed.rounds_done)
     if state_known is not None:
@@ -136,9 +107,11 @@ def check_names_state(case: examination.Case, state_digest: bytes, which: str) -
     if any(agreed.state_digest):
         examination.check_equal("another state was agreed", which=which, expected=agreed.state_digest, got=state_digest)
         return
-    numbers = [attempt for round_index, attempt in case.current.attempts if round_index == agreed.rounds_done]
-    keys = [encoding.AttemptKey(case.run_id, agreed.rounds_done, attempt) for attempt in numbers]
-    sids = [encoding.session_id(case.place, key, state_digest, case.committee.digest) for key in keys]
+    sids = [
+        encoding.session_id(case.place, encoding.AttemptKey(case.run_id, *at), state_digest, case.committee(at).digest)
+        for at in case.current.attempts
+        if at[0] == agreed.rounds_done
+    ]
     if agreed.sid not in sids:
         raise errors.VerificationFailed(
             "the session that a quorum named starts from another state",
@@ -200,8 +173,8 @@ def _check_sources(case: examination.Case, model: events.ModelRegistered, member
     """Check that the model's lineage is what the participants enrolled with."""
     expected = []
     for member in sorted(members):
-        enrolled = case.current.enrolled[member]
-        expected.append((ids.MemberId(member), enrolled.dataset_id, enrolled.version, enrolled.consent_id))
+        first = case.current.brought_by(member)[0]
+        expected.append((ids.MemberId(member), first.dataset_id, first.version, first.consent_id))
     # When a consent was used last is the contract's own clock; a release holds it against the consent, not this run.
     for right, source in zip(expected, model.sources, strict=False):
         shown = (source.member_id, source.dataset_id, source.version, source.consent_id)
@@ -291,7 +264,3 @@ def _check_figures(card: documents.ModelCard, figures: evaluation.Metrics) -> No
             expected=computed.get(name),
             got=card.metrics.get(name),
         )
-
-
-def _order(at: events.Position | None) -> tuple[int, int]:
-    return (at.block, at.index) if at is not None else (0, 0)

@@ -54,7 +54,9 @@ def near(
     kept: journal.Journal, run_id: ids.RunId, pin: journal.Pin, *, members: Sequence[int], faults: int
 ) -> Overlap | None:
     """Return what ``find`` does, also where the operator accepted it."""
-    earlier = [each for each in kept.released(pin.problem, pin.dataset_id) if each.run_id != run_id]
+    earlier = [
+        each for each in kept.released(pin.problem, *(each.dataset_id for each in pin.parts)) if each.run_id != run_id
+    ]
     return nearest(members, faults, earlier) or combined(members, earlier)
 
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 
 from aicommons.domain import cards, encoding, errors, ids, policies, profiles, run, vocabulary
 from aicommons.node import agent as agents
+from aicommons.node import journal
 from aicommons.protocol import ports, registry, rules
 from aicommons.protocol import view as views
 
@@ -159,24 +160,28 @@ def check_seat(agent: agents.Agent, view: views.LedgerView, run_id: ids.RunId) -
         errors.UseDenied: it is not.
         errors.LedgerMismatch: nothing was confirmed for this run, or the ledger shows other terms than the home published.
     """
-    pin, part, current = agents.pin_of(agent, run_id), agents.part_of(agent, run_id), view.runs[run_id]
-    asked = Asked(
-        spec=current.spec,
-        papers=agents.terms_of(agent, run_id, current),
-        part=part,
-        consent=consent_of(view, pin.consent_id, run_id),
-        now=int(max(agent.clock.now(), view.time)),
-        as_mapped=functools.partial(agent.data.as_mapped, part),
-        own=agent.data.published(part),
-    )
     try:
-        check(view, Shelves(agent.store, agent.documents), asked)
+        for held in agents.held_of(agent, run_id, view.runs[run_id]):
+            check(view, Shelves(agent.store, agent.documents), _asked_of(agent, view, run_id, held))
     except (errors.UseDenied, errors.LedgerMismatch) as err:
         if agent.journal.keep_denial(run_id, str(err)):
             log.warning("run %s: nothing more of this site goes into it: %s", ids.format_id(run_id)[:12], err)
         raise
     if agent.journal.keep_denial(run_id, None):
         log.info("run %s: this site's dataset may be used in it again", ids.format_id(run_id)[:12])
+
+
+def _asked_of(agent: agents.Agent, view: views.LedgerView, run_id: ids.RunId, held: journal.Held) -> Asked:
+    part, current = agents.Part(held.dataset_id, held.version), view.runs[run_id]
+    return Asked(
+        spec=current.spec,
+        papers=agents.terms_of(agent, run_id, current),
+        part=part,
+        consent=consent_of(view, held.consent_id, run_id),
+        now=int(max(agent.clock.now(), view.time)),
+        as_mapped=functools.partial(agent.data.as_mapped, part),
+        own=agent.data.published(part),
+    )
 
 
 def _of_consent(asked: Asked, banned: int | None) -> tuple[str, ...]:

@@ -12,8 +12,18 @@ from collections.abc import Callable, Mapping
 
 from aicommons.domain import encoding, errors, ids, messages, signature
 from aicommons.learning import state
+from aicommons.node import (
+    accusing,
+    combining,
+    committing,
+    concluding,
+    contributing,
+    equivocations,
+    judging,
+    permission,
+    renewing,
+)
 from aicommons.node import agent as agents
-from aicommons.node import combining, committing, concluding, contributing, permission
 from aicommons.protocol import duties
 from aicommons.protocol import view as views
 
@@ -31,13 +41,9 @@ def advance(agent: agents.Agent, duty: duties.Duty, current: views.RunView) -> N
 def drop(agent: agents.Agent, duty: duties.Duty, current: views.RunView) -> None:
     """Ask the contract to put a site out whose consent died, so that the others go on without it."""
     agent.ledger.drop(duty.run_id, duty.member)
-    seat = current.enrolled[duty.member]
-    log.info(
-        "run %s: member %d is out: its consent %s is dead",
-        ids.format_id(duty.run_id)[:12],
-        duty.member,
-        ids.format_id(seat.consent_id)[:12],
-    )
+    numbers = ", ".join(str(each.dataset_id) for each in current.brought_by(duty.member))
+    which = ids.format_id(duty.run_id)[:12]
+    log.info("run %s: of member %d's dataset %s goes out whose consent is dead", which, duty.member, numbers)
 
 
 def give_back(agent: agents.Agent, duty: duties.Duty, current: views.RunView) -> None:
@@ -53,6 +59,10 @@ HANDLERS: Mapping[duties.DutyKind, Handler] = {
     duties.DutyKind.COMMIT: committing.commit,
     duties.DutyKind.REVEAL: committing.open_masks,
     duties.DutyKind.COMBINE: combining.combine,
+    duties.DutyKind.JUDGE: judging.judge,
+    duties.DutyKind.WAIVE: accusing.waive,
+    duties.DutyKind.ROTATE: renewing.rotate,
+    duties.DutyKind.RENEW: renewing.renew,
     duties.DutyKind.RESULT: concluding.result,
     duties.DutyKind.REGISTER: concluding.register,
     duties.DutyKind.ADVANCE: advance,
@@ -86,6 +96,7 @@ class Reconciler:
         self.view = views.LedgerView()
         self._trouble: dict[duties.Duty, Trouble] = {}
         self._witnessed = False
+        self._twice: list[equivocations.Found] = []
         self._held: frozenset[duties.DutyKind] = frozenset()
 
     def step(self) -> int:
@@ -101,6 +112,7 @@ class Reconciler:
             self._check_own_commits()
         now = self.agent.clock.now()
         self.agent.deny(self.view, now)
+        self._twice = equivocations.try_all(self.agent, self.view, self._twice)
         owed = duties.due(self.view, self.agent.member_id, self._remembered(now), now)
         owed = self._allowed(owed, now)
         self._trouble = {duty: trouble for duty, trouble in self._trouble.items() if duty in owed}
@@ -119,8 +131,10 @@ class Reconciler:
             self.view = views.fold(self.view, self.agent.ledger.poll())
         except errors.LedgerReorganised as err:
             log.warning("%s", err)
+            before = self.view
             self.view, self._witnessed, self._trouble = views.LedgerView(), False, {}
             self.view = views.fold(self.view, self.agent.ledger.poll())
+            self._twice += equivocations.between(before, self.view)
 
     def _allowed(self, owed: tuple[duties.Duty, ...], now: float) -> tuple[duties.Duty, ...]:
         """Return the duties that the owner does not hold back; work for those held back ends, unfinished."""
@@ -193,8 +207,10 @@ class Reconciler:
         retention = None
         if current.state.is_over and facts.has_stored:
             retention = self._retention(run_id, current)
-        acked = self.agent.member_id in current.acks
-        has_key = self.agent.signing.keys.get(run_id, agents.EPOCH) is not None
+        ack, keys = current.acks.get(self.agent.member_id), self.agent.signing.keys
+        acked = ack is not None and ack.epoch == current.epoch
+        has_key = keys.get(run_id, current.epoch) is not None
+        has_old_keys = any(keys.get(run_id, epoch) is not None for epoch in range(current.epoch))
         return duties.Remembered(
             is_pinned=facts.is_pinned,
             state_index=facts.state_index,
@@ -203,9 +219,13 @@ class Reconciler:
             has_key=has_key or not (acked or current.state.is_over),
             has_report=facts.has_report,
             over_since=since or 0.0,
-            may_retire=has_key and since is not None and self._is_surely_over(run_id, current, now - since),
+            may_retire=(has_key or has_old_keys)
+            and since is not None
+            and self._is_surely_over(run_id, current, now - since),
             retention=retention,
             refused=facts.refused,
+            judged=facts.judged,
+            has_old_keys=has_old_keys,
         )
 
     def _is_surely_over(self, run_id: ids.RunId, current: views.RunView, waited: float) -> bool:
@@ -237,11 +257,11 @@ class Reconciler:
         self._witnessed = True
         for run_id, current in self.view.runs.items():
             key = self._own_key(run_id, current)
-            if key is None or self.agent.signing.keys.get(run_id, agents.EPOCH) is None:
+            if key is None:
                 continue
             for attempt in current.attempts.values():
                 sent = attempt.commits.get(self.agent.member_id)
-                if sent is None:
+                if sent is None or self.agent.signing.keys.get(run_id, attempt.epoch) is None:
                     continue
                 message = messages.Commit(
                     sent.sid, self.agent.member_id, sent.set_digest, sent.input_digest, sent.masks
@@ -249,7 +269,7 @@ class Reconciler:
                 digest = encoding.message_digest(self.agent.ledger.place, message)
                 is_ours = signature.is_signed_by(digest, sent.signature, key)
                 if is_ours and self.agent.signing.word("Commit", sent.sid) != digest:
-                    concluding.forget(self.agent, run_id)
+                    concluding.forget(self.agent, run_id, current.epoch)
                     log.error(
                         "run %s: the ledger shows a Commit that this journal does not know; "
                         "the journal was rolled back, so the epoch key is destroyed and this node waits for a new run",

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 
 from aicommons.domain import encoding, errors, run
 from aicommons.learning import evaluation, state
-from aicommons.learning.secagg import boxes, reading, reveal, session, suite
+from aicommons.learning.secagg import boxes, group, reading, reveal, session, suite
 from aicommons.node import agent as agents
 from aicommons.node import combining, evidence, examination, verdict
 
@@ -18,17 +18,25 @@ MOST_REVEAL = 2**26
 """Longest Reveal document, in bytes."""
 
 
+def readers_of(scene: examination.Scene) -> int | None:
+    """Return how many readers a run has, which tells a document's length; ``None`` where its terms are lost."""
+    terms = scene.case.terms
+    if terms is None:
+        return None
+    return len({*scene.case.roster.member_ids, *(reader.member_id for reader in terms.terms.readers)})
+
+
 def check_documents(
     scene: examination.Scene, made: session.Session, inputs: evidence.Inputs, *, is_sized: bool
 ) -> dict[int, reveal.Document]:
-    """Return the Reveals' documents that are still there, checked, equal in every mask sum that two of them list.
+    """Return the Reveals' documents that are still there, checked but not yet held against each other.
 
-    Without the terms, which name the readers, or the vectors' length only their digests are checked.
+    Without the terms, which name the readers, or the vectors' length only their digests are checked. One that is bad for
+    everybody is left out where somebody was convicted over it; whether that is so is judged with the other cases.
     """
     documents: dict[int, reveal.Document] = {}
-    terms = scene.case.terms
-    others = terms.terms.readers if terms is not None else ()
-    readers = len({*made.member_ids, *(reader.member_id for reader in others)})
+    readers = readers_of(scene)
+    judged = {said.guilty_id for said in scene.seen.verdicts.values()} & set(scene.case.current.convicted)
     for member, sent in scene.seen.reveals.items():
         with examination.naming(scene.of(member, "mask-sum document")):
             raw = scene.get("mask-sum document", sent.document, MOST_REVEAL)
@@ -36,7 +44,7 @@ def check_documents(
                 words = "sealed mask sums whose document is gone, unless another member's names them: only documents do"
                 scene.case.findings.gap("sealed_mask_sum", verdict.Why.NOT_IN_STORE, words)
                 continue
-            if terms is None or not is_sized:
+            if readers is None or not is_sized:
                 scene.case.findings.gap(
                     "mask_sum_document",
                     verdict.Why.NOT_IN_STORE,
@@ -44,15 +52,23 @@ def check_documents(
                 )
                 continue
             claim = reveal.Claim(scene.seen.commits[member].masks, sent.salt, sent.mine, sent.document)
-            documents[member] = reveal.check_reveal(
-                made, member, raw, claim, readers=readers, input_digest=inputs.input_digest
-            )
+            try:
+                documents[member] = reveal.check_reveal(
+                    made, member, raw, claim, readers=readers, input_digest=inputs.input_digest
+                )
+            except errors.AggregationRefused:
+                if member not in judged:
+                    raise
     scene.case.findings.passed("mask_sum_document", len(documents))
-    _check_manifests(scene, documents)
     return documents
 
 
-def _check_manifests(scene: examination.Scene, documents: Mapping[int, reveal.Document]) -> None:
+def check_manifests(scene: examination.Scene, documents: Mapping[int, reveal.Document]) -> None:
+    """Check that mask sums which two documents list are equal.
+
+    Raises:
+        errors.VerificationFailed: naming the column and both members.
+    """
     first: dict[int, tuple[int, bytes]] = {}
     for member, document in documents.items():
         for row in document.rows:
@@ -130,6 +146,8 @@ def read(
     others: dict[int, bytes] = {other.member_id: other.point for other in terms.terms.readers}
     readers = reveal.make_readers(made, others)
     own = [other.member_id for other in readers].index(reader.member_id)
+    if group.multiply_base(reader.secret) != readers[own].point:
+        return None  # a participant's key of another epoch
     columns = reading.open_columns(
         made,
         documents,
@@ -177,7 +195,17 @@ def _advance(start: _Start, words: suite.Words, salt: bytes) -> RoundSum:
     key = encoding.AttemptKey(scene.case.run_id, *scene.at)
     declared = terms.recipe.blocks(start.before)
     prepared = agents.Prepared(
-        key, made, scene.case.roster, terms, start.before, declared, readers=(), held={}, verified={}, sums={}
+        key,
+        made,
+        scene.case.roster,
+        terms,
+        start.before,
+        declared,
+        readers=(),
+        held={},
+        verified={},
+        sums={},
+        epoch=scene.case.current.epoch_of(scene.at),
     )
     after = combining.advance_state(prepared, words)
     return RoundSum(

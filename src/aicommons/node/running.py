@@ -2,7 +2,8 @@
 
 A child never outlives its job, so what it held in memory (records, seeds, plain updates) is gone with it; only bytes
 that may be sent come back. Called by the reconciler through the ``Runner`` port. ``InlineRunner`` does the same work at
-once, for simulations. No threads, and nothing is serialised but bytes.
+once, for simulations; a ``Pool`` shares the cores among the jobs of all nodes of one. A node itself has no threads, and
+nothing is serialised but bytes.
 """
 
 import ctypes
@@ -16,13 +17,17 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable, Mapping
+from concurrent import futures
 
 from aicommons.domain import errors
+from aicommons.learning.secagg import spread
 from aicommons.protocol import ports
 
 _PR_SET_PDEATHSIG = 1
 EXPECTED_FAILURE = 3
 """Exit status of a child whose job raised a CommonsError."""
+SWITCH_SECONDS = 0.0005
+"""How long a thread back from a cipher or hash waits for the interpreter at most: Python's own 5 ms are a hundred chunks."""
 
 
 PLACES: Mapping[ports.Lane, int] = {ports.Lane.ROUND: 1, ports.Lane.FIT: 2}
@@ -56,6 +61,71 @@ class InlineRunner:
     def drop_others(self, prefix: str, name: str) -> None:
         """Forget results that nobody will ask for."""
         self._done = {kept: done for kept, done in self._done.items() if kept == name or not kept.startswith(prefix)}
+
+
+class Pool:
+    """The cores of one process, for the jobs of all nodes that live in it: ciphers, hashes and NumPy let each other run.
+
+    What a node sees does not depend on how fast a job was: its result is there from `settle` on, not before.
+    """
+
+    def __init__(self, threads: int) -> None:
+        self._before = sys.getswitchinterval()
+        sys.setswitchinterval(SWITCH_SECONDS)
+        self._threads = futures.ThreadPoolExecutor(threads)
+        self._working: list[futures.Future[bytes]] = []
+
+    def begin(self, job: Callable[[], bytes]) -> futures.Future[bytes]:
+        """Begin ``job`` as soon as a core is free."""
+        begun = self._threads.submit(_on_one_core, job)
+        self._working.append(begun)
+        return begun
+
+    def is_working(self, begun: futures.Future[bytes]) -> bool:
+        """Return whether a job was begun since the pool settled last, even if it is done by now."""
+        return begun in self._working
+
+    def settle(self) -> None:
+        """Wait until all jobs are done; what is no expected error is raised here, whether or not somebody asks for it."""
+        while self._working:
+            failure = self._working.pop(0).exception()
+            if failure is not None and not isinstance(failure, errors.CommonsError):
+                raise failure
+
+    def close(self) -> None:
+        """End the threads."""
+        self._threads.shutdown(cancel_futures=True)
+        sys.setswitchinterval(self._before)
+
+
+def _on_one_core(job: Callable[[], bytes]) -> bytes:
+    with spread.on_one_core():
+        return job()
+
+
+class PooledRunner:
+    """One node's jobs in a pool: begun at once in whichever lane, taken on a later pass, once the pool has settled."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self._begun: dict[str, futures.Future[bytes]] = {}
+
+    def start(self, name: str, job: Callable[[], bytes], lane: ports.Lane = ports.Lane.ROUND) -> None:
+        """Begin ``job`` unless one of this name is under way or waits to be taken."""
+        del lane
+        if name not in self._begun:
+            self._begun[name] = self._pool.begin(job)
+
+    def take(self, name: str) -> bytes | None:
+        """Return the result once; re-raises what the job raised."""
+        begun = self._begun.get(name)
+        if begun is None or self._pool.is_working(begun):
+            return None
+        return self._begun.pop(name).result()
+
+    def drop_others(self, prefix: str, name: str) -> None:
+        """Forget results that nobody will ask for."""
+        self._begun = {kept: job for kept, job in self._begun.items() if kept == name or not kept.startswith(prefix)}
 
 
 class ProcessRunner:

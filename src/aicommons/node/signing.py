@@ -111,5 +111,12 @@ def scope_of(message: messages.Message) -> bytes:
             return bytes(message.run_id)
         case messages.Submit() | messages.Commit() | messages.Reveal() | messages.Result():
             return message.sid
+        case messages.Complain():
+            return message.sid + message.accused_id.to_bytes(32, "big")
+        case messages.Dispute():
+            numbers = (message.accused_id, message.cell, message.column)
+            return message.sid + b"".join(each.to_bytes(32, "big") for each in numbers)
+        case messages.Verdict():
+            return message.sid + message.guilty_id.to_bytes(32, "big") + message.case_digest
         case _:
             raise TypeError(dataclasses.asdict(message))

@@ -198,7 +198,7 @@ class Source:
                 got=f"{broken:.0f} of {seen:.0f} rows",
             )
         if kept < checks.min_rows:
-            raise errors.TableError(
+            raise errors.TooFewRows(
                 "fewer complete rows than the minimum cohort",
                 which=name,
                 expected=f"at least {checks.min_rows} rows",

@@ -85,6 +85,100 @@ class Consented:
         )
 
 
+class Judgement(enum.Enum):
+    """What came out when an accusation was judged again; the value is what JSON says."""
+
+    PROVEN = "proven"
+    """The evidence shows that the accused cheated."""
+    FALSE = "false_accusation"
+    """The evidence does not show it: whoever accused cheated."""
+    GONE = "evidence_gone"
+    """The store does not have the evidence, or what it is about, any more."""
+    UNJUDGED = "not_judged"
+    """This reader cannot judge it: terms or lengths are missing, or it has no public proof."""
+
+
+IN_WORDS: Mapping[Judgement, str] = {
+    Judgement.PROVEN: "proven: the evidence shows it, judged again here",
+    Judgement.FALSE: "a false accusation: judged again here, the evidence does not show it",
+    Judgement.GONE: "the evidence is not in the store any more (erased after the retention time?)",
+    Judgement.UNJUDGED: "not judged by this reader",
+}
+
+
+class Charge(enum.Enum):
+    """What a seat is accused of; the value is what JSON says."""
+
+    BAD_BOX = "bad_box"
+    FALSE_SUM = "false_sum"
+    BAD_HEADER = "bad_header"
+    BAD_DOCUMENT = "bad_document"
+    NO_CASE = "no_case"
+    """A verdict names nothing that is on record."""
+
+
+CHARGES: Mapping[Charge, str] = {
+    Charge.BAD_BOX: "a box of seeds that does not fit its header",
+    Charge.FALSE_SUM: "a false sum of masks",
+    Charge.BAD_HEADER: "a header or masked vector that is bad for everybody",
+    Charge.BAD_DOCUMENT: "a mask-sum document that is bad for everybody",
+    Charge.NO_CASE: "something that is not on record",
+}
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Judged:
+    """One accusation, judged again."""
+
+    charge: Charge
+    round_index: int
+    attempt: int
+    accuser: int | None
+    """``None`` where the bytes are bad for everybody and nobody had to accuse."""
+    accused: int
+    digest: bytes
+    """What verdicts on it name."""
+    judgement: Judgement
+
+    @property
+    def words(self) -> str:
+        """What came out, in plain words."""
+        said = "" if self.accuser is None else f" by member {self.accuser}"
+        where = f"round {self.round_index} attempt {self.attempt}"
+        return f"{where}: member {self.accused}, accused{said} of {CHARGES[self.charge]}: {IN_WORDS[self.judgement]}"
+
+    def against(self, member_id: int) -> Judgement:
+        """Return what it says of one of the two: what is false is proven against whoever accused."""
+        if member_id == self.accused:
+            return self.judgement
+        if member_id == self.accuser:
+            return OTHER_SIDE.get(self.judgement, self.judgement)
+        return Judgement.FALSE
+
+
+OTHER_SIDE: Mapping[Judgement, Judgement] = {Judgement.PROVEN: Judgement.FALSE, Judgement.FALSE: Judgement.PROVEN}
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Conviction:
+    """A seat that the ledger says cheated."""
+
+    member_id: int
+    verdicts: int
+    """Seats that named it, each by a valid signature; 0 where two messages of its own convict it."""
+    needed: int
+    """How many are: f + 1."""
+    judgement: Judgement
+
+    @property
+    def words(self) -> str:
+        """What it rests on, in plain words."""
+        on = f"{self.verdicts} signed verdicts where {self.needed} are needed"
+        if not self.verdicts:
+            on = "two different messages of its own"
+        return f"member {self.member_id} is convicted by {on}; {IN_WORDS[self.judgement]}"
+
+
 SENTENCES: Mapping[str, str] = {
     "terms": "terms: the run's id is their hash, and plan and purpose are those that they name",
     "roster": "roster ({count} members): its digest, keys and layout, computed again",
@@ -100,7 +194,16 @@ SENTENCES: Mapping[str, str] = {
     "mask_sum_document": "mask-sum documents ({count}): digest, commitment, equal among the holders of a column",
     "sealed_mask_sum": "sealed mask sums ({count}): digest and length",
     "result": "Results ({count}): signature, one sum and one state",
-    "set": "participant set ({count} members): one in the whole run, smaller only by signed exits",
+    "complaint": "complaints ({count}): signature and session",
+    "dispute": "disputes ({count}): signature and session",
+    "verdict": "verdicts ({count}): signature, session, and that a seat of the run gave it on another",
+    "cases": "accusations ({count}): judged again from their evidence",
+    "convictions": "convictions ({count}): f + 1 signed verdicts, or two messages of its own, and in no later set",
+    "waived": "Reveals not waited for ({count}): f + 1 signed verdicts of silence, another holder in every column",
+    "exit": "exits on demand ({count}): signed, and of the round that was the last one then",
+    "exit_in_advance": "exits signed in advance ({count}): used only after silence past the patience",
+    "dropped": "seats whose consent is over ({count}): it was over when they were dropped",
+    "set": "participant set ({count} members): one in the whole run, smaller only by exits, ended consents, convictions",
     "sums": "sums ({count}): opened, and the state after each computed again",
     "kept_sums": "sums that this home's node kept ({count}): the state after each computed again",
     "agreed": "agreed state: {count} members named it",

@@ -7,12 +7,21 @@ does not match. Fetching the ledger's events is the caller's.
 """
 
 import dataclasses
+from collections.abc import Mapping
 
 from aicommons.domain import encoding, errors, events, ids, messages, run
 from aicommons.learning import evaluation, state
 from aicommons.learning.secagg import group, suite
 from aicommons.node import agent as agents
-from aicommons.node import attempt_verification, evidence, examination, outcome_verification, verdict
+from aicommons.node import (
+    attempt_verification,
+    conviction_verification,
+    evidence,
+    examination,
+    exit_verification,
+    outcome_verification,
+    verdict,
+)
 from aicommons.protocol import ports
 from aicommons.protocol import view as views
 
@@ -40,6 +49,8 @@ class Beside:
     problem_owner: ids.MemberId | None = None
     """Who stated the problem, to check its shares by name; the run's own record does not say."""
     papers: tuple[Paper, ...] = ()
+    consents_over: Mapping[bytes, bool | None] = dataclasses.field(default_factory=dict)
+    """Consent -> whether it was over when its seat was dropped, ``None`` where the registries cannot tell any more."""
 
 
 NOTHING_BESIDE = Beside()
@@ -65,6 +76,10 @@ class Report:
     """The agreed state, computed again; ``None`` where the sums were not opened."""
     consented: tuple[verdict.Consented, ...] = ()
     """What each participant's headers say of the people whose rows it used."""
+    cases: tuple[verdict.Judged, ...] = ()
+    """Accusations between seats, judged again."""
+    convictions: tuple[verdict.Conviction, ...] = ()
+    """What each conviction rests on."""
 
     @property
     def holds(self) -> bool:
@@ -120,6 +135,8 @@ def verify(
         metrics=findings.figures,
         agreed=findings.agreed,
         consented=findings.consented(),
+        cases=tuple(findings.cases),
+        convictions=tuple(findings.convictions),
     )
 
 
@@ -143,17 +160,20 @@ def _examine(asked: _Asked, blobs: examination.Blobs, findings: examination.Find
     if current.roster is None or not current.attempts:
         findings.gap("rounds", verdict.Why.NOT_YET, "no round has begun: there is nothing to verify yet")
         return
-    committee = _check_roster(asked, current.roster)
-    findings.passed("roster", len(committee.member_ids))
-    findings.passed("ack", len(committee.points))
+    committees = _check_roster(asked, current.roster)
+    findings.passed("roster", len(current.roster.member_ids))
+    findings.passed("ack", sum(len(each.points) for each in committees.values()))
     case = examination.Case(
-        asked.run_id, current, asked.place, current.roster, committee, terms, asked.eyes, blobs, findings
+        asked.run_id, current, asked.place, current.roster, committees, terms, asked.eyes, blobs, findings
     )
     _check_reader(case)
     _check_sequence(current)
     outcomes, known = _check_rounds(case)
     outcome_verification.check_sessions(outcomes)
-    members = outcome_verification.check_set(case, outcomes)
+    exit_verification.check_exits(case, outcomes, asked.beside.consents_over)
+    conviction_verification.check_convictions(case, outcomes)
+    conviction_verification.check_waivers(case)
+    members = exit_verification.check_set(case, outcomes)
     outcome_verification.check_agreed(case, known)
     if current.agreed is not None and current.agreed.rounds_done in known:
         findings.agreed = known[current.agreed.rounds_done].value
@@ -204,8 +224,8 @@ def _check_papers(papers: tuple[Paper, ...], blobs: examination.Blobs, findings:
         findings.passed("papers", int(found is not None))
 
 
-def _check_roster(asked: _Asked, roster: events.RosterFixed) -> agents.Committee:
-    """Check the roster against enrolments, its digest and layout, and every member's Ack."""
+def _check_roster(asked: _Asked, roster: events.RosterFixed) -> dict[int, agents.Committee]:
+    """Check the roster against enrolments, its digest and layout, and every member's Acks; return epoch -> committee."""
     current, members = asked.current, roster.member_ids
     if len(members) != len(roster.node_keys) or list(members) != sorted(set(members)):
         raise errors.VerificationFailed("its members are not ascending, each with a key", which="roster")
@@ -216,7 +236,7 @@ def _check_roster(asked: _Asked, roster: events.RosterFixed) -> agents.Committee
         got=encoding.roster_digest(asked.run_id, members, roster.node_keys),
     )
     examination.check_equal(
-        "it is not who enrolled", which="roster, members", expected=sorted(current.enrolled), got=list(members)
+        "it is not who enrolled", which="roster, members", expected=_seated(current, roster), got=list(members)
     )
     for member, key in zip(members, roster.node_keys, strict=True):
         examination.check_equal(
@@ -226,22 +246,38 @@ def _check_roster(asked: _Asked, roster: events.RosterFixed) -> agents.Committee
             got=bytes(key),
         )
         _check_absence(asked, roster, member)
-    with examination.naming("Ack"):
-        for member, ack in current.acks.items():
-            examination.check_equal(
-                "it names another roster", which=f"Ack of member {member}", expected=roster.roster, got=ack.roster
-            )
-        points = agents.points_of(asked.run_id, current, roster, asked.place)
-    with examination.naming("roster"):
-        committee = agents.make_committee(asked.run_id, current.spec, roster, points)
-    layout = committee.layout
+    committees = {epoch: _committee(asked, roster, epoch) for epoch in sorted({0, *_epochs(current)})}
+    layout = committees[0].layout
     examination.check_equal(
         "layout, faults and quorum are not those of its size",
         which="roster",
         expected=(layout.number, layout.faults, layout.quorum),
         got=(roster.layout, roster.faults, roster.quorum),
     )
-    return committee
+    return committees
+
+
+def _epochs(current: views.RunView) -> set[int]:
+    """Return the epochs that a round was opened in."""
+    return {attempt.epoch for attempt in current.attempts.values()}
+
+
+def _committee(asked: _Asked, roster: events.RosterFixed, epoch: int) -> agents.Committee:
+    with examination.naming("Ack"):
+        for member, ack in asked.current.acks_of(epoch).items():
+            examination.check_equal(
+                "it names another roster", which=f"Ack of member {member}", expected=roster.roster, got=ack.roster
+            )
+        points = agents.points_of(asked.run_id, asked.current, roster, asked.place, epoch=epoch)
+    with examination.naming("roster"):
+        return agents.make_committee(asked.run_id, asked.current.spec, roster, points, epoch=epoch)
+
+
+def _seated(current: views.RunView, roster: events.RosterFixed) -> list[int]:
+    """Return who enrolled and was not dropped before the roster was fixed, ascending."""
+    before = examination.order(roster)
+    gone = {member for member, each in current.dropped.items() if examination.order(each) < before}
+    return sorted(current.enrolled.keys() - gone)
 
 
 def _check_absence(asked: _Asked, roster: events.RosterFixed, member: int) -> None:
@@ -269,13 +305,16 @@ def _check_reader(case: examination.Case) -> None:
         return
     if case.terms is None:
         return
-    points: dict[int, bytes] = {other.member_id: other.point for other in case.terms.terms.readers}
-    points |= dict(zip(case.committee.member_ids, case.committee.points, strict=True))
-    if reader.member_id not in points:
+    acked = [pair for each in case.committees.values() for pair in zip(each.member_ids, each.points, strict=True)]
+    seats = {member_id for member_id, _ in acked}
+    others = [(other.member_id, other.point) for other in case.terms.terms.readers if other.member_id not in seats]
+    points = [point for member_id, point in [*others, *acked] if member_id == reader.member_id]
+    if not points:
+        known = sorted({member_id for member_id, _ in [*others, *acked]})
         raise errors.InputError(
-            "not a reader of this run", which=f"member {reader.member_id}", expected=f"one of {sorted(points)}"
+            "not a reader of this run", which=f"member {reader.member_id}", expected=f"one of {known}"
         )
-    if not group.is_scalar(reader.secret) or group.multiply_base(reader.secret) != points[reader.member_id]:
+    if not group.is_scalar(reader.secret) or group.multiply_base(reader.secret) not in points:
         raise errors.InputError("the key is not that of this reader", which=f"member {reader.member_id}")
 
 

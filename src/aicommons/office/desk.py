@@ -17,7 +17,7 @@ from aicommons.office import acting, terms, votes
 from aicommons.office import coops as coop_desks
 from aicommons.office import models as model_desks
 from aicommons.office import money as moneys
-from aicommons.protocol import consents, coops, ports, registry, rules
+from aicommons.protocol import cells, consents, coops, ports, registry, rules
 from aicommons.protocol import view as views
 
 E = TypeVar("E")
@@ -311,14 +311,14 @@ class Desk:
             raise errors.InputError("no such problem", which=ids.format_id(offer.problem))
         plan = documents.Plan.decode(self._store.get(offer.plan, encoding.MAX_DOCUMENT))
         made = recipes.from_plan(dict(plan.recipe))
-        safeguards.check_division(made.safeguards, [offer.min_participants])  # every run is summed as one set
+        safeguards.check_division(made.safeguards, cells.sizes(offer.min_participants, offer.cell_size))
         terms = ids.Digest(self._store.put(offer.terms.encode()))
         spec = offer.spec(self.member_id(), terms, made)
         self._registry.transact("TrainingRuns", "open", encoding.spec_values(spec))
         return encoding.run_id(spec)
 
     def enrol(self, run_id: ids.RunId, seat: terms.Seat, node: acting.NodeSigner | None = None) -> None:
-        """Bring a dataset to a run; ``Absence.EXIT`` needs the node's key for the exit signed in advance."""
+        """Bring datasets to a run, one call for each; ``Absence.EXIT`` needs the node's key for the exit signed in advance."""
         signed = b""
         if seat.absence is run.Absence.EXIT:
             if node is None:
@@ -327,6 +327,12 @@ class Desk:
         self._registry.transact(
             "TrainingRuns", "enrol", run_id, seat.dataset_id, seat.consent_id, int(seat.absence), signed
         )
+        for dataset_id, consent_id in seat.further:
+            self.bring(run_id, dataset_id, consent_id)
+
+    def bring(self, run_id: ids.RunId, dataset_id: int, consent_id: bytes) -> None:
+        """Bring a further dataset to this member's seat in a run, under a consent of its own."""
+        self._registry.transact("TrainingRuns", "bring", run_id, dataset_id, consent_id)
 
     def close_roster(self, run_id: ids.RunId) -> events.RosterFixed:
         """Fix who takes part; only the solver may before the time is over.
@@ -338,13 +344,16 @@ class Desk:
         if current.state is run.RunState.ENROLLING:
             needed = max(run.FEWEST_PARTICIPANTS, current.spec.min_participants)
             view = self._view
-            dead = [view.dead_since(seat.consent_id, view.time) for seat in current.enrolled.values()]
-            if dead.count(None) < needed:
+            standing = [
+                len(current.brought_by(member)) > 1 or view.dead_since(seat.consent_id, view.time) is None
+                for member, seat in current.enrolled.items()
+            ]
+            if standing.count(True) < needed:
                 raise errors.InputError(
                     "too few sites have enrolled",
                     which=ids.format_id(run_id),
                     expected=f"at least {needed}",
-                    got=dead.count(None),
+                    got=standing.count(True),
                     next_step="wait for more members to enrol; fewer than three can always be told apart",
                 )
             self._registry.transact("TrainingRuns", "close", run_id)
@@ -406,6 +415,10 @@ class Desk:
             version=seat.version,
             consent_id=seat.consent_id,
             may_overlap=may_overlap,
+            further=tuple(
+                journal.Held(each.dataset_id, each.version, each.consent_id)
+                for each in current.offered_by(member_id)[1:]
+            ),
         )
 
 

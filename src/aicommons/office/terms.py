@@ -72,6 +72,8 @@ class Seat:
     dataset_id: int
     consent_id: bytes
     absence: run.Absence = run.Absence.WAIT
+    further: tuple[tuple[int, bytes], ...] = ()
+    """Datasets beside it, each with its own consent."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -86,6 +88,8 @@ class Offer:
     """Block time in seconds after which anybody may close the roster."""
     min_participants: int = run.FEWEST_PARTICIPANTS
     max_participants: int = run.MOST_PARTICIPANTS
+    cell_size: int = 0
+    """Fewest sites of a cell that is summed apart; 0 = all are summed as one set."""
     max_attempts: int = 3
     phase_seconds: int = 60
     patience_seconds: int = 3600
@@ -115,6 +119,7 @@ class Offer:
             min_participants=self.min_participants,
             max_participants=self.max_participants,
             layout=1,
+            cell_size=self.cell_size,
             suite=1 if made.word_bits == 32 else 3,
             max_attempts=self.max_attempts,
             enrol_until=self.enrol_until,

@@ -59,7 +59,8 @@ def models(place: places.Place, papers: places.Papers, dataset_id: int) -> tuple
     wishes = [_wish(place, papers, view, number) for number in numbers]
     found = []
     for run_id, current in lineages.touched(view, dataset_id):
-        seats = [seat for seat in current.enrolled.values() if seat.dataset_id == dataset_id]
+        brought = (each for member in current.enrolled for each in current.offered_by(member))
+        seats = [each for each in brought if each.dataset_id == dataset_id]
         asked = tuple(each for each in wishes if each.run_id == run_id)
         found.append(
             Model(

@@ -15,6 +15,7 @@ from aicommons.learning.secagg import suite
 from aicommons.node import agent as agents
 from aicommons.node import concluding, journal
 from aicommons.owner import places
+from aicommons.protocol import departures as departed
 from aicommons.protocol import view as views
 
 NOT_FIGURES = ("rows", "held_out_rows", "not_judged")
@@ -74,6 +75,10 @@ class Progress:
     """Why there are no figures of one's own."""
     not_permitted: str | None
     """Why this home's node puts nothing more into the run, in its words; ``None`` while it may."""
+    fitting_ended: str | None
+    """Why fitting ended, a value of ``state.Reason``; ``None`` before that, or where this home's node does not know."""
+    departures: tuple[departed.Departure, ...]
+    """Who is out of the run, or was not waited for."""
 
     @property
     def metric(self) -> str | None:
@@ -179,7 +184,16 @@ def look(place: places.Place, papers: places.Papers, rounds: Rounds, run_id: ids
             alone=_numbers(alone),
             not_judged=report.get("not_judged"),
             not_permitted=None if kept is None or current.state.is_over else kept.denial(run_id),
+            fitting_ended=None if kept is None else fitting_ended(kept, run_id),
+            departures=departed.of_run(current),
         )
+
+
+def fitting_ended(kept: journal.Journal, run_id: ids.RunId) -> str | None:
+    """Return why fitting ended as this home's node computed it, a value of ``state.Reason``; ``None`` before that."""
+    newest = kept.state(run_id)
+    reason = state.decode(newest.data).reason if newest is not None else None
+    return reason.value if reason is not None else None
 
 
 def stopped(place: places.Place) -> Mapping[ids.RunId, str]:

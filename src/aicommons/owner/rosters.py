@@ -19,16 +19,24 @@ from aicommons.protocol import view as views
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Part:
+    """A dataset that this home brings."""
+
+    held: journal.Held
+    title: str
+    path: str
+    """Where it is, here."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Seen:
     """What there is to confirm."""
 
     roster: events.RosterFixed
     pin: journal.Pin
     """What this home brings."""
-    title: str
-    """Of the dataset that it brings."""
-    path: str
-    """Where that is, here."""
+    parts: tuple["Part", ...]
+    """Where each of its datasets is."""
     readers: tuple[int, ...]
     """Members beside the participants that may read the run's sums."""
 
@@ -44,15 +52,20 @@ def look(place: places.Place, run_id: ids.RunId, *, may_overlap: bool = False) -
     view = place.desk.view()
     roster = own_roster(place, view, run_id)
     pin = place.desk.pin(run_id, may_overlap=may_overlap)
-    known = place.home.dataset_version(pin.dataset_id, pin.version)
+    parts = tuple(_part(place, held) for held in pin.parts)
+    terms = agents.read_terms(place.store, view.runs[run_id]).terms
+    return Seen(roster, pin, parts, tuple(int(each.member_id) for each in terms.readers))
+
+
+def _part(place: places.Place, held: journal.Held) -> Part:
+    known = place.home.dataset_version(held.dataset_id, held.version)
     if known is None:
         raise errors.InputError(
             "the ledger says that this site brings a dataset that is not in this home",
-            which=f"dataset {pin.dataset_id}, version {pin.version}",
+            which=f"dataset {held.dataset_id}, version {held.version}",
             next_step="do not confirm unless another home of yours enrolled it",
         )
-    terms = agents.read_terms(place.store, view.runs[run_id]).terms
-    return Seen(roster, pin, known["title"], known["path"], tuple(int(each.member_id) for each in terms.readers))
+    return Part(held, known["title"], known["path"])
 
 
 def check(place: places.Place, run_id: ids.RunId, seen: Seen) -> None:
@@ -82,8 +95,9 @@ def confirm(place: places.Place, run_id: ids.RunId, seen: Seen, *, by: str = "")
 
 
 def _check_permission(place: places.Place, run_id: ids.RunId, seen: Seen) -> None:
-    part = agents.Part(seen.pin.dataset_id, seen.pin.version)
-    permitting.check_seat(place, run_id, part=part, consent_id=seen.pin.consent_id)
+    for held in seen.pin.parts:
+        part = agents.Part(held.dataset_id, held.version)
+        permitting.check_seat(place, run_id, part=part, consent_id=held.consent_id)
 
 
 def _check_overlap(place: places.Place, kept: journal.Journal, run_id: ids.RunId, seen: Seen) -> None:

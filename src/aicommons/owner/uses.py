@@ -47,27 +47,27 @@ def uses(clerk: deciding.Clerk) -> tuple[Use, ...]:
     found = []
     with progress.own_journal(place) as kept:
         for run_id, current in view.runs.items():
-            seat = current.enrolled.get(member) if member is not None else None
-            if seat is None or member is None:
+            if member is None or member not in current.enrolled:
                 continue
             papers = clerk.papers.terms(current)
-            found.append(
+            found += [
                 Use(
-                    at=seat.at.time,
+                    at=brought.at.time,
                     run_id=run_id,
                     title=progress.title_of(papers),
-                    dataset_id=seat.dataset_id,
-                    dataset=titles.get(seat.dataset_id, ""),
+                    dataset_id=brought.dataset_id,
+                    dataset=titles.get(brought.dataset_id, ""),
                     purpose="" if papers is None else papers.terms.purpose,
                     solver=clerk.papers.name(view, current.spec.solver),
-                    consent_id=seat.consent_id,
-                    price=_price(view, seat.consent_id, run_id),
+                    consent_id=brought.consent_id,
+                    price=_price(view, brought.consent_id, run_id),
                     state=current.state,
                     rounds=_rounds_with(current, int(member)),
                     bytes_sent=0 if kept is None else kept.bytes_sent(run_id),
                     privacy="" if papers is None else papers.terms.privacy,
                 )
-            )
+                for brought in current.offered_by(member)
+            ]
     return tuple(sorted(found, key=lambda each: each.at, reverse=True))
 
 

@@ -16,6 +16,7 @@ from aicommons.domain import errors, ids
 from aicommons.owner import deciding, progress, proposals, uses
 from aicommons.portal import charts
 from aicommons.portal import pages as shared
+from aicommons.protocol import cases
 
 LOOK_SECONDS = 0.5
 PING_SECONDS = 15.0
@@ -51,6 +52,8 @@ def run(pages: shared.Pages, run_id: ids.RunId) -> dict[str, Any]:
         "chart": charts.draw(seen.rounds, seen.metric),
         "names": [name for name in progress.DRAWN if any(name in each.figures for each in seen.rounds)],
         "members": [clerk.papers.name(view, member) for member in members],
+        "departed": {each.member_id: clerk.papers.name(view, each.member_id) for each in seen.departures},
+        "judging": not seen.current.state.is_over and any(cases.open_cases(seen.current)),
     }
 
 

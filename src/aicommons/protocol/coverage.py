@@ -234,14 +234,14 @@ def _spread(
 
 
 def large_enough(people: frozenset[bytes], least: int) -> frozenset[bytes]:
-    """Return ``people`` if they are at least ``least``; raises ``errors.ContributionRefused``."""
+    """Return ``people`` if they are at least ``least``; raises ``errors.TooFewPeople``."""
     if len(people) < least:
         raise _too_few(least, len(people))
     return people
 
 
-def _too_few(least: int, got: int) -> errors.ContributionRefused:
-    return errors.ContributionRefused(
+def _too_few(least: int, got: int) -> errors.TooFewPeople:
+    return errors.TooFewPeople(
         "too few people with consent to contribute without showing single ones",
         which="consents",
         expected=f"at least {least} people, and as many that earlier contributions and this one tell apart",

@@ -9,7 +9,8 @@ import dataclasses
 import enum
 from collections.abc import Iterator, Mapping
 
-from aicommons.domain import ids, run
+from aicommons.domain import ids, messages, run
+from aicommons.protocol import cases, transitions
 from aicommons.protocol import view as views
 
 
@@ -21,6 +22,10 @@ class DutyKind(enum.Enum):
     COMMIT = "commit"
     REVEAL = "reveal"
     COMBINE = "combine"
+    JUDGE = "judge"
+    WAIVE = "waive"
+    ROTATE = "rotate"
+    RENEW = "renew"
     RESULT = "result"
     ADVANCE = "advance"
     DROP = "drop"
@@ -69,12 +74,18 @@ class Remembered:
     """Seconds that its blobs stay in the store after the end; ``None`` when it has none there."""
     refused: frozenset[views.AttemptPlace] = frozenset()
     """Attempts whose messages failed its checks."""
+    judged: frozenset[bytes] = frozenset()
+    """Keys of the cases that it has looked into (``cases.Case.key``)."""
+    has_old_keys: bool = False
+    """A key of an epoch that is over still exists."""
 
 
 COMMITTING = (run.Phase.SUBMITTED, run.Phase.FIXED)
 REVEALING = (run.Phase.FIXED, run.Phase.UNMASKED)
 LONGEST_FAREWELL = 3600.0
 """Seconds after the end of a run that the last sum and one's own figures are waited for, before keys go without them."""
+JUDGING_SECONDS = 86_400
+"""How long after its end a run is still judged: until then bonds stay where they are, so that cheating in a last round costs one."""
 STAGGER = 0.5
 """Seconds between roster members before each calls ``advance`` or ``drop``, so that one call usually does."""
 
@@ -88,7 +99,8 @@ def due(
         known = remembered.get(run_id)
         if known is None:
             continue
-        if current.state.is_over and (run_id, member) in view.money.bonds:
+        is_judged = current.state.is_over and now > current.changed_at + JUDGING_SECONDS
+        if is_judged and (run_id, member) in view.money.bonds:
             duties.append(Duty(run_id, DutyKind.GIVE_BACK))
         if current.roster is None or member not in current.roster.member_ids:
             continue
@@ -129,23 +141,83 @@ def _dead(view: views.LedgerView, current: views.RunView, now: float) -> Mapping
     """Return who on the roster has a dead consent, and since when; nobody once the run is over."""
     if current.state.is_over or current.roster is None:
         return {}
-    seats = {each: current.enrolled[each] for each in current.roster.member_ids if each in current.enrolled}
-    found = {each: view.dead_since(seat.consent_id, now) for each, seat in seats.items()}
-    return {each: since for each, since in found.items() if since is not None}
+    dead: dict[int, int] = {}
+    for member in current.roster.member_ids:
+        found = [view.dead_since(each.consent_id, now) for each in current.brought_by(member)]
+        since = [each for each in found if each is not None]
+        if since:
+            dead[member] = min(since)
+    return dead
 
 
 def _under_way(case: _Case) -> Iterator[Duty]:
     current, known = case.current, case.known
-    if not known.is_pinned or not known.has_key:
+    if not known.is_pinned:
+        return
+    yield from _to_judge(case)
+    yield from _to_renew(case)
+    if not known.has_key:
         return
     if current.state is run.RunState.ACKING:
-        if case.member not in current.acks:
+        ack = current.acks.get(case.member)
+        if (ack is None or ack.epoch != current.epoch) and not _is_out(case):
             yield case.duty(DutyKind.ACK)
+        if case.owes_combining:
+            yield case.duty(DutyKind.COMBINE, known.state_index)
     elif current.state in (run.RunState.RUNNING, run.RunState.PAUSED):
         yield from _to_drop(case)
+        yield from _to_waive(case)
         yield from _in_round(case)
     if _is_late(case):
         yield case.duty(DutyKind.ADVANCE)
+
+
+def _is_out(case: _Case) -> bool:
+    """Return whether this seat left, was put out or is convicted: the others listen to it no more."""
+    current = case.current
+    return any(case.member in out for out in (current.exits, current.dropped, current.convicted))
+
+
+def _to_judge(case: _Case) -> Iterator[Duty]:
+    """Look into whatever somebody is accused of, but oneself: nobody is judge in its own case."""
+    if _is_out(case):
+        return
+    seen = set()
+    for each in cases.open_cases(case.current):
+        is_mine = case.member == each.accused or cases.has_named(case.current, case.member, each.accused)
+        if is_mine or each.key in case.known.judged or (each.place, each.accused) in seen:
+            continue
+        seen.add((each.place, each.accused))
+        yield dataclasses.replace(case.duty(DutyKind.JUDGE, *each.place), member=each.accused)
+
+
+def _to_renew(case: _Case) -> Iterator[Duty]:
+    """Ask for new keys when the epoch is over or one's own key is lost, and erase old ones that nothing needs any more."""
+    current, attempt, known = case.current, case.current.current, case.known
+    if current.state not in (run.RunState.RUNNING, run.RunState.PAUSED) or attempt is None or _is_out(case):
+        return
+    if known.has_old_keys and attempt.epoch == current.epoch and known.state_index >= current.round_index:
+        yield case.duty(DutyKind.RENEW)
+    is_next_due = attempt.phase is run.Phase.UNMASKED and current.round_index + 1 < current.spec.rounds
+    may_rotate = not current.is_round_agreed if attempt.phase is run.Phase.OPEN else is_next_due
+    if not may_rotate or known.is_finished:
+        return
+    began = max((ack.at.time for ack in current.acks.values()), default=current.changed_at)
+    is_over = case.now > began + transitions.EPOCH_SECONDS + 1 + STAGGER * case.place_on_roster
+    if is_over or (current.state is run.RunState.PAUSED and not known.has_key):
+        yield case.duty(DutyKind.ROTATE)
+
+
+def _to_waive(case: _Case) -> Iterator[Duty]:
+    """Name who keeps a certified round waiting after its deadline."""
+    current, attempt = case.current, case.current.current
+    is_waiting = current.state is run.RunState.PAUSED and attempt is not None and attempt.phase is run.Phase.FIXED
+    if attempt is None or not is_waiting or _is_out(case):
+        return
+    for silent in attempt.commits:
+        is_missing = silent not in attempt.reveals and silent not in attempt.waived and silent != case.member
+        if is_missing and (case.member, silent, messages.SILENCE) not in attempt.verdicts:
+            yield dataclasses.replace(case.duty(DutyKind.WAIVE, current.round_index, current.attempt), member=silent)
 
 
 def _to_drop(case: _Case) -> Iterator[Duty]:
@@ -155,6 +227,8 @@ def _to_drop(case: _Case) -> Iterator[Duty]:
         return
     dead = _dead_in_set(case, attempt)
     if current.is_set_fixed:
+        if current.cells:
+            return  # its cell sits out by itself
         dead = [each for each in dead if current.enrolled[each].absence is run.Absence.EXIT]
         stay = len(current.members_of(attempt.set_bits)) - len({*dead, *current.exits})
         if attempt.phase not in (run.Phase.OPEN, run.Phase.UNMASKED) or stay < roster.quorum:
@@ -207,7 +281,7 @@ def _owes_submit(case: _Case, attempt: views.AttemptView) -> bool:
 def _owes_commit(case: _Case, attempt: views.AttemptView) -> bool:
     """Return whether it has not committed; nobody fixes a run's set with a dead consent in it."""
     is_clean = case.current.is_set_fixed or not _dead_in_set(case, attempt)
-    return is_clean and case.member not in attempt.commits
+    return is_clean and case.member not in case.current.convicted and case.member not in attempt.commits
 
 
 def _after_unmasking(case: _Case, attempt: views.AttemptView) -> Iterator[Duty]:
@@ -219,7 +293,7 @@ def _after_unmasking(case: _Case, attempt: views.AttemptView) -> Iterator[Duty]:
         return
     if (is_last or current.state is run.RunState.PAUSED) and case.member not in current.attempts[place].results:
         yield case.duty(DutyKind.RESULT, *place)
-    is_in = case.member in current.members_of(attempt.set_bits) and case.member not in case.dead
+    is_in = case.member in current.eligible(attempt) and case.member not in case.dead
     if attempt.phase is run.Phase.UNMASKED and not is_last and is_in:
         yield case.duty(DutyKind.SUBMIT, current.round_index + 1, 0)
 
@@ -237,24 +311,26 @@ def _takes_results(case: _Case) -> views.AttemptPlace | None:
 
 def _after_end(case: _Case) -> Iterator[Duty]:
     current, known = case.current, case.known
+    if known.is_pinned and case.now <= current.changed_at + JUDGING_SECONDS:
+        yield from _to_judge(case)
     is_expired = known.retention is not None and case.now > max(current.changed_at, known.over_since) + known.retention
+    has_keys = known.has_key or known.has_old_keys
     is_overdue = case.now > known.over_since + LONGEST_FAREWELL
-    if known.has_key and known.is_pinned and case.owes_combining and not (is_expired or is_overdue):
+    if has_keys and known.is_pinned and case.owes_combining and not (is_expired or is_overdue):
         yield case.duty(DutyKind.COMBINE, known.state_index)
         return
     if _may_register(case) and case.now > current.changed_at + 4 * STAGGER * case.place_on_roster:
         yield case.duty(DutyKind.REGISTER)
-    if known.has_key and not (known.has_report or is_overdue):
+    if has_keys and not (known.has_report or is_overdue):
         yield case.duty(DutyKind.REPORT)
-    elif known.has_key and known.may_retire:
+    elif has_keys and known.may_retire:
         yield case.duty(DutyKind.RETIRE)
-    if is_expired and not known.has_key:
+    if is_expired and not has_keys:
         yield case.duty(DutyKind.ERASE)
 
 
 def _may_register(case: _Case) -> bool:
     agreed = case.current.agreed
-    is_out = case.member in case.current.exits or case.member in case.current.dropped
-    if case.current.model is not None or agreed is None or is_out:
+    if case.current.model is not None or agreed is None or _is_out(case):
         return False
     return 0 < agreed.rounds_done <= case.known.state_index and case.known.has_model

@@ -22,14 +22,20 @@ def touched(view: views.LedgerView, dataset_id: int) -> Iterator[tuple[ids.RunId
 
 def has_source(current: views.RunView, dataset_id: int) -> bool:
     """Return whether a run's registered model names a dataset among its sources."""
-    return current.model is not None and any(each.dataset_id == dataset_id for each in current.model.sources)
+    if current.model is None:
+        return False
+    sources = current.model.sources
+    return any(
+        each.dataset_id == dataset_id for source in sources for each in (source, *current.brought_by(source.member_id))
+    )
 
 
 def is_brought(current: views.RunView, dataset_id: int) -> bool:
     """Return whether somebody takes part in a run with a dataset."""
     return any(
-        seat.dataset_id == dataset_id and member not in current.exits and member not in current.dropped
-        for member, seat in current.enrolled.items()
+        each.dataset_id == dataset_id and member not in current.exits and member not in current.dropped
+        for member in current.enrolled
+        for each in current.brought_by(member)
     )
 
 

@@ -206,7 +206,7 @@ class _Draft:
                 self._tell_lock(event)
             case money_events.BondTaken():
                 self._mapping("bonds")[event.run_id, event.member_id] = event
-            case money_events.BondGivenBack():
+            case money_events.BondGivenBack() | money_events.BondForfeited():
                 self._mapping("bonds").pop((event.run_id, event.member_id), None)
             case money_events.ProblemRulesSet():
                 self._changed["rules"] = event

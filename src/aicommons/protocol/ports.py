@@ -33,6 +33,21 @@ class Ledger(Protocol):
     def refuse(self, key: encoding.AttemptKey, member_id: ids.MemberId, accused: ids.MemberId, reason: str) -> None:
         """Stop an attempt before any reveal, naming whose message failed and which check; raises as ``post``."""
 
+    def convict(
+        self, key: encoding.AttemptKey, epoch: int, state_digest: bytes, pair: Sequence[tuple[messages.Message, bytes]]
+    ) -> None:
+        """Convict whoever signed two different messages of one kind on one sid; raises as ``post``.
+
+        Args:
+            key: run, round and attempt of the sid.
+            epoch: epoch of keys in which the attempt was opened, from 0.
+            state_digest: 32 bytes, the state that the sid names.
+            pair: the two messages, each with its signature.
+        """
+
+    def rotate(self, run_id: ids.RunId, member_id: int = 0) -> None:
+        """Ask for a new epoch of keys: anybody when the last is over, in a pause a seat by name; raises as ``post``."""
+
     def state(self, run_id: ids.RunId) -> run.RunState:
         """Return the run's state as the contract has it now, not as events told; raises like ``poll``."""
 

@@ -263,6 +263,18 @@ def dead_since(consent: ConsentView, dataset: DatasetView | None, owner: MemberV
     return min(ends, default=None)
 
 
+def was_dead(consent: ConsentView, dataset: DatasetView, owner: MemberView, at: int) -> bool | None:
+    """Return whether a consent permitted nothing at block time ``at`` in seconds.
+
+    ``None`` where only a state before the last change of dataset or owner could tell, which is not kept.
+    """
+    if consent.terms.expiry <= at or (consent.revoked is not None and consent.revoked.time <= at):
+        return True
+    if dataset.changed_at > at or owner.changed_at > at:
+        return None
+    return dataset.state is not DatasetState.LISTED or owner.state is not MemberState.ACTIVE
+
+
 def _version(event: events.DatasetListed | events.VersionPublished, number: int) -> VersionView:
     return VersionView(
         number,

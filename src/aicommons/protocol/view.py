@@ -10,12 +10,16 @@ from typing import Any, Generic, TypeVar
 
 from aicommons.domain import events, ids, model_events, money_events, run
 from aicommons.protocol import attestations as attested
+from aicommons.protocol import cells as divisions
 from aicommons.protocol import coops, governance, permissions, registry
 from aicommons.protocol import money as moneys
 from aicommons.protocol import releases as released
 
 AttemptPlace = tuple[int, int]
 """Round index and attempt."""
+
+Offered = events.Enrolled | events.Brought
+"""A dataset that a seat brings."""
 
 R = TypeVar("R", bound="AttemptView | RunView | LedgerView")
 
@@ -27,9 +31,11 @@ class AttemptView:
     phase: run.Phase = run.Phase.OPEN
     """Where it stands."""
     set_bits: int = 0
-    """Bitmap over the roster of the participant set; 0 until Submitted."""
+    """Bitmap over the roster of the participant set: who is due while it is Open, of whom vectors are summed afterwards."""
     deadline: int = 0
     """Block time in seconds at which somebody may call ``advance``."""
+    epoch: int = 0
+    """Epoch of keys that it was opened in."""
     submits: Mapping[int, events.Submitted] = dataclasses.field(default_factory=dict)
     """Member -> its Submit, voided ones left out."""
     commits: Mapping[int, events.Committed] = dataclasses.field(default_factory=dict)
@@ -38,8 +44,18 @@ class AttemptView:
     """Member -> its Reveal."""
     results: Mapping[int, events.Resulted] = dataclasses.field(default_factory=dict)
     """Member -> its Result."""
+    complaints: Mapping[tuple[int, int], events.Complained] = dataclasses.field(default_factory=dict)
+    """Who accuses whom -> the complaint about a box."""
+    disputes: Mapping[tuple[int, int, int, int], events.Disputed] = dataclasses.field(default_factory=dict)
+    """Who accuses whom, cell and column -> the dispute about a sum."""
+    verdicts: Mapping[tuple[int, int, bytes], events.VerdictGiven] = dataclasses.field(default_factory=dict)
+    """Who judges whom, in which case -> the verdict; the case is zero for silence."""
+    waived: Mapping[int, events.Waived] = dataclasses.field(default_factory=dict)
+    """Member -> that its Reveal is not waited for."""
     stopped: events.AttemptStopped | None = None
     """Who refused it and why, if somebody did."""
+    cells: Mapping[int, int] = dataclasses.field(default_factory=dict)
+    """Cell -> those of its seats that are in the set, of cells that have any; empty where the run is not divided."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -55,11 +71,21 @@ class RunView:
     reason: run.Reason = run.Reason.NONE
     """Why it is over."""
     enrolled: Mapping[int, events.Enrolled] = dataclasses.field(default_factory=dict)
-    """Member -> what it brings."""
+    """Member -> what it brings first."""
+    brought: Mapping[tuple[int, int], events.Brought] = dataclasses.field(default_factory=dict)
+    """Member and dataset -> what it brings beside it."""
+    left_out: Mapping[tuple[int, int], events.LeftOut] = dataclasses.field(default_factory=dict)
+    """Member and dataset -> how the dataset went out because its consent died."""
     roster: events.RosterFixed | None = None
     """Who takes part, once nobody joins any more."""
+    epoch: int = 0
+    """Epoch of keys that is under way or waits for its Acks."""
     acks: Mapping[int, events.Acked] = dataclasses.field(default_factory=dict)
-    """Member -> its epoch key."""
+    """Member -> its newest epoch key; of an older epoch where its Ack of this one is missing, or not due."""
+    past_acks: Mapping[int, Mapping[int, events.Acked]] = dataclasses.field(default_factory=dict)
+    """Epoch that is over -> the keys of all members in it."""
+    cells: divisions.Cells = divisions.UNDIVIDED
+    """Who is summed with whom: bitmaps over the roster, none where all are summed as one set."""
     round_index: int = 0
     """The round under way."""
     attempt: int = 0
@@ -76,6 +102,10 @@ class RunView:
     """Member -> its exit, if it left."""
     dropped: Mapping[int, events.Dropped] = dataclasses.field(default_factory=dict)
     """Member -> how it was put out because its consent died."""
+    convicted: Mapping[int, events.Convicted] = dataclasses.field(default_factory=dict)
+    """Member -> how it was convicted of cheating; it is in no later set."""
+    equivocated: Mapping[int, events.Equivocated] = dataclasses.field(default_factory=dict)
+    """Member -> which messages of its own convict it, where it was not verdicts."""
     changed_at: int = 0
     """Block time of the last change of ``state``."""
     model: events.ModelRegistered | None = None
@@ -99,12 +129,38 @@ class RunView:
         agreed = self.agreed
         return agreed is not None and agreed.rounds_done == self.round_index and not any(agreed.state_digest)
 
+    def epoch_of(self, place: AttemptPlace) -> int:
+        """Return the epoch of keys of an attempt; that under way for one that is yet to come."""
+        attempt = self.attempts.get(place)
+        return self.epoch if attempt is None else attempt.epoch
+
+    def acks_of(self, epoch: int) -> Mapping[int, events.Acked]:
+        """Return the keys of an epoch by member; of those who had left by then the last one that they acknowledged."""
+        return self.acks if epoch == self.epoch else self.past_acks.get(epoch, {})
+
+    def offered_by(self, member_id: int) -> tuple[Offered, ...]:
+        """Return all that a member ever brought, what was left out since included, in the order in which it came."""
+        first = self.enrolled.get(member_id)
+        further = tuple(each for each in self.brought.values() if each.member_id == member_id)
+        return () if first is None else (first, *further)
+
+    def brought_by(self, member_id: int) -> tuple[Offered, ...]:
+        """Return what a member brings now."""
+        return tuple(each for each in self.offered_by(member_id) if (member_id, each.dataset_id) not in self.left_out)
+
     def unmasked(self, round_index: int) -> AttemptPlace | None:
         """Return the attempt at which ``round_index`` was unmasked."""
         for place, attempt in self.attempts.items():
             if place[0] == round_index and attempt.phase is run.Phase.UNMASKED:
                 return place
         return None
+
+    def eligible(self, attempt: AttemptView) -> tuple[int, ...]:
+        """Return who may be in the set of a round after ``attempt``, ascending: with cells also who sat that one out."""
+        if not self.cells:
+            return self.members_of(attempt.set_bits)
+        out = {*self.exits, *self.dropped, *self.convicted}
+        return tuple(member for member in self.members_of(sum(self.cells)) if member not in out)
 
     def members_of(self, bits: int) -> tuple[int, ...]:
         """Return the member ids of a bitmap over the roster, ascending."""
@@ -197,6 +253,15 @@ class LedgerView:
         owner = self.members.get(dataset.owner) if dataset is not None else None
         return registry.dead_since(consent, dataset, owner, now)
 
+    def was_dead(self, consent_id: bytes, at: int) -> bool | None:
+        """Return whether a consent permitted nothing at block time ``at`` in seconds, ``None`` where nothing tells that."""
+        consent = self.consents.get(consent_id)
+        dataset = self.datasets.get(consent.dataset_id) if consent is not None else None
+        owner = self.members.get(dataset.owner) if dataset is not None else None
+        if consent is None or dataset is None or owner is None:
+            return None
+        return registry.was_dead(consent, dataset, owner, at)
+
     def is_guarded(self, guardianship_id: bytes, guardian: ids.Address, now: int, block: int | None = None) -> bool:
         """Return whether ``guardian`` may consent for a child at block time ``now``, as ``Guardianships.isLive`` has it.
 
@@ -215,6 +280,8 @@ KEPT: Mapping[type[events.Event], tuple[str, str]] = {
     events.MemberApplied: ("applied", "applicant"),
     events.ProblemStated: ("problems", "problem_id"),
     events.Enrolled: ("enrolled", "member_id"),
+    events.Brought: ("brought", "part"),
+    events.LeftOut: ("left_out", "part"),
     events.Acked: ("acks", "member_id"),
     events.Exited: ("exits", "member_id"),
     events.Dropped: ("dropped", "member_id"),
@@ -222,6 +289,12 @@ KEPT: Mapping[type[events.Event], tuple[str, str]] = {
     events.Committed: ("commits", "member_id"),
     events.Revealed: ("reveals", "member_id"),
     events.Resulted: ("results", "member_id"),
+    events.Complained: ("complaints", "case"),
+    events.Disputed: ("disputes", "case"),
+    events.VerdictGiven: ("verdicts", "case"),
+    events.Waived: ("waived", "member_id"),
+    events.Convicted: ("convicted", "guilty_id"),
+    events.Equivocated: ("equivocated", "guilty_id"),
 }
 """Events that are kept as they are: in which mapping, and by which of their fields."""
 NEWEST: Mapping[type[events.Event], str] = {
@@ -409,10 +482,18 @@ class _RunDraft:
                 self._run.put(round_index=event.round_index, attempt=event.attempt)
                 attempt = self._attempt(event.round_index, event.attempt)
                 attempt.put(phase=event.phase, set_bits=event.set_bits, deadline=event.deadline)
+                attempt.put(
+                    epoch=self._run.get("epoch"), cells=divisions.within(self._run.get("cells"), event.set_bits)
+                )
             case events.Voided():
                 submits = self._attempt(event.round_index, event.attempt).mapping("submits")
                 for member_id in _members_of(self._run.get("roster"), event.seats):
                     submits.pop(member_id, None)  # it may submit again: a stranger may have sent one too late
+            case events.CellsDrawn():
+                self._run.put(cells=event.cells)
+            case events.Rotated():
+                self._run.mapping("past_acks")[event.epoch - 1] = dict(self._run.get("acks"))
+                self._run.put(epoch=event.epoch)
             case events.Attempted() | events.AttemptStopped():
                 self._attempt(event.round_index, event.attempt).keep(event)
             case _:

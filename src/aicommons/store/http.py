@@ -6,7 +6,6 @@ connection brings it further; a part is never used, the whole is verified. What 
 and trying again when nothing moves (the node's journal does both).
 """
 
-import dataclasses
 import itertools
 import math
 import re
@@ -28,19 +27,16 @@ MOST_CONNECTIONS = 64
 CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,15})-([0-9]{1,15})/([0-9]{1,15})")
 
 
-@dataclasses.dataclass(slots=True)
 class Download:
     """What came of a blob over the connections so far; nothing of it is believed before the whole is verified."""
 
-    digest: bytes
-    limit: int
-    pieces: list[bytes] = dataclasses.field(default_factory=list)
-    length: int = 0
-    """Bytes in ``pieces``."""
-    total: int | None = None
-    """Bytes of the whole, as the first answer announced it."""
-    tag: str | None = None
-    """ETag of the first answer."""
+    def __init__(self, digest: bytes, limit: int) -> None:
+        self.digest = digest
+        self.limit = limit
+        self.pieces: list[bytes] = []
+        self.length = 0
+        self.total: int | None = None  # bytes of the whole, as the first answer announced it
+        self.tag: str | None = None  # ETag of the first answer
 
     def headers(self) -> dict[str, str]:
         """Return what asks for the rest."""

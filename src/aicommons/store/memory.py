@@ -3,6 +3,8 @@
 Used by ``testing.simulate``. What is left out: limits of members, and anything that survives the process.
 """
 
+import threading
+
 from aicommons.domain import ids
 from aicommons.store import refusals
 
@@ -12,15 +14,23 @@ class MemoryStore:
 
     def __init__(self) -> None:
         self._blobs: dict[bytes, bytes] = {}
+        self._lock = threading.Lock()
         self.sent_bytes = 0
+
+    def another(self) -> "MemoryStore":
+        """Return another's access to the same blobs, which counts by itself what it sent; both may be used at once."""
+        store = MemoryStore()
+        store._blobs, store._lock = self._blobs, self._lock
+        return store
 
     def put(self, data: bytes | memoryview) -> ids.Digest:
         """Keep ``data`` and return its digest."""
-        kept = bytes(data)
-        digest = ids.digest(kept)
-        if digest not in self._blobs:
-            self._blobs[digest] = kept
-            self.sent_bytes += len(kept)
+        kept = data if isinstance(data, ids.Blob) else ids.Blob(data)
+        digest = kept.digest
+        with self._lock:
+            if digest not in self._blobs:
+                self._blobs[digest] = kept
+                self.sent_bytes += len(kept)
         return digest
 
     def get(self, digest: bytes, limit: int) -> bytes:

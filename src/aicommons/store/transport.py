@@ -34,16 +34,13 @@ class Reply:
     """False when the body was longer than allowed; then ``body`` is empty."""
 
 
-@dataclasses.dataclass(slots=True)
 class Progress:
-    """What came of an answer, also when its connection broke: the one thing here that changes while it is used."""
+    """What came of an answer, also when its connection broke: status, once there is one, headers, and pieces of the body."""
 
-    status: int | None = None
-    """HTTP status, once there is one."""
-    headers: Mapping[str, str] = dataclasses.field(default_factory=dict)
-    """As in a reply."""
-    pieces: list[bytes] = dataclasses.field(default_factory=list)
-    """The body as far as it came."""
+    def __init__(self) -> None:
+        self.status: int | None = None
+        self.headers: Mapping[str, str] = {}
+        self.pieces: list[bytes] = []
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

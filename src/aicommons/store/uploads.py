@@ -42,17 +42,18 @@ class Upload:
     """Monotonic seconds."""
 
 
-@dataclasses.dataclass(slots=True, eq=False)
 class Going:
-    """An upload under way; another connection of its member may end this one, which it may not have noticed to be dead."""
+    """An upload under way; another connection of its member may end this one, which may be dead without having ended.
 
-    writer: disk.Writer
-    """What came."""
-    over: asyncio.Event = dataclasses.field(default_factory=asyncio.Event)
-    """Set when the upload is done, held or given up."""
-    is_stopped: bool = False
-    wait: asyncio.Timeout | None = None
-    """The wait for the next bytes, while there is one."""
+    ``writer`` has what came, ``wait`` is the wait for the next bytes while there is one, and ``over`` is set when the upload is
+    done, held or given up.
+    """
+
+    def __init__(self, writer: disk.Writer) -> None:
+        self.writer = writer
+        self.over = asyncio.Event()
+        self.is_stopped = False
+        self.wait: asyncio.Timeout | None = None
 
     def stop(self) -> None:
         """End the wait for more bytes now."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ import pytest
 
 from aicommons.domain import errors
 from aicommons.learning import blocks
-from aicommons.learning.secagg import keys, masking, masks, quantise, reading, spread, suite
+from aicommons.learning.secagg import keys, masking, masks, quantise, reading, reveal, spread, suite
 
 if TYPE_CHECKING:
     from tests.learning.secagg.conftest import MakeCommittee
@@ -68,6 +69,21 @@ def test_long_vectors_are_masked_and_summed_as_chunk_by_chunk(make_committee: Ma
     assert np.array_equal(reading.ring_sum(made, iter([masked.words]), iter([each.words for each in sums])), vector)
 
 
+def test_what_a_room_held_before_leaves_no_trace(make_committee: MakeCommittee) -> None:
+    """Sums and sealed columns written over others are those that new memory gets."""
+    made = make_committee(3, words=LONG).session
+    seeds = {who: {0: bytes([who % 256]) * 32} for who in made.member_ids}
+    words, sealed = np.full(made.words, 7, made.suite.dtype), memoryview(bytearray(b"7" * (made.blob_bytes + 16)))
+    fresh = masks.mask_sum(made, seeds, 0, bytes(32))
+    reused = masks.mask_sum(made, seeds, 0, bytes(32), room=words)
+    assert reused.words is words
+    assert np.array_equal(reused.words, fresh.words)
+    assert (reused.leaves, reused.manifest) == (fresh.leaves, fresh.manifest)
+    assert bytes(reveal.seal_column(reused, sealed)) == bytes(reveal.seal_column(fresh))
+    total = np.full(made.words, 7, made.suite.dtype)
+    assert np.array_equal(reading.ring_sum(made, [fresh.words], [], room=total), fresh.words)
+
+
 @pytest.mark.parametrize("encoding", [blocks.Encoding.CLIPPED, blocks.Encoding.BOUNDED])
 def test_long_blocks_are_encoded_value_by_value(encoding: blocks.Encoding) -> None:
     """A block of many pieces becomes the integers of its values, within its L2 norm where it is clipped."""
@@ -79,6 +95,20 @@ def test_long_blocks_are_encoded_value_by_value(encoding: blocks.Encoding) -> No
     assert norm > block.cap
     wanted = values * (block.cap / norm) if encoding is blocks.Encoding.CLIPPED else values
     assert float(np.abs(back - wanted).max()) <= block.cap / quantise.bound(5, 32)
+
+
+@pytest.mark.parametrize("length", [3, LONG, 65_536 + 1])
+def test_digest_taken_while_encoding_is_that_of_the_words(length: int) -> None:
+    """Whoever sees the words as they are made sees each byte once, in order, with the padding."""
+    plan = (
+        blocks.Block("delta", length, 64.0, blocks.Encoding.CLIPPED),
+        blocks.Block("rows", 2, 8.0, blocks.Encoding.INTEGER),
+    )
+    values = {"delta": np.linspace(-1.0, 1.0, length), "rows": np.array([3.0, 5.0])}
+    seen = hashlib.sha256()
+    words = quantise.encode(plan, values, members=5, word_bits=32, see=seen.update)
+    assert seen.digest() == hashlib.sha256(words.tobytes()).digest()
+    assert np.array_equal(words, quantise.encode(plan, values, members=5, word_bits=32))
 
 
 @pytest.mark.parametrize("place", [0, LONG // 2, LONG - 1])

@@ -157,7 +157,8 @@ class Mlp:
             gradient, bias_gradient = inputs.T @ error, error.sum(axis=0)
             if index:
                 error = (error @ weights.T) * (inputs > 0)
-            weights -= self.learning_rate * gradient
+            gradient *= self.learning_rate  # in place: a network's worth of fresh memory costs more than the product
+            weights -= gradient
             bias -= self.learning_rate * bias_gradient
 
     def _output_error(self, scores: state.Array, target: Vector) -> state.Array:

@@ -19,9 +19,9 @@ def seal(key: bytes, plaintext: hashing.Part, associated: bytes = b"") -> bytes:
     return aead.ChaCha20Poly1305(key).encrypt(_ZERO_NONCE, plaintext, associated)
 
 
-def seal_long(key: bytes, plaintext: hashing.Part) -> memoryview:
-    """Return what `seal` returns for a vector."""
-    sealed = suites.room(len(plaintext) + TAG_BYTES)
+def seal_long(key: bytes, plaintext: hashing.Part, room: memoryview | None = None) -> memoryview:
+    """Return what `seal` returns for a vector, in ``room`` if such was given (16 bytes longer than the vector)."""
+    sealed = suites.room(len(plaintext) + TAG_BYTES) if room is None else room
     aead.ChaCha20Poly1305(key).encrypt_into(_ZERO_NONCE, plaintext, None, sealed)
     return sealed
 

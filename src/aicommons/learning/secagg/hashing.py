@@ -5,12 +5,15 @@ each part carries its length. Called by all of ``learning/secagg``; keccak diges
 in ``domain/encoding.py``.
 """
 
+import functools
 import hashlib
 
 Part = bytes | memoryview
 """One part of a hashed message: bytes, or a byte-cast memoryview of a large vector."""
 
 _PERSON_BYTES = 16
+_LONG_PART = 65_536
+"""Bytes from which a part is hashed where it lies: shorter ones are cheaper to join, thousands of times a round."""
 
 
 def tagged(tag: str, *parts: Part, key: bytes = b"") -> bytes:
@@ -40,12 +43,29 @@ def member_bytes(member_id: int) -> bytes:
 
 
 def _digest(tag: str, size: int, key: bytes, parts: tuple[Part, ...]) -> bytes:
+    person = _person(tag)
+    message: list[Part] = []
+    state = None
+    for part in parts:
+        length = part.nbytes if isinstance(part, memoryview) else len(part)
+        message.append(length.to_bytes(8, "little"))
+        if length < _LONG_PART:
+            message.append(part)
+            continue
+        state = state or hashlib.blake2b(digest_size=size, key=key, person=person)
+        state.update(b"".join(message))
+        state.update(part)
+        message = []
+    rest = b"".join(message)
+    if state is None:
+        return hashlib.blake2b(rest, digest_size=size, key=key, person=person).digest()
+    state.update(rest)
+    return state.digest()
+
+
+@functools.cache
+def _person(tag: str) -> bytes:
     person = tag.encode("ascii")
     if len(person) > _PERSON_BYTES:
         raise ValueError(f"the tag {tag!r} is longer than {_PERSON_BYTES} bytes")
-    state = hashlib.blake2b(digest_size=size, key=key, person=person)
-    for part in parts:
-        length = part.nbytes if isinstance(part, memoryview) else len(part)
-        state.update(length.to_bytes(8, "little"))
-        state.update(part)
-    return state.digest()
+    return person

@@ -6,6 +6,8 @@ one ML-KEM-768 ciphertext per member stands behind the roots, and its secret goe
 """
 
 import dataclasses
+import functools
+import itertools
 import struct
 from collections.abc import Sequence
 
@@ -61,7 +63,7 @@ class Header:
 
 def header_bytes(session: sessions.Session) -> int:
     """Return the exact length of a header in bytes."""
-    return _boxes_offset(session) + sum(_box_bytes(session))
+    return _boxes_offset(session) + _box_ends(session.layout.held)[-1]
 
 
 def public_part(session: sessions.Session, member_id: int, commitment: Commitment) -> bytes:
@@ -242,16 +244,15 @@ def _split_ciphertexts(raw: bytes) -> tuple[bytes, ...]:
     return tuple(raw[start : start + size] for start in range(0, len(raw), size))
 
 
-def _box_bytes(session: sessions.Session) -> list[int]:
-    return [keys.SEED_BYTES * len(columns) + boxes.TAG_BYTES for columns in session.layout.held]
+@functools.lru_cache(maxsize=64)
+def _box_ends(held: tuple[tuple[int, ...], ...]) -> tuple[int, ...]:
+    """Return where each member's box ends, counted from the first one's begin; asked for by every header."""
+    return tuple(itertools.accumulate(keys.SEED_BYTES * len(columns) + boxes.TAG_BYTES for columns in held))
 
 
 def _split_boxes(raw: bytes, session: sessions.Session) -> tuple[bytes, ...]:
-    split, start = [], _boxes_offset(session)
-    for size in _box_bytes(session):
-        split.append(raw[start : start + size])
-        start += size
-    return tuple(split)
+    start, ends = _boxes_offset(session), _box_ends(session.layout.held)
+    return tuple(raw[start + begin : start + end] for begin, end in itertools.pairwise((0, *ends)))
 
 
 def _refused(field: str, expected: str, got: str, member_id: int) -> errors.AggregationRefused:

@@ -45,6 +45,7 @@ def shield(
     vector: suites.Words,
     draw: epoch.Draw,
     *,
+    digest: bytes | None = None,
     consent: bytes = header.NO_REGISTER,
     encapsulate: kem.Encapsulate = kem.encapsulate,
 ) -> Submission:
@@ -55,6 +56,7 @@ def shield(
         member_id: the participant.
         vector: x_i, encoded words of the session's length and type; overwritten by y_i, so that it does not stay in memory.
         draw: called for 32 bytes per column in order, then 32 for the one-time key, then 32 for the proof.
+        digest: SHA-256 of the vector, where it was computed while it was encoded.
         consent: commitment to whose rows are in the vector, 32 bytes.
         encapsulate: in hybrid sessions called once for each member's key, in roster order.
 
@@ -64,7 +66,7 @@ def shield(
     """
     session.index_of(member_id)
     _check_vector(session, vector)
-    own = hashlib.sha256(suites.byte_view(vector)).digest()
+    own = digest or hashlib.sha256(suites.byte_view(vector)).digest()
     seeds = tuple(
         keys.fresh_seed(session, member_id, column, fresh=draw(32), vector_digest=own)
         for column in range(len(session.layout.columns))

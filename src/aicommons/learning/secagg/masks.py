@@ -43,7 +43,13 @@ class ColumnSum:
 
 
 def mask_sum(
-    session: sessions.Session, seeds_by_member: SeedsByMember, column: int, input_digest: bytes, *, cell: int = 0
+    session: sessions.Session,
+    seeds_by_member: SeedsByMember,
+    column: int,
+    input_digest: bytes,
+    *,
+    cell: int = 0,
+    room: suites.Words | None = None,
 ) -> ColumnSum:
     """Return M_c with its commitment and read key.
 
@@ -53,6 +59,8 @@ def mask_sum(
         column: one of the caller's columns.
         input_digest: 32 bytes: session, set and header digests.
         cell: cell of participants.
+        room: what M_c is written into, of the session's length and type: memory that was touched before costs half. ``None``
+            for new memory.
 
     Raises:
         errors.AggregationRefused: ``seed-missing``: a participant's seed of this column is not there, or nobody's.
@@ -67,7 +75,8 @@ def mask_sum(
     chunk_keys = [
         keys.chunk_keys(session, member_id, column, seed) for member_id, seed in zip(members, seeds, strict=True)
     ]
-    words, leaves = _sum_streams(session, chunk_keys)
+    words = np.empty(session.words, session.suite.dtype) if room is None else room
+    leaves = _sum_streams(session, chunk_keys, words)
     return ColumnSum(
         cell=cell,
         column=column,
@@ -113,19 +122,19 @@ def salted_commitment(session: sessions.Session, member_id: int, *, salt: bytes,
 
 
 def _sum_streams(
-    session: sessions.Session, chunk_keys: Sequence[Sequence[bytes]]
-) -> tuple[suites.Words, tuple[bytes, ...]]:
-    """Return the sum of the keystreams of all participants and its chunk hashes; a chunk stays in cache throughout."""
-    words = np.empty(session.words, session.suite.dtype)
+    session: sessions.Session, chunk_keys: Sequence[Sequence[bytes]], words: suites.Words
+) -> tuple[bytes, ...]:
+    """Write the sum of the keystreams of all participants; return its chunk hashes. A chunk stays in cache throughout."""
 
     def add_up(group: range) -> list[bytes]:
         stream, leaves = suites.Keystream(session.suite), []
         for chunk in group:
             part = words[suites.chunk_slice(chunk, session.words, session.suite)]
-            part.fill(0)
-            for of_member in chunk_keys:
+            first, *others = chunk_keys
+            np.copyto(part, stream.words(first[chunk], part.size))
+            for of_member in others:
                 part += stream.words(of_member[chunk], part.size)
             leaves.append(keys.chunk_hash(suites.byte_view(part)))
         return leaves
 
-    return words, tuple(leaf for leaves in spread.over_chunks(session.chunks, add_up) for leaf in leaves)
+    return tuple(leaf for leaves in spread.over_chunks(session.chunks, add_up) for leaf in leaves)

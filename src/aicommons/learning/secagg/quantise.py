@@ -6,7 +6,7 @@ same bytes on every processor. Noise for differential privacy is left out.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -27,7 +27,12 @@ def bound(members: int, word_bits: int) -> int:
 
 
 def encode(
-    blocks: Sequence[blocks_.Block], contribution: blocks_.Contribution, *, members: int, word_bits: int
+    blocks: Sequence[blocks_.Block],
+    contribution: blocks_.Contribution,
+    *,
+    members: int,
+    word_bits: int,
+    see: Callable[[memoryview], object] | None = None,
 ) -> suites.Words:
     """Return a contribution as ring words, padded with zeros to an allowed length.
 
@@ -36,6 +41,7 @@ def encode(
         contribution: block name -> float64 vector.
         members: N of the roster, whatever set takes part.
         word_bits: 32 or 64.
+        see: called with all bytes of the words, in order, while other threads encode what follows: a digest's ``update``.
 
     Raises:
         errors.ContributionRefused: naming the block (never a value): of another shape, not finite, over its cap, or not
@@ -45,8 +51,13 @@ def encode(
     signed = np.zeros(suites.pad_words(blocks_.words(blocks), word_bits), np.dtype(f"<i{word_bits // 8}"))
     start = 0
     for block, scale in zip(blocks, _scales(blocks, members, word_bits), strict=True):
-        _quantise(block, contribution[block.name], scale, signed[start : start + block.length])
+        out = signed[start : start + block.length]
+        for span in _quantise(block, contribution[block.name], scale, out):
+            if see is not None:
+                see(out[span].view(np.uint8).data)
         start += block.length
+    if see is not None:
+        see(signed[start:].view(np.uint8).data)
     return signed.view(f"<u{word_bits // 8}")
 
 
@@ -142,12 +153,15 @@ def _norm_in_units(values: blocks_.Vector, peak: float) -> float:
 
 def _quantise(
     block: blocks_.Block, values: blocks_.Vector, scale: float, out: npt.NDArray[np.signedinteger[Any]]
-) -> None:
-    """Write the integers of a block's values, clipped where the block says so; a piece stays in cache throughout."""
+) -> Iterator[slice]:
+    """Write the integers of a block's values, clipped where the block says so; a piece stays in cache throughout.
+
+    Yields what was written, in order; whoever does not ask for the next stops the work.
+    """
     peak = _peak(values)
     factor = _shrinking(block, values, peak)
 
-    def convert(group: range) -> None:
+    def convert(group: range) -> slice:
         scratch = np.empty(min(_PIECE, values.size), np.float64)
         for number in group:
             span = _span(range(number, number + 1))
@@ -163,9 +177,9 @@ def _quantise(
             if block.encoding is blocks_.Encoding.INTEGER and not np.array_equal(scaled, piece):
                 raise _refused(block, "it holds a number that is not whole", "whole numbers")
             out[span] = scaled
+        return _span(group)
 
-    for _ in spread.over_chunks(_pieces(values), convert):
-        pass
+    yield from spread.over_chunks(_pieces(values), convert)
 
 
 def _pieces(values: blocks_.Vector) -> int:

@@ -187,13 +187,26 @@ def read(
     return Reading(sums, salt, sum_digest(session, salt, list(sums.values())), tuple(read_keys))
 
 
-def ring_sum(session: sessions.Session, masked: Iterable[suites.Blob], columns: Iterable[suites.Words]) -> suites.Words:
+def ring_sum(
+    session: sessions.Session,
+    masked: Iterable[suites.Blob],
+    columns: Iterable[suites.Words],
+    *,
+    room: suites.Words | None = None,
+) -> suites.Words:
     """Return the sum of ``masked`` minus the sum of ``columns`` over the ring.
+
+    Args:
+        session: the attempt.
+        masked: vectors to add.
+        columns: vectors to take off.
+        room: what the sum is written into, of the session's length and type; ``None`` for new memory.
 
     Raises:
         errors.AggregationRefused: ``blob-wrong-length``: a vector of another length than the session's.
     """
-    total = np.zeros(session.words, session.suite.dtype)
+    total = np.empty(session.words, session.suite.dtype) if room is None else room
+    total.fill(0)
     if isinstance(masked, Sequence) and isinstance(columns, Sequence):
         add_up(session, total, masked, columns)
         return total

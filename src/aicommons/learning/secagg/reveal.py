@@ -93,9 +93,9 @@ def make_readers(session: sessions.Session, others: Mapping[int, bytes]) -> tupl
     return tuple(Reader(member_id, points[member_id]) for member_id in sorted(points))
 
 
-def seal_column(column_sum: masks.ColumnSum) -> memoryview:
-    """Return M_c as stored; every holder of the column makes the same bytes."""
-    return boxes.seal_long(column_sum.read_key, suites.byte_view(column_sum.words))
+def seal_column(column_sum: masks.ColumnSum, room: memoryview | None = None) -> memoryview:
+    """Return M_c as stored, in ``room`` if such was given (16 bytes longer); every holder of the column makes the same bytes."""
+    return boxes.seal_long(column_sum.read_key, suites.byte_view(column_sum.words), room)
 
 
 def build_document(

@@ -20,6 +20,16 @@ class Bonds:
         (found,) = self.caller.call("Bonds", "admin", at=self.at)
         return access.address(found)
 
+    def forfeit(self, run_id: bytes, member_id: int) -> None:
+        """Gives the bond of a convicted seat to the commons, as Verdicts; nothing happens where none is locked any
+        more.
+
+        Args:
+            member_id: The seat.
+            run_id: The run.
+        """
+        self.caller.transact("Bonds", "forfeit", run_id, member_id, at=self.at)
+
     def give_back(self, run_id: bytes, member_id: int) -> None:
         """Gives a bond back to whoever paid it, once the seat owes nothing any more; anybody may.
 

@@ -33,6 +33,25 @@ class Absence(enum.IntEnum):
 
     WAIT = 0
     EXIT = 1
+    COVERED = 2
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Extra:
+    """A dataset that a seat brings beside its first one."""
+
+    dataset_id: int
+    """The dataset."""
+    consent_id: bytes
+    """The consent that was used."""
+    version: int
+    """The dataset's version at enrolment."""
+
+    @classmethod
+    def read(cls, value: object) -> Self:
+        """Return it as the contract answered it; raises ``errors.LedgerMismatch`` for anything else."""
+        item = access.items(value, 3)
+        return cls(access.number(item[0]), access.data(item[1]), access.number(item[2]))
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -57,10 +76,12 @@ class RunSpec:
     """Most participants, at most 48."""
     layout: int
     """1 = columns by table, 2 = pairs already from six participants."""
+    cell_size: int
+    """Fewest seats of a cell, at least 4 and at most half of `minParticipants`; 0 = all are summed as one set."""
     suite: int
     """1..4, the stream cipher and word width."""
     max_attempts: int
-    """Attempts that one round may take, 2 to 65,487."""
+    """Attempts that one round may take, 2 to 62,415."""
     enrol_until: int
     """End of enrolment, unix seconds, at most 365 days off when the run is opened."""
     phase_seconds: int
@@ -85,7 +106,7 @@ class RunSpec:
     @classmethod
     def read(cls, value: object) -> Self:
         """Return it as the contract answered it; raises ``errors.LedgerMismatch`` for anything else."""
-        item = access.items(value, 21)
+        item = access.items(value, 22)
         return cls(
             access.data(item[0]),
             access.data(item[1]),
@@ -104,10 +125,11 @@ class RunSpec:
             access.number(item[14]),
             access.number(item[15]),
             access.number(item[16]),
-            access.address(item[17]),
-            access.truth(item[18]),
-            access.number(item[19]),
-            access.data(item[20]),
+            access.number(item[17]),
+            access.address(item[18]),
+            access.truth(item[19]),
+            access.number(item[20]),
+            access.data(item[21]),
         )
 
 
@@ -144,11 +166,12 @@ class Reason(enum.IntEnum):
     TOO_MANY_ATTEMPTS = 4
     CANCELLED = 5
     ACK_MISSING = 6
+    CHEATING = 7
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Machine:
-    """Everything that decides when a run moves on; three storage slots, changed only by `RunLib`."""
+    """Everything that decides when a run moves on; four storage slots, changed only by `RunLib`."""
 
     state: RunState
     """See `RunState`."""
@@ -191,7 +214,7 @@ class Machine:
     set_: int
     """Seats whose vectors are (to be) summed."""
     exited: int
-    """Seats that left by a signed Exit, or that were dropped because their consent died."""
+    """Seats that left by a signed Exit, whose consent died, or that cheated."""
     interrupted: bool
     """Whether the run has paused since the last round was unmasked."""
     arrived: int
@@ -204,11 +227,23 @@ class Machine:
     """Seats that missed a deadline and have sent nothing since."""
     will_exit: int
     """Seats that enrolled with `Absence.Exit`."""
+    waived: int
+    """Seats whose Reveal for the last agreed sid is not waited for."""
+    excluded: int
+    """Seats that cheated: a part of `exited` whose Commits and Results count no more either."""
+    epoch: int
+    """Epoch of keys, from 0."""
+    sid_epoch: int
+    """Epoch of the last agreed sid."""
+    epoch_ends: int
+    """Unix second from which on anybody may ask for new keys."""
+    divided: bool
+    """Whether seats are summed by cells."""
 
     @classmethod
     def read(cls, value: object) -> Self:
         """Return it as the contract answered it; raises ``errors.LedgerMismatch`` for anything else."""
-        item = access.items(value, 27)
+        item = access.items(value, 33)
         return cls(
             access.one_of(RunState, item[0]),
             access.one_of(Phase, item[1]),
@@ -237,6 +272,12 @@ class Machine:
             access.number(item[24]),
             access.number(item[25]),
             access.number(item[26]),
+            access.number(item[27]),
+            access.number(item[28]),
+            access.number(item[29]),
+            access.number(item[30]),
+            access.number(item[31]),
+            access.truth(item[32]),
         )
 
 
@@ -365,10 +406,10 @@ class TrainingRuns:
     def ack(
         self, run_id: bytes, epoch: int, member_id: int, point: bytes, *, pok_r: bytes, pok_z: bytes, signature: bytes
     ) -> None:
-        """Confirms the roster; the last Ack starts round 0. `epoch` is 0 in this version.
+        """Confirms the roster with an epoch's key; the last Ack that is due lets the run go on.
 
         Args:
-            epoch: 0.
+            epoch: The run's present epoch.
             member_id: The seat.
             point: The seat's edwards25519 encryption point; checked by the nodes, not here.
             pok_r: Schnorr proof of the point's secret, R.
@@ -393,6 +434,13 @@ class TrainingRuns:
         """
         self.caller.transact("TrainingRuns", "advance", run_id, at=self.at)
 
+    def bring(self, value_0: bytes, value_1: int, value_2: bytes) -> None:
+        """Brings a further dataset to the caller's seat, under a consent of its own: how a co-op takes part with the
+        datasets of many sites. It costs no bond and gives no share: both are the seat's. At most 64 beside the first
+        one.
+        """
+        self.caller.transact("TrainingRuns", "bring", value_0, value_1, value_2, at=self.at)
+
     def cancel(self, run_id: bytes) -> None:
         """Ends the run as its solver, at the last agreed state if there is one.
 
@@ -401,14 +449,19 @@ class TrainingRuns:
         """
         self.caller.transact("TrainingRuns", "cancel", run_id, at=self.at)
 
-    def close(self, run_id: bytes) -> None:
-        """Ends enrolment: the solver with enough seats at any time, anybody after `enrolUntil`. Seats whose consent
-        died meanwhile are given up and do not count.
-
-        Args:
-            run_id: A run in state Enrolling.
+    def cells(self, value_0: bytes) -> tuple[int, ...]:
+        """The cells of a divided run, bitmaps over the roster; none before its first keys are there, or where all are
+        summed as one set.
         """
-        self.caller.transact("TrainingRuns", "close", run_id, at=self.at)
+        (found,) = self.caller.call("TrainingRuns", "cells", value_0, at=self.at)
+        return tuple(access.number(each) for each in access.items(found))
+
+    def close(self, value_0: bytes) -> None:
+        """Ends enrolment: the solver with enough seats at any time, anybody after `enrolUntil`. Seats whose only
+        consent died meanwhile are given up and do not count; those with several datasets stay, and `drop` leaves the
+        dead ones out.
+        """
+        self.caller.transact("TrainingRuns", "close", value_0, at=self.at)
 
     def commit(
         self, key: Key, sid: bytes, set_digest: bytes, input_digest: bytes, *, masks: bytes, signature: bytes
@@ -436,11 +489,18 @@ class TrainingRuns:
             at=self.at,
         )
 
+    def committee_of(self, value_0: bytes, value_1: int) -> bytes:
+        """Digest of roster, epoch, layout and points of an epoch; 0 until its last Ack."""
+        (found,) = self.caller.call("TrainingRuns", "committeeOf", value_0, value_1, at=self.at)
+        return access.data(found)
+
     def drop(self, run_id: bytes, member_id: int) -> None:
         """Puts a seat out whose consent was revoked, expired or withdrawn with its dataset: by anybody, at once. Before
         the run's first Commit it simply goes, whatever it has sent, and the run goes on without it or is over if too
-        few are left. Afterwards its owner's choice decides: with `Absence.Exit` the Exit that was signed in advance
-        takes effect now, with `Absence.Wait` it stays and the run waits for it. No state that used it is unmade.
+        few are left; of a seat that has live datasets too only the dead ones go, and what it sent in this attempt is
+        void. Afterwards a seat is dead as a whole if one of its consents is, and its owner's choice decides: with
+        `Absence.Exit` the Exit that was signed in advance takes effect now, with `Absence.Wait` it stays and the run
+        waits for it. No state that used it is unmade.
 
         Args:
             member_id: A seat of its set.
@@ -463,26 +523,31 @@ class TrainingRuns:
             tuple(access.number(each) for each in access.items(value_6)),
         )
 
-    def enrol(
-        self, run_id: bytes, dataset_id: int, consent_id: bytes, absence: Absence, *, exit_signature: bytes
-    ) -> None:
+    def enrol(self, value_0: bytes, value_1: int, value_2: bytes, value_3: Absence, *, value_4: bytes) -> None:
         """Takes a seat with a dataset of the caller's, using one of its consents. The run's bond, if there is one, is
         locked from the caller's credit in the vault, at the longest until two years after `enrolUntil`.
+        """
+        self.caller.transact("TrainingRuns", "enrol", value_0, value_1, value_2, value_3, value_4, at=self.at)
+
+    def enrolment_code(self) -> ids.Address:
+        """The contract `Enrolment`, whose code this one borrows."""
+        (found,) = self.caller.call("TrainingRuns", "enrolmentCode", at=self.at)
+        return access.address(found)
+
+    def exclude(self, run_id: bytes, member_id: int) -> None:
+        """Puts a seat out that cheated, as Verdicts. A certified round goes on with the set it has; any other starts
+        again without the seat. With too few left the run is over.
 
         Args:
-            absence: What happens when the node stays silent past the patience.
-            consent_id: A consent that permits the run's use of that dataset.
-            dataset_id: A dataset of the caller's.
-            exit_signature: With `Absence.Exit`: Exit(runId, memberId, type(uint32).max) by the node key; else empty.
-            run_id: A run in state Enrolling.
+            member_id: The seat.
+            run_id: A run that is Acking, Running or Paused.
         """
-        self.caller.transact(
-            "TrainingRuns", "enrol", run_id, dataset_id, consent_id, absence, exit_signature, at=self.at
-        )
+        self.caller.transact("TrainingRuns", "exclude", run_id, member_id, at=self.at)
 
     def exit(self, run_id: bytes, member_id: int, last_round: int, signature: bytes) -> None:
-        """Leaves the run, disclosed: before the round's Submits close, and only if enough stay. `lastRound` is the
-        round that was unmasked last, or type(uint32).max if the seat's node key or the member's account sends it.
+        """Leaves the run, disclosed: before the round's Submits close, and only if enough stay. In a divided run the
+        rest of its cell is summed no more either; it goes on voting and unmasking. `lastRound` is the round that was
+        unmasked last, or type(uint32).max if the seat's node key or the member's account sends it.
 
         Args:
             last_round: See above.
@@ -491,6 +556,11 @@ class TrainingRuns:
             signature: Exit(runId, memberId, lastRound) by the node key.
         """
         self.caller.transact("TrainingRuns", "exit", run_id, member_id, last_round, signature, at=self.at)
+
+    def extras_of(self, value_0: bytes, value_1: int) -> tuple[Extra, ...]:
+        """What a seat brings beside its first dataset, without what was left out; the first one is in the seat itself."""
+        (found,) = self.caller.call("TrainingRuns", "extrasOf", value_0, value_1, at=self.at)
+        return tuple(Extra.read(each) for each in access.items(found))
 
     def final_state(self, run_id: bytes) -> bytes:
         """The state digest that a quorum of Results agreed on and nothing superseded, else 0.
@@ -516,13 +586,9 @@ class TrainingRuns:
         (found,) = self.caller.call("TrainingRuns", "isTrustedForwarder", forwarder, at=self.at)
         return access.truth(found)
 
-    def open(self, spec: RunSpec) -> None:
-        """Opens a run as its solver.
-
-        Args:
-            spec: The terms; an error names the field that is out of range.
-        """
-        self.caller.transact("TrainingRuns", "open", dataclasses.astuple(spec), at=self.at)
+    def open(self, value_0: RunSpec) -> None:
+        """Opens a run as its solver."""
+        self.caller.transact("TrainingRuns", "open", dataclasses.astuple(value_0), at=self.at)
 
     def owes_bond(self, run_id: bytes, member_id: int) -> bool:
         """Whether a seat's bond has to stay locked: it is enrolled and the run is not over.
@@ -534,13 +600,9 @@ class TrainingRuns:
         (found,) = self.caller.call("TrainingRuns", "owesBond", run_id, member_id, at=self.at)
         return access.truth(found)
 
-    def phase_of(self, run_id: bytes) -> PhaseView:
-        """What a node polls.
-
-        Args:
-            run_id: Any id.
-        """
-        (found,) = self.caller.call("TrainingRuns", "phaseOf", run_id, at=self.at)
+    def phase_of(self, value_0: bytes) -> PhaseView:
+        """What a node polls."""
+        (found,) = self.caller.call("TrainingRuns", "phaseOf", value_0, at=self.at)
         return PhaseView.read(found)
 
     def refuse(self, key: Key, accused_id: int, reason: bytes) -> None:
@@ -583,22 +645,26 @@ class TrainingRuns:
             "TrainingRuns", "reveal", dataclasses.astuple(key), sid, salt, mine, document, signature, at=self.at
         )
 
-    def run(self, run_id: bytes) -> RunView:
-        """The record of a run.
-
-        Args:
-            run_id: Any id.
+    def rotate(self, value_0: bytes, value_1: int) -> None:
+        """Asks for a new epoch of keys: all present seats send an Ack with a new point, and the run goes on where it
+        stood. Anybody may when the last epoch is 30 days old, a seat also in a pause, because it lost its keys.
+        Between two rounds, or in a round that has agreed on nothing.
         """
-        (found,) = self.caller.call("TrainingRuns", "run", run_id, at=self.at)
+        self.caller.transact("TrainingRuns", "rotate", value_0, value_1, at=self.at)
+
+    def run(self, value_0: bytes) -> RunView:
+        """The record of a run."""
+        (found,) = self.caller.call("TrainingRuns", "run", value_0, at=self.at)
         return RunView.read(found)
 
-    def seats(self, run_id: bytes) -> tuple[SeatView, ...]:
-        """The seats of a run, by id once the roster is fixed.
+    def seat_of(self, value_0: bytes, value_1: int) -> Seat:
+        """One seat of a run; empty where the member has none."""
+        (found,) = self.caller.call("TrainingRuns", "seatOf", value_0, value_1, at=self.at)
+        return Seat.read(found)
 
-        Args:
-            run_id: Any id.
-        """
-        (found,) = self.caller.call("TrainingRuns", "seats", run_id, at=self.at)
+    def seats(self, value_0: bytes) -> tuple[SeatView, ...]:
+        """The seats of a run, by id once the roster is fixed."""
+        (found,) = self.caller.call("TrainingRuns", "seats", value_0, at=self.at)
         return tuple(SeatView.read(each) for each in access.items(found))
 
     def set_successor(self, successor: ids.Address) -> None:
@@ -624,7 +690,8 @@ class TrainingRuns:
     def submit(self, key: Key, sid: bytes, header_digest: bytes, signature: bytes) -> None:
         """Announces a masked vector and votes for the state that its sid names. In phase Unmasked the first Submit of
         the next round opens it. A seat's Submit on one sid is taken once in a run, void or not, and counts in the
-        attempt in which it came: neither an old one sent again nor one sent early is a vote of another attempt.
+        attempt in which it came: neither an old one sent again nor one sent early is a vote of another attempt. All
+        consents of the seat have to be live.
 
         Args:
             header_digest: SHA-256 of the header.
@@ -645,3 +712,12 @@ class TrainingRuns:
         """Returns the address of the trusted forwarder."""
         (found,) = self.caller.call("TrainingRuns", "trustedForwarder", at=self.at)
         return access.address(found)
+
+    def waive(self, run_id: bytes, member_id: int) -> None:
+        """Stops waiting for a seat's Reveal, as Verdicts. It may still reveal until the round is unmasked.
+
+        Args:
+            member_id: A silent seat that committed and has not revealed.
+            run_id: A run in phase Fixed.
+        """
+        self.caller.transact("TrainingRuns", "waive", run_id, member_id, at=self.at)

@@ -57,8 +57,19 @@ class MemoryClient:
 
     def post(self, key: encoding.AttemptKey, message: messages.Message, signature: bytes) -> None:
         """Send a signed message of a run; see the port."""
-        function, values = client.posting(key, message, signature)
-        self.transact(client.RUNS, function, *values)
+        contract, function, values = client.posting(key, message, signature)
+        self.transact(contract, function, *values)
+
+    def convict(
+        self, key: encoding.AttemptKey, epoch: int, state_digest: bytes, pair: Sequence[tuple[messages.Message, bytes]]
+    ) -> None:
+        """Convict who signed two messages; see the port."""
+        function, values = client.convicting(key, epoch, state_digest, pair)
+        self.transact(client.VERDICTS, function, *values)
+
+    def rotate(self, run_id: ids.RunId, member_id: int = 0) -> None:
+        """Ask for a new epoch of keys; see the port."""
+        self.transact(client.RUNS, "rotate", run_id, member_id)
 
     def refuse(self, key: encoding.AttemptKey, member_id: ids.MemberId, accused: ids.MemberId, reason: str) -> None:
         """Stop an attempt; see the port."""

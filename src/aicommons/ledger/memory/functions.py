@@ -22,6 +22,7 @@ from aicommons.ledger.memory import (
     run_records,
     runs,
     vault,
+    verdicts,
 )
 
 M = TypeVar("M", bound=messages.Message)
@@ -52,6 +53,8 @@ class Parts:
     """ModelRegistry: where models come from."""
     released: releases.Releases
     """ModelRegistry: what becomes of them."""
+    judged: verdicts.Verdicts
+    """Verdicts."""
     said: attestations.Attestations
     """Attestations."""
     governed: governor.Governor
@@ -67,7 +70,8 @@ def make(kept: book.Book, act: governor.Act) -> Parts:
     made, said = models.Models(kept, named, trained), attestations.Attestations(kept, named)
     released = releases.Releases(kept, made, (named, listed, said, held))
     laid, governed = awards.Awards(stated, named, held), governor.Governor(kept, act)
-    return Parts(named, listed, stated, laid, held, bonds, trained, made, released, said, governed)
+    judged = verdicts.Verdicts(kept, trained, bonds)
+    return Parts(named, listed, stated, laid, held, bonds, trained, made, released, judged, said, governed)
 
 
 def acts(parts: Parts) -> Table:
@@ -168,6 +172,7 @@ def _run_acts(parts: Parts) -> dict[str, dict[str, Act]]:
             "enrol": lambda run_id, dataset_id, consent_id, absence, signed: trained.enrol(
                 run_id, run_records.Brought(dataset_id, consent_id, run.Absence(absence)), signed
             ),
+            "bring": trained.bring,
             "close": trained.close,
             "ack": lambda run_id, *said: trained.ack(run_id, messages.Ack(bytes(32), *said[:-1]), said[-1]),
             "submit": _of_attempt(trained.submit, messages.Submit),
@@ -177,8 +182,17 @@ def _run_acts(parts: Parts) -> dict[str, dict[str, Act]]:
             "refuse": lambda place, *said: trained.refuse(encoding.AttemptKey(*place[:3]), place[3], *said),
             "exit": lambda *said: trained.exit(messages.Exit(*said[:-1]), said[-1]),
             "drop": trained.drop,
+            "rotate": trained.rotate,
             "advance": trained.advance,
             "cancel": trained.cancel,
+        },
+        "Verdicts": {
+            "complain": _of_attempt(parts.judged.complain, messages.Complain),
+            "dispute": _of_attempt(parts.judged.dispute, messages.Dispute),
+            "verdict": _of_attempt(parts.judged.verdict, messages.Verdict),
+            "equivocated": lambda place, kind, epoch, state_digest, *said: parts.judged.equivocated(
+                encoding.AttemptKey(*place[:3]), place[3], messages.Kind(kind), (epoch, state_digest, *said)
+            ),
         },
     }
 
@@ -236,11 +250,13 @@ def views(kept: book.Book, parts: Parts) -> Mapping[tuple[str, str], View]:
             "Vault": {"balanceOf": parts.held.balance_of},
             "Attestations": {"isLive": parts.said.is_live},
             "ModelRegistry": {"claimable": parts.released.claimable},
+            "Verdicts": {"verdictsOn": parts.judged.verdicts_on, "isConvicted": parts.judged.is_convicted},
             "TrainingRuns": {
                 "owesBond": trained.owes_bond,
                 "sidOf": trained.sid_of,
                 "isAgreedState": trained.is_agreed_state,
                 "finalState": lambda run_id: trained.record(run_id).final_state,
+                "cells": lambda run_id: (trained.record(run_id).cells,),  # one output, an array
             },
         }
     )

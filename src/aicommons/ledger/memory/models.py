@@ -52,14 +52,21 @@ class Models:
 
     def ask(self, run_id: ids.RunId, dataset_id: int, wish: int, document: bytes) -> None:
         """Ask something of a model that used a dataset, as its owner or body."""
-        known = self._book.view.runs.get(run_id)
-        sources = () if known is None or known.model is None else known.model.sources
-        if dataset_id not in [source.dataset_id for source in sources]:
+        if not self._has_used(run_id, dataset_id):
             raise transitions.Refusal("ModelRegistryNotInLineage", run_id, dataset_id)
         used = self._book.view.datasets[dataset_id]
         if self._book.sender not in (self._members.account_of(used.owner), used.body):
             raise transitions.Refusal("ModelRegistryNotOwner", dataset_id, self._book.sender)
         self._book.tell(events.Wished, run_id, dataset_id, events.Wish(wish), document)
+
+    def _has_used(self, run_id: ids.RunId, dataset_id: int) -> bool:
+        known = self._book.view.runs.get(run_id)
+        sources = () if known is None or known.model is None else known.model.sources
+        seats = self._runs.record(run_id).seats
+        return any(
+            dataset_id in (source.dataset_id, *(each.dataset_id for each in seats[source.member_id].extras))
+            for source in sources
+        )
 
     def caller(self) -> int:
         """Return whoever the caller acts for, by account or as a node; 0 = nobody."""

@@ -1,15 +1,19 @@
 """What the in-memory ledger keeps of one run, and which terms a run may have."""
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Self
 
 from aicommons.domain import ids, messages, run
+from aicommons.protocol import cells as divisions
 from aicommons.protocol import transitions
 
 MOST_ENROLMENT = 365 * 86400
 """How far off ``enrol_until`` may be when a run is opened, in seconds."""
-MOST_ATTEMPTS = 2**16 - 1 - run.MOST_PARTICIPANTS
-"""Each seat that is dropped adds an attempt, and the contract counts them in 16 bits."""
+MOST_EXTRAS = 64
+"""Datasets that a seat may bring beside its first one."""
+MOST_ATTEMPTS = 2**16 - 1 - run.MOST_PARTICIPANTS * (MOST_EXTRAS + 1)
+"""Each dataset that is left out and each seat that is dropped adds an attempt; the contract counts them in 16 bits."""
 SUITES = 4
 LAYOUTS = (1, 2)
 
@@ -24,6 +28,18 @@ class Brought:
     """The consent that is used."""
     absence: run.Absence
     """The owner's choice for silence."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Extra:
+    """A dataset that a seat brings beside its first one, as ``RunTypes.Extra`` has it."""
+
+    dataset_id: int
+    """The dataset."""
+    consent_id: bytes
+    """The consent that is used."""
+    version: int
+    """Its version at enrolment."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -46,6 +62,19 @@ class Seat:
     """The last Submit's header."""
     masks: bytes = bytes(32)
     """The last Commit's salted commitment to its mask sums."""
+    extras: tuple[Extra, ...] = ()
+    """What it brings beside its first dataset."""
+
+    @property
+    def parts(self) -> tuple[Extra, ...]:
+        """All that it brings, the first dataset first."""
+        return (Extra(self.brought.dataset_id, self.brought.consent_id, self.version), *self.extras)
+
+    def with_parts(self, parts: Sequence[Extra]) -> Self:
+        """Return the seat with these datasets, at least one; the first takes the seat's own place."""
+        first, *others = parts
+        brought = dataclasses.replace(self.brought, dataset_id=first.dataset_id, consent_id=first.consent_id)
+        return dataclasses.replace(self, brought=brought, version=first.version, extras=tuple(others))
 
 
 @dataclasses.dataclass(slots=True)
@@ -64,14 +93,16 @@ class Record:
     """The layout in force; 0 before the roster is fixed."""
     roster: bytes = bytes(32)
     """Digest of run id, member ids and node keys."""
-    committee: bytes = bytes(32)
-    """Digest of roster, epoch, layout and points; zero before the last Ack."""
+    committees: dict[int, bytes] = dataclasses.field(default_factory=dict)
+    """Epoch -> digest of roster, epoch, layout and points, once its last Ack has come."""
     sid: bytes = bytes(32)
     """The last agreed sid."""
     set_digest: bytes = bytes(32)
     """Digest of the participant ids of the last closed Open phase."""
     input_digest: bytes = bytes(32)
     """Digest of that phase's sid, ids and headers."""
+    cells: divisions.Cells = divisions.UNDIVIDED
+    """Who is summed with whom, once the first keys are there."""
     final_state: bytes = bytes(32)
     """State digest that a quorum of Results agreed on, else zero."""
     tallies: dict[bytes, transitions.Tally] = dataclasses.field(default_factory=dict)
@@ -81,7 +112,17 @@ class Record:
 
     def copied(self) -> Self:
         """Return a copy that can be changed."""
-        return dataclasses.replace(self, seats=dict(self.seats), tallies=dict(self.tallies), votes=dict(self.votes))
+        return dataclasses.replace(
+            self,
+            seats=dict(self.seats),
+            committees=dict(self.committees),
+            tallies=dict(self.tallies),
+            votes=dict(self.votes),
+        )
+
+    def committee(self, epoch: int) -> bytes:
+        """Return an epoch's digest; zero before its last Ack."""
+        return self.committees.get(epoch, bytes(32))
 
     def seat(self, run_id: bytes, member_id: int) -> Seat:
         """Return a member's seat; raises ``Refusal`` when it has none."""
@@ -113,6 +154,7 @@ def wrong_field(spec: run.RunSpec, now: int) -> str | None:
         ("minParticipants", spec.min_participants >= run.FEWEST_PARTICIPANTS),
         ("maxParticipants", spec.min_participants <= spec.max_participants <= run.MOST_PARTICIPANTS),
         ("layout", spec.layout in LAYOUTS),
+        ("cellSize", _may_be_divided(spec)),
         ("suite", 1 <= spec.suite <= SUITES),
         ("maxAttempts", 2 <= spec.max_attempts <= MOST_ATTEMPTS),
         ("enrolUntil", now < spec.enrol_until <= now + MOST_ENROLMENT),
@@ -120,3 +162,8 @@ def wrong_field(spec: run.RunSpec, now: int) -> str | None:
         ("shares", spec.solver_shares + spec.owner_shares <= run.ALL_SHARES),
     )
     return next((name for name, is_right in checks if not is_right), None)
+
+
+def _may_be_divided(spec: run.RunSpec) -> bool:
+    """Even the smallest roster makes two cells."""
+    return not spec.cell_size or run.FEWEST_OF_A_CELL <= spec.cell_size <= spec.min_participants // 2

@@ -9,14 +9,14 @@ import hashlib
 
 from aicommons.domain import encoding, events, ids, messages, run, signature
 from aicommons.ledger.memory import book, datasets, members, problems, run_records, vault
-from aicommons.protocol import rules, transitions
+from aicommons.protocol import cells, rules, transitions
 
 Signed = messages.Submit | messages.Commit | messages.Reveal | messages.Result
 NOTHING = bytes(32)
 UNKNOWN = run_records.Record(
     run.RunSpec(
         problem=NOTHING, plan=ids.Digest(NOTHING), terms=ids.Digest(NOTHING), purpose=NOTHING, solver=ids.MemberId(0),
-        rounds=0, min_participants=0, max_participants=0, layout=0, suite=0, max_attempts=0, enrol_until=0,
+        rounds=0, min_participants=0, max_participants=0, layout=0, cell_size=0, suite=0, max_attempts=0, enrol_until=0,
         phase_seconds=0, patience_seconds=0, solver_shares=0, owner_shares=0, bond=0, token=run.COIN, commercial=False,
         price=0, salt=NOTHING,
     )
@@ -64,21 +64,40 @@ class Runs:
         record = self._draft(run_id)
         member_id = self._book.caller("TrainingRunsNotMember")
         self._check_enrolling(record, member_id)
-        if self._data.owner_of(brought.dataset_id) != member_id:
-            raise transitions.Refusal("TrainingRunsNotOwner", brought.dataset_id, member_id)
+        if brought.absence is run.Absence.COVERED:
+            raise transitions.Refusal("TrainingRunsAbsenceUnavailable", int(brought.absence))
+        self._check_owner(brought.dataset_id, member_id)
         node_key = ids.Address(self._members.node_key_of(member_id))
         if brought.absence is run.Absence.EXIT:
             self._check_signed(node_key, messages.Exit(run_id, member_id, messages.ANY_ROUND), exit_signature)
-        spec = record.spec
-        wanted = rules.Use(brought.dataset_id, spec.purpose, spec.problem, spec.solver, spec.commercial, spec.price)
-        version = self._data.use(brought.consent_id, run_id, wanted)
+        version = self._use(record.spec, run_id, brought.dataset_id, brought.consent_id)
         seat = run_records.Seat(node_key, brought, version)
         record.seats[member_id] = seat
         record.ids = (*record.ids, member_id)
         told = (brought.dataset_id, version, brought.consent_id, node_key, brought.absence, exit_signature)
         self._book.tell(events.Enrolled, run_id, member_id, *told)
-        self._bonds.take(run_id, member_id, spec)
+        self._bonds.take(run_id, member_id, record.spec)
         self._keep(run_id, record)
+
+    def bring(self, run_id: ids.RunId, dataset_id: int, consent_id: bytes) -> None:
+        """Bring a further dataset to the caller's seat."""
+        record = self._draft(run_id)
+        member_id = self._book.caller("TrainingRunsNotMember")
+        self._check_open(record)
+        seat = record.seat(run_id, member_id)
+        self._check_owner(dataset_id, member_id)
+        if len(seat.extras) == run_records.MOST_EXTRAS:
+            raise transitions.Refusal("TrainingRunsTooManyDatasets", member_id, run_records.MOST_EXTRAS)
+        if any(each.dataset_id == dataset_id for each in seat.parts):
+            raise transitions.Refusal("TrainingRunsAlreadyBrought", dataset_id)
+        version = self._use(record.spec, run_id, dataset_id, consent_id)
+        record.change(member_id, extras=(*seat.extras, run_records.Extra(dataset_id, consent_id, version)))
+        self._book.tell(events.Brought, run_id, member_id, dataset_id, version, consent_id)
+        self._keep(run_id, record)
+
+    def _use(self, spec: run.RunSpec, run_id: ids.RunId, dataset_id: int, consent_id: bytes) -> int:
+        wanted = rules.Use(dataset_id, spec.purpose, spec.problem, spec.solver, spec.commercial, spec.price)
+        return self._data.use(consent_id, run_id, wanted)
 
     def close(self, run_id: ids.RunId) -> None:
         """End enrolment."""
@@ -98,11 +117,11 @@ class Runs:
         self._keep(run_id, record)
 
     def ack(self, run_id: ids.RunId, message: messages.Ack, signed: bytes) -> None:
-        """Confirm the roster; the last one starts round 0."""
+        """Confirm the roster with an epoch's key; the last one that is due lets the run go on."""
         record = self._draft(run_id)
         member_id = message.member_id
         seat, m = record.seat(run_id, member_id), record.machine
-        if message.epoch != 0:
+        if message.epoch != m.epoch:
             raise transitions.Refusal("TrainingRunsWrongPhase", int(m.phase), m.round_index, m.attempt)
         if m.state is run.RunState.ACKING and m.arrived & seat.bit:
             raise transitions.Refusal("TrainingRunsAlreadySent", member_id)
@@ -110,9 +129,6 @@ class Runs:
         named = dataclasses.replace(message, roster=record.roster)  # the call does not carry it
         self._check_signed(seat.node_key, named, signed)
         record.change(member_id, point=message.point)
-        if record.machine.state is run.RunState.RUNNING:
-            points = [record.seats[each].point for each in record.ids]
-            record.committee = encoding.committee_digest(record.roster, 0, record.layout, points)
         told = (record.roster, message.epoch, message.point, message.pok_r, message.pok_z, signed)
         self._book.tell(events.Acked, run_id, member_id, *told)
         self._keep(run_id, record)
@@ -125,8 +141,8 @@ class Runs:
         record, named, seat = self._load(key, member_id)
         m = transitions.enter_submit(record.machine, named, seat.bit, self._book.now())
         self._check_signed(seat.node_key, message, signed)
-        if not self._data.is_live(seat.brought.consent_id):
-            raise transitions.Refusal("TrainingRunsConsentNotLive", seat.brought.consent_id)
+        for each in seat.parts:
+            self._check_consent(each.consent_id)
         tally = record.tallies.get(sid, transitions.Tally())
         record.tallies[sid] = transitions.vote(tally, m, seat.bit, member_id)
         self._tell_signed(events.Submitted, key, message, signed)
@@ -217,7 +233,7 @@ class Runs:
         itself = sender == seat.node_key or self._book.member_of(sender) == member_id
         if not itself if last_round == messages.ANY_ROUND else last_round != last:
             raise transitions.Refusal("TrainingRunsExitRound", last, last_round)
-        record.machine = transitions.exit(m, seat.bit, member_id)
+        record.machine = transitions.exit(m, seat.bit, member_id, cells=record.cells)
         self._book.tell(events.Exited, run_id, member_id, last_round, signed)
         self._try_close(run_id, record)
 
@@ -226,18 +242,53 @@ class Runs:
         record = self._draft(run_id)
         seat, m = record.seat(run_id, member_id), record.machine
         may_not = m.set_fixed and seat.brought.absence is not run.Absence.EXIT
-        if self._data.is_live(seat.brought.consent_id) or may_not:
+        live = [each for each in seat.parts if self._data.is_live(each.consent_id)]
+        if len(live) == len(seat.parts) or may_not:
             raise transitions.Refusal("TrainingRunsMayNotDrop", member_id, seat.brought.consent_id)
-        record.machine = transitions.drop(m, seat.bit, member_id, self._book.now())
-        self._book.tell(events.Dropped, run_id, member_id, seat.brought.consent_id)
+        if live and not m.set_fixed:
+            record.machine = transitions.leave_out(m, seat.bit, member_id, self._book.now())
+            for each in (each for each in seat.parts if each not in live):
+                self._book.tell(events.LeftOut, run_id, member_id, each.dataset_id, each.consent_id)
+            record.seats[member_id] = seat.with_parts(live)
+        else:
+            record.machine = transitions.drop(m, seat.bit, member_id, self._book.now(), cells=record.cells)
+            self._book.tell(events.Dropped, run_id, member_id, seat.brought.consent_id)
         if m.set_fixed:
             self._book.tell(events.Exited, run_id, member_id, messages.ANY_ROUND, b"")
         self._try_close(run_id, record)
 
+    def rotate(self, run_id: ids.RunId, member_id: int) -> None:
+        """Ask for a new epoch of keys, as anybody or as a seat."""
+        record = self._draft(run_id)
+        by_seat = member_id != 0 and self._is_by(record.seat(run_id, member_id), member_id, record.machine)
+        record.machine = m = transitions.rotate(record.machine, by_seat=by_seat, time=self._book.now())
+        self._book.tell(events.Rotated, run_id, m.epoch, m.deadline)
+        self._keep(run_id, record)
+
+    def _is_by(self, seat: run_records.Seat, member_id: int, m: transitions.Machine) -> bool:
+        sender = self._book.sender
+        is_itself = sender == seat.node_key or self._book.member_of(sender) == member_id
+        return is_itself and not m.exited & seat.bit
+
+    def exclude(self, run_id: ids.RunId, member_id: int) -> None:
+        """Put a seat out that cheated, as Verdicts."""
+        record = self._draft(run_id)
+        seat = record.seat(run_id, member_id)
+        record.machine = transitions.exclude(record.machine, seat.bit, self._book.now(), cells=record.cells)
+        self._keep(run_id, record)
+
+    def waive(self, run_id: ids.RunId, member_id: int) -> None:
+        """Stop waiting for a seat's Reveal, as Verdicts."""
+        record = self._draft(run_id)
+        seat = record.seat(run_id, member_id)
+        record.machine = m = transitions.waive(record.machine, seat.bit, self._book.now())
+        self._book.tell(events.Waived, run_id, member_id, m.sid_round, m.sid_attempt, record.sid)
+        self._keep(run_id, record)
+
     def advance(self, run_id: ids.RunId) -> None:
         """Move a run on whose deadline has come."""
         record = self._draft(run_id)
-        record.machine, leaving = transitions.advance(record.machine, self._book.now())
+        record.machine, leaving = transitions.advance(record.machine, self._book.now(), cells=record.cells)
         for member_id in record.ids:
             if leaving & record.seats[member_id].bit:
                 self._book.tell(events.Exited, run_id, member_id, messages.ANY_ROUND, b"")
@@ -260,6 +311,11 @@ class Runs:
         """Return what is kept of a run; nobody may change it."""
         return self._runs.get(run_id, UNKNOWN)
 
+    @property
+    def place(self) -> encoding.Place:
+        """Where the messages of runs are signed for."""
+        return self._book.place("TrainingRuns")
+
     def owes_bond(self, run_id: bytes, member_id: int) -> bool:
         """Return whether a seat's bond has to stay."""
         known = self.record(run_id)
@@ -268,7 +324,8 @@ class Runs:
     def sid_of(self, run_id: ids.RunId, round_index: int, attempt: int, state_digest: bytes) -> bytes:
         """Return the sid of an attempt that starts from a state."""
         key = encoding.AttemptKey(run_id, round_index, attempt)
-        return encoding.session_id(self._book.place("TrainingRuns"), key, state_digest, self.record(run_id).committee)
+        known = self.record(run_id)
+        return encoding.session_id(self.place, key, state_digest, known.committee(known.machine.epoch))
 
     def is_agreed_state(self, run_id: ids.RunId, state_digest: bytes) -> bool:
         """Return whether this is the run's last agreed state, by Results or by the last agreed sid."""
@@ -278,7 +335,8 @@ class Runs:
             return False
         if any(known.final_state):
             return state_digest == known.final_state
-        return known.sid == self.sid_of(run_id, m.sid_round, m.sid_attempt, state_digest)
+        key = encoding.AttemptKey(run_id, m.sid_round, m.sid_attempt)
+        return known.sid == encoding.session_id(self.place, key, state_digest, known.committee(m.sid_epoch))
 
     # ---------------------------------------------------------------------------------------------------------- private
 
@@ -291,12 +349,23 @@ class Runs:
         if wrong is not None:
             raise transitions.Refusal("TrainingRunsSpecInvalid", wrong.encode().ljust(32, b"\0"))
 
-    def _check_enrolling(self, record: run_records.Record, member_id: int) -> None:
+    def _check_open(self, record: run_records.Record) -> None:
         m = record.machine
         if m.state is not run.RunState.ENROLLING:
             raise transitions.Refusal("TrainingRunsWrongState", int(m.state))
         if self._book.now() >= m.deadline:
             raise transitions.Refusal("TrainingRunsEnrolment", m.deadline)
+
+    def _check_owner(self, dataset_id: int, member_id: int) -> None:
+        if self._data.owner_of(dataset_id) != member_id:
+            raise transitions.Refusal("TrainingRunsNotOwner", dataset_id, member_id)
+
+    def _check_consent(self, consent_id: bytes) -> None:
+        if not self._data.is_live(consent_id):
+            raise transitions.Refusal("TrainingRunsConsentNotLive", consent_id)
+
+    def _check_enrolling(self, record: run_records.Record, member_id: int) -> None:
+        self._check_open(record)
         if len(record.ids) >= record.spec.max_participants:
             raise transitions.Refusal("TrainingRunsFull", record.spec.max_participants)
         if member_id in record.seats:
@@ -308,17 +377,15 @@ class Runs:
             raise transitions.Refusal("TrainingRunsSignatureInvalid", getattr(message, "member_id", 0))
 
     def _check_living(self, record: run_records.Record) -> None:
-        """The first Commit fixes whose data the run uses, so it waits until the dead are dropped."""
+        """The first Commit fixes whose data the run uses, so it waits until the dead are dropped; firsts only, as the contract."""
         for member_id in record.members_of(record.machine.set_bits):
-            consent_id = record.seats[member_id].brought.consent_id
-            if not self._data.is_live(consent_id):
-                raise transitions.Refusal("TrainingRunsConsentNotLive", consent_id)
+            self._check_consent(record.seats[member_id].brought.consent_id)
 
     def _live_seats(self, run_id: ids.RunId, record: run_records.Record) -> list[int]:
         """Give up the seats whose consent died while the others enrolled; return the others, ascending."""
         for member_id in record.ids:
             consent_id = record.seats[member_id].brought.consent_id
-            if not self._data.is_live(consent_id):
+            if not record.seats[member_id].extras and not self._data.is_live(consent_id):
                 del record.seats[member_id]
                 self._book.tell(events.Dropped, run_id, member_id, consent_id)
         return sorted(record.seats)
@@ -335,7 +402,9 @@ class Runs:
         record.layout = transitions.layout_of(len(living), record.spec.layout)
         record.roster = encoding.roster_digest(run_id, living, keys)
         m = dataclasses.replace(record.machine, will_exit=will_exit)
-        record.machine = m = transitions.fix_roster(m, len(living), record.layout, self._book.now())
+        is_divided = record.spec.cell_size != 0
+        now = self._book.now()
+        record.machine = m = transitions.fix_roster(m, len(living), record.layout, now, divided=is_divided)
         told = (record.roster, record.ids, keys, record.layout, m.faults, m.quorum)
         self._book.tell(events.RosterFixed, run_id, *told)
 
@@ -346,7 +415,7 @@ class Runs:
         self._book.tell(kind, key.run_id, member_id, key.round_index, key.attempt, sid, *rest, signed)
 
     def _try_close(self, run_id: ids.RunId, record: run_records.Record) -> None:
-        record.machine = transitions.try_close(record.machine, self._book.now())
+        record.machine = transitions.try_close(record.machine, self._book.now(), cells=record.cells)
         self._keep(run_id, record)
 
     def _load(
@@ -364,6 +433,8 @@ class Runs:
         before, m = self.record(run_id).machine, record.machine
         if m.phase is run.Phase.SUBMITTED and before.phase is run.Phase.OPEN:
             self._fix_inputs(record)
+        if m.state is run.RunState.RUNNING and before.state is run.RunState.ACKING:
+            self._begin_epoch(run_id, record)
         self._runs[run_id] = record
         if before.state is not m.state:
             is_waiting = m.state not in (run.RunState.RUNNING, run.RunState.COMPLETED)
@@ -372,6 +443,16 @@ class Runs:
         if (before.phase, before.round_index, before.attempt) != (m.phase, m.round_index, m.attempt):
             at = (m.round_index, m.attempt, m.phase, m.set_bits, m.deadline)
             self._book.tell(events.PhaseEntered, run_id, *at)
+
+    def _begin_epoch(self, run_id: ids.RunId, record: run_records.Record) -> None:
+        """Name the keys of the epoch that begins; the first ones draw the cells."""
+        points = [record.seats[each].point for each in record.ids]
+        epoch = record.machine.epoch
+        committee = encoding.committee_digest(record.roster, epoch, record.layout, points)
+        record.committees[epoch] = committee
+        if record.machine.divided and epoch == 0:
+            record.cells = cells.draw(committee, record.ids, record.spec.cell_size)
+            self._book.tell(events.CellsDrawn, run_id, committee, record.cells)
 
     def _fix_inputs(self, record: run_records.Record) -> None:
         """Compute what the Commits have to name."""

@@ -169,6 +169,16 @@ class Bonds:
         self._vault.lock(money.bond_lock(run_id, member_id), (spec.token, spec.bond), expiry, "Bonds")
         self._book.tell(money_events.BondTaken, run_id, member_id, *taken)
 
+    def forfeit(self, run_id: ids.RunId, member_id: ids.MemberId) -> None:
+        """Give a convicted seat's bond to the commons, as Verdicts; nothing where none is locked any more."""
+        lock_id = money.bond_lock(run_id, member_id)
+        bond = self._vault.lock_of(lock_id)
+        if bond is None or bond.state is not money.LockState.LOCKED or self._book.now() >= bond.made.expiry:
+            return
+        self._vault.release(lock_id, self._book.addresses["TimelockController"], "Bonds")
+        made = bond.made
+        self._book.tell(money_events.BondForfeited, run_id, member_id, made.payer, made.token, made.amount)
+
     def give_back(self, run_id: ids.RunId, member_id: ids.MemberId, owes: Callable[[bytes, int], bool]) -> None:
         """Give a bond back that is not owed any more, as anybody."""
         lock_id = money.bond_lock(run_id, member_id)

@@ -6,11 +6,13 @@ it by their tags, sealed under the register's key.
 """
 
 import dataclasses
+import hashlib
 import hmac
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from aicommons.domain import consents
+from aicommons.learning.secagg import header
 from aicommons.node import frames
 from aicommons.node.consents import appending, sealing
 
@@ -43,6 +45,14 @@ def decode(data: bytes) -> Note:
     """Return what ``encode`` wrote."""
     record, live, listed = frames.split(data)
     return Note(consents.RowsRecord.decode(record), _tags(listed), live)
+
+
+def committed(records: Sequence[consents.RowsRecord]) -> bytes:
+    """Return what a header commits to, 32 bytes: one note's record, or those of several datasets; zero without any."""
+    names = [each.digest for each in records]
+    if len(names) < 2:
+        return names[0] if names else header.NO_REGISTER
+    return hashlib.sha256(b"aic/notes" + b"".join(sorted(names))).digest()
 
 
 def _tags(listed: bytes) -> frozenset[bytes]:
@@ -91,10 +101,13 @@ class Notes:
     def _note(self, sealed: bytes, name: bytes, live: bytes) -> Note:
         return Note(consents.RowsRecord.decode(self._key.open(sealed, b"note")), self._people(name), live)
 
-    def newest(self, run: bytes, round_index: int, attempt: int) -> Note | None:
-        """Return the note of what was last made for an attempt."""
-        query = "SELECT sealed, people, live FROM note WHERE run = ? AND round = ? AND attempt = ? ORDER BY place DESC LIMIT 1"
-        row = self._file.first(query, run, round_index, attempt)
+    def newest(self, dataset: int, run: bytes, round_index: int, attempt: int) -> Note | None:
+        """Return the note of what was last made of a dataset for an attempt."""
+        query = (
+            "SELECT sealed, people, live FROM note WHERE dataset = ? AND run = ? AND round = ? AND attempt = ? "
+            "ORDER BY place DESC LIMIT 1"
+        )
+        row = self._file.first(query, dataset, run, round_index, attempt)
         return None if row is None else self._note(*row)
 
     def of_run(self, run: bytes) -> list[Note]:

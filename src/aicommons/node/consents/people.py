@@ -186,7 +186,7 @@ class People:
         """
         with self.opened() as (kept, noted):
             _check_posting(kept, asked)
-            note = made if isinstance(made, notes.Note) else noted.newest(asked.use.run, *made)
+            note = made if isinstance(made, notes.Note) else noted.newest(asked.dataset, asked.use.run, *made)
             over = kept.taken_back(asked.dataset, asked.standing.withdrawn)
             gone = frozenset() if note is None else note.people & kept.tags_of(asked.dataset, over)
             if gone:  # only then are all consents read: some of these people may have given another one

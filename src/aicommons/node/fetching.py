@@ -1,0 +1,57 @@
+"""Gets what others sent for a round, and keeps it here for as long as the round may need it.
+
+Called by the jobs that check, sum, read and judge. A sender may erase its bytes everywhere else: a Commit says that this node
+holds them. What the bytes mean is checked in ``learning/secagg``.
+"""
+
+from aicommons.learning.secagg import header, reveal
+from aicommons.node import agent as agents
+
+SLACK = 2**16
+"""Bytes more than fit that are fetched nevertheless: what is too long is then proven to be bad, instead of being missing."""
+
+
+def fetch_input(agent: agents.Agent, attempt: agents.Attempt, member: int, digest: bytes) -> tuple[bytes, bytes]:
+    """Return header and masked vector of a participant, from here or from the store.
+
+    Raises:
+        errors.AggregationRefused: the header cannot be parsed.
+        errors.BlobNotFound: they are not in the store (yet).
+    """
+    head = fetch_header(agent, attempt, digest)
+    located = header.parse(head, attempt.session, member).commitment.blob_digest
+    return head, _hold(agent, attempt, located, attempt.session.blob_bytes + SLACK)
+
+
+def fetch_header(agent: agents.Agent, attempt: agents.Attempt, digest: bytes) -> bytes:
+    """Return a header's bytes; raises ``errors.BlobNotFound`` where they are not in the store (yet)."""
+    return _hold(agent, attempt, digest, header.header_bytes(attempt.session) + SLACK)
+
+
+def fetch_document(agent: agents.Agent, attempt: agents.Attempt, member: int, digest: bytes) -> bytes:
+    """Return a Reveal document's bytes; raises ``errors.BlobNotFound`` where they are not in the store (yet)."""
+    most = reveal.document_bytes(attempt.session, member, len(attempt.readers))
+    return fetch(agent, attempt, digest, most + SLACK)
+
+
+def _hold(agent: agents.Agent, attempt: agents.Attempt, digest: bytes, limit: int) -> bytes:
+    """Return an input and keep it here until the round is over: its sender may erase it everywhere else."""
+    run_id = attempt.key.run_id
+    kept = attempt.held.get(digest) or agent.inputs.get(run_id, digest)
+    if kept is not None:
+        return kept
+    data = fetch(agent, attempt, digest, limit)
+    if not agent.own.has(digest):
+        agent.inputs.put(run_id, digest, data)
+    return data
+
+
+def fetch(agent: agents.Agent, attempt: agents.Attempt, digest: bytes, limit: int) -> bytes:
+    """Return a blob from here, else from the store; a short round's blobs are held until it is combined."""
+    held = attempt.held.get(digest)
+    if held is not None:
+        return held
+    data = agent.own.get(digest, limit) if agent.own.has(digest) else agent.store.get(digest, limit)
+    if attempt.is_short:
+        attempt.held[digest] = data
+    return data

@@ -1,0 +1,105 @@
+"""The job behind a Commit: check every byte of every input, then sum the masks of this member's columns.
+
+Done beside the loop for long vectors, in a child with which the seeds end. ``committing`` starts it; a Reveal computes again what a
+killed process took with it, and a dispute the seeds that it opens (secure-aggregation section 4, steps 2, 3 and 5).
+"""
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from aicommons.domain import errors, ids
+from aicommons.learning.secagg import boxes, checking, group, masks, reveal, suite
+from aicommons.node import agent as agents
+from aicommons.node import evidence, fetching, frames
+
+
+def epoch_key(agent: agents.Agent, attempt: agents.Attempt) -> bytes:
+    """Return this epoch's secret scalar.
+
+    Raises:
+        errors.JournalConflict: it was erased.
+    """
+    secret = agent.signing.keys.get(attempt.key.run_id, attempt.epoch)
+    if secret is None:
+        raise errors.JournalConflict("this epoch's key was erased", which=ids.format_id(attempt.key.run_id))
+    return secret
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class MaskSums:
+    """The job: check every input, then sum the masks of this member's columns."""
+
+    agent: agents.Agent
+    attempt: agents.Attempt
+    inputs: evidence.Inputs
+    secret: bytes = dataclasses.field(repr=False)
+
+    def work(self) -> bytes:
+        """Return input digest, salt, mine, document and the names of the sealed columns, which are kept here.
+
+        Raises:
+            errors.AggregationRefused: an input fails a check, with its reason and member.
+            errors.BlobNotFound: an input is not in the store (yet).
+        """
+        session, member_id = self.attempt.session, self.agent.member_id
+        sealed = suite.room(session.blob_bytes + boxes.TAG_BYTES)
+        named = [(each.without_words(), self.keep(each, sealed)) for each in self.sums()]
+        salt = self.agent.draw(32)
+        mine, _ = masks.commit(session, member_id, [each for each, _ in named], salt)
+        document = reveal.build_document(
+            session,
+            member_id,
+            named,
+            readers=self.attempt.readers,
+            input_digest=self.inputs.input_digest,
+            draw=self.agent.draw,
+        )
+        return frames.join([self.inputs.input_digest, salt, mine, document, *(name for _, name in named)])
+
+    def keep(self, column: masks.ColumnSum, room: memoryview) -> bytes:
+        """Seal a column (in ``room``, one after the other), keep it here until it may be revealed, and return its name.
+
+        A long one goes to the disk. A short one is held in memory only: after a crash it is computed again.
+        """
+        sealed = reveal.seal_column(column, room)
+        if not self.attempt.is_short:
+            return self.agent.own.put(sealed)
+        held = ids.Blob(sealed)
+        self.attempt.held[held.digest] = held
+        self.attempt.sums[column.column, column.cell] = column
+        return held.digest
+
+    def restore(self, names: Sequence[bytes]) -> None:
+        """Compute the sealed columns again that a killed process took with it; raises like ``work``."""
+        if any(name not in self.attempt.held and not self.agent.own.has(name) for name in names):
+            sealed = suite.room(self.attempt.session.blob_bytes + boxes.TAG_BYTES)
+            for column in self.sums():
+                self.keep(column, sealed)
+
+    def sums(self) -> Iterator[masks.ColumnSum]:
+        """Check every input, then yield the mask sums of this member's columns; raises like ``work``.
+
+        One input, and then one sum, is in memory at a time: that of a long round is overwritten by the next.
+        """
+        session = self.attempt.session
+        index = session.index_of(self.agent.member_id)
+        if group.multiply_base(self.secret) != session.points[index]:
+            raise errors.JournalConflict("the epoch key is not the acknowledged one", which=session.sid.hex()[:16])
+        seeds = self.seeds()
+        room = None if self.attempt.is_short else np.empty(session.words, session.suite.dtype)
+        for column in session.layout.columns_of(index):
+            yield masks.mask_sum(session, seeds, column, self.inputs.input_digest, room=room)
+
+    def seeds(self) -> dict[int, dict[int, bytes]]:
+        """Check every input and return this member's seeds of it, participant -> column -> seed; raises like ``work``."""
+        session, seeds = self.attempt.session, {}
+        index = session.index_of(self.agent.member_id)
+        for participant, digest in self.inputs.headers.items():
+            head, masked = fetching.fetch_input(self.agent, self.attempt, participant, digest)
+            seeds[participant] = checking.check_submission(
+                session, participant, head, masked, index=index, secret=self.secret
+            )
+            del masked
+        return seeds

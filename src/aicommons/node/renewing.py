@@ -1,0 +1,29 @@
+"""Duties ROTATE and RENEW: new keys for all when an epoch is over, and the end of the old ones.
+
+An epoch is thirty days at most: a key that is stolen later opens what was sealed in its epoch and nothing else. A member whose own key is
+gone asks while the run waits for it. New keys are announced like the first ones (duty ACK); when a run may change them is the
+ledger's to decide (secure-aggregation section 4, Epoch keys).
+"""
+
+import logging
+
+from aicommons.domain import ids, run
+from aicommons.node import agent as agents
+from aicommons.protocol import duties
+from aicommons.protocol import view as views
+
+log = logging.getLogger("aicommons.node")
+
+
+def rotate(agent: agents.Agent, duty: duties.Duty, current: views.RunView) -> None:
+    """Ask for a new epoch; raises what the ledger answers where another member came first."""
+    by_name = agent.member_id if current.state is run.RunState.PAUSED else 0
+    agent.ledger.rotate(duty.run_id, by_name)
+    log.info("run %s: new keys asked for, epoch %d", ids.format_id(duty.run_id)[:12], current.epoch + 1)
+
+
+def renew(agent: agents.Agent, duty: duties.Duty, current: views.RunView) -> None:
+    """Erase this member's keys of epochs of which every round is read."""
+    for epoch in range(current.epoch):
+        agent.signing.keys.erase(duty.run_id, epoch)
+    log.info("run %s: keys before epoch %d erased", ids.format_id(duty.run_id)[:12], current.epoch)
