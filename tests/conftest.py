@@ -35,6 +35,12 @@ FAR_TOO_LONG = 5 * UNIT_SECONDS
 """What no unit test takes on the slowest machine: CPU seconds vary with what else a core's other half does."""
 SLOW_FOLDERS = ("bench", "e2e", "hosts", "scenarios", "ledger/embedded")
 """Folders of ``tests/`` whose tests run processes, benchmarks, whole commons, or every transaction on several engines."""
+PROCESS_FOLDERS = ("cli", "docs", "e2e", "hosts")
+"""Folders whose tests drive real processes and browsers: a machine that stands still for seconds can fail them."""
+FEW = 3
+"""More failures than these are no accident of the machine."""
+TRY_AGAIN = 75
+"""Exit status (EX_TEMPFAIL of sysexits.h) of a run of which few tests of real processes failed and nothing else."""
 
 
 LONGEST = (
@@ -54,7 +60,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the rules when the suite runs in CI."""
+    """Register the rules: most of them where the suite runs in CI."""
+    config.pluginmanager.register(AgainRule(), "again-rule")
     if os.environ.get("CI"):
         lacking = [name for name in os.environ.get(MAY_LACK, "").split(",") if name]
         if not set(lacking) <= set(SKIPS):
@@ -97,6 +104,30 @@ class TimeRule:
             for name, said in report.user_properties:
                 if name == "slow":
                     terminalreporter.write_line(f"{report.nodeid}: {said}")
+
+
+class AgainRule:
+    """Tells the caller when only few tests of real processes failed: ``make test`` runs those once more, both runs are printed."""
+
+    def __init__(self) -> None:
+        self.failed: set[str] = set()
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Note a failure."""
+        if report.failed:
+            self.failed.add(report.nodeid.removeprefix("tests/"))
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Say so in the exit status, which later rules may make final."""
+        is_few = 0 < len(self.failed) <= FEW and all(each.startswith(PROCESS_FOLDERS) for each in self.failed)
+        if is_few and session.exitstatus == pytest.ExitCode.TESTS_FAILED:
+            session.exitstatus = TRY_AGAIN
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter, exitstatus: int) -> None:
+        """Name them in a line of their own."""
+        if exitstatus == TRY_AGAIN:
+            terminalreporter.write_line(f"once more, by themselves: {', '.join(sorted(self.failed))}", yellow=True)
 
 
 class SkipRule:
