@@ -181,18 +181,6 @@ contract TrainingRuns is ITrainingRuns, RunStorage {
         _store(key.runId, m);
     }
 
-    /// @inheritdoc ITrainingRuns
-    function refuse(Key memory key, uint256 accusedId, bytes32 reason) external {
-        (, Seat storage seat, Machine memory m) = _load(key);
-        if (_msgSender() != seat.nodeKey) revert TrainingRunsSignatureInvalid(key.memberId);
-        if (m.set & _bit(_seat(key.runId, accusedId)) == 0) revert TrainingRunsNotInSet(accusedId);
-        if (m.exited & _bit(seat) != 0) revert TrainingRunsNotInSet(key.memberId);
-        m.refuse(key, _now());
-        _vote(keccak256(abi.encode("refuse", key.runId, key.round)), _bit(seat), key.memberId);
-        emit AttemptStopped(key.runId, key.round, key.attempt, key.memberId, accusedId, reason);
-        _store(key.runId, m);
-    }
-
     // ------------------------------------------------------------------------------------------------ leaving and time
 
     /// @inheritdoc ITrainingRuns

@@ -30,7 +30,7 @@ contract TrainingRunsReplayTest is RunTest {
     /// @dev Attempt 0 of round 0 is stopped before the set is fixed.
     function _toSecondAttempt() private {
         _submitAll(5, 0, "initial");
-        _refuse(1, 0, 0, 2);
+        _timeOut();
         _assertAt(RunState.Running, Phase.Open, 0, 1);
     }
 
@@ -135,7 +135,7 @@ contract TrainingRunsReplayTest is RunTest {
         }
         _pass(PHASE);
         runs.advance(runId);
-        _refuse(1, 0, 0, 2);
+        _timeOut();
         _submitSid(5, 0, 1, unseen);
         for (uint256 id = 1; id <= 4; ++id) {
             if (id == 4) {
@@ -164,7 +164,7 @@ contract TrainingRunsReplayTest is RunTest {
             if (id != cheat) _submit(id, 0, 0, "initial");
         }
         _submit(cheat, 0, 0, "initial");
-        _refuse(cheat, 0, 0, cheat % 5 + 1);
+        _timeOut();
         _expectSent(cheat, 0, 1, early);
         for (uint256 id = 1; id <= 5; ++id) {
             if (id != cheat) _submit(id, 0, 1, "initial");
@@ -202,7 +202,7 @@ contract TrainingRunsReplayTest is RunTest {
         _submitSid(5, 0, 0, _sid(0, 1, "initial"));
         _submitAll(4, 0, "initial");
         _submit(5, 0, 0, "initial");
-        _refuse(5, 0, 0, 1);
+        _timeOut();
         _submit(5, 0, 1, "other");
         for (uint256 id = 1; id <= 3; ++id) {
             _submit(id, 0, 1, "initial");

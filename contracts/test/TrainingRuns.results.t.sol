@@ -98,7 +98,7 @@ contract TrainingRunsResultsTest is RunTest {
         }
         _expectWrongPhase(5, 0, 0, Phase.Open);
         _submit(5, 1, 0, "first");
-        _refuse(5, 1, 0, 1);
+        _timeOut();
         _assertAt(RunState.Running, Phase.Open, 1, 1);
         _expectWrongPhase(5, 0, 0, Phase.Open);
         _expectWrongPhase(5, 1, 0, Phase.Open);

@@ -213,48 +213,26 @@ contract TrainingRunsRoundsTest is RunTest {
         vm.assertEq(runs.finalState(runId), bytes32(0));
     }
 
-    /// @dev A refusal starts a new attempt with the same set once that is fixed; old Commits are void.
-    function test_refuse_startsANewAttempt() public {
-        _toOpen(5);
-        for (uint256 id = 1; id <= 4; ++id) {
-            _submit(id, 0, 0, "initial");
-        }
-        _pass(PHASE);
-        runs.advance(runId);
-        _commit(2, 0, 0);
-        vm.expectEmit(address(runs));
-        emit ITrainingRuns.AttemptStopped(runId, 0, 0, 5, 2, REASON);
-        _refuse(5, 0, 0, 2);
-        Machine memory m = _machine();
-        vm.assertEq(m.set, 15);
-        vm.assertEq(m.committed, 0);
-        _assertAt(RunState.Running, Phase.Open, 0, 1);
-        for (uint256 id = 1; id <= 4; ++id) {
-            _submit(id, 0, 1, "initial");
-        }
-        _assertAt(RunState.Running, Phase.Submitted, 0, 1);
-    }
-
     /// @dev Before the first Commit a new attempt asks the whole roster again.
-    function test_refuse_asksEverybodyAgainBeforeTheSetIsFixed() public {
+    function test_advance_asksEverybodyAgainBeforeTheSetIsFixed() public {
         _toOpen(5);
         for (uint256 id = 1; id <= 4; ++id) {
             _submit(id, 0, 0, "initial");
         }
         _pass(PHASE);
         runs.advance(runId);
-        _refuse(1, 0, 0, 2);
+        _timeOut();
         vm.assertEq(_machine().set, 31);
     }
 
-    /// @dev Refusals are bounded: then the run is over, Aborted before and Ended after a first agreed state.
-    function test_refuse_endsTheRunAtTooManyAttempts() public {
+    /// @dev Attempts are bounded: then the run is over, Aborted before and Ended after a first agreed state.
+    function test_advance_endsTheRunAtTooManyAttempts() public {
         _toOpen(3);
         for (uint16 attempt; attempt < 3; ++attempt) {
             for (uint256 id = 1; id <= 3; ++id) {
                 _submit(id, 0, attempt, "initial");
             }
-            _refuse(1 + attempt, 0, attempt, attempt == 1 ? 3 : 2);
+            _timeOut();
         }
         _assertAt(RunState.Aborted, Phase.Submitted, 0, 2);
         vm.assertEq(uint256(_machine().reason), uint256(Reason.TooManyAttempts));
@@ -425,7 +403,7 @@ contract TrainingRunsRoundsTest is RunTest {
         _toOpen(3);
         _submitAll(3, 0, "initial");
         PhaseView memory at = runs.phaseOf(runId);
-        _refuse(3, 0, 0, 1);
+        _timeOut();
         bytes memory signature = _commitSignature(1, at);
         bytes32 masks = _masks(1, at.sid);
         vm.expectRevert(abi.encodeWithSelector(ITrainingRuns.TrainingRunsWrongPhase.selector, Phase.Open, 0, 1));
@@ -504,60 +482,6 @@ contract TrainingRunsRoundsTest is RunTest {
         bytes memory signature = _resultSignature(1, "forged", _state("first"));
         vm.expectPartialRevert(ITrainingRuns.TrainingRunsDigestMismatch.selector);
         runs.result(_key(1, 0, 0), "forged", "sum", _state("first"), signature);
-    }
-
-    function test_refuse_failsAfterAReveal() public {
-        _toOpen(3);
-        _submitAll(3, 0, "initial");
-        _commitAll(3, 0);
-        _reveal(1, 0, 0);
-        vm.prank(vm.addr(_nodeKey(2)));
-        vm.expectRevert(abi.encodeWithSelector(ITrainingRuns.TrainingRunsWrongPhase.selector, Phase.Fixed, 0, 0));
-        runs.refuse(_key(2, 0, 0), 1, REASON);
-    }
-
-    /// @dev One seat alone cannot use up the attempts of a round; in the next round it has its one refusal again.
-    function test_refuse_failsTheSecondTimeInARound() public {
-        _toOpen(3);
-        _submitAll(3, 0, "initial");
-        _refuse(1, 0, 0, 2);
-        for (uint256 id = 1; id <= 3; ++id) {
-            _submit(id, 0, 1, "initial");
-        }
-        vm.prank(vm.addr(_nodeKey(1)));
-        vm.expectRevert(abi.encodeWithSelector(ITrainingRuns.TrainingRunsAlreadySent.selector, 1));
-        runs.refuse(_key(1, 0, 1), 3, REASON);
-        for (uint256 id = 1; id <= 3; ++id) {
-            _commit(id, 0, 1);
-        }
-        for (uint256 id = 1; id <= 3; ++id) {
-            _reveal(id, 0, 1);
-        }
-        _submitAll(3, 1, "first");
-        _refuse(1, 1, 0, 2);
-        _assertAt(RunState.Running, Phase.Open, 1, 1);
-    }
-
-    /// @dev Who left the run has no say in it any more.
-    function test_refuse_failsAfterAnExit() public {
-        _toOpen(5);
-        bytes memory signature = _exitSignature(5, type(uint32).max);
-        vm.prank(vm.addr(_nodeKey(5)));
-        runs.exit(runId, 5, type(uint32).max, signature);
-        for (uint256 id = 1; id <= 4; ++id) {
-            _submit(id, 0, 0, "initial");
-        }
-        vm.prank(vm.addr(_nodeKey(5)));
-        vm.expectRevert(abi.encodeWithSelector(ITrainingRuns.TrainingRunsNotInSet.selector, 5));
-        runs.refuse(_key(5, 0, 0), 1, REASON);
-    }
-
-    function test_refuse_failsIfSentByAnotherKey() public {
-        _toOpen(3);
-        _submitAll(3, 0, "initial");
-        vm.prank(vm.addr(_nodeKey(1)));
-        vm.expectRevert(abi.encodeWithSelector(ITrainingRuns.TrainingRunsSignatureInvalid.selector, 2));
-        runs.refuse(_key(2, 0, 0), 1, REASON);
     }
 
     function test_messages_failOnceTheRunIsOver() public {

@@ -360,15 +360,6 @@ def test_waiting_names_what_and_whom(row: str) -> None:
     assert (awaited.members, awaited.until) == (members, until)
 
 
-def test_run_in_words_names_refusals() -> None:
-    """A stopped attempt is told with who refused whose message, and why."""
-    stopped = events.AttemptStopped(
-        AT, ids.RunId(FIRST), 0, 0, ids.MemberId(2), ids.MemberId(3), b"box-does-not-open".ljust(32, b"\0")
-    )
-    lines = telling.lines(ids.RunId(FIRST), _training(views.AttemptView(stopped=stopped)), "member {}".format)
-    assert any("member 2 refused the message of member 3 (box-does-not-open)" in line for line in lines)
-
-
 def test_run_in_words_names_who_is_out() -> None:
     """A site that was put out is told with the reason, apart from one that left by its own exit."""
     key = ids.Address(bytes(20))

@@ -439,12 +439,6 @@ class Player:
         message = messages.Result(self.agreed_sid(), ids.MemberId(member), word("sum"), word("state", state))
         return self.post(member, place, message)
 
-    def refuse(self, member: int, place: tuple[int, int], accused: int) -> bool:
-        """Stop the attempt."""
-        key = encoding.AttemptKey(self.run_id, *place)
-        node = self.client(("node", member))
-        return self._try(lambda: node.refuse(key, ids.MemberId(member), ids.MemberId(accused), REASON))
-
     def complain(self, member: int, accused: int, place: tuple[int, int]) -> bool:
         """Complain about a box in the accused's newest header."""
         sent = self.run.attempts.get(place, views.AttemptView()).submits.get(accused)

@@ -98,18 +98,19 @@ def drop_after(p: worlds.Player) -> None:
     p.later(worlds.PHASE)
 
 
-def refusals(p: worlds.Player) -> None:
-    """A site refuses once per round, before any Reveal; attempts are counted."""
+def lost_key(p: worlds.Player) -> None:
+    """A seat that lost its key asks for new ones in the pause that it caused; the next attempt has the same set."""
     p.begin()
     p.submits((0, 0))
-    p.refuse(1, (0, 0), 3)
-    p.refuse(2, (0, 0), 3)
+    p.commit(1, (0, 0))
+    p.rotate(2)
+    p.later(worlds.PHASE)
+    p.rotate(2)
+    for seat in range(1, SITES + 1):
+        p.ack(seat)
     p.submits((0, 1))
-    p.refuse(1, (0, 1), 3)
     p.commits((0, 1))
-    p.reveal(1, (0, 1))
-    p.refuse(2, (0, 1), 9)
-    p.refuse(2, (0, 1), 3)
+    p.reveals((0, 1))
 
 
 def late(p: worlds.Player) -> None:
@@ -134,7 +135,7 @@ def replay(p: worlds.Player) -> None:
     old = p.sid((0, 0), 0)
     p.submits((0, 0))
     p.submit(1, (0, 0), 0)
-    p.refuse(1, (0, 0), 2)
+    p.later(worlds.PHASE)
     p.submit_on(1, (0, 1), old)
     p.submit(2, (0, 1), 0)
     signed = p.signed(2, messages.Submit(old, ids.MemberId(1), ids.Digest(b"h" * 32)))
@@ -154,19 +155,19 @@ def minimum(p: worlds.Player) -> None:
 
 
 def last_attempt(p: worlds.Player) -> None:
-    """The attempt that a dropped seat costs is not counted; one that a refusal costs is."""
+    """The attempt that a dropped seat costs is not counted; one that silence costs is."""
     p.begin(max_attempts=2)
     p.submits((0, 0))
-    p.refuse(1, (0, 0), 3)
+    p.later(worlds.PHASE)
     p.submits((0, 1))
     p.revoke(2)
     p.drop(2)
     p.submits((0, 2), 2)
-    p.refuse(3, (0, 2), 1)
+    p.later(worlds.PHASE)
 
 
 def forged(p: worlds.Player) -> None:
-    """Signed words on other digests than the ledger's, openings of nothing and refusals by others are refused."""
+    """Signed words on other digests than the ledger's, and openings of nothing are refused."""
     p.begin()
     p.submits((0, 0))
     one, (chosen, inputs), other = ids.MemberId(1), p.inputs((0, 0)), worlds.word("other")
@@ -175,7 +176,6 @@ def forged(p: worlds.Player) -> None:
     p.post(1, (0, 0), messages.Commit(other, one, chosen, inputs, masks))
     p.post(1, (0, 0), messages.Commit(sid, one, other, inputs, masks))
     p.post(1, (0, 0), messages.Commit(sid, one, chosen, other, masks))
-    p.do("founder", "TrainingRuns", "refuse", (p.run_id, 0, 0, 1), 2, bytes(32))
     p.do("founder", "TrainingRuns", "ack", p.run_id, 1, 1, other, other, other, bytes(65))
     p.commits((0, 0))
     document = worlds.word("document")
@@ -457,7 +457,7 @@ PLAYS: dict[str, tuple[Play, tuple[int, ...]]] = {
     "exit on demand": (exit_on_demand, ()),
     "drop before the first Commit": (drop_before, ()),
     "drop after the first Commit": (drop_after, (5,)),
-    "refuse": (refusals, ()),
+    "a lost key": (lost_key, ()),
     "late": (late, ()),
     "replay": (replay, ()),
     "minimum": (minimum, ()),
@@ -542,7 +542,7 @@ def stray(player: worlds.Player, seat: int, place: tuple[int, int], dice: int) -
     """Do something that may be out of place."""
     acts: list[Callable[[], object]] = [
         lambda: player.later(worlds.PHASE), lambda: player.later(worlds.PHASE), lambda: player.later(worlds.PATIENCE),
-        lambda: player.refuse(seat, place, seat % SITES + 1), lambda: player.result(seat, place, place[0] + 1),
+        lambda: player.rotate(seat), lambda: player.result(seat, place, place[0] + 1),
         lambda: player.exit(seat, messages.ANY_ROUND), lambda: player.exit(seat, place[0]), lambda: player.drop(seat),
         lambda: player.revoke(seat), lambda: player.submit(seat, place, "other"), lambda: player.commit(seat, place),
         lambda: player.reveal(seat, place), lambda: player.ack(seat),

@@ -229,15 +229,6 @@ def test_keys_are_known_by_their_member(tmp_path: pathlib.Path) -> None:
         commons.close()
 
 
-def test_refusals_travel_as_short_text(commons: testing.Commons) -> None:
-    """A reason longer than a word is cut to 32 bytes instead of failing the call."""
-    one, _ = connect(commons)
-    key = encoding.AttemptKey(ids.RunId(b"\x01" * 32), 0, 0)
-    with pytest.raises(errors.LedgerRefused) as refused:
-        one.refuse(key, ids.MemberId(1), ids.MemberId(2), "r" * 50)
-    assert refused.value.error == "TrainingRunsNoSeat"
-
-
 def logs_of(answer: bytes, change: Callable[[list[Any]], Any]) -> bytes:
     """Return an answer to a poll whose logs were changed."""
     parts = json.loads(answer)

@@ -64,17 +64,17 @@ def topic_log(contract: str, name: str, **changed: object) -> dict[str, object]:
 
 def test_a_plain_event_decodes() -> None:
     """A Submitted log of zeros becomes the record with its place on the ledger."""
-    made = logs.decode("TrainingRuns", topic_log("TrainingRuns", "AttemptStopped"))
-    assert isinstance(made, events.AttemptStopped)
+    made = logs.decode("TrainingRuns", topic_log("TrainingRuns", "Waived"))
+    assert isinstance(made, events.Waived)
     assert made.at == events.Position(5, 1, 100)
-    assert (made.run_id, made.accused_id, made.round_index) == (bytes(32), 0, 0)
+    assert (made.run_id, made.member_id, made.round_index) == (bytes(32), 0, 0)
 
 
 def test_events_nobody_reads_are_left_out() -> None:
     """An event that no record stands for, or no event at all, is None."""
-    unknown = topic_log("TrainingRuns", "AttemptStopped", topics=["0x" + "66" * 32])
+    unknown = topic_log("TrainingRuns", "Waived", topics=["0x" + "66" * 32])
     assert logs.decode("TrainingRuns", unknown) is None
-    assert logs.decode("TrainingRuns", topic_log("TrainingRuns", "AttemptStopped", topics=[])) is None
+    assert logs.decode("TrainingRuns", topic_log("TrainingRuns", "Waived", topics=[])) is None
 
 
 NONE = "0x" + "00" * 32
@@ -83,11 +83,11 @@ BAD = {
         "RunStateChanged", {"data": "0x" + (99).to_bytes(32, "big").hex() + "00" * 32 * 4},
     ),
     "a phase that does not exist": ("PhaseEntered", {"data": "0x" + (99).to_bytes(32, "big").hex() * 5}),
-    "topics missing": ("AttemptStopped", {"topics": ["0x" + "AttemptStopped"]}),
-    "data missing": ("AttemptStopped", {"data": "0x"}),
-    "data that is null": ("AttemptStopped", {"data": None}),
-    "time missing": ("AttemptStopped", {"blockTimestamp": None}),
-    "block missing": ("AttemptStopped", {"blockNumber": None}),
+    "topics missing": ("Waived", {"topics": ["0x" + "Waived"]}),
+    "data missing": ("Waived", {"data": "0x"}),
+    "data that is null": ("Waived", {"data": None}),
+    "time missing": ("Waived", {"blockTimestamp": None}),
+    "block missing": ("Waived", {"blockNumber": None}),
     "an array longer than the log": ("RosterFixed", {"data": "0x" + "ff" * 32 * 6}),
 }  # fmt: skip
 

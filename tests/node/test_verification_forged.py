@@ -377,15 +377,6 @@ def test_an_exit_after_the_round_does_not_excuse_it(five: Trained) -> None:
     assert report.problem.startswith("round 2 attempt 0, participant set: member 6 left without a signed Exit")
 
 
-def test_reveals_of_a_stopped_attempt_are_named(three: Trained) -> None:
-    """An attempt that somebody refused reveals nothing."""
-    first = three.current.attempts[AT].commits[3]
-    stopped = events.AttemptStopped(first.at, three.run_id, *AT, ids.MemberId(3), ids.MemberId(4), b"box")
-    report = three.with_attempt(AT, stopped=stopped).verify()
-    assert "Reveal of member" in report.problem
-    assert "without a certificate before it" in report.problem
-
-
 @pytest.mark.parametrize("kind", ["commits", "reveals", "results"])
 def test_messages_before_the_set_is_fixed_are_named(three: Trained, kind: str) -> None:
     """While Submits still come in, nothing else can have been sent."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from aicommons import testing
-from aicommons.domain import encoding, errors, events, ids, run
+from aicommons.domain import errors, events, ids, run
 from aicommons.learning import state
 from aicommons.learning.secagg import reading, suite
 from aicommons.node import verdict, verification
@@ -301,22 +301,22 @@ def test_a_commit_that_came_too_late_needs_no_reveal(five: Trained) -> None:
     assert "reveal-missing" in (in_time.verify().problem or "")
 
 
-def test_a_stopped_attempt_is_told(
+def test_an_attempt_without_a_certificate_is_told(
     sites: Callable[[int], list[recipe.Rows]], plan: recipe.Recipe, train: Callable[[testing.Simulation], Trained]
 ) -> None:
-    """A member refuses an input: the attempt reveals nothing, the next one finishes, and the report tells it."""
-    with testing.simulate(sites(3), plan, terms=testing.Terms(most_rounds=2)) as simulation:
+    """Nobody commits in time: the attempt reveals nothing, the next one finishes, and the report tells it."""
+    terms = testing.Terms(most_rounds=2, phase_seconds=60)
+    with testing.simulate(sites(3), plan, terms=terms) as simulation:
         while simulation.view().current is None or simulation.view().current.phase is not run.Phase.SUBMITTED:
             simulation.step()
             simulation.commons.clock.advance(0.05)
-        node = next(iter(simulation.nodes.values())).agent
-        key = encoding.AttemptKey(simulation.run_id, 0, 0)
-        node.ledger.refuse(key, node.member_id, ids.MemberId(3), "box-does-not-open")
+        simulation.commons.clock.advance(60)
+        next(iter(simulation.nodes.values())).agent.ledger.advance(simulation.run_id)
         trained = train(simulation)
     report = trained.verify()
     assert (report.problem, report.level) == (None, verdict.Level.RECORD)
     assert (0, 1) in trained.current.attempts
-    expected = "round 0 attempt 0 ended when member 2 refused the input of member 3 (box-does-not-open)"
+    expected = "round 0 attempt 0 ended without a certificate"
     assert any(part.startswith(expected) for part in words(report.unchecked))
 
 

@@ -129,16 +129,6 @@ def result(run: Recorded, step: dict[str, Any]) -> None:
         run.final_state = step["stateDigest"]
 
 
-def refuse(run: Recorded, step: dict[str, Any]) -> None:
-    """Refuse: one per seat and round."""
-    if not run.machine.set_bits >> step["accused"] & 1:
-        raise transitions.Refusal("TrainingRunsNotInSet", step["accused"] + 1)
-    if run.machine.exited >> step["seat"] & 1:
-        raise transitions.Refusal("TrainingRunsNotInSet", step["seat"] + 1)
-    run.machine = transitions.refuse(run.machine, key_of(step), step["time"])
-    run.cast(("refuse", step["round"]), step["seat"])
-
-
 def leave(run: Recorded, step: dict[str, Any]) -> None:
     """Exit: after the round it names, or any round by itself."""
     last = transitions.last_round(run.machine)
@@ -189,7 +179,7 @@ def cancel(recorded: Recorded, step: dict[str, Any]) -> None:
 
 
 calls: dict[str, Callable[[Recorded, dict[str, Any]], None]] = {
-    "ack": ack, "submit": submit, "commit": commit, "reveal": reveal, "result": result, "refuse": refuse, "exit": leave,
+    "ack": ack, "submit": submit, "commit": commit, "reveal": reveal, "result": result, "exit": leave,
     "drop": drop, "exclude": exclude, "waive": waive, "rotate": rotate, "advance": advance, "cancel": cancel,
 }  # fmt: skip
 

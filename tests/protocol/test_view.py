@@ -206,11 +206,9 @@ def test_an_application_is_kept_by_its_wallet() -> None:
 
 ONE = ids.RunId(b"\x01" * 32)
 EXIT = events.Exited(AT, ONE, ids.MemberId(4), 0, b"")
-STOP = events.AttemptStopped(AT, ONE, 0, 1, ids.MemberId(2), ids.MemberId(4), b"")
 RESULT = events.Resulted(AT, ONE, ids.MemberId(4), 0, 1, b"", b"", b"", b"")
 TRACES: dict[str, tuple[events.Event, Callable[[views.RunView], object], object]] = {
     "an exit": (EXIT, lambda current: current.exits, {4: EXIT}),
-    "a stop": (STOP, lambda current: current.attempts[0, 1].stopped, STOP),
     "a result": (RESULT, lambda current: current.attempts[0, 1].results, {4: RESULT}),
 }
 

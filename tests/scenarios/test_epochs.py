@@ -63,3 +63,62 @@ def test_a_run_of_two_epochs_is_verified(stage) -> None:
         assert found.holds
         swapped = dataclasses.replace(current, past_acks={0: current.acks})
         assert "Ack" in (verification.verify(swapped, scene.run_id, commons.store, place).problem or "")
+
+
+LOST_IN = {
+    "before its Submit": (run.Phase.OPEN, 1),
+    "after its Submit": (run.Phase.SUBMITTED, 1),
+    "in the first round": (run.Phase.SUBMITTED, 0),
+}
+"""When a member's key file is lost -> the phase and the round."""
+
+
+@pytest.mark.parametrize("moment", LOST_IN)
+def test_a_member_that_lost_its_key_comes_back(stage, moment: str) -> None:
+    """The run pauses for it, it asks for new keys, and the run goes on to the states that it would have had."""
+    phase, round_index = LOST_IN[moment]
+    with stage.scene(3, **LONG) as scene:
+        loser = scene.nodes[scene.roster[1]].agent
+
+        def is_there(view: Any) -> bool:
+            """The round is in the phase, and the member that loses its key has not gone on."""
+            attempt = view.attempts.get((round_index, 0))
+            return view.round_index == round_index and attempt is not None and attempt.phase is phase
+
+        def lose(scene: Any) -> None:
+            """Lose the key file; nobody has a copy."""
+            loser.signing.keys.erase(scene.run_id, 0)
+
+        current = scene.play(stage.move(is_there, lose), passes=200)
+        assert (current.state, current.epoch) == (run.RunState.COMPLETED, 1)
+        plain = stage.plain_states(stage.plan(), dict(zip(scene.roster, stage.sites(3), strict=True)), 3)
+        assert loser.journal.state(scene.run_id, 3).data == plain[3]
+        report = verification.verify(
+            scene.simulation.view(), scene.run_id, scene.simulation.commons.store,
+            scene.simulation.commons.members[0].node.ledger.place,
+        )  # fmt: skip
+        assert report.problem is None
+
+
+def test_a_member_that_lost_its_key_cannot_read_what_was_certified_before(
+    stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A round's sum is sealed to the keys it was certified with: the run ends at the state that all have, in its time."""
+    with stage.scene(3, patience_seconds=60) as scene:
+        loser = scene.nodes[scene.roster[1]].agent
+
+        def lose(scene: Any) -> None:
+            """Lose the key file; nobody has a copy."""
+            loser.signing.keys.erase(scene.run_id, 0)
+
+        def is_certified(view: Any) -> bool:
+            """Masks of the second round are fixed, and nobody has read it."""
+            attempt = view.attempts.get((1, 0))
+            return attempt is not None and attempt.phase is run.Phase.FIXED
+
+        current = scene.play(stage.move(is_certified, lose), passes=400)
+        assert (current.state, current.reason) == (run.RunState.ENDED, run.Reason.PATIENCE_OVER)
+        assert current.agreed.rounds_done == 1
+        assert loser.journal.state(scene.run_id, 1) is not None
+        told = [each for each in caplog.messages if "the key that round 1 is sealed to is lost" in each]
+        assert len(told) == 1

@@ -52,10 +52,6 @@ class MortalLedger:
         """Die before and after the message is recorded."""
         self._deaths.around(message, lambda: self._inner.post(key, message, signed))
 
-    def refuse(self, key: encoding.AttemptKey, member_id: int, accused: int, reason: str) -> None:
-        """As the ledger's."""
-        self._inner.refuse(key, member_id, accused, reason)
-
     def state(self, run_id: ids.RunId) -> run.RunState:
         """As the ledger's."""
         return self._inner.state(run_id)

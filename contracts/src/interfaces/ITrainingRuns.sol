@@ -182,16 +182,6 @@ interface ITrainingRuns is IEnrolment {
     /// @param sid The agreed sid, which names the state
     /// @param stateDigest The state where Results agreed, else 0
     event StateAgreed(bytes32 indexed runId, uint32 roundsDone, bytes32 sid, bytes32 stateDigest);
-    /// @notice A seat found an input bad; nothing of this attempt is revealed.
-    /// @param runId The run
-    /// @param round Counted from 0
-    /// @param attempt Counted from 0 within the round
-    /// @param memberId The seat that refuses
-    /// @param accusedId Whose input it refuses
-    /// @param reason A short stable name of the failed check
-    event AttemptStopped(
-        bytes32 indexed runId, uint32 round, uint16 attempt, uint256 memberId, uint256 accusedId, bytes32 reason
-    );
     /// @notice The round is unmasked without this seat's Reveal: f + 1 members say that it is silent.
     /// @param runId The run
     /// @param memberId The seat that is not waited for
@@ -356,13 +346,6 @@ interface ITrainingRuns is IEnrolment {
     /// @param signature Result(sid, memberId, sumDigest, stateDigest) by the node key
     function result(Key calldata key, bytes32 sid, bytes32 sumDigest, bytes32 stateDigest, bytes calldata signature)
         external;
-
-    /// @notice Stops the attempt before any Reveal; sent by the seat's node key itself.
-    /// @dev Nobody can check a refusal here, so each seat has one per round: alone it cannot use up a run's attempts.
-    /// @param key Run, round, attempt and refusing seat
-    /// @param accusedId The seat whose input is bad
-    /// @param reason A short stable name of the failed check
-    function refuse(Key calldata key, uint256 accusedId, bytes32 reason) external;
 
     /// @notice Leaves the run, disclosed: before the round's Submits close, and only if enough stay. In a divided run the
     /// rest of its cell is summed no more either; it goes on voting and unmasking. `lastRound` is the

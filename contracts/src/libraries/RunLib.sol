@@ -97,10 +97,12 @@ library RunLib {
     /// them, in a pause also a seat that lost its own.
     function rotate(Machine memory m, bool bySeat, uint64 time) internal pure {
         _checkGoing(m);
+        bool lost = bySeat && m.state == RunState.Paused;
         bool between = m.phase == Phase.Open ? !m.agreed : m.phase == Phase.Unmasked && m.round + 1 < m.rounds;
-        if (!between) revert ITrainingRuns.TrainingRunsWrongPhase(m.phase, m.round, m.attempt);
-        bool early = time < m.epochEnds && !(bySeat && m.state == RunState.Paused);
-        if (early) revert ITrainingRuns.TrainingRunsTooEarly(m.epochEnds);
+        bool uncertified = lost && (m.phase == Phase.Open || m.phase == Phase.Submitted);
+        if (!between && !uncertified) revert ITrainingRuns.TrainingRunsWrongPhase(m.phase, m.round, m.attempt);
+        if (time < m.epochEnds && !lost) revert ITrainingRuns.TrainingRunsTooEarly(m.epochEnds);
+        if (!lost && m.phase == Phase.Open) m.maxAttempts += 1; // nobody's fault
         m.state = RunState.Acking;
         m.epoch += 1;
         m.arrived = 0;
@@ -218,14 +220,6 @@ library RunLib {
         } else if (m.phase == Phase.Unmasked && time >= m.deadline) {
             finish(m, Reason.PatienceOver); // with a next round open `advance` decides: it may let seats leave instead
         }
-    }
-
-    /// @notice A refusal: a new attempt over the same inputs' owners, as long as nothing was revealed.
-    function refuse(Machine memory m, Key memory key, uint64 time) internal pure {
-        _checkUnmasking(m, key);
-        bool early = m.phase == Phase.Submitted || (m.phase == Phase.Fixed && m.revealed == 0);
-        if (!early) revert ITrainingRuns.TrainingRunsWrongPhase(m.phase, m.round, m.attempt);
-        _retry(m, time);
     }
 
     // ------------------------------------------------------------------------------------------------ leaving and time
@@ -372,7 +366,7 @@ library RunLib {
     function _tryStart(Machine memory m, uint64 time) private pure {
         if (missing(m) != 0) return;
         m.epochEnds = time + EPOCH_SECONDS;
-        if (m.phase == Phase.Open) return _again(m, time);
+        if (m.phase == Phase.Open || m.phase == Phase.Submitted) return _retry(m, time);
         if (m.phase == Phase.Unmasked) (m.round, m.attempt) = (m.round + 1, 0);
         else m.set = present(m);
         _open(m, time);

@@ -10,7 +10,6 @@ abstract contract RunTest is CommonsTest {
     uint32 internal constant ANY_ROUND = type(uint32).max;
     uint32 internal constant PHASE = 60;
     uint32 internal constant PATIENCE = 600;
-    bytes32 internal constant REASON = "box-does-not-open";
 
     uint256 internal solver;
     uint256 internal owner;
@@ -238,11 +237,6 @@ abstract contract RunTest is CommonsTest {
         return _signed(id, abi.encode(kind, sid, id, bytes32("sum"), stateDigest));
     }
 
-    function _refuse(uint256 id, uint32 round, uint16 attempt, uint256 accusedId) internal {
-        vm.prank(vm.addr(_nodeKey(id)));
-        runs.refuse(_key(id, round, attempt), accusedId, REASON);
-    }
-
     /// @dev What `f + 1` verdicts do.
     function _exclude(uint256 id) internal {
         vm.prank(address(verdicts));
@@ -290,6 +284,12 @@ abstract contract RunTest is CommonsTest {
 
     function _machine() internal view returns (Machine memory) {
         return runs.phaseOf(runId).machine;
+    }
+
+    /// @dev Nobody says anything until the deadline; a round that waits for its first Commit starts a new attempt then.
+    function _timeOut() internal {
+        _pass(PHASE);
+        runs.advance(runId);
     }
 
     function _pass(uint256 duration) internal {

@@ -29,12 +29,6 @@ contract TrainingRunsFuzzTest is StrangerTest {
         );
     }
 
-    /// @dev Who has no seat stops nothing.
-    function test_refuse_failsWithoutASeat(address caller, Key calldata key, uint256 accused) public {
-        bytes memory error = abi.encodeWithSelector(ITrainingRuns.TrainingRunsNoSeat.selector, key.runId, key.memberId);
-        _assertRefused(address(runs), caller, abi.encodeCall(ITrainingRuns.refuse, (key, accused, "reason")), error);
-    }
-
     /// @dev Nobody but Verdicts puts a seat out.
     function test_exclude_failsForOthers(address caller, bytes32 id, uint256 memberId) public {
         vm.assume(caller != address(verdicts));

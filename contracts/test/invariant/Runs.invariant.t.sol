@@ -4,7 +4,7 @@ pragma solidity 0.8.37;
 import {CommonsTest} from "../base/CommonsTest.sol";
 import {RunsHandler} from "./RunsHandler.sol";
 
-/// @notice What no sequence of messages, silences, revocations and refusals may do to a run. The numbers are those of
+/// @notice What no sequence of messages, silences and revocations may do to a run. The numbers are those of
 /// the specification's list.
 abstract contract RunsInvariant is CommonsTest {
     RunsHandler internal handler;
@@ -15,19 +15,18 @@ abstract contract RunsInvariant is CommonsTest {
     }
 
     function targetSelectors() external view returns (FuzzSelector[] memory targets) {
-        bytes4[] memory actions = new bytes4[](12);
+        bytes4[] memory actions = new bytes4[](11);
         actions[0] = RunsHandler.due.selector;
         actions[1] = RunsHandler.odd.selector;
         actions[2] = RunsHandler.pass.selector;
         actions[3] = RunsHandler.revoke.selector;
-        actions[4] = RunsHandler.refuse.selector;
         actions[5] = RunsHandler.exit.selector;
         actions[6] = RunsHandler.attack.selector;
         actions[7] = RunsHandler.repeat.selector;
         actions[8] = RunsHandler.voteEarly.selector;
         actions[9] = RunsHandler.drop.selector;
         actions[10] = RunsHandler.giveBack.selector;
-        actions[11] = RunsHandler.slander.selector;
+        actions[4] = RunsHandler.slander.selector;
         targets = new FuzzSelector[](1);
         targets[0] = FuzzSelector(address(handler), actions);
     }

@@ -24,8 +24,6 @@ contract RunsHandler is VerdictsTest {
     bool public wrongEdge;
     bool public lostState;
     bool public tooFewStayed;
-    /// @notice Who refused in which round: each seat may once.
-    mapping(uint32 round => mapping(uint256 memberId => bool)) public refusedIn;
     bool public votedTwice;
     bool public agreedWithoutQuorum;
     bool public completedEarly;
@@ -178,18 +176,6 @@ contract RunsHandler is VerdictsTest {
             _noteExits();
             _observe();
         } catch {}
-    }
-
-    /// @notice A seat refuses before any Reveal; rarely.
-    function refuse(uint256 word) external {
-        Machine memory m = _machine();
-        bool early = m.phase == Phase.Submitted || (m.phase == Phase.Fixed && m.revealed == 0);
-        uint256 id = _between(word >> 8, 1, participants);
-        bool may = m.exited >> (id - 1) & 1 == 0 && !refusedIn[m.round][id];
-        if (word % 4 != 0 || !_going(m) || !early || !may) return;
-        refusedIn[m.round][id] = true;
-        _refuse(id, m.round, m.attempt, _next(m.set, word >> 16) + 1);
-        _observe();
     }
 
     /// @notice The first f seats say of anybody that it cheats or is silent, as often as they are heard.

@@ -22,11 +22,12 @@ contract RunMachineTest is RunTest, MachineTest {
         return "run";
     }
 
-    /// @dev Of an Acking with a state behind it, or of more than three seats, the recordings tell. While a run goes on messages
+    /// @dev Of an Acking with attempts or a state behind it, or of more than three seats, the recordings tell. While a run goes on messages
     /// may come that move nothing, and a seat may Ack that is not the last one.
     function _drives(bytes32 from, bytes32 call, string memory to) internal pure override returns (bool) {
         if (bytes(to).length != 0) {
-            bool recorded = _id(to) == _id("Ended") || (call == _excluding() && _id(to) == _id("Running"));
+            bool later = call == _acking() && _id(to) == _id("Aborted");
+            bool recorded = later || _id(to) == _id("Ended") || (call == _excluding() && _id(to) == _id("Running"));
             return from == _id("None") || from == _id("Enrolling") || (from == _id("Acking") && !recorded);
         }
         bool going = from == _id("Running") || from == _id("Paused");
@@ -91,7 +92,7 @@ contract RunMachineTest is RunTest, MachineTest {
     function _senderOf(bytes32 call) private view returns (address) {
         bool judged = call == _excluding() || call == _id("waive(bytes32,uint256)");
         if (judged) return address(verdicts);
-        return call == _id(string.concat("refuse", KEY, "uint256,bytes32)")) ? vm.addr(_nodeKey(3)) : _account(3);
+        return _account(3);
     }
 
     /// @dev What seat 3 has to say, of the present attempt. A seat is put out because its consent is dead.
@@ -126,14 +127,10 @@ contract RunMachineTest is RunTest, MachineTest {
             bytes memory signature = _revealSignature(3, at.sid);
             return abi.encodeCall(ITrainingRuns.reveal, (key, at.sid, salt, mine, "document", signature));
         }
-        if (call == _id(string.concat("result", KEY, "bytes32,bytes32,bytes32,bytes)"))) {
-            bytes memory signature = _resultSignature(3, at.sid, _state("second"));
-            return abi.encodeCall(ITrainingRuns.result, (key, at.sid, "sum", _state("second"), signature));
-        }
-        vm.assertTrue(
-            call == _id(string.concat("refuse", KEY, "uint256,bytes32)")), "a call of the table has no driver"
-        );
-        return abi.encodeCall(ITrainingRuns.refuse, (key, 1, REASON));
+        bool voting = call == _id(string.concat("result", KEY, "bytes32,bytes32,bytes32,bytes)"));
+        vm.assertTrue(voting, "a call of the table has no driver");
+        bytes memory vote = _resultSignature(3, at.sid, _state("second"));
+        return abi.encodeCall(ITrainingRuns.result, (key, at.sid, "sum", _state("second"), vote));
     }
 
     function _where() internal view override returns (string memory) {

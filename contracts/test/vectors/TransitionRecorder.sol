@@ -145,12 +145,6 @@ abstract contract TransitionRecorder is RunTest {
         _step("result", address(this), call, fields);
     }
 
-    function _doRefuse(uint256 seat, uint32 round, uint16 attempt, uint256 accused) internal {
-        bytes memory call = abi.encodeCall(ITrainingRuns.refuse, (_key(seat + 1, round, attempt), accused + 1, REASON));
-        string memory fields = string.concat(_message(seat, round, attempt), _number("accused", accused));
-        _step("refuse", vm.addr(_nodeKey(seat + 1)), call, fields);
-    }
-
     /// @dev `itself`: sent by the member's own account, which may also use the Exit that it signed in advance.
     function _doExit(uint256 seat, uint32 lastRound, bool itself) internal {
         uint256 id = seat + 1;

@@ -242,6 +242,55 @@ contract TransitionCheatsTest is TransitionRecorder {
         _end();
     }
 
+    /// @dev Who lost its key opens no box and commits to nothing: the inputs start again with new keys, over the same set.
+    function test_rotate_for_a_lost_key() public {
+        _beginOpen("rotate_for_a_lost_key", 3, 0);
+        _submits(3, 0, 0, 0);
+        _commits(3, 0, 0, 1);
+        _doRotate(0, true);
+        _later(PHASE);
+        _doRotate(0, false);
+        _doRotate(0, true);
+        _acks(3);
+        _submits(3, 0, 1, 0);
+        _commits(3, 0, 1, 0);
+        _doReveal(1, 0, 1);
+        _later(PHASE);
+        _doRotate(0, true);
+        _reveals(3, 0, 1, 2);
+        _end();
+    }
+
+    /// @dev A seat that asks for new keys in each pause uses up the attempts like any other pause.
+    function test_rotate_until_no_attempt_is_left() public {
+        _beginOpen("rotate_until_no_attempt_is_left", 3, 0);
+        _rotateInPauses(0);
+        _end();
+    }
+
+    function test_rotate_until_no_attempt_is_left_with_a_state() public {
+        _beginOpen("rotate_until_no_attempt_is_left_with_a_state", 3, 0);
+        _wholeRound(3, 0);
+        _rotateInPauses(1);
+        _end();
+    }
+
+    function _rotateInPauses(uint32 round) private {
+        for (uint16 attempt; attempt < 3; ++attempt) {
+            _submits(3, round, attempt, attempt == 1 ? 1 : 0);
+            if (attempt != 1) _doCommit(1, round, attempt);
+            _later(PHASE);
+            _doRotate(0, true);
+            _acks(3);
+        }
+    }
+
+    function _acks(uint256 n) private {
+        for (uint256 seat; seat < n; ++seat) {
+            _doAck(seat);
+        }
+    }
+
     /// @dev Whose Ack is missing ends the run at its last agreed state.
     function test_rotate_without_acks() public {
         _beginPausedWithAState("rotate_without_acks");

@@ -111,39 +111,4 @@ contract TransitionEdgesTest is TransitionRecorder {
         }
         _end();
     }
-
-    /// @dev The certificate does not keep an attempt from being refused; the first Reveal does.
-    function test_refusals_after_the_certificate() public {
-        _beginOpen("refusals_after_the_certificate", 3, 0);
-        _wholeRound(3, 0);
-        for (uint16 attempt; attempt < 3; ++attempt) {
-            _submits(3, 1, attempt, 0);
-            _commits(3, 1, attempt, 0);
-            _doRefuse(attempt, 1, attempt, 1);
-        }
-        _end();
-    }
-
-    /// @dev The last attempt is refused while the run waits for Commits, in round 0 and in round 1.
-    function test_refused_in_a_pause() public {
-        _beginOpen("refused_in_a_pause", 3, 0);
-        _refuseInPause(0);
-        _end();
-    }
-
-    function test_refused_in_a_pause_with_a_state() public {
-        _beginOpen("refused_in_a_pause_with_a_state", 3, 0);
-        _wholeRound(3, 0);
-        _refuseInPause(1);
-        _end();
-    }
-
-    function _refuseInPause(uint32 round) private {
-        for (uint16 attempt; attempt < 3; ++attempt) {
-            _submits(3, round, attempt, 0);
-            _doCommit(1, round, attempt);
-            if (attempt == 2) _later(PHASE);
-            _doRefuse(attempt, round, attempt, 1);
-        }
-    }
 }

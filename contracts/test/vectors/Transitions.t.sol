@@ -100,28 +100,6 @@ contract TransitionsTest is TransitionRecorder {
         _end();
     }
 
-    function test_refuse_retries() public {
-        _beginOpen("refuse_retries", 3, 0);
-        for (uint16 attempt; attempt < 3; ++attempt) {
-            _submits(3, 0, attempt, 0);
-            _doCommit(1, 0, attempt);
-            if (attempt != 0) _doRefuse(0, 0, attempt, 1);
-            _doRefuse(attempt, 0, attempt, 1);
-            _doCommit(2, 0, attempt);
-        }
-        _end();
-    }
-
-    function test_refuse_after_reveal() public {
-        _beginOpen("refuse_after_reveal", 3, 0);
-        _submits(3, 0, 0, 0);
-        _commits(3, 0, 0, 0);
-        _doReveal(0, 0, 0);
-        _doRefuse(1, 0, 0, 0);
-        _reveals(3, 0, 0, 1);
-        _end();
-    }
-
     function test_late_commit() public {
         _beginOpen("late_commit", 5, 0);
         _submits(5, 0, 0, 0);
@@ -172,7 +150,7 @@ contract TransitionsTest is TransitionRecorder {
         _doSubmitNaming(0, 0, 0, early);
         _submits(5, 0, 0, 1);
         _doSubmit(0, 0, 0, "0");
-        _doRefuse(0, 0, 0, 1);
+        _later(PHASE);
         _doSubmitNaming(0, 0, 1, early);
         _doSubmit(0, 0, 1, "other");
         _submits(5, 0, 1, 1);
@@ -384,15 +362,10 @@ contract TransitionsTest is TransitionRecorder {
         if (dice < 92) return _later(_between(word >> 16, 1, PHASE));
         if (dice < 94) return _later(PATIENCE);
         if (dice < 96) return _doExit(seat, word >> 16 & 1 == 0 ? ANY_ROUND : m.round, word >> 17 & 1 == 0);
-        if (dice < 97) return _doRefuse(seat, m.round, m.attempt, _inSet(m, n, word >> 16));
+        if (dice < 97) return _doRotate(seat, true);
         if (dice < 98 && word >> 16 & 3 == 0) return _doCancel();
         if (dice < 99 && data.isLive(consentOf[seat + 1]) && word >> 16 & 3 == 0) return _doRevoke(seat);
         _doAdvance();
-    }
-
-    function _inSet(Machine memory m, uint256 n, uint256 word) private pure returns (uint256 seat) {
-        seat = word % n;
-        while (m.set != 0 && m.set >> seat & 1 == 0) seat = (seat + 1) % n;
     }
 
     /// @dev The next seat, starting from `seat`, that owes the phase's message sends it.

@@ -118,7 +118,6 @@ def lines(run_id: ids.RunId, current: "views.RunView", name: Callable[[int], str
         said.append(f"  waits for  {awaited.what}{of}{until}")
     said.extend(_cells(current, name))
     said.extend(_seats(current, name))
-    said.extend(_stops(current, name))
     if current.model is not None:
         see = output.command(f"model show {naming.short(run_id)}")
         said.append(f"  model      written down after {current.model.rounds_done} rounds; `{see}`")
@@ -162,18 +161,6 @@ def _seats(current: "views.RunView", name: Callable[[int], str]) -> list[str]:
         said.append(
             f"  seats      {len(current.enrolled)} taken, {current.spec.min_participants} needed, {current.spec.max_participants} at most"
         )
-    return said
-
-
-def _stops(current: "views.RunView", name: Callable[[int], str]) -> list[str]:
-    said = []
-    for (round_index, attempt), seen in sorted(current.attempts.items()):
-        if seen.stopped is not None:
-            reason = naming.plain(seen.stopped.reason.rstrip(bytes(1)).decode("ascii", "replace"))
-            said.append(
-                f"  stopped    round {round_index}, attempt {attempt}: {name(seen.stopped.member_id)} refused the message"
-                f" of {name(seen.stopped.accused_id)} ({reason}); nothing was revealed"
-            )
     return said
 
 

@@ -456,18 +456,6 @@ class StateAgreed(Event):
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class AttemptStopped(Event):
-    """A member refused an attempt; nothing was revealed."""
-
-    run_id: ids.RunId
-    round_index: int
-    attempt: int
-    member_id: ids.MemberId
-    accused_id: ids.MemberId
-    reason: bytes
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
 class Complained(Attempted):
     """A seat says that another sealed it a box that does not open."""
 

@@ -72,14 +72,6 @@ def convicting(
     return "equivocated", (place, kind, epoch, state_digest, *said)
 
 
-def refusing(
-    key: encoding.AttemptKey, member_id: ids.MemberId, accused: ids.MemberId, reason: str
-) -> tuple[str, Sequence[object]]:
-    """Return function and arguments that stop an attempt; ``reason`` travels as up to 32 ASCII bytes."""
-    place = (key.run_id, key.round_index, key.attempt, member_id)
-    return "refuse", (place, accused, reason.encode()[:32].ljust(32, b"\0"))
-
-
 def chain_id(connection: rpc.Rpc) -> int:
     """Return the number of the chain at the other end.
 
@@ -241,11 +233,6 @@ class Client:
     def rotate(self, run_id: ids.RunId, member_id: int = 0) -> None:
         """Ask for a new epoch of keys; see the port."""
         self.transact(RUNS, "rotate", run_id, member_id)
-
-    def refuse(self, key: encoding.AttemptKey, member_id: ids.MemberId, accused: ids.MemberId, reason: str) -> None:
-        """Stop an attempt; see the port."""
-        function, values = refusing(key, member_id, accused, reason)
-        self.transact(RUNS, function, *values)
 
     def state(self, run_id: ids.RunId) -> run.RunState:
         """Return the run's state as the contract has it now; see the port."""

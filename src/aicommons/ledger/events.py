@@ -294,7 +294,6 @@ RECORDS: Mapping[tuple[str, str], Callable[[events.Position, Values], events.Eve
     ("TrainingRuns", "Revealed"): _record(events.Revealed, **ROUND),
     ("TrainingRuns", "Resulted"): _record(events.Resulted, **ROUND),
     ("TrainingRuns", "StateAgreed"): _record(events.StateAgreed),
-    ("TrainingRuns", "AttemptStopped"): _record(events.AttemptStopped, **ROUND),
     ("TrainingRuns", "Waived"): _record(events.Waived, **ROUND),
     ("TrainingRuns", "Rotated"): _record(events.Rotated),
     ("TrainingRuns", "Exited"): _record(events.Exited),

@@ -120,11 +120,7 @@ def _check_given_up(scene: examination.Scene) -> None:
         raise errors.VerificationFailed(
             "something was revealed without a certificate", which=scene.of(member, "Reveal")
         )
-    stopped = scene.seen.stopped
     why = "without a certificate"
-    if stopped is not None:
-        reason = stopped.reason.rstrip(b"\0").decode("ascii", "replace")
-        why = f"when member {stopped.member_id} refused the input of member {stopped.accused_id} ({reason})"
     judged = {said.guilty_id for said in scene.seen.verdicts.values()} & set(scene.case.current.convicted)
     if judged:
         why = f"when member {', '.join(map(str, sorted(judged)))} was put out"
@@ -198,7 +194,7 @@ def _check_reveals(scene: examination.Scene, made: session.Session, commits: Map
         before = {
             other: commit for other, commit in commits.items() if examination.order(commit) < examination.order(sent)
         }
-        if scene.seen.stopped is not None or not evidence.is_certificate(scene.signed, before):
+        if not evidence.is_certificate(scene.signed, before):
             raise errors.VerificationFailed("it came without a certificate before it", which=scene.of(member, "Reveal"))
         examination.check_equal(
             "it names another session", which=scene.of(member, "Reveal"), expected=made.sid, got=sent.sid

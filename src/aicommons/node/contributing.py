@@ -48,6 +48,20 @@ def acknowledge(agent: agents.Agent, duty: duties.Duty, current: views.RunView) 
     message = messages.Ack(digest, current.epoch, agent.member_id, kept[:32], kept[32:64], kept[64:])
     agent.ledger.post(key, message, agent.signing.sign(message))
     log.info("run %s: joined with %d members: Ack sent", ids.format_id(duty.run_id)[:12], len(roster.member_ids))
+    _tell_lost(agent, duty.run_id, current)
+
+
+def _tell_lost(agent: agents.Agent, run_id: ids.RunId, current: views.RunView) -> None:
+    """Say that a round stays closed to this node, whose key of the epoch before is gone."""
+    newest = agent.journal.state_index(run_id)
+    place = None if newest is None else current.unmasked(newest[0])
+    if place is not None and agent.signing.keys.get(run_id, current.epoch_of(place)) is None:
+        log.warning(
+            "run %s: the key that round %d is sealed to is lost, so this node cannot go on; the run ends at the last state that"
+            " enough members agree on, unless this site leaves (commons run leave)",
+            ids.format_id(run_id)[:12],
+            place[0],
+        )
 
 
 def _check_roster(agent: agents.Agent, run_id: ids.RunId, current: views.RunView, members: Sequence[int]) -> None:

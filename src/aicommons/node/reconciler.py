@@ -211,6 +211,7 @@ class Reconciler:
         acked = ack is not None and ack.epoch == current.epoch
         has_key = keys.get(run_id, current.epoch) is not None
         has_old_keys = any(keys.get(run_id, epoch) is not None for epoch in range(current.epoch))
+        unread = current.unmasked(facts.state_index)
         return duties.Remembered(
             is_pinned=facts.is_pinned,
             state_index=facts.state_index,
@@ -226,6 +227,7 @@ class Reconciler:
             refused=facts.refused,
             judged=facts.judged,
             has_old_keys=has_old_keys,
+            has_lost_round=unread is not None and keys.get(run_id, current.epoch_of(unread)) is None,
         )
 
     def _is_surely_over(self, run_id: ids.RunId, current: views.RunView, waited: float) -> bool:

@@ -78,6 +78,8 @@ class Remembered:
     """Keys of the cases that it has looked into (``cases.Case.key``)."""
     has_old_keys: bool = False
     """A key of an epoch that is over still exists."""
+    has_lost_round: bool = False
+    """The key is gone that the round after its newest state is sealed to: it will never read that round."""
 
 
 COMMITTING = (run.Phase.SUBMITTED, run.Phase.FIXED)
@@ -129,8 +131,8 @@ class _Case:
 
     @property
     def owes_combining(self) -> bool:
-        """Whether the round after its newest state is unmasked."""
-        return self.current.unmasked(self.known.state_index) is not None
+        """Whether the round after its newest state is unmasked, and its key opens it."""
+        return self.current.unmasked(self.known.state_index) is not None and not self.known.has_lost_round
 
     def duty(self, kind: DutyKind, round_index: int = 0, attempt: int = 0) -> Duty:
         """Return a duty of this run."""
@@ -199,12 +201,14 @@ def _to_renew(case: _Case) -> Iterator[Duty]:
     if known.has_old_keys and attempt.epoch == current.epoch and known.state_index >= current.round_index:
         yield case.duty(DutyKind.RENEW)
     is_next_due = attempt.phase is run.Phase.UNMASKED and current.round_index + 1 < current.spec.rounds
-    may_rotate = not current.is_round_agreed if attempt.phase is run.Phase.OPEN else is_next_due
-    if not may_rotate or known.is_finished:
+    is_between = not current.is_round_agreed if attempt.phase is run.Phase.OPEN else is_next_due
+    is_lost = current.state is run.RunState.PAUSED and not known.has_key
+    is_uncertified = attempt.phase in (run.Phase.OPEN, run.Phase.SUBMITTED)
+    if known.is_finished or not (is_between or (is_lost and is_uncertified)):
         return
     began = max((ack.at.time for ack in current.acks.values()), default=current.changed_at)
     is_over = case.now > began + transitions.EPOCH_SECONDS + 1 + STAGGER * case.place_on_roster
-    if is_over or (current.state is run.RunState.PAUSED and not known.has_key):
+    if (is_over and is_between) or is_lost:
         yield case.duty(DutyKind.ROTATE)
 
 

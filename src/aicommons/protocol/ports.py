@@ -30,9 +30,6 @@ class Ledger(Protocol):
         Raises ``errors.LedgerRefused`` with the contract's error, or ``errors.LedgerUnreachable``.
         """
 
-    def refuse(self, key: encoding.AttemptKey, member_id: ids.MemberId, accused: ids.MemberId, reason: str) -> None:
-        """Stop an attempt before any reveal, naming whose message failed and which check; raises as ``post``."""
-
     def convict(
         self, key: encoding.AttemptKey, epoch: int, state_digest: bytes, pair: Sequence[tuple[messages.Message, bytes]]
     ) -> None:

@@ -219,14 +219,20 @@ def ack(m: Machine, seat: int, time: int) -> Machine:
 def rotate(m: Machine, *, by_seat: bool, time: int) -> Machine:
     """New keys for all, between two rounds or before anything is agreed.
 
-    When the epoch is over anybody may ask for them, in a pause also a seat that lost its own. Raises ``Refusal``.
+    When the epoch is over anybody may ask for them. In a pause a seat that lost its own may, also before the certificate:
+    whoever has no key opens no box and never commits. Raises ``Refusal``.
     """
     _check_going(m)
-    is_next_due = m.phase is run.Phase.UNMASKED and m.round_index + 1 < m.rounds
-    if m.agreed if m.phase is run.Phase.OPEN else not is_next_due:
+    is_open = m.phase is run.Phase.OPEN
+    is_between = not m.agreed if is_open else m.phase is run.Phase.UNMASKED and m.round_index + 1 < m.rounds
+    is_lost = by_seat and m.state is run.RunState.PAUSED
+    is_uncertified = is_open or m.phase is run.Phase.SUBMITTED
+    if not is_between and not (is_lost and is_uncertified):
         raise _wrong_phase(m)
-    if time < m.epoch_ends and not (by_seat and m.state is run.RunState.PAUSED):
+    if time < m.epoch_ends and not is_lost:
         raise Refusal("TrainingRunsTooEarly", m.epoch_ends)
+    if is_open and not is_lost:
+        m = dataclasses.replace(m, max_attempts=m.max_attempts + 1)  # nobody's fault
     return dataclasses.replace(
         m, state=run.RunState.ACKING, epoch=m.epoch + 1, arrived=0, deadline=time + m.phase_seconds
     )
@@ -359,15 +365,6 @@ def result(m: Machine, votes: int, time: int) -> tuple[Machine, bool]:
         # With a next round open ``advance`` decides: it may let seats leave instead.
         return finish(m, run.Reason.PATIENCE_OVER), True
     return m, True
-
-
-def refuse(m: Machine, key: Key, time: int) -> Machine:
-    """A refusal: a new attempt over the same inputs' owners, as long as nothing was revealed. Raises ``Refusal``."""
-    _check_unmasking(m, key)
-    is_early = m.phase is run.Phase.SUBMITTED or (m.phase is run.Phase.FIXED and not m.revealed)
-    if not is_early:
-        raise _wrong_phase(m)
-    return _retry(m, time)
 
 
 # -------------------------------------------------------------------------------------------------------- leaving and time
@@ -532,8 +529,8 @@ def _try_start(m: Machine, time: int) -> Machine:
     if missing(m):
         return m
     m = dataclasses.replace(m, epoch_ends=time + EPOCH_SECONDS)
-    if m.phase is run.Phase.OPEN:
-        return _again(m, time)
+    if m.phase in (run.Phase.OPEN, run.Phase.SUBMITTED):
+        return _retry(m, time)
     if m.phase is run.Phase.UNMASKED:
         return _open(dataclasses.replace(m, round_index=m.round_index + 1, attempt=0), time)
     return _open(dataclasses.replace(m, set_bits=present(m)), time)

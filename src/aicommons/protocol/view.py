@@ -52,8 +52,6 @@ class AttemptView:
     """Who judges whom, in which case -> the verdict; the case is zero for silence."""
     waived: Mapping[int, events.Waived] = dataclasses.field(default_factory=dict)
     """Member -> that its Reveal is not waited for."""
-    stopped: events.AttemptStopped | None = None
-    """Who refused it and why, if somebody did."""
     cells: Mapping[int, int] = dataclasses.field(default_factory=dict)
     """Cell -> those of its seats that are in the set, of cells that have any; empty where the run is not divided."""
 
@@ -301,7 +299,6 @@ NEWEST: Mapping[type[events.Event], str] = {
     events.RosterFixed: "roster",
     events.StateAgreed: "agreed",
     events.ModelRegistered: "model",
-    events.AttemptStopped: "stopped",
     model_events.BannedSet: "bans",
 }
 """Events of which only the last counts: in which field."""
@@ -494,7 +491,7 @@ class _RunDraft:
             case events.Rotated():
                 self._run.mapping("past_acks")[event.epoch - 1] = dict(self._run.get("acks"))
                 self._run.put(epoch=event.epoch)
-            case events.Attempted() | events.AttemptStopped():
+            case events.Attempted():
                 self._attempt(event.round_index, event.attempt).keep(event)
             case _:
                 self._run.keep(event)

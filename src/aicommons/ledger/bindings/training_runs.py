@@ -605,16 +605,6 @@ class TrainingRuns:
         (found,) = self.caller.call("TrainingRuns", "phaseOf", value_0, at=self.at)
         return PhaseView.read(found)
 
-    def refuse(self, key: Key, accused_id: int, reason: bytes) -> None:
-        """Stops the attempt before any Reveal; sent by the seat's node key itself.
-
-        Args:
-            accused_id: The seat whose input is bad.
-            key: Run, round, attempt and refusing seat.
-            reason: A short stable name of the failed check.
-        """
-        self.caller.transact("TrainingRuns", "refuse", dataclasses.astuple(key), accused_id, reason, at=self.at)
-
     def result(self, key: Key, sid: bytes, sum_digest: bytes, state_digest: bytes, *, signature: bytes) -> None:
         """Votes for the state of the round that was unmasked last, until the next round is agreed. A quorum of equal
         ones keeps that state, and completes the run if it did not pause since or if it was the last round.

@@ -71,11 +71,6 @@ class MemoryClient:
         """Ask for a new epoch of keys; see the port."""
         self.transact(client.RUNS, "rotate", run_id, member_id)
 
-    def refuse(self, key: encoding.AttemptKey, member_id: ids.MemberId, accused: ids.MemberId, reason: str) -> None:
-        """Stop an attempt; see the port."""
-        function, values = client.refusing(key, member_id, accused, reason)
-        self.transact(client.RUNS, function, *values)
-
     def state(self, run_id: ids.RunId) -> run.RunState:
         """Return the run's state; see the port."""
         return self._ledger.runs.record(run_id).machine.state

@@ -179,7 +179,6 @@ def _run_acts(parts: Parts) -> dict[str, dict[str, Act]]:
             "commit": _of_attempt(trained.commit, messages.Commit),
             "reveal": _of_attempt(trained.reveal, messages.Reveal),
             "result": _of_attempt(trained.result, messages.Result),
-            "refuse": lambda place, *said: trained.refuse(encoding.AttemptKey(*place[:3]), place[3], *said),
             "exit": lambda *said: trained.exit(messages.Exit(*said[:-1]), said[-1]),
             "drop": trained.drop,
             "rotate": trained.rotate,

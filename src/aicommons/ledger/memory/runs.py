@@ -206,21 +206,6 @@ class Runs:
             self._book.tell(events.StateAgreed, key.run_id, done, message.sid, state_digest)
         self._keep(key.run_id, record)
 
-    def refuse(self, key: encoding.AttemptKey, member_id: int, accused_id: int, reason: bytes) -> None:
-        """Stop the attempt before any Reveal, by the seat's node key itself."""
-        record, named, seat = self._load(key, member_id)
-        if self._book.sender != seat.node_key:
-            raise transitions.Refusal("TrainingRunsSignatureInvalid", member_id)
-        if not record.machine.set_bits & record.seat(key.run_id, accused_id).bit:
-            raise transitions.Refusal("TrainingRunsNotInSet", accused_id)
-        if record.machine.exited & seat.bit:
-            raise transitions.Refusal("TrainingRunsNotInSet", member_id)
-        record.machine = transitions.refuse(record.machine, named, self._book.now())
-        record.cast((b"refuse", key.round_index), seat.bit, member_id)
-        told = (key.round_index, key.attempt, member_id, accused_id, reason)
-        self._book.tell(events.AttemptStopped, key.run_id, *told)
-        self._keep(key.run_id, record)
-
     # ------------------------------------------------------------------------------------------------- leaving and time
 
     def exit(self, message: messages.Exit, signed: bytes) -> None:
