@@ -42,11 +42,18 @@ def check_use(opened: homes.Opened, chosen: naming.Chosen, dataset_id: int, cons
 @contextlib.contextmanager
 def node_signer(opened: homes.Opened, *, needed: bool) -> "Iterator[signing.SigningJournal | None]":
     """Give the node's signing journal where an exit is signed in advance, else ``None``."""
-    from aicommons.node import signing
-
     if not needed:
         yield None
         return
+    with own_signer(opened) as kept:
+        yield kept
+
+
+@contextlib.contextmanager
+def own_signer(opened: homes.Opened) -> "Iterator[signing.SigningJournal]":
+    """Give the node's signing journal, where an exit is signed."""
+    from aicommons.node import signing
+
     node_key = homes.unlock(opened.home.node_file)
     kept = signing.SigningJournal(opened.home.signing_file, node_key, opened.registry.place)
     with contextlib.closing(kept):

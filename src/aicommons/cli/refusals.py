@@ -206,6 +206,16 @@ WORDS: Mapping[str, tuple[str, str]] = {
         "all seats of this run are taken; no run has more than 48",
         "wait for the next run, or let a co-op that has a seat bring your dataset",
     ),
+    "TrainingRunsTooFewStay": (
+        "too few sites would stay: fewer than this run or the privacy of the others needs",
+        "withdraw the consent instead (`commons consent revoke`): the run then ends at its last agreed state",
+    ),
+    "TrainingRunsNotInSet": ("this site is not in the run any more", "see `commons run show RUN`"),
+    "TrainingRunsNoSeat": ("this site has no seat in the run", "see `commons run show RUN`"),
+    "TrainingRunsWrongPhase": (
+        "the run is busy with another step",
+        "try again in a moment; see `commons run show RUN`",
+    ),
     "TrainingRunsAlreadyBrought": ("this seat brings the dataset already", "see `commons run show RUN`"),
     "TrainingRunsTooManyDatasets": (
         "a seat brings at most 65 datasets",

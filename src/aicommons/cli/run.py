@@ -224,6 +224,23 @@ def cancel(run_text: str) -> None:
     output.emit(telling.as_json(run_id, current), f"Run {naming.short(run_id)}: {telling.state_in_words(current)}.")
 
 
+@command.command("leave")
+@click.argument("run_text", metavar="RUN")
+@click.option("--yes", is_flag=True, help="Leave without being asked.")
+@output.json_option
+def leave(run_text: str, *, yes: bool) -> None:
+    """Take this site out of RUN between two rounds, for good. The others go on if enough of them stay.
+
+    Everybody sees it, and sums before and after differ by this site alone: it says so before it asks.
+    """
+    from aicommons.cli import leaving
+
+    opened = homes.act_as_member()
+    run_id = naming.choose_run(opened, run_text).run_id
+    leaving.check_meant(run_id, yes=yes)
+    leaving.leave(opened, run_id)
+
+
 @command.command("verify")
 @click.argument("run_text", metavar="RUN")
 @click.option("--from-home", type=click.Choice(["reader", "node"]), help="Also check the sums: opened with this home's reader key, or as this home's node kept them when it took part.")  # fmt: skip

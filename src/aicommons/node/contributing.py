@@ -58,7 +58,7 @@ def _tell_lost(agent: agents.Agent, run_id: ids.RunId, current: views.RunView) -
     if place is not None and agent.signing.keys.get(run_id, current.epoch_of(place)) is None:
         log.warning(
             "run %s: the key that round %d is sealed to is lost, so this node cannot go on; the run ends at the last state that"
-            " enough members agree on, unless this site leaves (commons run leave)",
+            " enough members agree on, unless this site leaves (`commons run leave`)",
             ids.format_id(run_id)[:12],
             place[0],
         )

@@ -373,6 +373,16 @@ class Desk:
         """
         self._registry.transact("ModelRegistry", "ask", run_id, dataset_id, int(wish), document)
 
+    def leave(self, run_id: ids.RunId, node: acting.NodeSigner) -> None:
+        """Leave a run between two rounds or while Submits come in, by the node's signature; for good.
+
+        Raises:
+            errors.LedgerRefused: ``TrainingRunsWrongPhase`` while a round is summed, ``TrainingRunsTooFewStay``,
+                ``TrainingRunsNotInSet``, ``TrainingRunsWrongState``, ``TrainingRunsNoSeat``.
+        """
+        signed = node.sign(messages.Exit(run_id, self.member_id(), messages.ANY_ROUND))
+        self._registry.transact("TrainingRuns", "exit", run_id, self.member_id(), messages.ANY_ROUND, signed)
+
     def cancel(self, run_id: ids.RunId) -> None:
         """End a run as its solver; what was agreed is kept."""
         self._registry.transact("TrainingRuns", "cancel", run_id)
