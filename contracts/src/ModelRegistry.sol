@@ -9,6 +9,7 @@ import {IModelRegistry} from "./interfaces/IModelRegistry.sol";
 import {IProblems} from "./interfaces/IProblems.sol";
 import {ITrainingRuns} from "./interfaces/ITrainingRuns.sol";
 import {IVault} from "./interfaces/IVault.sol";
+import {RunLib} from "./libraries/RunLib.sol";
 import {Authority} from "./types/Authority.sol";
 import {Extra, Machine, RunState, RunView, SeatView} from "./types/RunTypes.sol";
 import {IERC6909} from "@openzeppelin/contracts/interfaces/IERC6909.sol";
@@ -64,14 +65,15 @@ contract ModelRegistry is IModelRegistry, Governed {
         if (card == 0) revert ModelRegistryCardMissing();
         RunView memory made = _runs.run(runId);
         _checkState(runId, made.position.machine, stateDigest);
-        _recordLineage(modelId, made);
+        SeatView[] memory seats = _runs.seats(runId);
+        _recordLineage(modelId, made, seats);
         uint256 registrant = _party(modelId);
         (stored.state, stored.roundsDone) = (ModelState.Draft, made.position.machine.roundsDone);
         (, stored.purpose) = _data.purposeBit(made.spec.purpose); // known: the run used data for it
         (stored.solver, stored.plan, stored.card) = (made.spec.solver, made.spec.plan, card);
         (stored.stateDigest, stored.licence) = (stateDigest, licence);
         _emitRegistered(modelId, registrant, stored);
-        _share(modelId, made);
+        _share(modelId, made, seats);
     }
 
     /// @inheritdoc IModelRegistry
@@ -250,11 +252,10 @@ contract ModelRegistry is IModelRegistry, Governed {
 
     /// @dev Copies the lineage of the final set and everybody's ties; at most 48 seats. Who has a tie keeps it, so that an
     /// audit by somebody who owned nothing at the end is not independent either.
-    function _recordLineage(bytes32 modelId, RunView memory made) private {
+    function _recordLineage(bytes32 modelId, RunView memory made, SeatView[] memory seats) private {
         IProblems.Problem memory problem = _problems.problem(made.spec.problem);
         _ties[modelId][problem.owner] = Tie.Interested;
         if (problem.judge != 0) _ties[modelId][problem.judge] = Tie.Interested;
-        SeatView[] memory seats = _runs.seats(modelId);
         for (uint256 i; i < seats.length; ++i) {
             bool isIn = made.position.machine.set >> i & 1 == 1;
             _ties[modelId][seats[i].memberId] = isIn ? Tie.Party : Tie.Interested;
@@ -280,15 +281,20 @@ contract ModelRegistry is IModelRegistry, Governed {
         );
     }
 
-    /// @dev Solver's and problem owner's parts, the rest equally; what does not divide goes to the lowest ids.
-    function _share(bytes32 modelId, RunView memory made) private {
+    /// @dev Solver's and problem owner's parts, the rest equally; what does not divide goes to the lowest ids. Who was put out
+    /// for cheating stands in the lineage, if its rows are in the last sum, and owns nothing.
+    function _share(bytes32 modelId, RunView memory made, SeatView[] memory seats) private {
         _give(modelId, made.spec.solver, made.spec.solverShares);
         _give(modelId, _problems.ownerOf(made.spec.problem), made.spec.ownerShares);
-        Source[] storage brought = _sources[modelId];
-        uint256 members = brought.length;
+        uint48 heirs = made.position.machine.set & ~made.position.machine.excluded;
+        uint256 members = RunLib.size(heirs);
         uint256 rest = ALL_SHARES - made.spec.solverShares - made.spec.ownerShares;
-        for (uint256 i; i < members; ++i) {
-            _give(modelId, brought[i].memberId, rest / members + (i < rest % members ? 1 : 0));
+        uint256 given;
+        for (uint256 i; i < seats.length; ++i) {
+            if (heirs >> i & 1 == 1) {
+                _give(modelId, seats[i].memberId, rest / members + (given < rest % members ? 1 : 0));
+                ++given;
+            }
         }
     }
 

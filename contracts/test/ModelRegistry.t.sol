@@ -2,7 +2,7 @@
 pragma solidity 0.8.37;
 
 import {IModelRegistry} from "../src/interfaces/IModelRegistry.sol";
-import {Absence, RunSpec} from "../src/types/RunTypes.sol";
+import {Absence, RunSpec, RunState} from "../src/types/RunTypes.sol";
 import {RunTest} from "./base/RunTest.sol";
 
 /// @notice Where a model comes from, who owns it, and what owners of its data ask.
@@ -25,6 +25,31 @@ contract ModelRegistryTest is RunTest {
         vm.prank(_account(id));
         vm.expectRevert(error);
         models.register(runId, "model card", _state(state), LICENCE);
+    }
+
+    /// @dev A cheat of the last round stays in the lineage, because its rows are in the sum, and owns nothing.
+    function test_register_givesACheatNothing(uint256 word) public {
+        uint256 cheat = _between(word, 1, 5);
+        _toOpen(5);
+        _round(5, 0, "initial");
+        _submitAll(5, 1, "first");
+        _commitAll(5, 1);
+        for (uint256 id = 1; id <= 5; ++id) {
+            if (id != cheat) _reveal(id, 1, 0);
+        }
+        _exclude(cheat);
+        for (uint256 id = 1; id <= 5; ++id) {
+            if (id != cheat && _machine().state == RunState.Running) _result(id, 1, 0, "second");
+        }
+        _register(cheat % 5 + 1, "second");
+        vm.assertEq(models.sources(runId).length, 5);
+        vm.assertEq(uint256(models.tieOf(runId, cheat)), uint256(IModelRegistry.Tie.Party));
+        uint256 total = models.sharesOf(runId, owner) + models.sharesOf(runId, solver);
+        for (uint256 id = 1; id <= 5; ++id) {
+            vm.assertEq(models.sharesOf(runId, id), id == cheat ? 0 : 212_500);
+            total += models.sharesOf(runId, id);
+        }
+        vm.assertEq(total, 1_000_000);
     }
 
     /// @dev Lineage and shares follow from the run, whoever of the set registers.

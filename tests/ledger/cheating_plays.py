@@ -54,6 +54,19 @@ def disputes(p: worlds.Player) -> None:
     p.verdict(1, 5, FIRST, CASE)
 
 
+def owners(p: worlds.Player) -> None:
+    """Who cheats in the last round stands in the model's lineage and owns nothing of it; the others have its part."""
+    p.begin(rounds=1)
+    p.submits(FIRST)
+    p.commits(FIRST)
+    p.reveals(FIRST, 4)
+    for member in (1, 2, 3):
+        p.verdict(member, 4, FIRST, CASE)
+    for member in (1, 2, 3, 5):
+        p.result(member, FIRST, 1)
+    p.register(1, 1)
+
+
 def silence(p: worlds.Player) -> None:
     """Who is silent past the deadline is waived by three, and by nobody before it."""
     p.begin()
@@ -101,6 +114,7 @@ def new_keys(p: worlds.Player) -> None:
 PLAYS: dict[str, tuple[Callable[[worlds.Player], None], tuple[int, ...]]] = {
     "complaints": (complaints, ()),
     "disputes": (disputes, ()),
+    "owners": (owners, ()),
     "silence": (silence, ()),
     "equivocation": (equivocation, ()),
     "new keys": (new_keys, ()),

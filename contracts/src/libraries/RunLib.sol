@@ -94,7 +94,7 @@ library RunLib {
     }
 
     /// @notice New keys for all, between two rounds or before anything is agreed: when the epoch is over anybody may ask for
-    /// them, in a pause also a seat that lost its own.
+    /// them. In a pause also a seat that lost its own may, up to the certificate: without a key it never commits.
     function rotate(Machine memory m, bool bySeat, uint64 time) internal pure {
         _checkGoing(m);
         bool lost = bySeat && m.state == RunState.Paused;

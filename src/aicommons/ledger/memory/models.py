@@ -48,7 +48,7 @@ class Models:
         )
         told = (record.spec.plan, card, state_digest, licence, m.rounds_done, sources)
         self._book.tell(events.ModelRegistered, run_id, registrant, *told)
-        self._share(run_id, record.spec, chosen)
+        self._share(run_id, record.spec, record.members_of(m.set_bits & ~m.excluded))
 
     def ask(self, run_id: ids.RunId, dataset_id: int, wish: int, document: bytes) -> None:
         """Ask something of a model that used a dataset, as its owner or body."""
@@ -85,12 +85,12 @@ class Models:
         is_interested = member_id in (*record.ids, problem.owner, problem.judge) and member_id
         return Tie.INTERESTED if is_interested else Tie.NONE
 
-    def _share(self, run_id: ids.RunId, spec: run.RunSpec, chosen: list[int]) -> None:
+    def _share(self, run_id: ids.RunId, spec: run.RunSpec, heirs: list[int]) -> None:
         """Solver's and problem owner's parts, the rest equally; what does not divide goes to the lowest ids."""
         self._give(run_id, spec.solver, spec.solver_shares)
         self._give(run_id, self._book.view.problems[spec.problem].owner, spec.owner_shares)
-        part, rest = divmod(run.ALL_SHARES - spec.solver_shares - spec.owner_shares, len(chosen))
-        for index, member_id in enumerate(chosen):
+        part, rest = divmod(run.ALL_SHARES - spec.solver_shares - spec.owner_shares, len(heirs))
+        for index, member_id in enumerate(heirs):
             self._give(run_id, member_id, part + (index < rest))
 
     def _give(self, run_id: ids.RunId, member_id: int, shares: int) -> None:
