@@ -376,15 +376,16 @@ def complaint(trained: Trained, at: tuple[int, int], digest: bytes, **fields: An
     return made
 
 
-def test_a_header_of_another_round_convicts_nobody_else(five: Trained) -> None:
-    """A complaint about what the accused signed for another session is false, though that header is bad in this one."""
+def test_a_header_of_another_round_convicts_nobody(five: Trained) -> None:
+    """A complaint about what the accused signed for another session proves nothing, against neither of the two."""
     at, digest = last_of(five), ids.digest(bytes(128))
     other = five.current.attempts[FIRST].submits[CHEAT].header_digest
     event = complaint(five, at, digest, header_digest=other)
     changed = five.with_blob(digest, bytes(128)).with_attempt(at, complaints={event.case: event})
-    assert [each.judgement for each in changed.verify().cases] == [J.FALSE]
-    guilty = convicted(judged_by(changed, at, CHEAT, digest, OTHERS), CHEAT, digest)
-    assert "conviction of member 2: judged again" in (guilty.verify().problem or "")
+    assert [each.judgement for each in changed.verify().cases] == [J.NOTHING]
+    for member in (CHEAT, HONEST):
+        guilty = convicted(judged_by(changed, at, member, digest, OTHERS), member, digest)
+        assert f"conviction of member {member}: judged again" in (guilty.verify().problem or "")
 
 
 # ------------------------------------------------------------------------------------------------------------------ disputes

@@ -224,3 +224,43 @@ def test_who_signs_two_commits_is_convicted_by_its_signatures(stage, engine: str
             assert not evidence.has_equivocated(place, current, false)
         assert current.state is run.RunState.COMPLETED
         assert liar not in current.members_of(current.current.set_bits)
+
+
+def test_an_empty_complaint_shields_no_cheat(stage) -> None:
+    """What an accomplice says first, with nothing behind it, keeps nobody from judging what an honest member shows."""
+    with stage.scene(5) as scene:
+        bad_box = tampering.CHEATS["a box that does not open"][1]
+        liar = tampering.cheat(scene, 1, bad_box, rounds=range(ROUND, ROUND + 1), attempts=range(9))
+        forger = tampering.Forger(scene, 3)
+        current = scene.play(stage.move(submitted, lambda scene: accuse(forger, scene.simulation.view(), liar, b"")))
+        assert set(current.convicted) == {liar}
+        attempt = current.attempts[(ROUND, 0)]
+        assert {by for by, _ in attempt.complaints} > {forger.member}
+        named = [each.at.time for each in attempt.verdicts.values() if each.guilty_id == liar]
+        assert max(named) <= attempt.deadline
+        assert liar not in current.members_of(current.current.set_bits)
+        assert current.state is run.RunState.COMPLETED
+
+
+def test_a_complaint_about_another_header_proves_nothing(stage) -> None:
+    """The ledger takes a late complaint about the accused's newest header: nobody is convicted, and nobody waits for it."""
+    with stage.scene(5) as scene:
+        forger, accused = tampering.Forger(scene, 3), scene.roster[0]
+
+        def is_next_open(view: Any) -> bool:
+            """The accused has sent its header of the next round, which is not agreed on yet."""
+            at = view.attempts.get((ROUND + 1, 0))
+            return at is not None and accused in at.submits and not view.is_round_agreed
+
+        def complain(scene: Any) -> None:
+            """Complain about the new header in the session of the round before."""
+            view = scene.simulation.view()
+            header = view.attempts[ROUND + 1, 0].submits[accused].header_digest
+            shown = forger.agent.store.put(bytes(128))
+            sid = view.attempts[ROUND, 0].submits[accused].sid
+            forger.say((ROUND, 0), messages.Complain(sid, forger.member, ids.MemberId(accused), header, shown))
+
+        current = scene.play(stage.move(is_next_open, complain))
+        assert [by for by, _ in current.attempts[ROUND, 0].complaints] == [forger.member]
+        assert (current.state, dict(current.convicted)) == (run.RunState.COMPLETED, {})
+        assert len({tuple(digests) for digests in scene.states().values()}) == 1

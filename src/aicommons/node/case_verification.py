@@ -84,7 +84,7 @@ def judge(bench: Bench, documents: Mapping[int, reveal.Document]) -> tuple[verdi
         is_told = any(each.digest == digest and guilty in (each.accused, each.accuser) for each in found)
         if digest != messages.SILENCE and not (is_told and _charge(bench.scene, said) is verdict.Charge.NO_CASE):
             found.append(_judge_public(bench, said, documents))
-    judged = [each for each in found if each.judgement in (J.PROVEN, J.FALSE)]
+    judged = [each for each in found if each.judgement in (J.PROVEN, J.FALSE, J.NOTHING)]
     bench.scene.case.findings.passed("cases", len(judged))
     bench.scene.case.findings.cases += found
     return tuple(found)
@@ -101,7 +101,7 @@ def _judge_complaint(bench: Bench, said: events.Complained) -> verdict.Judgement
     """Judge a complaint about a box of the header that the accused signed for this session, about no other one."""
     sent = bench.scene.seen.submits.get(said.accused_id)
     if sent is None or sent.sid != said.sid or sent.header_digest != said.header_digest:
-        return J.FALSE  # a header of another session is always bad in this one: the accuser chose it
+        return J.NOTHING  # as every node says: an honest accuser may have been shown another header
     raw = bench.header(said.accused_id)
     opened = fetch(bench.scene, "evidence", said.evidence, MOST_EVIDENCE)
     if raw is None or opened is None:

@@ -23,22 +23,32 @@ MOST_EVIDENCE = 2**16
 def judge(agent: agents.Agent, duty: duties.Duty, current: views.RunView) -> None:
     """Decide every open case about one member of one attempt, and sign a verdict for each that has a culprit.
 
+    A case that cannot be decided now keeps no other one waiting: an accomplice would shield a cheat by accusing it of nothing.
+
     Raises:
-        errors.BlobNotFound: evidence or what it is about is not in the store (yet).
-        errors.LedgerMismatch: the ledger shows an accusation that nobody signed, or about other bytes.
+        errors.BlobNotFound: evidence of a case, or what it is about, is not in the store (yet).
+        errors.LedgerMismatch: the ledger shows an accusation that nobody signed, or about bytes that nobody sent.
     """
     place = (duty.round_index, duty.attempt)
     attempt = agents.attempt_of(agent, duty.run_id, current, place)
-    for case in cases.open_cases(current):
+    open_now = [each for each in cases.open_cases(current) if (each.place, each.accused) == (place, duty.member)]
+    undecided: errors.CommonsError | None = None
+    for case in open_now:
         known = agent.journal.judged(duty.run_id)
-        if (case.place, case.accused) != (place, duty.member) or case.key in known:
+        if case.key in known:
             continue
-        guilty = _decide_in_time(agent, attempt, current, case)
+        try:
+            guilty = _decide_in_time(agent, attempt, current, case)
+        except (errors.BlobNotFound, errors.LedgerMismatch) as err:
+            undecided = undecided or err
+            continue
         if guilty and guilty not in known.values():
             name(agent, attempt, current, guilty, case_digest=case.digest)
         agent.journal.keep_judged(duty.run_id, case.key, guilty or 0)
         found = f"member {guilty} cheated" if guilty else "nobody is shown to have cheated"
         log.info("run %s round %d: judged: %s", ids.format_id(duty.run_id)[:12], place[0], found)
+    if undecided is not None:
+        raise undecided
 
 
 def _decide_in_time(
@@ -91,11 +101,17 @@ def _check_raised(agent: agents.Agent, attempt: agents.Attempt, case: cases.Case
         )
 
 
-def _decide_complaint(agent: agents.Agent, attempt: agents.Attempt, said: events.Complained) -> int:
+def _decide_complaint(agent: agents.Agent, attempt: agents.Attempt, said: events.Complained) -> int | None:
+    """Return who cheated, nobody where the complaint is about another header than this ledger shows of the accused.
+
+    The ledger takes a complaint about the accused's newest header, which may be of a later attempt. Whoever says that of an older one
+    proves nothing, and may still be honest: who signs two headers and shows its victim the other one is named by its two signatures.
+    """
     sent = attempt.seen.submits.get(said.accused_id)
-    is_signed = sent is not None and attempt.evidence(agent).is_signed(said.accused_id, sent)
-    if sent is None or not is_signed or sent.header_digest != said.header_digest:
-        raise errors.LedgerMismatch("the complaint is about another header than was sent", which="complaint")
+    if sent is None or not attempt.evidence(agent).is_signed(said.accused_id, sent):
+        raise errors.LedgerMismatch("the complaint is about a member that sent nothing", which="complaint")
+    if sent.header_digest != said.header_digest:
+        return None
     head = fetching.fetch_header(agent, attempt, said.header_digest)
     shown = agent.store.get(said.evidence, MOST_EVIDENCE)
     return complaints.judge(attempt.session, said.accused_id, head, accuser=said.member_id, evidence=shown)
@@ -197,7 +213,7 @@ def is_undecided(agent: agents.Agent, attempt: agents.Attempt, current: views.Ru
     """Return whether an attempt that is not certified has a complaint which nobody is convicted for yet.
 
     A complaint whose evidence nobody has is waited for until the phase is half over: it may be a lie, and whoever sent a bad box
-    to an honest member gets nothing more from a certificate without that member.
+    to an honest member gets nothing more from a certificate without that member. One that shows nobody's guilt is not waited for.
     """
     if attempt.seen.phase is not run.Phase.SUBMITTED:
         return False
@@ -206,6 +222,6 @@ def is_undecided(agent: agents.Agent, attempt: agents.Attempt, current: views.Ru
     known = agent.journal.judged(attempt.key.run_id)
     for case in cases.open_cases(current):
         is_complaint = case.place == place and case.accuser is not None
-        if is_complaint and (case.key in known or not is_late):
+        if is_complaint and (bool(known[case.key]) if case.key in known else not is_late):
             return True
     return False

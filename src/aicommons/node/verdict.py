@@ -92,6 +92,8 @@ class Judgement(enum.Enum):
     """The evidence shows that the accused cheated."""
     FALSE = "false_accusation"
     """The evidence does not show it: whoever accused cheated."""
+    NOTHING = "proves_nothing"
+    """It is about another header than the ledger shows of the accused in that attempt: nobody is guilty of it."""
     GONE = "evidence_gone"
     """The store does not have the evidence, or what it is about, any more."""
     UNJUDGED = "not_judged"
@@ -101,6 +103,7 @@ class Judgement(enum.Enum):
 IN_WORDS: Mapping[Judgement, str] = {
     Judgement.PROVEN: "proven: the evidence shows it, judged again here",
     Judgement.FALSE: "a false accusation: judged again here, the evidence does not show it",
+    Judgement.NOTHING: "it is about another header than was sent in that attempt, and proves nothing against anybody",
     Judgement.GONE: "the evidence is not in the store any more (erased after the retention time?)",
     Judgement.UNJUDGED: "not judged by this reader",
 }
