@@ -10,7 +10,7 @@ from tests.scenarios import test_tampering as tampering
 
 from aicommons.domain import encoding, errors, events, ids, messages, run
 from aicommons.learning.secagg import keys, masks, suite
-from aicommons.node import evidence, mask_sums, reconciler, running
+from aicommons.node import evidence, mask_sums, reconciler, running, verification
 from aicommons.protocol import duties, ports
 
 ROUND = 1
@@ -59,6 +59,23 @@ def test_a_false_sum_is_disputed(stage, sites: int) -> None:
         plain = stage.plain_states(stage.plan(), dict(zip(scene.roster, stage.sites(sites), strict=True)), ROUND + 1)
         kept = scene.nodes[scene.roster[0]].agent.journal.state(scene.run_id, ROUND + 1)
         assert kept.data == plain[ROUND + 1]
+
+
+def test_who_cheats_in_the_last_round_owns_nothing(stage) -> None:
+    """Its rows are in the last sum, so it stands in the lineage; the others share its part, and verification says so too."""
+    with stage.scene(5, most_rounds=ROUND + 1) as scene:
+        liar = scene.roster[2]
+        scene.change(2, runner=LyingRunner())
+        current = scene.play()
+        assert current.excluded == {liar}
+        assert liar in {source.member_id for source in current.model.sources}
+        assert set(current.shares) & set(scene.roster) == set(scene.roster) - {liar}
+        commons = scene.simulation.commons
+        report = verification.verify(current, scene.run_id, commons.store, commons.members[0].node.ledger.place)
+        assert report.problem is None
+        forgiven = dataclasses.replace(current, excluded=frozenset())
+        lied = verification.verify(forgiven, scene.run_id, commons.store, commons.members[0].node.ledger.place)
+        assert "shares of member" in (lied.problem or "")
 
 
 def accuse(forger: tampering.Forger, view: Any, accused: int, shown: bytes) -> None:

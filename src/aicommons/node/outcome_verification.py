@@ -194,12 +194,13 @@ def _check_sources(case: examination.Case, model: events.ModelRegistered, member
 
 
 def _check_shares(case: examination.Case, members: frozenset[int], problem_owner: ids.MemberId | None) -> None:
-    """Check that the shares are split as the RunSpec says: solver, problem owner, the rest equally, lowest ids first."""
+    """Check that the shares are split as the RunSpec says: solver, problem owner, the rest equally but to cheats, lowest ids first."""
     shares, spec = case.current.shares, case.current.spec
     examination.check_equal("they do not add up", which="shares", expected=run.ALL_SHARES, got=sum(shares.values()))
     expected: dict[int, int] = {int(spec.solver): spec.solver_shares}
-    rest, left_over = divmod(run.ALL_SHARES - spec.solver_shares - spec.owner_shares, max(1, len(members)))
-    for place, member in enumerate(sorted(members)):
+    heirs = sorted(members - case.current.excluded)
+    rest, left_over = divmod(run.ALL_SHARES - spec.solver_shares - spec.owner_shares, max(1, len(heirs)))
+    for place, member in enumerate(heirs):
         expected[member] = expected.get(member, 0) + rest + (1 if place < left_over else 0)
     owner = problem_owner if problem_owner is not None else _owner(shares, expected)
     if owner is not None:

@@ -102,6 +102,8 @@ class RunView:
     """Member -> how it was put out because its consent died."""
     convicted: Mapping[int, events.Convicted] = dataclasses.field(default_factory=dict)
     """Member -> how it was convicted of cheating; it is in no later set."""
+    excluded: frozenset[int] = frozenset()
+    """Members convicted while the run was under way: they own nothing of its model."""
     equivocated: Mapping[int, events.Equivocated] = dataclasses.field(default_factory=dict)
     """Member -> which messages of its own convict it, where it was not verdicts."""
     changed_at: int = 0
@@ -486,6 +488,10 @@ class _RunDraft:
                 submits = self._attempt(event.round_index, event.attempt).mapping("submits")
                 for member_id in _members_of(self._run.get("roster"), event.seats):
                     submits.pop(member_id, None)  # it may submit again: a stranger may have sent one too late
+            case events.Convicted():
+                if not self._run.get("state").is_over:
+                    self._run.put(excluded=self._run.get("excluded") | {int(event.guilty_id)})
+                self._run.keep(event)
             case events.CellsDrawn():
                 self._run.put(cells=event.cells)
             case events.Rotated():
