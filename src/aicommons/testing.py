@@ -146,6 +146,8 @@ class Terms:
     consent_seconds: int = 86400
     """How long the owners' consents live."""
     most_rounds: int | None = None
+    cell_size: int = 0
+    """Fewest sites of a cell that is summed apart; 0 = all are summed as one set. All sites are then needed to begin."""
     absence: Mapping[int, run.Absence] = dataclasses.field(default_factory=dict)
     """Site index -> absence policy; ``wait`` where none is named."""
     policy: Mapping[int, Callable[[ids.MemberId], policies.UsePolicy]] = dataclasses.field(default_factory=dict)
@@ -416,6 +418,8 @@ def _open(
         patience_seconds=terms.patience_seconds,
         max_attempts=terms.max_attempts,
         most_rounds=terms.most_rounds,
+        cell_size=terms.cell_size,
+        min_participants=len(nodes) if terms.cell_size else run.FEWEST_PARTICIPANTS,
     )
     run_id = desk.open_run(offer)
     owners = [member for member in commons.members if member.member_id in nodes]

@@ -113,7 +113,8 @@ def _open_chunk(agent: agents.Agent, attempt: agents.Attempt, where: disputes.Di
     """Return the evidence of a dispute, with the seeds computed again from the inputs."""
     inputs = evidence.inputs_of(attempt.evidence(agent))
     job = mask_sums.MaskSums(agent, attempt, inputs, mask_sums.epoch_key(agent, attempt))
-    seeds = {participant: of_it[where.column] for participant, of_it in job.seeds().items()}
+    known = job.seeds()
+    seeds = {participant: known[participant][where.column] for participant in inputs.cells[where.cell]}
     return disputes.make_evidence(attempt.session, where, seeds)
 
 

@@ -260,14 +260,6 @@ def decode_terms(plan_bytes: bytes, terms_bytes: bytes, spec: run.RunSpec) -> Ru
         raise errors.DecodeError("the terms name another purpose than the run", which="run-terms.purpose")
     made = recipes.from_plan(dict(plan.recipe))
     safeguards.check_division(made.safeguards, cells.sizes(spec.min_participants, spec.cell_size))
-    if spec.cell_size:
-        raise errors.InputError(
-            "the run is divided into cells, which nodes do not sum apart yet",
-            which="RunSpec.cellSize",
-            expected="0",
-            got=str(spec.cell_size),
-            next_step="ask the solver for a run over one set, without --cell-size",
-        )
     return RunDocuments(made, plan, terms)
 
 
@@ -363,6 +355,8 @@ class Prepared:
     """Column -> this node's own mask sum of a short round, so that it need not open what it sealed."""
     epoch: int
     """Whose keys it uses."""
+    cells: cells.Cells
+    """Cells of the run, drawn here; none where it is not divided."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -371,6 +365,8 @@ class Attempt(Prepared):
 
     seen: views.AttemptView
     """The ledger's view of it."""
+    cheats: frozenset[int]
+    """Members that are proven to have cheated in this run."""
 
     @property
     def participants(self) -> tuple[int, ...]:
@@ -390,7 +386,9 @@ class Attempt(Prepared):
     def evidence(self, agent: Agent) -> evidence.Evidence:
         """Return its signed part."""
         sid, layout = self.session.sid, self.session.layout
-        return evidence.Evidence(agent.ledger.place, self.roster, layout, sid, self.seen, self.verified)
+        return evidence.Evidence(
+            agent.ledger.place, self.roster, layout, sid, self.seen, self.verified, self.cells, self.cheats
+        )
 
 
 _PREPARED = tuple(field.name for field in dataclasses.fields(Prepared))
@@ -400,7 +398,7 @@ def attempt_of(agent: Agent, run_id: ids.RunId, current: views.RunView, place: v
     """Return the attempt at ``place`` with its session.
 
     Raises:
-        errors.LedgerMismatch: the roster is not the pinned one.
+        errors.LedgerMismatch: the roster is not the pinned one, or the cells are others than those that follow from it.
         errors.AggregationRefused: an Ack fails its checks.
     """
     roster = roster_of(agent, run_id, current)
@@ -411,25 +409,61 @@ def attempt_of(agent: Agent, run_id: ids.RunId, current: views.RunView, place: v
         known = _prepare(agent, current, key, roster)
         agent.prepared[run_id] = known
     fields = {name: getattr(known, name) for name in _PREPARED}
-    return Attempt(**fields, seen=current.attempts.get(place, views.AttemptView()))
+    cheats = evidence.convicted(agent.ledger.place, current, known.session.layout.faults)
+    return Attempt(**fields, seen=current.attempts.get(place, views.AttemptView()), cheats=cheats)
 
 
 def _prepare(agent: Agent, current: views.RunView, key: encoding.AttemptKey, roster: events.RosterFixed) -> Prepared:
     terms = terms_of(agent, key.run_id, current)
     epoch = current.epoch_of((key.round_index, key.attempt))
-    points = agent.acked.get((key.run_id, epoch))
-    if points is None:
-        points = points_of(key.run_id, current, roster, agent.ledger.place, epoch=epoch)
-        agent.acked[key.run_id, epoch] = points
     before = state_at(agent, key.run_id, terms, key.round_index)
     decoded = state.decode(before.data)
     declared = terms.recipe.blocks(decoded)
-    committee = make_committee(key.run_id, current.spec, roster, points, epoch=epoch)
+    committee = _committee(agent, current, key.run_id, roster, epoch=epoch)
     sid = encoding.session_id(agent.ledger.place, key, before.digest, committee.digest)
     made = committee.session(sid, blocks.words(declared))
     others = {int(reader.member_id): reader.point for reader in terms.terms.readers}
     readers = reveal.make_readers(made, others)
-    return Prepared(key, made, roster, terms, decoded, declared, readers, held={}, verified={}, sums={}, epoch=epoch)
+    drawn = cells_of(key.run_id, current, lambda: _committee(agent, current, key.run_id, roster, epoch=0))
+    return Prepared(
+        key, made, roster, terms, decoded, declared, readers, held={}, verified={}, sums={}, epoch=epoch, cells=drawn
+    )
+
+
+def _committee(
+    agent: Agent, current: views.RunView, run_id: ids.RunId, roster: events.RosterFixed, *, epoch: int
+) -> Committee:
+    points = agent.acked.get((run_id, epoch))
+    if points is None:
+        points = points_of(run_id, current, roster, agent.ledger.place, epoch=epoch)
+        agent.acked[run_id, epoch] = points
+    return make_committee(run_id, current.spec, roster, points, epoch=epoch)
+
+
+def cells_of(run_id: ids.RunId, current: views.RunView, first_committee: Callable[[], Committee]) -> cells.Cells:
+    """Return the cells of a run, drawn from its first committee, after holding them against what the ledger shows.
+
+    Args:
+        run_id: the run.
+        current: the ledger's view of it.
+        first_committee: returns the committee of the first epoch, checked; asked only where the run is divided.
+
+    Raises:
+        errors.LedgerMismatch: the ledger shows other cells: somebody wants to know sums of other groups.
+        errors.AggregationRefused: a first Ack fails its checks.
+    """
+    size = current.spec.cell_size
+    drawn = cells.UNDIVIDED
+    if size:
+        first = first_committee()
+        drawn = cells.draw(first.digest, first.member_ids, size)
+    if current.cells != drawn:
+        raise errors.LedgerMismatch(
+            "the ledger shows other cells than follow from the run's first keys",
+            which=ids.format_id(run_id),
+            next_step="do not take part; ask another endpoint of the ledger",
+        )
+    return drawn
 
 
 def state_at(agent: Agent, run_id: ids.RunId, terms: RunDocuments, position: int) -> journal.StateRecord:

@@ -55,7 +55,9 @@ def check_attempt(case: examination.Case, at: views.AttemptPlace, before: examin
     """
     seen = case.current.attempts[at]
     sid = _session_id(case, at, seen, before)
-    signed = evidence.Evidence(case.place, case.roster, case.committee(at).layout, sid, seen)
+    made = case.committee(at).layout
+    cheats = evidence.convicted(case.place, case.current, made.faults)
+    signed = evidence.Evidence(case.place, case.roster, made, sid, seen, cells=case.cells, cheats=cheats)
     scene = examination.Scene(case, at, seen, signed, before)
     with examination.naming(scene.where):
         case_verification.check_said(scene)
@@ -174,7 +176,7 @@ def _check_certified(
     }
     words, is_sized = input_verification.count_words(scene, headers)
     made = scene.case.committee(scene.at).session(scene.signed.sid, words)
-    masked, is_complete = input_verification.check_inputs(scene, made, headers)
+    masked, is_complete = input_verification.check_inputs(scene, made, headers, inputs.cells)
     _check_reveals(scene, made, commits)
     documents = reveal_verification.check_documents(scene, made, inputs, is_sized=is_sized)
     bench = case_verification.Bench(scene, made if is_sized else None, inputs, headers)
@@ -182,9 +184,9 @@ def _check_certified(
     wrong = case_verification.wrong_holders(scene, cases)
     right = {member: document for member, document in documents.items() if member not in wrong}
     reveal_verification.check_manifests(scene, right)
-    is_readable = reveal_verification.check_objects(scene, made, right)
+    is_readable = reveal_verification.check_objects(scene, made, right, inputs.numbers)
     got = reveal_verification.read(scene, made, masked, right) if is_complete and is_readable else None
-    return _check_results(scene, got or reveal_verification.read_kept(scene, made)), cases
+    return _check_results(scene, got or reveal_verification.read_kept(scene, made, inputs.numbers)), cases
 
 
 def _check_reveals(scene: examination.Scene, made: session.Session, commits: Mapping[int, events.Committed]) -> None:

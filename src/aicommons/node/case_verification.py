@@ -118,7 +118,8 @@ def _judge_complaint(bench: Bench, said: events.Complained) -> verdict.Judgement
 def _judge_dispute(bench: Bench, said: events.Disputed, documents: Mapping[int, reveal.Document]) -> verdict.Judgement:
     opened = fetch(bench.scene, "evidence", said.evidence, MOST_EVIDENCE)
     accuser, accused = documents.get(said.member_id), documents.get(said.accused_id)
-    raw = {member: bench.header(member) for member in bench.scene.signed.participants}
+    inside = () if bench.inputs is None else bench.inputs.cells.get(said.cell, ())
+    raw = {member: bench.header(member) for member in inside}
     if opened is None or any(each is None for each in raw.values()):
         return J.GONE
     for member, wrong in ((said.accused_id, J.PROVEN), (said.member_id, J.FALSE)):
@@ -185,7 +186,15 @@ def _judge_document(
     claim = reveal.Claim(commit.masks, revealed.salt, revealed.mine, revealed.document)
     digest = bench.inputs.input_digest
     try:
-        reveal.check_reveal(bench.made, revealed.member_id, raw, claim, readers=readers, input_digest=digest)
+        reveal.check_reveal(
+            bench.made,
+            revealed.member_id,
+            raw,
+            claim,
+            readers=readers,
+            input_digest=digest,
+            cells=bench.inputs.numbers,
+        )
     except errors.AggregationRefused:
         return J.PROVEN
     return J.FALSE

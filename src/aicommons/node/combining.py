@@ -6,7 +6,7 @@ epoch keys are erased later (secure-aggregation section 4, step 6 and Readers).
 
 import dataclasses
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from aicommons.domain import errors, events, ids
 from aicommons.learning import recipe as recipes
@@ -99,10 +99,10 @@ class Reading:
         documents = documents_of(agent, attempt, inputs, commits, out=self.out)
         due = evidence.due_reveals(signed, commits) - self.out
         try:
-            reading.agree_manifests(attempt.session, documents, due)
+            reading.agree_manifests(attempt.session, documents, due, cells=inputs.numbers)
         except errors.AggregationRefused:
             documents = {member: each for member, each in documents.items() if member not in self.out}
-            reading.agree_manifests(attempt.session, documents, due)
+            reading.agree_manifests(attempt.session, documents, due, cells=inputs.numbers)
         own = [reader.member_id for reader in attempt.readers].index(agent.member_id)
         columns = reading.open_columns(
             attempt.session,
@@ -110,19 +110,23 @@ class Reading:
             Objects(agent, attempt),
             eyes=reading.Eyes(own, attempt.readers[own], self.secret),
             own=None if agent.member_id in self.out else attempt.sums,
+            cells=inputs.numbers,
         )
-        got = reading.read(attempt.session, {0: self._masked(inputs)}, columns)
-        after = advance_state(attempt, got.words)
+        masked = {cell: self._masked(inputs, members) for cell, members in inputs.cells.items()}
+        got = reading.read(attempt.session, masked, columns)
+        sums = tuple(got.sums.values())
+        after = advance_state(attempt, sums)
         finished = bytes(attempt.terms.recipe.is_finished(after))
-        return frames.join([got.salt, got.sum_digest, suite.byte_view(got.words), state.encode(after), finished])
+        return frames.join([got.salt, got.sum_digest, kept_bytes(sums), state.encode(after), finished])
 
-    def _masked(self, inputs: evidence.Inputs) -> Iterator[bytes]:
-        """Yield the masked vectors, one in memory at a time.
+    def _masked(self, inputs: evidence.Inputs, members: Sequence[int]) -> Iterator[bytes]:
+        """Yield the masked vectors of a cell, one in memory at a time.
 
         Those this node did not check before its own Commit are checked now.
         """
         checked = self.record is not None and self.record.input_digest == inputs.input_digest
-        for member, digest in inputs.headers.items():
+        for member in members:
+            digest = inputs.headers[member]
             head, masked = fetching.fetch_input(self.agent, self.attempt, member, digest)
             if not checked:
                 checking.check_public(self.attempt.session, member, head, masked)
@@ -130,13 +134,38 @@ class Reading:
             del masked
 
 
-def advance_state(attempt: agents.Prepared, words: suite.Words) -> state.State:
-    """Return the state after a round whose ring sum is ``words``."""
-    return attempt.terms.recipe.combine(attempt.before, [sums_of(attempt, words)])
+def kept_bytes(sums: Sequence[suite.Words]) -> bytes | memoryview:
+    """Return the ring sums of a round as they are kept: one after the other, cells ascending."""
+    if len(sums) == 1:
+        return suite.byte_view(sums[0])
+    return b"".join(bytes(suite.byte_view(words)) for words in sums)
+
+
+def kept_sums(data: bytes, words: int, chosen: suite.Suite) -> tuple[suite.Words, ...]:
+    """Return what ``kept_bytes`` wrote.
+
+    Args:
+        data: the bytes.
+        words: padded length of a session's vectors.
+        chosen: its suite.
+    """
+    ring = suite.as_words(data, chosen)
+    return tuple(ring[place : place + words] for place in range(0, len(ring), words))
+
+
+def advance_state(attempt: agents.Prepared, sums: Sequence[suite.Words]) -> state.State:
+    """Return the state after a round with these ring sums, one for each cell that was summed."""
+    return attempt.terms.recipe.combine(attempt.before, [sums_of(attempt, words) for words in sums])
+
+
+def total_of(attempt: agents.Prepared, sums: Sequence[suite.Words]) -> dict[str, recipes.Vector]:
+    """Return the decoded sums of a round over all of its cells, by block name."""
+    first, *others = sums
+    return sums_of(attempt, sum(others, first) if others else first)
 
 
 def sums_of(attempt: agents.Prepared, words: suite.Words) -> dict[str, recipes.Vector]:
-    """Return the decoded sums of a round by block name."""
+    """Return the decoded sums of one ring sum by block name."""
     return quantise.decode(
         attempt.blocks,
         words,
@@ -192,6 +221,7 @@ def documents_of(
                 claim,
                 readers=len(attempt.readers),
                 input_digest=inputs.input_digest,
+                cells=inputs.numbers,
             )
         except errors.AggregationRefused:
             if member not in out:

@@ -20,6 +20,8 @@ from aicommons.protocol import view as views
 
 log = logging.getLogger("aicommons.node")
 
+SET = "set"
+"""Kind of the word that a node gives on whom a run sums together, before its first Commit to that."""
 MASKS = "masks"
 """Kind of the word that a node gives on a round's set before it uploads masks of it."""
 
@@ -34,7 +36,7 @@ def commit(agent: agents.Agent, duty: duties.Duty, current: views.RunView) -> No
         return
     try:
         inputs = evidence.inputs_of(attempt.evidence(agent))
-        before = _check_set(agent, attempt, current, inputs)
+        _check_sets(agent, attempt, current, inputs)
         _check_releases(agent, attempt, inputs)
         record = _record(agent, attempt, inputs)
     except errors.AggregationRefused as err:
@@ -42,33 +44,44 @@ def commit(agent: agents.Agent, duty: duties.Duty, current: views.RunView) -> No
         return
     if record is None:
         return
-    agent.journal.keep_released(attempt.key.run_id, list(inputs.headers))
-    _bind_set(agent, attempt.key.run_id, before, inputs)
+    for members in _released(inputs):
+        agent.journal.keep_released(attempt.key.run_id, members)
+    _bind_sets(agent, attempt, inputs)
     committed = masks.salted_commitment(attempt.session, agent.member_id, salt=record.salt, mine=record.mine)
     message = messages.Commit(attempt.session.sid, agent.member_id, inputs.set_digest, inputs.input_digest, committed)
     agent.ledger.post(attempt.key, message, agent.signing.sign(message))
 
 
-def _check_set(
-    agent: agents.Agent, attempt: agents.Attempt, current: views.RunView, inputs: evidence.Inputs
-) -> bytes | None:
-    """Return this node's word on the run's participant set so far, which only signed exits and proven cheats make smaller.
+def _check_sets(agent: agents.Agent, attempt: agents.Attempt, current: views.RunView, inputs: evidence.Inputs) -> None:
+    """Hold this node's word on the run's participant set, which only signed exits and proven cheats make smaller.
+
+    In a divided run it is one word for each cell, and only proven cheats do: a cell with somebody else missing sits out.
 
     Raises:
         errors.AggregationRefused: ``set-changed``.
     """
-    run_id = attempt.key.run_id
-    before = agent.signing.word("set", run_id)
-    if before is not None and before != inputs.set_digest:
-        kept = agent.signing.payload("set", before) or b""
-        members = [int.from_bytes(kept[at : at + 32], "big") for at in range(0, len(kept), 32)]
-        cheats = evidence.convicted(agent.ledger.place, current, attempt.session.layout.faults)
-        left = {member for member in members if member in cheats or _left_before(agent, current, attempt.key, member)}
-        if encoding.set_digest([member for member in members if member not in left]) != inputs.set_digest:
+    for cell, members in inputs.cells.items():
+        before = agent.signing.word(SET, _set_scope(attempt, cell))
+        if before is None or before == encoding.set_digest(members):
+            continue
+        kept = agent.signing.payload(SET, before) or b""
+        known = [int.from_bytes(kept[at : at + 32], "big") for at in range(0, len(kept), 32)]
+        left = {
+            member for member in known if member in attempt.cheats or _left_before(agent, current, attempt.key, member)
+        }
+        if encoding.set_digest([member for member in known if member not in left]) != encoding.set_digest(members):
             raise errors.AggregationRefused(
                 "another participant set was committed to before in this run", reason="set-changed"
             )
-    return before
+
+
+def _set_scope(attempt: agents.Attempt, cell: int) -> bytes:
+    return attempt.key.run_id + (cell.to_bytes(4, "big") if attempt.cells else b"")
+
+
+def _released(inputs: evidence.Inputs) -> list[list[int]]:
+    """Return the sets whose sums a round releases: each cell, and all of them together."""
+    return [*({tuple(members): list(members) for members in (*inputs.cells.values(), tuple(inputs.headers))}.values())]
 
 
 def _left_before(agent: agents.Agent, current: views.RunView, key: encoding.AttemptKey, member: int) -> bool:
@@ -85,27 +98,30 @@ def _check_releases(agent: agents.Agent, attempt: agents.Attempt, inputs: eviden
     Raises:
         errors.AggregationRefused: ``set-changed`` or ``set-too-near``; nobody is to blame.
     """
-    run_id, members = attempt.key.run_id, list(inputs.headers)
+    run_id = attempt.key.run_id
     uploaded = agent.signing.word(MASKS, _round_scope(attempt.key))
     if uploaded is not None and uploaded != inputs.set_digest:
         raise errors.AggregationRefused(
             "masks of another participant set were uploaded before in this round", reason="set-changed"
         )
     pin, faults = agents.pin_of(agent, run_id), attempt.session.layout.faults
-    disclosures.check_disclosure(agent.journal, run_id, pin, members=members, faults=faults)
+    for members in _released(inputs):
+        disclosures.check_disclosure(agent.journal, run_id, pin, members=members, faults=faults)
 
 
 def _round_scope(key: encoding.AttemptKey) -> bytes:
     return key.run_id + key.round_index.to_bytes(4, "big")
 
 
-def _bind_set(agent: agents.Agent, run_id: ids.RunId, before: bytes | None, inputs: evidence.Inputs) -> None:
-    """Give this node's word on the participant set, just before the first Commit to it is signed."""
-    listed = b"".join(member.to_bytes(32, "big") for member in inputs.headers)
-    agent.signing.keep_payload("set", inputs.set_digest, listed)
-    if before is not None and before != inputs.set_digest:
-        agent.signing.rebind("set", run_id, inputs.set_digest)
-    agent.signing.bind("set", run_id, inputs.set_digest)
+def _bind_sets(agent: agents.Agent, attempt: agents.Attempt, inputs: evidence.Inputs) -> None:
+    """Give this node's word on the participant sets, just before the first Commit to them is signed."""
+    for cell, members in inputs.cells.items():
+        scope, digest = _set_scope(attempt, cell), encoding.set_digest(members)
+        agent.signing.keep_payload(SET, digest, b"".join(member.to_bytes(32, "big") for member in members))
+        before = agent.signing.word(SET, scope)
+        if before is not None and before != digest:
+            agent.signing.rebind(SET, scope, digest)
+        agent.signing.bind(SET, scope, digest)
 
 
 def _record(agent: agents.Agent, attempt: agents.Attempt, inputs: evidence.Inputs) -> journal.RevealRecord | None:
@@ -146,8 +162,9 @@ def open_masks(agent: agents.Agent, duty: duties.Duty, current: views.RunView) -
     attempt = agents.attempt_of(agent, duty.run_id, current, (duty.round_index, duty.attempt))
     signed = attempt.evidence(agent)
     inputs = evidence.inputs_of(signed)
-    if agent.signing.word("set", duty.run_id) != inputs.set_digest:
-        raise errors.AggregationRefused("the ledger shows another set than was committed to", reason="set-changed")
+    for cell, members in inputs.cells.items():
+        if agent.signing.word(SET, _set_scope(attempt, cell)) != encoding.set_digest(members):
+            raise errors.AggregationRefused("the ledger shows another set than was committed to", reason="set-changed")
     evidence.certified(signed, inputs)
     record = agent.journal.reveal(attempt.session.sid)
     if record is None or record.input_digest != inputs.input_digest:

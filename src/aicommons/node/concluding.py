@@ -14,7 +14,7 @@ from collections.abc import Callable
 import numpy as np
 
 from aicommons.domain import documents, encoding, errors, ids, messages
-from aicommons.learning import evaluation, state
+from aicommons.learning import blocks, evaluation, state
 from aicommons.learning import recipe as recipes
 from aicommons.learning.secagg import layout, quantise, suite
 from aicommons.node import agent as agents
@@ -91,13 +91,14 @@ def round_metrics(
     Args:
         terms: the run's documents.
         before: that state's bytes.
-        words: ring sum as kept in the journal.
+        words: ring sums as kept in the journal.
         members: roster size N.
     """
     value = state.decode(before)
     declared = terms.recipe.blocks(value)
     chosen = suite.Suite.AES_64 if terms.recipe.word_bits == 64 else suite.Suite.AES_32
-    ring = suite.as_words(words, chosen)
+    padded = suite.pad_words(blocks.words(declared), terms.recipe.word_bits)
+    ring = suite.as_words(words, chosen).reshape(-1, padded).sum(axis=0, dtype=chosen.dtype)
     sums = quantise.decode(declared, ring, members=members, word_bits=terms.recipe.word_bits)
     return terms.recipe.metrics(value, sums)
 

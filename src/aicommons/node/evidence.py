@@ -9,7 +9,8 @@ import dataclasses
 from collections.abc import Mapping
 
 from aicommons.domain import encoding, errors, events, ids, messages, run, signature
-from aicommons.learning.secagg import layout
+from aicommons.learning.secagg import layout, masks
+from aicommons.protocol import cells as divisions
 from aicommons.protocol import view as views
 
 LEAST_PARTICIPANTS = 3
@@ -34,6 +35,10 @@ class Evidence:
     """The ledger's view of the attempt."""
     verified: dict[events.Event, bool] = dataclasses.field(default_factory=dict)
     """Messages whose signature was checked before, and whether it held."""
+    cells: divisions.Cells = divisions.UNDIVIDED
+    """Cells of the run, drawn by oneself; none where all seats are summed as one set."""
+    cheats: frozenset[int] = frozenset()
+    """Members that are proven to have cheated: their cells do without them."""
 
     @property
     def participants(self) -> tuple[int, ...]:
@@ -57,6 +62,13 @@ class Inputs:
     """Participant -> header digest, ascending."""
     set_digest: bytes
     input_digest: bytes
+    cells: Mapping[int, tuple[int, ...]]
+    """Cell -> its participants, both ascending; cell 0 has all of them where the run is not divided."""
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """The cells that are summed, ascending."""
+        return tuple(self.cells)
 
 
 def participants_of(roster: events.RosterFixed, seen: views.AttemptView) -> tuple[int, ...]:
@@ -68,7 +80,8 @@ def inputs_of(evidence: Evidence) -> Inputs:
     """Return the attempt's inputs after checking who signed them.
 
     Raises:
-        errors.AggregationRefused: ``set-too-small``, ``submit-missing``, ``submit-session`` or ``submit-signature``.
+        errors.AggregationRefused: ``set-too-small``, ``cell-not-whole``, ``submit-missing``, ``submit-session`` or
+            ``submit-signature``.
     """
     participants = evidence.participants
     least = max(LEAST_PARTICIPANTS, evidence.layout.faults + 2)
@@ -76,6 +89,7 @@ def inputs_of(evidence: Evidence) -> Inputs:
         raise errors.AggregationRefused(
             f"the participant set has {len(participants)} members, at least {least} are needed", reason="set-too-small"
         )
+    cells = _cells_of(evidence, participants)
     headers = {}
     for member in participants:
         sent = evidence.seen.submits.get(member)
@@ -92,7 +106,30 @@ def inputs_of(evidence: Evidence) -> Inputs:
         headers,
         encoding.set_digest(participants),
         encoding.input_digest(evidence.sid, participants, list(headers.values())),
+        cells,
     )
+
+
+def _cells_of(evidence: Evidence, participants: tuple[int, ...]) -> dict[int, tuple[int, ...]]:
+    """Return the cells of a set with their participants, after checking that no cell lacks anybody but proven cheats.
+
+    Raises:
+        errors.AggregationRefused: ``cell-not-whole``: a part of a cell, too small a cell, or half of the cells or fewer: sums
+            over them would tell about single sites, or let a few of them make the model.
+    """
+    if not evidence.cells:
+        return {masks.ONE_CELL[0]: participants}
+    members = evidence.roster.member_ids
+    gone = sum(1 << seat for seat, member in enumerate(members) if member in evidence.cheats)
+    shown = evidence.seen.set_bits
+    if divisions.whole(evidence.cells, shown, gone) | (gone & shown) != shown:
+        raise errors.AggregationRefused(
+            "the set is not made of more than half of the cells, each whole", reason="cell-not-whole"
+        )
+    return {
+        number: tuple(member for seat, member in enumerate(members) if inside >> seat & 1)
+        for number, inside in divisions.within(evidence.cells, shown).items()
+    }
 
 
 def certified(evidence: Evidence, inputs: Inputs) -> dict[int, events.Committed]:

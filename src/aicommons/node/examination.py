@@ -13,6 +13,7 @@ from aicommons.learning import evaluation, state
 from aicommons.learning.secagg import layout
 from aicommons.node import agent as agents
 from aicommons.node import evidence, journal, verdict
+from aicommons.protocol import cells as divisions
 from aicommons.protocol import ports
 from aicommons.protocol import view as views
 
@@ -157,6 +158,8 @@ class Case:
     eyes: Eyes
     blobs: Blobs
     findings: Findings
+    cells: divisions.Cells = divisions.UNDIVIDED
+    """Cells of the run, drawn again; none where it is not divided."""
 
     @property
     def layout(self) -> layout.Layout:

@@ -30,7 +30,7 @@ def fetch_header(agent: agents.Agent, attempt: agents.Attempt, digest: bytes) ->
 
 def fetch_document(agent: agents.Agent, attempt: agents.Attempt, member: int, digest: bytes) -> bytes:
     """Return a Reveal document's bytes; raises ``errors.BlobNotFound`` where they are not in the store (yet)."""
-    most = reveal.document_bytes(attempt.session, member, len(attempt.readers))
+    most = reveal.document_bytes(attempt.session, member, len(attempt.readers), cells=max(1, len(attempt.cells)))
     return fetch(agent, attempt, digest, most + SLACK)
 
 

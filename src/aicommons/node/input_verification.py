@@ -5,7 +5,7 @@ their members can open (secure-aggregation section 4, step 2).
 """
 
 import collections
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from aicommons.domain import errors
 from aicommons.learning import blocks
@@ -38,13 +38,17 @@ def count_words(scene: examination.Scene, headers: Mapping[int, bytes | None]) -
 
 
 def check_inputs(
-    scene: examination.Scene, made: session.Session, headers: Mapping[int, bytes | None]
-) -> tuple[suite.Words, bool]:
-    """Check every header and masked vector; return the vectors' ring sum and whether none is missing."""
+    scene: examination.Scene,
+    made: session.Session,
+    headers: Mapping[int, bytes | None],
+    cells: Mapping[int, Sequence[int]],
+) -> tuple[Mapping[int, suite.Words], bool]:
+    """Check every header and masked vector; return the vectors' ring sum of each cell and whether none is missing."""
     summed: list[int] = []
 
-    def vectors() -> Iterator[bytes]:
-        for member, raw in headers.items():
+    def vectors(members: Sequence[int]) -> Iterator[bytes]:
+        for member in members:
+            raw = headers[member]
             if raw is None:
                 words = "masked vectors whose header is gone: only the header names them"
                 scene.case.findings.gap("masked_vector", verdict.Why.NOT_IN_STORE, words)
@@ -61,9 +65,9 @@ def check_inputs(
                 yield masked
             scene.case.findings.passed("header")
 
-    total = reading.ring_sum(made, vectors(), ())
+    sums = {cell: reading.ring_sum(made, vectors(members), ()) for cell, members in cells.items()}
     scene.case.findings.passed("masked_vector", len(summed))
-    return total, len(summed) == len(headers)
+    return sums, len(summed) == len(headers)
 
 
 def _check_proof(made: session.Session, member: int, raw: bytes) -> None:

@@ -125,8 +125,8 @@ def _decide_dispute(agent: agents.Agent, attempt: agents.Attempt, said: events.D
         if found is None:
             return member
         documents[member] = found
-    participants = len(attempt.participants)
-    shown = agent.store.get(said.evidence, disputes.evidence_bytes(attempt.session, participants) + MOST_EVIDENCE)
+    most = disputes.evidence_bytes(attempt.session, len(attempt.participants)) + MOST_EVIDENCE
+    shown = agent.store.get(said.evidence, most)
     where = disputes.Difference(said.cell, said.column, said.chunk)
     return judge_sums(agent, attempt, where, (documents[said.member_id], documents[said.accused_id]), shown=shown)
 
@@ -155,6 +155,7 @@ def judge_sums(
     heads = [
         header.parse(fetching.fetch_header(agent, attempt, digest), attempt.session, member)
         for member, digest in inputs.headers.items()
+        if member in inputs.cells.get(where.cell, ())
     ]
     accuser, accused = documents
     return disputes.judge(attempt.session, where, heads, accuser=accuser, accused=accused, evidence=shown)
@@ -203,7 +204,13 @@ def document_of(agent: agents.Agent, attempt: agents.Attempt, member: int) -> re
     claim = reveal.Claim(commit.masks, sent.salt, sent.mine, sent.document)
     try:
         return reveal.check_reveal(
-            attempt.session, member, raw, claim, readers=readers, input_digest=inputs.input_digest
+            attempt.session,
+            member,
+            raw,
+            claim,
+            readers=readers,
+            input_digest=inputs.input_digest,
+            cells=inputs.numbers,
         )
     except errors.AggregationRefused:
         return None

@@ -90,7 +90,9 @@ class MaskSums:
         seeds = self.seeds()
         room = None if self.attempt.is_short else np.empty(session.words, session.suite.dtype)
         for column in session.layout.columns_of(index):
-            yield masks.mask_sum(session, seeds, column, self.inputs.input_digest, room=room)
+            for cell, members in self.inputs.cells.items():
+                of_cell = {member: seeds[member] for member in members}
+                yield masks.mask_sum(session, of_cell, column, self.inputs.input_digest, cell=cell, room=room)
 
     def seeds(self) -> dict[int, dict[int, bytes]]:
         """Check every input and return this member's seeds of it, participant -> column -> seed; raises like ``work``."""

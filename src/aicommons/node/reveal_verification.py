@@ -6,7 +6,7 @@ Called by ``attempt_verification``; a reader computes what every node computed, 
 
 import collections
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from aicommons.domain import encoding, errors, run
 from aicommons.learning import evaluation, state
@@ -54,7 +54,13 @@ def check_documents(
             claim = reveal.Claim(scene.seen.commits[member].masks, sent.salt, sent.mine, sent.document)
             try:
                 documents[member] = reveal.check_reveal(
-                    made, member, raw, claim, readers=readers, input_digest=inputs.input_digest
+                    made,
+                    member,
+                    raw,
+                    claim,
+                    readers=readers,
+                    input_digest=inputs.input_digest,
+                    cells=inputs.numbers,
                 )
             except errors.AggregationRefused:
                 if member not in judged:
@@ -69,10 +75,10 @@ def check_manifests(scene: examination.Scene, documents: Mapping[int, reveal.Doc
     Raises:
         errors.VerificationFailed: naming the column and both members.
     """
-    first: dict[int, tuple[int, bytes]] = {}
+    first: dict[tuple[int, int], tuple[int, bytes]] = {}
     for member, document in documents.items():
         for row in document.rows:
-            other, manifest = first.setdefault(row.column, (member, row.manifest))
+            other, manifest = first.setdefault((row.column, row.cell), (member, row.manifest))
             examination.check_equal(
                 f"its mask sum of column {row.column} is another than that of member {other}",
                 which=scene.of(member, "mask-sum document"),
@@ -81,9 +87,14 @@ def check_manifests(scene: examination.Scene, documents: Mapping[int, reveal.Doc
             )
 
 
-def check_objects(scene: examination.Scene, made: session.Session, documents: Mapping[int, reveal.Document]) -> bool:
-    """Check every sealed mask sum that is still there; return whether every column has one."""
-    there: set[int] = set()
+def check_objects(
+    scene: examination.Scene,
+    made: session.Session,
+    documents: Mapping[int, reveal.Document],
+    cells: Sequence[int],
+) -> bool:
+    """Check every sealed mask sum that is still there; return whether every column has one for every cell."""
+    there: set[tuple[int, int]] = set()
     known: dict[bytes, bool] = {}
     for member, document in documents.items():
         for row in document.rows:
@@ -91,9 +102,9 @@ def check_objects(scene: examination.Scene, made: session.Session, documents: Ma
                 with examination.naming(scene.of(member, f"sealed mask sum of column {row.column}")):
                     known[row.object_digest] = _check_object(scene, made, row.object_digest)
             if known[row.object_digest]:
-                there.add(row.column)
+                there.add((row.column, row.cell))
     scene.case.findings.passed("sealed_mask_sum", sum(known.values()))
-    return len(there) == len(made.layout.columns)
+    return len(there) == len(made.layout.columns) * len(cells)
 
 
 def _check_object(scene: examination.Scene, made: session.Session, digest: bytes) -> bool:
@@ -136,9 +147,15 @@ class _Objects(collections.abc.Mapping[bytes, bytes]):
 
 
 def read(
-    scene: examination.Scene, made: session.Session, masked: suite.Words, documents: Mapping[int, reveal.Document]
+    scene: examination.Scene,
+    made: session.Session,
+    masked: Mapping[int, suite.Words],
+    documents: Mapping[int, reveal.Document],
 ) -> RoundSum | None:
-    """Return the round's sum and next state with a reader's key; ``None`` without one or without the state before."""
+    """Return the round's sum and next state with a reader's key; ``None`` without one or without the state before.
+
+    ``masked`` has the masked vectors' ring sum of each cell.
+    """
     reader, terms, before = scene.case.eyes.reader, scene.case.terms, scene.before
     unmasked = scene.seen.phase is run.Phase.UNMASKED
     if reader is None or terms is None or before is None or before.value is None or not unmasked:
@@ -153,14 +170,15 @@ def read(
         documents,
         _Objects(scene, documents, made.blob_bytes + boxes.TAG_BYTES),
         eyes=reading.Eyes(own, readers[own], reader.secret),
+        cells=sorted(masked),
     )
-    got = reading.read(made, {0: [masked]}, columns)
+    got = reading.read(made, {cell: [words] for cell, words in masked.items()}, columns)
     scene.case.findings.passed("sums")
-    return _advance(_Start(scene, made, terms, before.value), got.words, got.salt)
+    return _advance(_Start(scene, made, terms, before.value), tuple(got.sums.values()), got.salt)
 
 
-def read_kept(scene: examination.Scene, made: session.Session) -> RoundSum | None:
-    """Return the sum that one's own node kept of the round, and the state after it; ``None`` when it kept none.
+def read_kept(scene: examination.Scene, made: session.Session, cells: Sequence[int]) -> RoundSum | None:
+    """Return the sums that one's own node kept of the round, and the state after it; ``None`` when it kept none.
 
     Raises:
         errors.VerificationFailed: what was kept is of another session, or not the sum of its own digest.
@@ -171,12 +189,13 @@ def read_kept(scene: examination.Scene, made: session.Session) -> RoundSum | Non
         return None
     which = f"{scene.where}, sum that this home's node kept"
     examination.check_equal("it is of another session", which=which, expected=made.sid, got=kept.sid)
-    examination.check_equal("it has another length", which=which, expected=made.blob_bytes, got=len(kept.data))
-    words = suite.as_words(kept.data, made.suite)
-    digest = reading.sum_digest(made, kept.salt, [words])
+    length = made.blob_bytes * len(cells)
+    examination.check_equal("it has another length", which=which, expected=length, got=len(kept.data))
+    sums = combining.kept_sums(kept.data, made.words, made.suite)
+    digest = reading.sum_digest(made, kept.salt, sums)
     examination.check_equal("it is not the sum of its digest", which=which, expected=kept.digest, got=digest)
     scene.case.findings.passed("kept_sums")
-    return _advance(_Start(scene, made, terms, before.value), words, kept.salt)
+    return _advance(_Start(scene, made, terms, before.value), sums, kept.salt)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -189,8 +208,8 @@ class _Start:
     before: state.State
 
 
-def _advance(start: _Start, words: suite.Words, salt: bytes) -> RoundSum:
-    """Return what a round's sum leads to."""
+def _advance(start: _Start, sums: Sequence[suite.Words], salt: bytes) -> RoundSum:
+    """Return what a round's sums, one for each cell, lead to."""
     scene, made, terms = start.scene, start.made, start.terms
     key = encoding.AttemptKey(scene.case.run_id, *scene.at)
     declared = terms.recipe.blocks(start.before)
@@ -206,10 +225,11 @@ def _advance(start: _Start, words: suite.Words, salt: bytes) -> RoundSum:
         verified={},
         sums={},
         epoch=scene.case.current.epoch_of(scene.at),
+        cells=scene.case.cells,
     )
-    after = combining.advance_state(prepared, words)
+    after = combining.advance_state(prepared, sums)
     return RoundSum(
-        sum_digest=reading.sum_digest(made, salt, [words]),
+        sum_digest=reading.sum_digest(made, salt, sums),
         after=examination.KnownState(reading.state_digest(made.sid, salt, state.encode(after)), after),
-        figures=terms.recipe.metrics(start.before, combining.sums_of(prepared, words)),
+        figures=terms.recipe.metrics(start.before, combining.total_of(prepared, sums)),
     )

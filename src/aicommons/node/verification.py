@@ -163,8 +163,10 @@ def _examine(asked: _Asked, blobs: examination.Blobs, findings: examination.Find
     committees = _check_roster(asked, current.roster)
     findings.passed("roster", len(current.roster.member_ids))
     findings.passed("ack", sum(len(each.points) for each in committees.values()))
+    with examination.naming("cells"):
+        drawn = agents.cells_of(asked.run_id, current, lambda: committees[0])
     case = examination.Case(
-        asked.run_id, current, asked.place, current.roster, committees, terms, asked.eyes, blobs, findings
+        asked.run_id, current, asked.place, current.roster, committees, terms, asked.eyes, blobs, findings, drawn
     )
     _check_reader(case)
     _check_sequence(current)

@@ -488,6 +488,15 @@ class _RunDraft:
                 submits = self._attempt(event.round_index, event.attempt).mapping("submits")
                 for member_id in _members_of(self._run.get("roster"), event.seats):
                     submits.pop(member_id, None)  # it may submit again: a stranger may have sent one too late
+            case events.Convicted() | events.CellsDrawn() | events.Rotated():
+                self._tell_committee(event)
+            case events.Attempted():
+                self._attempt(event.round_index, event.attempt).keep(event)
+            case _:
+                self._run.keep(event)
+
+    def _tell_committee(self, event: events.Convicted | events.CellsDrawn | events.Rotated) -> None:
+        match event:
             case events.Convicted():
                 if not self._run.get("state").is_over:
                     self._run.put(excluded=self._run.get("excluded") | {int(event.guilty_id)})
@@ -497,10 +506,6 @@ class _RunDraft:
             case events.Rotated():
                 self._run.mapping("past_acks")[event.epoch - 1] = dict(self._run.get("acks"))
                 self._run.put(epoch=event.epoch)
-            case events.Attempted():
-                self._attempt(event.round_index, event.attempt).keep(event)
-            case _:
-                self._run.keep(event)
 
     def _attempt(self, round_index: int, attempt: int) -> _Draft[AttemptView]:
         place = (round_index, attempt)
