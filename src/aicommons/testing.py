@@ -147,7 +147,9 @@ class Terms:
     """How long the owners' consents live."""
     most_rounds: int | None = None
     cell_size: int = 0
-    """Fewest sites of a cell that is summed apart; 0 = all are summed as one set. All sites are then needed to begin."""
+    """Fewest sites of a cell that is summed apart; 0 = all are summed as one set."""
+    min_participants: int = run.FEWEST_PARTICIPANTS
+    """Fewest sites of a round; two cells where the run is divided and more are not asked for."""
     absence: Mapping[int, run.Absence] = dataclasses.field(default_factory=dict)
     """Site index -> absence policy; ``wait`` where none is named."""
     policy: Mapping[int, Callable[[ids.MemberId], policies.UsePolicy]] = dataclasses.field(default_factory=dict)
@@ -419,7 +421,7 @@ def _open(
         max_attempts=terms.max_attempts,
         most_rounds=terms.most_rounds,
         cell_size=terms.cell_size,
-        min_participants=len(nodes) if terms.cell_size else run.FEWEST_PARTICIPANTS,
+        min_participants=max(terms.min_participants, 2 * terms.cell_size),
     )
     run_id = desk.open_run(offer)
     owners = [member for member in commons.members if member.member_id in nodes]

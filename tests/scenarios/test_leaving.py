@@ -4,19 +4,13 @@ from typing import Any
 
 import pytest
 
-from aicommons import testing
 from aicommons.domain import errors, run
 from aicommons.node import verification
 
 
-def member_of(scene: Any, index: int) -> testing.Member:
-    """Return an organisation by its place on the roster."""
-    return next(each for each in scene.simulation.commons.members if each.member_id == scene.roster[index])
-
-
 def leave(scene: Any, index: int) -> None:
     """Let an organisation take its site out of the run, at its desk."""
-    leaver = member_of(scene, index)
+    leaver = scene.member(index)
     leaver.desk.leave(scene.run_id, leaver.node.signing)
 
 

@@ -68,11 +68,14 @@ def forged(
     commit: Callable[[header.Commitment, masking.Masked], header.Commitment] = lambda commitment, _: commitment,
     in_session: Callable[[session.Session], session.Session] = lambda made: made,
     send: Callable[[bytes], bytes] = lambda masked: masked,
+    word: int | None = None,
 ) -> Sent:
-    """Return a submission that is right but for one thing, with a proof that holds."""
+    """Return a submission that is right but for one thing, with a proof that holds; ``word`` is what all of its words are."""
     made = in_session(case.attempt.session)
     member = case.agent.member_id
     vector = np.arange(made.words, dtype=made.suite.dtype)
+    if word is not None:
+        vector[:] = word
     seeds = tuple(os.urandom(32) for _ in made.layout.columns)
     secret = group.reduce_wide(os.urandom(64))
     masked = masking.mask(made, member, vector, seeds)
