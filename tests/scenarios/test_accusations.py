@@ -25,7 +25,9 @@ class LyingSums(mask_sums.MaskSums):
             words = each.words.copy()
             words[0] += 1
             leaves = tuple(keys.chunk_hashes(suite.byte_view(words)))
-            named = masks.manifest(self.attempt.session, each.column, self.inputs.input_digest, leaves=leaves)
+            named = masks.manifest(
+                self.attempt.session, each.column, self.inputs.input_digest, leaves=leaves, cell=each.cell
+            )
             yield dataclasses.replace(each, words=words, leaves=leaves, manifest=named)
 
 

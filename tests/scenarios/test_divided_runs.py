@@ -127,6 +127,7 @@ def test_a_false_sum_of_one_cell_is_disputed(stage) -> None:
         scene.change(2, runner=accusing.LyingRunner())
         current = scene.play()
         assert set(current.convicted) == {liar}
+        assert {(accused, cell) for _, accused, cell, _ in current.attempts[accusing.ROUND, 0].disputes} == {(liar, 0)}
         assert current.state is run.RunState.COMPLETED
         honest = [digests for member, digests in scene.states().items() if member != liar]
         assert len({tuple(each) for each in honest}) == 1
