@@ -31,12 +31,12 @@ from collections.abc import Iterator
 sys.modules["tests"] = types.ModuleType("tests")
 sys.modules["tests"].__path__ = [str(pathlib.Path(__file__).parents[1] / "tests")]
 
-from tests.hosts import hosting, hosts
+from tests.hosts import hosting, hosts  # noqa: E402
 
-import report
-from aicommons.cli import scripts
-from aicommons.domain import errors, run
-from aicommons.protocol import view as views
+import report  # noqa: E402
+from aicommons.cli import scripts  # noqa: E402
+from aicommons.domain import errors, run  # noqa: E402
+from aicommons.protocol import view as views  # noqa: E402
 
 NODES = 4
 ROUND_TRIPS = 10
@@ -135,7 +135,9 @@ def measure(kind: str, hidden: int, rounds: int, *, trace: bool) -> dict[str, ob
             for each in watched(commons):
                 seen.append(each)
                 if trace:
-                    print(f"{each.at - seen[0].at:8.2f} {each.round_index} {each.messages} {each.block}", file=sys.stderr)
+                    print(
+                        f"{each.at - seen[0].at:8.2f} {each.round_index} {each.messages} {each.block}", file=sys.stderr
+                    )
             ended = commons.stage.view()
             if ended.state is not run.RunState.COMPLETED:
                 raise SystemExit(f"the run ended otherwise: {ended.reason}")
@@ -176,7 +178,9 @@ COLUMNS: report.Columns = {
     "bound s": lambda each: each["bound_s"],
     "x bound": lambda each: round(each["s_per_round"] / each["bound_s"], 2),
     "x without": lambda each: each.get("x_without"),
-    "target": lambda each: {"plain": "1.3 x bound", "lossy": "1.5 x without", "blocks": f"{MOST_BLOCKS} blocks"}[each["kind"]],
+    "target": lambda each: {"plain": "1.3 x bound", "lossy": "1.5 x without", "blocks": f"{MOST_BLOCKS} blocks"}[
+        each["kind"]
+    ],
     "blocks/round": lambda each: each["blocks"],
     "packets lost": lambda each: each["lost"],
     "congestion": lambda each: each["congestion"],
