@@ -569,6 +569,10 @@ def open_store(home: Home, signer: "ports.Signer | None") -> "http.HttpStore":
     )
 
 
+WIDTH = 4
+"""Blobs that a node moves to or from its store at once, each over a kept connection (``transport.Settings.connections``)."""
+
+
 class SystemClock:
     """The machine's clock."""
 
@@ -736,6 +740,7 @@ def open_node(
             draw=os.urandom,
             journal=kept,
             signing=signed,
+            width=WIDTH,
             held=inbox.held(decided),
             deny=standing.Denials(decided, store, member_id, lambda: home.datasets()).look,
         )

@@ -10,16 +10,14 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.e2e.conftest import wait_until
 from tests.hosts import hosts
+from tests.hosts.hosting import CLINIC, LOSSY
 
 from aicommons.cli import scripts
 from aicommons.domain import errors, run
 
 if TYPE_CHECKING:
-    from tests.hosts.conftest import Hosting
+    from tests.hosts.hosting import Hosting
 
-CLINIC = hosts.Cable(delay=0.0375, rate=5e6)
-"""5 Mbit/s each way; two hosts with such cables are 150 ms apart, there and back."""
-LOSSY = hosts.Cable(delay=0.0375, rate=5e6, loss=0.02)
 NODES = 4
 
 

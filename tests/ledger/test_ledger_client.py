@@ -68,6 +68,26 @@ def test_events_come_once_and_in_order(commons: testing.Commons) -> None:
     assert len(set(places)) == len(places)
 
 
+def test_that_there_is_no_block_yet_is_one_exchange(commons: testing.Commons) -> None:
+    """A ledger that refuses to look for events behind its newest block is asked once: nothing is new."""
+
+    def refuse(answer: bytes) -> bytes:
+        head, _ = json.loads(answer)
+        return json.dumps(
+            [head, {"jsonrpc": "2.0", "id": 1, "error": {"code": -32602, "message": "block range"}}]
+        ).encode()
+
+    one, wire = connect(commons)
+    told = one.poll()
+    wire.change, wire.methods = refuse, []
+    assert one.poll() == []
+    assert wire.methods == ["eth_blockNumber", "eth_getLogs"]
+    wire.change = lambda answer: answer
+    state_problem(commons)
+    assert [type(event) for event in one.poll()] == [events.ProblemStated]
+    assert told
+
+
 def test_a_lost_answer_loses_no_event(commons: testing.Commons) -> None:
     """Events whose answer was lost come with the next poll."""
     one, wire = connect(commons)

@@ -241,6 +241,20 @@ def test_a_shared_block_is_shared() -> None:
         assert gas == expected
 
 
+def test_number_and_price_are_asked_for_together() -> None:
+    """Where blocks take their time, a further transaction costs one exchange before it is given and none for its block after."""
+    slow = Lying({}, after=2)
+    sender = sending.Sender(slow, 7, SIGNER, HABITS)
+    sender.send(CALL)
+    slow.after, slow.methods = 2, []
+    sender.send(CALL)
+    before = slow.methods.index("eth_sendRawTransaction")
+    assert slow.methods[:before] == [
+        *("eth_getTransactionCount", "eth_getBlockByNumber", "eth_maxPriorityFeePerGas", "eth_estimateGas")
+    ]
+    assert "eth_getBlockByHash" not in slow.methods
+
+
 def test_fees_follow_the_newest_block() -> None:
     """Where gas has a price, the offer is twice the base fee and the tip, and the gas 5/4 of the estimate."""
     import rlp

@@ -323,6 +323,31 @@ def test_a_dead_connection_does_not_hold_an_upload_back(start: Start) -> None:
         assert store.sent_bytes == 500_000
 
 
+def test_bytes_on_their_way_from_another_are_waited_for(start: Start) -> None:
+    """Who asks to keep what another member is sending is answered when that has come, and sends nothing."""
+    running = start()
+    lines = [f"PUT /blobs/{DIGEST.hex()} HTTP/1.1", "host: x", f"content-length: {len(DATA)}"]
+    lines += [f"{key}: {value}" for key, value in signed(running, "alice").items()]
+    store = running.store("bob")
+    with socket.create_connection(("127.0.0.1", int(running.url.rpartition(":")[2]))) as connection:
+        connection.sendall(("\r\n".join(lines) + "\r\n\r\n").encode() + DATA[:500_000])
+        until(lambda: any(file.stat().st_size for file in (running.root / "incoming").iterdir()))
+        asking = threading.Thread(target=store.put, args=(DATA,))
+        asking.start()
+        until(lambda: len(running.connections) == 2)
+        connection.sendall(DATA[500_000:])
+        assert connection.recv(64).startswith(b"HTTP/1.1 201")
+        asking.join()
+    assert store.sent_bytes == 0
+
+
+def until(holds: Callable[[], bool]) -> None:
+    """Return as soon as something holds at the store."""
+    deadline = time.monotonic() + 5
+    while not holds():
+        assert time.monotonic() < deadline
+
+
 def test_what_is_held_expires(start: Start) -> None:
     """After its time nothing is left of a broken upload, on the disk as in the quota."""
     running = start(held_seconds=0.0, quota_bytes=len(DATA))

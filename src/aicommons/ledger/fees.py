@@ -6,6 +6,8 @@ endpoint that names it could else spend the whole purse.
 """
 
 import dataclasses
+from collections.abc import Sequence
+from typing import Any
 
 from aicommons.domain import errors, ids
 from aicommons.ledger import rpc, transactions
@@ -58,12 +60,26 @@ class Pricing:
         self.is_charged = base > 0
         return transactions.Fees(most=2 * base)  # a base fee doubles in six full blocks at the earliest
 
-    def price(self, transaction: transactions.Transaction, *, is_alone: bool = False) -> transactions.Transaction:
+    def questions(self, transaction: transactions.Transaction) -> list[rpc.Question]:
+        """Return what must be asked to price a transaction; its number does not matter."""
+        request = {"from": ids.format_id(self._address), "data": "0x" + transaction.data.hex()}
+        request |= {} if transaction.to is None else {"to": ids.format_id(transaction.to)}
+        request |= {"value": hex(transaction.value)} if transaction.value else {}
+        return [
+            ("eth_getBlockByNumber", ["latest", False]),
+            ("eth_maxPriorityFeePerGas", []),
+            ("eth_estimateGas", [request]),
+        ]
+
+    def price(
+        self, transaction: transactions.Transaction, *, is_alone: bool = False, told: Sequence[Any] | None = None
+    ) -> transactions.Transaction:
         """Return a transaction with gas and fees as the chain has them now.
 
         Args:
             transaction: without gas and fees.
             is_alone: whether it gets a block of its own: then nothing is estimated where nothing is charged.
+            told: answers to ``questions``, where they were asked together with something else.
 
         Raises:
             errors.FeeTooHigh: the ledger asks more than this home pays.
@@ -72,15 +88,7 @@ class Pricing:
         """
         if is_alone and not self.is_charged:
             return dataclasses.replace(transaction, gas=self._gas - self._mark)
-        request = {"from": ids.format_id(self._address), "data": "0x" + transaction.data.hex()}
-        request |= {} if transaction.to is None else {"to": ids.format_id(transaction.to)}
-        request |= {"value": hex(transaction.value)} if transaction.value else {}
-        asked: list[rpc.Question] = [
-            ("eth_getBlockByNumber", ["latest", False]),
-            ("eth_maxPriorityFeePerGas", []),
-            ("eth_estimateGas", [request]),
-        ]
-        newest, tip, estimate = rpc.batch_results(self._rpc, asked)
+        newest, tip, estimate = told or rpc.batch_results(self._rpc, self.questions(transaction))
         fees = self.read_terms(newest)
         if self.is_charged and not fees.is_legacy:
             offered = 0 if isinstance(tip, rpc.RpcFailure) else self._bounded(rpc.number(tip))

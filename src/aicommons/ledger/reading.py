@@ -101,12 +101,15 @@ class Reader:
     def _at_once(self, one: rpc.Rpc, where: Where) -> News:
         try:
             asked = [("eth_blockNumber", []), _logs_call(where, self.next_block, None)]
-            head, found = rpc.batch(one, asked)
+            head, found = rpc.batch_results(one, asked)
+            if isinstance(found, rpc.RpcFailure) and rpc.number(_told(head)) < self.next_block:
+                return News(self.next_block - 1, [])  # some ledgers refuse to look where there is no block yet
+            found = _told(found)
         except (rpc.RpcFailure, rpc.AnswerTooLong) as refusal:
             if not paging.is_too_much(refusal):
                 raise
         else:
-            return News(rpc.number(head), _timed(one, found))
+            return News(rpc.number(_told(head)), _timed(one, found))
         # The head is fixed before the first page: what is recorded between two pages belongs to the next poll.
         last = rpc.number(rpc.call(one, "eth_blockNumber", []))
         found = paging.read(lambda first, until: logs(one, where, first, until), self.next_block, last)
@@ -245,6 +248,13 @@ def _logs_call(where: Where, first: int, last: int | None) -> tuple[str, list[ob
 
 def _block_call(number: int) -> tuple[str, list[object]]:
     return "eth_getBlockByNumber", [hex(number), False]
+
+
+def _told(result: Any) -> Any:
+    """Return a result, or raise the failure that it is."""
+    if isinstance(result, rpc.RpcFailure):
+        raise result
+    return result
 
 
 def _list(found: object) -> list[Any]:

@@ -159,14 +159,15 @@ class Sender:
             sent = self._numbered(call, nonce)
         receipt, newest = sent.receipt, sent.newest
         if not isinstance(receipt, dict):  # some ledgers refuse to say until a block has it
-            receipt, newest = self._wait(sent.names, sent), None
+            receipt = self._wait(sent.names, sent)
+            newest = sent.newest
         made = self._checked(receipt, sent, newest)
         return self._settled(made, sent) if is_final else made
 
     def _numbered(self, call: Outgoing, nonce: int | None) -> _Sent:
         for tries in range(TRIES):
             try:
-                return self._give(call, self.nonce() if nonce is None else nonce)
+                return self._give(call, nonce)
             except rpc.RpcFailure as failure:
                 self._nonce = None
                 is_taken = any(word in failure.message.lower() for word in TAKEN)
@@ -175,10 +176,12 @@ class Sender:
             self._habits.pause(FIRST_PAUSE * 2**tries)  # another process uses this wallet too
         raise AssertionError("the last try returns or raises")
 
-    def _give(self, call: Outgoing, nonce: int) -> _Sent:
-        self.nonce()  # reads what the chain charges
-        plain = transactions.Transaction(self.chain_id, nonce, call.to, call.data, value=call.value)
-        transaction = self._fees.price(plain, is_alone=self._is_alone)
+    def _give(self, call: Outgoing, wanted: int | None) -> _Sent:
+        plain = transactions.Transaction(self.chain_id, 0, call.to, call.data, value=call.value)
+        quotes = self._numbers(plain)
+        nonce = self.nonce() if wanted is None else wanted  # also reads what the chain charges
+        plain = dataclasses.replace(plain, nonce=nonce)
+        transaction = self._fees.price(plain, is_alone=self._is_alone, told=quotes)
         sent = _Sent(transaction, transactions.sign(transaction, self._signer))
         told = self._hand_over(sent)
         # A receipt of these very bytes is ours whatever else is told: they came twice, or an answer was lost (``Habits.mark``).
@@ -191,6 +194,17 @@ class Sender:
         # Where blocks take their time another program's transaction may wait under the next number: it is asked for anew.
         self._nonce = nonce + 1 if isinstance(sent.receipt, dict) else None
         return sent
+
+    def _numbers(self, plain: transactions.Transaction) -> list[Any] | None:
+        """Ask for the wallet's number together with what pricing asks for, where both are needed: one exchange, not two."""
+        if self._nonce is not None or self._is_alone:
+            return None
+        count: rpc.Question = ("eth_getTransactionCount", [ids.format_id(self._signer.address), "pending"])
+        number, *told = rpc.batch_results(self._rpc, [count, *self._fees.questions(plain)])
+        if isinstance(number, rpc.RpcFailure):
+            raise number
+        self._nonce = rpc.number(number)
+        return told
 
     def _hand_over(self, sent: _Sent) -> object:
         """Give a transaction to the ledger; return its hash, or why it was not taken."""
@@ -257,7 +271,11 @@ class Sender:
             names = names if sent is None else sent.names
             asked: list[rpc.Question] = [("eth_getTransactionCount", [ids.format_id(self._signer.address), "latest"])]
             asked += [("eth_getTransactionReceipt", [name]) for name in names]
+            # Most often the newest block is the receipt's own, which then need not be asked for.
+            asked += [] if sent is None else [("eth_getBlockByNumber", ["latest", False])]
             count, *receipts = silence.through(self._rpc, asked)
+            if sent is not None:
+                sent.newest = receipts.pop()
             for receipt in receipts:
                 if isinstance(receipt, dict):
                     return receipt

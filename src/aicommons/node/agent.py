@@ -5,7 +5,8 @@ held against the operator's pin, Acks are checked, documents are fetched once, a
 """
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+import functools
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Protocol
 
 from aicommons.domain import documents, encoding, errors, events, ids, messages, run, signature, vocabulary
@@ -13,7 +14,7 @@ from aicommons.learning import blocks, privacy, safeguards, state
 from aicommons.learning import recipe as recipes
 from aicommons.learning.secagg import epoch as epochs
 from aicommons.learning.secagg import layout, masks, reading, reveal, session, suite
-from aicommons.node import evidence, journal, signing
+from aicommons.node import evidence, journal, signing, transfers
 from aicommons.node.consents import notes, people
 from aicommons.protocol import cells, coverage, duties, ports
 from aicommons.protocol import view as views
@@ -142,6 +143,8 @@ class Agent:
     """At a time in seconds since 1970: the duties that the owner holds back (stop button, quiet hours)."""
     deny: Callable[[views.LedgerView, float], None] = lambda _, __: None
     """Applies the owner's denying rules to what the ledger shows at a time in seconds since 1970."""
+    width: int = 1
+    """How many blobs are moved to or from the store at once; one where that takes no time."""
     terms: dict[ids.RunId, RunDocuments] = dataclasses.field(default_factory=dict)
     """Documents already read, by run."""
     acked: dict[tuple[ids.RunId, int], tuple[bytes, ...]] = dataclasses.field(default_factory=dict)
@@ -496,16 +499,23 @@ class Sending:
     store: ports.Store
     loads: tuple[Callable[[], bytes], ...]
     """What loads each blob."""
+    others: tuple[Callable[[], bytes], ...]
+    """The same of blobs that somebody else is sending too, put after those: perhaps only claimed then."""
     first: Callable[[], None]
     """What must be done before they can be loaded."""
+    width: int
+    """How many are put at once."""
 
     def work(self) -> bytes:
         """Return how many bytes had to be sent (8 bytes); raises the store's errors."""
         self.first()
         before = self.store.sent_bytes
-        for load in self.loads:
-            self.store.put(load())
+        for group in (self.loads, self.others):
+            transfers.all_done([functools.partial(self._put, load) for load in group], self.width)
         return (self.store.sent_bytes - before).to_bytes(8, "big")
+
+    def _put(self, load: Callable[[], bytes]) -> None:
+        self.store.put(load())
 
 
 def send(
@@ -515,17 +525,22 @@ def send(
     blobs: Mapping[bytes, Callable[[], bytes]],
     *,
     first: Callable[[], None] = lambda: None,
+    shared: Collection[bytes] = (),
 ) -> bool:
     """Put blobs (digest -> what loads it) into the store; return whether they are there, ``False`` while that goes on.
 
     They are remembered for erasure, and what was sent is counted. Bytes that are there already are claimed and not sent
-    again: a blob stays until its last owner erases it.
+    again: a blob stays until its last owner erases it. Those of ``shared`` somebody else is sending, too.
     """
     run_id, name = attempt.key.run_id, f"{kind}-{attempt.session.sid.hex()[:24]}"
     sent = agent.runner.take(name)
     if sent is None:
         agent.journal.keep_stored(run_id, list(blobs))
-        agent.runner.start(name, Sending(agent.store, tuple(blobs.values()), first).work, attempt.lane)
+        loads = tuple(load for digest, load in blobs.items() if digest not in shared)
+        others = tuple(load for digest, load in blobs.items() if digest in shared)
+        width = transfers.width_for(agent.width, attempt.session.blob_bytes)
+        job = Sending(agent.store, loads, others, first=first, width=width)
+        agent.runner.start(name, job.work, attempt.lane)
         sent = agent.runner.take(name)
     if sent is None:
         return False

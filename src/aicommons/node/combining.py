@@ -5,6 +5,7 @@ epoch keys are erased later (secure-aggregation section 4, step 6 and Readers).
 """
 
 import dataclasses
+import functools
 import logging
 from collections.abc import Iterator, Sequence
 
@@ -12,7 +13,7 @@ from aicommons.domain import errors, events, ids
 from aicommons.learning import recipe as recipes
 from aicommons.learning import state
 from aicommons.learning.secagg import boxes, checking, quantise, reading, reveal, suite
-from aicommons.node import accusing, evidence, fetching, frames, journal, mask_sums
+from aicommons.node import accusing, evidence, fetching, frames, journal, mask_sums, transfers
 from aicommons.node import agent as agents
 from aicommons.protocol import duties
 from aicommons.protocol import view as views
@@ -104,6 +105,7 @@ class Reading:
             documents = {member: each for member, each in documents.items() if member not in self.out}
             reading.agree_manifests(attempt.session, documents, due, cells=inputs.numbers)
         own = [reader.member_id for reader in attempt.readers].index(agent.member_id)
+        fetching.bring_columns(agent, attempt, _wanted(attempt, documents, own=agent.member_id not in self.out))
         columns = reading.open_columns(
             attempt.session,
             documents,
@@ -125,6 +127,8 @@ class Reading:
         Those this node did not check before its own Commit are checked now.
         """
         checked = self.record is not None and self.record.input_digest == inputs.input_digest
+        if not checked:
+            fetching.bring_inputs(self.agent, self.attempt, {member: inputs.headers[member] for member in members})
         for member in members:
             digest = inputs.headers[member]
             head, masked = fetching.fetch_input(self.agent, self.attempt, member, digest)
@@ -132,6 +136,16 @@ class Reading:
                 checking.check_public(self.attempt.session, member, head, masked)
             yield masked
             del masked
+
+
+def _wanted(attempt: agents.Attempt, documents: dict[int, reveal.Document], *, own: bool) -> list[bytes]:
+    """Return the sealed columns that are to be fetched, of each the first holder's; with ``own`` sums, not those."""
+    first: dict[tuple[int, int], bytes] = {}
+    for member in sorted(documents):
+        for row in documents[member].rows:
+            if not (own and (row.column, row.cell) in attempt.sums):
+                first.setdefault((row.column, row.cell), row.object_digest)
+    return list(first.values())
 
 
 def kept_bytes(sums: Sequence[suite.Words]) -> bytes | memoryview:
@@ -191,6 +205,11 @@ class Objects(dict[bytes, bytes]):
             return default
 
 
+def _place(revealed: tuple[int, events.Revealed]) -> tuple[int, bytes]:
+    """Return whose document it is and its digest."""
+    return revealed[0], revealed[1].document
+
+
 def documents_of(
     agent: agents.Agent,
     attempt: agents.Attempt,
@@ -205,14 +224,15 @@ def documents_of(
         errors.AggregationRefused: a Reveal is not signed, or does not open its commitment.
     """
     checked = {}
-    for member, commit in commits.items():
-        sent = attempt.seen.reveals.get(member)
-        if sent is None:
-            continue
+    revealed = {member: sent for member in commits if (sent := attempt.seen.reveals.get(member)) is not None}
+    works = [functools.partial(fetching.fetch_document, agent, attempt, *_place(each)) for each in revealed.items()]
+    raws = dict(zip(revealed, transfers.ahead(works, agent.width), strict=True))
+    for member, sent in revealed.items():
+        commit = commits[member]
         if not attempt.evidence(agent).is_signed(member, sent):
             raise errors.AggregationRefused("a Reveal is not signed", reason="reveal-signature", member=member)
         claim = reveal.Claim(commit.masks, sent.salt, sent.mine, sent.document)
-        raw = fetching.fetch_document(agent, attempt, member, sent.document)
+        raw = raws[member]()
         try:
             checked[member] = reveal.check_reveal(
                 attempt.session,

@@ -9,7 +9,7 @@ this is where a lying ledger fails.
 
 import functools
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from aicommons.domain import encoding, errors, ids, messages
 from aicommons.learning.secagg import boxes, masks
@@ -180,9 +180,28 @@ def open_masks(agent: agents.Agent, duty: duties.Duty, current: views.RunView) -
         name: functools.partial(fetching.fetch, agent, attempt, name, limit) for name in record.objects
     }
     blobs[document] = lambda: record.document
-    if not agents.send(agent, attempt, "reveal", blobs, first=lambda: job.restore(record.objects)):
+    shared = _others_first(attempt, agent.member_id, record.objects)
+    if not agents.send(agent, attempt, "reveal", blobs, first=lambda: job.restore(record.objects), shared=shared):
         return
     for name in record.objects:
         attempt.held.pop(name, None)  # they are in the store, and reading uses the sums themselves
     message = messages.Reveal(attempt.session.sid, agent.member_id, record.salt, record.mine, document)
     agent.ledger.post(attempt.key, message, agent.signing.sign(message))
+
+
+def _others_first(attempt: agents.Attempt, member_id: int, objects: Sequence[bytes]) -> frozenset[bytes]:
+    """Return those of a member's sealed columns that another holder sends first: all seal the same bytes of a column.
+
+    The holders take turns by the column's number, so that each column crosses one cable once. If that one does not send it, the
+    others do: it is an order, no duty.
+    """
+    layout = attempt.session.layout
+    index = attempt.session.index_of(member_id)
+    columns = layout.columns_of(index)
+    cells = len(objects) // len(columns)
+    turns = [
+        layout.columns[column][column % len(layout.columns[column])] == index
+        for column in columns
+        for _ in range(cells)
+    ]
+    return frozenset(name for name, is_mine in zip(objects, turns, strict=True) if not is_mine)

@@ -4,8 +4,12 @@ Called by the jobs that check, sum, read and judge. A sender may erase its bytes
 holds them. What the bytes mean is checked in ``learning/secagg``.
 """
 
-from aicommons.learning.secagg import header, reveal
+import functools
+from collections.abc import Mapping, Sequence
+
+from aicommons.learning.secagg import boxes, header, reveal
 from aicommons.node import agent as agents
+from aicommons.node import transfers
 
 SLACK = 2**16
 """Bytes more than fit that are fetched nevertheless: what is too long is then proven to be bad, instead of being missing."""
@@ -21,6 +25,28 @@ def fetch_input(agent: agents.Agent, attempt: agents.Attempt, member: int, diges
     head = fetch_header(agent, attempt, digest)
     located = header.parse(head, attempt.session, member).commitment.blob_digest
     return head, _hold(agent, attempt, located, attempt.session.blob_bytes + SLACK)
+
+
+def bring_inputs(agent: agents.Agent, attempt: agents.Attempt, headers: Mapping[int, bytes]) -> None:
+    """Get all inputs here side by side (participant -> digest of its header), as far as they can be had now."""
+
+    def hold(member: int, digest: bytes) -> None:
+        fetch_input(agent, attempt, member, digest)
+
+    works = [functools.partial(hold, *each) for each in headers.items() if each[0] != agent.member_id]
+    transfers.bring(works, _width(agent, attempt))
+
+
+def bring_columns(agent: agents.Agent, attempt: agents.Attempt, digests: Sequence[bytes]) -> None:
+    """Get sealed columns of a short round here side by side, as far as they can be had now; of a long one none is held."""
+    if attempt.is_short:
+        limit = attempt.session.blob_bytes + boxes.TAG_BYTES
+        works = [functools.partial(fetch, agent, attempt, digest, limit) for digest in digests]
+        transfers.bring(works, _width(agent, attempt))
+
+
+def _width(agent: agents.Agent, attempt: agents.Attempt) -> int:
+    return transfers.width_for(agent.width, attempt.session.blob_bytes)
 
 
 def fetch_header(agent: agents.Agent, attempt: agents.Attempt, digest: bytes) -> bytes:

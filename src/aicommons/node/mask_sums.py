@@ -98,6 +98,7 @@ class MaskSums:
         """Check every input and return this member's seeds of it, participant -> column -> seed; raises like ``work``."""
         session, seeds = self.attempt.session, {}
         index = session.index_of(self.agent.member_id)
+        fetching.bring_inputs(self.agent, self.attempt, self.inputs.headers)
         for participant, digest in self.inputs.headers.items():
             head, masked = fetching.fetch_input(self.agent, self.attempt, participant, digest)
             seeds[participant] = checking.check_submission(

@@ -9,6 +9,7 @@ and trying again when nothing moves (the node's journal does both).
 import itertools
 import math
 import re
+import threading
 from collections.abc import Callable, Mapping
 
 from aicommons.domain import errors, ids
@@ -103,6 +104,7 @@ class HttpStore:
         """
         signing.check_audience(audience)
         self.sent_bytes = 0
+        self._counting = threading.Lock()
         self._audience = audience
         self._signer = signer
         self._clock = clock
@@ -132,7 +134,7 @@ class HttpStore:
                 reached = self._reached(digest, len(data))
                 if reached is not None and reached <= before:
                     raise
-                self.sent_bytes += (len(data) if reached is None else reached) - before
+                self._count((len(data) if reached is None else reached) - before)
         else:
             raise errors.StoreUnreachable("the connection breaks again and again", which=self._transport.origin)
         return digest
@@ -207,7 +209,11 @@ class HttpStore:
         reply = self._ask("PUT", *asked, headers=headers, body=memoryview(data)[start:], again=is_short)
         if reply.status not in (200, 201):
             raise self._refusal(reply, digest)
-        self.sent_bytes += len(data) - start
+        self._count(len(data) - start)
+
+    def _count(self, sent: int) -> None:
+        with self._counting:
+            self.sent_bytes += sent
 
     def _reached(self, digest: bytes, length: int) -> int | None:
         """Ask the store to keep bytes that it may have; return how many it holds of an upload, ``None`` when all.

@@ -178,6 +178,8 @@ class Application:
         member, request = await self._admitted(_headers(scope), signing.Action.KEEP, digest)
         self._check_size(request)
         await self._uploads.settle(member, request)
+        if self._blobs.size(digest) != request.length:
+            await self._uploads.wait_for_others(member, request)
         with self._claims:
             if self._blobs.size(digest) != request.length:
                 self._charges.check(member, digest, request.length)

@@ -21,6 +21,8 @@ MOST = 64
 MOST_PER_MEMBER = 4
 SETTLE_SECONDS = 1.0
 """How long a member that asks again waits for its own earlier connection to end, before that is ended for it."""
+OTHERS_SECONDS = 20.0
+"""How long a member that asks waits for another's upload of the same bytes: below the time-outs of clients and proxies."""
 _BROKEN = frozenset({refusals.Name.TOO_SLOW, refusals.Name.LENGTH_MISMATCH})
 
 Key = tuple[ids.MemberId, ids.Digest]
@@ -90,6 +92,15 @@ class Uploads:
                     await going.over.wait()
             except TimeoutError:
                 going.stop()
+
+    async def wait_for_others(self, member: ids.MemberId, request: signing.Request) -> None:
+        """Wait while another member sends the same bytes, so that they need not be sent twice; not for ever, it may be slow."""
+        theirs = (going for (who, digest), going in self._going.items() if digest == request.digest and who != member)
+        going = next(theirs, None)
+        if going is not None:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(OTHERS_SECONDS):
+                    await going.over.wait()
 
     @contextlib.contextmanager
     def begun(self, member: ids.MemberId, request: signing.Request, start: int) -> Iterator[Going]:
