@@ -361,6 +361,12 @@ class Prepared:
     cells: cells.Cells
     """Cells of the run, drawn here; none where it is not divided."""
 
+    @property
+    def colluders(self) -> int:
+        """How many participants that compare notes are tolerated, t: of one set those of the layout, of a cell all but two."""
+        sizes = [each.bit_count() for each in self.cells]
+        return min(sizes) - 2 if sizes else self.session.layout.faults
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Attempt(Prepared):

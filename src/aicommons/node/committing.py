@@ -79,9 +79,10 @@ def _set_scope(attempt: agents.Attempt, cell: int) -> bytes:
     return attempt.key.run_id + (cell.to_bytes(4, "big") if attempt.cells else b"")
 
 
-def _released(inputs: evidence.Inputs) -> list[list[int]]:
+def _released(inputs: evidence.Inputs) -> tuple[Sequence[int], ...]:
     """Return the sets whose sums a round releases: each cell, and all of them together."""
-    return [*({tuple(members): list(members) for members in (*inputs.cells.values(), tuple(inputs.headers))}.values())]
+    cells = tuple(inputs.cells.values())
+    return cells if len(cells) == 1 else (*cells, tuple(inputs.headers))
 
 
 def _left_before(agent: agents.Agent, current: views.RunView, key: encoding.AttemptKey, member: int) -> bool:
@@ -104,9 +105,11 @@ def _check_releases(agent: agents.Agent, attempt: agents.Attempt, inputs: eviden
         raise errors.AggregationRefused(
             "masks of another participant set were uploaded before in this round", reason="set-changed"
         )
-    pin, faults = agents.pin_of(agent, run_id), attempt.session.layout.faults
-    for members in _released(inputs):
-        disclosures.check_disclosure(agent.journal, run_id, pin, members=members, faults=faults)
+    pin, sets = agents.pin_of(agent, run_id), _released(inputs)
+    for place, members in enumerate(sets):
+        is_whole = len(members) == len(inputs.headers)
+        faults = attempt.session.layout.faults if is_whole else attempt.colluders
+        disclosures.check_disclosure(agent.journal, run_id, pin, members=members, faults=faults, beside=sets[:place])
 
 
 def _round_scope(key: encoding.AttemptKey) -> bytes:

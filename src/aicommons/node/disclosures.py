@@ -130,14 +130,22 @@ def _required_in(made: journal.Disclosure) -> frozenset[str]:
 
 
 def check_disclosure(
-    kept: journal.Journal, run_id: ids.RunId, pin: journal.Pin, *, members: Sequence[int], faults: int
+    kept: journal.Journal,
+    run_id: ids.RunId,
+    pin: journal.Pin,
+    *,
+    members: Sequence[int],
+    faults: int,
+    beside: Sequence[Sequence[int]] = (),
 ) -> None:
     """Check that a set of sites may be summed beside all sets that were summed before with this dataset.
+
+    In a divided run each cell is such a set, ``beside`` others of the same round.
 
     Raises:
         errors.AggregationRefused: ``set-too-near``, naming the run and the sites; nobody is to blame.
     """
-    found = overlap.find(kept, run_id, pin, members=members, faults=faults)
+    found = overlap.find(kept, run_id, pin, members=members, faults=faults, beside=beside)
     if found is not None:
         raise errors.AggregationRefused(in_words(found), reason="set-too-near")
 

@@ -126,10 +126,12 @@ def check_set(case: examination.Case, outcomes: Outcomes) -> frozenset[int]:
     Raises:
         errors.VerificationFailed: two sets in one run, or somebody is missing without having left.
     """
+    fixed = [outcome for outcome in outcomes if outcome.committed_at is not None]
     if case.cells:
+        _check_cells(case, fixed)
+        case.findings.passed("set", len(fixed[0].participants) if fixed else 0)
         newest = case.current.attempts[max(case.current.attempts)]
         return frozenset(case.current.members_of(newest.set_bits)) - frozenset(case.current.exits)
-    fixed = [outcome for outcome in outcomes if outcome.committed_at is not None]
     fixed.sort(key=lambda outcome: _order(outcome.committed_at))
     members = frozenset(fixed[0].participants) if fixed else frozenset()
     for outcome in fixed:
@@ -147,6 +149,23 @@ def check_set(case: examination.Case, outcomes: Outcomes) -> frozenset[int]:
         case.findings.passed("set", len(fixed[0].participants))
         members -= _put_out_after(case, fixed[-1].at)
     return members - frozenset(case.current.exits)
+
+
+def _check_cells(case: examination.Case, fixed: Outcomes) -> None:
+    """Check that whoever is missing in a cell that was summed had been convicted before that set was fixed."""
+    for outcome in fixed:
+        for number, seats in enumerate(case.cells):
+            cell = case.current.members_of(seats)
+            missing = [member for member in cell if member not in outcome.participants]
+            for member in missing if len(missing) < len(cell) else ():
+                convicted = case.current.convicted.get(member)
+                if convicted is None or examination.order(convicted) > _order(outcome.committed_at):
+                    raise errors.VerificationFailed(
+                        f"a part of cell {number} was summed without member {member}, who was not convicted by then",
+                        which=f"round {outcome.at[0]} attempt {outcome.at[1]}, participant set",
+                        expected=list(cell),
+                        got=[each for each in cell if each not in missing],
+                    )
 
 
 def _out_since(case: examination.Case, member: int) -> tuple[int, int] | None:

@@ -148,7 +148,7 @@ class SumRecord:
     salt: bytes
     digest: bytes
     data: bytes
-    """Words of the ring sum, little-endian."""
+    """Words of the ring sum, little-endian; of a divided run those of its cells one after the other, ascending."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

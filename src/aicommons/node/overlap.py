@@ -32,7 +32,13 @@ class Overlap:
 
 
 def find(
-    kept: journal.Journal, run_id: ids.RunId, pin: journal.Pin, *, members: Sequence[int], faults: int
+    kept: journal.Journal,
+    run_id: ids.RunId,
+    pin: journal.Pin,
+    *,
+    members: Sequence[int],
+    faults: int,
+    beside: Sequence[Sequence[int]] = (),
 ) -> Overlap | None:
     """Return a set of another run that ``members`` must not be released beside.
 
@@ -44,20 +50,28 @@ def find(
         pin: what its operator confirmed, or is about to.
         members: the set that may be released now.
         faults: colluding participants tolerated, t.
+        beside: other cells of the same round, whose sums are released with that of ``members``.
     """
     if pin.may_overlap:
         return None
-    return near(kept, run_id, pin, members=members, faults=faults)
+    return near(kept, run_id, pin, members=members, faults=faults, beside=beside)
 
 
 def near(
-    kept: journal.Journal, run_id: ids.RunId, pin: journal.Pin, *, members: Sequence[int], faults: int
+    kept: journal.Journal,
+    run_id: ids.RunId,
+    pin: journal.Pin,
+    *,
+    members: Sequence[int],
+    faults: int,
+    beside: Sequence[Sequence[int]] = (),
 ) -> Overlap | None:
     """Return what ``find`` does, also where the operator accepted it."""
     earlier = [
         each for each in kept.released(pin.problem, *(each.dataset_id for each in pin.parts)) if each.run_id != run_id
     ]
-    return nearest(members, faults, earlier) or combined(members, earlier)
+    same = [journal.Released(run_id, tuple(each)) for each in beside] if earlier else []
+    return nearest(members, faults, earlier) or combined(members, [*same, *earlier])
 
 
 def nearest(members: Sequence[int], faults: int, earlier: Sequence[journal.Released]) -> Overlap | None:
