@@ -181,3 +181,19 @@ def test_what_follows_from_several_sets(members: frozenset[int], earlier: list[f
             group for group in new if not any(follows([*earlier, members], (one,)) for one in group if len(group) == 2)
         ]
     )
+
+
+def test_cells_of_a_round_are_looked_at_together(tmp_path) -> None:
+    """Two cells that are each far from an earlier set, and together all of it but one site, would tell that site's numbers."""
+    kept = journal.Journal(tmp_path / "journal.db")
+    pin = journal.Pin(bytes(32), b"\x01" * 32, 1, 1, bytes(32))
+    before = ids.RunId(bytes(32))
+    kept.pin(before, pin)
+    kept.keep_released(before, tuple(range(1, 10)))
+    one, other = (1, 2, 3, 4), (5, 6, 7, 8)
+    disclosures.check_disclosure(kept, RUN, pin, members=one, faults=2)
+    disclosures.check_disclosure(kept, RUN, pin, members=other, faults=2)
+    with pytest.raises(errors.AggregationRefused, match="member 9") as caught:
+        disclosures.check_disclosure(kept, RUN, pin, members=other, faults=2, beside=[one])
+    assert caught.value.reason == "set-too-near"
+    kept.close()

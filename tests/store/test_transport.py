@@ -10,6 +10,7 @@ import textwrap
 import threading
 import time
 from collections.abc import Callable, Iterator
+from http import server as web
 from typing import Any
 
 import pytest
@@ -304,3 +305,38 @@ def test_a_connection_that_the_server_closed_is_opened_again(start: Start) -> No
     running.halt()
     start(bind=bind)
     assert store.get(digest, 10) == b"before"
+
+
+class Counted(web.BaseHTTPRequestHandler):
+    """Answers every GET on a kept connection."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        """Answer with which connection it is."""
+        answer = str(self.client_address[1]).encode()
+        self.send_response(200)
+        self.send_header("content-length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+def test_a_forked_child_uses_connections_of_its_own() -> None:
+    """Jobs are forked while their node goes on: over one connection the answers of both would be mixed up."""
+    with web.ThreadingHTTPServer(("127.0.0.1", 0), Counted) as served:
+        thread = threading.Thread(target=served.serve_forever, daemon=True)
+        thread.start()
+        one = transport.Transport(f"http://127.0.0.1:{served.server_port}", unreachable=errors.StoreUnreachable)
+        mine = one.request("GET", "/", limit=100).body
+        assert one.request("GET", "/", limit=100).body == mine
+        child = os.fork()
+        if not child:
+            os._exit(int(one.request("GET", "/", limit=100).body == mine))
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        assert one.request("GET", "/", limit=100).body == mine
+        one.close()
+        served.shutdown()
+        thread.join()

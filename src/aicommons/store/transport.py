@@ -7,6 +7,7 @@ Used by the HTTP store and fit for the ledger's client too: it knows neither blo
 
 import dataclasses
 import ipaddress
+import os
 import pathlib
 import urllib.parse
 import urllib.request
@@ -89,7 +90,15 @@ class Transport:
         self.origin = f"{parts.scheme}://{parts.netloc}"
         proxy = proxy_for(url)
         self.proxy_host = None if proxy is None else urllib.parse.urlsplit(proxy).hostname
+        self._proxy = proxy
         self._pool = _pool(proxy, self._settings)
+        self._process = os.getpid()
+
+    def _own_pool(self) -> urllib3.PoolManager:
+        """Return this process's connections: a forked child that used its parent's would mix up the answers of both."""
+        if self._process != os.getpid():
+            self._pool, self._process = _pool(self._proxy, self._settings), os.getpid()
+        return self._pool
 
     def request(
         self,
@@ -117,7 +126,7 @@ class Transport:
             errors.TemporaryError: the kind given to the constructor, for any network fault.
         """
         try:
-            response = self._pool.request(
+            response = self._own_pool().request(
                 method,
                 self._base + path,
                 body=body,  # type: ignore[arg-type]  # any buffer is sent as it is; the stub knows bytes only
@@ -135,7 +144,7 @@ class Transport:
 
     def close(self) -> None:
         """Close all kept connections."""
-        self._pool.clear()
+        self._own_pool().clear()
 
     def _fault(self, err: urllib3.exceptions.HTTPError) -> errors.TemporaryError:
         """Return our error for urllib3's; its text is not repeated, since it may show a proxy's password."""
