@@ -46,6 +46,15 @@ def test_an_offer_says_who_why_what_and_which_dataset_fits(desk: "Desk") -> None
     assert "The &lt;owner&gt;" in text
 
 
+def test_an_offer_of_a_divided_run_says_whose_totals_are_read(desk: "Desk") -> None:
+    """An owner who is asked to be summed in a small group sees that before it agrees; nobody promises a total over all."""
+    visitor, _ = desk.open_page()
+    offered = (desk.propose(cell_size=4, min_participants=8), desk.propose())
+    divided, whole = (visitor.get(f"/inbox/{desk.key(run_id)}").text for run_id in offered)
+    assert ["groups of at least 4 sites" in each for each in (divided, whole)] == [True, False]
+    assert ["totals over all sites" in each for each in (divided, whole)] == [False, True]
+
+
 def test_approving_gives_the_narrowest_consent_and_enrols(desk: "Desk") -> None:
     """One press gives a consent for this dataset, purpose, author and problem, for one use, and takes a seat."""
     run_id = desk.propose()
