@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
+from tests.scenarios import test_lying_ledger as lying
 
 from aicommons.domain import encoding, errors, events, ids, messages, run
 from aicommons.node import agent as agents
@@ -271,8 +272,15 @@ def test_a_faithful_journal_keeps_its_key(stage, caplog: pytest.LogCaptureFixtur
         assert "rolled back" not in caplog.text
 
 
-def test_a_node_from_a_backup_waits_for_the_next_run(stage) -> None:
-    """Without its signing journal a node has no epoch key: it sends nothing more in this run."""
+def forgetful(ledger: lying.LyingLedger, event: events.Event) -> list[events.Event]:
+    """Show a set of one site fewer in every round but the first."""
+    is_fixed = isinstance(event, events.PhaseEntered) and event.round_index and event.phase > run.Phase.OPEN
+    return [dataclasses.replace(event, set_bits=event.set_bits & ~1) if is_fixed else event]
+
+
+@pytest.mark.parametrize("is_lied_to", [False, True], ids=["by an honest ledger", "by one that shows another set"])
+def test_a_node_from_a_backup_waits_for_new_keys(stage, *, is_lied_to: bool) -> None:
+    """Without its signing journal it has no epoch key: it asks for new ones in the pause, and finds its word in its old Commits."""
     with stage.scene(5) as scene:
 
         def restore(scene) -> None:
@@ -282,9 +290,14 @@ def test_a_node_from_a_backup_waits_for_the_next_run(stage) -> None:
             agent.signing.close()
             path.unlink()
             empty = signing.SigningJournal(path, signer, agent.ledger.place)
-            scene.change(3, signing=empty)
+            lied = {"ledger": lying.LyingLedger(scene, signer, forgetful)} if is_lied_to else {}
+            scene.change(3, signing=empty, **lied)
 
-        current = scene.play(stage.move(lambda view: view.round_index == 1, restore))
-        assert (current.state, current.agreed.rounds_done) == (run.RunState.ENDED, 1)
-        late = [place for place, attempt in current.attempts.items() if scene.roster[3] in attempt.commits]
-        assert max(late) <= (0, 0)
+        current = scene.play(
+            stage.move(lambda view: view.round_index == 1, restore), must_end=not is_lied_to, passes=300
+        )
+        assert current.epoch == 1
+        committed = {place for place, attempt in current.attempts.items() if scene.roster[3] in attempt.commits}
+        assert (max(committed) > (1, 0)) is not is_lied_to
+        refused = {reason for _, reason in scene.nodes[scene.roster[3]].agent.journal.refusals(scene.run_id).values()}
+        assert ("set-changed" in refused) is is_lied_to

@@ -7,6 +7,7 @@ participant set, each signed by a key of the roster that the operator pinned (se
 this is where a lying ledger fails.
 """
 
+import dataclasses
 import functools
 import logging
 from collections.abc import Callable, Sequence
@@ -61,11 +62,9 @@ def _check_sets(agent: agents.Agent, attempt: agents.Attempt, current: views.Run
         errors.AggregationRefused: ``set-changed``.
     """
     for cell, members in inputs.cells.items():
-        before = agent.signing.word(SET, _set_scope(attempt, cell))
-        if before is None or before == encoding.set_digest(members):
+        known = _last_word(agent, attempt, current, cell)
+        if known is None or known == members:
             continue
-        kept = agent.signing.payload(SET, before) or b""
-        known = [int.from_bytes(kept[at : at + 32], "big") for at in range(0, len(kept), 32)]
         left = {
             member for member in known if member in attempt.cheats or _left_before(agent, current, attempt.key, member)
         }
@@ -73,6 +72,30 @@ def _check_sets(agent: agents.Agent, attempt: agents.Attempt, current: views.Run
             raise errors.AggregationRefused(
                 "another participant set was committed to before in this run", reason="set-changed"
             )
+
+
+def _last_word(
+    agent: agents.Agent, attempt: agents.Attempt, current: views.RunView, cell: int
+) -> tuple[int, ...] | None:
+    """Return whom this node gave its word on last, ``None`` before it did.
+
+    One that lost its signing journal, and so has new keys, finds its word on the ledger: in a Commit of its own.
+    """
+    before = agent.signing.word(SET, _set_scope(attempt, cell))
+    if before is not None:
+        kept = agent.signing.payload(SET, before) or b""
+        return tuple(int.from_bytes(kept[at : at + 32], "big") for at in range(0, len(kept), 32))
+    inside = attempt.cells[cell] if attempt.cells else -1
+    for place in sorted(current.attempts, reverse=True):
+        seen = current.attempts[place]
+        sent = seen.commits.get(agent.member_id)
+        if sent is None or not seen.set_bits & inside:
+            continue
+        is_own = evidence.is_signed(agent.ledger.place, attempt.roster, evidence.signed_part(sent), sent.signature)
+        whole = evidence.participants_of(attempt.roster, seen)
+        if is_own and sent.set_digest == encoding.set_digest(whole):
+            return evidence.participants_of(attempt.roster, dataclasses.replace(seen, set_bits=seen.set_bits & inside))
+    return None
 
 
 def _set_scope(attempt: agents.Attempt, cell: int) -> bytes:
