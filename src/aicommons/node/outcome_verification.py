@@ -65,7 +65,7 @@ def check_end(case: examination.Case, known: Known) -> None:
         raise errors.VerificationFailed(f"its reason, {current.reason.name}, is that of another end", which=which)
     if state is run.RunState.COMPLETED:
         _check_completed(case, known, which)
-    if state is run.RunState.ABORTED and current.agreed is not None:
+    if state is run.RunState.ABORTED and current.agreed is not None and current.agreed.rounds_done:
         raise errors.VerificationFailed("a state was agreed, which a run that aborts has not", which=which)
     if current.model is not None and state not in (run.RunState.COMPLETED, run.RunState.ENDED):
         raise errors.VerificationFailed("there is a model of a run that is not over", which=which)

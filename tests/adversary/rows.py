@@ -1,0 +1,543 @@
+"""The table of adversaries: what each does, whom the others name, and what the run does next.
+
+``test_adversary_table`` plays every row with real nodes; docs/reference/adversaries.md lists them. Names are the attacks.
+"""
+
+import dataclasses
+import os
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from nacl import bindings
+from tests.adversary.arena import Arena, Row, Then
+from tests.scenarios import test_accusations as accusing
+from tests.scenarios import test_bad_input as bad
+from tests.scenarios import test_divided_runs as cells
+from tests.scenarios import test_lying_ledger as lying
+from tests.scenarios import test_restarts as restarts
+from tests.scenarios import test_tampering as tampering
+
+from aicommons.domain import encoding, events, ids, messages, run
+from aicommons.learning.secagg import header
+from aicommons.node import reconciler, signing
+from aicommons.protocol import duties
+
+Act = Callable[[Arena], Sequence[Any]]
+ROUND = 1
+ORDER = 2**252 + 27742317777372353535851937790883648493
+"""L, the order of the group (RFC 8032)."""
+SMALL = bytes.fromhex("c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a")
+"""A point of order eight."""
+LAST = -1
+
+
+def at(round_index: int, phase: run.Phase) -> Callable[[Any], bool]:
+    """Return whether a run has come to a phase of a round."""
+
+    def holds(view: Any) -> bool:
+        attempt = view.attempts.get((round_index, 0))
+        return attempt is not None and attempt.phase is phase
+
+    return holds
+
+
+# ------------------------------------------------------------------------------------------------------------------- inputs
+
+
+def sending(index: int, change: Callable[[tampering.Case], tampering.Sent]) -> Act:
+    """Send something else than a node would, in the second round."""
+
+    def act(arena: Arena) -> Sequence[Any]:
+        arena.cheat(index, change)
+        return ()
+
+    return act
+
+
+def longer(case: tampering.Case) -> tampering.Sent:
+    """Send a header with a byte more."""
+    return case.honest[0] + b"\0", case.honest[1]
+
+
+def mixed(commitment: Any, _: Any) -> Any:
+    """Name a one-time key with a part of small order."""
+    return dataclasses.replace(commitment, ephemeral=bindings.crypto_core_ed25519_add(commitment.ephemeral, SMALL))
+
+
+def unreduced(case: tampering.Case) -> tampering.Sent:
+    """Send a proof whose answer is larger than the group's order by just that."""
+    answer = answer_of(case)
+    larger = (int.from_bytes(answer, "little") + ORDER).to_bytes(32, "little")
+    return case.honest[0].replace(answer, larger), case.honest[1]
+
+
+def answer_of(case: tampering.Case) -> bytes:
+    """Return the answer z of the header's proof."""
+    return header.parse(case.honest[0], case.attempt.session, case.agent.member_id).proof[32:]
+
+
+def zero_answer(case: tampering.Case) -> tampering.Sent:
+    """Send a proof whose answer is nothing."""
+    return case.honest[0].replace(answer_of(case), bytes(32)), case.honest[1]
+
+
+MORE_INPUTS: dict[str, tuple[int, Callable[[tampering.Case], tampering.Sent]]] = {
+    "a header with a byte more": (0, longer),
+    "a vector with a word more": (0, lambda case: tampering.forged(case, send=lambda masked: masked + bytes(4))),
+    "a one-time key with a part of small order": (0, lambda case: tampering.forged(case, commit=mixed)),
+    "a proof whose answer is not reduced": (0, unreduced),
+    "a proof whose answer is zero": (0, zero_answer),
+}
+
+
+INPUTS = {
+    **{name: (index, change) for name, (index, change, _) in tampering.CHEATS.items()},
+    **MORE_INPUTS,
+}
+
+
+def input_rows() -> dict[str, Row]:
+    """Bad inputs of five, and what they end for three."""
+    spec = "step 2, CHECK: every header, every byte, one's own box"
+    rows = {
+        f"sends {name}": Row(spec, sending(index, change), Then.WITHOUT, (index % 5,))
+        for name, (index, change) in INPUTS.items()
+    }
+    change = tampering.CHEATS[tampering.SEEN_BY_ALL][1]
+    for members in (3, 4, 6, 7, 8):
+        then = Then.OVER if members == 3 else Then.WITHOUT
+        rows[f"sends a vector changed after masking, of {members}"] = Row(
+            "section 1: dropped for proven cheating; at N = 3 that ends the run",
+            sending(0, change),
+            then,
+            (0,),
+            members,
+        )
+    return rows
+
+
+# -------------------------------------------------------------------------------------------------------------- accusations
+
+
+def complaining(index: int, accused: int, shown: bytes) -> Act:
+    """Complain about an honest box."""
+
+    def act(arena: Arena) -> Sequence[Any]:
+        forger = arena.forger(index)
+
+        def say(scene: Any) -> None:
+            accusing.accuse(forger, scene.simulation.view(), scene.roster[accused], shown)
+
+        return [arena.stage.move(accusing.submitted, say)]
+
+    return act
+
+
+def disputing(column: int, chunk: int = 0, cell: int = 0) -> Act:
+    """Dispute an honest sum."""
+
+    def act(arena: Arena) -> Sequence[Any]:
+        liar, honest = arena.scene.roster[:2]
+        forger = arena.forger(0)
+
+        def say(scene: Any) -> None:
+            sid = scene.simulation.view().attempts[ROUND, 0].submits[liar].sid
+            shown = forger.agent.store.put(os.urandom(5 * 64))
+            where = (cell, column, chunk)
+            forger.say((ROUND, 0), messages.Dispute(sid, liar, ids.MemberId(honest), *where, shown))
+
+        def revealed(view: Any) -> bool:
+            attempt = view.attempts.get((ROUND, 0))
+            return attempt is not None and {liar, honest} <= set(attempt.reveals)
+
+        return [arena.stage.move(revealed, say)]
+
+    return act
+
+
+def false_sums(arena: Arena) -> Sequence[Any]:
+    """Reveal another sum than the other holders."""
+    arena.scene.change(2, runner=accusing.LyingRunner())
+    return ()
+
+
+def shielding(arena: Arena) -> Sequence[Any]:
+    """Let an accomplice accuse the cheat of nothing first."""
+    arena.cheat(1, tampering.CHEATS["a box that does not open"][1])
+    return complaining(3, 1, b"")(arena)
+
+
+def accusation_rows() -> dict[str, Row]:
+    """False accusations, true ones, and empty ones."""
+    spec = "step 2: false complaint or bad proof: guilty j"
+    rows = {
+        f"complains about an honest box with {name}": Row(spec, complaining(3, 0, shown), Then.WITHOUT, (3,))
+        for name, shown in accusing.FALSE.items()
+    }
+    nothing = "step 2: evidence that nobody has convicts nobody"
+    rows["complains with evidence that nobody has"] = Row(nothing, complaining(3, 0, b""), Then.MODEL)
+    rows["an accomplice accuses a cheat of nothing first"] = Row(nothing, shielding, Then.MODEL, (1,))
+    spec = "step 5: evidence that does not fit convicts the accuser"
+    for name, where in {
+        "in its first column": (0,), "in a column that is none": (10,), "in the largest column": (2**32 - 1,),
+        "in a chunk that is none": (0, 7), "in a cell that is none": (0, 0, 3),
+    }.items():  # fmt: skip
+        rows[f"disputes an honest sum {name}"] = Row(spec, disputing(*where), Then.MODEL, (0,))
+    for members in (5, 6, 8):
+        rows[f"reveals a false sum, of {members}"] = Row(
+            "step 5, DISPUTE: the first differing chunk decides", false_sums, Then.MODEL, (2,), members
+        )
+    return rows
+
+
+# ------------------------------------------------------------------------------------------------------------------ silence
+
+
+def mute(*indexes: int, kind: duties.DutyKind) -> Act:
+    """Do everything but one thing."""
+
+    def act(arena: Arena) -> Sequence[Any]:
+        for index in indexes:
+            agent = arena.scene.nodes[arena.scene.roster[index]].agent
+            quiet = dataclasses.replace(agent, held=lambda _: frozenset({kind}))
+            arena.scene.nodes[arena.scene.roster[index]] = reconciler.Reconciler(quiet)
+        return ()
+
+    return act
+
+
+def gone(index: int, round_index: int, phase: run.Phase) -> Act:
+    """Go silent at a moment of the run."""
+    return lambda arena: [arena.stage.move(at(round_index, phase), lambda scene: scene.leave(index))]
+
+
+def withheld(case: tampering.Case) -> tampering.Sent:
+    """Store another vector than the header names."""
+    return case.honest[0], tampering.flipped(case.honest[1], 0)
+
+
+def silence_rows() -> dict[str, Row]:
+    """Who says nothing, or keeps back what it promised."""
+    wait = "section 1, absence policy wait: an absent node never loses a run's work"
+    reveal = "step 6: a column is accepted when one holder remains"
+    return {
+        "withholds its vector": Row("step 2: a withheld chunk", sending(0, withheld), Then.ATTEMPTS),
+        "never commits, of five": Row("step 3: q Commits are enough", mute(4, kind=duties.DutyKind.COMMIT), Then.MODEL),
+        "never commits, of three": Row(wait, mute(2, kind=duties.DutyKind.COMMIT), Then.WAITS, members=3),
+        "never reveals, of five": Row(reveal, mute(4, kind=duties.DutyKind.REVEAL), Then.MODEL),
+        "one holder of a pair never reveals, of three": Row(
+            reveal, mute(2, kind=duties.DutyKind.REVEAL), Then.MODEL, members=3
+        ),
+        "both holders of a pair never reveal, of three": Row(
+            wait, mute(1, 2, kind=duties.DutyKind.REVEAL), Then.WAITS, members=3
+        ),
+        "goes silent before its Submit of a later round": Row(wait, gone(2, 1, run.Phase.OPEN), Then.WAITS),
+        "goes silent while Commits are due": Row(wait, gone(2, 1, run.Phase.SUBMITTED), Then.WAITS),
+        "goes silent after the certificate": Row(wait, gone(2, 1, run.Phase.FIXED), Then.WAITS),
+        "goes silent before its first Submit": Row(
+            "section 1: before the first Commit the set may change", gone(2, 0, run.Phase.OPEN), Then.MODEL
+        ),
+    }
+
+
+# ------------------------------------------------------------------------------------------------- messages out of their place
+
+
+def saying(act: Callable[[tampering.Forger, Any], None], *, by: int = 0, phase: run.Phase = run.Phase.SUBMITTED) -> Act:
+    """Say something that the ledger has to refuse, in the second round."""
+
+    def played(arena: Arena) -> Sequence[Any]:
+        def speak(scene: Any) -> None:
+            arena.is_refused(lambda: act(arena.forger(by), scene.simulation.view()))
+
+        return [arena.stage.move(at(ROUND, phase), speak)]
+
+    return played
+
+
+def sent(view: Any, kind: str, member: int, place: tuple[int, int] = (ROUND, 0)) -> Any:
+    """Return a message of a member as the ledger has it."""
+    return getattr(view.attempts[place], kind)[member]
+
+
+def lazy_reveal(forger: tampering.Forger, view: Any) -> None:
+    """Reveal with a partner's salt and sums."""
+    partner = next(iter(view.attempts[ROUND, 0].reveals.values()))
+    forger.say((ROUND, 0), messages.Reveal(partner.sid, forger.member, partner.salt, partner.mine, partner.document))
+
+
+def foreign_run(forger: tampering.Forger, view: Any) -> None:
+    """Post a Submit of this run under another run's id."""
+    event = sent(view, "submits", forger.member)
+    message = messages.Submit(event.sid, forger.member, event.header_digest)
+    forger.client.post(encoding.AttemptKey(ids.RunId(b"\x07" * 32), ROUND, 0), message, event.signature)
+
+
+def foreign_chain(forger: tampering.Forger, view: Any) -> None:
+    """Post a Commit that was signed for another chain."""
+    event = sent(view, "submits", forger.member)
+    elsewhere = dataclasses.replace(forger.client.place, chain_id=forger.client.place.chain_id + 1)
+    attempt = view.attempts[ROUND, 0]
+    message = messages.Commit(
+        event.sid, forger.member, encoding.set_digest(view.members_of(attempt.set_bits)), input_digest(view), bytes(32)
+    )
+    signed = forger.agent.signing._signer.sign_digest(encoding.message_digest(elsewhere, message))
+    forger.client.post(encoding.AttemptKey(forger.run_id, ROUND, 0), message, signed)
+
+
+def input_digest(view: Any) -> bytes:
+    """Return what Commits of the second round are over."""
+    attempt = view.attempts[ROUND, 0]
+    members = view.members_of(attempt.set_bits)
+    headers = [attempt.submits[member].header_digest for member in members]
+    return encoding.input_digest(attempt.submits[members[0]].sid, members, headers)
+
+
+def accuse_itself(forger: tampering.Forger, view: Any) -> None:
+    """Complain about one's own header."""
+    event = sent(view, "submits", forger.member)
+    forger.say((ROUND, 0), messages.Complain(event.sid, forger.member, forger.member, event.header_digest, bytes(32)))
+
+
+def judge_itself(forger: tampering.Forger, view: Any) -> None:
+    """Give a verdict on oneself."""
+    event = sent(view, "submits", forger.member)
+    forger.say((ROUND, 0), messages.Verdict(event.sid, forger.member, b"\x01" * 32, forger.member))
+
+
+def waive_early(forger: tampering.Forger, view: Any) -> None:
+    """Say of somebody that it is silent before any deadline."""
+    event = sent(view, "submits", forger.member)
+    other = next(member for member in view.roster.member_ids if member != forger.member)
+    forger.say((ROUND, 0), messages.Verdict(event.sid, forger.member, messages.SILENCE, ids.MemberId(other)))
+
+
+def leave_late(forger: tampering.Forger, view: Any) -> None:
+    """Leave while a round is summed."""
+    forger.say((ROUND, 0), messages.Exit(forger.run_id, forger.member, messages.ANY_ROUND))
+
+
+def new_keys(forger: tampering.Forger, view: Any) -> None:
+    """Ask for new keys in the middle of a round."""
+    forger.client.rotate(forger.run_id, forger.member)
+
+
+def dispute_unrevealed(forger: tampering.Forger, view: Any) -> None:
+    """Dispute sums before anybody revealed."""
+    event = sent(view, "submits", forger.member)
+    other = next(member for member in view.roster.member_ids if member != forger.member)
+    forger.say((ROUND, 0), messages.Dispute(event.sid, forger.member, ids.MemberId(other), 0, 0, 0, bytes(32)))
+
+
+MORE_WORDS: dict[str, Callable[[tampering.Forger, Any], None]] = {
+    "posts a Submit under another run": foreign_run,
+    "posts a Commit that was signed for another chain": foreign_chain,
+    "complains about itself": accuse_itself,
+    "gives a verdict on itself": judge_itself,
+    "calls somebody silent before the deadline": waive_early,
+    "leaves while a round is summed": leave_late,
+    "asks for new keys in the middle of a round": new_keys,
+    "disputes sums before they are revealed": dispute_unrevealed,
+}
+
+
+def word_rows() -> dict[str, Row]:
+    """Messages that the ledger refuses."""
+    spec = "section 2: who signs what; section 4, steps 1 to 6: each message in its place"
+    rows = {
+        f"posts {name}": Row(spec, saying(act), Then.UNTOUCHED, members=3)
+        for name, (act, _) in tampering.REFUSED.items()
+    }
+    rows |= {name: Row(spec, saying(act), Then.UNTOUCHED) for name, act in MORE_WORDS.items()}
+    return rows
+
+
+# --------------------------------------------------------------------------------------------------------------- false ledgers
+
+
+def shown(row: lying.Row) -> Act:
+    """Show a node a false ledger."""
+
+    def act(arena: Arena) -> Sequence[Any]:
+        arena.said = row.said
+        arena.lie_to(lying.VICTIM, row.lie, is_deaf=row.is_deaf)
+        return ()
+
+    return act
+
+
+def without(index: int) -> lying.Lie:
+    """Show a set without one seat, and the others' Commits bent to fit."""
+
+    def lie(ledger: lying.LyingLedger, event: events.Event) -> list[events.Event]:
+        victim = ledger.scene.roster[LAST]
+        if isinstance(event, events.PhaseEntered) and event.phase >= run.Phase.SUBMITTED:
+            return [dataclasses.replace(event, set_bits=event.set_bits & ~(1 << index))]
+        if isinstance(event, events.Committed) and event.member_id != victim:
+            own = [message for message in ledger.posted if isinstance(message, messages.Commit)]
+            if not own:
+                ledger._queue.append(event)
+                return []
+            return [dataclasses.replace(event, set_digest=own[-1].set_digest, input_digest=own[-1].input_digest)]
+        return [event]
+
+    return lie
+
+
+def fork(arena: Arena) -> Sequence[Any]:
+    """Show the last member the set without the first."""
+    arena.said = "no certificate" if len(arena.scene.roster) > 3 else "set-too-small"
+    arena.lie_to(len(arena.scene.roster) - 1, without(0), is_deaf=True)
+    return ()
+
+
+def ledger_rows() -> dict[str, Row]:
+    """Ledgers that show a node something else than they have."""
+    spec = "section 4, Trust anchor, and steps 3 and 4: no node believes what nobody signed"
+    rows = {f"a ledger shows {name}": Row(spec, shown(row), Then.OUT, members=4) for name, row in lying.ROWS.items()}
+    for members in (3, 4, 5, 6, 7):
+        rows[f"a fork with two sets, of {members}"] = Row(
+            "section 1: split view or fork; section 12: at each N from 3 to 7", fork, Then.OUT, members=members
+        )
+    return rows
+
+
+# ------------------------------------------------------------------------------------------------------------- machines
+
+
+def roll_back(arena: Arena) -> Sequence[Any]:
+    """Put an older copy of the signing journal in place."""
+
+    def act(scene: Any) -> None:
+        agent = scene.nodes[scene.roster[1]].agent
+        scene.nodes[scene.roster[1]] = reconciler.Reconciler(scene.restarted(restarts.restored(agent)))
+
+    return [arena.stage.move(at(ROUND, run.Phase.FIXED), act)]
+
+
+def restore(arena: Arena) -> Sequence[Any]:
+    """Start a node without its signing journal."""
+
+    def act(scene: Any) -> None:
+        agent = scene.nodes[scene.roster[3]].agent
+        signer, path = agent.signing._signer, agent.signing._path
+        agent.signing.close()
+        path.unlink()
+        scene.change(3, signing=signing.SigningJournal(path, signer, agent.ledger.place))
+
+    return [arena.stage.move(lambda view: view.round_index == ROUND, act)]
+
+
+def twice(arena: Arena) -> Sequence[Any]:
+    """Sign two Commits and show one node both."""
+    arena.scene.change(0, ledger=accusing.Forked(arena.scene, 0, arena.forger(4)))
+    return ()
+
+
+def cheat_and_cheat(arena: Arena) -> Sequence[Any]:
+    """Cheat, are dropped, and two others go on in the retry."""
+    arena.cheat(0, tampering.CHEATS[tampering.SEEN_BY_ALL][1])
+    tampering.cheat(
+        arena.scene, 1, tampering.CHEATS["an empty vector"][1], rounds=range(ROUND + 1, ROUND + 2), attempts=range(9)
+    )
+    return ()
+
+
+def machine_rows() -> dict[str, Row]:
+    """Copies of machines, and cheats one after the other."""
+    return {
+        "a rolled-back journal": Row("section 12: restore from backup", roll_back, Then.WAITS),
+        "a node without its journal": Row("section 4, Epoch keys: waits for the next epoch", restore, Then.MODEL),
+        "signs two Commits": Row("section 12: equivocating Commit", twice, Then.MODEL, (4,)),
+        "two cheats, one after the other": Row(
+            "section 12: cheater dropped, then retry", cheat_and_cheat, Then.WITHOUT, (0, 1), members=8
+        ),
+    }
+
+
+# ------------------------------------------------------------------------------------------------ numbers, cells, leaving
+
+
+def bringing(name: str) -> Callable[[Any], Sequence[Any]]:
+    """Return sites of which the last has a bad record."""
+
+    def tables(stage: Any) -> Sequence[Any]:
+        sites = stage.sites(5)
+        return [*sites[:4], bad.changed(sites[4], bad.BAD[name][0])]
+
+    return tables
+
+
+def nobody(_: Arena) -> Sequence[Any]:
+    """Do nothing: the table is what is wrong."""
+    return ()
+
+
+def largest(case: tampering.Case) -> tampering.Sent:
+    """Send very large numbers where counts and sums belong."""
+    return tampering.forged(case, word=2**28)
+
+
+def leaving(arena: Arena) -> Sequence[Any]:
+    """Leave between two rounds, by a signed Exit."""
+
+    def leave(scene: Any) -> None:
+        leaver = scene.member(4)
+        leaver.desk.leave(scene.run_id, leaver.node.signing)
+
+    return [arena.stage.move(lambda view: view.unmasked(0) is not None, leave)]
+
+
+def silent_in_a_cell(arena: Arena) -> Sequence[Any]:
+    """Keep away from the first round on."""
+    return [arena.stage.move(cells.drawn, lambda scene: scene.leave(cells.seat_in(scene, 0)))]
+
+
+def other_cells(arena: Arena) -> Sequence[Any]:
+    """Show a node two members of different cells in one another's place."""
+
+    def lie(_: lying.LyingLedger, event: events.Event) -> list[events.Event]:
+        if not isinstance(event, events.CellsDrawn):
+            return [event]
+        first, second = event.cells
+        swapped = (first & -first) | (second & -second)
+        return [dataclasses.replace(event, cells=(first ^ swapped, second ^ swapped))]
+
+    arena.said = "the ledger shows other cells than follow from the run's first keys"
+    arena.lie_to(3, lie)
+    return ()
+
+
+def other_rows() -> dict[str, Row]:
+    """Numbers that do not fit or that nobody can check, cells, and leaving."""
+    fits = "section 3: every record is checked before it is encoded"
+    rows = {
+        f"brings a record that is {name}": Row(fits, nobody, Then.MODEL, tables=bringing(name))
+        for name in ("not a number", "infinite", "absurd", "out of the declared range")
+    }
+    whole = "section 1: a released set is a union of whole cells"
+    divided = {"cell_size": 4}
+    rows["sends counts that are not its own"] = Row(
+        "section 9: a sum hides who lies about its numbers; robust rules bound it", sending(0, largest), Then.MODEL
+    )
+    rows["leaves by a signed Exit"] = Row("section 1: disclosed exit", leaving, Then.MODEL)
+    rows["a site of one of three cells is silent"] = Row(whole, silent_in_a_cell, Then.MODEL, members=12, terms=divided)
+    rows["a site of one of two cells is silent"] = Row(whole, silent_in_a_cell, Then.WAITS, members=8, terms=divided)
+    rows["sends a bad vector in a cell"] = Row(
+        whole, sending(0, tampering.CHEATS[tampering.SEEN_BY_ALL][1]), Then.WITHOUT, (0,), members=12, terms=divided
+    )
+    rows["reveals a false sum of a cell"] = Row(whole, false_sums, Then.MODEL, (2,), members=8, terms=divided)
+    rows["a ledger shows other cells"] = Row(whole, other_cells, Then.OUT, members=8, terms=divided)
+    return rows
+
+
+ROWS: dict[str, Row] = {
+    **input_rows(),
+    **accusation_rows(),
+    **silence_rows(),
+    **word_rows(),
+    **ledger_rows(),
+    **machine_rows(),
+    **other_rows(),
+}
+"""Every row, by its name."""
