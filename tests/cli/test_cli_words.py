@@ -135,10 +135,9 @@ UNCAUSED = {
     ),
     "a node's own duties": (
         *("TrainingRunsAlreadyOpened", "TrainingRunsAlreadySent", "TrainingRunsCommitmentMismatch"),
-        *("TrainingRunsDigestMismatch", "TrainingRunsExitRound", "TrainingRunsMayNotDrop", "TrainingRunsNoSeat"),
-        *("TrainingRunsNotInSet", "TrainingRunsSignatureInvalid", "TrainingRunsTooEarly"),
-        *("TrainingRunsTooFewStay", "TrainingRunsWrongPhase", "ModelRegistryAlreadyRegistered"),
-        *("ModelRegistryNoState", "ModelRegistryStateMismatch"),
+        *("TrainingRunsDigestMismatch", "TrainingRunsExitRound", "TrainingRunsMayNotDrop"),
+        *("TrainingRunsSignatureInvalid", "TrainingRunsTooEarly"),
+        *("ModelRegistryAlreadyRegistered", "ModelRegistryNoState", "ModelRegistryStateMismatch"),
         *("VerdictsAlreadySaid", "VerdictsConvicted", "VerdictsHeaderMismatch", "VerdictsNoEquivocation"),
         *("VerdictsNotAccusable", "VerdictsNotPresent", "VerdictsNotRevealed", "VerdictsNotSilent", "VerdictsOwnCase"),
         *("VerdictsSignatureInvalid", "VerdictsWrongSid"),

@@ -22,6 +22,7 @@ from aicommons import app
 from aicommons.domain import errors
 
 END_SECONDS = 10
+INSIST_SECONDS = 1.0
 _PR_SET_PDEATHSIG = 1
 
 
@@ -149,20 +150,37 @@ def ends_in_order() -> Iterator[None]:
     """Let SIGTERM and SIGHUP (a closed terminal) end what runs inside as Ctrl-C does; SIGHUP stays ignored where it was.
 
     The first one raises KeyboardInterrupt; further ones are passed over, so that they do not interrupt the tidying up.
+    An exception that a signal raises inside a finaliser or a foreign callback is lost, so it is raised once more each
+    second until the tidying has begun.
     """
     wanted = [each for each in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(each) is not signal.SIG_IGN]
 
     def interrupt(_number: int, _frame: types.FrameType | None) -> None:
         for each in wanted:
             signal.signal(each, signal.SIG_IGN)
+        before.setdefault(signal.SIGALRM, signal.signal(signal.SIGALRM, insist))
+        signal.setitimer(signal.ITIMER_REAL, INSIST_SECONDS, INSIST_SECONDS)
         raise KeyboardInterrupt
+
+    def insist(_number: int, _frame: types.FrameType | None) -> None:
+        if not _is_interrupted(sys.exc_info()[1]):
+            raise KeyboardInterrupt
 
     before = {each: signal.signal(each, interrupt) for each in wanted}
     try:
         yield
     finally:
+        if signal.SIGALRM in before:
+            signal.setitimer(signal.ITIMER_REAL, 0)
         for each, handler in before.items():
             signal.signal(each, handler)
+
+
+def _is_interrupted(handled: BaseException | None) -> bool:
+    """Whether what is being handled is an interrupt, or came up while one was handled."""
+    while handled is not None and not isinstance(handled, KeyboardInterrupt):
+        handled = handled.__context__
+    return handled is not None
 
 
 def _start() -> None:
