@@ -166,6 +166,35 @@ def machines() -> dict[str, Any]:
     return found
 
 
+def adversaries() -> str:
+    """Return a table per part of the adversaries that the tests play."""
+    parts = []
+    for title, rows in _adversaries().GROUPS.items():
+        cells = [(name, row.rule, _named(row), row.then.value) for name, row in rows.items()]
+        parts.append(f"## {title}\n\n{table(('who', 'what answers it', 'named', 'what the run does next'), cells)}")
+    return "\n".join(parts)
+
+
+def _named(row: Any) -> str:
+    places = [str(place % row.members + 1) for place in row.named]
+    return f"{' and '.join(places)} of {row.members}" if places else "nobody"
+
+
+def _adversaries() -> Any:
+    """Return the tests' table. An installed package may claim the name of their folder, so it is told where that is."""
+    package = ModuleType("tests")
+    package.__path__ = [str(pathlib.Path(__file__).parents[1] / "tests")]
+    kept = sys.modules.get("tests")
+    sys.modules["tests"] = package
+    try:
+        return importlib.import_module("tests.adversary.rows")
+    finally:
+        for name in [each for each in sys.modules if each == "tests" or each.startswith("tests.")]:
+            del sys.modules[name]
+        if kept is not None:
+            sys.modules["tests"] = kept
+
+
 def state_machines() -> str:
     """Return a section per machine: its drawing, its states and every edge with who may take it."""
     return "\n".join(_machine(machine) for machine in machines().values())

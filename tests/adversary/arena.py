@@ -28,6 +28,8 @@ class Then(enum.Enum):
     WAITS = "the run pauses, and ends at its last agreed state when the patience is over"
     ATTEMPTS = "no attempt succeeds; the run ends at its last agreed state"
     OUT = "the node that is lied to keeps out; what the others do is theirs"
+    DECLINED = "the nodes decline the run; no round begins"
+    UNOPENED = "the ledger refuses to open such a run"
 
 
 ENDS = {
@@ -44,13 +46,13 @@ ENDS = {
 class Row:
     """One attack."""
 
-    spec: str
-    """The line of the specification that it answers, in words."""
+    rule: str
+    """What answers it."""
     act: Callable[["Arena"], Sequence[Any]]
     """Sets the adversary up; returns what happens while the run goes on (``stage.move``)."""
     then: Then
     named: tuple[int, ...] = ()
-    """Places on the roster of those who are convicted, and of nobody else."""
+    """Places on the roster of those who are convicted, and of nobody else; ``Arena.named`` where the run decides who."""
     members: int = 5
     terms: dict[str, Any] = dataclasses.field(default_factory=dict)
     """Terms of the run that matter."""
@@ -64,12 +66,14 @@ class Arena:
 
     stage: Any
     scene: Any
+    named: tuple[int, ...] = ()
+    """Places on the roster of those who cheat."""
     refused: list[str] = dataclasses.field(default_factory=list)
     """Errors of the ledger that an adversary met."""
     victim: int | None = None
     """Place on the roster of the node whose ledger lies."""
     said: str | None = None
-    """What that node says: a reason of its refusal or words of its log."""
+    """What that node says, or who declines a run: a reason of a refusal or words of its log."""
     words: str = ""
     """The nodes' log, once the run is over."""
     current: Any = None
@@ -96,33 +100,42 @@ class Arena:
         ledger = lying.LyingLedger(self.scene, agent.signing._signer, lie, is_deaf=is_deaf)
         self.scene.nodes[self.scene.roster[index]] = reconciler.Reconciler(dataclasses.replace(agent, ledger=ledger))
 
-    def honest(self, row: Row) -> list[int]:
-        """Return the members that are at work and did nothing wrong."""
-        bad = {self.scene.roster[index] for index in row.named}
-        return [member for member in self.scene.nodes if member not in bad]
+    @property
+    def cheats(self) -> set[int]:
+        """The members that have to be convicted."""
+        return {self.scene.roster[index] for index in self.named}
+
+    @property
+    def honest(self) -> list[int]:
+        """The members that are at work and did nothing wrong."""
+        return [member for member in self.scene.nodes if member not in self.cheats]
 
 
 def fight(stage: Any, row: Row, caplog: pytest.LogCaptureFixture) -> None:
     """Play a row and check it."""
     caplog.set_level("INFO", logger="aicommons.node")
+    if row.then is Then.UNOPENED:
+        with pytest.raises(errors.LedgerRefused), stage.scene(row.members, **row.terms):
+            pytest.fail("the run was opened")
+        return
     sites = row.members if row.tables is None else row.tables(stage)
     with stage.scene(sites, **row.terms) as scene:
-        arena = Arena(stage, scene)
+        arena = Arena(stage, scene, row.named)
         moves = row.act(arena)
-        is_lied_to = row.then is Then.OUT
-        arena.current = scene.play(*moves, passes=60 if is_lied_to else 600, must_end=not is_lied_to)
+        ends = row.then in ENDS
+        arena.current = scene.play(*moves, passes=600 if ends else 60, must_end=ends)
         arena.words = caplog.text
-        check_named(arena, row)
-        check_released(arena, row)
+        check_named(arena)
+        check_released(arena)
         check_next(arena, row)
 
 
-def check_named(arena: Arena, row: Row) -> None:
+def check_named(arena: Arena) -> None:
     """Exactly the cheats are convicted: an honest node never loses its bond."""
-    assert set(arena.current.convicted) == {arena.scene.roster[index] for index in row.named}
+    assert set(arena.current.convicted) == arena.cheats
 
 
-def check_released(arena: Arena, row: Row) -> None:
+def check_released(arena: Arena) -> None:
     """Of an attempt without a certificate nothing is revealed on the ledger, and no mask sum of it is in the store."""
     store = arena.scene.simulation.commons.store
     for attempt in arena.current.attempts.values():
@@ -130,7 +143,7 @@ def check_released(arena: Arena, row: Row) -> None:
             continue
         assert not attempt.reveals
         sids = {sent.sid for sent in attempt.submits.values()}
-        for member in arena.honest(row):
+        for member in arena.honest:
             kept = [arena.scene.nodes[member].agent.journal.reveal(sid) for sid in sids]
             assert not any(store.has(name) for record in kept if record is not None for name in record.objects)
 
@@ -140,13 +153,16 @@ def check_next(arena: Arena, row: Row) -> None:
     if row.then is Then.OUT:
         _check_out(arena)
         return
+    if row.then is Then.DECLINED:
+        _check_declined(arena)
+        return
     current, scene = arena.current, arena.scene
     assert current.reason in ENDS[row.then], current.reason
     if row.then is Then.UNTOUCHED:
         assert arena.refused
         assert {attempt for _, attempt in current.attempts} == {0}
     states = scene.states()
-    known = [states[member] for member in arena.honest(row)]
+    known = [states[member] for member in arena.honest]
     assert len({tuple(each[: min(map(len, known))]) for each in known}) == 1
     commons = scene.simulation.commons
     report = verification.verify(current, scene.run_id, commons.store, commons.registrar._registry.place)
@@ -161,3 +177,11 @@ def _check_out(arena: Arena) -> None:
     first = 1 if arena.said == "set-changed" else 0
     for (round_index, _), attempt in arena.current.attempts.items():
         assert round_index < first or node.agent.member_id not in attempt.reveals
+
+
+def _check_declined(arena: Arena) -> None:
+    """No node says that it takes part, and each notes why."""
+    assert not arena.current.acks
+    assert not any(attempt.submits for attempt in arena.current.attempts.values())
+    for node in arena.scene.nodes.values():
+        assert any(arena.said in reason for _, reason in node.agent.journal.declined(arena.scene.run_id))

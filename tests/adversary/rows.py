@@ -5,11 +5,13 @@
 
 import dataclasses
 import os
+import shutil
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from nacl import bindings
 from tests.adversary.arena import Arena, Row, Then
+from tests.scenarios import test_absence as absence
 from tests.scenarios import test_accusations as accusing
 from tests.scenarios import test_bad_input as bad
 from tests.scenarios import test_divided_runs as cells
@@ -19,7 +21,7 @@ from tests.scenarios import test_tampering as tampering
 
 from aicommons.domain import encoding, events, ids, messages, run
 from aicommons.learning.secagg import header
-from aicommons.node import reconciler, signing
+from aicommons.node import journal, reconciler, signing
 from aicommons.protocol import duties
 
 Act = Callable[[Arena], Sequence[Any]]
@@ -98,16 +100,16 @@ INPUTS = {
 
 def input_rows() -> dict[str, Row]:
     """Bad inputs of five, and what they end for three."""
-    spec = "step 2, CHECK: every header, every byte, one's own box"
+    rule = "every site checks every header, every byte and its own box before it commits"
     rows = {
-        f"sends {name}": Row(spec, sending(index, change), Then.WITHOUT, (index % 5,))
+        f"sends {name}": Row(rule, sending(index, change), Then.WITHOUT, (index % 5,))
         for name, (index, change) in INPUTS.items()
     }
     change = tampering.CHEATS[tampering.SEEN_BY_ALL][1]
     for members in (3, 4, 6, 7, 8):
         then = Then.OVER if members == 3 else Then.WITHOUT
         rows[f"sends a vector changed after masking, of {members}"] = Row(
-            "section 1: dropped for proven cheating; at N = 3 that ends the run",
+            "who is proven to cheat is out; two sites are too few",
             sending(0, change),
             then,
             (0,),
@@ -169,23 +171,23 @@ def shielding(arena: Arena) -> Sequence[Any]:
 
 def accusation_rows() -> dict[str, Row]:
     """False accusations, true ones, and empty ones."""
-    spec = "step 2: false complaint or bad proof: guilty j"
+    rule = "a complaint that does not hold convicts who made it"
     rows = {
-        f"complains about an honest box with {name}": Row(spec, complaining(3, 0, shown), Then.WITHOUT, (3,))
+        f"complains about an honest box with {name}": Row(rule, complaining(3, 0, shown), Then.WITHOUT, (3,))
         for name, shown in accusing.FALSE.items()
     }
-    nothing = "step 2: evidence that nobody has convicts nobody"
+    nothing = "evidence that nobody has convicts nobody"
     rows["complains with evidence that nobody has"] = Row(nothing, complaining(3, 0, b""), Then.MODEL)
     rows["an accomplice accuses a cheat of nothing first"] = Row(nothing, shielding, Then.MODEL, (1,))
-    spec = "step 5: evidence that does not fit convicts the accuser"
+    rule = "a dispute that does not hold convicts who made it"
     for name, where in {
         "in its first column": (0,), "in a column that is none": (10,), "in the largest column": (2**32 - 1,),
         "in a chunk that is none": (0, 7), "in a cell that is none": (0, 0, 3),
     }.items():  # fmt: skip
-        rows[f"disputes an honest sum {name}"] = Row(spec, disputing(*where), Then.MODEL, (0,))
+        rows[f"disputes an honest sum {name}"] = Row(rule, disputing(*where), Then.MODEL, (0,))
     for members in (5, 6, 8):
         rows[f"reveals a false sum, of {members}"] = Row(
-            "step 5, DISPUTE: the first differing chunk decides", false_sums, Then.MODEL, (2,), members
+            "the first chunk that differs is computed again by everybody", false_sums, Then.MODEL, (2,), members
         )
     return rows
 
@@ -218,11 +220,13 @@ def withheld(case: tampering.Case) -> tampering.Sent:
 
 def silence_rows() -> dict[str, Row]:
     """Who says nothing, or keeps back what it promised."""
-    wait = "section 1, absence policy wait: an absent node never loses a run's work"
-    reveal = "step 6: a column is accepted when one holder remains"
+    wait = "a run waits for who is absent, and its work is never lost"
+    reveal = "one holder of each column is enough"
     return {
-        "withholds its vector": Row("step 2: a withheld chunk", sending(0, withheld), Then.ATTEMPTS),
-        "never commits, of five": Row("step 3: q Commits are enough", mute(4, kind=duties.DutyKind.COMMIT), Then.MODEL),
+        "withholds its vector": Row("no site commits to what it cannot read", sending(0, withheld), Then.ATTEMPTS),
+        "never commits, of five": Row(
+            "Commits of a quorum are enough", mute(4, kind=duties.DutyKind.COMMIT), Then.MODEL
+        ),
         "never commits, of three": Row(wait, mute(2, kind=duties.DutyKind.COMMIT), Then.WAITS, members=3),
         "never reveals, of five": Row(reveal, mute(4, kind=duties.DutyKind.REVEAL), Then.MODEL),
         "one holder of a pair never reveals, of three": Row(
@@ -235,7 +239,7 @@ def silence_rows() -> dict[str, Row]:
         "goes silent while Commits are due": Row(wait, gone(2, 1, run.Phase.SUBMITTED), Then.WAITS),
         "goes silent after the certificate": Row(wait, gone(2, 1, run.Phase.FIXED), Then.WAITS),
         "goes silent before its first Submit": Row(
-            "section 1: before the first Commit the set may change", gone(2, 0, run.Phase.OPEN), Then.MODEL
+            "before the first Commit the set may change", gone(2, 0, run.Phase.OPEN), Then.MODEL
         ),
     }
 
@@ -343,12 +347,12 @@ MORE_WORDS: dict[str, Callable[[tampering.Forger, Any], None]] = {
 
 def word_rows() -> dict[str, Row]:
     """Messages that the ledger refuses."""
-    spec = "section 2: who signs what; section 4, steps 1 to 6: each message in its place"
+    rule = "contracts take each message once, in its place, from who signed it"
     rows = {
-        f"posts {name}": Row(spec, saying(act), Then.UNTOUCHED, members=3)
+        f"posts {name}": Row(rule, saying(act), Then.UNTOUCHED, members=3)
         for name, (act, _) in tampering.REFUSED.items()
     }
-    rows |= {name: Row(spec, saying(act), Then.UNTOUCHED) for name, act in MORE_WORDS.items()}
+    rows |= {name: Row(rule, saying(act), Then.UNTOUCHED) for name, act in MORE_WORDS.items()}
     return rows
 
 
@@ -393,11 +397,11 @@ def fork(arena: Arena) -> Sequence[Any]:
 
 def ledger_rows() -> dict[str, Row]:
     """Ledgers that show a node something else than they have."""
-    spec = "section 4, Trust anchor, and steps 3 and 4: no node believes what nobody signed"
-    rows = {f"a ledger shows {name}": Row(spec, shown(row), Then.OUT, members=4) for name, row in lying.ROWS.items()}
+    rule = "no node believes what nobody signed"
+    rows = {f"a ledger shows {name}": Row(rule, shown(row), Then.OUT, members=4) for name, row in lying.ROWS.items()}
     for members in (3, 4, 5, 6, 7):
         rows[f"a fork with two sets, of {members}"] = Row(
-            "section 1: split view or fork; section 12: at each N from 3 to 7", fork, Then.OUT, members=members
+            "two quorums share an honest site, which commits once", fork, Then.OUT, members=members
         )
     return rows
 
@@ -434,24 +438,70 @@ def twice(arena: Arena) -> Sequence[Any]:
     return ()
 
 
+class Twins:
+    """A machine and its clone, which take turns."""
+
+    def __init__(self, *twins: Any) -> None:
+        self._twins = twins
+
+    @property
+    def agent(self) -> Any:
+        """The machine's own."""
+        return self._twins[0].agent
+
+    def step(self) -> int:
+        """Let the clone, then the machine, do what is due."""
+        return sum(each.step() for each in reversed(self._twins))
+
+
+def clone(arena: Arena) -> Sequence[Any]:
+    """Run a copy of a node's whole disk beside it."""
+
+    def act(scene: Any) -> None:
+        machine = scene.nodes[scene.roster[1]]
+        agent = scene.restarted(machine.agent)
+        copied = {name: copy_of(getattr(agent, name)) for name in ("journal", "signing")}
+        scene.nodes[scene.roster[1]] = Twins(machine, reconciler.Reconciler(dataclasses.replace(agent, **copied)))
+
+    return [arena.stage.move(at(ROUND, run.Phase.OPEN), act)]
+
+
+def copy_of(kept: Any) -> Any:
+    """Return a journal on a copy of its folder."""
+    folder = shutil.copytree(kept._path.parent, kept._path.parent.with_name("cloned"), dirs_exist_ok=True)
+    path = folder / kept._path.name
+    if isinstance(kept, journal.Journal):
+        return journal.Journal(path)
+    return signing.SigningJournal(path, kept._signer, kept._place)
+
+
 def cheat_and_cheat(arena: Arena) -> Sequence[Any]:
-    """Cheat, are dropped, and two others go on in the retry."""
-    arena.cheat(0, tampering.CHEATS[tampering.SEEN_BY_ALL][1])
-    tampering.cheat(
-        arena.scene, 1, tampering.CHEATS["an empty vector"][1], rounds=range(ROUND + 1, ROUND + 2), attempts=range(9)
-    )
-    return ()
+    """Cheat, are dropped, and another, who is not the only one to share their column, cheats in the next round."""
+
+    def act(scene: Any) -> None:
+        columns = [pair for pair in absence.columns(scene) if 0 not in pair]
+        second = columns[0][0] if len(scene.roster) > 7 else 1
+        arena.named = (0, second)
+        arena.cheat(0, tampering.CHEATS[tampering.SEEN_BY_ALL][1])
+        arena.cheat(second, tampering.CHEATS["an empty vector"][1], round_index=ROUND + 1)
+
+    return [arena.stage.move(at(0, run.Phase.OPEN), act)]
 
 
 def machine_rows() -> dict[str, Row]:
     """Copies of machines, and cheats one after the other."""
+    out = "who is proven to cheat is out, one after the other"
     return {
-        "a rolled-back journal": Row("section 12: restore from backup", roll_back, Then.WAITS),
-        "a node without its journal": Row("section 4, Epoch keys: waits for the next epoch", restore, Then.MODEL),
-        "signs two Commits": Row("section 12: equivocating Commit", twice, Then.MODEL, (4,)),
-        "two cheats, one after the other": Row(
-            "section 12: cheater dropped, then retry", cheat_and_cheat, Then.WITHOUT, (0, 1), members=8
+        "a rolled-back journal": Row(
+            "a node signs one thing per round, and finds its own Commits on the ledger", roll_back, Then.WAITS
         ),
+        "a node without its journal": Row("who lost its keys gets new ones in a pause", restore, Then.MODEL),
+        "a machine and its clone": Row(
+            "a node signs one thing per round, and finds its own Commits on the ledger", clone, Then.MODEL
+        ),
+        "signs two Commits": Row("two signed Commits of one round convict", twice, Then.MODEL, (4,)),
+        "two cheats, one after the other, of 7": Row(out, cheat_and_cheat, Then.OVER, (0, 1), members=7),
+        "two cheats, one after the other, of 8": Row(out, cheat_and_cheat, Then.WITHOUT, (0, LAST), members=8),
     }
 
 
@@ -488,6 +538,16 @@ def leaving(arena: Arena) -> Sequence[Any]:
     return [arena.stage.move(lambda view: view.unmasked(0) is not None, leave)]
 
 
+def second_run(arena: Arena) -> Sequence[Any]:
+    """Open the same plan once more, without one of the first run's sites."""
+    scene = arena.scene
+    scene.play()
+    second = scene.simulation.again(scene.roster[:-1])
+    scene.simulation.run_id, scene.simulation.nodes = second.run_id, second.nodes
+    arena.said = "differ only"
+    return ()
+
+
 def silent_in_a_cell(arena: Arena) -> Sequence[Any]:
     """Keep away from the first round on."""
     return [arena.stage.move(cells.drawn, lambda scene: scene.leave(cells.seat_in(scene, 0)))]
@@ -510,17 +570,32 @@ def other_cells(arena: Arena) -> Sequence[Any]:
 
 def other_rows() -> dict[str, Row]:
     """Numbers that do not fit or that nobody can check, cells, and leaving."""
-    fits = "section 3: every record is checked before it is encoded"
+    fits = "every record is checked before it is encoded"
     rows = {
         f"brings a record that is {name}": Row(fits, nobody, Then.MODEL, tables=bringing(name))
         for name in ("not a number", "infinite", "absurd", "out of the declared range")
     }
-    whole = "section 1: a released set is a union of whole cells"
+    rows["a second run without one of its sites"] = Row(
+        "sets that differ by few sites are never both summed", second_run, Then.DECLINED
+    )
+    for members, then in {5: Then.MODEL, 3: Then.WAITS}.items():
+        rows[f"goes silent and had signed an Exit in advance, of {members}"] = Row(
+            "an Exit counts if enough sites stay to hide one another",
+            gone(2, 0, run.Phase.UNMASKED),
+            then,
+            members=members,
+            terms={"absence": {2: run.Absence.EXIT}},
+        )
+    whole = "cells are summed whole, or not at all"
+    for size in (2, 3):
+        rows[f"opens a run with cells of {size}"] = Row(
+            "cells are fixed, and no smaller than four", nobody, Then.UNOPENED, members=8, terms={"cell_size": size}
+        )
     divided = {"cell_size": 4}
     rows["sends counts that are not its own"] = Row(
-        "section 9: a sum hides who lies about its numbers; robust rules bound it", sending(0, largest), Then.MODEL
+        "a sum hides who lies about its numbers; robust rules bound how much that does", sending(0, largest), Then.MODEL
     )
-    rows["leaves by a signed Exit"] = Row("section 1: disclosed exit", leaving, Then.MODEL)
+    rows["leaves by a signed Exit"] = Row("a signed Exit lets the others go on", leaving, Then.MODEL)
     rows["a site of one of three cells is silent"] = Row(whole, silent_in_a_cell, Then.MODEL, members=12, terms=divided)
     rows["a site of one of two cells is silent"] = Row(whole, silent_in_a_cell, Then.WAITS, members=8, terms=divided)
     rows["sends a bad vector in a cell"] = Row(
@@ -531,13 +606,15 @@ def other_rows() -> dict[str, Row]:
     return rows
 
 
-ROWS: dict[str, Row] = {
-    **input_rows(),
-    **accusation_rows(),
-    **silence_rows(),
-    **word_rows(),
-    **ledger_rows(),
-    **machine_rows(),
-    **other_rows(),
+GROUPS: dict[str, dict[str, Row]] = {
+    "What a site sends into a round": input_rows(),
+    "Accusations": accusation_rows(),
+    "Silence": silence_rows(),
+    "Messages out of their place": word_rows(),
+    "Ledgers that lie": ledger_rows(),
+    "Copies of machines, and several cheats": machine_rows(),
+    "Numbers, sets, leaving and cells": other_rows(),
 }
+"""The table in parts, by their titles."""
+ROWS: dict[str, Row] = {name: row for part in GROUPS.values() for name, row in part.items()}
 """Every row, by its name."""
