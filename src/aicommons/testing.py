@@ -16,6 +16,7 @@ from aicommons import app, office, operating
 from aicommons.domain import cards, documents, encoding, errors, ids, licences, policies, profiles, run
 from aicommons.learning import evaluation, privacy, state
 from aicommons.learning import recipe as recipes
+from aicommons.learning.secagg import suite as suites
 from aicommons.ledger import client, deployments, wallet
 from aicommons.ledger import rpc as connections
 from aicommons.ledger.embedded import chain, methods, rpc, selection, storage
@@ -146,6 +147,8 @@ class Terms:
     consent_seconds: int = 86400
     """How long the owners' consents live."""
     most_rounds: int | None = None
+    cipher: suites.Cipher = suites.Cipher.AES
+    """What masks are made with."""
     cell_size: int = 0
     """Fewest sites of a cell that is summed apart; 0 = all are summed as one set."""
     min_participants: int = run.FEWEST_PARTICIPANTS
@@ -420,6 +423,7 @@ def _open(
         patience_seconds=terms.patience_seconds,
         max_attempts=terms.max_attempts,
         most_rounds=terms.most_rounds,
+        cipher=terms.cipher,
         cell_size=terms.cell_size,
         min_participants=max(terms.min_participants, 2 * terms.cell_size),
     )

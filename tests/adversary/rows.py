@@ -11,6 +11,7 @@ from typing import Any
 
 from nacl import bindings
 from tests.adversary.arena import Arena, Row, Then
+from tests.scenarios import conftest as scenes
 from tests.scenarios import test_absence as absence
 from tests.scenarios import test_accusations as accusing
 from tests.scenarios import test_bad_input as bad
@@ -20,7 +21,10 @@ from tests.scenarios import test_restarts as restarts
 from tests.scenarios import test_tampering as tampering
 
 from aicommons.domain import encoding, events, ids, messages, run
+from aicommons.learning import recipe
+from aicommons.learning.learners import mlp
 from aicommons.learning.secagg import header
+from aicommons.learning.secagg import suite as suites
 from aicommons.node import journal, reconciler, signing
 from aicommons.protocol import duties
 
@@ -98,6 +102,14 @@ INPUTS = {
 }
 
 
+def plan_of(word_bits: int) -> recipe.Recipe:
+    """Return a short plan whose words are so wide."""
+    plan = scenes.Stage().plan()
+    if plan.word_bits == word_bits:
+        return plan
+    return recipe.Recipe("mlp", plan.schema, mlp.Mlp(plan.learner.task, hidden=(3,), rounds=1))
+
+
 def input_rows() -> dict[str, Row]:
     """Bad inputs of five, and what they end for three."""
     rule = "every site checks every header, every byte and its own box before it commits"
@@ -106,6 +118,15 @@ def input_rows() -> dict[str, Row]:
         for name, (index, change) in INPUTS.items()
     }
     change = tampering.CHEATS[tampering.SEEN_BY_ALL][1]
+    for suite in suites.Suite:
+        name = suite.cipher.value
+        rows[f"sends a vector changed after masking, {suite.word_bits} bits and {name}"] = Row(
+            "every suite is checked alike",
+            sending(0, change),
+            Then.WITHOUT,
+            (0,),
+            terms={"cipher": suite.cipher, "plan": plan_of(suite.word_bits)},
+        )
     for members in (3, 4, 6, 7, 8):
         then = Then.OVER if members == 3 else Then.WITHOUT
         rows[f"sends a vector changed after masking, of {members}"] = Row(

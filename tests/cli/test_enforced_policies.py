@@ -174,10 +174,11 @@ def test_an_offer_says_everything_in_text_and_json(
         "attribution",
         "--commercial",
     ]
-    shares = ["--solver-shares", "250000", "--retention-days", "9", "--min", "3", "--max", "6"]
+    shares = ["--solver-shares", "250000", "--retention-days", "9", "--min", "3", "--max", "6", "--cipher", "chacha20"]
     dear = founded.open_run(offered, *terms, *shares)
     shown = founded.done("north", "inbox", "show", f"run:{dear[2:]}")
     assert shown["sites"] == {"least": 3, "most": 6, "enrolled": 0, "cell_size": None}
+    assert shown["suite"] == 4
     assert shown["shares"] == {"solver": 250_000, "problem_owner": 100_000, "sites": 650_000}
     assert (shown["most_price"], shown["commercial"], shown["retention_seconds"]) == (
         "0.00000000000000095",

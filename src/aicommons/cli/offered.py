@@ -47,6 +47,7 @@ def _terms_as_json(offer: "offers.Offer") -> dict[str, Any]:
             "enrolled": len(offer.current.enrolled),
             "cell_size": spec.cell_size or None,
         },
+        "suite": spec.suite,
         "most_price": kind.plain(spec.price),
         "bond": kind.plain(spec.bond),
         "bond_until": spec.bond_until if spec.bond else None,

@@ -22,6 +22,7 @@ TERMS = (
     click.option("--min", "least", type=SITES, default=run.FEWEST_PARTICIPANTS, show_default=True, help="Fewest sites."),
     click.option("--max", "most", type=SITES, default=run.MOST_PARTICIPANTS, show_default=True, help="Most organisations, 48 at most; each may bring the datasets of many sites."),
     click.option("--cell-size", type=click.IntRange(run.FEWEST_OF_A_CELL, run.MOST_PARTICIPANTS // 2), help="Sum cells of at least this many sites apart, drawn once. Every reader sees the sums of each cell. [default: one sum of all]"),
+    click.option("--cipher", type=click.Choice(["aes", "chacha20"]), default="aes", show_default=True, help="What masks are made with: aes where the sites' processors have instructions for it, chacha20 where they have none."),
     click.option("--rounds", type=click.IntRange(1, 10_000), help="Most rounds. [default: what the plan needs at most]"),
     click.option("--enrol-minutes", type=click.IntRange(1, 525_600), default=1440, show_default=True, help="After it anybody may close the roster."),
     click.option("--phase-seconds", type=click.IntRange(1, 86_400), default=60, show_default=True, help="How long a step waits for a silent site."),
@@ -100,12 +101,14 @@ def _offer(said: Mapping[str, Any], kind: "office.Token", **settled: Any) -> "of
     """Return what is offered: what the options say, and what was ``settled`` from them already."""
     from aicommons import office
     from aicommons.domain import amounts
+    from aicommons.learning.secagg import suite as suites
 
     price, bond = (0 if said[each] is None else amounts.parse(said[each], kind.decimals) for each in ("price", "bond"))
     return office.Offer(
         **settled,
         min_participants=said["least"],
         max_participants=said["most"],
+        cipher=suites.Cipher(said["cipher"]),
         cell_size=said["cell_size"] or 0,
         phase_seconds=said["phase_seconds"],
         patience_seconds=said["patience_seconds"],

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from aicommons.domain import documents, encoding, errors, events, ids, policies, run, vocabulary
 from aicommons.learning import recipe as recipes
+from aicommons.learning.secagg import suite as suites
 
 DEFAULT_PURPOSE = "DUO:0000007"
 """Disease-specific research."""
@@ -88,6 +89,8 @@ class Offer:
     """Block time in seconds after which anybody may close the roster."""
     min_participants: int = run.FEWEST_PARTICIPANTS
     max_participants: int = run.MOST_PARTICIPANTS
+    cipher: suites.Cipher = suites.Cipher.AES
+    """What masks are made with; the plan says how wide words are."""
     cell_size: int = 0
     """Fewest sites of a cell that is summed apart; 0 = all are summed as one set."""
     max_attempts: int = 3
@@ -120,7 +123,7 @@ class Offer:
             max_participants=self.max_participants,
             layout=1,
             cell_size=self.cell_size,
-            suite=1 if made.word_bits == 32 else 3,
+            suite=suites.Suite.of(self.cipher, made.word_bits),
             max_attempts=self.max_attempts,
             enrol_until=self.enrol_until,
             phase_seconds=self.phase_seconds,
