@@ -203,7 +203,17 @@ def test_an_offer_says_everything_in_text_and_json(
     assert {each["run_id"]: each["price"] for each in log["uses"]}[agreed] == 713
     assert log["agreed"] == before + 713
     assert f"Agreed for all uses: {before + 713}." in founded.call("north", "log").out
-    for each in (dear, agreed):
+    whole = founded.open_run(offered, "--price", "0.00000000000000095")
+    fitting = [
+        each["dataset"]
+        for each in founded.done("north", "inbox", "show", f"run:{whole[2:]}")["datasets"]
+        if each["fits"]
+    ]
+    said = founded.call("north", "inbox", "approve", f"run:{whole[2:]}", "--all", "--dataset", str(dataset))
+    assert (said.code, "instead of --dataset" in said.err) == (2, True)
+    founded.done("north", "inbox", "approve", f"run:{whole[2:]}", "--all")
+    assert list(founded.done("north", "run", "show", whole)["datasets"].values()) == [fitting]
+    for each in (dear, agreed, whole):
         founded.done("solver", "run", "cancel", each)
 
 

@@ -5,7 +5,6 @@ import re
 
 import pytest
 
-from aicommons.cli import bundling
 from aicommons.domain import messages, model_events, money_events, run
 from aicommons.ledger.memory import awards, run_records
 from aicommons.protocol import inbox, transitions
@@ -28,7 +27,7 @@ TWINS: dict[str, tuple[str, str, int]] = {
     "how long keys serve": ("libraries/RunLib.sol", "EPOCH_SECONDS", transitions.EPOCH_SECONDS),
     "the wait for a bond": ("Enrolment.sol", "BOND_SECONDS", run.BOND_SECONDS),
     "datasets of a seat": ("Enrolment.sol", "MOST_EXTRAS", run_records.MOST_EXTRAS),
-    "datasets that may be named": ("Enrolment.sol", "MOST_EXTRAS", bundling.MOST_DATASETS - 1),
+    "datasets that may be named": ("Enrolment.sol", "MOST_EXTRAS", run.MOST_DATASETS - 1),
     "attempts of a round": ("Enrolment.sol", "MOST_ATTEMPTS", run_records.MOST_ATTEMPTS),
 }
 """File below ``contracts/src``, name there, value here."""

@@ -171,6 +171,13 @@ class Desk:
         """Return the name of a run's item in the inbox."""
         return f"{rules.Kind.RUN.value}:{run_id.hex()}"
 
+    def bring_further(self, *numbers: int) -> None:
+        """Give the home further datasets of the same table."""
+        card = cards.DatasetCard("Examinations", "here", 60, {}, "LicenseRef-private", 10, "none")
+        for number in numbers:
+            assert self.owner.desk.publish_dataset(card) == number
+            self.home.keep_dataset(number, self.home.datasets()[1]["path"], card)
+
     def is_enrolled(self, run_id: ids.RunId) -> bool:
         """Return whether the owner has a seat in a run."""
         return self.owner.member_id in self.commons.solver.desk.run(run_id).enrolled

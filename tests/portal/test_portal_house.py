@@ -84,6 +84,17 @@ def test_a_yes_does_not_outlast_whoever_said_it(two: "Desk") -> None:
     assert not two.is_enrolled(run_id)
 
 
+def test_two_persons_bring_several_datasets(two: "Desk") -> None:
+    """Where two persons approve, what the second one names is brought."""
+    run_id = two.propose()
+    two.bring_further(2, 3)
+    for name, numbers in (("Ada", (1, 2, 3)), ("Ben", (1, 2))):
+        assert not two.is_enrolled(run_id)
+        deciding.decide(two.clerk, two.key(run_id), deciding.Word(rules.Verdict.APPROVE, by=name, dataset_ids=numbers))
+    brought = two.commons.solver.desk.run(run_id).brought_by(two.owner.member_id)
+    assert [each.dataset_id for each in brought] == [1, 2]
+
+
 def test_one_yes_of_two_is_said_again_when_one_is_enough(two: "Desk") -> None:
     """What one of two approved was never done; when the other name is gone it waits again, and a new yes does it."""
     run_id = two.propose()

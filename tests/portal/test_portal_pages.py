@@ -98,12 +98,29 @@ def test_a_price_is_shown_before_and_after_it_is_agreed(desk: "Desk") -> None:
     assert 'class="number">1426<' in log
 
 
+def test_several_datasets_are_ticked(desk: "Desk") -> None:
+    """What is ticked is brought to one seat, each dataset under a consent of its own; without a tick nothing is done."""
+    run_id = desk.propose()
+    desk.bring_further(2, 3)
+    visitor, session = desk.open_page()
+    path, said = f"/inbox/{desk.key(run_id)}", {"token": session.form_token, "verdict": "approve"}
+    assert visitor.get(path).text.count('type="checkbox" name="dataset-') == 3
+    assert visitor.post(path, said).status == 409
+    assert desk.place.desk.view().consents == {}
+    assert visitor.post(path, said | {"dataset-1": "yes", "dataset-3": "yes"}).status == 303
+    brought = desk.commons.solver.desk.run(run_id).brought_by(desk.owner.member_id)
+    assert [each.dataset_id for each in brought] == [1, 3]
+    assert {given.terms.dataset_id for given in desk.place.desk.view().consents.values()} == {1, 3}
+    assert "datasets 1, 3" in visitor.get("/log").text
+
+
 BAD_FORMS = {
     "no such answer": {"verdict": "perhaps"},
     "a denial without a reason": {"verdict": "deny", "reason": "  "},
     "a question without words": {"verdict": "ask"},
     "an endless reason": {"verdict": "deny", "reason": "x" * 2001},
-    "another's dataset": {"verdict": "approve", "dataset": "999"},
+    "another's dataset": {"verdict": "approve", "dataset-999": "yes"},
+    "a dataset that is no number": {"verdict": "approve", "dataset-x": "yes"},
     "an operator that is not named": {"verdict": "approve", "operator": "Eve", "pin": "123456", "needs": "operators"},
     "a wrong PIN": {"verdict": "approve", "operator": "Ada", "pin": "654321", "needs": "operators"},
 }

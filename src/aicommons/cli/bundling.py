@@ -10,9 +10,6 @@ from collections.abc import Iterator, Sequence
 from aicommons.cli import enrolling, homes, naming, output
 from aicommons.domain import errors, run
 
-MOST_DATASETS = 65
-"""Of one seat: the ledger takes 64 beside the first."""
-
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Bundle:
@@ -67,11 +64,11 @@ def named(
         )
     given = consents or [""] * len(numbers)
     pairs = [*zip(numbers, given, strict=True), *_lines(listed or "")]
-    if len({number for number, _ in pairs}) < len(pairs) or len(pairs) > MOST_DATASETS:
+    if len({number for number, _ in pairs}) < len(pairs) or len(pairs) > run.MOST_DATASETS:
         raise errors.InputError(
             "a dataset is named twice, or too many are",
             which="--dataset",
-            expected=f"each once, at most {MOST_DATASETS}",
+            expected=f"each once, at most {run.MOST_DATASETS}",
             got=len(pairs),
         )
     return tuple((number, _consent(chosen, number, said)) for number, said in pairs)
@@ -154,11 +151,11 @@ def everything(opened: homes.Opened, chosen: naming.Chosen) -> Bundle:
         brought.append((number, consent_id))
     if not brought:
         raise errors.InputError("no dataset of this home fits this run", which="--all", got=" ".join(notices) or "none")
-    if len(brought) > MOST_DATASETS:
+    if len(brought) > run.MOST_DATASETS:
         raise errors.InputError(
             "more datasets fit than one seat takes",
             which="--all",
-            expected=f"at most {MOST_DATASETS}",
+            expected=f"at most {run.MOST_DATASETS}",
             got=len(brought),
             next_step="name those that you bring in a file: --datasets FILE",
         )

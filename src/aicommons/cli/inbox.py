@@ -102,24 +102,34 @@ def show(item: str) -> None:
 
 @command.command("approve")
 @click.argument("item")
-@click.option("--dataset", type=click.IntRange(1), help="Which of yours to bring, where several fit.")
+@click.option("--dataset", "datasets", type=click.IntRange(1), multiple=True, help="Which of yours to bring, where several fit; once for each.")  # fmt: skip
+@click.option("--all", "is_all", is_flag=True, help="Bring every dataset of yours that fits.")
 @click.option("--fingerprint", help="For participants: the fingerprint that the others see.")
 @click.option("--words", default="", help="For whoever wrote to you, and for the log.")
 @click.option("--allow-overlap", is_flag=True, help="For participants: accept sites that nearly equal those of an earlier run.")  # fmt: skip
 @speaking.by
 @output.json_option
 def approve(
-    item: str, dataset: int | None, *, fingerprint: str | None, words: str, allow_overlap: bool, by: str
+    item: str,
+    datasets: tuple[int, ...],
+    *,
+    is_all: bool,
+    fingerprint: str | None,
+    words: str,
+    allow_overlap: bool,
+    by: str,
 ) -> None:
-    """Approve ITEM: a run gets your dataset and the narrowest consent for it; participants are confirmed for your node."""
+    """Approve ITEM: a run gets your datasets, each with the narrowest consent for it; participants are confirmed for your node."""
     from aicommons.protocol import inbox as rules
 
     clerk = _acting()
     entry = _find(clerk, item)
     if entry.item.kind is rules.Kind.ROSTER:
         _check_fingerprint(clerk, entry, fingerprint)
+    if is_all:
+        datasets = _all_fitting(clerk, entry, datasets)
     _say(
-        clerk, entry, rules.Verdict.APPROVE, by=by, dataset_id=dataset, reason=words, may_overlap=allow_overlap,
+        clerk, entry, rules.Verdict.APPROVE, by=by, dataset_ids=datasets, reason=words, may_overlap=allow_overlap,
         is_compared=True,
     )  # fmt: skip
 
@@ -269,6 +279,16 @@ def _say(clerk: "deciding.Clerk", entry: "deciding.Entry", verdict: "rules.Verdi
         f"{entry.item.key[:20]}: {verdict.value}; it stands at: {standing.value}.",
         *_next(entry.item, standing),
     )
+
+
+def _all_fitting(clerk: "deciding.Clerk", entry: "deciding.Entry", named: tuple[int, ...]) -> tuple[int, ...]:
+    from aicommons.owner import offers
+    from aicommons.protocol import inbox as rules
+
+    if named or entry.item.kind is not rules.Kind.RUN or entry.item.run_id is None:
+        raise click.UsageError("--all is for a run that asks for data, and instead of --dataset")
+    offer = offers.make_offer(clerk.place, clerk.papers, clerk.tables, entry.item.run_id)
+    return tuple(each.dataset_id for each in offer.fitting)
 
 
 def _next(item: "rules.Item", standing: "rules.Standing") -> list[str]:

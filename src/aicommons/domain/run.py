@@ -7,6 +7,8 @@ from aicommons.domain import ids
 
 FEWEST_PARTICIPANTS = 3
 """With fewer, each could compute the other's numbers from the sum."""
+MOST_DATASETS = 65
+"""Most datasets of one seat: the ledger takes 64 beside the first."""
 MOST_PARTICIPANTS = 48
 """The largest committee layout."""
 FEWEST_OF_A_CELL = 4

@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator, Sequence
 
 from aicommons import office
-from aicommons.domain import errors, ids
+from aicommons.domain import errors, ids, run
 from aicommons.node import inbox, journal
 from aicommons.node import standing as rule_facts
 from aicommons.owner import correspondence, fits, giving, noting, offers, places, progress, rosters
@@ -61,7 +61,7 @@ class Word:
     reason: str = ""
     by: str = ""
     """Operator's name, or ``rule N``."""
-    dataset_id: int | None = None
+    dataset_ids: tuple[int, ...] = ()
     """What to bring; needed only where several datasets fit."""
     may_overlap: bool = False
     """Accept participants that nearly equal those of an earlier run on the problem."""
@@ -213,49 +213,66 @@ def _carry_out(clerk: Clerk, item: rules.Item, word: Word) -> None:
         rosters.confirm(clerk.place, item.run_id, seen, by=word.by)
         return
     offer = offers.make_offer(clerk.place, clerk.papers, clerk.tables, item.run_id)
-    enrol(clerk.place, offer, choose(offer, word.dataset_id), by=word.by)
+    enrol(clerk.place, offer, choose(offer, word.dataset_ids), by=word.by)
 
 
-def choose(offer: offers.Offer, dataset_id: int | None) -> offers.Fit:
-    """Return the dataset to bring.
+def choose(offer: offers.Offer, dataset_ids: Sequence[int] = ()) -> tuple[offers.Fit, ...]:
+    """Return the datasets to bring: those named, or the only one that fits.
 
     Raises:
-        errors.InputError: it does not fit, none does, or several do and none is named.
+        errors.InputError: one of them does not fit or is none of this home's, none fits, several do and none is named, or more
+            are named than a seat takes.
     """
     which = ids.short(offer.run_id)
     if offer.papers is None:
         raise errors.InputError(
             "plan and terms of the run cannot be read now", which=which, next_step="try again when the store answers"
         )
-    named = [each for each in offer.fits if dataset_id in (None, each.dataset_id)]
-    fitting = [each for each in named if each.is_fitting]
+    fitting = {each.dataset_id: each for each in offer.fits if each.is_fitting}
     if not fitting:
-        why = next((each.measured.trouble for each in named), None)
+        why = next((each.measured.trouble for each in offer.fits), None)
         raise errors.InputError(
             "no dataset of this home fits the run", which=which, got=why, next_step="see `commons inbox show`"
         )
-    if len(fitting) > 1:
+    if not dataset_ids and len(fitting) > 1:
         raise errors.InputError(
             "several datasets fit",
             which=which,
-            got=", ".join(str(each.dataset_id) for each in fitting),
-            next_step=f"say which one to bring: `--dataset {fitting[0].dataset_id}` on the command line",
+            got=", ".join(map(str, fitting)),
+            next_step=f"say which to bring: `--dataset {next(iter(fitting))}` on the command line, once for each, or `--all`",
         )
-    return fitting[0]
+    wanted = tuple(dict.fromkeys(dataset_ids or fitting))
+    if unfit := [number for number in wanted if number not in fitting]:
+        why = next((each.measured.trouble for each in offer.fits if each.dataset_id == unfit[0]), "not of this home")
+        raise errors.InputError(
+            "a dataset does not fit the run; nothing was sent",
+            which=f"dataset {unfit[0]}",
+            got=why,
+            next_step="see `commons inbox show`",
+        )
+    if len(wanted) > run.MOST_DATASETS:
+        raise errors.InputError(
+            "more datasets than a seat takes", which=which, expected=f"at most {run.MOST_DATASETS}", got=len(wanted)
+        )
+    return tuple(fitting[number] for number in wanted)
 
 
-def enrol(place: places.Place, offer: offers.Offer, fit: offers.Fit, *, by: str) -> None:
-    """Give a consent if none is live, and bring the dataset to the run; raises as the ledger does.
+def enrol(place: places.Place, offer: offers.Offer, fits: Sequence[offers.Fit], *, by: str) -> None:
+    """Give each dataset a consent where none is live, and bring them to the run; raises as the ledger does.
 
     Raises:
         errors.InputError: the run asks for a bond that the vault does not hold for this wallet; no consent was given.
     """
     place.desk.money.check_credit(offer.money, offer.current.spec.bond)
-    consent_id = fit.consent_id
-    if consent_id is None:
-        now = max(int(time.time()), place.desk.view().time)
-        consent_id = giving.give(place, offers.consent_for(fit.dataset_id, offer.current.spec, now), by=by)
-    giving.enrol(place, offer.run_id, office.Seat(fit.dataset_id, consent_id), by=by)
+    first, *further = [(fit.dataset_id, _consent(place, offer, fit, by=by)) for fit in fits]
+    giving.enrol(place, offer.run_id, office.Seat(*first, further=tuple(further)), by=by)
+
+
+def _consent(place: places.Place, offer: offers.Offer, fit: offers.Fit, *, by: str) -> bytes:
+    if fit.consent_id is not None:
+        return fit.consent_id
+    now = max(int(time.time()), place.desk.view().time)
+    return giving.give(place, offers.consent_for(fit.dataset_id, offer.current.spec, now), by=by)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -327,7 +344,7 @@ def _apply(clerk: Clerk, entry: Entry, number: int, rule: rules.Rule) -> Applied
         rule.verdict,
         f"standing {rules.rule_name(number)}",
         rules.rule_name(number),
-        rule.dataset_id,
+        () if rule.dataset_id is None else (rule.dataset_id,),
         is_compared=rule.confirms,
     )
     try:

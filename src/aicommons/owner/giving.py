@@ -26,9 +26,11 @@ def revoke(place: places.Place, consent_id: bytes, *, by: str, reason: str = "")
 def enrol(
     place: places.Place, run_id: ids.RunId, seat: office.Seat, *, by: str, node: signing.SigningJournal | None = None
 ) -> None:
-    """Bring a dataset to a run; ``node`` signs the exit in advance where the seat needs one. Raises as the ledger does."""
+    """Bring datasets to a run; ``node`` signs the exit in advance where the seat needs one. Raises as the ledger does."""
     place.desk.enrol(run_id, seat, node)
-    noting.note_at(place.home, noting.Act.ENROL, f"run:{run_id.hex()}", by=by, reason=f"dataset {seat.dataset_id}")
+    numbers = [seat.dataset_id, *(number for number, _ in seat.further)]
+    said = f"dataset{'s' if seat.further else ''} {', '.join(map(str, numbers))}"
+    noting.note_at(place.home, noting.Act.ENROL, f"run:{run_id.hex()}", by=by, reason=said)
 
 
 def _consent(consent_id: bytes) -> str:

@@ -4,7 +4,7 @@ Forms answer with a redirect, so that a page can be loaded again without doing a
 without scripts. What is shown and done is ``owner/``'s business.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Annotated
 
 import fastapi
@@ -213,7 +213,6 @@ def speaker(clerk: deciding.Clerk, form: dict[str, str]) -> str:
 
 def word_of(form: dict[str, str], by: str) -> deciding.Word:
     """Return what a form says to an item; raises ``errors.InputError`` for what is no answer."""
-    dataset = form.get("dataset", "")
     try:
         verdict = rules.Verdict(form.get("verdict"))
     except ValueError as err:
@@ -223,17 +222,26 @@ def word_of(form: dict[str, str], by: str) -> deciding.Word:
             expected="approve, ask, deny or dismiss",
             next_step="open the item again and press one of its buttons",
         ) from err
-    is_number = dataset.isascii() and dataset.isdecimal() and len(dataset) < MOST_DIGITS
     return deciding.Word(
         verdict,
         form.get("reason", ""),
         by,
-        dataset_id=int(dataset) if is_number else None,
+        dataset_ids=tuple(_ticked(form)),
         is_compared="compared" in form,
     )
 
 
+DATASET = "dataset-"
+"""What the names of the boxes begin with that say which datasets to bring."""
 MOST_DIGITS = 13
+
+
+def _ticked(form: dict[str, str]) -> Iterator[int]:
+    """Yield the numbers of the datasets that are ticked; what is no number is none of this home's."""
+    for name in form:
+        number = name.removeprefix(DATASET)
+        if number != name:
+            yield int(number) if number.isascii() and number.isdecimal() and len(number) < MOST_DIGITS else 0
 
 
 def run_id_of(text: str) -> ids.RunId:
