@@ -126,6 +126,18 @@ contract TrainingRunsRoundsTest is RunTest {
         _assertAt(RunState.Running, Phase.Fixed, 0, 0);
     }
 
+    /// @dev Every seat that committed owes its Reveal while there is time: who opens first does not end the round.
+    function test_reveal_waitsForAllThatCommitted() public {
+        _toOpen(5);
+        _submitAll(5, 0, "initial");
+        _commitAll(5, 0);
+        for (uint256 id = 1; id <= 5; ++id) {
+            _assertAt(RunState.Running, Phase.Fixed, 0, 0);
+            _reveal(id, 0, 0);
+        }
+        _assertAt(RunState.Running, Phase.Unmasked, 0, 0);
+    }
+
     /// @dev All that committed have revealed, but a live seat still owes its Commit: not yet unmasked.
     function test_reveal_waitsForTheLastCommit() public {
         _toOpen(5);
