@@ -142,6 +142,22 @@ contract TrainingRunsTimeTest is RunTest {
         _assertAt(RunState.Running, Phase.Submitted, 1, 1);
     }
 
+    /// @dev A seat that was not in the first round's set stays out, also when another one leaves and the round begins again.
+    function test_advance_letsNobodyIntoAFixedSet() public {
+        _toOpen(8, 3, Absence.Exit);
+        _submitAll(7, 0, "initial");
+        _advanceAfter(PHASE);
+        _commitAll(7, 0);
+        _revealAll(7, 0);
+        _assertAt(RunState.Running, Phase.Unmasked, 0, 0);
+        _submitAll(6, 1, "first");
+        _advanceAfter(PHASE);
+        _pass(PATIENCE);
+        runs.advance(runId);
+        _assertAt(RunState.Running, Phase.Open, 1, 1);
+        vm.assertEq(_machine().set, 0x3F);
+    }
+
     /// @dev Of five at most one may leave: two absent exits end the run.
     function test_advance_endsIfTooFewWouldStay() public {
         _toOpen(5, 3, Absence.Exit);
