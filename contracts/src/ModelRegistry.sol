@@ -250,14 +250,14 @@ contract ModelRegistry is IModelRegistry, Governed {
         if (!_runs.isAgreedState(runId, stateDigest)) revert ModelRegistryStateMismatch(stateDigest);
     }
 
-    /// @dev Copies the lineage of the final set and everybody's ties; at most 48 seats. Who has a tie keeps it, so that an
-    /// audit by somebody who owned nothing at the end is not independent either.
+    /// @dev Copies the lineage of all whose rows are in a sum, also of who left since, and everybody's ties; at most 48
+    /// seats. Who has a tie keeps it, so that an audit by somebody who owned nothing at the end is not independent either.
     function _recordLineage(bytes32 modelId, RunView memory made, SeatView[] memory seats) private {
         IProblems.Problem memory problem = _problems.problem(made.spec.problem);
         _ties[modelId][problem.owner] = Tie.Interested;
         if (problem.judge != 0) _ties[modelId][problem.judge] = Tie.Interested;
         for (uint256 i; i < seats.length; ++i) {
-            bool isIn = made.position.machine.set >> i & 1 == 1;
+            bool isIn = made.position.machine.summed >> i & 1 == 1;
             _ties[modelId][seats[i].memberId] = isIn ? Tie.Party : Tie.Interested;
             if (isIn) _sources[modelId].push(_sourceOf(seats[i]));
         }
@@ -281,12 +281,13 @@ contract ModelRegistry is IModelRegistry, Governed {
         );
     }
 
-    /// @dev Solver's and problem owner's parts, the rest equally; what does not divide goes to the lowest ids. Who was put out
-    /// for cheating stands in the lineage, if its rows are in the last sum, and owns nothing.
+    /// @dev Solver's and problem owner's parts, the rest equally among all whose rows are in a sum; what does not divide goes to
+    /// the lowest ids. Who left keeps its part: a consent that costs something to take back is not free. Who was put out for
+    /// cheating stands in the lineage and owns nothing.
     function _share(bytes32 modelId, RunView memory made, SeatView[] memory seats) private {
         _give(modelId, made.spec.solver, made.spec.solverShares);
         _give(modelId, _problems.ownerOf(made.spec.problem), made.spec.ownerShares);
-        uint48 heirs = made.position.machine.set & ~made.position.machine.excluded;
+        uint48 heirs = made.position.machine.summed & ~made.position.machine.excluded;
         uint256 members = RunLib.size(heirs);
         uint256 rest = ALL_SHARES - made.spec.solverShares - made.spec.ownerShares;
         uint256 given;

@@ -187,7 +187,7 @@ contract ModelRegistryReleaseTest is ModelTest {
 
     // ---------------------------------------------------------------------------------------------------------- callers
 
-    /// @dev Rows: a stranger, the problem's owner, an auditor, who left the run, who is suspended, who left the commons.
+    /// @dev Rows: a stranger, the problem's owner, an auditor, the problem's judge, who is suspended, who left the commons.
     function test_parties_alone_askAndRelease(address stranger) public {
         vm.assume(membership.memberOf(stranger) == 0 && membership.memberOfNodeKey(stranger) == 0);
         vm.assume(stranger != address(forwarder));
@@ -196,7 +196,7 @@ contract ModelRegistryReleaseTest is ModelTest {
         vm.prank(_account(4));
         membership.leave();
         address[6] memory callers =
-            [stranger, _account(owner), _account(FIRST_AUDITOR), _account(LEFT), _account(3), _account(4)];
+            [stranger, _account(owner), _account(FIRST_AUDITOR), _account(JUDGE), _account(3), _account(4)];
         _register();
         _expectNotParticipant(callers, abi.encodeCall(models.requestAudit, (runId)));
         _requestAudit();

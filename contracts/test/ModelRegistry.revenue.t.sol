@@ -73,11 +73,19 @@ contract ModelRegistryRevenueTest is ModelTest {
         vm.assertEq(_credit(_account(solver)), type(uint256).max / 10);
     }
 
-    /// @dev Nothing twice, and nothing for who owns nothing: who left, an auditor, an id that nobody has.
+    /// @dev Who left after a round takes as much as who stayed.
+    function test_claim_isForWhoLeftToo() public {
+        _pay(1_000_000);
+        _claim(LEFT);
+        vm.assertEq(_credit(_account(LEFT)), models.sharesOf(runId, 3));
+        vm.assertEq(_credit(_account(LEFT)), 170_000);
+    }
+
+    /// @dev Nothing twice, and nothing for who owns nothing: the problem's judge, an auditor, an id that nobody has.
     function test_claim_failsOnNothing() public {
         _pay(1_000_000);
         _claim(1);
-        uint256[3] memory owning = [uint256(1), LEFT, FIRST_AUDITOR];
+        uint256[3] memory owning = [uint256(1), JUDGE, FIRST_AUDITOR];
         for (uint256 i; i < owning.length; ++i) {
             bytes4 error = IModelRegistry.ModelRegistryNothingToClaim.selector;
             vm.prank(_account(owning[i]));

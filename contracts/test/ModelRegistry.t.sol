@@ -126,11 +126,36 @@ contract ModelRegistryTest is RunTest {
         vm.assertEq(models.model(runId).roundsDone, 1);
     }
 
-    /// @dev Who left by Exit is not in the final set: no lineage, no shares.
-    function test_register_leavesOutWhoExited() public {
+    /// @dev Who left by Exit after a round is a source and owns its part: its data is in that round's sum.
+    function test_register_keepsWhoExitedAfterARound(uint256 word) public {
+        uint256 left = _between(word, 1, 5);
         _toOpen(5);
         _round(5, 0, "initial");
-        runs.exit(runId, 2, 0, _exitSignature(2, 0));
+        runs.exit(runId, left, 0, _exitSignature(left, 0));
+        for (uint256 id = 1; id <= 5; ++id) {
+            if (id != left) _submit(id, 1, 0, "first");
+        }
+        vm.prank(_account(solver));
+        runs.cancel(runId);
+        _register(left, "first");
+        vm.assertEq(models.sources(runId).length, 5);
+        for (uint256 id = 1; id <= 5; ++id) {
+            vm.assertEq(models.sources(runId)[id - 1].memberId, id);
+            vm.assertEq(models.sharesOf(runId, id), 170_000);
+            vm.assertEq(uint256(models.tieOf(runId, id)), uint256(IModelRegistry.Tie.Party));
+        }
+    }
+
+    /// @dev Who left before its data was in any sum: no lineage, no shares, and no independent audit either.
+    function test_register_leavesOutWhoExitedBeforeTheFirstSum() public {
+        _toOpen(5);
+        vm.prank(_account(2));
+        runs.exit(runId, 2, type(uint32).max, _exitSignature(2, type(uint32).max));
+        for (uint256 id = 1; id <= 5; ++id) {
+            if (id != 2) _submit(id, 0, 0, "initial");
+        }
+        _commitAll(5, 0);
+        _revealAll(5, 0);
         for (uint256 id = 1; id <= 5; ++id) {
             if (id != 2) _submit(id, 1, 0, "first");
         }

@@ -41,15 +41,27 @@ def going(founded: "Place", offered: dict[str, str], make_table: Callable[[int, 
 
 
 def test_a_site_leaves_a_run(founded: "Place", going: str) -> None:
-    """Nobody leaves by accident or twice; the others train on, and a second one cannot go."""
+    """Nobody leaves by accident; the others train on, a second one cannot go, and who left keeps its part of the model."""
     asked = founded.call("solver", "run", "leave", going)
-    assert (asked.code, "nobody confirmed it" in asked.err) == (1, True)
-    left = founded.done("solver", "run", "leave", going, "--yes")
-    assert len(left["exits"]) == 1
-    again = founded.call("solver", "run", "leave", going, "--yes")
-    assert (again.code, "not in the run any more" in again.err) == (1, True)
+    assert (asked.code, "nobody was asked" in asked.err, "may point at single persons" in asked.err) == (1, True, True)
+    left = founded.call("solver", "run", "leave", going, "--yes")
+    assert "it is in no round from round" in left.out, left
+    again = founded.call("solver", "run", "leave", going)
+    assert (again.code, "it is in no round from round" in again.out) == (0, True), again
     second = founded.call("south", "run", "leave", going, "--yes")
     assert (second.code, "too few sites would stay" in second.err) == (1, True), second
+    assert "expected at least 3, got 2" in second.err
+    assert [each["what"] for each in founded.done("solver", "log")["decisions"]].count("leave training") == 1
     end = founded.call("north", "run", "watch", going, "--json").objects[-1]
-    assert (end["state"], end["exits"]) == ("completed", left["exits"])
-    assert "left the run" in founded.call("north", "run", "show", going).out
+    assert (end["state"], len(end["exits"])) == ("completed", 1)
+    shown = founded.call("north", "run", "show", going).out
+    assert "left the run" in shown
+    assert "and it keeps its part of it" in shown
+    (gone,) = end["exits"]
+    model = founded.done("north", "model", "show", going)
+    (source,) = [each for each in model["sources"] if each["member"] == gone]
+    assert 0 < len(source["rounds"]) < model["rounds"]
+    assert model["shares"][str(gone)] > min(model["shares"].values())  # the solver's part, and the site's
+    assert "rounds; then it left" in founded.call("north", "model", "show", going).out
+    over = founded.call("south", "run", "leave", going, "--yes")
+    assert (over.code, "the run is over" in over.err) == (1, True), over

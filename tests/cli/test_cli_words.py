@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 import pytest
+from tests.protocol import departed_runs
 
 from aicommons.cli import attest, given, main, naming, output, refusals, telling
 from aicommons.domain import encoding, errors, events, ids, run
@@ -322,7 +323,12 @@ def test_cells_are_told() -> None:
 SENT: Any = object()
 WAITS = {
     "enrolment": (_run(run.RunState.ENROLLING), "enrolments", (), 1000),
-    "acks": (_run(run.RunState.ACKING, roster=ROSTER, acks={2: SENT}, deadline=77), "confirmation", (1, 3), 77),
+    "acks": (
+        _run(run.RunState.ACKING, roster=ROSTER, acks={2: departed_runs.acked(2)}, deadline=77),
+        "confirmation",
+        (1, 3),
+        77,
+    ),
     "submits": (_training(views.AttemptView(deadline=70, submits={1: SENT})), "masked vectors", (2, 3), 70),
     "submits of a fixed set": (
         _training(views.AttemptView(set_bits=0b101, submits={1: SENT})),

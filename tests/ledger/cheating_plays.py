@@ -67,6 +67,20 @@ def owners(p: worlds.Player) -> None:
     p.register(1, 1)
 
 
+def leavers(p: worlds.Player) -> None:
+    """Who left after a round is a source and keeps its part, and may write the model down; who left before any is neither."""
+    p.begin()
+    p.exit(5, messages.ANY_ROUND)
+    p.submits(FIRST, 5)
+    p.commits(FIRST)
+    p.reveals(FIRST)
+    p.exit(2, 0)
+    p.submits((1, 0), 2, 5)
+    p.cancel()
+    p.register(5, 1)
+    p.register(2, 1)
+
+
 def silence(p: worlds.Player) -> None:
     """Who is silent past the deadline is waived by three, and by nobody before it."""
     p.begin()
@@ -111,10 +125,13 @@ def new_keys(p: worlds.Player) -> None:
     p.cancel()
 
 
+LEAVERS = 8
+"""Sites of the play in which two leave."""
 PLAYS: dict[str, tuple[Callable[[worlds.Player], None], tuple[int, ...]]] = {
     "complaints": (complaints, ()),
     "disputes": (disputes, ()),
     "owners": (owners, ()),
+    "leavers": (leavers, ()),
     "silence": (silence, ()),
     "equivocation": (equivocation, ()),
     "new keys": (new_keys, ()),

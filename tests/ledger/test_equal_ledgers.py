@@ -484,6 +484,8 @@ PLAYS: dict[str, tuple[Play, tuple[int, ...]]] = {
     **coop_plays.PLAYS,
 }
 SITES = 5
+MORE_SITES = {**dict.fromkeys(cell_plays.PLAYS, cell_plays.SITES), "leavers": cheating_plays.LEAVERS}
+"""Sites of plays that have more than usual."""
 
 
 @pytest.fixture(scope="module")
@@ -497,7 +499,7 @@ def anvil(anvil_binary: pathlib.Path, tmp_path_factory: pytest.TempPathFactory) 
 def played(world: worlds.MemoryWorld | worlds.EmbeddedWorld | worlds.AnvilWorld, name: str) -> worlds.Player:
     """Play a scenario on a world."""
     play, leaving = PLAYS[name]
-    player = worlds.Player(world, cell_plays.SITES if name in cell_plays.PLAYS else SITES, leaving)
+    player = worlds.Player(world, MORE_SITES.get(name, SITES), leaving)
     try:
         play(player)
         player.ask()

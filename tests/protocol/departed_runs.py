@@ -51,6 +51,11 @@ def convicted(member: int, digest: bytes) -> dict[int, events.Convicted]:
     return {member: events.Convicted(at(20), RUN, ids.MemberId(member), digest)}
 
 
+def acked(member: int, epoch: int = 0) -> events.Acked:
+    """Return a key of an epoch."""
+    return events.Acked(at(1), RUN, ids.MemberId(member), b"", epoch, b"", b"", b"", b"")
+
+
 COMPLAINT = said(events.Complained, 5, 6, ids.MemberId(2), HEADER, CASE, b"")
 DISPUTE = said(events.Disputed, 5, 6, ids.MemberId(2), 0, 0, 0, CASE, b"")
 TWICE = events.Equivocated(at(19), RUN, ids.MemberId(2), messages.Kind.COMMIT, 1, 0, b"", ((b"",), b""), ((b"",), b""))

@@ -23,6 +23,7 @@ NAMES = {
     "roundsDone": "rounds_done", "setFixed": "set_fixed", "agreed": "agreed", "interrupted": "interrupted",
     "set": "set_bits", "exited": "exited", "willExit": "will_exit", "arrived": "arrived", "committed": "committed",
     "revealed": "revealed", "silent": "silent", "deadline": "deadline", "waived": "waived", "excluded": "excluded",
+    "summed": "summed",
     "epoch": "epoch", "sidEpoch": "sid_epoch", "epochEnds": "epoch_ends",
 }  # fmt: skip
 """Name in the files -> field of the machine."""

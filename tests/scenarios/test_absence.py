@@ -196,7 +196,7 @@ def check_sets(scene, current: views.RunView, row: Row) -> None:
         assert left <= set(current.exits)
     if row.participants is not None:
         assert len(current.members_of(revealed[-1])) == row.participants
-        assert len(current.model.sources) == row.participants
+        assert tuple(source.member_id for source in current.model.sources) == current.summed
         assert not set(scene.gone) & set(current.members_of(revealed[-1]))
     elif revealed:
         assert len(current.members_of(revealed[-1])) == row.members

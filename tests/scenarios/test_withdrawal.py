@@ -150,7 +150,8 @@ def test_later_the_exit_policy_leaves(stage: Any, when: Callable[[views.RunView]
         last = max(place for place, attempt in current.attempts.items() if attempt.reveals)
         assert gone not in current.members_of(current.attempts[last].set_bits)
         assert gone not in current.attempts[last].submits
-        assert gone not in [source.member_id for source in current.model.sources]
+        assert [source.member_id for source in current.model.sources] == list(scene.roster)
+        assert current.shares[gone] == min(current.shares[each] for each in scene.roster)
         assert problem_of(scene, current) is None
 
 

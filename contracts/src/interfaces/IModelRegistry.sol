@@ -26,8 +26,8 @@ interface IModelRegistry {
     }
 
     /// @notice How close a member is to a model. Who is not None cannot audit it; who is a Party may have it audited and
-    /// release it. Interested are the problem's owner and judge, and whoever had a seat but left it; a Party is the solver
-    /// or in the final set.
+    /// release it. Interested are the problem's owner and judge, and whoever had a seat but gave nothing to a sum; a Party is
+    /// the solver or a source.
     enum Tie {
         None,
         Interested,
@@ -90,7 +90,7 @@ interface IModelRegistry {
     /// @param stateDigest The state that was agreed
     /// @param licence keccak256 of the licence's text, zero = none said
     /// @param roundsDone Rounds behind that state
-    /// @param sources What each participant of the final set brought
+    /// @param sources What each participant brought whose data is in a sum, also if it left since
     event Registered(
         bytes32 indexed modelId,
         uint256 indexed registrant,
@@ -143,7 +143,7 @@ interface IModelRegistry {
     error ModelRegistryNoState(bytes32 runId);
     /// @notice The state is not the run's last agreed one.
     error ModelRegistryStateMismatch(bytes32 stateDigest);
-    /// @notice The caller is neither the solver nor in the final set, or may not act.
+    /// @notice The caller is neither the solver nor a source, or may not act.
     error ModelRegistryNotParticipant(address caller);
     /// @notice Only the run's solver may do this, or a vote.
     error ModelRegistryNotSolver(bytes32 modelId, address caller);
@@ -257,7 +257,7 @@ interface IModelRegistry {
     /// @param modelId Any id
     function model(bytes32 modelId) external view returns (Model memory record);
 
-    /// @notice What the participants of the final set brought, by ascending member id.
+    /// @notice What the participants brought whose data is in a sum, also those that left since, by ascending member id.
     /// @param modelId Any id
     function sources(bytes32 modelId) external view returns (Source[] memory records);
 

@@ -196,6 +196,7 @@ library RunLib {
         if (m.phase != Phase.Fixed || m.committed & ~(m.revealed | m.waived) != 0) return;
         if (present(m) & ~m.silent & ~m.committed != 0) return;
         _enter(m, Phase.Unmasked, time);
+        m.summed |= m.set;
         m.interrupted = false;
     }
 
@@ -365,7 +366,7 @@ library RunLib {
     /// @dev All Acks that are due have come: the run goes on where it stood, with the new keys.
     function _tryStart(Machine memory m, uint64 time) private pure {
         if (missing(m) != 0) return;
-        m.epochEnds = time + EPOCH_SECONDS;
+        m.epochEnds = uint40(time + EPOCH_SECONDS);
         if (m.phase == Phase.Open || m.phase == Phase.Submitted) return _retry(m, time);
         if (m.phase == Phase.Unmasked) (m.round, m.attempt) = (m.round + 1, 0);
         else m.set = present(m);

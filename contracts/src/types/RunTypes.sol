@@ -141,6 +141,7 @@ struct Key {
 /// @param sidEpoch Epoch of the last agreed sid
 /// @param epochEnds Unix second from which on anybody may ask for new keys
 /// @param divided Whether seats are summed by cells
+/// @param summed Seats whose vectors are in a sum that was unmasked: a model comes from their data
 struct Machine {
     RunState state;
     Phase phase;
@@ -173,8 +174,9 @@ struct Machine {
     uint48 excluded;
     uint32 epoch;
     uint32 sidEpoch;
-    uint64 epochEnds;
+    uint40 epochEnds;
     bool divided;
+    uint48 summed;
 }
 
 /// @notice Who submitted on one sid. A seat counts once for a sid, whatever round and attempt its message came in, so that

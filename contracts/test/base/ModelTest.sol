@@ -6,7 +6,7 @@ import {IMembership} from "../../src/interfaces/IMembership.sol";
 import {IModelRegistry} from "../../src/interfaces/IModelRegistry.sol";
 import {RunTest} from "./RunTest.sol";
 
-/// @notice A model of five seats, of which seat 2 left before the end, and auditors 8..10 that have nothing to do with it;
+/// @notice A model of five seats, of which seat 2 left after the first round, and auditors 8..10 that have nothing to do with it;
 /// member 11 judges the problem.
 /// The model's id is `runId`.
 abstract contract ModelTest is RunTest {
@@ -42,7 +42,6 @@ abstract contract ModelTest is RunTest {
     }
 
     function _makeAuditor(uint256 id) internal {
-        if (membership.hasRole(id, IMembership.Role.Auditor)) return;
         if (membership.hasRole(id, IMembership.Role.Auditor)) return;
         vm.prank(address(timelock));
         membership.grantRole(id, IMembership.Role.Auditor);

@@ -28,7 +28,7 @@ contract FinishedRun {
         (made.spec.solver, made.spec.solverShares, made.spec.ownerShares) = (1, _solverShares, _ownerShares);
         made.position.machine.state = RunState.Completed;
         made.position.machine.roundsDone = 1;
-        made.position.machine.set = uint48((1 << _members) - 1);
+        made.position.machine.summed = uint48((1 << _members) - 1);
     }
 
     function seats(bytes32) external view returns (SeatView[] memory records) {

@@ -79,7 +79,7 @@ contract RunSlotsTest is CommonsTest {
         (m.arrived, m.committed, m.revealed) = (uint48(c), uint48(c >> 48), uint48(c >> 96));
         (m.silent, m.willExit) = (uint48(c >> 144), uint48(c >> 192));
         (m.waived, m.excluded) = (uint48(a >> 200), uint48(b >> 200));
-        (m.epoch, m.sidEpoch, m.epochEnds) = (uint32(a), uint32(b), uint64(c));
-        m.divided = c >> 240 & 1 == 1;
+        (m.epoch, m.sidEpoch, m.epochEnds) = (uint32(a), uint32(b), uint40(c));
+        (m.divided, m.summed) = (c >> 240 & 1 == 1, uint48(c >> 64));
     }
 }

@@ -315,7 +315,8 @@ abstract contract TransitionRecorder is RunTest {
             _number("revealed", m.revealed),
             _number("silent", m.silent)
         );
-        string memory cheated = string.concat(_number("waived", m.waived), _number("excluded", m.excluded));
+        string memory cheated =
+            string.concat(_number("waived", m.waived), _number("excluded", m.excluded), _number("summed", m.summed));
         return string.concat(members, sent, cheated);
     }
 

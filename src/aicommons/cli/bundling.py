@@ -7,7 +7,7 @@ not permitted or does not fit is found before anything is sent. Taking the seat 
 import dataclasses
 from collections.abc import Iterator, Sequence
 
-from aicommons.cli import enrolling, homes, naming, output
+from aicommons.cli import enrolling, homes, listed, naming, output
 from aicommons.domain import errors, run
 
 
@@ -47,12 +47,12 @@ def check_room(chosen: naming.Chosen, absence: run.Absence) -> None:
 
 
 def named(
-    chosen: naming.Chosen, numbers: Sequence[int], consents: Sequence[str], listed: str | None
+    chosen: naming.Chosen, numbers: Sequence[int], consents: Sequence[str], text: str | None, *, member: int
 ) -> tuple[tuple[int, bytes], ...]:
-    """Return the datasets that were named on the command line or in a file, each with its consent.
+    """Return the datasets of ``member`` that were named on the command line or in a file, each with its consent.
 
     Raises:
-        errors.InputError: a consent of another dataset, not one per dataset, a line that cannot be read, no consent, a dataset
+        errors.InputError: no such dataset, or another member's; a consent of another dataset, not one per dataset, a line that cannot be read, no consent, a dataset
             twice, or more than a seat takes.
     """
     if consents and len(consents) != len(numbers):
@@ -63,7 +63,7 @@ def named(
             got=len(consents),
         )
     given = consents or [""] * len(numbers)
-    pairs = [*zip(numbers, given, strict=True), *_lines(listed or "")]
+    pairs = [*zip(numbers, given, strict=True), *_lines(text or "")]
     if len({number for number, _ in pairs}) < len(pairs) or len(pairs) > run.MOST_DATASETS:
         raise errors.InputError(
             "a dataset is named twice, or too many are",
@@ -71,6 +71,16 @@ def named(
             expected=f"each once, at most {run.MOST_DATASETS}",
             got=len(pairs),
         )
+    for number, _ in pairs:
+        owner = listed.find(chosen.view, number).owner
+        if owner != member:
+            raise errors.InputError(
+                "this dataset belongs to another member",
+                which=f"dataset {number}",
+                expected=f"one of member {member}",
+                got=f"one of member {owner}",
+                next_step="see `commons dataset list`",
+            )
     return tuple((number, _consent(chosen, number, said)) for number, said in pairs)
 
 

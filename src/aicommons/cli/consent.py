@@ -21,7 +21,7 @@ from aicommons.cli import (
     spoken,
     steward,
 )
-from aicommons.domain import errors, ids
+from aicommons.domain import errors, ids, run
 
 if TYPE_CHECKING:
     from aicommons.protocol import registry
@@ -76,13 +76,34 @@ def give(dataset_id: int, asked: permitting.Asked, by: str) -> None:
 def revoke(consent: str, by: str) -> None:
     """Take CONSENT back, at once: no round that has not begun may use the data."""
     from aicommons.owner import giving
+    from aicommons.protocol import lineage
 
     by = speaking.one(by)
     opened = homes.act()
-    consent_id = naming.resolve(consent, opened.desk.view().consents, "consent")
+    view = opened.desk.view()
+    consent_id = naming.resolve(consent, view.consents, "consent")
+    used = list(lineage.using(view, consent_id))
     giving.revoke(opened, consent_id, by=by)
     output.emit(
-        {"consent": ids.format_id(consent_id), "state": "revoked"}, f"Consent {naming.short(consent_id)} is taken back."
+        {
+            "consent": ids.format_id(consent_id),
+            "state": "revoked",
+            "runs": [ids.format_id(run_id) for run_id, _, _ in used],
+        },
+        f"Consent {naming.short(consent_id)} is taken back.",
+        *(f"  run {naming.short(run_id)} {_goes_on(current, member)}" for run_id, member, current in used),
+    )
+
+
+def _goes_on(current: "views.RunView", member: int) -> str:
+    """What becomes of a run that used the consent."""
+    if not current.is_set_fixed:
+        return "goes on without it if enough sites are left: no data of it was summed"
+    if current.enrolled[member].absence is run.Absence.EXIT:
+        return "goes on without it if enough sites are left; what was summed stays in the model, with its part for this site"
+    return (
+        "takes nothing more of it and ends with its last agreed state once its patience is over; what was summed stays in"
+        " the model, with its part for this site"
     )
 
 

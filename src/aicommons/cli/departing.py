@@ -87,8 +87,15 @@ def _meaning(each: departures.Departure) -> list[str]:
     said = ["it counts as proven cheating" if each.why.is_cheating else "it is no fraud"]
     if each.has_bond:
         said.append("its bond is lost" if each.why.is_cheating else "its bond comes back a day after the run's end")
-    stays = "what it gave to rounds that are summed stays in the model" if each.contributed else "no sum holds its data"
-    return [*said, stays]
+    return [*said, _part(each)]
+
+
+def _part(each: departures.Departure) -> str:
+    """What is in the model of it, and what it owns of that."""
+    if not each.contributed:
+        return "no sum holds its data, and it owns no part of the model"
+    keeps = "and it owns no part of it" if each.why.is_cheating else "and it keeps its part of it"
+    return f"what it gave to rounds that are summed stays in the model, {keeps}"
 
 
 def _can(each: departures.Departure, verify: str) -> tuple[str, ...]:

@@ -147,6 +147,5 @@ def _line(said: dict[str, Any]) -> str:
 
 def _status(current: "views.RunView", names: naming.Names) -> str:
     awaited = telling.waiting(current)
-    of = f" of {naming.members(awaited.members, names)}" if awaited.members else ""
-    waits = f", waits for {awaited.what}{of}" if awaited.what else ""
+    waits = f", waits for {awaited.in_words(names)}" if awaited.what else ""
     return f"round {current.round_index}: {telling.STATES[current.state]}{waits}"

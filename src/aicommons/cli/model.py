@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from aicommons import app
-from aicommons.cli import amending, homes, naming, output, releases, wishing
+from aicommons.cli import amending, homes, naming, output, releases, telling, wishing
 from aicommons.domain import errors, ids
 from aicommons.owner import published
 
@@ -72,8 +72,14 @@ def show(run_text: str) -> None:
     card, missing = _card(opened, chosen.model)
     model, licence = chosen.view.releases.of(run_id), _licence(opened, current)
     sources = [
-        {"member": source.member_id, "dataset": source.dataset_id, "consent": ids.format_id(source.consent_id)}
+        {
+            "member": source.member_id,
+            "dataset": each.dataset_id,
+            "consent": ids.format_id(each.consent_id),
+            "rounds": list(current.rounds_of(source.member_id)),
+        }
         for source in chosen.model.sources
+        for each in current.brought_by(source.member_id)
     ]
     output.emit(
         {
@@ -91,9 +97,19 @@ def show(run_text: str) -> None:
         f"  state     {releases.in_words(model)}",
         f"  licence   {_licence_in_words(licence, chosen.model)}",
         *(_card_in_words(card) if card is not None else [f"  card      not readable: {missing}"]),
-        *(f"  learned   from dataset {each['dataset']} of {names(int(str(each['member'])))}" for each in sources),
+        *(f"  learned   {_learned(each, names, current)}" for each in sources),
         *(f"  owner     {each}" for each in naming.owners(current.shares, names)),
     )
+
+
+def _learned(source: "dict[str, Any]", names: naming.Names, current: "views.RunView") -> str:
+    """From whose dataset, and where these are not all rounds also in how many, and why."""
+    said = f"from dataset {source['dataset']} of {names(source['member'])}"
+    summed = telling.rounds_done(current)
+    if len(source["rounds"]) == summed:
+        return said
+    why = "; then it left" if source["member"] in current.out else ""
+    return f"{said}, in {len(source['rounds'])} of {summed} rounds{why}"
 
 
 def _card(

@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from aicommons.cli import homes
+from aicommons.cli import homes, output
 from aicommons.domain import errors, ids
 from aicommons.owner import published
 
@@ -84,6 +84,7 @@ def choose_run(opened: homes.Opened, text: str) -> Chosen:
     """Return the run that ``text`` names; raises like ``resolve``."""
     view = opened.desk.view()
     run_id = ids.RunId(resolve(text, view.runs, "run"))
+    output.call().run = short(run_id)
     return Chosen(view, run_id, view.runs[run_id])
 
 

@@ -93,7 +93,8 @@ def _check(terms: Mapping[str, Any]) -> None:
         raise click.UsageError("--min is more than --max")
     if terms["cell_size"] is not None and 2 * terms["cell_size"] > terms["least"]:
         raise click.UsageError(
-            "--cell-size needs two cells also of the fewest sites: --min has to be at least twice as many"
+            f"--cell-size {terms['cell_size']} needs two cells also of the fewest sites:"
+            f" --min has to be at least {2 * terms['cell_size']} (it is {terms['least']})"
         )
 
 

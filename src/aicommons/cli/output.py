@@ -31,6 +31,10 @@ COMMAND = re.compile(r"`commons (?!--home |ledger start|store start|member admit
 """A command that somebody is told to run in this home; the others are run by whoever operates a server or admits members."""
 
 
+RUN = re.compile(r"\bRUN\b")
+"""Stands in next steps for the run that a command is about."""
+
+
 def usual_home() -> pathlib.Path:
     """Return the home of a call that names none."""
     return pathlib.Path(os.environ.get("COMMONS_HOME", "~/.commons")).expanduser()
@@ -42,6 +46,8 @@ class Call:
 
     home: pathlib.Path = dataclasses.field(default_factory=usual_home)
     as_json: bool = False
+    run: str | None = None
+    """The run that it is about, as people name it; ``None`` until it is known."""
 
     def command(self, words: str) -> str:
         """Return ``commons WORDS`` as it has to be typed for the home of this call."""
@@ -129,7 +135,8 @@ def run(command: click.Command, arguments: list[str] | None = None) -> int:
     try:
         code = command.main(args=arguments, prog_name="commons", standalone_mode=False, obj=said)
     except click.ClickException as err:
-        _say(as_json, type(err).__name__, err.format_message(), "see `--help`")
+        asked = err.ctx.command_path if isinstance(err, click.UsageError) and err.ctx is not None else "commons"
+        _say(as_json, type(err).__name__, err.format_message(), f"see `{asked} --help`")
         return USAGE
     except click.exceptions.Abort:
         click.echo("Stopped.", err=True)
@@ -150,6 +157,8 @@ def in_words(err: errors.CommonsError, said: Call | None = None) -> tuple[str, s
     here = said or call()
     refusal = refusals.in_words(err) if isinstance(err, errors.LedgerRefused) else None
     message, next_step = refusal or (str(err), err.next_step or advice(type(err)))
+    if here.run is not None:
+        next_step = RUN.sub(here.run, next_step)
     return message, COMMAND.sub(lambda _: "`" + here.command(""), next_step)
 
 

@@ -208,7 +208,7 @@ WORDS: Mapping[str, tuple[str, str]] = {
     ),
     "TrainingRunsTooFewStay": (
         "too few sites would stay: fewer than this run or the privacy of the others needs",
-        "withdraw the consent instead (`commons consent revoke`): the run then ends at its last agreed state",
+        "let the node run until the run's end, or stop it: the run then ends with its last agreed state once its patience is over",
     ),
     "TrainingRunsNotInSet": ("this site is not in the run any more", "see `commons run show RUN`"),
     "TrainingRunsNoSeat": ("this site has no seat in the run", "see `commons run show RUN`"),
@@ -275,6 +275,22 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "TrainingRunsSpecInvalid": ("a term of the run is out of range", "correct the named term"),
 }
 """Custom error -> what happened, what to do."""
+RUN_STATES: Mapping[object, tuple[str, str]] = {
+    1: (
+        "the run is still open for enrolment",
+        "wait until its solver closes it (`commons run show RUN`); who wants out takes the consent back: `commons consent revoke CONSENT`",
+    ),
+    2: (
+        "the sites are confirming who takes part; no round can be changed now",
+        "wait until all have confirmed (`commons run show RUN`); who wants out takes the consent back: `commons consent revoke CONSENT`",
+    ),
+    3: ("the run is under way", "see where it stands: `commons run show RUN`"),
+    4: ("the run is paused", "see whom it waits for: `commons run show RUN`"),
+    5: ("the run is over: it is completed", "see its model: `commons model show RUN`"),
+    6: ("the run is over: it ended early", "see why: `commons run show RUN`"),
+    7: ("the run is over: it was aborted without a model", "see why: `commons run show RUN`"),
+}
+"""State of a run that takes no such call, as the contract counts them -> what that means, what to do."""
 
 
 def in_words(err: errors.LedgerRefused) -> tuple[str, str] | None:
@@ -286,6 +302,10 @@ def in_words(err: errors.LedgerRefused) -> tuple[str, str] | None:
         happened = f"{happened}: {_denial(err.arguments[1])}"
     if err.error == "TrainingRunsSpecInvalid" and err.arguments and isinstance(err.arguments[0], bytes):
         happened = f"{happened}: {err.arguments[0].rstrip(bytes(1)).decode('ascii', 'replace')}"
+    if err.error == "TrainingRunsTooFewStay" and len(err.arguments) == 2:
+        happened = f"{happened}: {err.arguments[0]} would stay, {err.arguments[1]} are needed"
+    if err.error == "TrainingRunsWrongState" and err.arguments and err.arguments[0] in RUN_STATES:
+        happened, next_step = RUN_STATES[err.arguments[0]]
     return f"{happened} ({err.error})", err.next_step or next_step
 
 

@@ -4,6 +4,7 @@ Solvers open and close; data owners enrol and confirm; anybody looks and verifie
 the contract's business; how it is told is in ``telling`` and ``following``.
 """
 
+import sys
 from typing import TextIO
 
 import click
@@ -58,7 +59,8 @@ def enrol(
     run_id = chosen.run_id
     by = speaking.alone(by, naming.item("run", run_id))
     bundling.check_room(chosen, ABSENCES[absence])
-    wanted = bundling.named(chosen, dataset_ids, consents, None if listed is None else listed.read())
+    text = None if listed is None else listed.read()
+    wanted = bundling.named(chosen, dataset_ids, consents, text, member=opened.desk.member_id())
     bundle = bundling.everything(opened, chosen) if is_all else bundling.check(opened, chosen, wanted)
     for notice in bundle.notices:
         output.note(notice)
@@ -146,7 +148,7 @@ def confirm(run_text: str, fingerprint: str | None, *, yes: bool, allow_overlap:
         brought = f"dataset {held.dataset_id} ({part.title}, version {held.version}), {part.path}"
         output.note(f"  this site brings {brought}, under consent {naming.short(held.consent_id)}")
     output.note(f"  fingerprint {naming.fingerprint(roster.roster)}")
-    rosters.check(opened, run_id, seen)
+    rosters.check(opened, run_id, seen, names)
     confirming.agree(roster.roster, fingerprint, yes=yes)
     rosters.confirm(opened, run_id, seen, by=by)
     output.emit(
@@ -186,17 +188,26 @@ def show(run_text: str) -> None:
     its bond and for what it gave before, what it can do now, and what everybody else has to do.
     """
     from aicommons.cli import departing
+    from aicommons.protocol import departures
 
     opened = homes.look()
     chosen = naming.choose_run(opened, run_text)
     run_id, current = chosen.run_id, chosen.run
     names = naming.Names(opened, chosen.view)
-    found = own.report(opened, run_id)
-    lines = telling.lines(run_id, current, names)
+    found, ended = (
+        own.report(opened, run_id),
+        departures.ended_consents(chosen.view, run_id, naming.from_now(chosen.view, 0)),
+    )
+    lines = telling.lines(run_id, current, names, ended=ended)
     if current.roster is not None:
         lines.append(f"  roster     {naming.fingerprint(current.roster.roster)}")
     lines.extend(f"  share      {each}" for each in naming.owners(current.shares, names))
-    told = {**telling.as_json(run_id, current), "departures": departing.as_json(current), "own": found}
+    told = {
+        **telling.as_json(run_id, current),
+        "consents_over": sorted(ended),
+        "departures": departing.as_json(current),
+        "own": found,
+    }
     gone = departing.lines(current, names, output.command(f"run verify {naming.short(run_id)}"))
     output.emit(told, *lines, *own.report_in_words(found), *gone)
 
@@ -227,18 +238,25 @@ def cancel(run_text: str) -> None:
 @command.command("leave")
 @click.argument("run_text", metavar="RUN")
 @click.option("--yes", is_flag=True, help="Leave without being asked.")
+@speaking.by
 @output.json_option
-def leave(run_text: str, *, yes: bool) -> None:
+def leave(run_text: str, *, yes: bool, by: str) -> None:
     """Take this site out of RUN between two rounds, for good. The others go on if enough of them stay.
 
-    Everybody sees it, and sums before and after differ by this site alone: it says so before it asks.
+    What it gave to rounds that are summed stays in the model, and it keeps its part of it; a bond comes back. Everybody sees
+    that it left, and sums before and after differ by this site alone: it says what that tells before it asks. A site that
+    left before is told so, and nothing is sent.
     """
     from aicommons.cli import leaving
 
     opened = homes.act_as_member()
-    run_id = naming.choose_run(opened, run_text).run_id
-    leaving.check_meant(run_id, yes=yes)
-    leaving.leave(opened, run_id)
+    chosen, member = naming.choose_run(opened, run_text), opened.desk.member_id()
+    if not leaving.has_left(chosen.run, member):
+        by = speaking.one(by)
+        can_ask = sys.stdin.isatty() and not output.call().as_json
+        leaving.check_meant(chosen.run, member, naming.short(chosen.run_id), yes=yes, can_ask=can_ask)
+        leaving.leave(opened, chosen, by=by)
+    leaving.tell(opened, chosen, member)
 
 
 @command.command("verify")

@@ -5,7 +5,7 @@
 """
 
 import dataclasses
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import TYPE_CHECKING
 
 from aicommons.cli import naming, output
@@ -42,6 +42,10 @@ STEPS = {
 }
 
 
+ABSENT = "absent members"
+CONFIRMATION = "confirmation (`commons run confirm`)"
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Waiting:
     """What a run waits for now."""
@@ -53,21 +57,33 @@ class Waiting:
     until: int | None
     """Block time in seconds after which it goes on without them, or ``None``."""
 
+    def in_words(self, name: Callable[[int], str]) -> str:
+        """Return what is awaited and of whom, ``name`` giving a member's; empty when nothing is."""
+        of = ", ".join(map(name, self.members))
+        if not of:
+            return self.what
+        return f"{of} to come back" if self.what == ABSENT else f"{self.what} of {of}"
+
 
 def waiting(current: "views.RunView") -> Waiting:
     """Return what the contract waits for."""
-    roster = current.roster.member_ids if current.roster is not None else ()
     if current.state is run.RunState.ENROLLING:
         return Waiting("enrolments", (), current.spec.enrol_until)
     if current.state is run.RunState.ACKING:
-        missing = tuple(member for member in roster if member not in current.acks)
-        return Waiting("confirmation (`commons run confirm`) and a running node", missing, current.deadline or None)
+        return Waiting(f"{CONFIRMATION} and a running node", _unconfirmed(current), current.deadline or None)
     if current.state is run.RunState.PAUSED:
-        return Waiting("the return of absent members", current.members_of(current.missing), current.deadline or None)
+        return Waiting(ABSENT, current.members_of(current.missing), current.deadline or None)
     attempt = current.current
     if current.state is not run.RunState.RUNNING or attempt is None:
         return Waiting("", (), None)
     return Waiting(STEPS.get(attempt.phase, ""), _silent(current, attempt), attempt.deadline or None)
+
+
+def _unconfirmed(current: "views.RunView") -> tuple[int, ...]:
+    """Return who is on the roster, and whose node has not sent a key of this epoch."""
+    came = {member for member, ack in current.acks.items() if ack.epoch == current.epoch}
+    roster = current.roster.member_ids if current.roster is not None else ()
+    return tuple(member for member in roster if member not in came and member not in current.out)
 
 
 def _silent(current: "views.RunView", attempt: "views.AttemptView") -> tuple[int, ...]:
@@ -84,7 +100,7 @@ def _silent(current: "views.RunView", attempt: "views.AttemptView") -> tuple[int
         expected, came = sorted(attempt.commits), attempt.reveals
     else:
         return ()
-    out = {*came, *current.exits, *current.dropped, *current.convicted, *attempt.waived}
+    out = {*came, *current.out, *attempt.waived}
     return tuple(member for member in expected if member not in out)
 
 
@@ -102,8 +118,17 @@ def state_in_words(current: "views.RunView") -> str:
     return STATES[current.state] + (f": {reason}" if reason and current.state.is_over else "")
 
 
-def lines(run_id: ids.RunId, current: "views.RunView", name: Callable[[int], str]) -> list[str]:
-    """Return the run in words, ``name`` giving a member's."""
+def lines(
+    run_id: ids.RunId, current: "views.RunView", name: Callable[[int], str], *, ended: Collection[int] = ()
+) -> list[str]:
+    """Return the run in words.
+
+    Args:
+        run_id: the run.
+        current: what the ledger says of it.
+        name: gives a member's name.
+        ended: members that send nothing more because a consent is over, while their seat is still waited for.
+    """
     agreed = current.agreed.rounds_done if current.agreed is not None else 0
     said = [
         f"Run {ids.format_id(run_id)}",
@@ -113,9 +138,14 @@ def lines(run_id: ids.RunId, current: "views.RunView", name: Callable[[int], str
     ]
     awaited = waiting(current)
     if awaited.what:
-        of = f" of {', '.join(map(name, awaited.members))}" if awaited.members else ""
         until = f", until {naming.when(awaited.until)}" if awaited.until is not None else ""
-        said.append(f"  waits for  {awaited.what}{of}{until}")
+        said.append(f"  waits for  {awaited.in_words(name)}{until}")
+    said.extend(
+        f"  consent    of {name(member)} was taken back or is over: nothing more comes from it"
+        for member in sorted(ended)
+    )
+    if current.reason is run.Reason.ACK_MISSING:
+        said.append(f"  missing    {CONFIRMATION} of {', '.join(map(name, _unconfirmed(current)))}")
     said.extend(_cells(current, name))
     said.extend(_seats(current, name))
     if current.model is not None:
@@ -150,7 +180,7 @@ def _seats(current: "views.RunView", name: Callable[[int], str]) -> list[str]:
             left = ", out: its consent was taken back or is over"
         if member in current.convicted:
             left = ", out: it cheated"
-        policy = "waits" if seat.absence is run.Absence.WAIT else "leaves"
+        policy = "waits" if seat.absence is run.Absence.WAIT else "goes on without it"
         said.append(f"  site       {name(member)}: {_brought(current, member)}; if silent the run {policy}{left}")
         said.extend(
             f"             dataset {each.dataset_id} is left out: its consent was taken back or is over"

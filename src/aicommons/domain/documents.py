@@ -204,7 +204,7 @@ class ModelCard(Document):
     rounds: int
     """Rounds that reached agreement."""
     participants: int
-    """Members whose data is in the final state."""
+    """Members whose data is in a sum of the run, also those that left since."""
     privacy: str
     """As in the run's terms."""
 

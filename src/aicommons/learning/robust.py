@@ -88,11 +88,11 @@ def check_cells(sizes: Sequence[int]) -> None:
     """
     if len(sizes) < LEAST_CELLS or min(sizes) < LEAST_IN_A_CELL:
         raise errors.InputError(
-            "the plan combines cells robustly, and this run has not enough of them",
+            "the plan combines cells robustly, and this run is not divided into enough of them",
             which="recipe.robust",
             expected=f"at least {LEAST_CELLS} cells of at least {LEAST_IN_A_CELL} participants",
-            got=f"cells of {list(sizes)}",
-            next_step="Open the run with cells of 4 for 20 participants or more, or leave the option out of the plan.",
+            got=f"{len(sizes)} of {min(sizes)}" if len(sizes) > 1 else "one sum of all",
+            next_step="Open the run with `--cell-size 4 --min 20` or more, or leave the option out of the plan.",
         )
 
 

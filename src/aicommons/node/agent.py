@@ -283,17 +283,13 @@ def points_of(
         if ack is None:
             raise errors.AggregationRefused("a member has not acknowledged", reason="ack-missing", member=member)
         message = messages.Ack(digest, ack.epoch, ids.MemberId(member), ack.point, ack.pok_r, ack.pok_z)
-        is_due = ack.epoch == epoch or (ack.epoch < epoch and _is_out(current, member))
+        is_due = ack.epoch == epoch or (ack.epoch < epoch and member in current.out)
         if not is_due or not signature.is_signed_by(encoding.message_digest(place, message), ack.signature, key):
             raise errors.AggregationRefused("an Ack is not signed", reason="ack-signature", member=member)
         if not epochs.is_acknowledged(digest, ack.epoch, member, point=ack.point, proof=ack.pok_r + ack.pok_z):
             raise errors.AggregationRefused("an Ack proves nothing", reason="ack-proof", member=member)
         points.append(ack.point)
     return tuple(points)
-
-
-def _is_out(current: views.RunView, member: int) -> bool:
-    return any(member in out for out in (current.exits, current.dropped, current.convicted))
 
 
 def layout_number(preferred: int, members: int) -> int:

@@ -51,15 +51,13 @@ def register(agent: agents.Agent, duty: duties.Duty, current: views.RunView) -> 
         raise errors.TemporaryError("the agreed state is not known here", which=ids.format_id(duty.run_id))
     terms = agents.terms_of(agent, duty.run_id, current)
     figures = federated_metrics(agent, duty.run_id, current, terms)
-    last = current.unmasked(max(0, current.agreed.rounds_done - 1))
-    participants = current.attempts[last].set_bits.bit_count() if last is not None else 0
     card = documents.ModelCard(
         run=ids.format_id(duty.run_id),
         title=terms.plan.title,
         not_for="Decisions about a single person without a responsible human being.",
         metrics=in_words(figures),
         rounds=current.agreed.rounds_done,
-        participants=participants,
+        participants=len(current.summed),
         privacy=terms.terms.privacy,
     )
     digest = ids.Digest(agent.store.put(card.encode()))

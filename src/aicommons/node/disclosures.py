@@ -10,7 +10,7 @@ import dataclasses
 import functools
 import itertools
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -150,15 +150,13 @@ def check_disclosure(
         raise errors.AggregationRefused(in_words(found), reason="set-too-near")
 
 
-def in_words(found: overlap.Overlap) -> str:
-    """Return what could be computed from the sums of earlier runs and this one."""
-    sites = ", ".join(map(str, found.apart))
-    run = ids.format_id(found.run_id)[:12]
+def in_words(found: overlap.Overlap, name: Callable[[int], str] = "member {}".format) -> str:
+    """Return what could be computed from the sums of earlier runs and this one, ``name`` giving a member's name."""
+    sites = " and ".join(map(name, found.apart))
+    run = ids.short(found.run_id)
     if found.is_combined:
-        return (
-            f"from its sum and those of several earlier runs (the newest is {run}) that of member {sites} would follow"
-        )
-    return f"its participants differ only in member {sites} from those of run {run} with the same dataset or problem"
+        return f"from its sum and those of several earlier runs (the newest is {run}) that of {sites} would follow"
+    return f"its participants differ only in {sites} from those of run {run} with the same dataset or problem"
 
 
 def check_rows(

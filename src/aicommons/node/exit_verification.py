@@ -118,8 +118,8 @@ def _check_silence(case: examination.Case, left: events.Exited, outcomes: Outcom
         )
 
 
-def check_set(case: examination.Case, outcomes: Outcomes) -> frozenset[int]:
-    """Return the participant set that was released, after checking that it became smaller only by those who are out.
+def check_set(case: examination.Case, outcomes: Outcomes) -> None:
+    """Check that the participant set became smaller only by those who are out.
 
     In a divided run cells sit out and come back: that every set is made of whole cells was checked with its inputs.
 
@@ -130,8 +130,7 @@ def check_set(case: examination.Case, outcomes: Outcomes) -> frozenset[int]:
     if case.cells:
         _check_cells(case, fixed)
         case.findings.passed("set", len(fixed[0].participants) if fixed else 0)
-        newest = case.current.attempts[max(case.current.attempts)]
-        return frozenset(case.current.members_of(newest.set_bits)) - frozenset(case.current.exits)
+        return
     fixed.sort(key=lambda outcome: _order(outcome.committed_at))
     members = frozenset(fixed[0].participants) if fixed else frozenset()
     for outcome in fixed:
@@ -147,8 +146,6 @@ def check_set(case: examination.Case, outcomes: Outcomes) -> frozenset[int]:
         members = frozenset(outcome.participants)
     if fixed:
         case.findings.passed("set", len(fixed[0].participants))
-        members -= _put_out_after(case, fixed[-1].at)
-    return members - frozenset(case.current.exits)
 
 
 def _check_cells(case: examination.Case, fixed: Outcomes) -> None:
@@ -173,21 +170,6 @@ def _out_since(case: examination.Case, member: int) -> tuple[int, int] | None:
     current = case.current
     ends = (current.exits.get(member), current.dropped.get(member), current.convicted.get(member))
     return min((examination.order(end) for end in ends if end is not None), default=None)
-
-
-def _put_out_after(case: examination.Case, last: tuple[int, int]) -> frozenset[int]:
-    """Return who was convicted since the last fixed set and is not in the run's final one.
-
-    A fixed round keeps its set: only the next attempt is opened without the cheat, and a conviction after which too few
-    are left ends the run as it is.
-    """
-    current = case.current
-    if max(current.attempts) == last:
-        return frozenset()
-    out = sorted(current.convicted.values(), key=examination.order)
-    if out and current.reason is run.Reason.CHEATING:
-        out.pop()
-    return frozenset(int(each.guilty_id) for each in out)
 
 
 def _order(at: events.Position | None) -> tuple[int, int]:

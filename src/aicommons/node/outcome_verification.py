@@ -121,10 +121,10 @@ def check_names_state(case: examination.Case, state_digest: bytes, which: str) -
         )
 
 
-def check_model(
-    case: examination.Case, members: frozenset[int], known: Known, problem_owner: ids.MemberId | None
-) -> None:
+def check_model(case: examination.Case, known: Known, problem_owner: ids.MemberId | None) -> None:
     """Check the registered model against the run: state, plan, sources, shares and card.
+
+    Whose data is in it are all that were in an unmasked set: the attempts' sets have been checked.
 
     Raises:
         errors.VerificationFailed: naming the field that is another.
@@ -159,6 +159,7 @@ def check_model(
             got=model.state_digest,
         )
     check_names_state(case, model.state_digest, "registered model, state digest")
+    members = frozenset(case.current.summed)
     _check_sources(case, model, members)
     case.findings.passed("model")
     _check_shares(case, members, problem_owner)

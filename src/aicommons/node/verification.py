@@ -175,12 +175,12 @@ def _examine(asked: _Asked, blobs: examination.Blobs, findings: examination.Find
     exit_verification.check_exits(case, outcomes, asked.beside.consents_over)
     conviction_verification.check_convictions(case, outcomes)
     conviction_verification.check_waivers(case)
-    members = exit_verification.check_set(case, outcomes)
+    exit_verification.check_set(case, outcomes)
     outcome_verification.check_agreed(case, known)
     if current.agreed is not None and current.agreed.rounds_done in known:
         findings.agreed = known[current.agreed.rounds_done].value
     outcome_verification.check_end(case, known)
-    outcome_verification.check_model(case, members, known, asked.beside.problem_owner)
+    outcome_verification.check_model(case, known, asked.beside.problem_owner)
     _check_papers(asked.beside.papers, blobs, findings)
     if not current.state.is_over:
         findings.gap("rounds", verdict.Why.NOT_YET, "the run is still under way: this is its record so far")

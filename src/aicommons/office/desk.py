@@ -354,7 +354,7 @@ class Desk:
                     which=ids.format_id(run_id),
                     expected=f"at least {needed}",
                     got=standing.count(True),
-                    next_step="wait for more members to enrol; fewer than three can always be told apart",
+                    next_step="wait for more members to enrol",
                 )
             self._registry.transact("TrainingRuns", "close", run_id)
         roster = self.run(run_id).roster

@@ -33,5 +33,11 @@ def enrol(
     noting.note_at(place.home, noting.Act.ENROL, f"run:{run_id.hex()}", by=by, reason=said)
 
 
+def leave(place: places.Place, run_id: ids.RunId, node: signing.SigningJournal, *, by: str) -> None:
+    """Take this home's site out of a run, for ever; ``node`` signs the exit. Raises as ``office.Desk.leave``."""
+    place.desk.leave(run_id, node)
+    noting.note_at(place.home, noting.Act.LEAVE, f"run:{run_id.hex()}", by=by)
+
+
 def _consent(consent_id: bytes) -> str:
     return f"consent {ids.format_id(consent_id)}"

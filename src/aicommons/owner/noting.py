@@ -27,6 +27,7 @@ class Act(enum.Enum):
     REVOKE = "revoke consent"
     ENROL = "enrol dataset"
     CONFIRM = "confirm participants"
+    LEAVE = "leave training"
     SUSPEND_DATASET = "suspend dataset"
     RESUME_DATASET = "resume dataset"
     RETIRE_DATASET = "retire dataset"

@@ -7,7 +7,7 @@ kept by the node's journal. How a person is asked is left to the caller.
 
 import contextlib
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from aicommons.domain import encoding, errors, events, ids
 from aicommons.learning.secagg import layout
@@ -68,16 +68,22 @@ def _part(place: places.Place, held: journal.Held) -> Part:
     return Part(held, known["title"], known["path"])
 
 
-def check(place: places.Place, run_id: ids.RunId, seen: Seen) -> None:
-    """Check before anybody is asked that the use is permitted, and that an earlier run had not nearly the same sites.
+def check(place: places.Place, run_id: ids.RunId, seen: Seen, name: Callable[[int], str] = "member {}".format) -> None:
+    """Check before anybody is asked that the run is not over, that the use is permitted, and that no earlier run was too near.
+
+    Args:
+        place: this home.
+        run_id: the run to confirm.
+        seen: what there is to confirm.
+        name: gives a member's name.
 
     Raises:
         errors.UseDenied: the dataset's policy or card does not permit it (any more).
-        errors.InputError: an earlier run on the problem had nearly the same sites; nothing was confirmed.
+        errors.InputError: the run is over, or an earlier run on the problem had nearly the same sites.
     """
     _check_permission(place, run_id, seen)
     with contextlib.closing(journal.Journal(place.home.journal_file)) as kept:
-        _check_overlap(place, kept, run_id, seen)
+        _check_runs(place, run_id, seen, kept, name=name)
 
 
 def confirm(place: places.Place, run_id: ids.RunId, seen: Seen, *, by: str = "") -> None:
@@ -89,7 +95,7 @@ def confirm(place: places.Place, run_id: ids.RunId, seen: Seen, *, by: str = "")
     """
     _check_permission(place, run_id, seen)
     with contextlib.closing(journal.Journal(place.home.journal_file)) as kept:
-        _check_overlap(place, kept, run_id, seen)
+        _check_runs(place, run_id, seen, kept, name="member {}".format)
         kept.pin(run_id, seen.pin)
     noting.note_at(place.home, noting.Act.CONFIRM, f"run:{run_id.hex()}", by=by)
 
@@ -100,9 +106,17 @@ def _check_permission(place: places.Place, run_id: ids.RunId, seen: Seen) -> Non
         permitting.check_seat(place, run_id, part=part, consent_id=held.consent_id)
 
 
-def _check_overlap(place: places.Place, kept: journal.Journal, run_id: ids.RunId, seen: Seen) -> None:
-    preferred = place.desk.run(run_id).spec.layout
-    check_overlap(kept, run_id, seen.pin, members=seen.roster.member_ids, preferred=preferred)
+def _check_runs(
+    place: places.Place, run_id: ids.RunId, seen: Seen, kept: journal.Journal, *, name: Callable[[int], str]
+) -> None:
+    current = place.desk.run(run_id)
+    if current.state.is_over and kept.pinned(run_id) is None:  # what was confirmed in time may be said again
+        raise errors.InputError(
+            "the run is over: there is nothing to confirm",
+            which=f"run {ids.short(run_id)}",
+            next_step="see `commons run show RUN`",
+        )
+    check_overlap(kept, run_id, seen.pin, members=seen.roster.member_ids, preferred=current.spec.layout, name=name)
 
 
 def own_roster(place: places.Place, view: views.LedgerView, run_id: ids.RunId) -> events.RosterFixed:
@@ -132,7 +146,13 @@ def own_roster(place: places.Place, view: views.LedgerView, run_id: ids.RunId) -
 
 
 def check_overlap(
-    kept: journal.Journal, run_id: ids.RunId, pin: journal.Pin, *, members: Sequence[int], preferred: int
+    kept: journal.Journal,
+    run_id: ids.RunId,
+    pin: journal.Pin,
+    *,
+    members: Sequence[int],
+    preferred: int,
+    name: Callable[[int], str] = "member {}".format,
 ) -> None:
     """Check a roster against the sets that this node trained with before, with the same dataset or on the same problem.
 
@@ -142,6 +162,7 @@ def check_overlap(
         pin: what is about to be confirmed.
         members: its roster, ascending.
         preferred: layout that its terms prefer.
+        name: gives a member's name.
 
     Raises:
         errors.InputError: it comes too near to one of them; nothing was confirmed.
@@ -152,7 +173,7 @@ def check_overlap(
     if near is not None and not pin.may_overlap:
         kept.keep_declined(run_id, 0, disclosures.in_words(near))
         raise errors.InputError(
-            f"{disclosures.in_words(near)}; the numbers of single sites could be computed",
-            which=f"run {ids.short(near.run_id)}",
-            next_step="train with the same sites as then, or with more others; or accept it with --allow-overlap",
+            f"{disclosures.in_words(near, name)}; the numbers of single sites could be computed",
+            which=f"run {ids.short(run_id)}",
+            next_step="train with the same sites as then, or with more others; or accept it, for this run, with --allow-overlap",
         )

@@ -6,9 +6,9 @@ verify``'s business. What is accused and not decided yet is ``cases``'s.
 
 import dataclasses
 import enum
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from aicommons.domain import events, messages, run
+from aicommons.domain import events, ids, messages, run
 from aicommons.protocol import cases
 from aicommons.protocol import view as views
 
@@ -77,6 +77,31 @@ def of_run(current: views.RunView) -> tuple[Departure, ...]:
     return tuple(sorted(found, key=lambda each: (each.at, each.member_id)))
 
 
+def staying(current: views.RunView, member: int) -> tuple[int, int]:
+    """Return how many would stay in a run's set if a member left, and how many have to.
+
+    The ledger's rule (``transitions.exit``) but for cells, where the whole of at least one has to stay too.
+    """
+    attempt, roster = current.current, current.roster
+    if attempt is None or roster is None:
+        return 0, current.spec.min_participants
+    stay = {*current.eligible(attempt)} - {member} - current.out
+    is_fixed = current.is_set_fixed or roster.quorum > current.spec.min_participants
+    return len(stay), roster.quorum if is_fixed else current.spec.min_participants
+
+
+def ended_consents(view: views.LedgerView, run_id: ids.RunId, now: float) -> Mapping[int, int]:
+    """Return who still has a seat in a run under way but sends nothing more, because a consent is over: since when.
+
+    Args:
+        view: the ledger.
+        run_id: a run that it knows.
+        now: seconds since 1970.
+    """
+    current = view.runs[run_id]
+    return {member: since for member, since in view.dead_seats(current, now).items() if member not in current.out}
+
+
 def _cheats(current: views.RunView) -> Iterator[Departure]:
     for member, convicted in current.convicted.items():
         said = [
@@ -137,11 +162,7 @@ def _departure(
     judges: tuple[int, ...] = (),
 ) -> Departure:
     needed = current.roster.faults + 1 if current.roster is not None else 0
-    contributed = any(
-        attempt.phase is run.Phase.UNMASKED and member in current.members_of(attempt.set_bits)
-        for attempt in current.attempts.values()
-    )
-    has_bond = current.spec.bond > 0
+    contributed, has_bond = member in current.summed, current.spec.bond > 0
     return Departure(member, why, round_index, other, judges, needed, contributed, has_bond, at.time)
 
 

@@ -106,7 +106,7 @@ def due(
             duties.append(Duty(run_id, DutyKind.GIVE_BACK))
         if current.roster is None or member not in current.roster.member_ids:
             continue
-        case = _Case(run_id, current, member, known, now, _dead(view, current, now))
+        case = _Case(run_id, current, member, known, now, view.dead_seats(current, now))
         duties.extend(_after_end(case) if current.state.is_over else _under_way(case))
     return tuple(duties)
 
@@ -139,19 +139,6 @@ class _Case:
         return Duty(self.run_id, kind, round_index, attempt)
 
 
-def _dead(view: views.LedgerView, current: views.RunView, now: float) -> Mapping[int, int]:
-    """Return who on the roster has a dead consent, and since when; nobody once the run is over."""
-    if current.state.is_over or current.roster is None:
-        return {}
-    dead: dict[int, int] = {}
-    for member in current.roster.member_ids:
-        found = [view.dead_since(each.consent_id, now) for each in current.brought_by(member)]
-        since = [each for each in found if each is not None]
-        if since:
-            dead[member] = min(since)
-    return dead
-
-
 def _under_way(case: _Case) -> Iterator[Duty]:
     current, known = case.current, case.known
     if not known.is_pinned:
@@ -176,8 +163,7 @@ def _under_way(case: _Case) -> Iterator[Duty]:
 
 def _is_out(case: _Case) -> bool:
     """Return whether this seat left, was put out or is convicted: the others listen to it no more."""
-    current = case.current
-    return any(case.member in out for out in (current.exits, current.dropped, current.convicted))
+    return case.member in case.current.out
 
 
 def _to_judge(case: _Case) -> Iterator[Duty]:

@@ -31,12 +31,21 @@ def has_source(current: views.RunView, dataset_id: int) -> bool:
 
 
 def is_brought(current: views.RunView, dataset_id: int) -> bool:
-    """Return whether somebody takes part in a run with a dataset."""
+    """Return whether somebody takes part in a run with a dataset, or left after it was in a sum."""
     return any(
-        each.dataset_id == dataset_id and member not in current.exits and member not in current.dropped
+        each.dataset_id == dataset_id and (member not in current.out or member in current.summed)
         for member in current.enrolled
         for each in current.brought_by(member)
     )
+
+
+def using(view: views.LedgerView, consent_id: bytes) -> Iterator[tuple[ids.RunId, int, views.RunView]]:
+    """Yield the runs under way that use a consent, each with the seat that brings its dataset."""
+    for run_id, current in view.runs.items():
+        for member in () if current.state.is_over else current.enrolled:
+            is_used = any(each.consent_id == consent_id for each in current.brought_by(member))
+            if is_used and member not in current.out:
+                yield run_id, member, current
 
 
 def answers_for(view: views.LedgerView, run_id: ids.RunId, member: int) -> bool:

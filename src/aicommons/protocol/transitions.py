@@ -82,6 +82,8 @@ class Machine:
     """Unix second from which on anybody may ask for new keys."""
     divided: bool = False
     """Whether seats are summed by cells."""
+    summed: int = 0
+    """Seats whose vectors are in a sum that was unmasked: a model comes from their data."""
 
 
 EPOCH_SECONDS = 30 * 86_400
@@ -338,7 +340,7 @@ def try_unmask(m: Machine, time: int) -> Machine:
         return m
     if present(m) & ~m.silent & ~m.committed:
         return m
-    return dataclasses.replace(_enter(m, run.Phase.UNMASKED, time), interrupted=False)
+    return dataclasses.replace(_enter(m, run.Phase.UNMASKED, time), summed=m.summed | m.set_bits, interrupted=False)
 
 
 def check_result(m: Machine, key: Key) -> None:

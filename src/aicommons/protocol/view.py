@@ -155,12 +155,32 @@ class RunView:
                 return place
         return None
 
+    @property
+    def out(self) -> frozenset[int]:
+        """Members that are out of the run: who left, whose consent died, who cheated."""
+        return frozenset({*self.exits, *self.dropped, *self.convicted})
+
+    @property
+    def summed(self) -> tuple[int, ...]:
+        """Members whose data is in a sum that was unmasked, ascending: the sources of the run's model."""
+        bits = 0
+        for attempt in self.attempts.values():
+            bits |= attempt.set_bits if attempt.phase is run.Phase.UNMASKED else 0
+        return self.members_of(bits)
+
+    def rounds_of(self, member_id: int) -> tuple[int, ...]:
+        """Return the rounds whose sum has a member's data in it, ascending."""
+        return tuple(
+            place[0]
+            for place, attempt in sorted(self.attempts.items())
+            if attempt.phase is run.Phase.UNMASKED and member_id in self.members_of(attempt.set_bits)
+        )
+
     def eligible(self, attempt: AttemptView) -> tuple[int, ...]:
         """Return who may be in the set of a round after ``attempt``, ascending: with cells also who sat that one out."""
         if not self.cells:
             return self.members_of(attempt.set_bits)
-        out = {*self.exits, *self.dropped, *self.convicted}
-        return tuple(member for member in self.members_of(sum(self.cells)) if member not in out)
+        return tuple(member for member in self.members_of(sum(self.cells)) if member not in self.out)
 
     def members_of(self, bits: int) -> tuple[int, ...]:
         """Return the member ids of a bitmap over the roster, ascending."""
@@ -252,6 +272,18 @@ class LedgerView:
         dataset = self.datasets.get(consent.dataset_id)
         owner = self.members.get(dataset.owner) if dataset is not None else None
         return registry.dead_since(consent, dataset, owner, now)
+
+    def dead_seats(self, current: RunView, now: float) -> Mapping[int, int]:
+        """Return who on a run's roster has a dead consent at ``now``, and since when; nobody once the run is over."""
+        if current.state.is_over or current.roster is None:
+            return {}
+        dead: dict[int, int] = {}
+        for member in current.roster.member_ids:
+            found = [self.dead_since(each.consent_id, now) for each in current.brought_by(member)]
+            since = [each for each in found if each is not None]
+            if since:
+                dead[member] = min(since)
+        return dead
 
     def was_dead(self, consent_id: bytes, at: int) -> bool | None:
         """Return whether a consent permitted nothing at block time ``at`` in seconds, ``None`` where nothing tells that."""

@@ -300,7 +300,7 @@ class ModelRegistry:
         return access.number(found)
 
     def sources(self, model_id: bytes) -> tuple[Source, ...]:
-        """What the participants of the final set brought, by ascending member id.
+        """What the participants brought whose data is in a sum, also those that left since, by ascending member id.
 
         Args:
             model_id: Any id.

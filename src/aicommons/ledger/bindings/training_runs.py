@@ -239,11 +239,13 @@ class Machine:
     """Unix second from which on anybody may ask for new keys."""
     divided: bool
     """Whether seats are summed by cells."""
+    summed: int
+    """Seats whose vectors are in a sum that was unmasked: a model comes from their data."""
 
     @classmethod
     def read(cls, value: object) -> Self:
         """Return it as the contract answered it; raises ``errors.LedgerMismatch`` for anything else."""
-        item = access.items(value, 33)
+        item = access.items(value, 34)
         return cls(
             access.one_of(RunState, item[0]),
             access.one_of(Phase, item[1]),
@@ -278,6 +280,7 @@ class Machine:
             access.number(item[30]),
             access.number(item[31]),
             access.truth(item[32]),
+            access.number(item[33]),
         )
 
 

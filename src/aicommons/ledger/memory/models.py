@@ -36,7 +36,7 @@ class Models:
             raise transitions.Refusal("ModelRegistryNoState", run_id)
         if not self._runs.is_agreed_state(run_id, state_digest):
             raise transitions.Refusal("ModelRegistryStateMismatch", state_digest)
-        chosen, registrant = record.members_of(m.set_bits), self.caller()
+        chosen, registrant = record.members_of(m.summed), self.caller()
         if not self._book.is_active(registrant) or registrant not in (*chosen, record.spec.solver):
             raise transitions.Refusal("ModelRegistryNotParticipant", self._book.sender)
         seats = [(each, record.seats[each]) for each in chosen]
@@ -48,7 +48,7 @@ class Models:
         )
         told = (record.spec.plan, card, state_digest, licence, m.rounds_done, sources)
         self._book.tell(events.ModelRegistered, run_id, registrant, *told)
-        self._share(run_id, record.spec, record.members_of(m.set_bits & ~m.excluded))
+        self._share(run_id, record.spec, record.members_of(m.summed & ~m.excluded))
 
     def ask(self, run_id: ids.RunId, dataset_id: int, wish: int, document: bytes) -> None:
         """Ask something of a model that used a dataset, as its owner or body."""
@@ -79,14 +79,14 @@ class Models:
     def tie(self, model_id: ids.RunId, member_id: int) -> Tie:
         """Return what a member has to do with a registered model; who has a tie keeps it."""
         record = self._runs.record(model_id)
-        if member_id in (*record.members_of(record.machine.set_bits), record.spec.solver):
+        if member_id in (*record.members_of(record.machine.summed), record.spec.solver):
             return Tie.PARTY
         problem = self._book.view.problems[record.spec.problem]
         is_interested = member_id in (*record.ids, problem.owner, problem.judge) and member_id
         return Tie.INTERESTED if is_interested else Tie.NONE
 
     def _share(self, run_id: ids.RunId, spec: run.RunSpec, heirs: list[int]) -> None:
-        """Solver's and problem owner's parts, the rest equally; what does not divide goes to the lowest ids."""
+        """Solver's and problem owner's parts, the rest equally to all in a sum; what does not divide goes to the lowest ids."""
         self._give(run_id, spec.solver, spec.solver_shares)
         self._give(run_id, self._book.view.problems[spec.problem].owner, spec.owner_shares)
         part, rest = divmod(run.ALL_SHARES - spec.solver_shares - spec.owner_shares, len(heirs))
