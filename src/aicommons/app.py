@@ -755,3 +755,4 @@ def configure_logging(level: str, path: pathlib.Path | None = None) -> None:
         filename=None if path is None else str(path),
         force=True,
     )
+    logging.getLogger("urllib3").setLevel(logging.ERROR)  # what it retries is told by our own lines

@@ -18,11 +18,13 @@ def shown(language: str, current: Any, **fields: Any) -> str:
     seen = progress.Progress(
         run_id=departed_runs.RUN, title="", current=current, rounds=(), is_ours=True, is_confirmed=True, bytes_sent=0,
         together={}, alone={}, not_judged=None, not_permitted=None, fitting_ended=fields.pop("fitting_ended", None),
-        departures=found,
+        departures=found, consents_over=(), may_leave=fields.pop("may_leave", False),
     )  # fmt: skip
     names = {each.member_id: f"<site {each.member_id}>" for each in found}
-    given = {"chart": None, "names": [], "members": [], "departed": names, "judging": False, **fields}
-    return pages.environment(language).get_template("run_live.html").render(progress=seen, **given)
+    given = {"chart": None, "names": [], "members": [], "departed": names, "judging": False, "ended": [], **fields}
+    given["may_leave"] = seen.may_leave
+    parts = [pages.environment(language).get_template(name) for name in ("run_live.html", "run_sent.html")]
+    return "".join(part.render(progress=seen, **given) for part in parts)
 
 
 @pytest.mark.parametrize("language", catalogues.LANGUAGES)
@@ -39,12 +41,29 @@ def test_each_way_out_is_shown(language: str, why: Why) -> None:
 def test_what_it_means_is_shown() -> None:
     """Bond, contributions and what to do stand beside the reason."""
     text = shown("en", departed_runs.DEPARTED[Why.BAD_BOX])
-    for words in ("2 sites checked it", "Its bond is lost.", "stays in the model", "propose a vote", "Nobody else"):
+    for words in (
+        "2 sites checked it",
+        "Its bond is lost.",
+        "stays in the model",
+        "It owns no part",
+        "propose a vote",
+        "Nobody else",
+    ):
         assert words in text
     text = shown("en", departed_runs.DEPARTED[Why.LEFT])
-    for words in ("It left by itself.", "This is no fraud.", "Its bond comes back"):
+    for words in ("It left by itself.", "This is no fraud.", "Its bond comes back", "It keeps its part"):
         assert words in text
     assert "It is still in the training" in shown("en", departed_runs.DEPARTED[Why.SILENT])
+
+
+def test_who_is_out_and_whose_consent_is_over_is_shown() -> None:
+    """The list says who is out, a consent that is over is no silence, and whoever may leave reads how."""
+    members = [("<b>North</b>", True), ("South", False)]
+    text = shown("en", departed_runs.made(), members=members, ended=["<i>East</i>"], may_leave=True)
+    assert "&lt;b&gt;North&lt;/b&gt; (out)</li><li>South</li>" in text
+    assert "&lt;i&gt;East&lt;/i&gt; sends nothing more: its consent was taken back or is over." in text
+    assert f"commons run leave {departed_runs.RUN.hex()[:12]}" in text
+    assert "run leave" not in shown("en", departed_runs.made())
 
 
 def test_open_cases_and_safeguards_are_notices() -> None:

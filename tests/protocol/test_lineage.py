@@ -47,7 +47,7 @@ def test_an_amended_model_has_another_card_and_licence_only(told: Sequence[event
 
 
 def test_a_run_under_way_is_found_until_it_is_over_without_a_model(told: Sequence[events.Event]) -> None:
-    """A seat counts while the run goes on; without a registered model nothing is left of it at the end."""
+    """A seat counts while the run goes on, also once it left if a sum has its data; without a model nothing is left at the end."""
     begun = [each for each in told if not isinstance(each, events.ModelRegistered)]
     ended = next(
         place for place, each in enumerate(begun)
@@ -57,8 +57,29 @@ def test_a_run_under_way_is_found_until_it_is_over_without_a_model(told: Sequenc
     assert [found for found, _ in lineage.touched(view, 1)] == [run_id]
     assert not lineage.has_source(view.runs[run_id], 1)
     gone = events.Exited(LATER, run_id, view.datasets[1].owner, 0, bytes(65))
-    assert list(lineage.touched(after(begun[:ended], gone)[0], 1)) == []
+    assert [found for found, _ in lineage.touched(after(begun[:ended], gone)[0], 1)] == [run_id]
+    summed = next(
+        place for place, each in enumerate(begun)
+        if isinstance(each, events.PhaseEntered) and each.phase is run.Phase.UNMASKED
+    )  # fmt: skip
+    assert list(lineage.touched(after(begun[:summed], gone)[0], 1)) == []
     assert list(lineage.touched(after(begun)[0], 1)) == []
+
+
+def test_a_consent_leads_to_the_runs_under_way_that_use_it(told: Sequence[events.Event]) -> None:
+    """Whoever takes a consent back reads which runs it concerns: not those that are over, nor one that its site left."""
+    ended = next(
+        place for place, each in enumerate(told)
+        if isinstance(each, events.RunStateChanged) and each.state is run.RunState.COMPLETED
+    )  # fmt: skip
+    view, run_id = after(told[:ended])
+    owner = view.datasets[1].owner
+    consent_id = view.runs[run_id].enrolled[owner].consent_id
+    assert [(found, member) for found, member, _ in lineage.using(view, consent_id)] == [(run_id, owner)]
+    assert list(lineage.using(view, bytes(32))) == []
+    assert list(lineage.using(after(told)[0], consent_id)) == []
+    gone = events.Exited(LATER, run_id, owner, 0, bytes(65))
+    assert list(lineage.using(after(told[:ended], gone)[0], consent_id)) == []
 
 
 def test_wishes_reach_who_answers_for_the_model_and_nobody_else(told: Sequence[events.Event]) -> None:

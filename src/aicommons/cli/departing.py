@@ -60,6 +60,15 @@ def lines(current: "views.RunView", name: Callable[[int], str], verify: str) -> 
     return said
 
 
+def in_brief(current: "views.RunView", name: Callable[[int], str]) -> list[str]:
+    """Return a line for everybody who is out of a run, or was not waited for: since when and why."""
+    return [
+        f"{name(each.member_id)}, round {each.round_index}: "
+        + REASONS[each.why].format(other=name(each.other) if each.other is not None else "another site")
+        for each in departures.of_run(current)
+    ]
+
+
 def _paragraph(
     current: "views.RunView", each: departures.Departure, name: Callable[[int], str], verify: str
 ) -> list[str]:

@@ -98,7 +98,7 @@ def show(run_text: str) -> None:
         f"  licence   {_licence_in_words(licence, chosen.model)}",
         *(_card_in_words(card) if card is not None else [f"  card      not readable: {missing}"]),
         *(f"  learned   {_learned(each, names, current)}" for each in sources),
-        *(f"  owner     {each}" for each in naming.owners(current.shares, names)),
+        *(f"  owner     {each}" for each in naming.owners(current, names)),
     )
 
 

@@ -184,9 +184,17 @@ def members(bits: Iterable[int], names: Names) -> str:
     return ", ".join(names(member) for member in bits) or "nobody"
 
 
-def owners(parts: Mapping[int, int], names: Names) -> list[str]:
-    """Return a model's owners in words."""
-    return [f"{names(member)}: {part / 10_000:.2f} %" for member, part in sorted(parts.items())]
+def owners(current: "views.RunView", names: Names) -> list[str]:
+    """Return the owners of a run's model in words, with the part of it that the solver has for its work."""
+    return [_owner(current, member, names) for member in sorted(current.shares)]
+
+
+def _owner(current: "views.RunView", member: int, names: Names) -> str:
+    part, for_work = current.shares[member], current.spec.solver_shares
+    said = f"{names(member)}: {part / 10_000:.2f} %"
+    if member != current.spec.solver or not 0 < for_work < part:
+        return said
+    return f"{said} ({for_work / 10_000:.2f} % of it as the solver)"
 
 
 def shares(parts: Mapping[int, int]) -> dict[str, int]:

@@ -6,7 +6,7 @@ A home whose node has not run has nothing to tell. Called by ``run`` and its ``f
 import json
 from typing import Any
 
-from aicommons.cli import homes
+from aicommons.cli import homes, output
 from aicommons.domain import ids
 
 ENDED = {
@@ -58,10 +58,20 @@ def report_in_words(found: dict[str, Any]) -> list[str]:
     if found["fitting_ended"] is not None:
         said.append(f"  fitting    ended: {ENDED[found['fitting_ended']]} ({found['fitting_ended']})")
     if found["figures"]:
-        figures = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in sorted(found["figures"].items()))
-        said.append(f"  own rows   {figures} (these figures stay here)")
+        said += _figures_in_words(found["figures"])
     said.extend(
         f"  refused    round {each['round']}, attempt {each['attempt']}: message of member {each['member']} ({each['reason']})"
         for each in found["refusals"]
     )
     return said
+
+
+def _figures_in_words(figures: dict[str, Any]) -> list[str]:
+    """The common model beside that of these rows alone, figure by figure, and what else is known here."""
+    judged = [name for name in figures if f"alone_{name}" in figures]
+    rows = [[name.replace("_", " "), figures[name], figures[f"alone_{name}"]] for name in sorted(judged)]
+    single = [name for name in sorted(figures) if name not in judged and name.removeprefix("alone_") not in judged]
+    rest = ", ".join(f"{name.replace('_', ' ')} {figures[name]}" for name in single)
+    table = output.aligned(["on own rows", "common model", "these rows alone"], rows) if rows else []
+    head = f"  own rows   {rest + '; ' if rest else ''}these figures stay here"
+    return [head, *(f"             {line}" for line in table)]

@@ -201,7 +201,7 @@ def show(run_text: str) -> None:
     lines = telling.lines(run_id, current, names, ended=ended)
     if current.roster is not None:
         lines.append(f"  roster     {naming.fingerprint(current.roster.roster)}")
-    lines.extend(f"  share      {each}" for each in naming.owners(current.shares, names))
+    lines.extend(f"  share      {each}" for each in naming.owners(current, names))
     told = {
         **telling.as_json(run_id, current),
         "consents_over": sorted(ended),
@@ -277,11 +277,13 @@ def verify(ctx: click.Context, run_text: str, from_home: str | None) -> None:
     but the sums), "kept_sums" (every state, from one's own node's sums), "sums" (every sum and every state: only then
     "verified" is true), or "none".
     """
-    from aicommons.cli import verifying
+    from aicommons.cli import departing, verifying
 
     opened = homes.look()
-    run_id = naming.choose_run(opened, run_text).run_id
+    chosen = naming.choose_run(opened, run_text)
+    run_id = chosen.run_id
     report = verifying.verify(opened, run_id, verifying.Source(from_home) if from_home is not None else None)
-    output.emit(verifying.as_json(run_id, report), *verifying.in_words(run_id, report))
+    gone = departing.in_brief(chosen.run, naming.Names(opened, chosen.view)) if report.holds else []
+    output.emit(verifying.as_json(run_id, report), *verifying.in_words(run_id, report, gone))
     if not report.holds:
         ctx.exit(output.FAILED)

@@ -24,6 +24,12 @@ from aicommons.protocol import view as views
 
 POLL_SECONDS = 0.1
 LONGEST_RUN = 1800
+EXPLAINED = {
+    "accuracy": "accuracy: the share of rows that it gets right",
+    "auc": "auc: how well it ranks; 0.5 is as good as tossing a coin, 1 is best",
+    "r2": "r2: the part of the differences between rows that it explains; 1 is best",
+}
+"""What a figure says, for whoever meets it for the first time."""
 HONEST = "Only a demo can make this comparison: it holds every site's data in one place. In the commons nobody does."
 ALONE = "Each site's own model is judged on its own rows only; the common one has to do for the rows of all sites."
 
@@ -52,6 +58,7 @@ class Teller:
         say()
         say("How good is it? (held-out rows of all sites)")
         say(_comparison(outcome))
+        say("\n".join(f"[dim]{EXPLAINED[name]}[/dim]" for name in _metrics(outcome) if name in EXPLAINED))
         if _alone_is_better(outcome):
             say(ALONE)
         say(f"[dim]{HONEST}[/dim]\n")
@@ -147,8 +154,7 @@ def _verdict(outcome: dict[str, Any]) -> str:
 
 
 def _comparison(outcome: dict[str, Any]) -> rich.table.Table:
-    metrics = outcome["metrics"]
-    names = sorted({name for figures in metrics.values() for name in figures})
+    metrics, names = outcome["metrics"], _metrics(outcome)
     table = rich.table.Table()
     table.add_column("model")
     for name in names:
@@ -157,6 +163,10 @@ def _comparison(outcome: dict[str, Any]) -> rich.table.Table:
     for key, label in rows.items():
         table.add_row(label, *(_number(metrics[key].get(name)) for name in names))
     return table
+
+
+def _metrics(outcome: dict[str, Any]) -> list[str]:
+    return sorted({name for figures in outcome["metrics"].values() for name in figures})
 
 
 def _alone_is_better(outcome: dict[str, Any]) -> bool:

@@ -8,6 +8,7 @@ import enum
 import shutil
 import sys
 import textwrap
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from aicommons import app
@@ -101,8 +102,8 @@ def _judged_as_json(judged: "verdict.Judged") -> dict[str, object]:
     }
 
 
-def in_words(run_id: ids.RunId, report: "verification.Report") -> list[str]:
-    """Return a report as lines, on a terminal folded to its width."""
+def in_words(run_id: ids.RunId, report: "verification.Report", gone: Sequence[str] = ()) -> list[str]:
+    """Return a report as lines, on a terminal folded to its width; ``gone``: who is out of the run, a line for each."""
     from aicommons.node import concluding
 
     figures = [f"{name.replace('_', ' ')} {value}" for name, value in concluding.in_words(report.metrics).items()]
@@ -110,6 +111,7 @@ def in_words(run_id: ids.RunId, report: "verification.Report") -> list[str]:
         "Checked" + (" before that" if report.problem is not None else ""): [each.words for each in report.checked],
         "Not checked": [each.words for each in report.unchecked],
         "Who accused whom, judged again here": [each.words for each in report.cases],
+        "Who is out of the run, or was not waited for": gone,
         "Who was convicted, and on what": [each.words for each in report.convictions],
         "Whose rows were used": [each.words for each in report.consented],
         "Figures of the newest state that was judged, over all sites": figures,

@@ -73,6 +73,14 @@ HANDLERS: Mapping[duties.DutyKind, Handler] = {
     duties.DutyKind.GIVE_BACK: give_back,
 }
 
+OVERTAKEN = frozenset(
+    {
+        "ModelRegistryAlreadyRegistered", "TrainingRunsAlreadySent", "TrainingRunsMayNotDrop", "TrainingRunsNotInSet",
+        "TrainingRunsTooEarly", "TrainingRunsWrongPhase", "TrainingRunsWrongState", "VerdictsAlreadySaid", "VerdictsConvicted",
+        "VerdictsNotSilent",
+    }
+)  # fmt: skip
+"""What the ledger answers where another node was first or the run went on: no trouble, and the next look tells what is due."""
 FIRST_DELAY = 0.1
 LONGEST_DELAY = 5.0
 """Seconds between tries of a duty that fails."""
@@ -95,6 +103,8 @@ class Reconciler:
         self.agent = agent
         self.view = views.LedgerView()
         self._trouble: dict[duties.Duty, Trouble] = {}
+        self._lost: set[ids.RunId] = set()
+        """Runs of which a lost record was told."""
         self._witnessed = False
         self._twice: list[equivocations.Found] = []
         self._held: frozenset[duties.DutyKind] = frozenset()
@@ -176,15 +186,12 @@ class Reconciler:
         if not is_told and (before is None or before.message != str(err)):
             if isinstance(err, errors.AggregationRefused | errors.ContributionRefused):
                 self.agent.journal.keep_declined(duty.run_id, duty.round_index, str(err))
-            said = log.info if isinstance(err, errors.TemporaryError | errors.BlobNotFound) else log.warning
-            said(
-                "run %s round %d: %s: %s: %s",
-                ids.format_id(duty.run_id)[:12],
-                duty.round_index,
-                duty.kind.value,
-                type(err).__name__,
-                err,
-            )
+            which = (ids.format_id(duty.run_id)[:12], duty.round_index, duty.kind.value)
+            if isinstance(err, errors.LedgerRefused) and err.error in OVERTAKEN:
+                log.info("run %s round %d: %s: not needed any more, the run went on meanwhile (%s)", *which, err.error)
+            else:
+                said = log.info if isinstance(err, errors.TemporaryError | errors.BlobNotFound) else log.warning
+                said("run %s round %d: %s: %s: %s", *which, type(err).__name__, err)
         self._trouble[duty] = Trouble(str(err), tries, now + delay)
 
     def _remembered(self, now: float) -> dict[ids.RunId, duties.Remembered]:
@@ -210,6 +217,8 @@ class Reconciler:
         ack, keys = current.acks.get(self.agent.member_id), self.agent.signing.keys
         acked = ack is not None and ack.epoch == current.epoch
         has_key = keys.get(run_id, current.epoch) is not None
+        if acked and not facts.is_pinned and not current.state.is_over:
+            self._warn_of_lost_record(run_id)
         has_old_keys = any(keys.get(run_id, epoch) is not None for epoch in range(current.epoch))
         unread = current.unmasked(facts.state_index)
         return duties.Remembered(
@@ -228,6 +237,17 @@ class Reconciler:
             judged=facts.judged,
             has_old_keys=has_old_keys,
             has_lost_round=unread is not None and keys.get(run_id, current.epoch_of(unread)) is None,
+        )
+
+    def _warn_of_lost_record(self, run_id: ids.RunId) -> None:
+        """Say once that this home took part in a run of which its journal knows nothing."""
+        if run_id in self._lost:
+            return
+        self._lost.add(run_id)
+        log.warning(
+            "run %s: the record of what this site agreed to and signed is missing (a lost, restored or copied home?); it puts "
+            "nothing into the run unless its operator confirms again: commons run confirm %s",
+            *(2 * [ids.format_id(run_id)[:12]]),
         )
 
     def _is_surely_over(self, run_id: ids.RunId, current: views.RunView, waited: float) -> bool:

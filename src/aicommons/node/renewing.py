@@ -19,7 +19,12 @@ def rotate(agent: agents.Agent, duty: duties.Duty, current: views.RunView) -> No
     """Ask for a new epoch; raises what the ledger answers where another member came first."""
     by_name = agent.member_id if current.state is run.RunState.PAUSED else 0
     agent.ledger.rotate(duty.run_id, by_name)
-    log.info("run %s: new keys asked for, epoch %d", ids.format_id(duty.run_id)[:12], current.epoch + 1)
+    which = ids.format_id(duty.run_id)[:12]
+    if by_name:
+        log.warning(
+            "run %s: this node's key is missing (a lost, restored or copied home?); it asks all for new ones", which
+        )
+    log.info("run %s: new keys asked for, epoch %d", which, current.epoch + 1)
 
 
 def renew(agent: agents.Agent, duty: duties.Duty, current: views.RunView) -> None:

@@ -247,6 +247,6 @@ def _ticked(form: dict[str, str]) -> Iterator[int]:
 def run_id_of(text: str) -> ids.RunId:
     """Read a run's id in an address; raises ``errors.InputError`` for anything else."""
     try:
-        return ids.RunId(ids.parse_bytes32(f"0x{text}"))
+        return ids.RunId(ids.parse_bytes32(f"0x{text.removeprefix('0x')}"))
     except errors.DecodeError as err:
         raise errors.InputError("no such run", which=text[:66], next_step="see the list of runs") from err

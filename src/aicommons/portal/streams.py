@@ -51,7 +51,9 @@ def run(pages: shared.Pages, run_id: ids.RunId) -> dict[str, Any]:
         "progress": seen,
         "chart": charts.draw(seen.rounds, seen.metric),
         "names": [name for name in progress.DRAWN if any(name in each.figures for each in seen.rounds)],
-        "members": [clerk.papers.name(view, member) for member in members],
+        "members": [(clerk.papers.name(view, member), member in seen.current.out) for member in members],
+        "ended": [clerk.papers.name(view, member) for member in seen.consents_over],
+        "may_leave": seen.may_leave,
         "departed": {each.member_id: clerk.papers.name(view, each.member_id) for each in seen.departures},
         "judging": not seen.current.state.is_over and any(cases.open_cases(seen.current)),
     }

@@ -311,7 +311,7 @@ def _after_end(case: _Case) -> Iterator[Duty]:
         return
     if _may_register(case) and case.now > current.changed_at + 4 * STAGGER * case.place_on_roster:
         yield case.duty(DutyKind.REGISTER)
-    if has_keys and not (known.has_report or is_overdue):
+    if has_keys and known.is_pinned and not (known.has_report or is_overdue):
         yield case.duty(DutyKind.REPORT)
     elif has_keys and known.may_retire:
         yield case.duty(DutyKind.RETIRE)
