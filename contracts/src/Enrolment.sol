@@ -216,7 +216,7 @@ contract Enrolment is IEnrolment, RunStorage {
         }
         if (spec.layout != 1 && spec.layout != 2) revert ITrainingRuns.TrainingRunsSpecInvalid("layout");
         _checkCells(spec);
-        if (spec.suite == 0 || spec.suite > 4) revert ITrainingRuns.TrainingRunsSpecInvalid("suite");
+        if (spec.suite == 0 || spec.suite > 8) revert ITrainingRuns.TrainingRunsSpecInvalid("suite");
         if (spec.maxAttempts < 2 || spec.maxAttempts > MOST_ATTEMPTS) {
             revert ITrainingRuns.TrainingRunsSpecInvalid("maxAttempts");
         }

@@ -46,7 +46,7 @@ contract TrainingRunsEnrolmentTest is RunTest {
         if (row == 5) (spec.minParticipants, field) = (6, "maxParticipants");
         if (row == 6) (spec.maxParticipants, field) = (49, "maxParticipants");
         if (row == 7) (spec.layout, field) = (0, "layout");
-        if (row == 8) (spec.suite, field) = (5, "suite");
+        if (row == 8) (spec.suite, field) = (9, "suite");
         if (row == 9) (spec.maxAttempts, field) = (1, "maxAttempts");
         if (row == 10) (spec.enrolUntil, field) = (uint64(START), "enrolUntil");
         if (row == 11) (spec.phaseSeconds, field) = (0, "phaseSeconds");

@@ -149,6 +149,8 @@ class Terms:
     most_rounds: int | None = None
     cipher: suites.Cipher = suites.Cipher.AES
     """What masks are made with."""
+    is_hybrid: bool = False
+    """Whether boxes of seeds take an ML-KEM secret too."""
     cell_size: int = 0
     """Fewest sites of a cell that is summed apart; 0 = all are summed as one set."""
     min_participants: int = run.FEWEST_PARTICIPANTS
@@ -424,6 +426,7 @@ def _open(
         max_attempts=terms.max_attempts,
         most_rounds=terms.most_rounds,
         cipher=terms.cipher,
+        is_hybrid=terms.is_hybrid,
         cell_size=terms.cell_size,
         min_participants=max(terms.min_participants, 2 * terms.cell_size),
     )

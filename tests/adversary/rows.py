@@ -25,7 +25,7 @@ from aicommons.learning import recipe
 from aicommons.learning.learners import mlp
 from aicommons.learning.secagg import header
 from aicommons.learning.secagg import suite as suites
-from aicommons.node import journal, reconciler, signing
+from aicommons.node import journal, judging, reconciler, signing
 from aicommons.protocol import duties
 
 Act = Callable[[Arena], Sequence[Any]]
@@ -110,11 +110,20 @@ def plan_of(word_bits: int) -> recipe.Recipe:
     return recipe.Recipe("mlp", plan.schema, mlp.Mlp(plan.learner.task, hidden=(3,), rounds=1))
 
 
+ONE_BOX = "a box that does not open"
+"""Bad for one member alone, the last on the roster: the others have committed before it complains, and that is enough."""
+
+
+def after(name: str) -> Then:
+    """Return what a run does next about a bad input."""
+    return Then.MODEL if name == ONE_BOX else Then.WITHOUT
+
+
 def input_rows() -> dict[str, Row]:
     """Bad inputs of five, and what they end for three."""
     rule = "every site checks every header, every byte and its own box before it commits"
     rows = {
-        f"sends {name}": Row(rule, sending(index, change), Then.WITHOUT, (index % 5,))
+        f"sends {name}": Row(rule, sending(index, change), after(name), (index % 5,))
         for name, (index, change) in INPUTS.items()
     }
     change = tampering.CHEATS[tampering.SEEN_BY_ALL][1]
@@ -137,6 +146,58 @@ def input_rows() -> dict[str, Row]:
             members,
         )
     return rows
+
+
+# ------------------------------------------------------------------------------------------------------------- hybrid boxes
+
+
+def swapped(commitment: Any, _: Any) -> Any:
+    """Exchange the first two ciphertexts."""
+    first, second, *others = commitment.ciphertexts
+    return dataclasses.replace(commitment, ciphertexts=(second, first, *others))
+
+
+class Forgetful:
+    """A store that says it has what it was given, and keeps nothing."""
+
+    def __init__(self, real: Any) -> None:
+        self._real = real
+
+    def put(self, data: bytes) -> bytes:
+        """Return the digest of what is not kept."""
+        return ids.digest(data)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._real, name)
+
+
+def unstored(arena: Arena) -> Sequence[Any]:
+    """Name keys that nobody has."""
+    agent = arena.scene.nodes[arena.scene.roster[1]].agent
+    arena.scene.nodes[arena.scene.roster[1]] = reconciler.Reconciler(
+        dataclasses.replace(agent, store=Forgetful(agent.store))
+    )
+    return ()
+
+
+def hybrid_rows() -> dict[str, Row]:
+    """Bad boxes, false complaints and missing keys where boxes take an ML-KEM secret too."""
+    rule = "a complaint shows the seed of one pair's key, and everybody opens the box"
+    changes = {name: tampering.CHEATS[name][1] for name in (ONE_BOX, "a seed that is not the committed one")}
+    changes["ciphertexts of two members exchanged"] = lambda case: tampering.forged(case, commit=swapped)
+    hybrid = {"is_hybrid": True}
+    rows = {
+        f"sends {name}, hybrid": Row(rule, sending(0, change), after(name), (0,), terms=hybrid)
+        for name, change in changes.items()
+    }
+    rows |= {
+        f"complains about an honest hybrid box with {name}": Row(
+            rule, complaining(3, 0, shown), Then.WITHOUT, (3,), terms=hybrid
+        )
+        for name, shown in accusing.FALSE.items()
+    }
+    keys = "no node seals anything for keys that it cannot see"
+    return rows | {"names keys that nobody has": Row(keys, unstored, Then.WAITS, terms=hybrid)}
 
 
 # -------------------------------------------------------------------------------------------------------------- accusations
@@ -184,10 +245,14 @@ def false_sums(arena: Arena) -> Sequence[Any]:
     return ()
 
 
-def shielding(arena: Arena) -> Sequence[Any]:
-    """Let an accomplice accuse the cheat of nothing first."""
-    arena.cheat(1, tampering.CHEATS["a box that does not open"][1])
-    return complaining(3, 1, b"")(arena)
+def shielding(shown: bytes) -> Act:
+    """Let an accomplice accuse the cheat first, with evidence of no use."""
+
+    def act(arena: Arena) -> Sequence[Any]:
+        arena.cheat(1, tampering.CHEATS[ONE_BOX][1])
+        return complaining(3, 1, shown)(arena)
+
+    return act
 
 
 def accusation_rows() -> dict[str, Row]:
@@ -199,7 +264,9 @@ def accusation_rows() -> dict[str, Row]:
     }
     nothing = "evidence that nobody has convicts nobody"
     rows["complains with evidence that nobody has"] = Row(nothing, complaining(3, 0, b""), Then.MODEL)
-    rows["an accomplice accuses a cheat of nothing first"] = Row(nothing, shielding, Then.MODEL, (1,))
+    rows["an accomplice accuses a cheat of nothing first"] = Row(nothing, shielding(b""), Then.MODEL, (1,))
+    endless = shielding(bytes(judging.MOST_EVIDENCE + 1))
+    rows["an accomplice accuses a cheat with more than anybody reads"] = Row(nothing, endless, Then.MODEL, (1,))
     rule = "a dispute that does not hold convicts who made it"
     for name, where in {
         "in its first column": (0,), "in a column that is none": (10,), "in the largest column": (2**32 - 1,),
@@ -354,27 +421,29 @@ def dispute_unrevealed(forger: tampering.Forger, view: Any) -> None:
     forger.say((ROUND, 0), messages.Dispute(event.sid, forger.member, ids.MemberId(other), 0, 0, 0, bytes(32)))
 
 
-MORE_WORDS: dict[str, Callable[[tampering.Forger, Any], None]] = {
-    "posts a Submit under another run": foreign_run,
-    "posts a Commit that was signed for another chain": foreign_chain,
-    "complains about itself": accuse_itself,
-    "gives a verdict on itself": judge_itself,
-    "calls somebody silent before the deadline": waive_early,
-    "leaves while a round is summed": leave_late,
-    "asks for new keys in the middle of a round": new_keys,
-    "disputes sums before they are revealed": dispute_unrevealed,
+MORE_WORDS: dict[str, tuple[Callable[[tampering.Forger, Any], None], str]] = {
+    "posts a Submit under another run": (foreign_run, "TrainingRunsNoSeat"),
+    "posts a Commit that was signed for another chain": (foreign_chain, "TrainingRunsSignatureInvalid"),
+    "complains about itself": (accuse_itself, "VerdictsNotAccusable"),
+    "gives a verdict on itself": (judge_itself, "VerdictsOwnCase"),
+    "calls somebody silent before the deadline": (waive_early, "VerdictsNotSilent"),
+    "leaves while a round is summed": (leave_late, "TrainingRunsWrongPhase"),
+    "asks for new keys in the middle of a round": (new_keys, "TrainingRunsWrongPhase"),
+    "disputes sums before they are revealed": (dispute_unrevealed, "VerdictsNotRevealed"),
 }
+"""What is posted -> how, and the error that the ledger answers."""
 
 
 def word_rows() -> dict[str, Row]:
     """Messages that the ledger refuses."""
     rule = "contracts take each message once, in its place, from who signed it"
     rows = {
-        f"posts {name}": Row(rule, saying(act), Then.UNTOUCHED, members=3)
-        for name, (act, _) in tampering.REFUSED.items()
+        f"posts {name}": Row(rule, saying(act), Then.UNTOUCHED, members=3, error=error)
+        for name, (act, error) in tampering.REFUSED.items()
     }
-    rows |= {name: Row(rule, saying(act), Then.UNTOUCHED) for name, act in MORE_WORDS.items()}
-    return rows
+    return rows | {
+        name: Row(rule, saying(act), Then.UNTOUCHED, error=error) for name, (act, error) in MORE_WORDS.items()
+    }
 
 
 # --------------------------------------------------------------------------------------------------------------- false ledgers
@@ -629,6 +698,7 @@ def other_rows() -> dict[str, Row]:
 
 GROUPS: dict[str, dict[str, Row]] = {
     "What a site sends into a round": input_rows(),
+    "Boxes that take an ML-KEM secret too": hybrid_rows(),
     "Accusations": accusation_rows(),
     "Silence": silence_rows(),
     "Messages out of their place": word_rows(),

@@ -18,7 +18,7 @@ PURPOSE = "DUO:0000007"
 
 @pytest.fixture(scope="module")
 def going(founded: "Place", offered: dict[str, str], make_table: Callable[[int, int], str]) -> str:
-    """A run of four sites with rounds enough, which their nodes carry on and which cannot converge earlier; its id."""
+    """A run of four sites with hybrid boxes and rounds enough, which cannot converge earlier, carried on by their nodes; its id."""
     file, schema = founded.write("solver.csv", make_table(60, 9)), str(founded.root / "schema.json")
     own = founded.done("solver", "dataset", "publish", file, "--title", "Table solver", "--schema", schema)
     brought = {**offered, "solver": str(own["dataset"])}
@@ -27,7 +27,7 @@ def going(founded: "Place", offered: dict[str, str], make_table: Callable[[int, 
         "recipe": {"recipe": "mlp", "schema": json.loads(pathlib.Path(schema).read_text()), "rounds": 40},
     }
     published = founded.done("solver", "plan", "publish", founded.write("many.json", plan))["plan"]
-    run_id = founded.open_run({**offered, "plan": published})
+    run_id = founded.open_run({**offered, "plan": published}, "--hybrid")
     for site in SITES:
         given = founded.done(site, "consent", "give", brought[site], "--purpose", PURPOSE)
         founded.done(site, "run", "enrol", run_id, "--dataset", brought[site], "--consent", given["consent"])
@@ -42,6 +42,9 @@ def going(founded: "Place", offered: dict[str, str], make_table: Callable[[int, 
 
 def test_a_site_leaves_a_run(founded: "Place", going: str) -> None:
     """Nobody leaves by accident; the others train on, a second one cannot go, and who left keeps its part of the model."""
+    for _ in range(200):
+        if founded.done("solver", "run", "show", going)["rounds_summed"]:
+            break
     asked = founded.call("solver", "run", "leave", going)
     assert (asked.code, "nobody was asked" in asked.err, "may point at single persons" in asked.err) == (1, True, True)
     left = founded.call("solver", "run", "leave", going, "--yes")
@@ -63,5 +66,7 @@ def test_a_site_leaves_a_run(founded: "Place", going: str) -> None:
     assert 0 < len(source["rounds"]) < model["rounds"]
     assert model["shares"][str(gone)] > min(model["shares"].values())  # the solver's part, and the site's
     assert "rounds; then it left" in founded.call("north", "model", "show", going).out
+    report = founded.done("north", "run", "verify", going, "--from-home", "node")
+    assert (report["holds"], report["level"]) == (True, "kept_sums")
     over = founded.call("south", "run", "leave", going, "--yes")
     assert (over.code, "the run is over" in over.err) == (1, True), over

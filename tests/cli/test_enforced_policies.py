@@ -174,11 +174,23 @@ def test_an_offer_says_everything_in_text_and_json(
         "attribution",
         "--commercial",
     ]
-    shares = ["--solver-shares", "250000", "--retention-days", "9", "--min", "3", "--max", "6", "--cipher", "chacha20"]
+    shares = [
+        "--solver-shares",
+        "250000",
+        "--retention-days",
+        "9",
+        "--min",
+        "3",
+        "--max",
+        "6",
+        "--cipher",
+        "chacha20",
+        "--hybrid",
+    ]
     dear = founded.open_run(offered, *terms, *shares)
     shown = founded.done("north", "inbox", "show", f"run:{dear[2:]}")
     assert shown["sites"] == {"least": 3, "most": 6, "enrolled": 0, "cell_size": None}
-    assert shown["suite"] == 4
+    assert shown["suite"] == 8
     assert shown["shares"] == {"solver": 250_000, "problem_owner": 100_000, "sites": 650_000}
     assert (shown["most_price"], shown["commercial"], shown["retention_seconds"]) == (
         "0.00000000000000095",
@@ -193,7 +205,7 @@ def test_an_offer_says_everything_in_text_and_json(
     text = founded.call("north", "inbox", "show", f"run:{dear[2:]}").out
     for words in (
         "at most 0.00000000000000095 coin; also for commercial use", "3 to 6, 0 so far", "65 of 100 parts", "for 9 days", "CC-BY-SA-4.0, of the model",
-        "takes on   attribution", "bond       5 coin, from your credit", f"{dataset} Under a policy, price 0.000000000000000713 coin", f"readers    {reader}", "held back  ",
+        "takes on   attribution", "ML-KEM-768 too", "bond       5 coin, from your credit", f"{dataset} Under a policy, price 0.000000000000000713 coin", f"readers    {reader}", "held back  ",
     ):  # fmt: skip
         assert words in text, words
     agreed = founded.open_run(offered, "--price", "0.00000000000000095")

@@ -15,7 +15,7 @@ import pytest
 from aicommons import office, testing
 from aicommons.domain import cards, documents, encoding, errors, ids, messages, schema
 from aicommons.learning import recipe, records
-from aicommons.learning.secagg import group, session
+from aicommons.learning.secagg import epoch, group, session
 from aicommons.node import agent as agents
 from aicommons.node import evidence, journal, reconciler, verification
 from aicommons.protocol import ports
@@ -144,8 +144,8 @@ class Trained:
         assert self.current.roster is not None
         submits = self.current.attempts[at].submits
         first = next(iter(submits.values()))
-        points = tuple(self.current.acks[member].point for member in self.members)
-        committee = agents.make_committee(self.run_id, self.current.spec, self.current.roster, points, epoch=0)
+        keys = tuple(epoch.PublicKeys(self.current.acks[member].point) for member in self.members)
+        committee = agents.make_committee(self.run_id, self.current.spec, self.current.roster, keys, epoch=0)
         return committee.session(first.sid, int.from_bytes(self.blobs[first.header_digest][8:16], "little"))
 
     def with_header(self, at: views.AttemptPlace, member: int, raw: bytes) -> "Trained":

@@ -14,7 +14,7 @@ import pytest
 
 from aicommons import testing
 from aicommons.domain import encoding, events, ids, messages, run
-from aicommons.learning.secagg import checking, complaints, disputes, masks, reveal
+from aicommons.learning.secagg import checking, complaints, disputes, epoch, masks, reveal
 from aicommons.learning.secagg import header as headers
 from aicommons.node import agent as agents
 from aicommons.node import (
@@ -83,7 +83,7 @@ def accuse(simulation: testing.Simulation, guilty: int) -> None:
     secret = accuser.signing.keys.get(simulation.run_id, 0)
     assert secret is not None
     index = attempt.session.index_of(HONEST)
-    shown = complaints.make_evidence(attempt.session, CHEAT, head, index=index, secret=secret, draw=os.urandom)
+    shown = complaints.make_evidence(attempt.session, CHEAT, head, index=index, key=epoch.Key(secret), draw=os.urandom)
     digest = accuser.store.put(shown)
     sid, named = attempt.session.sid, attempt.seen.submits[CHEAT].header_digest
     said = [messages.Complain(sid, ids.MemberId(HONEST), ids.MemberId(CHEAT), named, digest)]

@@ -174,8 +174,8 @@ def all_results(field: str) -> Callable[[Trained], Trained]:
 
 def other_state(trained: Trained) -> Trained:
     """Let everybody go on from another state than the sums of round 0 give."""
-    points = tuple(trained.current.acks[member].point for member in trained.members)
-    committee = agents.make_committee(trained.run_id, trained.current.spec, trained.current.roster, points, epoch=0)
+    keys = tuple(epoch.PublicKeys(trained.current.acks[member].point) for member in trained.members)
+    committee = agents.make_committee(trained.run_id, trained.current.spec, trained.current.roster, keys, epoch=0)
     key = encoding.AttemptKey(trained.run_id, *AT)
     sid = encoding.session_id(trained.place, key, b"\x05" * 32, committee.digest)
     seen = trained.current.attempts[AT]
@@ -429,7 +429,7 @@ def test_words_have_one_width(three: Trained) -> None:
     assert changed.verify().problem.startswith("RunSpec, suite: the suite has another word width than the plan needs")
     spec = dataclasses.replace(three.current.spec, suite=9)
     changed = dataclasses.replace(three.with_run(spec=spec), run_id=encoding.run_id(spec))
-    assert changed.verify().problem == "RunSpec, suite: there is no such suite (expected 1 to 4, got 9)"
+    assert changed.verify().problem == "RunSpec, suite: there is no such suite (expected 1 to 8, got 9)"
 
 
 def test_a_quorum_that_names_another_state_is_named(three: Trained) -> None:

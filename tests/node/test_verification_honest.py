@@ -334,7 +334,7 @@ def test_an_exit_signed_in_advance_makes_the_set_smaller(
     report = trained.verify(trained.reader())
     assert (report.problem, report.level) == (None, verdict.Level.SUMS)
     assert list(trained.current.exits) == [6]
-    assert len(trained.current.model.sources) == 4
+    assert [source.member_id for source in trained.current.model.sources] == [2, 3, 4, 5, 6]
     enrolled = trained.current.enrolled
     unsigned = dataclasses.replace(enrolled[6], exit_signature=bytes(65))
     forged = trained.with_run(enrolled={**enrolled, 6: unsigned}).verify()

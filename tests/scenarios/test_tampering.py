@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from aicommons.domain import encoding, errors, events, ids, messages, run, signature
-from aicommons.learning.secagg import group, header, masking, session, suite
+from aicommons.learning.secagg import group, header, kem, masking, session, suite
 from aicommons.node import agent as agents
 from aicommons.node import contributing, evidence, frames, running, verification
 from aicommons.protocol import ports
@@ -81,10 +81,17 @@ def forged(
     masked = masking.mask(made, member, vector, seeds)
     bytes_sent = send(bytes(suite.byte_view(masked.words)))
     located = hashlib.sha256(bytes_sent).digest()
-    honest = header.Commitment(group.multiply_base(secret), masked.blob_root, located, masked.column_roots)
+    place = made.index_of(member)
+    sealed = None if made.kem_keys is None else [kem.encapsulate(keys[place]) for keys in made.kem_keys]
+    honest = header.Commitment(
+        group.multiply_base(secret), masked.blob_root, located, masked.column_roots,
+        ciphertexts=tuple(ciphertext for _, ciphertext in sealed or ()),
+    )  # fmt: skip
     public = header.public_part(made, member, commit(honest, masked))
     nonce = group.reduce_wide(os.urandom(64))
-    return header.build(made, member, public, secret=secret, nonce=nonce, seeds=seeds), bytes_sent
+    shared = None if sealed is None else [each for each, _ in sealed]
+    built = header.build(made, member, public, secret=secret, nonce=nonce, seeds=seeds, kem_secrets=shared)
+    return built, bytes_sent
 
 
 def copied(case: Case) -> Sent:

@@ -58,7 +58,7 @@ enum Reason {
 /// @param maxParticipants Most participants, at most 48
 /// @param layout 1 = columns by table, 2 = pairs already from six participants
 /// @param cellSize Fewest seats of a cell, at least 4 and at most half of `minParticipants`; 0 = all are summed as one set
-/// @param suite 1..4, the stream cipher and word width
+/// @param suite 1..4, the stream cipher and word width; with 4 on top, boxes of seeds take an ML-KEM secret too
 /// @param maxAttempts Attempts that one round may take, 2 to 62,415
 /// @param enrolUntil End of enrolment, unix seconds, at most 365 days off when the run is opened
 /// @param phaseSeconds How long a phase waits before anybody may advance it

@@ -111,23 +111,24 @@ def _plan_in_words(papers: "agents.RunDocuments") -> list[str]:
 
 
 def _terms_in_words(offer: "offers.Offer", papers: "agents.RunDocuments") -> list[str]:
+    from aicommons.learning.secagg import suite as suites
+
     spec, terms, kind = offer.current.spec, papers.terms, offer.money
     duties = ", ".join(each.value.replace("_", " ") for each in terms.duties)
     days = terms.retention_seconds // naming.DAY
     price = f"the dataset's price (below), at most {kind.show(spec.price)}" if spec.price else "nothing"
     until = f"from your credit in the vault until the run is over, {naming.when(spec.bond_until)} at the latest"
     bond = [f"  bond       {kind.show(spec.bond)}, {until}; then anybody can bring it back to you"]
+    cells = [
+        f"  cells      the sites are summed in cells of at least {spec.cell_size}: readers see the sums of each cell"
+    ]
+    hybrid = ["  sealed     under ML-KEM-768 too: masks stay closed to whoever breaks elliptic curves later"]
     return [
         f"  readers    {', '.join(offer.readers) or 'nobody but the participants'}",
         f"  costs      at most {spec.rounds} rounds; epsilon: {naming.plain(terms.privacy)}",
         f"  sites      {spec.min_participants} to {spec.max_participants}, {len(offer.current.enrolled)} so far",
-        *(
-            [
-                f"  cells      the sites are summed in cells of at least {spec.cell_size}: readers see the sums of each cell"
-            ]
-            if spec.cell_size
-            else []
-        ),
+        *(cells if spec.cell_size else []),
+        *(hybrid if suites.is_hybrid(spec.suite) else []),
         f"  pays       {price}; {'also' if offer.is_commercial else 'not'} for commercial use",
         *(bond if spec.bond else []),
         f"  licence    {naming.plain(terms.licence or 'nobody says')}, of the model",

@@ -55,7 +55,7 @@ def _complain(agent: agents.Agent, attempt: agents.Attempt, accused: int, header
             accused,
             fetching.fetch_header(agent, attempt, header_digest),
             index=session.index_of(agent.member_id),
-            secret=mask_sums.epoch_key(agent, attempt),
+            key=mask_sums.epoch_key(agent, attempt),
             draw=agent.draw,
         )
         agent.signing.keep_payload(COMPLAINT, scope, made)

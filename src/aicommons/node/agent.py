@@ -147,7 +147,7 @@ class Agent:
     """How many blobs are moved to or from the store at once; one where that takes no time."""
     terms: dict[ids.RunId, RunDocuments] = dataclasses.field(default_factory=dict)
     """Documents already read, by run."""
-    acked: dict[tuple[ids.RunId, int], tuple[bytes, ...]] = dataclasses.field(default_factory=dict)
+    acked: dict[tuple[ids.RunId, int], tuple[epochs.PublicKeys, ...]] = dataclasses.field(default_factory=dict)
     """Points of a roster whose Acks all hold, by run and epoch."""
     prepared: dict[ids.RunId, "Prepared"] = dataclasses.field(default_factory=dict)
     """The newest attempt's session, by run."""
@@ -266,18 +266,30 @@ def decode_terms(plan_bytes: bytes, terms_bytes: bytes, spec: run.RunSpec) -> Ru
     return RunDocuments(made, plan, terms)
 
 
-def points_of(
-    run_id: ids.RunId, current: views.RunView, roster: events.RosterFixed, place: encoding.Place, *, epoch: int
-) -> tuple[bytes, ...]:
-    """Return every member's point in roster order, each with a valid signature and proof.
+FetchKeys = Callable[[ids.Digest, int], bytes]
+"""Digest and most bytes -> what the store has."""
 
-    Who had left or was put out before an epoch keeps its last point, because the layout is over the whole roster.
+
+def keys_of(
+    run_id: ids.RunId,
+    current: views.RunView,
+    roster: events.RosterFixed,
+    place: encoding.Place,
+    *,
+    epoch: int,
+    fetch: FetchKeys,
+) -> tuple[epochs.PublicKeys, ...]:
+    """Return every member's keys in roster order, each with a valid signature and proof.
+
+    Who had left or was put out before an epoch keeps its last keys, because the layout is over the whole roster. Only the
+    keys of hybrid runs are in the store.
 
     Raises:
-        errors.AggregationRefused: ``ack-missing``, ``ack-signature`` or ``ack-proof``, naming the member.
+        errors.AggregationRefused: ``ack-missing``, ``ack-signature``, ``ack-keys`` or ``ack-proof``, naming the member.
+        errors.BlobNotFound: keys that an Ack names are not in the store (yet).
     """
     digest = encoding.roster_digest(run_id, roster.member_ids, roster.node_keys)
-    points = []
+    found, members = [], len(roster.member_ids)
     for member, key in zip(roster.member_ids, roster.node_keys, strict=True):
         ack = current.acks_of(epoch).get(member)
         if ack is None:
@@ -286,10 +298,24 @@ def points_of(
         is_due = ack.epoch == epoch or (ack.epoch < epoch and member in current.out)
         if not is_due or not signature.is_signed_by(encoding.message_digest(place, message), ack.signature, key):
             raise errors.AggregationRefused("an Ack is not signed", reason="ack-signature", member=member)
-        if not epochs.is_acknowledged(digest, ack.epoch, member, point=ack.point, proof=ack.pok_r + ack.pok_z):
+        public = epochs.PublicKeys(ack.point)
+        if suite.is_hybrid(current.spec.suite):
+            public = _fetch_keys(fetch, ack, members)
+        proof = ack.pok_r + ack.pok_z
+        if not epochs.is_acknowledged(
+            digest, ack.epoch, member, point=public.point, proof=proof, kem_digest=public.kem_digest
+        ):
             raise errors.AggregationRefused("an Ack proves nothing", reason="ack-proof", member=member)
-        points.append(ack.point)
-    return tuple(points)
+        found.append(public)
+    return tuple(found)
+
+
+def _fetch_keys(fetch: FetchKeys, ack: events.Acked, members: int) -> epochs.PublicKeys:
+    raw = fetch(ids.Digest(ack.point), epochs.public_bytes(members))
+    try:
+        return epochs.decode_public(raw, ack.point, members)
+    except errors.AggregationRefused as err:
+        raise errors.AggregationRefused(err.message, reason="ack-keys", member=ack.member_id) from err
 
 
 def layout_number(preferred: int, members: int) -> int:
@@ -303,10 +329,15 @@ class Committee:
 
     digest: bytes
     member_ids: tuple[int, ...]
-    points: tuple[bytes, ...]
+    keys: tuple[epochs.PublicKeys, ...]
     """In roster order."""
     layout: layout.Layout
     suite: suite.Suite
+
+    @property
+    def points(self) -> tuple[bytes, ...]:
+        """Each member's epoch point, in roster order."""
+        return tuple(each.point for each in self.keys)
 
     def session(self, sid: bytes, words: int) -> session.Session:
         """Return the session ``sid`` over vectors of ``words`` values, padded.
@@ -315,11 +346,17 @@ class Committee:
             errors.AggregationRefused: the parts do not hold together.
         """
         padded = suite.pad_words(words, self.suite.word_bits)
-        return session.Session(sid, self.suite, padded, self.member_ids, self.points, self.layout)
+        kem_keys = tuple(each.kem_keys for each in self.keys) if self.keys[0].kem_keys else None
+        return session.Session(sid, self.suite, padded, self.member_ids, self.points, self.layout, kem_keys)
 
 
 def make_committee(
-    run_id: ids.RunId, spec: run.RunSpec, roster: events.RosterFixed, points: tuple[bytes, ...], *, epoch: int
+    run_id: ids.RunId,
+    spec: run.RunSpec,
+    roster: events.RosterFixed,
+    keys: tuple[epochs.PublicKeys, ...],
+    *,
+    epoch: int,
 ) -> Committee:
     """Return the committee of an epoch of a run; pure.
 
@@ -329,9 +366,9 @@ def make_committee(
     members = roster.member_ids
     number = layout_number(spec.layout, len(members))
     digest = encoding.roster_digest(run_id, members, roster.node_keys)
-    committee = encoding.committee_digest(digest, epoch, number, points)
+    committee = encoding.committee_digest(digest, epoch, number, [each.announced for each in keys])
     made = layout.make_layout(members, committee, number)
-    return Committee(committee, members, points, made, suite.Suite(spec.suite))
+    return Committee(committee, members, keys, made, suite.Suite.of_number(spec.suite))
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -438,11 +475,11 @@ def _prepare(agent: Agent, current: views.RunView, key: encoding.AttemptKey, ros
 def _committee(
     agent: Agent, current: views.RunView, run_id: ids.RunId, roster: events.RosterFixed, *, epoch: int
 ) -> Committee:
-    points = agent.acked.get((run_id, epoch))
-    if points is None:
-        points = points_of(run_id, current, roster, agent.ledger.place, epoch=epoch)
-        agent.acked[run_id, epoch] = points
-    return make_committee(run_id, current.spec, roster, points, epoch=epoch)
+    keys = agent.acked.get((run_id, epoch))
+    if keys is None:
+        keys = keys_of(run_id, current, roster, agent.ledger.place, epoch=epoch, fetch=agent.store.get)
+        agent.acked[run_id, epoch] = keys
+    return make_committee(run_id, current.spec, roster, keys, epoch=epoch)
 
 
 def cells_of(run_id: ids.RunId, current: views.RunView, first_committee: Callable[[], Committee]) -> cells.Cells:

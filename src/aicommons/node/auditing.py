@@ -199,19 +199,24 @@ class _Auditor:
     def _committee(self, at: views.AttemptPlace) -> agents.Committee:
         """Return who summed at an attempt."""
         case, epoch = self.case, self.case.current.epoch_of(at)
-        points = agents.points_of(case.run_id, case.current, self.roster, case.place, epoch=epoch)
-        return agents.make_committee(case.run_id, case.current.spec, self.roster, points, epoch=epoch)
+        keys = agents.keys_of(case.run_id, case.current, self.roster, case.place, epoch=epoch, fetch=self._fetch)
+        return agents.make_committee(case.run_id, case.current.spec, self.roster, keys, epoch=epoch)
 
     def _commitment(self, made: session.Session, submitted: events.Submitted) -> bytes:
         """Return what the header of a Submit commits to."""
+        raw = self._fetch(submitted.header_digest, contributing.MOST_HEADER)
+        return header.parse(raw, made, self.case.member_id).commitment.consent
+
+    def _fetch(self, digest: ids.Digest, limit: int) -> bytes:
+        """Return a blob that one of the stores has; raises ``errors.BlobNotFound``."""
         for store in self.case.blobs:
             try:
-                raw = store.get(submitted.header_digest, contributing.MOST_HEADER)
+                raw = store.get(digest, limit)
             except errors.BlobNotFound:
                 continue
-            if ids.digest(raw) == submitted.header_digest:
-                return header.parse(raw, made, self.case.member_id).commitment.consent
-        raise errors.BlobNotFound("the header is gone", which=ids.format_digest(submitted.header_digest))
+            if ids.digest(raw) == digest:
+                return raw
+        raise errors.BlobNotFound("no store has it", which=ids.format_digest(digest))
 
     def _in_place(
         self, at: views.AttemptPlace, submitted: events.Submitted, record: consents.RowsRecord

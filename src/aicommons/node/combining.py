@@ -33,7 +33,7 @@ def combine(agent: agents.Agent, duty: duties.Duty, current: views.RunView) -> N
         if result is None:
             record = agent.journal.reveal(attempt.session.sid)
             out = _out(agent, attempt, current)
-            job = Reading(agent, attempt, mask_sums.epoch_key(agent, attempt), record, out)
+            job = Reading(agent, attempt, mask_sums.epoch_key(agent, attempt).secret, record, out)
             agent.runner.start(name, job.work, attempt.lane)
             result = agent.runner.take(name)
     except errors.AggregationRefused as err:

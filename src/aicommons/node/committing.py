@@ -171,8 +171,7 @@ def _check_and_mask(
     name = f"check-{attempt.session.sid.hex()[:24]}"
     result = agent.runner.take(name)
     if result is None:
-        secret = mask_sums.epoch_key(agent, attempt)
-        job = mask_sums.MaskSums(agent, attempt, inputs, secret)
+        job = mask_sums.MaskSums(agent, attempt, inputs, mask_sums.epoch_key(agent, attempt))
         agent.runner.start(name, job.work, attempt.lane)
         result = agent.runner.take(name)
     if result is None:

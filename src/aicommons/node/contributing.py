@@ -37,13 +37,18 @@ def acknowledge(agent: agents.Agent, duty: duties.Duty, current: views.RunView) 
     roster = agents.roster_of(agent, duty.run_id, current)
     _check_roster(agent, duty.run_id, current, roster.member_ids)
     digest = encoding.roster_digest(duty.run_id, roster.member_ids, roster.node_keys)
-    drawn = epoch.draw_secret(agent.draw)
-    secret = agent.signing.keys.make(duty.run_id, current.epoch, drawn)
+    drawn = epoch.draw_key(agent.draw, is_hybrid=suite.is_hybrid(current.spec.suite))
+    own = epoch.decode_key(agent.signing.keys.make(duty.run_id, current.epoch, drawn.encode()))
+    public = epoch.public_keys(own, roster.member_ids)
+    if public.kem_digest is not None:
+        agent.store.put(public.encode())  # before it is named; it stays there, because who verifies the run needs it
     key, scope = encoding.AttemptKey(duty.run_id, 0, 0), digest + current.epoch.to_bytes(4, "big")
     kept = agent.signing.payload("Ack", scope)
     if kept is None:
-        point, proof = epoch.acknowledge(digest, current.epoch, agent.member_id, secret=secret, draw=agent.draw)
-        kept = point + proof
+        _, proof = epoch.acknowledge(
+            digest, current.epoch, agent.member_id, secret=own.secret, draw=agent.draw, kem_digest=public.kem_digest
+        )
+        kept = public.announced + proof
         agent.signing.keep_payload("Ack", scope, kept)
     message = messages.Ack(digest, current.epoch, agent.member_id, kept[:32], kept[32:64], kept[64:])
     agent.ledger.post(key, message, agent.signing.sign(message))

@@ -12,8 +12,11 @@ from typing import Protocol
 
 from aicommons.domain import errors, ids
 
-KEY_BYTES = 32
-_ERASED = bytes(KEY_BYTES)
+KEY_BYTES = frozenset({32, 96})
+"""Lengths of a key: a scalar, in hybrid runs with the master of ML-KEM seeds behind it."""
+_LONGEST = max(KEY_BYTES)
+_MARK = bytes(32)
+"""Word of the signing journal."""
 _KIND = "epoch key"
 
 
@@ -39,17 +42,17 @@ class EpochKeys:
         return f"EpochKeys({str(self._folder)!r})"
 
     def make(self, run_id: ids.RunId, epoch: int, secret: bytes) -> bytes:
-        """Keep ``secret`` (32 bytes, not all zero) unless the epoch has its key, and return the one that counts.
+        """Keep ``secret`` (32 or 96 bytes, not all zero) unless the epoch has its key, and return the one that counts.
 
         Raises:
             errors.JournalConflict: the key was erased; it never comes back.
             errors.StorageFull: it cannot be written.
         """
         kept = self._read(run_id, epoch)
-        if kept == _ERASED:
+        if kept is not None and not any(kept):
             raise errors.JournalConflict("this epoch's key was erased", which=ids.format_id(run_id))
-        if kept is None:
-            self._words.bind(_KIND, _scope(run_id, epoch), _ERASED)
+        if kept is None or len(kept) != len(secret):  # another length was cut short
+            self._words.bind(_KIND, _scope(run_id, epoch), _MARK)
             self._write(run_id, epoch, secret)
             kept = secret
         return kept
@@ -57,15 +60,16 @@ class EpochKeys:
     def get(self, run_id: ids.RunId, epoch: int) -> bytes | None:
         """Return the key, or ``None`` when it was never made or is erased."""
         kept = self._read(run_id, epoch)
-        return None if kept == _ERASED else kept
+        return kept if kept is not None and any(kept) else None
 
     def is_erased(self, run_id: ids.RunId, epoch: int) -> bool:
         """Return whether there was a key, or there was never to be one, and it is gone for good."""
-        return self._read(run_id, epoch) == _ERASED
+        kept = self._read(run_id, epoch)
+        return kept is not None and not any(kept)
 
     def erase(self, run_id: ids.RunId, epoch: int) -> None:
         """Overwrite the key in place; a key that was never made can then never be made."""
-        self._write(run_id, epoch, _ERASED)
+        self._write(run_id, epoch, bytes(_LONGEST))
 
     def _is_foreign(self, run_id: ids.RunId, epoch: int) -> bool:
         return self._words.word(_KIND, _scope(run_id, epoch)) is None
@@ -78,12 +82,12 @@ class EpochKeys:
             kept = self._file(run_id, epoch).read_bytes()
         except FileNotFoundError:
             return None
-        if len(kept) != KEY_BYTES:
+        if len(kept) not in KEY_BYTES:
             return None  # cut short: killed while it was made, so nobody has its point
-        if kept != _ERASED and self._is_foreign(run_id, epoch):
+        if any(kept) and self._is_foreign(run_id, epoch):
             # The journal beside it is another one: it may have forgotten what was signed under this key.
-            self._write(run_id, epoch, _ERASED)
-            return _ERASED
+            self.erase(run_id, epoch)
+            return bytes(_LONGEST)
         return kept
 
     def _write(self, run_id: ids.RunId, epoch: int, data: bytes) -> None:

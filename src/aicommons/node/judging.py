@@ -18,6 +18,8 @@ log = logging.getLogger("aicommons.node")
 
 MOST_EVIDENCE = 2**16
 """Bytes of a complaint's evidence that are read: more than a right one has, so that a wrong one is seen to be wrong."""
+UNDECIDED = (errors.BlobNotFound, errors.StoreRefused, errors.DigestMismatch, errors.LedgerMismatch)
+"""Why a case cannot be decided now."""
 
 
 def judge(agent: agents.Agent, duty: duties.Duty, current: views.RunView) -> None:
@@ -26,7 +28,8 @@ def judge(agent: agents.Agent, duty: duties.Duty, current: views.RunView) -> Non
     A case that cannot be decided now keeps no other one waiting: an accomplice would shield a cheat by accusing it of nothing.
 
     Raises:
-        errors.BlobNotFound: evidence of a case, or what it is about, is not in the store (yet).
+        errors.BlobNotFound, errors.StoreRefused, errors.DigestMismatch: evidence of a case, or what it is about, is not in the
+            store (yet), or not as bytes of this digest within a complaint's length.
         errors.LedgerMismatch: the ledger shows an accusation that nobody signed, or about bytes that nobody sent.
     """
     place = (duty.round_index, duty.attempt)
@@ -39,7 +42,7 @@ def judge(agent: agents.Agent, duty: duties.Duty, current: views.RunView) -> Non
             continue
         try:
             guilty = _decide_in_time(agent, attempt, current, case)
-        except (errors.BlobNotFound, errors.LedgerMismatch) as err:
+        except UNDECIDED as err:
             undecided = undecided or err
             continue
         if guilty and guilty not in known.values():
@@ -56,11 +59,14 @@ def _decide_in_time(
 ) -> int | None:
     """Return who cheated; nobody where what is needed for that has not been found until the run's patience is over.
 
-    Evidence stands in the store before it is named, so that waiting longer would help nobody.
+    Evidence stands in the store before it is named, so that waiting longer would help nobody. What is longer than anybody reads
+    is as good as nothing: whoever accuses so must not keep other cases about the same member from being judged.
     """
     try:
         return decide(agent, attempt, case)
-    except errors.BlobNotFound:
+    except errors.StorageFull:
+        raise
+    except (errors.BlobNotFound, errors.StoreRefused, errors.DigestMismatch):
         if agent.clock.now() <= attempt.seen.deadline + current.spec.patience_seconds:
             raise
         return None

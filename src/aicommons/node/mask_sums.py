@@ -10,21 +10,21 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from aicommons.domain import errors, ids
-from aicommons.learning.secagg import boxes, checking, group, masks, reveal, suite
+from aicommons.learning.secagg import boxes, checking, epoch, group, masks, reveal, suite
 from aicommons.node import agent as agents
 from aicommons.node import evidence, fetching, frames
 
 
-def epoch_key(agent: agents.Agent, attempt: agents.Attempt) -> bytes:
-    """Return this epoch's secret scalar.
+def epoch_key(agent: agents.Agent, attempt: agents.Attempt) -> epoch.Key:
+    """Return this epoch's secrets.
 
     Raises:
         errors.JournalConflict: it was erased.
     """
-    secret = agent.signing.keys.get(attempt.key.run_id, attempt.epoch)
-    if secret is None:
+    kept = agent.signing.keys.get(attempt.key.run_id, attempt.epoch)
+    if kept is None:
         raise errors.JournalConflict("this epoch's key was erased", which=ids.format_id(attempt.key.run_id))
-    return secret
+    return epoch.decode_key(kept)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class MaskSums:
     agent: agents.Agent
     attempt: agents.Attempt
     inputs: evidence.Inputs
-    secret: bytes = dataclasses.field(repr=False)
+    key: epoch.Key = dataclasses.field(repr=False)
 
     def work(self) -> bytes:
         """Return input digest, salt, mine, document and the names of the sealed columns, which are kept here.
@@ -85,7 +85,7 @@ class MaskSums:
         """
         session = self.attempt.session
         index = session.index_of(self.agent.member_id)
-        if group.multiply_base(self.secret) != session.points[index]:
+        if group.multiply_base(self.key.secret) != session.points[index]:
             raise errors.JournalConflict("the epoch key is not the acknowledged one", which=session.sid.hex()[:16])
         seeds = self.seeds()
         room = None if self.attempt.is_short else np.empty(session.words, session.suite.dtype)
@@ -101,8 +101,9 @@ class MaskSums:
         fetching.bring_inputs(self.agent, self.attempt, self.inputs.headers)
         for participant, digest in self.inputs.headers.items():
             head, masked = fetching.fetch_input(self.agent, self.attempt, participant, digest)
+            kem_seed = self.key.seed_for(participant)
             seeds[participant] = checking.check_submission(
-                session, participant, head, masked, index=index, secret=self.secret
+                session, participant, head, masked, index=index, secret=self.key.secret, kem_seed=kem_seed
             )
             del masked
         return seeds

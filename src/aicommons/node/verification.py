@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 from aicommons.domain import encoding, errors, events, ids, messages, run
 from aicommons.learning import evaluation, state
+from aicommons.learning.secagg import epoch as epochs
 from aicommons.learning.secagg import group, suite
 from aicommons.node import agent as agents
 from aicommons.node import (
@@ -160,7 +161,14 @@ def _examine(asked: _Asked, blobs: examination.Blobs, findings: examination.Find
     if current.roster is None or not current.attempts:
         findings.gap("rounds", verdict.Why.NOT_YET, "no round has begun: there is nothing to verify yet")
         return
-    committees = _check_roster(asked, current.roster)
+    keys = _fetch_keys(asked, blobs)
+    if keys is None:
+        words = (
+            "the keys that the Acks of this hybrid run name are not in the store (any more): no round can be checked"
+        )
+        findings.gap("ack", verdict.Why.NOT_IN_STORE, words)
+        return
+    committees = _check_roster(asked, current.roster, lambda digest, _: keys[digest])
     findings.passed("roster", len(current.roster.member_ids))
     findings.passed("ack", sum(len(each.points) for each in committees.values()))
     with examination.naming("cells"):
@@ -192,9 +200,9 @@ def _check_spec(asked: _Asked) -> None:
     examination.check_equal(
         "the terms do not hash to the run's id", which="RunSpec", expected=asked.run_id, got=encoding.run_id(spec)
     )
-    if spec.suite not in list(suite.Suite):
+    if not 1 <= spec.suite <= suite.HYBRID + max(suite.Suite):
         raise errors.VerificationFailed(
-            "there is no such suite", which="RunSpec, suite", expected="1 to 4", got=spec.suite
+            "there is no such suite", which="RunSpec, suite", expected="1 to 8", got=spec.suite
         )
 
 
@@ -213,7 +221,7 @@ def _check_documents(current: views.RunView, blobs: examination.Blobs) -> agents
         "the suite has another word width than the plan needs",
         which="RunSpec, suite",
         expected=decoded.recipe.word_bits,
-        got=suite.Suite(spec.suite).word_bits,
+        got=suite.Suite.of_number(spec.suite).word_bits,
     )
     return decoded
 
@@ -226,7 +234,20 @@ def _check_papers(papers: tuple[Paper, ...], blobs: examination.Blobs, findings:
         findings.passed("papers", int(found is not None))
 
 
-def _check_roster(asked: _Asked, roster: events.RosterFixed) -> dict[int, agents.Committee]:
+def _fetch_keys(asked: _Asked, blobs: examination.Blobs) -> dict[bytes, bytes] | None:
+    """Return the keys that the Acks of a hybrid run name, by their digests; ``None`` where one is gone, nothing of other runs."""
+    current, roster = asked.current, asked.current.roster
+    if not suite.is_hybrid(current.spec.suite) or roster is None:
+        return {}
+    limit = epochs.public_bytes(len(roster.member_ids))
+    acks = [ack for epoch in {0, *_epochs(current)} for ack in current.acks_of(epoch).values()]
+    with examination.naming("keys of an Ack"):
+        found = {ack.point: blobs.get("keys of an Ack", ack.point, limit) for ack in acks}
+    kept = {digest: raw for digest, raw in found.items() if raw is not None}
+    return kept if len(kept) == len(found) else None
+
+
+def _check_roster(asked: _Asked, roster: events.RosterFixed, fetch: agents.FetchKeys) -> dict[int, agents.Committee]:
     """Check the roster against enrolments, its digest and layout, and every member's Acks; return epoch -> committee."""
     current, members = asked.current, roster.member_ids
     if len(members) != len(roster.node_keys) or list(members) != sorted(set(members)):
@@ -248,7 +269,7 @@ def _check_roster(asked: _Asked, roster: events.RosterFixed) -> dict[int, agents
             got=bytes(key),
         )
         _check_absence(asked, roster, member)
-    committees = {epoch: _committee(asked, roster, epoch) for epoch in sorted({0, *_epochs(current)})}
+    committees = {epoch: _committee(asked, roster, epoch, fetch) for epoch in sorted({0, *_epochs(current)})}
     layout = committees[0].layout
     examination.check_equal(
         "layout, faults and quorum are not those of its size",
@@ -264,15 +285,15 @@ def _epochs(current: views.RunView) -> set[int]:
     return {attempt.epoch for attempt in current.attempts.values()}
 
 
-def _committee(asked: _Asked, roster: events.RosterFixed, epoch: int) -> agents.Committee:
+def _committee(asked: _Asked, roster: events.RosterFixed, epoch: int, fetch: agents.FetchKeys) -> agents.Committee:
     with examination.naming("Ack"):
         for member, ack in asked.current.acks_of(epoch).items():
             examination.check_equal(
                 "it names another roster", which=f"Ack of member {member}", expected=roster.roster, got=ack.roster
             )
-        points = agents.points_of(asked.run_id, asked.current, roster, asked.place, epoch=epoch)
+        keys = agents.keys_of(asked.run_id, asked.current, roster, asked.place, epoch=epoch, fetch=fetch)
     with examination.naming("roster"):
-        return agents.make_committee(asked.run_id, asked.current.spec, roster, points, epoch=epoch)
+        return agents.make_committee(asked.run_id, asked.current.spec, roster, keys, epoch=epoch)
 
 
 def _seated(current: views.RunView, roster: events.RosterFixed) -> list[int]:

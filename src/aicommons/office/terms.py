@@ -91,6 +91,8 @@ class Offer:
     max_participants: int = run.MOST_PARTICIPANTS
     cipher: suites.Cipher = suites.Cipher.AES
     """What masks are made with; the plan says how wide words are."""
+    is_hybrid: bool = False
+    """Whether boxes of seeds take an ML-KEM secret too, so that who breaks the curve later opens none."""
     cell_size: int = 0
     """Fewest sites of a cell that is summed apart; 0 = all are summed as one set."""
     max_attempts: int = 3
@@ -123,7 +125,7 @@ class Offer:
             max_participants=self.max_participants,
             layout=1,
             cell_size=self.cell_size,
-            suite=suites.Suite.of(self.cipher, made.word_bits),
+            suite=suites.Suite.of(self.cipher, made.word_bits) + suites.HYBRID * self.is_hybrid,
             max_attempts=self.max_attempts,
             enrol_until=self.enrol_until,
             phase_seconds=self.phase_seconds,

@@ -1,4 +1,4 @@
-"""Complaints, disputes, openings and what is malformed in them, as JSON for the golden vectors.
+"""Complaints, disputes, hybrid boxes and what is malformed in them, as JSON for the golden vectors.
 
 The rows are those of the tests' tables, so that a row that is added there reaches other implementations too. Imported by
 ``generate_vectors.py`` (a script: its folder, where the tables are, is on the path).
@@ -17,7 +17,7 @@ from round_vectors import Json, Scene, described, fixed
 
 import conftest
 from aicommons.domain import errors
-from aicommons.learning.secagg import disputes, epoch, group, header, kem, openings, reveal, session, suite
+from aicommons.learning.secagg import disputes, epoch, group, header, kem, reveal, session, suite
 
 HYBRID = pathlib.Path(__file__).parents[3] / "vectors" / "secagg" / "hybrid.json"
 CONTEXT = hashlib.sha256(b"context").digest()
@@ -183,7 +183,7 @@ def disputes_in_cells() -> list[Json]:
 
 def _pairs(made: session.Session) -> tuple[tuple[bytes, bytes], ...]:
     """Return secret and ciphertext per member: the ciphertexts that the file has, because nobody can draw them again."""
-    seeds = [hybrids.kem_seed(member_id) for member_id in made.member_ids]
+    seeds = [hybrids.kem_seed(member_id) for member_id in made.member_ids]  # for the sender
     if HYBRID.exists():
         drawn = [bytes.fromhex(text) for text in json.loads(HYBRID.read_text())["ciphertexts"]]
     else:
@@ -203,35 +203,36 @@ def _sent() -> hybrids.Sent:
 
 
 def hybrid() -> Json:
-    """Return a hybrid submission with all keys, what each member opens, an Ack and the three openings."""
+    """Return a hybrid submission with all keys, what each member opens, and an Ack."""
     sent = _sent()
     made, roster = sent.made, hashlib.sha256(b"roster").digest()
-    public = [kem.public_key(hybrids.kem_seed(each)) for each in made.member_ids]
+    key = epoch.Key(sent.committee.secrets[0], hybrids.master(made.member_ids[0]))
+    public = epoch.public_keys(key, made.member_ids)
     parsed = header.parse(sent.header, made, hybrids.SENDER)
     opened = [
         header.open_box(made, parsed, index, sent.committee.secrets[index], kem_seed=hybrids.kem_seed(each)) or {}
         for index, each in enumerate(made.member_ids)
     ]
-    digest, secret = kem.key_digest(public[0]), sent.committee.secrets[0]
-    point, proof = epoch.acknowledge(roster, 2, made.member_ids[0], secret=secret, draw=fixed("ack"), kem_digest=digest)
-    ack = {"roster": roster, "point": point, "proof": proof, "kem_digest": digest}
+    _, proof = epoch.acknowledge(
+        roster, 2, made.member_ids[0], secret=key.secret, draw=fixed("ack"), kem_digest=public.kem_digest
+    )
+    ack = {"roster": roster, "keys": public.encode(), "announced": public.announced, "proof": proof}
     return {
         "session": _scene(sent.committee, made),
-        "kem_seeds": [hybrids.kem_seed(each).hex() for each in made.member_ids],
-        "kem_keys": [key.hex() for key in public],
+        "masters": [hybrids.master(each).hex() for each in made.member_ids],
+        "kem_keys": [[each.hex() for each in of_member] for of_member in made.kem_keys or ()],
         "ciphertexts": [ciphertext.hex() for _, ciphertext in sent.pairs],
         "kem_secrets": [secret.hex() for secret, _ in sent.pairs],
         "sender": hybrids.SENDER,
         "header": sent.header.hex(),
         "masked": sent.masked.hex(),
         "seeds": [{str(column): seed.hex() for column, seed in held.items()} for held in opened],
-        "openings": [openings.make_opening(made, index, held).hex() for index, held in enumerate(opened)],
         "ack": {"epoch": 2, "member": made.member_ids[0], **{name: raw.hex() for name, raw in ack.items()}},
     }
 
 
 def bad_hybrids() -> Json:
-    """Return what member 11 refuses of the submission in `hybrid`, and openings for it that drop the accused."""
+    """Return what member 11 refuses of the submission in `hybrid`, complaints about such headers, and bytes that are no keys."""
     sent = _sent()
     rows: list[Json] = []
     for name, (change, reason) in hybrids.ROWS.items():
@@ -246,14 +247,19 @@ def bad_hybrids() -> Json:
         seed = None if changed.kem_seed is None else changed.kem_seed.hex()
         row: Json = {"name": name, "header": changed.header.hex(), "masked": changed.masked.hex()}
         rows.append({**row, "kem_seed": seed, "reason": reason})
-    dropped: list[Json] = []
-    for name, alter in hybrids.OPENINGS.items():
-        case = alter(hybrids.opened(sent))
-        if case.judged() is not None:
-            raise SystemExit(f"the bad opening {name!r} opens")
-        dropped.append({"name": name, "header": case.header.hex(), "opening": case.opening.hex()})
+    cases = {name: alter(hybrids.complained(sent)) for name, alter in hybrids.FALSE.items()}
+    cases |= {name: hybrids.complained(hybrids.forged(sent, change)) for name, change in hybrids.TRUE.items()}
+    judged: list[Json] = []
+    for name, case in cases.items():
+        guilty = hybrids.SENDER if name in hybrids.TRUE else hybrids.CHECKER
+        if case.judged() != guilty:
+            raise SystemExit(f"the complaint {name!r} convicts somebody else")
+        row = {"name": name, "accused": hybrids.SENDER, "accuser": hybrids.CHECKER, "guilty": guilty}
+        judged.append({**row, "header": case.sent.header.hex(), "evidence": case.evidence.hex()})
     keys: list[Json] = [{"name": name, "key": raw.hex()} for name, raw in hybrids.BAD_KEYS.items()]
-    return {"headers": rows, "openings": dropped, "keys": keys}
+    public = hybrids.public().encode()
+    stored: list[Json] = [{"name": name, "keys": change(public).hex()} for name, change in hybrids.BAD_PUBLIC.items()]
+    return {"headers": rows, "complaints": judged, "keys": keys, "public_keys": stored}
 
 
 def differences() -> Json:

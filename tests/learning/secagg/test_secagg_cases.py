@@ -14,7 +14,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aicommons.domain import errors
-from aicommons.learning.secagg import complaints, disputes, group, hashing, header, keys, masking, masks, reveal, suite
+from aicommons.learning.secagg import (
+    complaints,
+    disputes,
+    epoch,
+    group,
+    hashing,
+    header,
+    keys,
+    masking,
+    masks,
+    reveal,
+    suite,
+)
 
 if TYPE_CHECKING:
     from tests.learning.secagg.conftest import Committee, MakeCommittee, Revealed
@@ -131,7 +143,7 @@ class Case:
             self.accused,
             self.header,
             index=index,
-            secret=self.committee.secrets[index],
+            key=epoch.Key(self.committee.secrets[index]),
             draw=lambda size: hashlib.shake_256(b"complain").digest(size),
         )
         return dataclasses.replace(self, evidence=made)

@@ -1,4 +1,4 @@
-"""Hybrid sessions: a box opens with both secrets and with nothing less, and whoever is complained about opens its box."""
+"""Hybrid sessions: a box opens with both secrets and with nothing less, and a complaint opens one pair's box to everybody."""
 
 from __future__ import annotations
 
@@ -19,9 +19,7 @@ from aicommons.learning.secagg import (
     group,
     header,
     kem,
-    keys,
     masking,
-    openings,
     session,
     suite,
 )
@@ -33,9 +31,14 @@ SENDER, CHECKER, INDEX = 18, 11, 0
 """The roster is 11, 18 and 25; member 11 stands at place 0."""
 
 
-def kem_seed(member_id: int) -> bytes:
-    """Return the ML-KEM seed of a member."""
-    return hashlib.shake_256(b"kem %d" % member_id).digest(kem.SEED_BYTES)
+def master(member_id: int) -> bytes:
+    """Return what a member's ML-KEM seeds follow from."""
+    return hashlib.shake_256(b"kem %d" % member_id).digest(kem.MASTER_BYTES)
+
+
+def kem_seed(member_id: int, participant: int = SENDER) -> bytes:
+    """Return the ML-KEM seed of a member for a participant's boxes."""
+    return kem.pair_seed(master(member_id), participant)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,20 +77,27 @@ class Sent:
 def sent(make_committee: MakeCommittee, drawn: type[Drawn]) -> Sent:
     """Return a good submission."""
     committee = make_committee(3)
-    pairs = tuple(kem.encapsulate(key) for key in _hybrid(committee.session).kem_keys or ())
+    pairs = tuple(kem.encapsulate(key) for key in keys_for(hybrid_of(committee.session), SENDER))
     return build_sent(committee, drawn("hybrid"), pairs)
 
 
 def build_sent(committee: Committee, draw: epoch.Draw, pairs: tuple[tuple[bytes, bytes], ...]) -> Sent:
     """Return it with these (secret, ciphertext); the vectors' generator calls this too."""
-    made = _hybrid(committee.session)
-    by_key = dict(zip(made.kem_keys or (), pairs, strict=True))
+    made = hybrid_of(committee.session)
+    by_key = dict(zip(keys_for(made, SENDER), pairs, strict=True))
     built = masking.shield(made, SENDER, committee.vector(SENDER), draw, encapsulate=by_key.__getitem__)
     return Sent(committee, made, built.header, built.masked.tobytes(), pairs)
 
 
-def _hybrid(made: session.Session) -> session.Session:
-    return dataclasses.replace(made, kem_keys=tuple(kem.public_key(kem_seed(each)) for each in made.member_ids))
+def hybrid_of(made: session.Session) -> session.Session:
+    """Return a session with every member's key for every participant."""
+    keys = tuple(tuple(kem.public_key(kem_seed(each, other)) for other in made.member_ids) for each in made.member_ids)
+    return dataclasses.replace(made, kem_keys=keys)
+
+
+def keys_for(made: session.Session, participant: int) -> list[bytes]:
+    """Return every member's key for a participant."""
+    return [of_member[made.index_of(participant)] for of_member in made.kem_keys or ()]
 
 
 CIPHERTEXTS = 176 + 3 * 32
@@ -95,7 +105,7 @@ CIPHERTEXTS = 176 + 3 * 32
 SIZE = kem.CIPHERTEXT_BYTES
 
 
-def _forged(sent: Sent, change: Callable[[list[bytes], list[bytes]], None]) -> Sent:
+def forged(sent: Sent, change: Callable[[list[bytes], list[bytes]], None], *, wrong_seed: bool = False) -> Sent:
     """Return a header that is good in public over ciphertexts and secrets as ``change`` leaves them."""
     made = sent.made
     seeds = tuple(hashlib.sha256(b"seed %d" % column).digest() for column in range(3))
@@ -113,7 +123,8 @@ def _forged(sent: Sent, change: Callable[[list[bytes], list[bytes]], None]) -> S
     )
     public = header.public_part(made, SENDER, commitment)
     nonce = group.hedged_nonce(secret, bytes(32), header.public_digest(public))
-    built = header.build(made, SENDER, public, secret=secret, nonce=nonce, seeds=seeds, kem_secrets=secrets)
+    sealed = seeds[::-1] if wrong_seed else seeds
+    built = header.build(made, SENDER, public, secret=secret, nonce=nonce, seeds=sealed, kem_secrets=secrets)
     return sent.put(header=built, masked=masked.words.tobytes())
 
 
@@ -143,18 +154,22 @@ ROWS: dict[str, tuple[Callable[[Sent], Sent], str]] = {
     ),
     "own ciphertext changed on the way": (lambda s: s.write(CIPHERTEXTS, bytes(1)), "proof-invalid"),
     "another member's ciphertext changed": (lambda s: s.write(CIPHERTEXTS + 2 * SIZE, bytes(8)), "proof-invalid"),
-    "ciphertext of zeros": (lambda s: _forged(s, lambda _, c: c.__setitem__(0, bytes(SIZE))), "box-does-not-open"),
+    "ciphertext of zeros": (lambda s: forged(s, lambda _, c: c.__setitem__(0, bytes(SIZE))), "box-does-not-open"),
     "ciphertext of noise": (
-        lambda s: _forged(s, lambda _, c: c.__setitem__(0, hashlib.shake_256(b"noise").digest(SIZE))),
+        lambda s: forged(s, lambda _, c: c.__setitem__(0, hashlib.shake_256(b"noise").digest(SIZE))),
         "box-does-not-open",
     ),
-    "ciphertexts of two members swapped": (lambda s: _forged(s, lambda _, c: _swap(c)), "box-does-not-open"),
-    "secrets of two members swapped": (lambda s: _forged(s, lambda k, _: _swap(k)), "box-does-not-open"),
+    "ciphertexts of two members swapped": (lambda s: forged(s, lambda _, c: _swap(c)), "box-does-not-open"),
+    "secrets of two members swapped": (lambda s: forged(s, lambda k, _: _swap(k)), "box-does-not-open"),
     "sealed without the lattice's secret": (
-        lambda s: _forged(s, lambda k, _: k.__setitem__(0, bytes(32))),
+        lambda s: forged(s, lambda k, _: k.__setitem__(0, bytes(32))),
         "box-does-not-open",
     ),
-    "opened with another seed": (lambda s: s.put(kem_seed=kem_seed(25)), "box-does-not-open"),
+    "opened with another member's seed": (lambda s: s.put(kem_seed=kem_seed(25)), "box-does-not-open"),
+    "opened with the seed for another participant": (
+        lambda s: s.put(kem_seed=kem_seed(CHECKER, 25)),
+        "box-does-not-open",
+    ),
     "opened without a seed": (lambda s: s.put(kem_seed=None), "kem-seed-missing"),
 }
 
@@ -176,7 +191,7 @@ def test_bad_hybrid_headers_are_refused_by_name(sent: Sent, row: str) -> None:
 
 def test_forged_headers_without_a_change_pass(sent: Sent) -> None:
     """The table's forger makes good headers when it changes nothing, so that its rows fail for what they change."""
-    assert _forged(sent, lambda _, __: None).check()
+    assert forged(sent, lambda _, __: None).check()
 
 
 def test_a_hybrid_header_is_no_plain_one(sent: Sent) -> None:
@@ -206,7 +221,7 @@ def test_the_lattice_alone_opens_nothing(sent: Sent) -> None:
 def test_each_member_adds_its_ciphertext(make_committee: MakeCommittee, members: int) -> None:
     """A hybrid header is longer by 1,088 bytes for each member, and by nothing else."""
     made = make_committee(members).session
-    assert header.header_bytes(_hybrid(made)) - header.header_bytes(made) == members * 1_088
+    assert header.header_bytes(hybrid_of(made)) - header.header_bytes(made) == members * 1_088
 
 
 def test_a_cloned_machine_seals_other_ciphertexts_under_another_key(sent: Sent, drawn: type[Drawn]) -> None:
@@ -222,7 +237,7 @@ def test_hybrid_rounds_open_in_every_suite(
     """Each member of each suite opens each box, in both layouts."""
     for members in (3, 8):
         committee = make_committee(members, chosen, 40)
-        made = _hybrid(committee.session)
+        made = hybrid_of(committee.session)
         ids = made.member_ids
         built = masking.shield(made, ids[1], committee.vector(ids[1]), drawn("hybrid"))
         for index, member_id in enumerate(ids):
@@ -233,7 +248,7 @@ def test_hybrid_rounds_open_in_every_suite(
                 built.masked,
                 index=index,
                 secret=committee.secrets[index],
-                kem_seed=kem_seed(member_id),
+                kem_seed=kem_seed(member_id, ids[1]),
             )
             assert sorted(seeds) == list(made.layout.columns_of(index))
 
@@ -283,105 +298,194 @@ def test_both_ends_have_one_secret() -> None:
     assert kem.decapsulate(kem_seed(2), ciphertext) != secret
 
 
-@pytest.mark.parametrize("keys_", [(), (bytes(kem.PUBLIC_BYTES),) * 2, (b"", b"", b"")], ids=["none", "two", "short"])
-def test_a_session_has_a_key_of_each_member(sent: Sent, keys_: tuple[bytes, ...]) -> None:
+ROW = (bytes(kem.PUBLIC_BYTES),) * 3
+
+
+@pytest.mark.parametrize(
+    "keys_",
+    [(), (ROW,) * 2, (ROW, ROW, ROW[:2]), (ROW, ROW, (*ROW[:2], b""))],
+    ids=["none", "of two members", "for two participants", "short"],
+)
+def test_a_session_has_a_key_of_each_member(sent: Sent, keys_: tuple[tuple[bytes, ...], ...]) -> None:
     """A hybrid session with another number of keys, or other lengths, does not hold together."""
     with pytest.raises(errors.AggregationRefused) as caught:
         dataclasses.replace(sent.made, kem_keys=keys_)
     assert caught.value.reason == "session-invalid"
 
 
-def test_an_ack_binds_the_lattice_key(drawn: type[Drawn]) -> None:
-    """The proof of an Ack holds for the key's digest that it was made over, and for no other, nor for none."""
+ROSTER = (11, 18, 25)
+
+
+def public() -> epoch.PublicKeys:
+    """Return the public keys of member 11 for three participants."""
+    return epoch.public_keys(epoch.Key((5).to_bytes(32, "little"), master(CHECKER)), ROSTER)
+
+
+def test_an_ack_binds_the_lattice_keys(drawn: type[Drawn]) -> None:
+    """The proof of an Ack holds for the digest of all keys that it was made over, and for no other, nor for none."""
     roster, secret = b"\x07" * 32, (5).to_bytes(32, "little")
-    digest = kem.key_digest(kem.public_key(kem_seed(1)))
+    digest = public().kem_digest
     point, proof = epoch.acknowledge(roster, 0, 11, secret=secret, draw=drawn("ack"), kem_digest=digest)
     assert epoch.is_acknowledged(roster, 0, 11, point=point, proof=proof, kem_digest=digest)
     for other in (None, bytes(32)):
         assert not epoch.is_acknowledged(roster, 0, 11, point=point, proof=proof, kem_digest=other)
 
 
-# --- openings ---
+def test_public_keys_come_back(sent: Sent) -> None:
+    """What a member stores is read as what it made, and is what its session has of it."""
+    keys = public()
+    assert epoch.decode_public(keys.encode(), keys.announced, 3) == keys
+    assert keys.kem_keys == (sent.made.kem_keys or ())[INDEX]
+    assert len(keys.encode()) == epoch.public_bytes(3)
+    plain = epoch.public_keys(epoch.Key((5).to_bytes(32, "little")), ROSTER)
+    assert (plain.announced, plain.kem_digest) == (keys.point, None)
+
+
+BAD_PUBLIC: dict[str, Callable[[bytes], bytes]] = {
+    "nothing": lambda _: b"",
+    "one byte short": lambda raw: raw[:-1],
+    "one byte long": lambda raw: raw + b"\0",
+    "a key missing": lambda raw: raw[: -kem.PUBLIC_BYTES],
+    "a key with coefficients that are not reduced": lambda raw: raw[: -kem.PUBLIC_BYTES] + b"\xff" * kem.PUBLIC_BYTES,
+}
+
+
+@pytest.mark.parametrize("row", BAD_PUBLIC)
+def test_bad_public_keys_are_refused(row: str) -> None:
+    """Another length, or a key that is none, is refused although its digest is the one that was named."""
+    changed = BAD_PUBLIC[row](public().encode())
+    with pytest.raises(errors.AggregationRefused) as caught:
+        epoch.decode_public(changed, hashlib.sha256(changed).digest(), 3)
+    assert caught.value.reason == "ack-keys"
+
+
+@settings(max_examples=50, deadline=None)
+@given(raw=st.binary(max_size=4_000))
+def test_any_bytes_are_public_keys_or_refused(raw: bytes) -> None:
+    """Foreign bytes end in a named refusal, whatever digest is named; so do the right ones under another digest."""
+    for candidate, named in ((raw, hashlib.sha256(raw).digest()), (public().encode(), bytes(32))):
+        with pytest.raises(errors.AggregationRefused):
+            epoch.decode_public(candidate, named, 3)
+
+
+@pytest.mark.parametrize("is_hybrid", [False, True])
+def test_a_drawn_key_comes_back(drawn: type[Drawn], *, is_hybrid: bool) -> None:
+    """A node reads from its file what it drew, and no secret is shown."""
+    key = epoch.draw_key(drawn("key"), is_hybrid=is_hybrid)
+    assert epoch.decode_key(key.encode()) == key
+    assert (len(key.encode()), key.seed_for(SENDER) is None) == ((96, False) if is_hybrid else (32, True))
+    assert not any(
+        secret.hex() in repr(key) or repr(secret) in repr(key) for secret in (key.secret, key.master) if secret
+    )
+
+
+# --- complaints ---
 
 
 @dataclasses.dataclass(frozen=True)
 class Case:
-    """A complaint of member 11 about member 18's header, and what 18 opens."""
+    """A complaint of member 11 about member 18's header."""
 
     sent: Sent
-    opening: bytes
-    header: bytes
+    evidence: bytes
 
-    def judged(self) -> dict[int, bytes] | None:
-        """Return the seeds, or nothing."""
-        return openings.judge(self.sent.made, SENDER, self.header, accuser=CHECKER, opening=self.opening)
-
-
-def opened(sent: Sent) -> Case:
-    """Return the case in which the sender opens its box for member 11."""
-    return Case(sent, openings.make_opening(sent.made, INDEX, sent.check()), sent.header)
+    def judged(self) -> int:
+        """Return who is convicted."""
+        made = self.sent.made
+        return complaints.judge(made, SENDER, self.sent.header, accuser=CHECKER, evidence=self.evidence)
 
 
-def _changed(case: Case, **fields: bytes) -> Case:
-    return dataclasses.replace(case, **fields)
+def complained(sent: Sent) -> Case:
+    """Return the complaint with the evidence that its accuser makes."""
+    key = epoch.Key(sent.committee.secrets[INDEX], master(CHECKER))
+    made = complaints.make_evidence(
+        sent.made, SENDER, sent.header, index=INDEX, key=key, draw=lambda size: hashlib.shake_256(b"nonce").digest(size)
+    )
+    return Case(sent, made)
 
 
-OPENINGS: dict[str, Callable[[Case], Case]] = {
-    "nothing": lambda c: _changed(c, opening=b""),
-    "one byte short": lambda c: _changed(c, opening=c.opening[:-1]),
-    "one byte long": lambda c: _changed(c, opening=c.opening + b"\0"),
-    "one seed only": lambda c: _changed(c, opening=c.opening[:32]),
-    "zeros": lambda c: _changed(c, opening=bytes(len(c.opening))),
-    "seeds in another order": lambda c: _changed(c, opening=c.opening[32:] + c.opening[:32]),
-    "one bit of a seed": lambda c: _changed(c, opening=c.opening[:-1] + bytes([c.opening[-1] ^ 1])),
-    "header is bad in public": lambda c: _changed(c, header=bytes(400)),
-    "header of another round": lambda c: _changed(c, header=_forged(c.sent, lambda _, __: None).header),
+def _seeded(case: Case, seed: bytes) -> Case:
+    return dataclasses.replace(case, evidence=case.evidence[: complaints.EVIDENCE_BYTES] + seed)
+
+
+FALSE: dict[str, Callable[[Case], Case]] = {
+    "about an honest box": lambda c: c,
+    "with nothing": lambda c: dataclasses.replace(c, evidence=b""),
+    "without a seed": lambda c: _seeded(c, b""),
+    "with a seed of zeros": lambda c: _seeded(c, bytes(kem.SEED_BYTES)),
+    "with a byte less": lambda c: dataclasses.replace(c, evidence=c.evidence[:-1]),
+    "with a byte more": lambda c: dataclasses.replace(c, evidence=c.evidence + b"\0"),
+    "with the seed for another participant": lambda c: _seeded(c, kem_seed(CHECKER, 25)),
+    "with another member's seed": lambda c: _seeded(c, kem_seed(25)),
+    "with the master": lambda c: _seeded(c, master(CHECKER)),
+    "with another shared point": lambda c: dataclasses.replace(
+        c, evidence=group.multiply_base((5).to_bytes(32, "little")) + c.evidence[32:]
+    ),
+}
+TRUE: dict[str, Callable[[list[bytes], list[bytes]], None]] = {
+    "a ciphertext of zeros": lambda _, c: c.__setitem__(0, bytes(SIZE)),
+    "ciphertexts of two members swapped": lambda _, c: _swap(c),
+    "secrets of two members swapped": lambda k, _: _swap(k),
+    "sealed without the lattice's secret": lambda k, _: k.__setitem__(0, bytes(32)),
 }
 
 
-def test_a_good_opening_gives_the_seeds(sent: Sent) -> None:
-    """The accused that opens its box is not dropped, and the accuser has its seeds."""
-    assert opened(sent).judged() == sent.check()
+@pytest.mark.parametrize("row", FALSE)
+def test_false_complaints_convict_their_author(sent: Sent, row: str) -> None:
+    """Whoever complains about an honest box, or does not open its own, is convicted whatever it shows."""
+    assert FALSE[row](complained(sent)).judged() == CHECKER
 
 
-def test_an_opening_replaces_a_bad_box(sent: Sent) -> None:
-    """A box that does not open and seeds that do: the attempt goes on with what was opened."""
-    bad = _forged(sent, lambda _, ciphertexts: ciphertexts.__setitem__(0, bytes(SIZE)))
-    seeds = {column: hashlib.sha256(b"seed %d" % column).digest() for column in range(3)}
-    opening = openings.make_opening(sent.made, INDEX, seeds)
-    got = openings.judge(sent.made, SENDER, bad.header, accuser=CHECKER, opening=opening)
-    assert got == {column: seeds[column] for column in sent.made.layout.columns_of(INDEX)}
+@pytest.mark.parametrize("row", TRUE)
+def test_bad_boxes_convict_who_sealed_them(sent: Sent, row: str) -> None:
+    """A box that the receiver cannot open opens for nobody, and everybody sees that from its evidence."""
+    bad = forged(sent, TRUE[row])
+    assert complained(bad).judged() == SENDER
+    for false in FALSE.keys() - {"about an honest box"}:
+        assert FALSE[false](complained(bad)).judged() == CHECKER
 
 
-@pytest.mark.parametrize("row", OPENINGS)
-def test_bad_openings_drop_the_accused(sent: Sent, row: str) -> None:
-    """Whatever is not exactly the seeds that the header commits to opens nothing."""
-    assert OPENINGS[row](opened(sent)).judged() is None
+def test_a_header_that_is_bad_in_public_convicts_its_author(sent: Sent) -> None:
+    """Nobody needs evidence for what everybody sees."""
+    assert Case(sent.put(header=sent.header[:-1]), b"").judged() == SENDER
+
+
+def test_a_box_with_a_false_seed_convicts_who_sealed_it(sent: Sent) -> None:
+    """A box that opens, under commitments to other seeds."""
+    honest = forged(sent, lambda _, __: None)
+    assert complained(honest).judged() == CHECKER
+    bad = forged(sent, lambda _, __: None, wrong_seed=True)
+    assert complained(bad).judged() == SENDER
+
+
+def test_what_a_complaint_shows_opens_one_pair_only(sent: Sent) -> None:
+    """The seed in the evidence decapsulates nothing that other participants sent to its owner, or that others got."""
+    shown = complained(sent).evidence[complaints.EVIDENCE_BYTES :]
+    assert shown == kem_seed(CHECKER)
+    for member, participant in ((CHECKER, 25), (CHECKER, CHECKER), (25, SENDER)):
+        secret, ciphertext = kem.encapsulate(kem.public_key(kem_seed(member, participant)))
+        assert kem.decapsulate(shown, ciphertext) != secret
 
 
 @settings(max_examples=50, deadline=None)
-@given(opening=st.binary(max_size=80))
-def test_openings_are_decided_on_any_bytes(sent: Sent, opening: bytes) -> None:
-    """No bytes out of nowhere are seeds, and none raise."""
-    assert Case(sent, opening, sent.header).judged() is None
+@given(evidence=st.binary(max_size=250))
+def test_complaints_are_decided_on_any_bytes(sent: Sent, evidence: bytes) -> None:
+    """Bytes out of nowhere convict their author, and none raise."""
+    good = complained(sent).evidence
+    for candidate in (evidence, good[: len(evidence)] + evidence):
+        assert Case(sent, candidate).judged() == CHECKER
 
 
-def test_an_opening_shows_one_member_s_seeds_only(sent: Sent) -> None:
-    """Columns that the accuser does not hold stay closed."""
-    assert len(opened(sent).opening) == keys.SEED_BYTES * len(sent.made.layout.columns_of(INDEX))
+def test_evidence_needs_the_seed(sent: Sent) -> None:
+    """Whoever has no master cannot complain, and a plain session takes no seed."""
     with pytest.raises(errors.AggregationRefused) as caught:
-        openings.judge(sent.made, SENDER, sent.header, accuser=99, opening=b"")
-    assert caught.value.reason == "member-unknown"
-
-
-def test_evidence_is_neither_made_nor_judged(sent: Sent) -> None:
-    """A complaint by DLEQ would open only half of a hybrid box: it is refused on both sides."""
-    for call in (
-        lambda: complaints.judge(sent.made, SENDER, sent.header, accuser=CHECKER, evidence=bytes(128)),
-        lambda: complaints.make_evidence(
-            sent.made, SENDER, sent.header, index=INDEX, secret=sent.committee.secrets[INDEX], draw=bytes
-        ),
-    ):
-        with pytest.raises(errors.AggregationRefused) as caught:
-            call()
-        assert caught.value.reason == "complaint-needs-opening"
+        complaints.make_evidence(
+            sent.made, SENDER, sent.header, index=INDEX, key=epoch.Key(sent.committee.secrets[INDEX]), draw=bytes
+        )
+    assert caught.value.reason == "kem-seed-missing"
+    plain, head = sent.committee.session, _plain(sent)
+    key = epoch.Key(sent.committee.secrets[INDEX])
+    shown = complaints.make_evidence(plain, SENDER, head, index=INDEX, key=key, draw=lambda size: b"\x01" * size)
+    assert len(shown) == complaints.EVIDENCE_BYTES
+    for evidence in (shown, shown + kem_seed(CHECKER)):
+        assert complaints.judge(plain, SENDER, head, accuser=CHECKER, evidence=evidence) == CHECKER

@@ -428,8 +428,16 @@ def test_the_hybrid_header_follows() -> None:
     """Keys from seeds, secrets from ciphertexts, the header to the byte, and the Ack that binds the key."""
     row = load("hybrid.json")
     setting, sender = Setting(row["session"]), row["sender"]
-    keys = [mlkem.MLKEM768PrivateKey.from_seed_bytes(bytes.fromhex(seed)) for seed in row["kem_seeds"]]
-    assert [key.public_key().public_bytes_raw().hex() for key in keys] == row["kem_keys"]
+    place = setting.member_ids.index(sender)
+    seeded = [
+        [
+            mlkem.MLKEM768PrivateKey.from_seed_bytes(tagged("aic/kem", bytes.fromhex(each), member(who), size=64))
+            for who in setting.member_ids
+        ]
+        for each in row["masters"]
+    ]
+    assert [[key.public_key().public_bytes_raw().hex() for key in of_one] for of_one in seeded] == row["kem_keys"]
+    keys = [of_one[place] for of_one in seeded]
     texts = [bytes.fromhex(text) for text in row["ciphertexts"]]
     secrets = [key.decapsulate(text) for key, text in zip(keys, texts, strict=True)]
     assert [secret.hex() for secret in secrets] == row["kem_secrets"]
@@ -437,13 +445,10 @@ def test_the_hybrid_header_follows() -> None:
     pairs = list(zip(secrets, texts, strict=True))
     built, masked, seeds = submitted(setting, sender, vector, draws("hybrid"), consent=bytes(32), kem=pairs)
     assert (built.hex(), masked.hex()) == (row["header"], row["masked"])
-    for place, opening in enumerate(row["openings"]):
-        assert b"".join(seeds[column] for column in setting.held(place)).hex() == opening
+    for index, held in enumerate(row["seeds"]):
+        assert {str(column): seeds[column].hex() for column in setting.held(index)} == held
     ack, secret = row["ack"], bytes.fromhex(setting.secrets[0])
-    parts = (
-        bytes.fromhex(ack["roster"]),
-        u32(ack["epoch"]),
-        member(ack["member"]),
-        sha(bytes.fromhex(row["kem_keys"][0])),
-    )
+    announced = base_times(secret) + b"".join(map(bytes.fromhex, row["kem_keys"][0]))
+    assert (announced.hex(), sha(announced).hex()) == (ack["keys"], ack["announced"])
+    parts = (bytes.fromhex(ack["roster"]), u32(ack["epoch"]), member(ack["member"]), sha(announced))
     assert proven(tagged("aic/ack", *parts), secret, draws("ack")(32)).hex() == ack["proof"]

@@ -21,7 +21,6 @@ from aicommons.learning.secagg import (
     kem,
     layout,
     masks,
-    openings,
     reading,
     reveal,
     session,
@@ -212,14 +211,16 @@ def test_mask_sums_follow_from_the_headers(row: dict[str, Any]) -> None:
 
 
 def test_acks_hold() -> None:
-    """The Ack of the file holds, and the hybrid one for its ML-KEM key only."""
+    """The Ack of the file holds, and the hybrid one for its ML-KEM keys only."""
     row = load("primitives.json")["ack"]
     roster, point, proof = raw(row, "roster", "point", "proof")
     assert epoch.is_acknowledged(roster, row["epoch"], row["member"], point=point, proof=proof)
     row = load("hybrid.json")["ack"]
-    roster, point, proof, digest = raw(row, "roster", "point", "proof", "kem_digest")
-    assert epoch.is_acknowledged(roster, row["epoch"], row["member"], point=point, proof=proof, kem_digest=digest)
-    assert not epoch.is_acknowledged(roster, row["epoch"], row["member"], point=point, proof=proof)
+    roster, keys_, announced, proof = raw(row, "roster", "keys", "announced", "proof")
+    public = epoch.decode_public(keys_, announced, 3)
+    given = {"point": public.point, "proof": proof}
+    assert epoch.is_acknowledged(roster, row["epoch"], row["member"], **given, kem_digest=announced)
+    assert not epoch.is_acknowledged(roster, row["epoch"], row["member"], **given)
 
 
 @pytest.mark.parametrize("row", load("equality_bad_bytes.json"), ids=lambda row: row["name"])
@@ -293,24 +294,24 @@ def test_the_first_difference_is_where_the_file_says() -> None:
 def hybrid_session() -> session.Session:
     """Return the session of the hybrid files."""
     row = load("hybrid.json")
-    return made_from(row["session"], kem_keys=tuple(bytes.fromhex(key) for key in row["kem_keys"]))
+    keys_ = tuple(tuple(bytes.fromhex(key) for key in of_member) for of_member in row["kem_keys"])
+    return made_from(row["session"], kem_keys=keys_)
 
 
 def test_hybrid_boxes_open_as_the_file_says() -> None:
     """Keys follow from seeds, secrets from ciphertexts, and seeds of every member from its box."""
     row, made = load("hybrid.json"), hybrid_session()
     parsed = checking.check_public(made, row["sender"], *raw(row, "header", "masked"))
-    for index, text in enumerate(row["kem_seeds"]):
-        seed = bytes.fromhex(text)
-        assert kem.public_key(seed).hex() == row["kem_keys"][index]
+    place = made.index_of(row["sender"])
+    for index, text in enumerate(row["masters"]):
+        seeds = [kem.pair_seed(bytes.fromhex(text), participant) for participant in made.member_ids]
+        assert [kem.public_key(each).hex() for each in seeds] == row["kem_keys"][index]
+        seed = seeds[place]
         secret = kem.decapsulate(seed, parsed.commitment.ciphertexts[index])
         assert (secret or b"").hex() == row["kem_secrets"][index]
         opened = header.open_box(made, parsed, index, bytes.fromhex(row["session"]["secrets"][index]), kem_seed=seed)
         expected = {int(column): bytes.fromhex(each) for column, each in row["seeds"][index].items()}
         assert opened == expected
-        accuser, opening = made.member_ids[index], bytes.fromhex(row["openings"][index])
-        judged = openings.judge(made, row["sender"], bytes.fromhex(row["header"]), accuser=accuser, opening=opening)
-        assert judged == expected
 
 
 @pytest.mark.parametrize("row", load("hybrid_bad_bytes.json")["headers"], ids=lambda row: row["name"])
@@ -329,12 +330,20 @@ def test_bad_hybrid_headers_are_refused_for_the_given_reason(row: dict[str, Any]
     assert caught.value.reason == row["reason"]
 
 
-@pytest.mark.parametrize("row", load("hybrid_bad_bytes.json")["openings"], ids=lambda row: row["name"])
-def test_bad_openings_open_nothing(row: dict[str, Any]) -> None:
-    """Every malformed opening drops the accused."""
-    head, opening = raw(row, "header", "opening")
-    sender, made = load("hybrid.json")["sender"], hybrid_session()
-    assert openings.judge(made, sender, head, accuser=made.member_ids[0], opening=opening) is None
+@pytest.mark.parametrize("row", load("hybrid_bad_bytes.json")["complaints"], ids=lambda row: row["name"])
+def test_hybrid_complaints_are_judged_as_the_file_says(row: dict[str, Any]) -> None:
+    """Every complaint convicts the one beside it."""
+    head, evidence = raw(row, "header", "evidence")
+    judged = complaints.judge(hybrid_session(), row["accused"], head, accuser=row["accuser"], evidence=evidence)
+    assert judged == row["guilty"]
+
+
+@pytest.mark.parametrize("row", load("hybrid_bad_bytes.json")["public_keys"], ids=lambda row: row["name"])
+def test_bad_public_keys_are_refused(row: dict[str, str]) -> None:
+    """Every malformed list of keys is refused, under its own digest."""
+    (keys_,) = raw(row, "keys")
+    with pytest.raises(errors.AggregationRefused):
+        epoch.decode_public(keys_, hashlib.sha256(keys_).digest(), 3)
 
 
 @pytest.mark.parametrize("row", load("hybrid_bad_bytes.json")["keys"], ids=lambda row: row["name"])

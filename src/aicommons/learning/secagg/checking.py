@@ -33,7 +33,7 @@ def check_submission(
         masked: foreign bytes of its masked vector.
         index: roster position of the checker.
         secret: the checker's epoch key.
-        kem_seed: in hybrid sessions the seed of the checker's ML-KEM key.
+        kem_seed: in hybrid sessions the seed of the checker's ML-KEM key for this participant.
 
     Raises:
         errors.AggregationRefused: any reason of `check_public`; ``box-does-not-open``: the checker's box was not

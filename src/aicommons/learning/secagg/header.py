@@ -168,7 +168,7 @@ def open_box(
         header: a header whose proof holds.
         index: roster position of the member.
         secret: its epoch key.
-        kem_seed: in hybrid sessions the seed of its ML-KEM key.
+        kem_seed: in hybrid sessions the seed of its ML-KEM key for this participant.
 
     Raises:
         errors.AggregationRefused: ``point-invalid``: the header's ephemeral point is none; ``kem-seed-missing``: a hybrid

@@ -1,25 +1,39 @@
 """ML-KEM-768 beside the curve: a second secret in every box, for runs whose secrets must outlive a quantum computer.
 
-Sessions of hybrid runs carry every member's public key; headers carry one ciphertext per member (FIPS 203). Whoever
-breaks the curve later still needs the lattice, and the other way round. Every function takes foreign bytes: a wrong
-length or field is refused by name or is ``None``. Called by ``header`` and ``masking``; keeping the seed is the node's.
+Sessions of hybrid runs carry a public key of every member for every participant; headers carry one ciphertext per member
+(FIPS 203). Whoever breaks the curve later still needs the lattice, and the other way round. A key serves one pair, so that a
+complaint can show its seed to everybody: that opens boxes of the accused and of nobody else. Every function takes foreign
+bytes: a wrong length or field is refused by name or is ``None``. Called by ``epoch``, ``header``, ``masking`` and
+``complaints``; keeping the master is the node's.
 """
 
-import hashlib
 from collections.abc import Callable
 
 from cryptography.hazmat.primitives.asymmetric import mlkem
 
 from aicommons.domain import errors
+from aicommons.learning.secagg import hashing
 
+MASTER_BYTES = 64
+"""What a member draws and keeps for an epoch."""
 SEED_BYTES = 64
-"""d || z of FIPS 203: what a member keeps."""
+"""d || z of FIPS 203: follows from the master for each participant."""
 PUBLIC_BYTES = 1_184
 CIPHERTEXT_BYTES = 1_088
 SECRET_BYTES = 32
 
 Encapsulate = Callable[[bytes], tuple[bytes, bytes]]
 """Public key -> a fresh secret and the ciphertext that only its owner opens."""
+
+
+def pair_seed(master: bytes, participant: int) -> bytes:
+    """Return the seed of a member's key for one participant's boxes: 64 bytes that tell nothing about the others.
+
+    Args:
+        master: the member's 64 secret bytes of this epoch.
+        participant: id of who seals.
+    """
+    return hashing.tagged_wide("aic/kem", master, hashing.member_bytes(participant))
 
 
 def public_key(seed: bytes) -> bytes:
@@ -30,11 +44,6 @@ def public_key(seed: bytes) -> bytes:
 def is_public_key(raw: bytes) -> bool:
     """Return whether ``raw`` is a public key in its one encoding: length, and every coefficient reduced."""
     return _read(raw) is not None
-
-
-def key_digest(public: bytes) -> bytes:
-    """Return the SHA-256 of a public key: what an Ack names, and where a store keeps it."""
-    return hashlib.sha256(public).digest()
 
 
 def encapsulate(public: bytes) -> tuple[bytes, bytes]:

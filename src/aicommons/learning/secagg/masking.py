@@ -58,20 +58,20 @@ def shield(
         draw: called for 32 bytes per column in order, then 32 for the one-time key, then 32 for the proof.
         digest: SHA-256 of the vector, where it was computed while it was encoded.
         consent: commitment to whose rows are in the vector, 32 bytes.
-        encapsulate: in hybrid sessions called once for each member's key, in roster order.
+        encapsulate: in hybrid sessions called once for each member's key for this participant, in roster order.
 
     Raises:
         errors.ContributionRefused: the vector has another length or type than the session.
         errors.AggregationRefused: the member is unknown, or a member's point or ML-KEM key is none.
     """
-    session.index_of(member_id)
+    place = session.index_of(member_id)
     _check_vector(session, vector)
     own = digest or hashlib.sha256(suites.byte_view(vector)).digest()
     seeds = tuple(
         keys.fresh_seed(session, member_id, column, fresh=draw(32), vector_digest=own)
         for column in range(len(session.layout.columns))
     )
-    encapsulated = None if session.kem_keys is None else [encapsulate(key) for key in session.kem_keys]
+    encapsulated = None if session.kem_keys is None else [encapsulate(keys_of[place]) for keys_of in session.kem_keys]
     ciphertexts = tuple(ciphertext for _, ciphertext in encapsulated or ())
     # The boxes authenticate all of it: another note, or other ciphertexts, need another key too.
     said = hashlib.sha256(b"".join([own, consent, *ciphertexts])).digest()

@@ -31,8 +31,8 @@ class Session:
     """Each member's epoch point, in roster order; the node accepted its Ack."""
     layout: layouts.Layout
     """Who holds which column."""
-    kem_keys: tuple[bytes, ...] | None = None
-    """In hybrid runs each member's ML-KEM-768 public key, in roster order; the node accepted its Ack, which names it."""
+    kem_keys: tuple[tuple[bytes, ...], ...] | None = None
+    """In hybrid runs each member's ML-KEM-768 public keys, one for each participant, both in roster order; its Ack names them."""
 
     def __post_init__(self) -> None:
         """Refuse a session that does not hold together.
@@ -46,14 +46,20 @@ class Session:
             raise _invalid("words", "a padded length within 2**30 bytes", self.words)
         if len(self.member_ids) != self.layout.members or len(self.points) != self.layout.members:
             raise _invalid("members", self.layout.members, f"{len(self.member_ids)} ids, {len(self.points)} points")
-        if self.kem_keys is not None and [len(key) for key in self.kem_keys] != [kem.PUBLIC_BYTES] * len(self.points):
-            raise _invalid("kem keys", f"{len(self.points)} of {kem.PUBLIC_BYTES} bytes", "others")
+        if self.kem_keys is not None and not self._has_all_kem_keys(self.kem_keys):
+            raise _invalid(
+                "kem keys", f"{len(self.points)} times {len(self.points)} of {kem.PUBLIC_BYTES} bytes", "others"
+            )
         if list(self.member_ids) != sorted(set(self.member_ids)):
             raise _invalid("member ids", "strictly ascending", "another order")
         if not 0 <= self.member_ids[0] <= self.member_ids[-1] <= _MAX_MEMBER_ID:
             raise _invalid("member ids", "unsigned 256-bit numbers", "others")
         if not layouts.is_allowed(self.layout, self.words):
             raise _invalid("layout", f"layout {layouts.SUBSETS}", self.layout.number)
+
+    def _has_all_kem_keys(self, kem_keys: tuple[tuple[bytes, ...], ...]) -> bool:
+        lengths = [kem.PUBLIC_BYTES] * len(self.points)
+        return len(kem_keys) == len(lengths) and all([*map(len, row)] == lengths for row in kem_keys)
 
     @property
     def chunks(self) -> int:

@@ -38,6 +38,10 @@ class Cipher(enum.StrEnum):
     """ChaCha20: the fastest where they have none."""
 
 
+HYBRID = 4
+"""What the number in a RunSpec has on top of its suite's where boxes take an ML-KEM secret too."""
+
+
 class Suite(enum.IntEnum):
     """Cipher and word width of a run; the number stands in headers."""
 
@@ -54,6 +58,11 @@ class Suite(enum.IntEnum):
     def of(cls, cipher: Cipher, word_bits: int) -> "Suite":
         """Return the suite of a cipher and of words of 32 or 64 bits."""
         return next(each for each in cls if (each.cipher, each.word_bits) == (cipher, word_bits))
+
+    @classmethod
+    def of_number(cls, number: int) -> "Suite":
+        """Return the suite that a RunSpec names by 1 to 8; raises ``ValueError`` for another number."""
+        return cls(number - HYBRID if number > HYBRID else number)
 
     @property
     def cipher(self) -> Cipher:
@@ -97,6 +106,11 @@ class Keystream:
 def keystream(suite: Suite, key: bytes, size: int) -> bytes:
     """Return the first ``size`` bytes of the keystream under ``key`` (secure-aggregation section 2)."""
     return _cipher(suite, key).encryptor().update(bytes(size))
+
+
+def is_hybrid(number: int) -> bool:
+    """Return whether a RunSpec's number of a suite asks for hybrid boxes."""
+    return number > HYBRID
 
 
 def pad_words(length: int, word_bits: int) -> int:

@@ -59,7 +59,7 @@ class RunSpec:
     cell_size: int
     """Fewest seats of a cell, at least 4 and at most half of `minParticipants`; 0 = all are summed as one set."""
     suite: int
-    """1..4, the stream cipher and word width."""
+    """1..4, the stream cipher and word width; with 4 on top, boxes of seeds take an ML-KEM secret too."""
     max_attempts: int
     """Attempts that one round may take, 2 to 62,415."""
     enrol_until: int

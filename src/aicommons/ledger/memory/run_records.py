@@ -14,7 +14,7 @@ MOST_EXTRAS = 64
 """Datasets that a seat may bring beside its first one."""
 MOST_ATTEMPTS = 2**16 - 1 - run.MOST_PARTICIPANTS * (MOST_EXTRAS + 1)
 """Each dataset that is left out and each seat that is dropped adds an attempt; the contract counts them in 16 bits."""
-SUITES = 4
+SUITES = 8
 LAYOUTS = (1, 2)
 
 
