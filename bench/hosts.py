@@ -11,7 +11,7 @@ hold down. The four steps need each other's end, so the bytes add up: 8.5 V at 5
 trips: four signed messages on the ledger (sent, and seen by the others in the next answer), twice a hop up into the store
 and one down out of it. Training, masking, signatures and checks count as nothing in it.
 
-    python bench/hosts.py [--weights hidden...] [--rows plain lossy blocks] [--json]
+    python bench/hosts.py [--hidden units...] [--rows plain lossy blocks] [--json]
 """
 
 import argparse
@@ -43,8 +43,6 @@ ROUND_TRIPS = 10
 RTT = 4 * hosting.CLINIC.delay
 """Seconds there and back between two hosts."""
 WORD_BYTES = 4
-TARGETS = {"plain": 1.3, "lossy": 1.5, "blocks": None}
-"""Longest round as a multiple: of the bound; under loss of the round without."""
 MOST_BLOCKS = 4
 BLOCK_SECONDS = 2
 DISTANT = hosts.Cable(delay=hosting.CLINIC.delay)
@@ -115,8 +113,10 @@ def asked(commons: hosting.Hosting, method: str, *params: object) -> int:
     body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).encode()
     request = urllib.request.Request(url, body, {"Content-Type": "application/json"})
     with urllib.request.urlopen(request, timeout=30) as answer:
-        result = json.load(answer).get("result")
-    return int(result, 16) if isinstance(result, str) else 0
+        told = json.load(answer)
+    if "error" in told:
+        raise SystemExit(f"{method}: {told['error']}")
+    return int(told["result"], 16) if isinstance(told["result"], str) else 0
 
 
 def measure(kind: str, hidden: int, rounds: int, *, trace: bool) -> dict[str, object]:

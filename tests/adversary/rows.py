@@ -306,6 +306,28 @@ def withheld(case: tampering.Case) -> tampering.Sent:
     return case.honest[0], tampering.flipped(case.honest[1], 0)
 
 
+def documented(shown: bytes | None) -> Act:
+    """Reveal with the right salt, and with other bytes as a document; ``None``: with bytes that nobody has."""
+
+    def act(arena: Arena) -> Sequence[Any]:
+        mute(4, kind=duties.DutyKind.REVEAL)(arena)
+        forger = arena.forger(4)
+
+        def say(scene: Any) -> None:
+            sid = scene.simulation.view().attempts[ROUND, 0].submits[forger.member].sid
+            kept = forger.agent.journal.reveal(sid)
+            document = ids.digest(b"nobody has this") if shown is None else forger.agent.store.put(shown)
+            forger.say((ROUND, 0), messages.Reveal(sid, forger.member, kept.salt, kept.mine, document))
+
+        def certified(view: Any) -> bool:
+            attempt = view.attempts.get((ROUND, 0))
+            return attempt is not None and attempt.phase is run.Phase.FIXED and forger.member in attempt.commits
+
+        return [arena.stage.move(certified, say)]
+
+    return act
+
+
 def silence_rows() -> dict[str, Row]:
     """Who says nothing, or keeps back what it promised."""
     wait = "a run waits for who is absent, and its work is never lost"
@@ -316,6 +338,11 @@ def silence_rows() -> dict[str, Row]:
             "Commits of a quorum are enough", mute(4, kind=duties.DutyKind.COMMIT), Then.MODEL
         ),
         "never commits, of three": Row(wait, mute(2, kind=duties.DutyKind.COMMIT), Then.WAITS, members=3),
+        "reveals a document of two bytes": Row(
+            "a document is checked by everybody", documented(b"ab"), Then.MODEL, (4,)
+        ),
+        "reveals a document that nobody has": Row(wait, documented(None), Then.WAITS),
+        "reveals a document that is longer than anybody reads": Row(wait, documented(bytes(400_000)), Then.WAITS),
         "never reveals, of five": Row(reveal, mute(4, kind=duties.DutyKind.REVEAL), Then.MODEL),
         "one holder of a pair never reveals, of three": Row(
             reveal, mute(2, kind=duties.DutyKind.REVEAL), Then.MODEL, members=3

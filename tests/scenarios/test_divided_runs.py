@@ -166,11 +166,13 @@ def test_a_stranger_draws_the_cells_again(stage) -> None:
 
 
 PARTS = {
-    "a cell without one site": lambda first, second, third: (first ^ (first & -first)) | second | third,
-    "one cell of three": lambda first, second, third: first,
-    "one site": lambda first, second, third: first & -first,
-}
-"""What a ledger may show as a set, of three cells."""
+    "a cell without one site": (
+        lambda first, second, third: (first ^ (first & -first)) | second | third, "cell-not-whole",
+    ),
+    "one cell of three": (lambda first, second, third: first, "set-too-small"),
+    "one site": (lambda first, second, third: first & -first, "set-too-small"),
+}  # fmt: skip
+"""What a ledger may show as a set, of three cells, and why nobody commits to it."""
 
 
 @pytest.mark.parametrize("name", PARTS)
@@ -182,10 +184,26 @@ def test_a_part_of_a_cell_is_no_set(stage, name: str) -> None:
         attempt = agents.attempt_of(agent, scene.run_id, current, (0, 0))
         whole = attempt.evidence(agent)
         assert set(evidence.inputs_of(whole).cells) == {0, 1, 2}
-        shown = dataclasses.replace(whole.seen, set_bits=PARTS[name](*current.cells))
+        part, reason = PARTS[name]
+        shown = dataclasses.replace(whole.seen, set_bits=part(*current.cells))
         with pytest.raises(errors.AggregationRefused) as refused:
             evidence.inputs_of(dataclasses.replace(whole, seen=shown))
-        assert refused.value.reason in {"cell-not-whole", "set-too-small"}
+        assert refused.value.reason == reason
+
+
+def test_half_of_the_cells_are_no_set(stage) -> None:
+    """Of two cells one is not enough, even where its sites are enough to hide one another: a quorum has to be in it."""
+    with stage.scene(9, cell_size=SIZE) as scene:
+        current = scene.play(stage.move(lambda view: view.unmasked(0) is not None, lambda _: None))
+        agent = scene.nodes[scene.roster[0]].agent
+        attempt = agents.attempt_of(agent, scene.run_id, current, (0, 0))
+        whole = attempt.evidence(agent)
+        larger = max(current.cells, key=int.bit_count)
+        assert (len(current.cells), larger.bit_count()) == (2, 5)
+        shown = dataclasses.replace(whole.seen, set_bits=larger)
+        with pytest.raises(errors.AggregationRefused) as refused:
+            evidence.inputs_of(dataclasses.replace(whole, seen=shown))
+        assert refused.value.reason == "cell-not-whole"
 
 
 PERCEPTRON = {

@@ -27,8 +27,8 @@ WHAT_IT_TELLS = (
 NO_WAY_YET = "a site leaves between rounds, and no round has begun; until then take the consent back: `commons consent revoke CONSENT`"
 
 
-def has_left(current: "views.RunView", member: int) -> bool:
-    """Return whether a site left before, after checking that it can leave.
+def check_may_leave(current: "views.RunView", member: int) -> None:
+    """Check that a site which is not out by its own word can leave.
 
     Raises:
         errors.InputError: it has no seat, is out for another reason, the run is over or has not begun, or too few would stay.
@@ -36,8 +36,6 @@ def has_left(current: "views.RunView", member: int) -> bool:
     from aicommons.protocol import departures
 
     which = f"member {member}"
-    if member in current.exits:
-        return True
     if member not in current.enrolled:
         raise errors.InputError("this site has no seat in the run", which=which, next_step="see `commons run show RUN`")
     if current.state.is_over:
@@ -59,7 +57,6 @@ def has_left(current: "views.RunView", member: int) -> bool:
         raise errors.InputError(
             happened, which=which, expected=f"at least {needed}", got=str(stay), next_step=next_step
         )
-    return False
 
 
 def check_meant(current: "views.RunView", member: int, named: str, *, yes: bool, can_ask: bool) -> None:

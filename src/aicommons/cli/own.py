@@ -33,7 +33,7 @@ def report(at: homes.Opened, run_id: ids.RunId) -> dict[str, Any]:
             return {}
         pinned = kept.pinned(run_id)
         refusals = [
-            {"round": place[0], "attempt": place[1], "member": member, "reason": reason}
+            {"round": place[0], "attempt": place[1], "member": member or None, "reason": reason}
             for place, (member, reason) in sorted(kept.refusals(run_id).items())
         ]
         return {
@@ -60,10 +60,14 @@ def report_in_words(found: dict[str, Any]) -> list[str]:
     if found["figures"]:
         said += _figures_in_words(found["figures"])
     said.extend(
-        f"  refused    round {each['round']}, attempt {each['attempt']}: message of member {each['member']} ({each['reason']})"
+        f"  refused    round {each['round']}, attempt {each['attempt']}: {_whose(each['member'])} ({each['reason']})"
         for each in found["refusals"]
     )
     return said
+
+
+def _whose(member: int | None) -> str:
+    return "what the ledger shows" if member is None else f"message of member {member}"
 
 
 def _figures_in_words(figures: dict[str, Any]) -> list[str]:

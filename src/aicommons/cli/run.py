@@ -251,7 +251,8 @@ def leave(run_text: str, *, yes: bool, by: str) -> None:
 
     opened = homes.act_as_member()
     chosen, member = naming.choose_run(opened, run_text), opened.desk.member_id()
-    if not leaving.has_left(chosen.run, member):
+    if member not in chosen.run.exits:
+        leaving.check_may_leave(chosen.run, member)
         by = speaking.one(by)
         can_ask = sys.stdin.isatty() and not output.call().as_json
         leaving.check_meant(chosen.run, member, naming.short(chosen.run_id), yes=yes, can_ask=can_ask)

@@ -8,7 +8,7 @@ time: no Reveal before the certificate. The bytes behind the digests are ``input
 
 import collections
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from aicommons.domain import encoding, errors, events, run
 from aicommons.learning.secagg import masks, session
@@ -110,18 +110,25 @@ def _judge(scene: examination.Scene, inputs: evidence.Inputs | None) -> tuple[ve
 
 def _check_unfinished(scene: examination.Scene) -> None:
     """Check an attempt whose Submits never closed: nothing but signed Submits."""
-    records = {"Commit": scene.seen.commits, "Reveal": scene.seen.reveals, "Result": scene.seen.results}
-    for record, member in ((record, member) for record, sent in records.items() for member in sent):
-        raise errors.VerificationFailed("it came before the participant set was fixed", which=scene.of(member, record))
+    _check_none(
+        scene,
+        {"Commit": scene.seen.commits, "Reveal": scene.seen.reveals, "Result": scene.seen.results},
+        "it came before the participant set was fixed",
+    )
     examination.check_signatures(scene, scene.seen.submits)
+
+
+def _check_none(scene: examination.Scene, records: Mapping[str, Collection[int]], words: str) -> None:
+    """Check that nobody sent a message of these kinds; raises ``errors.VerificationFailed`` with ``words``."""
+    for record, members in records.items():
+        if members:
+            raise errors.VerificationFailed(words, which=scene.of(min(members), record))
 
 
 def _check_given_up(scene: examination.Scene) -> None:
     """Check an attempt without a certificate: nothing was revealed, so its bytes were never used."""
-    for member in (*scene.seen.reveals, *scene.seen.results):
-        raise errors.VerificationFailed(
-            "something was revealed without a certificate", which=scene.of(member, "Reveal")
-        )
+    sent = {"Reveal": scene.seen.reveals, "Result": scene.seen.results}
+    _check_none(scene, sent, "something was revealed without a certificate")
     why = "without a certificate"
     judged = {said.guilty_id for said in scene.seen.verdicts.values()} & set(scene.case.current.convicted)
     if judged:

@@ -94,7 +94,7 @@ def round_metrics(
     """
     value = state.decode(before)
     declared = terms.recipe.blocks(value)
-    chosen = suite.Suite.AES_64 if terms.recipe.word_bits == 64 else suite.Suite.AES_32
+    chosen = suite.Suite.of(suite.Cipher.AES, terms.recipe.word_bits)  # of any cipher words are read alike
     padded = suite.pad_words(blocks.words(declared), terms.recipe.word_bits)
     ring = suite.as_words(words, chosen).reshape(-1, padded).sum(axis=0, dtype=chosen.dtype)
     sums = quantise.decode(declared, ring, members=members, word_bits=terms.recipe.word_bits)

@@ -87,16 +87,14 @@ def _seats(
     return frozenset(
         each.member_id
         for each in said
-        if (until is None or examination.order(each) <= examination.order(until))
-        and not _was_out(case, each.member_id, each)
+        if (until is None or examination.order(each) <= examination.order(until)) and not _was_out(case, each)
     )
 
 
-def _was_out(case: examination.Case, member: int, when: events.Event) -> bool:
-    """Return whether a member had left or was put out before an event."""
-    current = case.current
-    ends = (current.exits.get(member), current.dropped.get(member), current.convicted.get(member))
-    return any(end is not None and examination.order(end) < examination.order(when) for end in ends)
+def _was_out(case: examination.Case, said: events.VerdictGiven) -> bool:
+    """Return whether a member had left or was put out before it said something."""
+    out = examination.out_since(case.current, said.member_id)
+    return out is not None and out < examination.order(said)
 
 
 def _check_enough(case: examination.Case, seats: frozenset[int], which: str, of: str) -> None:

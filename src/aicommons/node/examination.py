@@ -252,6 +252,12 @@ def part_of(kind: str) -> str:
     return kind.lower().replace(" ", "_").replace("-", "_")
 
 
+def out_since(current: views.RunView, member: int) -> tuple[int, int] | None:
+    """Return where a member went out of the run, ``None`` while it is in."""
+    ends = (current.exits.get(member), current.dropped.get(member), current.convicted.get(member))
+    return min((order(end) for end in ends if end is not None), default=None)
+
+
 def order(event: events.Event) -> tuple[int, int]:
     """Return what tells which of two events came first."""
     return event.at.block, event.at.index

@@ -135,7 +135,7 @@ def check_set(case: examination.Case, outcomes: Outcomes) -> None:
     members = frozenset(fixed[0].participants) if fixed else frozenset()
     for outcome in fixed:
         for member in sorted(members ^ frozenset(outcome.participants)):
-            left = _out_since(case, member)
+            left = examination.out_since(case.current, member)
             if member not in members or left is None or left > _order(outcome.committed_at):
                 raise errors.VerificationFailed(
                     f"member {member} {'left' if member in members else 'joined'} without a signed Exit",
@@ -163,13 +163,6 @@ def _check_cells(case: examination.Case, fixed: Outcomes) -> None:
                         expected=list(cell),
                         got=[each for each in cell if each not in missing],
                     )
-
-
-def _out_since(case: examination.Case, member: int) -> tuple[int, int] | None:
-    """Return where a member went out of the run, ``None`` while it is in."""
-    current = case.current
-    ends = (current.exits.get(member), current.dropped.get(member), current.convicted.get(member))
-    return min((examination.order(end) for end in ends if end is not None), default=None)
 
 
 def _order(at: events.Position | None) -> tuple[int, int]:

@@ -12,7 +12,8 @@ from aicommons.node import agent as agents
 from aicommons.node import transfers
 
 SLACK = 2**16
-"""Bytes more than fit that are fetched nevertheless: what is too long is then proven to be bad, instead of being missing."""
+"""Bytes more than fit that are fetched nevertheless: what is too long by no more is proven to be bad. What is longer counts as held
+back: nobody can tell its digest without reading all of it."""
 
 
 def fetch_input(agent: agents.Agent, attempt: agents.Attempt, member: int, digest: bytes) -> tuple[bytes, bytes]:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from aicommons.domain import errors
 from aicommons.learning import blocks
-from aicommons.learning.secagg import checking, group, header, layout, reading, session, suite
+from aicommons.learning.secagg import checking, header, layout, reading, session, suite
 from aicommons.node import contributing, examination, verdict
 
 
@@ -58,7 +58,7 @@ def check_inputs(
             with examination.naming(scene.of(member, "masked vector")):
                 masked = scene.get("masked vector", said.blob_digest, made.blob_bytes)
             if masked is None:
-                _check_proof(made, member, raw)
+                checking.check_header(made, member, raw)
             else:
                 checking.check_public(made, member, raw, masked)
                 summed.append(member)
@@ -68,12 +68,3 @@ def check_inputs(
     sums = {cell: reading.ring_sum(made, vectors(members), ()) for cell, members in cells.items()}
     scene.case.findings.passed("masked_vector", len(summed))
     return sums, len(summed) == len(headers)
-
-
-def _check_proof(made: session.Session, member: int, raw: bytes) -> None:
-    """Check a header whose vector is erased."""
-    parsed = header.parse(raw, made, member)
-    if not group.verify(parsed.public_digest, parsed.commitment.ephemeral, parsed.proof):
-        raise errors.AggregationRefused(
-            "the header proves no knowledge of its one-time key", reason="proof-invalid", member=member
-        )

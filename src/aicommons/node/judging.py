@@ -115,7 +115,11 @@ def _decide_complaint(agent: agents.Agent, attempt: agents.Attempt, said: events
     """
     sent = attempt.seen.submits.get(said.accused_id)
     if sent is None or not attempt.evidence(agent).is_signed(said.accused_id, sent):
-        raise errors.LedgerMismatch("the complaint is about a member that sent nothing", which="complaint")
+        raise errors.LedgerMismatch(
+            "the complaint is about a member that sent nothing",
+            which=f"complaint of member {said.member_id} about member {said.accused_id}",
+            next_step="nothing is judged; ask another endpoint of the ledger",
+        )
     if sent.header_digest != said.header_digest:
         return None
     head = fetching.fetch_header(agent, attempt, said.header_digest)
