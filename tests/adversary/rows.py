@@ -25,7 +25,7 @@ from aicommons.learning import recipe
 from aicommons.learning.learners import mlp
 from aicommons.learning.secagg import header
 from aicommons.learning.secagg import suite as suites
-from aicommons.node import journal, judging, reconciler, signing
+from aicommons.node import fetching, journal, judging, reconciler, signing
 from aicommons.protocol import duties
 
 Act = Callable[[Arena], Sequence[Any]]
@@ -338,11 +338,16 @@ def silence_rows() -> dict[str, Row]:
             "Commits of a quorum are enough", mute(4, kind=duties.DutyKind.COMMIT), Then.MODEL
         ),
         "never commits, of three": Row(wait, mute(2, kind=duties.DutyKind.COMMIT), Then.WAITS, members=3),
-        "reveals a document of two bytes": Row(
-            "a document is checked by everybody", documented(b"ab"), Then.MODEL, (4,)
+        **{
+            f"reveals a document of {size:,} bytes": Row(
+                "a document is checked by everybody", documented(bytes(size)), Then.MODEL, (4,)
+            )
+            for size in (2, 400_000)
+        },
+        "reveals a document that nobody has": Row(wait, documented(None), Then.WAITS, keeps_looking=True),
+        "reveals a document that is longer than anybody reads": Row(
+            wait, documented(bytes(fetching.MOST_DOCUMENT + 1)), Then.WAITS, keeps_looking=True
         ),
-        "reveals a document that nobody has": Row(wait, documented(None), Then.WAITS),
-        "reveals a document that is longer than anybody reads": Row(wait, documented(bytes(400_000)), Then.WAITS),
         "never reveals, of five": Row(reveal, mute(4, kind=duties.DutyKind.REVEAL), Then.MODEL),
         "one holder of a pair never reveals, of three": Row(
             reveal, mute(2, kind=duties.DutyKind.REVEAL), Then.MODEL, members=3

@@ -94,9 +94,7 @@ def _judge(scene: examination.Scene, inputs: evidence.Inputs | None) -> tuple[ve
     if not (scene.seen.complaints or scene.seen.disputes or scene.seen.verdicts):
         return ()
     headers = {
-        member: case_verification.fetch(
-            scene, "header", scene.seen.submits[member].header_digest, contributing.MOST_HEADER
-        )
+        member: scene.find("header", scene.seen.submits[member].header_digest, contributing.MOST_HEADER)
         for member in scene.signed.participants
         if member in scene.seen.submits
     }

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from aicommons.domain import errors, events, messages
 from aicommons.learning.secagg import checking, complaints, disputes, reveal, session
 from aicommons.learning.secagg import header as headers
-from aicommons.node import contributing, evidence, examination, reveal_verification, verdict
+from aicommons.node import contributing, evidence, examination, fetching, reveal_verification, verdict
 
 Accusation = events.Complained | events.Disputed | events.VerdictGiven
 J = verdict.Judgement
@@ -34,7 +34,7 @@ class Bench:
         if member in self.headers:
             return self.headers[member]
         sent = self.scene.seen.submits.get(member)
-        return None if sent is None else fetch(self.scene, "header", sent.header_digest, contributing.MOST_HEADER)
+        return None if sent is None else self.scene.find("header", sent.header_digest, contributing.MOST_HEADER)
 
 
 def check_said(scene: examination.Scene) -> None:
@@ -103,7 +103,7 @@ def _judge_complaint(bench: Bench, said: events.Complained) -> verdict.Judgement
     if sent is None or sent.sid != said.sid or sent.header_digest != said.header_digest:
         return J.NOTHING  # as every node says: an honest accuser may have been shown another header
     raw = bench.header(said.accused_id)
-    opened = fetch(bench.scene, "evidence", said.evidence, MOST_EVIDENCE)
+    opened = bench.scene.find("evidence", said.evidence, MOST_EVIDENCE)
     if raw is None or opened is None:
         return J.GONE
     if bench.made is None:
@@ -116,7 +116,7 @@ def _judge_complaint(bench: Bench, said: events.Complained) -> verdict.Judgement
 
 
 def _judge_dispute(bench: Bench, said: events.Disputed, documents: Mapping[int, reveal.Document]) -> verdict.Judgement:
-    opened = fetch(bench.scene, "evidence", said.evidence, MOST_EVIDENCE)
+    opened = bench.scene.find("evidence", said.evidence, MOST_EVIDENCE)
     accuser, accused = documents.get(said.member_id), documents.get(said.accused_id)
     inside = () if bench.inputs is None else bench.inputs.cells.get(said.cell, ())
     raw = {member: bench.header(member) for member in inside}
@@ -163,7 +163,7 @@ def _judge_header(bench: Bench, member: int) -> verdict.Judgement:
         return J.UNJUDGED
     try:
         parsed = checking.check_header(bench.made, member, raw)
-        masked = fetch(bench.scene, "masked vector", parsed.commitment.blob_digest, bench.made.blob_bytes)
+        masked = bench.scene.find("masked vector", parsed.commitment.blob_digest, bench.made.blob_bytes)
         if masked is None:
             return J.GONE
         checking.check_public(bench.made, member, raw, masked)
@@ -178,7 +178,7 @@ def _judge_document(
     if revealed.member_id in documents:
         return J.FALSE
     commit, readers = bench.scene.seen.commits.get(revealed.member_id), reveal_verification.readers_of(bench.scene)
-    raw = fetch(bench.scene, "mask-sum document", revealed.document, reveal_verification.MOST_REVEAL)
+    raw = bench.scene.find("mask-sum document", revealed.document, fetching.MOST_DOCUMENT)
     if raw is None:
         return J.GONE
     if bench.made is None or bench.inputs is None or commit is None or readers is None:
@@ -202,19 +202,6 @@ def _judge_document(
 
 MOST_EVIDENCE = 48 * 32 * (1 + 2**12)
 """Longest evidence in bytes: a dispute over 48 participants' leaves of the longest vector."""
-
-
-def fetch(scene: examination.Scene, kind: str, digest: bytes, limit: int) -> bytes | None:
-    """Return a blob that a case needs, or ``None`` where it cannot be had: gone, or longer than any such blob.
-
-    Raises:
-        errors.DigestMismatch: the store has other bytes.
-    """
-    try:
-        return scene.get(kind, digest, limit)
-    except errors.StoreRefused:  # whoever accuses may sign a digest of anything: that must not stop a verification
-        scene.case.findings.absent(kind, scene.at[0])
-        return None
 
 
 OVER_SUMS = (verdict.Charge.FALSE_SUM, verdict.Charge.BAD_DOCUMENT)

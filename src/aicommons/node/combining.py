@@ -205,11 +205,6 @@ class Objects(dict[bytes, bytes]):
             return default
 
 
-def _place(revealed: tuple[int, events.Revealed]) -> tuple[int, bytes]:
-    """Return whose document it is and its digest."""
-    return revealed[0], revealed[1].document
-
-
 def documents_of(
     agent: agents.Agent,
     attempt: agents.Attempt,
@@ -225,7 +220,7 @@ def documents_of(
     """
     checked = {}
     revealed = {member: sent for member in commits if (sent := attempt.seen.reveals.get(member)) is not None}
-    works = [functools.partial(fetching.fetch_document, agent, attempt, *_place(each)) for each in revealed.items()]
+    works = [functools.partial(fetching.fetch_document, agent, attempt, each.document) for each in revealed.values()]
     raws = dict(zip(revealed, transfers.ahead(works, agent.width), strict=True))
     for member, sent in revealed.items():
         commit = commits[member]

@@ -210,7 +210,7 @@ def document_of(agent: agents.Agent, attempt: agents.Attempt, member: int) -> re
     if commit is None or sent is None or not signed.is_signed(member, sent):
         raise errors.LedgerMismatch("the ledger shows no signed Reveal of this member", which=f"member {member}")
     readers = len(attempt.readers)
-    raw = fetching.fetch_document(agent, attempt, member, sent.document)
+    raw = fetching.fetch_document(agent, attempt, sent.document)
     claim = reveal.Claim(commit.masks, sent.salt, sent.mine, sent.document)
     try:
         return reveal.check_reveal(

@@ -12,10 +12,7 @@ from aicommons.domain import encoding, errors, run
 from aicommons.learning import evaluation, state
 from aicommons.learning.secagg import boxes, group, reading, reveal, session, suite
 from aicommons.node import agent as agents
-from aicommons.node import combining, evidence, examination, verdict
-
-MOST_REVEAL = 2**26
-"""Longest Reveal document, in bytes."""
+from aicommons.node import combining, evidence, examination, fetching, verdict
 
 
 def readers_of(scene: examination.Scene) -> int | None:
@@ -39,7 +36,7 @@ def check_documents(
     judged = {said.guilty_id for said in scene.seen.verdicts.values()} & set(scene.case.current.convicted)
     for member, sent in scene.seen.reveals.items():
         with examination.naming(scene.of(member, "mask-sum document")):
-            raw = scene.get("mask-sum document", sent.document, MOST_REVEAL)
+            raw = scene.find("mask-sum document", sent.document, fetching.MOST_DOCUMENT)
             if raw is None:
                 words = "sealed mask sums whose document is gone, unless another member's names them: only documents do"
                 scene.case.findings.gap("sealed_mask_sum", verdict.Why.NOT_IN_STORE, words)
