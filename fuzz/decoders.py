@@ -6,6 +6,7 @@ write (journals, keystores, prepared tables) are left out.
 """
 
 import functools
+import hashlib
 import json
 import pathlib
 from collections.abc import Callable, Mapping
@@ -30,6 +31,7 @@ from aicommons.learning.secagg import (
     checking,
     complaints,
     disputes,
+    epoch,
     group,
     header,
     layout,
@@ -69,6 +71,23 @@ def a_session(number: int = 1) -> session.Session:
         members,
         tuple(bytes.fromhex(point) for point in told["points"]),  # type: ignore[attr-defined]
         layout.make_layout(members, bytes(32), layout.SUBSETS),
+    )
+
+
+@functools.cache
+def a_hybrid_session() -> session.Session:
+    """Return the golden session of three members with ML-KEM keys."""
+    row = json.loads((VECTORS / "secagg" / "hybrid.json").read_text())
+    told = row["session"]
+    members = tuple(told["member_ids"])
+    return session.Session(
+        bytes.fromhex(told["sid"]),
+        suite.Suite(told["suite"]),
+        told["words"],
+        members,
+        tuple(bytes.fromhex(point) for point in told["points"]),
+        layout.make_layout(members, bytes(32), layout.SUBSETS),
+        tuple(tuple(bytes.fromhex(key) for key in of_member) for of_member in row["kem_keys"]),
     )
 
 
@@ -113,12 +132,24 @@ def _sealed_column(data: bytes) -> object:
 
 
 def _complaint(data: bytes) -> object:
+    return _judged(a_session(), data)
+
+
+def _hybrid_complaint(data: bytes) -> object:
+    return _judged(a_hybrid_session(), data)
+
+
+def _judged(made: session.Session, data: bytes) -> object:
     raw, evidence = split(data, 2)
-    first, second = a_session().member_ids[:2]
-    guilty = complaints.judge(a_session(), second, raw, accuser=first, evidence=evidence)
+    first, second = made.member_ids[:2]
+    guilty = complaints.judge(made, second, raw, accuser=first, evidence=evidence)
     if guilty not in (first, second):
         raise AssertionError("a judge convicted a bystander")
     return guilty
+
+
+def _public_keys(data: bytes) -> object:
+    return epoch.decode_public(data, hashlib.sha256(data).digest(), 3)
 
 
 def _dispute(data: bytes) -> object:
@@ -207,6 +238,8 @@ DECODERS: Mapping[str, Decoder] = {
     "mask-sum-document": _document,
     "sealed-mask-sum": _sealed_column,
     "complaint": _complaint,
+    "hybrid-complaint": _hybrid_complaint,
+    "public-keys": _public_keys,
     "dispute": _dispute,
     "proof": _proof,
     "equality-proof": _equality,

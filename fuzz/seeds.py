@@ -44,6 +44,11 @@ def aggregation() -> Iterator[tuple[str, str, bytes]]:
     yield "mask-sum-document", "good", papers[members[0]]
     yield "sealed-mask-sum", "one", bytes(decoders.a_session().blob_bytes + 16)
     yield "complaint", "false", decoders.join(headers[members[1]], bytes(128))
+    hybrid = load("secagg/hybrid")
+    yield "public-keys", "good", bytes.fromhex(hybrid["ack"]["keys"])
+    for row in load("secagg/hybrid_bad_bytes")["complaints"][:ROWS_EACH]:
+        shown = bytes.fromhex(row["header"]), bytes.fromhex(row["evidence"])
+        yield "hybrid-complaint", row["name"], decoders.join(*shown)
     places = bytes(12)
     yield "dispute", "equal", decoders.join(places, papers[members[0]], papers[members[1]], b"")
     primitives = load("secagg/primitives")
