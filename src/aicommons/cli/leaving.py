@@ -96,6 +96,7 @@ def leave(opened: homes.Opened, chosen: naming.Chosen, *, by: str) -> None:
 
     until = time.monotonic() + PATIENCE_SECONDS
     pause = threading.Event()
+    has_told = False
     with enrolling.own_signer(opened) as signer:
         while True:
             try:
@@ -104,6 +105,9 @@ def leave(opened: homes.Opened, chosen: naming.Chosen, *, by: str) -> None:
             except errors.LedgerRefused as err:
                 if not _is_busy(err) or time.monotonic() > until:
                     raise
+            if not has_told:
+                has_told = True
+                output.note(f"A round is under way; waiting for its end, {PATIENCE_SECONDS / 60:.0f} minutes at most …")
             pause.wait(POLL_SECONDS)
 
 
