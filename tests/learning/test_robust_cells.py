@@ -272,7 +272,7 @@ DIVISIONS = {
 @pytest.mark.parametrize("name", DIVISIONS)
 def test_too_few_cells_are_refused_with_the_reason(name: str) -> None:
     """Below five cells of four, liars cannot be outvoted, or a cell's sum says too much about one site."""
-    with pytest.raises(errors.InputError, match="not enough of them"):
+    with pytest.raises(errors.InputError, match="not divided into enough of them"):
         robust.check_cells(DIVISIONS[name])
 
 

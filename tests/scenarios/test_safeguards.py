@@ -57,7 +57,7 @@ def test_a_run_in_one_set_cannot_be_robust() -> None:
     """The desk refuses to open a run whose plan needs cells that the run has not, and says what would do."""
     plan = recipe.from_plan({**HASTY, "robust": {"rule": "geometric-median"}})
     with (
-        pytest.raises(errors.InputError, match="not enough of them"),
+        pytest.raises(errors.InputError, match="not divided into enough of them"),
         testing.simulate([_rows(site) for site in range(3)], plan, engine="memory"),
     ):
         pass
@@ -75,10 +75,10 @@ def test_a_node_refuses_a_robust_plan_that_somebody_opened_anyway() -> None:
             published.title, {**published.recipe, "robust": {"rule": "median"}}, "sums", 30, 0, published.group
         )
         assert agents.decode_terms(published.encode(), terms, spec).recipe == plain
-        with pytest.raises(errors.InputError, match="not enough of them"):
+        with pytest.raises(errors.InputError, match="not divided into enough of them"):
             agents.decode_terms(asked.encode(), terms, spec)
         few = dataclasses.replace(spec, min_participants=19, cell_size=4)  # its smallest roster makes four cells
-        with pytest.raises(errors.InputError, match="not enough of them"):
+        with pytest.raises(errors.InputError, match="not divided into enough of them"):
             agents.decode_terms(asked.encode(), terms, few)
         enough = dataclasses.replace(few, min_participants=20)
         assert agents.decode_terms(asked.encode(), terms, enough).recipe.safeguards.robust is not None
