@@ -6,10 +6,12 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from tests.scenarios import test_lying_ledger as lying
 from tests.scenarios import test_tampering as tampering
 
 from aicommons.domain import encoding, errors, events, ids, messages, run
 from aicommons.learning.secagg import keys, masks, suite
+from aicommons.node import agent as agents
 from aicommons.node import evidence, mask_sums, reconciler, running, verification
 from aicommons.protocol import duties, ports
 
@@ -186,9 +188,38 @@ def test_verdicts_that_a_ledger_makes_up_shrink_no_set(stage) -> None:
         current = scene.play()
         at = next(iter(current.attempts.values())).submits[scene.roster[0]].at
         told = events.Convicted(at, scene.run_id, ids.MemberId(scene.roster[0]), bytes(32))
-        lying = dataclasses.replace(current, convicted={scene.roster[0]: told})
+        false = dataclasses.replace(current, convicted={scene.roster[0]: told})
         place = scene.nodes[scene.roster[1]].agent.ledger.place
-        assert evidence.convicted(place, lying, 2) == frozenset()
+        assert evidence.convicted(place, false, 2) == frozenset()
+
+
+@pytest.mark.parametrize("case", [b"\x07" * 32, messages.SILENCE], ids=["of cheating", "of silence"])
+def test_verdicts_of_another_session_count_in_none(stage, case: bytes) -> None:
+    """Enough signed verdicts that were given elsewhere neither put anybody out nor excuse its Reveal, in this run's sessions they would."""
+    with stage.scene(5) as scene:
+        current = scene.play()
+        at, true = (ROUND, 0), current.attempts[ROUND, 0]
+        accused, *others = scene.roster[:4]
+        sid = true.submits[accused].sid
+        place = scene.nodes[accused].agent.ledger.place
+
+        def found(shown: bytes) -> tuple[frozenset[int], frozenset[int]]:
+            """Return who counts as a cheat and as waived where the verdicts name a session."""
+            said = [lying.replayed_verdict(scene, true.submits[by], by, accused, case, sid=shown) for by in others]
+            seen = dataclasses.replace(
+                true,
+                verdicts={each.case: each for each in said},
+                waived={accused: events.Waived(said[0].at, scene.run_id, ids.MemberId(accused), *at, shown)},
+            )
+            told = events.Convicted(said[0].at, scene.run_id, ids.MemberId(accused), case)
+            view = dataclasses.replace(current, attempts={**current.attempts, at: seen}, convicted={accused: told})
+            agent = scene.nodes[others[0]].agent
+            cheats = agents.attempt_of(agent, scene.run_id, view, at).cheats
+            return cheats, evidence.waived(place, view, seen, 2, sid=sid)
+
+        assert found(b"\x66" * 32) == (frozenset(), frozenset())
+        counted = frozenset({accused})
+        assert found(sid) == ((frozenset(), counted) if case == messages.SILENCE else (counted, frozenset()))
 
 
 class Forked:

@@ -9,7 +9,7 @@ import pytest
 from aicommons.domain import encoding, errors, events, ids, messages, run
 from aicommons.ledger import client, wallet
 from aicommons.node import agent as agents
-from aicommons.node import reconciler
+from aicommons.node import evidence, reconciler
 
 VICTIM = 3
 """Place on the roster of four."""
@@ -103,6 +103,27 @@ def forged_exit(ledger: LyingLedger, event: events.Event) -> list[events.Event]:
     return set_without_the_first(ledger, event)
 
 
+def old_verdicts(ledger: LyingLedger, event: events.Event) -> list[events.Event]:
+    """Show from round 1 on that the first member was convicted, by verdicts that two others signed in another run."""
+    shown = set_without_the_first(ledger, event)
+    if shown == [event] or event.phase is not run.Phase.SUBMITTED:
+        return shown
+    first, *others = ledger.scene.roster[:VICTIM]
+    told = [replayed_verdict(ledger.scene, event, by, first, b"\x07" * 32) for by in others]
+    return [*told, events.Convicted(event.at, event.run_id, ids.MemberId(first), b"\x07" * 32), *shown]
+
+
+def replayed_verdict(
+    scene: Any, at: Any, by: int, guilty: int, case: bytes, *, sid: bytes = b"\x66" * 32
+) -> events.VerdictGiven:
+    """Return a verdict of a session under a member's true signature, shown in the attempt of ``at``."""
+    place = (at.at, at.run_id, ids.MemberId(by), at.round_index, at.attempt, sid)
+    said = events.VerdictGiven(*place, case, ids.MemberId(guilty), b"")
+    agent = scene.nodes[by].agent
+    digest = encoding.message_digest(agent.ledger.place, evidence.accusation(said))
+    return dataclasses.replace(said, signature=agent.signing._signer.sign_digest(digest))
+
+
 def other_header(_: LyingLedger, event: events.Event) -> list[events.Event]:
     """Show another header digest in a Submit than its member signed."""
     if isinstance(event, events.Submitted) and event.member_id != 5:
@@ -181,6 +202,7 @@ ROWS: dict[str, Row] = {
     "a set of two": Row(set_of_two, "set-too-small"),
     "a second participant set": Row(set_without_the_first, "set-changed", commits=True),
     "an exit that nobody signed": Row(forged_exit, "set-changed", commits=True),
+    "verdicts of another run": Row(old_verdicts, "set-changed", commits=True),
     "Commits dropped": Row(dropped_commits, "no certificate", commits=True),
     "Commits that nobody signed": Row(forged_commits, "no certificate", commits=True),
     "a fork with a second set": Row(second_set, "no certificate", is_deaf=True, commits=True),

@@ -451,8 +451,23 @@ def attempt_of(agent: Agent, run_id: ids.RunId, current: views.RunView, place: v
         known = _prepare(agent, current, key, roster)
         agent.prepared[run_id] = known
     fields = {name: getattr(known, name) for name in _PREPARED}
-    cheats = evidence.convicted(agent.ledger.place, current, known.session.layout.faults)
+    cheats = evidence.convicted(
+        agent.ledger.place,
+        current,
+        known.session.layout.faults,
+        lambda at: _sid_of(agent, current, encoding.AttemptKey(run_id, *at), roster),
+    )
     return Attempt(**fields, seen=current.attempts.get(place, views.AttemptView()), cheats=cheats)
+
+
+def _sid_of(agent: Agent, current: views.RunView, key: encoding.AttemptKey, roster: events.RosterFixed) -> bytes | None:
+    """Return the session of an attempt, ``None`` where this node does not know the state that its round starts from."""
+    before = agent.journal.state_digest(key.run_id, key.round_index)
+    if before is None:
+        return None
+    epoch = current.epoch_of((key.round_index, key.attempt))
+    committee = _committee(agent, current, key.run_id, roster, epoch=epoch)
+    return encoding.session_id(agent.ledger.place, key, before, committee.digest)
 
 
 def _prepare(agent: Agent, current: views.RunView, key: encoding.AttemptKey, roster: events.RosterFixed) -> Prepared:

@@ -59,7 +59,7 @@ def combine(agent: agents.Agent, duty: duties.Duty, current: views.RunView) -> N
 def _out(agent: agents.Agent, attempt: agents.Attempt, current: views.RunView) -> frozenset[int]:
     """Return whose Reveals of an attempt are not needed, by others' signatures."""
     place, faults = agent.ledger.place, attempt.session.layout.faults
-    return evidence.waived(place, current, attempt.seen, faults) | evidence.convicted(place, current, faults)
+    return evidence.waived(place, current, attempt.seen, faults, sid=attempt.session.sid) | attempt.cheats
 
 
 def _forget_inputs(agent: agents.Agent, attempt: agents.Attempt) -> None:

@@ -6,7 +6,7 @@ are checked in ``learning/secagg``; what a node may sign itself is ``committing`
 """
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from aicommons.domain import encoding, errors, events, ids, messages, run, signature
 from aicommons.learning.secagg import layout, masks
@@ -17,6 +17,10 @@ LEAST_PARTICIPANTS = 3
 
 Message = events.Submitted | events.Committed | events.Revealed | events.Resulted
 """A signed message of a round, as the ledger shows it."""
+
+
+SidOf = Callable[[views.AttemptPlace], bytes | None]
+"""Attempt -> its session as one computes it oneself, ``None`` where its state is not known here."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -207,16 +211,28 @@ def signed_part(sent: Message) -> messages.Message:
             return messages.Result(sent.sid, sent.member_id, sent.sum_digest, sent.state_digest)
 
 
-def convicted(place: encoding.Place, current: views.RunView, faults: int) -> frozenset[int]:
+def convicted(
+    place: encoding.Place, current: views.RunView, faults: int, sid_of: SidOf | None = None
+) -> frozenset[int]:
     """Return who of a run is proven to have cheated.
 
     f + 1 others of the roster signed that, by their own computation, or it signed two different messages where one is allowed. Only
     who the ledger calls convicted is asked about; that it says so proves nothing by itself.
+
+    Args:
+        place: where signatures are valid.
+        current: the run.
+        faults: f.
+        sid_of: gives the session of an attempt, where the caller knows it: a verdict of another run, which a lying ledger could
+            show, names another one. Without it, whoever calls has checked that already.
     """
     judges: dict[int, set[int]] = {guilty: set() for guilty in current.convicted}
-    for attempt in current.attempts.values() if judges else ():
+    for at, attempt in current.attempts.items() if judges else ():
         for said in attempt.verdicts.values():
-            if said.case_digest != messages.SILENCE and said.guilty_id in judges and _is_judged(place, current, said):
+            is_meant = said.case_digest != messages.SILENCE and said.guilty_id in judges
+            if not is_meant or (sid_of is not None and sid_of(at) != said.sid):
+                continue
+            if _is_judged(place, current, said):
                 judges[said.guilty_id].add(said.member_id)
     twice = {guilty for guilty in judges if has_equivocated(place, current, current.equivocated.get(guilty))}
     return frozenset(guilty for guilty, by in judges.items() if len(by) > faults) | twice
@@ -237,11 +253,14 @@ def has_equivocated(place: encoding.Place, current: views.RunView, told: events.
     return True
 
 
-def waived(place: encoding.Place, current: views.RunView, seen: views.AttemptView, faults: int) -> frozenset[int]:
-    """Return whose Reveal of an attempt is not waited for: f + 1 others of the roster signed that it is silent."""
+def waived(
+    place: encoding.Place, current: views.RunView, seen: views.AttemptView, faults: int, *, sid: bytes
+) -> frozenset[int]:
+    """Return whose Reveal of an attempt is not waited for: f + 1 others of the roster signed in its session that it is silent."""
     judges: dict[int, set[int]] = {silent: set() for silent in seen.waived}
     for said in seen.verdicts.values() if judges else ():
-        if said.case_digest == messages.SILENCE and said.guilty_id in judges and _is_judged(place, current, said):
+        is_meant = (said.sid, said.case_digest) == (sid, messages.SILENCE) and said.guilty_id in judges
+        if is_meant and _is_judged(place, current, said):
             judges[said.guilty_id].add(said.member_id)
     return frozenset(silent for silent, by in judges.items() if len(by) > faults)
 

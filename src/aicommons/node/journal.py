@@ -329,6 +329,11 @@ class Journal:
             row = self._db.execute(query + " AND position = ?", (run_id, position)).fetchone()
         return StateRecord(row[0], row[1], row[2], bool(row[3])) if row else None
 
+    def state_digest(self, run_id: ids.RunId, position: int) -> bytes | None:
+        """Return the digest of the state at ``position``, without its bytes."""
+        row = self._db.execute("SELECT digest FROM state WHERE run = ? AND position = ?", (run_id, position)).fetchone()
+        return row[0] if row else None
+
     def state_index(self, run_id: ids.RunId) -> tuple[int, bool] | None:
         """Return position and finished flag of the newest state, without its bytes."""
         query = "SELECT position, finished FROM state WHERE run = ? ORDER BY position DESC LIMIT 1"
