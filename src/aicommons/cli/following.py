@@ -41,6 +41,8 @@ class Follower:
     """Rounds that were over at the first look: how long they took is not known here."""
     seen: "views.RunView | None" = None
     """The run when the ledger last answered."""
+    is_silent: bool = False
+    """Whether the ledger left the last question without an answer."""
     begun: float = 0.0
     """Monotonic time at which the round being waited for began."""
 
@@ -63,15 +65,17 @@ class Follower:
             is_told = current.unmasked(self.shown) is None
             if is_told and current.state.is_over and (current.model is not None or current.agreed is None):
                 return current
-            status(_status(current, names))
+            status(_status(current, names, is_silent=self.is_silent))
             pause.wait(POLL_SECONDS)
 
     def _look(self) -> "views.RunView":
         try:
             self.seen = self.opened.desk.run(self.run_id)
+            self.is_silent = False
         except errors.LedgerUnreachable:
             if self.seen is None:
                 raise
+            self.is_silent = True
         return self.seen
 
     def _is_ready(self, current: "views.RunView") -> bool:
@@ -145,7 +149,8 @@ def _line(said: dict[str, Any]) -> str:
     return f"round {said['round']:>3}  {said['participants']} sites{lasted}{again}  {figures}".rstrip()
 
 
-def _status(current: "views.RunView", names: naming.Names) -> str:
+def _status(current: "views.RunView", names: naming.Names, *, is_silent: bool) -> str:
     awaited = telling.waiting(current)
     waits = f", waits for {awaited.in_words(names)}" if awaited.what else ""
-    return f"round {current.round_index}: {telling.STATES[current.state]}{waits}"
+    said = f"round {current.round_index}: {telling.STATES[current.state]}{waits}"
+    return f"the ledger does not answer, it is asked again; when it last did: {said}" if is_silent else said

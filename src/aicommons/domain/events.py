@@ -10,9 +10,9 @@ import enum
 from aicommons.domain import ids, messages, run
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True, order=True)
 class Position:
-    """Where on the ledger an event stands."""
+    """Where on the ledger an event stands; what is smaller came first."""
 
     block: int
     """Block number."""

@@ -16,7 +16,7 @@ from aicommons.learning.secagg import epoch as epochs
 from aicommons.learning.secagg import layout, masks, reading, reveal, session, suite
 from aicommons.node import evidence, journal, signing, transfers
 from aicommons.node.consents import notes, people
-from aicommons.protocol import cells, coverage, duties, ports
+from aicommons.protocol import cells, coverage, duties, ports, transitions
 from aicommons.protocol import view as views
 
 SHORT_WORK = 2**25
@@ -318,11 +318,6 @@ def _fetch_keys(fetch: FetchKeys, ack: events.Acked, members: int) -> epochs.Pub
         raise errors.AggregationRefused(err.message, reason="ack-keys", member=ack.member_id) from err
 
 
-def layout_number(preferred: int, members: int) -> int:
-    """Return the layout in force for a roster of ``members`` (secure-aggregation section 4)."""
-    return preferred if members in (6, 7) else layout.default_number(members)
-
-
 @dataclasses.dataclass(frozen=True, slots=True)
 class Committee:
     """Who sums: a roster with its acknowledged points."""
@@ -364,7 +359,7 @@ def make_committee(
         errors.AggregationRefused: there is no layout for a roster of this size.
     """
     members = roster.member_ids
-    number = layout_number(spec.layout, len(members))
+    number = transitions.layout_of(len(members), spec.layout)
     digest = encoding.roster_digest(run_id, members, roster.node_keys)
     committee = encoding.committee_digest(digest, epoch, number, [each.announced for each in keys])
     made = layout.make_layout(members, committee, number)

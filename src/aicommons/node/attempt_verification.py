@@ -66,7 +66,7 @@ def check_attempt(case: examination.Case, at: views.AttemptPlace, before: examin
             return Outcome(at, b"", cases=_judge(scene, None))
         inputs = _check_submits(scene)
         _check_commits(scene, inputs)
-        closed = max((seen.submits[member] for member in signed.participants), key=examination.order)
+        closed = max((seen.submits[member] for member in signed.participants), key=lambda each: each.at)
         outcome = Outcome(at, sid, signed.participants, _first_commit(seen), closed.at)
         if seen.phase < run.Phase.FIXED:
             _check_given_up(scene)
@@ -156,7 +156,7 @@ def _check_submits(scene: examination.Scene) -> evidence.Inputs:
 
 def _check_commits(scene: examination.Scene, inputs: evidence.Inputs) -> None:
     """Check what the Commits name, their signatures, and that they came after all Submits."""
-    last = max(examination.order(scene.seen.submits[member]) for member in scene.signed.participants)
+    last = max(scene.seen.submits[member].at for member in scene.signed.participants)
     expected = {"sid": scene.signed.sid, "set_digest": inputs.set_digest, "input_digest": inputs.input_digest}
     words = {"sid": "session", "set_digest": "participant set", "input_digest": "list of inputs"}
     for member, sent in scene.seen.commits.items():
@@ -167,7 +167,7 @@ def _check_commits(scene: examination.Scene, inputs: evidence.Inputs) -> None:
                 expected=value,
                 got=getattr(sent, field),
             )
-        if examination.order(sent) < last:
+        if sent.at < last:
             raise errors.VerificationFailed("it came before the last Submit", which=scene.of(member, "Commit"))
     examination.check_signatures(scene, scene.seen.commits)
 
@@ -198,9 +198,7 @@ def _check_reveals(scene: examination.Scene, made: session.Session, commits: Map
     """Check that Reveals came under the certificate, from those who had committed, and open what they committed to."""
     examination.check_signatures(scene, scene.seen.reveals)
     for member, sent in scene.seen.reveals.items():
-        before = {
-            other: commit for other, commit in commits.items() if examination.order(commit) < examination.order(sent)
-        }
+        before = {other: commit for other, commit in commits.items() if commit.at < sent.at}
         if not evidence.is_certificate(scene.signed, before):
             raise errors.VerificationFailed("it came without a certificate before it", which=scene.of(member, "Reveal"))
         examination.check_equal(
@@ -241,5 +239,5 @@ def _check_results(scene: examination.Scene, got: reveal_verification.RoundSum |
 
 
 def _first_commit(seen: views.AttemptView) -> events.Position | None:
-    commits = sorted(seen.commits.values(), key=examination.order)
+    commits = sorted(seen.commits.values(), key=lambda each: each.at)
     return commits[0].at if commits else None

@@ -102,6 +102,7 @@ class Reading:
         try:
             reading.agree_manifests(attempt.session, documents, due, cells=inputs.numbers)
         except errors.AggregationRefused:
+            # Whoever is out may have revealed a right document: it is used while it agrees with the others'.
             documents = {member: each for member, each in documents.items() if member not in self.out}
             reading.agree_manifests(attempt.session, documents, due, cells=inputs.numbers)
         own = [reader.member_id for reader in attempt.readers].index(agent.member_id)

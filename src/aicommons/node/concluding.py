@@ -16,10 +16,10 @@ import numpy as np
 from aicommons.domain import documents, encoding, errors, ids, messages
 from aicommons.learning import blocks, evaluation, state
 from aicommons.learning import recipe as recipes
-from aicommons.learning.secagg import layout, quantise, suite
+from aicommons.learning.secagg import quantise, suite
 from aicommons.node import agent as agents
 from aicommons.node import bringing, evidence, journal
-from aicommons.protocol import duties, ports
+from aicommons.protocol import duties, ports, transitions
 from aicommons.protocol import view as views
 
 log = logging.getLogger("aicommons.node")
@@ -119,8 +119,9 @@ def is_end_signed(agent: agents.Agent, run_id: ids.RunId, current: views.RunView
         roster = agents.roster_of(agent, run_id, current)
     except errors.LedgerMismatch:
         return False
-    number = agents.layout_number(current.spec.layout, len(roster.member_ids))
-    quorum = layout.make_layout(roster.member_ids, bytes(32), number).quorum
+    members = len(roster.member_ids)
+    faults = transitions.faults_of(members, transitions.layout_of(members, current.spec.layout))
+    quorum = transitions.quorum_of(members, faults)
     for place, attempt in current.attempts.items():
         if not _is_last(agent, run_id, current, place[0]):
             continue  # Results are signed at every pause too: those of a round before the end prove no end

@@ -19,11 +19,11 @@ import numpy as np
 from aicommons.domain import encoding, errors, ids, messages
 from aicommons.learning import blocks, state
 from aicommons.learning import recipe as recipes
-from aicommons.learning.secagg import epoch, layout, masking, quantise, suite
+from aicommons.learning.secagg import epoch, masking, quantise, suite
 from aicommons.node import agent as agents
 from aicommons.node import bringing, disclosures, frames, journal
 from aicommons.node.consents import notes, people
-from aicommons.protocol import coverage, duties, ports
+from aicommons.protocol import coverage, duties, ports, transitions
 from aicommons.protocol import view as views
 
 log = logging.getLogger("aicommons.node")
@@ -75,8 +75,7 @@ def _check_roster(agent: agents.Agent, run_id: ids.RunId, current: views.RunView
     Raises:
         errors.AggregationRefused: ``set-too-near``; no key is made and nothing is sent.
     """
-    number = agents.layout_number(current.spec.layout, len(members))
-    faults = layout.make_layout(members, bytes(32), number).faults
+    faults = transitions.faults_of(len(members), transitions.layout_of(len(members), current.spec.layout))
     disclosures.check_disclosure(agent.journal, run_id, agents.pin_of(agent, run_id), members=members, faults=faults)
 
 
@@ -114,9 +113,8 @@ def _check_consents(agent: agents.Agent, attempt: agents.Attempt, current: views
     made = (attempt.key.round_index, attempt.key.attempt)
     inside = agent.journal.built_of(attempt.session.sid)
     for part in agents.parts_of(agent, attempt.key.run_id, current):
-        if (
-            not inside or part.dataset_id in inside
-        ):  # a home that built before it kept what is inside brought one dataset
+        # Where nothing is known of what is inside it was built before that was kept, by a home that brings one dataset.
+        if not inside or part.dataset_id in inside:
             agent.data.check_still_consented(part, use, made)
 
 

@@ -77,7 +77,7 @@ def _against(case: examination.Case, member: int) -> list[events.VerdictGiven]:
     """Return the verdicts that name a member as a cheat, in the ledger's order."""
     said = [each for seen in case.current.attempts.values() for each in seen.verdicts.values()]
     found = [each for each in said if each.guilty_id == member and each.case_digest != messages.SILENCE]
-    return sorted(found, key=examination.order)
+    return sorted(found, key=lambda each: each.at)
 
 
 def _seats(
@@ -85,16 +85,14 @@ def _seats(
 ) -> frozenset[int]:
     """Return the seats that said so before ``until``, each as long as it had a place in the run."""
     return frozenset(
-        each.member_id
-        for each in said
-        if (until is None or examination.order(each) <= examination.order(until)) and not _was_out(case, each)
+        each.member_id for each in said if (until is None or each.at <= until.at) and not _was_out(case, each)
     )
 
 
 def _was_out(case: examination.Case, said: events.VerdictGiven) -> bool:
     """Return whether a member had left or was put out before it said something."""
     out = examination.out_since(case.current, said.member_id)
-    return out is not None and out < examination.order(said)
+    return out is not None and out < said.at
 
 
 def _check_enough(case: examination.Case, seats: frozenset[int], which: str, of: str) -> None:
@@ -169,10 +167,10 @@ def _check_equivocation(case: examination.Case, shown: events.Equivocated, outco
 
 def _check_out(convicted: events.Convicted, outcomes: Outcomes) -> None:
     """Check that no set was closed or certified with a member after its conviction."""
-    member, since = int(convicted.guilty_id), examination.order(convicted)
+    member, since = int(convicted.guilty_id), convicted.at
     for outcome in outcomes:
         ends = [at for at in (outcome.closed_at, outcome.committed_at) if at is not None]
-        if member in outcome.participants and any((at.block, at.index) > since for at in ends):
+        if member in outcome.participants and any(at > since for at in ends):
             raise errors.VerificationFailed(
                 f"member {member} was convicted before, and is in it",
                 which=f"round {outcome.at[0]} attempt {outcome.at[1]}, participant set",

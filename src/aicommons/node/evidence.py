@@ -167,7 +167,7 @@ def due_reveals(evidence: Evidence, commits: Mapping[int, events.Committed]) -> 
     A Commit may come after its round was unmasked by the others, and its Reveal then never: it is not waited for when
     the Commits before it are a certificate of which each was opened.
     """
-    ordered = sorted(commits.values(), key=lambda sent: (sent.at.block, sent.at.index))
+    ordered = sorted(commits.values(), key=lambda sent: sent.at)
     before: dict[int, events.Committed] = {}
     for sent in ordered:
         if sent.member_id not in evidence.seen.reveals and is_certificate(evidence, before):

@@ -264,15 +264,10 @@ def part_of(kind: str) -> str:
     return kind.lower().replace(" ", "_").replace("-", "_")
 
 
-def out_since(current: views.RunView, member: int) -> tuple[int, int] | None:
+def out_since(current: views.RunView, member: int) -> events.Position | None:
     """Return where a member went out of the run, ``None`` while it is in."""
     ends = (current.exits.get(member), current.dropped.get(member), current.convicted.get(member))
-    return min((order(end) for end in ends if end is not None), default=None)
-
-
-def order(event: events.Event) -> tuple[int, int]:
-    """Return what tells which of two events came first."""
-    return event.at.block, event.at.index
+    return min((end.at for end in ends if end is not None), default=None)
 
 
 def _shown(value: object) -> object:

@@ -78,7 +78,7 @@ def _check_last_round(case: examination.Case, left: events.Exited) -> None:
         return  # by the member itself, which the contract checks by the sender
     place = case.current.unmasked(left.last_round)
     revealed = [] if place is None else list(case.current.attempts[place].reveals.values())
-    if not revealed or min(map(examination.order, revealed)) > examination.order(left):
+    if not revealed or min(each.at for each in revealed) > left.at:
         raise errors.VerificationFailed(
             f"it names round {left.last_round} as its last one, which was not unmasked then", which=which
         )
@@ -86,7 +86,7 @@ def _check_last_round(case: examination.Case, left: events.Exited) -> None:
     seen = None if after is None else case.current.attempts[after]
     with_it = seen is not None and left.member_id in evidence.participants_of(case.roster, seen)
     commits = list(seen.commits.values()) if seen is not None and with_it else []
-    if commits and min(map(examination.order, commits)) < examination.order(left):
+    if commits and min(each.at for each in commits) < left.at:
         raise errors.VerificationFailed(
             f"it names round {left.last_round} as its last one, and a later one was fixed with it", which=which
         )
@@ -98,8 +98,8 @@ def _check_silence(case: examination.Case, left: events.Exited, outcomes: Outcom
     which = f"exit in advance of member {member}"
     if left.last_round != messages.ANY_ROUND:
         raise errors.VerificationFailed("it names a round", which=which)
-    first = min((_order(each.committed_at) for each in outcomes if each.committed_at is not None), default=None)
-    if first is None or first > examination.order(left):
+    first = min((each.committed_at for each in outcomes if each.committed_at is not None), default=None)
+    if first is None or first > left.at:
         raise errors.VerificationFailed("it was used before the participant set was fixed", which=which)
     patience = current.spec.patience_seconds
     waited = [
@@ -126,17 +126,17 @@ def check_set(case: examination.Case, outcomes: Outcomes) -> None:
     Raises:
         errors.VerificationFailed: two sets in one run, or somebody is missing without having left.
     """
-    fixed = [outcome for outcome in outcomes if outcome.committed_at is not None]
+    found = [(outcome.committed_at, outcome) for outcome in outcomes if outcome.committed_at is not None]
+    fixed = sorted(found, key=lambda each: each[0])
+    members = frozenset(fixed[0][1].participants) if fixed else frozenset()
     if case.cells:
         _check_cells(case, fixed)
-        case.findings.passed("set", len(fixed[0].participants) if fixed else 0)
+        case.findings.passed("set", len(members))
         return
-    fixed.sort(key=lambda outcome: _order(outcome.committed_at))
-    members = frozenset(fixed[0].participants) if fixed else frozenset()
-    for outcome in fixed:
+    for at, outcome in fixed:
         for member in sorted(members ^ frozenset(outcome.participants)):
             left = examination.out_since(case.current, member)
-            if member not in members or left is None or left > _order(outcome.committed_at):
+            if member not in members or left is None or left > at:
                 raise errors.VerificationFailed(
                     f"member {member} {'left' if member in members else 'joined'} without a signed Exit",
                     which=f"round {outcome.at[0]} attempt {outcome.at[1]}, participant set",
@@ -145,25 +145,21 @@ def check_set(case: examination.Case, outcomes: Outcomes) -> None:
                 )
         members = frozenset(outcome.participants)
     if fixed:
-        case.findings.passed("set", len(fixed[0].participants))
+        case.findings.passed("set", len(fixed[0][1].participants))
 
 
-def _check_cells(case: examination.Case, fixed: Outcomes) -> None:
+def _check_cells(case: examination.Case, fixed: Sequence[tuple[events.Position, attempt_verification.Outcome]]) -> None:
     """Check that whoever is missing in a cell that was summed had been convicted before that set was fixed."""
-    for outcome in fixed:
+    for at, outcome in fixed:
         for number, seats in enumerate(case.cells):
             cell = case.current.members_of(seats)
             missing = [member for member in cell if member not in outcome.participants]
             for member in missing if len(missing) < len(cell) else ():
                 convicted = case.current.convicted.get(member)
-                if convicted is None or examination.order(convicted) > _order(outcome.committed_at):
+                if convicted is None or convicted.at > at:
                     raise errors.VerificationFailed(
                         f"a part of cell {number} was summed without member {member}, who was not convicted by then",
                         which=f"round {outcome.at[0]} attempt {outcome.at[1]}, participant set",
                         expected=list(cell),
                         got=[each for each in cell if each not in missing],
                     )
-
-
-def _order(at: events.Position | None) -> tuple[int, int]:
-    return (at.block, at.index) if at is not None else (0, 0)

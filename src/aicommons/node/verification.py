@@ -298,8 +298,8 @@ def _committee(asked: _Asked, roster: events.RosterFixed, epoch: int, fetch: age
 
 def _seated(current: views.RunView, roster: events.RosterFixed) -> list[int]:
     """Return who enrolled and was not dropped before the roster was fixed, ascending."""
-    before = examination.order(roster)
-    gone = {member for member, each in current.dropped.items() if examination.order(each) < before}
+    before = roster.at
+    gone = {member for member, each in current.dropped.items() if each.at < before}
     return sorted(current.enrolled.keys() - gone)
 
 

@@ -10,11 +10,11 @@ import dataclasses
 from collections.abc import Callable, Sequence
 
 from aicommons.domain import encoding, errors, events, ids
-from aicommons.learning.secagg import layout
 from aicommons.ledger import wallet
 from aicommons.node import agent as agents
 from aicommons.node import disclosures, journal, overlap
 from aicommons.owner import noting, permitting, places
+from aicommons.protocol import transitions
 from aicommons.protocol import view as views
 
 
@@ -167,8 +167,7 @@ def check_overlap(
     Raises:
         errors.InputError: it comes too near to one of them; nothing was confirmed.
     """
-    number = agents.layout_number(preferred, len(members))
-    faults = layout.make_layout(members, bytes(32), number).faults
+    faults = transitions.faults_of(len(members), transitions.layout_of(len(members), preferred))
     near = overlap.near(kept, run_id, pin, members=members, faults=faults)
     if near is not None and not pin.may_overlap:
         kept.keep_declined(run_id, 0, disclosures.in_words(near))

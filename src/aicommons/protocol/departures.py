@@ -168,11 +168,9 @@ def _departure(
 
 def _round_at(current: views.RunView, event: events.Event) -> int:
     """Return the first round that nobody had committed to when an event came."""
-    before = (event.at.block, event.at.index)
     done = [
         place[0]
         for place, attempt in current.attempts.items()
-        if attempt.phase is run.Phase.UNMASKED
-        and any((sent.at.block, sent.at.index) < before for sent in attempt.reveals.values())
+        if attempt.phase is run.Phase.UNMASKED and any(sent.at < event.at for sent in attempt.reveals.values())
     ]
     return max(done, default=-1) + 1

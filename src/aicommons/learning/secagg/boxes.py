@@ -11,6 +11,7 @@ from aicommons.learning.secagg import hashing
 from aicommons.learning.secagg import suite as suites
 
 TAG_BYTES = 16
+"""By how much a box is longer than what is in it (ChaCha20-Poly1305, RFC 8439)."""
 _ZERO_NONCE = bytes(12)
 
 

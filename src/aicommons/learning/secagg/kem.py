@@ -19,8 +19,11 @@ MASTER_BYTES = 64
 SEED_BYTES = 64
 """d || z of FIPS 203: follows from the master for each participant."""
 PUBLIC_BYTES = 1_184
+"""A public key of ML-KEM-768 (FIPS 203, table 3)."""
 CIPHERTEXT_BYTES = 1_088
+"""What it carries a secret in (the same table)."""
 SECRET_BYTES = 32
+"""The secret."""
 
 Encapsulate = Callable[[bytes], tuple[bytes, bytes]]
 """Public key -> a fresh secret and the ciphertext that only its owner opens."""

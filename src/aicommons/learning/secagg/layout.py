@@ -16,7 +16,9 @@ SUBSETS = 1
 PAIRS = 2
 """Disjoint pairs, a spare member in the last: N = 8 .. 48, or 6 and 7 for long vectors."""
 MIN_MEMBERS = 3
+"""Smallest roster: with two, each sees the other's vector."""
 MAX_MEMBERS = 48
+"""Largest roster that the specification allows; more sites take part behind co-ops."""
 PAIRS_BELOW_EIGHT_WORDS = 1_000_000
 """Six or seven members may use pairs only for vectors of more words than this."""
 

@@ -191,4 +191,4 @@ def _span(group: range) -> slice:
 
 
 def _refused(block: blocks_.Block, message: str, expected: str) -> errors.ContributionRefused:
-    return errors.ContributionRefused(message, which=f"block {block.name}", expected=expected, got="another")
+    return errors.ContributionRefused(message, which=f"block {block.name}", expected=expected)

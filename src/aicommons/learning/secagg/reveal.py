@@ -15,6 +15,7 @@ from aicommons.learning.secagg import session as sessions
 from aicommons.learning.secagg import suite as suites
 
 READER_BOX_BYTES = 48
+"""A column's key of 32 bytes in a box for one reader."""
 
 _DIGEST = 32
 _NUMBERS = 8

@@ -23,7 +23,9 @@ CHUNK_BYTES = 262_144
 MIN_CHUNK_BYTES = 32
 """The last chunk has at least this many bytes, so that its public hash cannot be guessed."""
 MIN_WORDS = 8
+"""Shortest vector of a session."""
 MAX_VECTOR_BYTES = 2**30
+"""Longest one: nobody's memory is filled by what strangers agree on."""
 
 _ZEROS_VIEW = memoryview(bytes(CHUNK_BYTES))
 _ZERO_BLOCK = bytes(16)
