@@ -89,6 +89,9 @@ def watched(commons: hosting.Hosting) -> Iterator[Seen]:
             current = commons.stage.view()
         except errors.TemporaryError:
             continue
+        gone = commons.running.ended()
+        if gone is not None and not current.state.is_over:
+            raise SystemExit(f"{gone} has ended; see its log")
         now = _seen(commons, current)
         if before is None or (now.round_index, now.messages) != (before.round_index, before.messages):
             yield now

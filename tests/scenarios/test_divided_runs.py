@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from tests.scenarios import test_accusations as accusing
+from tests.scenarios import test_epochs as epochs
 from tests.scenarios import test_lying_ledger as lying
 from tests.scenarios import test_tampering as tampering
 
@@ -94,6 +95,38 @@ def test_a_cell_with_a_silent_site_sits_out_and_comes_back(stage) -> None:
         assert sets[0] == set(scene.roster) - set(members_of(scene, 0))
         assert sets[2] == set(scene.roster)
         assert sets[1] in sets[::2]  # who has to read the round before may be late for one more
+        assert len({tuple(digests) for digests in scene.states().values()}) == 1
+        check_verified(scene)
+
+
+def test_cells_of_unequal_size_are_summed_apart(stage) -> None:
+    """Nine sites make a cell of five and one of four: each is summed by itself, and both count as one whole."""
+    with stage.scene(9, cell_size=SIZE) as scene:
+        current = scene.play()
+        assert current.state is run.RunState.COMPLETED
+        cells = [members_of(scene, cell) for cell in range(2)]
+        assert [len(members) for members in cells] == [5, 4]
+        kept = scene.nodes[scene.roster[0]].agent.journal.sum(scene.run_id, 0)
+        assert kept.data == b"".join(words.tobytes() for words in plain_sums(stage, scene, cells))
+        assert len({tuple(digests) for digests in scene.states().values()}) == 1
+        check_verified(scene)
+
+
+def test_new_keys_make_no_new_cells(stage) -> None:
+    """The cells of the first epoch stay: drawn anew, two rounds would tell the difference of two groups."""
+    with stage.scene(SITES, cell_size=SIZE, **epochs.LONG) as scene:
+        before: list[Any] = []
+
+        def a_month_later(scene: Any) -> None:
+            """Note the cells, and let the keys' time pass."""
+            before.append(scene.simulation.view().cells)
+            epochs.a_month_later(scene)
+
+        current = scene.play(stage.move(lambda view: view.unmasked(0) is not None, a_month_later))
+        assert (current.state, current.epoch) == (run.RunState.COMPLETED, 1)
+        assert before == [current.cells]
+        last = current.attempts[current.unmasked(2)]
+        assert set(last.cells) == {0, 1}
         assert len({tuple(digests) for digests in scene.states().values()}) == 1
         check_verified(scene)
 
