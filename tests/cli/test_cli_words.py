@@ -343,6 +343,18 @@ WAITS = {
         (2,),
         None,
     ),
+    "reveals of all who committed": (
+        _training(views.AttemptView(run.Phase.FIXED, commits={1: SENT, 2: SENT}, reveals={1: SENT, 2: SENT})),
+        "mask sums",
+        (3,),
+        None,
+    ),
+    "reveals but for one that is waived": (
+        _training(views.AttemptView(run.Phase.FIXED, commits={1: SENT, 2: SENT}, reveals={1: SENT}, waived={2: SENT})),
+        "mask sums",
+        (3,),
+        None,
+    ),
     "submits without who was dropped": (
         dataclasses.replace(_training(views.AttemptView(deadline=70, submits={1: SENT})), dropped={2: SENT}),
         "masked vectors",
@@ -403,3 +415,43 @@ def test_every_state_and_reason_has_words() -> None:
     assert set(telling.STATES) == set(run.RunState)
     assert set(telling.REASONS) == set(run.Reason)
     assert set(telling.STEPS) | {run.Phase.NONE} == set(run.Phase)
+
+
+@pytest.mark.parametrize(("suite", "is_told"), [(3, False), (7, True)], ids=["plain boxes", "hybrid boxes"])
+def test_hybrid_boxes_are_told(suite: int, is_told: bool) -> None:
+    """Whoever looks at a run sees that its boxes take an ML-KEM secret, and no such line where they do not."""
+    current = dataclasses.replace(_run(run.RunState.RUNNING), spec=dataclasses.replace(SPEC, suite=suite))
+    said = telling.lines(ids.RunId(FIRST), current, str)
+    assert any("ML-KEM" in line for line in said) == is_told
+
+
+ABSENT = {
+    "a site that the run waits for": (run.Absence.WAIT, run.Phase.OPEN, "the run waits for such a site"),
+    "a site without which too few are left": (
+        run.Absence.EXIT,
+        run.Phase.OPEN,
+        "2 sites would be left, and 3 are needed",
+    ),
+    "a site whose commitment is missing": (run.Absence.EXIT, run.Phase.SUBMITTED, "cannot do without it"),
+}
+
+
+@pytest.mark.parametrize("row", ABSENT)
+def test_a_run_that_ended_for_silence_names_who_was_absent(row: str) -> None:
+    """Its end alone says neither who it was nor why the others did not go on."""
+    absence, phase, why = ABSENT[row]
+    key, members = ids.Address(bytes(20)), (1, 2, 3) if phase is run.Phase.OPEN else (1, 2, 3, 4, 5)
+    sent = {member: SENT for member in members if member != 3}
+    roster = dataclasses.replace(ROSTER, member_ids=members)
+    seats = {
+        member: events.Enrolled(AT, ids.RunId(FIRST), ids.MemberId(member), 1, 1, OTHER, key, absence, b"")
+        for member in members
+    }
+    bits = (1 << len(members)) - 1
+    attempt = views.AttemptView(phase, set_bits=bits, submits=sent, commits=sent if len(members) > 3 else {})
+    over = {"reason": run.Reason.PATIENCE_OVER, "enrolled": seats, "roster": roster, "attempts": {(0, 0): attempt}}
+    told = telling.lines(ids.RunId(FIRST), _run(run.RunState.ENDED, **over), "member {}".format)
+    (line,) = (each for each in told if "  absent" in each)
+    assert "member 3" in line
+    assert "member 1" not in line
+    assert why in line

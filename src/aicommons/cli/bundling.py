@@ -149,18 +149,25 @@ def everything(opened: homes.Opened, chosen: naming.Chosen) -> Bundle:
     """
     rows, brought = 0, []
     notices: list[str] = []
+    steps: list[str | None] = []
     for number in sorted(opened.home.datasets()):
         try:
             consent_id = _consent(chosen, number, "")
             found = enrolling.check_use(opened, chosen, number, consent_id)
         except (errors.InputError, errors.UseDenied) as err:
             notices.append(f"Dataset {number} is not brought: {err}")
+            steps.append(err.next_step)
             continue
         rows += found.rows
         notices += found.notices
         brought.append((number, consent_id))
     if not brought:
-        raise errors.InputError("no dataset of this home fits this run", which="--all", got=" ".join(notices) or "none")
+        raise errors.InputError(
+            "no dataset of this home fits this run",
+            which="--all",
+            got=" ".join(notices) or "none",
+            next_step=steps[0] if steps else f"publish one: `{output.command('dataset publish')}`",
+        )
     if len(brought) > run.MOST_DATASETS:
         raise errors.InputError(
             "more datasets fit than one seat takes",

@@ -142,7 +142,7 @@ def list_consents(mine: bool) -> None:
             each["consent"][:14],
             each["dataset"],
             names(each["holder"]),
-            each["state"],
+            each["state"] if each["uses"] < each["max_uses"] else f"{each['state']}, no use left",
             f"{each['uses']} of {each['max_uses']}",
             naming.when(each["expiry"]),
         ]

@@ -6,7 +6,7 @@ What is shown is made by ``owner/offers``; what others wrote is printed without 
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
-from aicommons.cli import naming, output
+from aicommons.cli import naming, output, telling
 from aicommons.domain import ids, run
 
 if TYPE_CHECKING:
@@ -111,8 +111,6 @@ def _plan_in_words(papers: "agents.RunDocuments") -> list[str]:
 
 
 def _terms_in_words(offer: "offers.Offer", papers: "agents.RunDocuments") -> list[str]:
-    from aicommons.learning.secagg import suite as suites
-
     spec, terms, kind = offer.current.spec, papers.terms, offer.money
     duties = ", ".join(each.value.replace("_", " ") for each in terms.duties)
     days = terms.retention_seconds // naming.DAY
@@ -122,13 +120,12 @@ def _terms_in_words(offer: "offers.Offer", papers: "agents.RunDocuments") -> lis
     cells = [
         f"  cells      the sites are summed in cells of at least {spec.cell_size}: readers see the sums of each cell"
     ]
-    hybrid = ["  sealed     under ML-KEM-768 too: masks stay closed to whoever breaks elliptic curves later"]
     return [
         f"  readers    {', '.join(offer.readers) or 'nobody but the participants'}",
         f"  costs      at most {spec.rounds} rounds; epsilon: {naming.plain(terms.privacy)}",
         f"  sites      {spec.min_participants} to {spec.max_participants}, {len(offer.current.enrolled)} so far",
         *(cells if spec.cell_size else []),
-        *(hybrid if suites.is_hybrid(spec.suite) else []),
+        *telling.sealing(spec),
         f"  pays       {price}; {'also' if offer.is_commercial else 'not'} for commercial use",
         *(bond if spec.bond else []),
         f"  licence    {naming.plain(terms.licence or 'nobody says')}, of the model",

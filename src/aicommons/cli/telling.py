@@ -97,7 +97,9 @@ def _silent(current: "views.RunView", attempt: "views.AttemptView") -> tuple[int
     elif attempt.phase is run.Phase.SUBMITTED:
         expected, came = roster, attempt.commits
     elif attempt.phase is run.Phase.FIXED:
-        expected, came = sorted(attempt.commits), attempt.reveals
+        late = sorted(attempt.commits.keys() - attempt.reveals.keys() - current.out - attempt.waived.keys())
+        # With all Reveals there, the round is still kept open for whoever has not committed: it may have a moment more to.
+        expected, came = late or roster, attempt.reveals
     else:
         return ()
     out = {*came, *current.out, *attempt.waived}
@@ -146,12 +148,42 @@ def lines(
     )
     if current.reason is run.Reason.ACK_MISSING:
         said.append(f"  missing    {CONFIRMATION} of {', '.join(map(name, _unconfirmed(current)))}")
+    said.extend(_absent(current, name))
+    said.extend(sealing(current.spec))
     said.extend(_cells(current, name))
     said.extend(_seats(current, name))
     if current.model is not None:
         see = output.command(f"model show {naming.short(run_id)}")
         said.append(f"  model      written down after {current.model.rounds_done} rounds; `{see}`")
     return said
+
+
+def _absent(current: "views.RunView", name: Callable[[int], str]) -> list[str]:
+    """For whom a run waited to its end, and why it did not go on without them."""
+    from aicommons.protocol import departures
+
+    attempt = current.current
+    absent = _silent(current, attempt) if attempt is not None and current.reason is run.Reason.PATIENCE_OVER else ()
+    if not absent:
+        return []
+    stay, needed = departures.staying(current, absent[0])
+    seats = [current.enrolled[member] for member in absent if member in current.enrolled]
+    is_waited_for = any(seat.absence is run.Absence.WAIT for seat in seats)
+    left = stay - len(absent) + 1
+    why = (
+        "the run waits for such a site, as it had said" if is_waited_for else "others cannot do without it at this step"
+    )
+    if not is_waited_for and left < needed:
+        why = f"without {'it' if len(absent) == 1 else 'them'} {left} sites would be left, and {needed} are needed"
+    return [f"  absent     {', '.join(map(name, absent))}: {why}"]
+
+
+def sealing(spec: run.RunSpec) -> list[str]:
+    """Return the line on a run's boxes, where they are more than the usual ones."""
+    from aicommons.learning.secagg import suite
+
+    hybrid = "  sealed     under ML-KEM-768 too: masks stay closed to whoever breaks elliptic curves later"
+    return [hybrid] if suite.is_hybrid(spec.suite) else []
 
 
 def _brought(current: "views.RunView", member: int) -> str:
