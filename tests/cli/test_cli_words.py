@@ -432,7 +432,7 @@ ABSENT = {
         run.Phase.OPEN,
         "2 sites would be left, and 3 are needed",
     ),
-    "a site whose commitment is missing": (run.Absence.EXIT, run.Phase.SUBMITTED, "cannot do without it"),
+    "a site whose commitment is missing": (run.Absence.EXIT, run.Phase.SUBMITTED, "nobody can do without it"),
 }
 
 

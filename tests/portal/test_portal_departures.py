@@ -18,7 +18,7 @@ def shown(language: str, current: Any, **fields: Any) -> str:
     seen = progress.Progress(
         run_id=departed_runs.RUN, title="", current=current, rounds=(), is_ours=True, is_confirmed=True, bytes_sent=0,
         together={}, alone={}, not_judged=None, not_permitted=None, fitting_ended=fields.pop("fitting_ended", None),
-        departures=found, consents_over=(), may_leave=fields.pop("may_leave", False),
+        departures=found, absence=fields.pop("absence", None), consents_over=(), may_leave=fields.pop("may_leave", False),
     )  # fmt: skip
     names = {each.member_id: f"<site {each.member_id}>" for each in found}
     given = {"chart": None, "names": [], "members": [], "departed": names, "judging": False, "ended": [], **fields}
@@ -74,3 +74,17 @@ def test_open_cases_and_safeguards_are_notices() -> None:
     text = shown("en", departed_runs.ACCUSED, judging=True, fitting_ended="worse-too-often")
     assert "A site is accused." in text
     assert "nobody is to blame" in text
+
+
+@pytest.mark.parametrize("language", catalogues.LANGUAGES)
+@pytest.mark.parametrize("why", departures.Stop)
+def test_for_whom_a_run_waited_is_shown(language: str, why: departures.Stop) -> None:
+    """Who was absent at the end has a name, as text only, and each reason has its words."""
+    current = departed_runs.DEPARTED[Why.LEFT]
+    told = {
+        each: shown(language, current, absence=departures.Absence((3,), each, 3, 4), absent="<site 3>")
+        for each in departures.Stop
+    }
+    assert "&lt;site 3&gt;" in told[why]
+    assert [each for each in departures.Stop if told[each] == told[why]] == [why]
+    assert "&lt;site 3&gt;" not in shown(language, current)

@@ -5,7 +5,7 @@
 """
 
 import dataclasses
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING
 
 from aicommons.cli import naming, output
@@ -73,10 +73,12 @@ def waiting(current: "views.RunView") -> Waiting:
         return Waiting(f"{CONFIRMATION} and a running node", _unconfirmed(current), current.deadline or None)
     if current.state is run.RunState.PAUSED:
         return Waiting(ABSENT, current.members_of(current.missing), current.deadline or None)
+    from aicommons.protocol import departures
+
     attempt = current.current
     if current.state is not run.RunState.RUNNING or attempt is None:
         return Waiting("", (), None)
-    return Waiting(STEPS.get(attempt.phase, ""), _silent(current, attempt), attempt.deadline or None)
+    return Waiting(STEPS.get(attempt.phase, ""), departures.late(current), attempt.deadline or None)
 
 
 def _unconfirmed(current: "views.RunView") -> tuple[int, ...]:
@@ -84,26 +86,6 @@ def _unconfirmed(current: "views.RunView") -> tuple[int, ...]:
     came = {member for member, ack in current.acks.items() if ack.epoch == current.epoch}
     roster = current.roster.member_ids if current.roster is not None else ()
     return tuple(member for member in roster if member not in came and member not in current.out)
-
-
-def _silent(current: "views.RunView", attempt: "views.AttemptView") -> tuple[int, ...]:
-    """Return the members whose message of the present phase has not come."""
-    roster = current.roster.member_ids if current.roster is not None else ()
-    expected: Iterable[int]
-    came: Iterable[int]
-    if attempt.phase is run.Phase.OPEN:
-        expected = current.members_of(attempt.set_bits) if attempt.set_bits else roster
-        came = attempt.submits
-    elif attempt.phase is run.Phase.SUBMITTED:
-        expected, came = roster, attempt.commits
-    elif attempt.phase is run.Phase.FIXED:
-        late = sorted(attempt.commits.keys() - attempt.reveals.keys() - current.out - attempt.waived.keys())
-        # With all Reveals there, the round is still kept open for whoever has not committed: it may have a moment more to.
-        expected, came = late or roster, attempt.reveals
-    else:
-        return ()
-    out = {*came, *current.out, *attempt.waived}
-    return tuple(member for member in expected if member not in out)
 
 
 def rounds_done(current: "views.RunView") -> int:
@@ -162,20 +144,16 @@ def _absent(current: "views.RunView", name: Callable[[int], str]) -> list[str]:
     """For whom a run waited to its end, and why it did not go on without them."""
     from aicommons.protocol import departures
 
-    attempt = current.current
-    absent = _silent(current, attempt) if attempt is not None and current.reason is run.Reason.PATIENCE_OVER else ()
-    if not absent:
+    found = departures.absence(current)
+    if found is None:
         return []
-    stay, needed = departures.staying(current, absent[0])
-    seats = [current.enrolled[member] for member in absent if member in current.enrolled]
-    is_waited_for = any(seat.absence is run.Absence.WAIT for seat in seats)
-    left = stay - len(absent) + 1
-    why = (
-        "the run waits for such a site, as it had said" if is_waited_for else "others cannot do without it at this step"
-    )
-    if not is_waited_for and left < needed:
-        why = f"without {'it' if len(absent) == 1 else 'them'} {left} sites would be left, and {needed} are needed"
-    return [f"  absent     {', '.join(map(name, absent))}: {why}"]
+    it = "it" if len(found.members) == 1 else "them"
+    why = {
+        departures.Stop.WAITS: "the run waits for such a site, as it had said",
+        departures.Stop.TOO_FEW: f"without {it} {found.left} sites would be left, and {found.needed} are needed",
+        departures.Stop.COMMITTED: f"nobody can do without {it} at this step",
+    }[found.why]
+    return [f"  absent     {', '.join(map(name, found.members))}: {why}"]
 
 
 def sealing(spec: run.RunSpec) -> list[str]:

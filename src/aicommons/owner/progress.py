@@ -80,6 +80,8 @@ class Progress:
     """Why fitting ended, a value of ``state.Reason``; ``None`` before that, or where this home's node does not know."""
     departures: tuple[departed.Departure, ...]
     """Who is out of the run, or was not waited for."""
+    absence: departed.Absence | None
+    """For whom it waited to its end; ``None`` where it did not end so."""
     consents_over: tuple[int, ...]
     """Members that are still waited for, and send nothing more because a consent is over."""
     may_leave: bool
@@ -191,6 +193,7 @@ def look(place: places.Place, papers: places.Papers, rounds: Rounds, run_id: ids
             not_permitted=None if kept is None or current.state.is_over else kept.denial(run_id),
             fitting_ended=None if kept is None else fitting_ended(kept, run_id),
             departures=departed.of_run(current),
+            absence=departed.absence(current),
             consents_over=tuple(sorted(departed.ended_consents(view, run_id, max(time.time(), view.time)))),
             may_leave=is_ours and member not in current.out and bool(current.attempts) and not current.state.is_over,
         )

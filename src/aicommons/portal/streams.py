@@ -55,6 +55,7 @@ def run(pages: shared.Pages, run_id: ids.RunId) -> dict[str, Any]:
         "ended": [clerk.papers.name(view, member) for member in seen.consents_over],
         "may_leave": seen.may_leave,
         "departed": {each.member_id: clerk.papers.name(view, each.member_id) for each in seen.departures},
+        "absent": ", ".join(clerk.papers.name(view, each) for each in (seen.absence.members if seen.absence else ())),
         "judging": not seen.current.state.is_over and any(cases.open_cases(seen.current)),
     }
 

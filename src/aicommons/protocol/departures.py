@@ -6,7 +6,7 @@ verify``'s business. What is accused and not decided yet is ``cases``'s.
 
 import dataclasses
 import enum
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from aicommons.domain import events, ids, messages, run
 from aicommons.protocol import cases
@@ -88,6 +88,62 @@ def staying(current: views.RunView, member: int) -> tuple[int, int]:
     stay = {*current.eligible(attempt)} - {member} - current.out
     is_fixed = current.is_set_fixed or roster.quorum > current.spec.min_participants
     return len(stay), roster.quorum if is_fixed else current.spec.min_participants
+
+
+class Stop(enum.Enum):
+    """Why a run did not go on without a silent seat."""
+
+    WAITS = "waits"
+    """The seat, or one of them, had chosen that the run waits for it."""
+    TOO_FEW = "too_few"
+    """Too few seats would be left."""
+    COMMITTED = "committed"
+    """At this step nobody may be left out: the set is fixed and not read."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Absence:
+    """For whom a run waited to its end."""
+
+    members: tuple[int, ...]
+    """Ascending, at least one."""
+    why: Stop
+    left: int
+    """How many seats would have been left without them."""
+    needed: int
+    """How many have to be left."""
+
+
+def absence(current: views.RunView) -> Absence | None:
+    """Return for whom a run waited until its patience was over, and why it did not go on; ``None`` where it ended otherwise."""
+    members = late(current) if current.reason is run.Reason.PATIENCE_OVER else ()
+    if not members or current.current is None:
+        return None
+    stay, needed = staying(current, members[0])
+    left = stay - len(members) + 1
+    seats = [current.enrolled[member] for member in members if member in current.enrolled]
+    if any(seat.absence is run.Absence.WAIT for seat in seats):
+        why = Stop.WAITS
+    else:
+        why = Stop.TOO_FEW if left < needed and current.current.phase is run.Phase.OPEN else Stop.COMMITTED
+    return Absence(members, why, left, needed)
+
+
+def late(current: views.RunView) -> tuple[int, ...]:
+    """Return the members whose message of the present phase has not come, ascending; nobody before the first attempt."""
+    attempt = current.current
+    if attempt is None or attempt.phase not in (run.Phase.OPEN, run.Phase.SUBMITTED, run.Phase.FIXED):
+        return ()
+    expected: Iterable[int] = current.roster.member_ids if current.roster is not None else ()
+    came: Iterable[int] = attempt.commits
+    if attempt.phase is run.Phase.OPEN:
+        expected, came = current.members_of(attempt.set_bits) if attempt.set_bits else expected, attempt.submits
+    elif attempt.phase is run.Phase.FIXED:
+        silent = sorted(attempt.commits.keys() - attempt.reveals.keys() - current.out - attempt.waived.keys())
+        # With all Reveals there, the round is still kept open for whoever has not committed: it may have a moment more to.
+        expected, came = silent or expected, attempt.reveals
+    gone = {*came, *current.out, *attempt.waived}
+    return tuple(member for member in expected if member not in gone)
 
 
 def ended_consents(view: views.LedgerView, run_id: ids.RunId, now: float) -> Mapping[int, int]:
