@@ -102,7 +102,7 @@ def test_no_atom_of_the_released_sets_is_small(deeds: list[tuple[str, int, int]]
         found = tuple(bool(each >> seat & 1) for each in sorted(played.released))
         atoms[found] = atoms.get(found, 0) | 1 << seat
     for found, atom in atoms.items():
-        assert not any(found) or atom.bit_count() >= cells.FEWEST_SEATS or not atom & ~played.machine.excluded
+        assert not any(found) or atom.bit_count() >= run.FEWEST_PARTICIPANTS or not atom & ~played.machine.excluded
 
 
 def test_a_run_that_loses_a_cell_goes_on() -> None:

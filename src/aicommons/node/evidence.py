@@ -13,8 +13,6 @@ from aicommons.learning.secagg import layout, masks
 from aicommons.protocol import cells as divisions
 from aicommons.protocol import view as views
 
-LEAST_PARTICIPANTS = 3
-
 Message = events.Submitted | events.Committed | events.Revealed | events.Resulted
 """A signed message of a round, as the ledger shows it."""
 
@@ -88,7 +86,7 @@ def inputs_of(evidence: Evidence) -> Inputs:
             ``submit-signature``.
     """
     participants = evidence.participants
-    least = max(LEAST_PARTICIPANTS, evidence.layout.faults + 2)
+    least = max(run.FEWEST_PARTICIPANTS, evidence.layout.faults + 2)
     if len(participants) < least:
         raise errors.AggregationRefused(
             f"the participant set has {len(participants)} members, at least {least} are needed", reason="set-too-small"

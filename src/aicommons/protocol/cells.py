@@ -7,15 +7,13 @@ bitmap over the roster. It leaves out sums and vectors.
 
 from collections.abc import Sequence
 
-from aicommons.domain import encoding
+from aicommons.domain import encoding, run
 
 Cells = tuple[int, ...]
 """Bitmaps over the roster; none where all seats are summed as one set."""
 
 UNDIVIDED: Cells = ()
 """The cells of a run that is not divided, or has not drawn them yet."""
-FEWEST_SEATS = 3
-"""Of a sum of two each would know the other's vector."""
 
 
 def sizes(members: int, cell_size: int) -> tuple[int, ...]:
@@ -59,7 +57,7 @@ def whole(cells: Cells, there: int, excluded: int) -> int:
         excluded: bitmap of the seats that cheated.
     """
     kept = [cell & ~excluded for cell in cells]
-    found = [cell for cell in kept if not cell & ~there and cell.bit_count() >= FEWEST_SEATS]
+    found = [cell for cell in kept if not cell & ~there and cell.bit_count() >= run.FEWEST_PARTICIPANTS]
     return sum(found) if 2 * len(found) > len(cells) else 0
 
 

@@ -8,17 +8,13 @@ import dataclasses
 import itertools
 from collections.abc import Collection, Sequence
 
-from aicommons.domain import errors
+from aicommons.domain import errors, run
 from aicommons.learning.secagg import hashing
 
 SUBSETS = 1
 """Every subset of f + 1 members is a column: an honest holder in each, N = 3 .. 7."""
 PAIRS = 2
 """Disjoint pairs, a spare member in the last: N = 8 .. 48, or 6 and 7 for long vectors."""
-MIN_MEMBERS = 3
-"""Smallest roster: with two, each sees the other's vector."""
-MAX_MEMBERS = 48
-"""Largest roster that the specification allows; more sites take part behind co-ops."""
 PAIRS_BELOW_EIGHT_WORDS = 1_000_000
 """Six or seven members may use pairs only for vectors of more words than this."""
 
@@ -79,10 +75,10 @@ def make_layout(member_ids: Sequence[int], committee: bytes, number: int) -> Lay
         errors.AggregationRefused: ``layout-not-allowed``: no such layout for a roster of this size.
     """
     members = len(member_ids)
-    if number == SUBSETS and MIN_MEMBERS <= members <= _MAX_SUBSET_MEMBERS:
+    if number == SUBSETS and run.FEWEST_PARTICIPANTS <= members <= _MAX_SUBSET_MEMBERS:
         faults = (members - 1) // 2
         columns = tuple(itertools.combinations(range(members), faults + 1))
-    elif number == PAIRS and _MIN_PAIR_MEMBERS <= members <= MAX_MEMBERS:
+    elif number == PAIRS and _MIN_PAIR_MEMBERS <= members <= run.MOST_PARTICIPANTS:
         faults = members // 2 - 1
         columns = _pairs(member_ids, committee)
     else:
