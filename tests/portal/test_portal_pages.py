@@ -55,6 +55,14 @@ def test_an_offer_of_a_divided_run_says_whose_totals_are_read(desk: "Desk") -> N
     assert ["totals over all sites" in each for each in (divided, whole)] == [False, True]
 
 
+def test_an_offer_of_a_run_with_hybrid_boxes_says_so(desk: "Desk") -> None:
+    """An owner whose data has to stay closed for long sees which runs seal for that."""
+    visitor, _ = desk.open_page()
+    offered = (desk.propose(is_hybrid=True), desk.propose())
+    hybrid, plain = (visitor.get(f"/inbox/{desk.key(run_id)}").text for run_id in offered)
+    assert ["ML-KEM-768" in each for each in (hybrid, plain)] == [True, False]
+
+
 def test_approving_gives_the_narrowest_consent_and_enrols(desk: "Desk") -> None:
     """One press gives a consent for this dataset, purpose, author and problem, for one use, and takes a seat."""
     run_id = desk.propose()

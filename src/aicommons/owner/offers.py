@@ -16,6 +16,7 @@ from aicommons import app, office
 from aicommons.data import columns, prepared, reading
 from aicommons.domain import documents, encoding, errors, events, ids, run, vocabulary
 from aicommons.learning import recipe as recipes
+from aicommons.learning.secagg import suite
 from aicommons.node import agent as agents
 from aicommons.node import rehearsal, tables
 from aicommons.node import standing as rule_facts
@@ -84,6 +85,11 @@ class Offer:
         """What is left of the model's 1,000,000 shares for the sites together, which share it equally."""
         spec = self.current.spec
         return run.ALL_SHARES - spec.solver_shares - spec.owner_shares
+
+    @property
+    def is_hybrid(self) -> bool:
+        """Whether boxes of seeds take an ML-KEM secret too."""
+        return suite.is_hybrid(self.current.spec.suite)
 
     @property
     def is_commercial(self) -> bool:
