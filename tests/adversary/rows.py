@@ -510,6 +510,31 @@ def without(index: int) -> lying.Lie:
     return lie
 
 
+def replayed(kind: Any) -> Act:
+    """Show a node what an honest member signed in another round; an accomplice then says what that node says of it."""
+
+    def act(arena: Arena) -> Sequence[Any]:
+        arena.lie_to(lying.VICTIM, lying.replays(kind))
+        node, accomplice = arena.scene.nodes[arena.scene.roster[lying.VICTIM]], arena.forger(1)
+
+        def verdicts() -> list[messages.Verdict]:
+            return [message for message in node.agent.ledger.posted if isinstance(message, messages.Verdict)]
+
+        def second(_: Any) -> None:
+            for said in verdicts():
+                accomplice.say((ROUND, 0), dataclasses.replace(said, member_id=accomplice.member))
+
+        return [arena.stage.move(lambda view: bool(verdicts()) or view.state.is_over, second)]
+
+    return act
+
+
+def astray(arena: Arena) -> Sequence[Any]:
+    """Show a node two bad headers of one session, the second once the store refused evidence for the first."""
+    lying.lead_astray(arena.scene)
+    return ()
+
+
 def fork(arena: Arena) -> Sequence[Any]:
     """Show the last member the set without the first."""
     arena.said = "no certificate" if len(arena.scene.roster) > 3 else "set-too-small"
@@ -521,6 +546,14 @@ def ledger_rows() -> dict[str, Row]:
     """Ledgers that show a node something else than they have."""
     rule = "no node believes what nobody signed"
     rows = {f"a ledger shows {name}": Row(rule, shown(row), Then.OUT, members=4) for name, row in lying.ROWS.items()}
+    elsewhere = "what is signed in one session proves nothing in another"
+    for name, kind in {"Submit": events.Submitted, "Reveal": events.Revealed}.items():
+        rows[f"a ledger replays an honest {name}, for an accomplice to judge"] = Row(
+            elsewhere, replayed(kind), Then.WAITS, members=4, keeps_looking=True
+        )
+    rows["a ledger shows two headers of a cheat, and the store refuses evidence"] = Row(
+        "evidence belongs to one header", astray, Then.MODEL, members=4, keeps_looking=True
+    )
     for members in (3, 4, 5, 6, 7):
         rows[f"a fork with two sets, of {members}"] = Row(
             "two quorums share an honest site, which commits once", fork, Then.OUT, members=members

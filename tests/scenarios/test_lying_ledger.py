@@ -5,11 +5,13 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import pytest
+from tests.scenarios import test_tampering as tampering
 
 from aicommons.domain import encoding, errors, events, ids, messages, run
+from aicommons.learning.secagg import complaints
 from aicommons.ledger import client, wallet
 from aicommons.node import agent as agents
-from aicommons.node import evidence, reconciler
+from aicommons.node import concluding, evidence, reconciler
 
 VICTIM = 3
 """Place on the roster of four."""
@@ -124,6 +126,19 @@ def replayed_verdict(
     return dataclasses.replace(said, signature=agent.signing._signer.sign_digest(digest))
 
 
+def replays(kind: type[events.Submitted | events.Revealed]) -> Lie:
+    """Show in round 1 what the first member truly signed in round 0."""
+    kept: list[Any] = []
+
+    def lie(ledger: LyingLedger, event: events.Event) -> list[events.Event]:
+        if not isinstance(event, kind) or event.member_id != ledger.scene.roster[0] or event.round_index > 1:
+            return [event]
+        kept.append(event)
+        return [dataclasses.replace(kept[0], at=event.at, round_index=event.round_index, attempt=event.attempt)]
+
+    return lie
+
+
 def other_header(_: LyingLedger, event: events.Event) -> list[events.Event]:
     """Show another header digest in a Submit than its member signed."""
     if isinstance(event, events.Submitted) and event.member_id != 5:
@@ -231,6 +246,128 @@ def test_a_lie_reveals_nothing(stage, row: Row, caplog: pytest.LogCaptureFixture
         assert any(isinstance(message, messages.Commit) for message in ledger.posted) == row.commits
         before_all = {ROWS[name].said for name in ("another key in the roster", "another consent")}
         assert any(isinstance(m, messages.Ack) for m in ledger.posted) == (row.said not in before_all)
+
+
+@pytest.mark.parametrize("kind", [events.Submitted, events.Revealed], ids=["a Submit", "a Reveal"])
+def test_what_was_signed_elsewhere_is_judged_by_nobody(stage, kind: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """An honest member's message of another round, shown in this one under its true signature, is no proof of anything."""
+    caplog.set_level("INFO", logger="aicommons.node")
+    with stage.scene(4) as scene:
+        victim = scene.roster[VICTIM]
+        agent = scene.nodes[victim].agent
+        ledger = LyingLedger(scene, agent.signing._signer, replays(kind))
+        scene.nodes[victim] = reconciler.Reconciler(dataclasses.replace(agent, ledger=ledger))
+        current = scene.play(passes=60, must_end=False)
+        assert not any(isinstance(message, messages.Verdict) for message in ledger.posted)
+        assert not current.convicted
+        assert "a participant starts from another state" in caplog.text or "a Reveal is not signed" in caplog.text
+
+
+class Forgetful:
+    """A store that refuses the first evidence of a complaint."""
+
+    def __init__(self, store: Any) -> None:
+        self._inner = store
+        self.has_refused = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    def put(self, data: bytes) -> ids.Digest:
+        """Keep bytes, but for the first evidence."""
+        if len(data) == complaints.EVIDENCE_BYTES and not self.has_refused:
+            self.has_refused = True
+            raise errors.StoreRefused("the store is in league with a cheat", which="evidence")
+        return self._inner.put(data)
+
+
+class TwoHeaders(LyingLedger):
+    """Shows one node another bad header of the second member, signed by it, until evidence was made, and then the true one."""
+
+    def __init__(self, scene: Any, signer: Any, store: Forgetful) -> None:
+        super().__init__(scene, signer, self._other)
+        self._store = store
+        self._true: events.Submitted | None = None
+        self._has_told = False
+
+    def poll(self) -> Sequence[events.Event]:
+        """Show the true header once the first evidence was refused."""
+        told = list(super().poll())
+        if self._store.has_refused and not self._has_told and self._true is not None:
+            self._has_told = True
+            told.append(self._true)
+        return told
+
+    def _other(self, _: LyingLedger, event: events.Event) -> list[events.Event]:
+        liar = self.scene.roster[1]
+        is_meant = isinstance(event, events.Submitted) and (event.member_id, event.round_index) == (liar, 1)
+        if not is_meant or self._true is not None:
+            return [event]
+        self._true, agent = event, self.scene.nodes[liar].agent
+        digest = agent.store.put(tampering.flipped(agent.store.get(event.header_digest, 2**20), -2))
+        message = messages.Submit(event.sid, event.member_id, digest)
+        signed = agent.signing._signer.sign_digest(encoding.message_digest(self.place, message))
+        return [dataclasses.replace(event, header_digest=digest, signature=signed)]
+
+
+def lead_astray(scene: Any) -> TwoHeaders:
+    """Let the second member send a bad box to the last one, which is shown two headers of it; return what it is shown."""
+
+    def bad(case: tampering.Case) -> tampering.Sent:
+        return tampering.flipped(case.honest[0], -1), case.honest[1]
+
+    tampering.cheat(scene, 1, bad, rounds=range(1, 2), attempts=range(9))
+    agent = scene.nodes[scene.roster[VICTIM]].agent
+    store = Forgetful(agent.store)
+    ledger = TwoHeaders(scene, agent.signing._signer, store)
+    lied = dataclasses.replace(agent, ledger=ledger, store=store)
+    scene.nodes[scene.roster[VICTIM]] = reconciler.Reconciler(lied)
+    return ledger
+
+
+def test_evidence_belongs_to_one_header(stage) -> None:
+    """Whoever is shown two headers of one session complains about the first at most, with the evidence made for it."""
+    with stage.scene(4) as scene:
+        ledger = lead_astray(scene)
+        current = scene.play(passes=80, must_end=False)
+        assert ledger._store.has_refused
+        assert ledger._has_told
+        true = current.attempts[1, 0].submits[scene.roster[1]].header_digest
+        said = [message for message in ledger.posted if isinstance(message, messages.Complain)]
+        assert all(message.header_digest != true for message in said)
+        assert not current.convicted
+
+
+def test_results_of_another_session_end_no_run(stage) -> None:
+    """That a quorum signed equal Results is an end only where they are of this run's last session."""
+    with stage.scene(4) as scene:
+        current = scene.play()
+        agent = scene.nodes[scene.roster[0]].agent
+        assert concluding.is_end_signed(agent, scene.run_id, current)
+        place = next(place for place, attempt in current.attempts.items() if attempt.results)
+        replayed = {}
+        for member, sent in current.attempts[place].results.items():
+            other = dataclasses.replace(sent, sid=b"\x66" * 32)
+            digest = encoding.message_digest(agent.ledger.place, evidence.signed_part(other))
+            signed = scene.nodes[member].agent.signing._signer.sign_digest(digest)
+            replayed[member] = dataclasses.replace(other, signature=signed)
+        attempts = current.attempts | {place: dataclasses.replace(current.attempts[place], results=replayed)}
+        assert not concluding.is_end_signed(agent, scene.run_id, dataclasses.replace(current, attempts=attempts))
+
+
+@pytest.mark.parametrize("epoch", [1, 2**31], ids=["the next epoch", "an epoch of which nobody could count up to"])
+def test_new_keys_that_nobody_signed_cost_no_key(stage, epoch: int) -> None:
+    """Old keys go when a quorum signed new ones, not because a ledger says so."""
+
+    def lie(_: LyingLedger, event: events.Event) -> list[events.Event]:
+        is_first = isinstance(event, events.PhaseEntered) and (event.round_index, event.phase) == (0, run.Phase.OPEN)
+        return [events.Rotated(event.at, event.run_id, epoch, 0), event] if is_first else [event]
+
+    with stage.scene(4) as scene:
+        agent = lied_to(scene, lie)
+        for _ in range(3):
+            scene.nodes[scene.roster[VICTIM]].step()
+        assert agent.signing.keys.get(scene.run_id, 0) is not None
 
 
 def test_other_inputs_in_one_session(stage) -> None:

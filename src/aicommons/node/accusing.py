@@ -21,6 +21,8 @@ BAD_BOX = frozenset({"box-does-not-open", "root-mismatch"})
 """Reasons that only the receiver of a box can see."""
 COMPLAINT = "Complain evidence"
 """Kind of the payload in the signing journal."""
+COMPLAINED = "Complain header"
+"""Kind of the word on the one header of a member's session that this node complains about."""
 
 
 def answer_input(
@@ -48,16 +50,23 @@ def _complain(agent: agents.Agent, attempt: agents.Attempt, accused: int, header
     if (agent.member_id, accused) in attempt.seen.complaints:
         return
     session = attempt.session
-    scope = session.sid + accused.to_bytes(32, "big")
+    pair = session.sid + accused.to_bytes(32, "big")
+    # Before anything is opened: whatever the ledger shows later of this member, no second header of the session is complained about.
+    agent.signing.bind(COMPLAINED, pair, header_digest)
+    scope = pair + header_digest
     if agent.signing.payload(COMPLAINT, scope) is None:
+        header = fetching.fetch_header(agent, attempt, header_digest)
         made = complaints.make_evidence(
             session,
             accused,
-            fetching.fetch_header(agent, attempt, header_digest),
+            header,
             index=session.index_of(agent.member_id),
             key=mask_sums.epoch_key(agent, attempt),
             draw=agent.draw,
         )
+        if complaints.judge(session, accused, header, accuser=agent.member_id, evidence=made) != accused:
+            log.error("round %d: this node's own box is right; nobody is accused", attempt.key.round_index)
+            return
         agent.signing.keep_payload(COMPLAINT, scope, made)
     shown = _publish(agent, attempt, agent.signing.payload(COMPLAINT, scope) or b"")
     message = messages.Complain(session.sid, agent.member_id, ids.MemberId(accused), header_digest, shown)

@@ -450,13 +450,17 @@ def attempt_of(agent: Agent, run_id: ids.RunId, current: views.RunView, place: v
         agent.ledger.place,
         current,
         known.session.layout.faults,
-        lambda at: _sid_of(agent, current, encoding.AttemptKey(run_id, *at), roster),
+        lambda at: sid_of(agent, current, encoding.AttemptKey(run_id, *at), roster),
     )
     return Attempt(**fields, seen=current.attempts.get(place, views.AttemptView()), cheats=cheats)
 
 
-def _sid_of(agent: Agent, current: views.RunView, key: encoding.AttemptKey, roster: events.RosterFixed) -> bytes | None:
-    """Return the session of an attempt, ``None`` where this node does not know the state that its round starts from."""
+def sid_of(agent: Agent, current: views.RunView, key: encoding.AttemptKey, roster: events.RosterFixed) -> bytes | None:
+    """Return the session of an attempt, ``None`` where this node does not know the state that its round starts from.
+
+    Raises:
+        errors.AggregationRefused: an Ack fails its checks.
+    """
     before = agent.journal.state_digest(key.run_id, key.round_index)
     if before is None:
         return None

@@ -114,7 +114,7 @@ def _named(figures: evaluation.Metrics) -> list[tuple[str, float | None]]:
 
 
 def is_end_signed(agent: agents.Agent, run_id: ids.RunId, current: views.RunView) -> bool:
-    """Return whether a quorum of the confirmed roster signed equal Results of one round."""
+    """Return whether a quorum of the confirmed roster signed equal Results of one round, in the session that it was here."""
     try:
         roster = agents.roster_of(agent, run_id, current)
     except errors.LedgerMismatch:
@@ -125,10 +125,11 @@ def is_end_signed(agent: agents.Agent, run_id: ids.RunId, current: views.RunView
     for place, attempt in current.attempts.items():
         if not _is_last(agent, run_id, current, place[0]):
             continue  # Results are signed at every pause too: those of a round before the end prove no end
-        named: collections.Counter[tuple[bytes, bytes, bytes]] = collections.Counter()
+        sid = agents.sid_of(agent, current, encoding.AttemptKey(run_id, *place), roster)
+        named: collections.Counter[tuple[bytes, bytes]] = collections.Counter()
         for member, sent in attempt.results.items():
             signed = evidence.is_signed(agent.ledger.place, roster, evidence.signed_part(sent), sent.signature)
-            named[(sent.sid, sent.sum_digest, sent.state_digest)] += signed and sent.member_id == member
+            named[sent.sum_digest, sent.state_digest] += signed and (sent.sid, sent.member_id) == (sid, member)
         if named and max(named.values()) >= quorum:
             return True
     return False
@@ -177,7 +178,7 @@ def forget(agent: agents.Agent, run_id: ids.RunId, epoch: int) -> None:
     """Erase what a run under way needs, the keys up to ``epoch`` last: killed before, a node does it again."""
     agent.data.forget(run_id)
     agent.inputs.forget(run_id)
-    for each in range(epoch + 1):
+    for each in (*agent.signing.keys.made(run_id, epoch), epoch):
         agent.signing.keys.erase(run_id, each)
 
 

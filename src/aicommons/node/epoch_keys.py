@@ -62,6 +62,11 @@ class EpochKeys:
         kept = self._read(run_id, epoch)
         return kept if kept is not None and any(kept) else None
 
+    def made(self, run_id: ids.RunId, before: int) -> list[int]:
+        """Return the epochs below ``before`` of which there is a file, ascending; how many there are is no ledger's to say."""
+        numbers = [file.name.rpartition("-")[2] for file in self._folder.glob(f"{run_id.hex()}-*")]
+        return sorted(int(number) for number in numbers if int(number) < before)
+
     def is_erased(self, run_id: ids.RunId, epoch: int) -> bool:
         """Return whether there was a key, or there was never to be one, and it is gone for good."""
         kept = self._read(run_id, epoch)

@@ -48,7 +48,15 @@ class Evidence:
         return participants_of(self.roster, self.seen)
 
     def is_signed(self, member: int, sent: Message) -> bool:
-        """Return whether ``sent`` is ``member``'s and signed by its key in the roster; total, never raises."""
+        """Return whether ``sent`` is ``member``'s, of this session and signed by its key in the roster; total, never raises.
+
+        What it signed in another session is a true signature too: without asking for the session, a ledger that lies could
+        have a node judge an honest member by what it sent elsewhere.
+        """
+        return sent.sid == self.sid and self.is_signed_anywhere(member, sent)
+
+    def is_signed_anywhere(self, member: int, sent: Message) -> bool:
+        """Return whether ``sent`` is ``member``'s and signed by its key in the roster, in whatever session; total, never raises."""
         known = self.verified.get(sent)
         if known is None:
             known = is_signed(self.place, self.roster, signed_part(sent), sent.signature)

@@ -242,7 +242,7 @@ def check_signatures(scene: Scene, sent_by: Mapping[int, evidence.Message]) -> N
     """Check and count the messages of one kind; raises ``errors.AggregationRefused`` naming the member."""
     for member, sent in sent_by.items():
         record = type(evidence.signed_part(sent)).__name__
-        if not scene.signed.is_signed(member, sent):
+        if not scene.signed.is_signed_anywhere(member, sent):
             raise errors.AggregationRefused(
                 f"a {record} is not signed by its member's key", reason=f"{record.lower()}-signature", member=member
             )

@@ -219,7 +219,8 @@ class Reconciler:
         has_key = keys.get(run_id, current.epoch) is not None
         if acked and not facts.is_pinned and not current.state.is_over:
             self._warn_of_lost_record(run_id)
-        has_old_keys = any(keys.get(run_id, epoch) is not None for epoch in range(current.epoch))
+        old = keys.made(run_id, current.epoch) if current.epoch else []
+        has_old_keys = any(keys.get(run_id, epoch) is not None for epoch in old)
         unread = current.unmasked(facts.state_index)
         return duties.Remembered(
             is_pinned=facts.is_pinned,

@@ -7,7 +7,7 @@ ledger's to decide (secure-aggregation section 4, Epoch keys).
 
 import logging
 
-from aicommons.domain import ids, run
+from aicommons.domain import errors, ids, run
 from aicommons.node import agent as agents
 from aicommons.protocol import duties
 from aicommons.protocol import view as views
@@ -28,7 +28,22 @@ def rotate(agent: agents.Agent, duty: duties.Duty, current: views.RunView) -> No
 
 
 def renew(agent: agents.Agent, duty: duties.Duty, current: views.RunView) -> None:
-    """Erase this member's keys of epochs of which every round is read."""
-    for epoch in range(current.epoch):
+    """Erase this member's keys of epochs of which every round is read.
+
+    Raises:
+        errors.AggregationRefused: an Ack of the new epoch fails its checks.
+        errors.LedgerMismatch: fewer than a quorum of members signed new keys: there is no such epoch, whatever the ledger says.
+    """
+    attempt = agents.attempt_of(agent, duty.run_id, current, (current.round_index, current.attempt))
+    renewed = [ack for ack in current.acks_of(current.epoch).values() if ack.epoch == current.epoch]
+    if len(renewed) < attempt.session.layout.quorum:
+        raise errors.LedgerMismatch(
+            "the ledger tells of new keys that too few members signed",
+            which=f"run {ids.format_id(duty.run_id)[:12]}, epoch {current.epoch}",
+            expected=f"at least {attempt.session.layout.quorum}",
+            got=len(renewed),
+            next_step="the old keys stay; ask another endpoint of the ledger",
+        )
+    for epoch in agent.signing.keys.made(duty.run_id, current.epoch):
         agent.signing.keys.erase(duty.run_id, epoch)
     log.info("run %s: keys before epoch %d erased", ids.format_id(duty.run_id)[:12], current.epoch)
