@@ -57,9 +57,12 @@ def combine(agent: agents.Agent, duty: duties.Duty, current: views.RunView) -> N
 
 
 def _out(agent: agents.Agent, attempt: agents.Attempt, current: views.RunView) -> frozenset[int]:
-    """Return whose Reveals of an attempt are not needed, by others' signatures."""
+    """Return whose Reveals of an attempt are not needed, by signatures; who revealed is not silent, whoever says so."""
     place, faults = agent.ledger.place, attempt.session.layout.faults
-    return evidence.waived(place, current, attempt.seen, faults, sid=attempt.session.sid) | attempt.cheats
+    waived = evidence.waived(place, current, attempt.seen, faults, sid=attempt.session.sid)
+    signed, reveals = attempt.evidence(agent), attempt.seen.reveals
+    revealed = {member for member in waived if member in reveals and signed.is_signed(member, reveals[member])}
+    return waived - revealed | attempt.cheats
 
 
 def _forget_inputs(agent: agents.Agent, attempt: agents.Attempt) -> None:
