@@ -24,8 +24,7 @@ import {
     RunState,
     RunView,
     Seat,
-    SeatView,
-    Tally
+    SeatView
 } from "./types/RunTypes.sol";
 
 /// @title TrainingRuns
@@ -104,13 +103,16 @@ contract TrainingRuns is ITrainingRuns, RunStorage {
     // --------------------------------------------------------------------------------------------- messages of a round
 
     /// @inheritdoc ITrainingRuns
-    function submit(Key memory key, bytes32 sid, bytes32 headerDigest, bytes calldata signature) external {
+    function submit(Key memory key, bytes32 stateDigest, bytes32 headerDigest, bytes calldata signature) external {
         (Run storage stored, Seat storage seat, Machine memory m) = _load(key);
         m.enterSubmit(key, _bit(seat), _now());
+        // Computed here: a Submit that was signed for another attempt, run or chain is none of this one.
+        bytes32 committee = stored.committees[m.epoch];
+        bytes32 sid = Messages.sidOf(address(this), key.runId, key.round, key.attempt, stateDigest, committee);
         _checkSignature(seat.nodeKey, key.memberId, Messages.hashSubmit(sid, key.memberId, headerDigest), signature);
         _checkAllLive(stored, seat, key.memberId);
-        uint48 votes = _voteFor(stored, m, sid, _bit(seat), key.memberId);
-        emit Submitted(key.runId, key.memberId, key.round, key.attempt, sid, headerDigest, signature);
+        uint48 votes = _voteFor(stored, sid, _bit(seat), key.memberId);
+        emit Submitted(key.runId, key.memberId, key.round, key.attempt, sid, headerDigest, stateDigest, signature);
         if (m.agreed && sid != stored.sid) {
             emit Voided(key.runId, key.round, key.attempt, _bit(seat));
         } else {
@@ -438,14 +440,12 @@ contract TrainingRuns is ITrainingRuns, RunStorage {
         return Messages.committeeOf(stored.roster, epoch, stored.layout, points);
     }
 
-    /// @dev Takes every Submit, void ones too: what is not written down here can be sent again as a vote of a later round.
-    function _voteFor(Run storage stored, Machine memory m, bytes32 sid, uint48 seat, uint256 memberId)
-        private
-        returns (uint48 votes)
-    {
-        Tally memory tally = stored.tallies[sid];
-        votes = RunLib.vote(tally, m, seat, memberId);
-        stored.tallies[sid] = tally;
+    /// @dev Takes every Submit, void ones too, once: anybody could else send a void one again and take the seat's place.
+    function _voteFor(Run storage stored, bytes32 sid, uint48 seat, uint256 memberId) private returns (uint48 votes) {
+        votes = stored.votes[sid];
+        if (votes & seat != 0) revert TrainingRunsAlreadySent(memberId);
+        votes |= seat;
+        stored.votes[sid] = votes;
     }
 
     function _agree(Run storage stored, Machine memory m, Key memory key, bytes32 sid, uint48 voided) private {

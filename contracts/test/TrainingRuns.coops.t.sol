@@ -157,7 +157,7 @@ contract TrainingRunsCoopsTest is RunTest {
         bytes32 sid = runs.sidOf(runId, 0, 0, _state("initial"));
         bytes memory signature = _submitSignature(1, sid);
         vm.expectRevert(abi.encodeWithSelector(ITrainingRuns.TrainingRunsConsentNotLive.selector, _consents[dead]));
-        runs.submit(_key(1, 0, 0), sid, _header(1, sid), signature);
+        runs.submit(_key(1, 0, 0), _state("initial"), _header(1, sid), signature);
     }
 
     /// @dev Any part of the datasets, but not all: they go, the others stay in their order, and the seat stays in the set.

@@ -178,7 +178,7 @@ contract TrainingRunsDropTest is RunTest {
         bytes32 sid = runs.sidOf(runId, 1, 0, _state("first"));
         bytes memory signature = _submitSignature(3, sid);
         vm.expectRevert(abi.encodeWithSelector(ITrainingRuns.TrainingRunsNotInSet.selector, 3));
-        runs.submit(_key(3, 1, 0), sid, _header(3, sid), signature);
+        runs.submit(_key(3, 1, 0), _state("first"), _header(3, sid), signature);
     }
 
     /// @dev Suspending the dataset, its expiry and the holder's own suspension act like a revocation.

@@ -51,10 +51,10 @@ contract TrainingRunsRoundsTest is RunTest {
         bytes32 sid = runs.sidOf(runId, 0, 0, _state("initial"));
         bytes memory signature = _submitSignature(4, sid);
         vm.expectEmit(address(runs));
-        emit ITrainingRuns.Submitted(runId, 4, 0, 0, sid, _header(4, sid), signature);
+        emit ITrainingRuns.Submitted(runId, 4, 0, 0, sid, _header(4, sid), _state("initial"), signature);
         vm.expectEmit(address(runs));
         emit ITrainingRuns.StateAgreed(runId, 0, sid, 0);
-        runs.submit(_key(4, 0, 0), sid, _header(4, sid), signature);
+        runs.submit(_key(4, 0, 0), _state("initial"), _header(4, sid), signature);
         vm.assertTrue(_machine().agreed);
     }
 
@@ -259,7 +259,7 @@ contract TrainingRunsRoundsTest is RunTest {
         bytes32 sid = runs.sidOf(runId, 0, 0, _state("initial"));
         bytes memory signature = _submitSignature(2, sid);
         vm.expectRevert(abi.encodeWithSelector(ITrainingRuns.TrainingRunsConsentNotLive.selector, consentOf[2]));
-        runs.submit(_key(2, 0, 0), sid, _header(2, sid), signature);
+        runs.submit(_key(2, 0, 0), _state("initial"), _header(2, sid), signature);
     }
 
     function test_submit_failsIfSignedByAnotherKey() public {
@@ -267,7 +267,7 @@ contract TrainingRunsRoundsTest is RunTest {
         bytes32 sid = runs.sidOf(runId, 0, 0, _state("initial"));
         bytes memory signature = _submitSignature(1, sid);
         vm.expectRevert(abi.encodeWithSelector(ITrainingRuns.TrainingRunsSignatureInvalid.selector, 2));
-        runs.submit(_key(2, 0, 0), sid, _header(1, sid), signature);
+        runs.submit(_key(2, 0, 0), _state("initial"), _header(1, sid), signature);
     }
 
     /// @dev The key of the roster counts, not the member's present one.
@@ -279,7 +279,7 @@ contract TrainingRunsRoundsTest is RunTest {
         bytes32 kind = keccak256("Submit(bytes32 sid,uint256 memberId,bytes32 headerDigest)");
         bytes memory rotated = _signed(77, abi.encode(kind, sid, 1, _header(1, sid)));
         vm.expectRevert(abi.encodeWithSelector(ITrainingRuns.TrainingRunsSignatureInvalid.selector, 1));
-        runs.submit(_key(1, 0, 0), sid, _header(1, sid), rotated);
+        runs.submit(_key(1, 0, 0), _state("initial"), _header(1, sid), rotated);
         _submit(1, 0, 0, "initial");
     }
 
@@ -300,18 +300,19 @@ contract TrainingRunsRoundsTest is RunTest {
         bytes[3] memory bad = [high, abi.encodePacked(signature, uint8(0)), bytes("")];
         for (uint256 i; i < bad.length; ++i) {
             vm.expectRevert(abi.encodeWithSelector(ITrainingRuns.TrainingRunsSignatureInvalid.selector, 1));
-            runs.submit(_key(1, 0, 0), sid, _header(1, sid), bad[i]);
+            runs.submit(_key(1, 0, 0), _state("initial"), _header(1, sid), bad[i]);
         }
     }
 
     function test_submit_failsIfSentTwice() public {
         _toOpen(3);
         _submit(1, 0, 0, "initial");
-        bytes32[2] memory sids = [runs.sidOf(runId, 0, 0, _state("initial")), runs.sidOf(runId, 0, 0, _state("other"))];
+        bytes32[2] memory states = [_state("initial"), _state("other")];
         for (uint256 i; i < 2; ++i) {
-            bytes memory signature = _submitSignature(1, sids[i]);
+            bytes32 sid = runs.sidOf(runId, 0, 0, states[i]);
+            bytes memory signature = _submitSignature(1, sid);
             vm.expectRevert(abi.encodeWithSelector(ITrainingRuns.TrainingRunsAlreadySent.selector, 1));
-            runs.submit(_key(1, 0, 0), sids[i], _header(1, sids[i]), signature);
+            runs.submit(_key(1, 0, 0), states[i], _header(1, sid), signature);
         }
     }
 
@@ -323,7 +324,7 @@ contract TrainingRunsRoundsTest is RunTest {
             bytes32 sid = runs.sidOf(runId, rows[i][0], rows[i][1], _state("initial"));
             bytes memory signature = _submitSignature(1, sid);
             vm.expectRevert(abi.encodeWithSelector(ITrainingRuns.TrainingRunsWrongPhase.selector, Phase.Open, 0, 0));
-            runs.submit(_key(1, rows[i][0], rows[i][1]), sid, _header(1, sid), signature);
+            runs.submit(_key(1, rows[i][0], rows[i][1]), _state("initial"), _header(1, sid), signature);
         }
     }
 
@@ -346,7 +347,7 @@ contract TrainingRunsRoundsTest is RunTest {
             bytes32 sid = runs.sidOf(runId, rows[i][0], rows[i][1], _state("first"));
             bytes memory signature = _submitSignature(1, sid);
             vm.expectRevert(abi.encodeWithSelector(ITrainingRuns.TrainingRunsWrongPhase.selector, Phase.Unmasked, 0, 0));
-            runs.submit(_key(1, rows[i][0], rows[i][1]), sid, _header(1, sid), signature);
+            runs.submit(_key(1, rows[i][0], rows[i][1]), _state("first"), _header(1, sid), signature);
         }
     }
 
@@ -357,7 +358,7 @@ contract TrainingRunsRoundsTest is RunTest {
         bytes32 sid = runs.sidOf(runId, 2, 0, _state("second"));
         bytes memory signature = _submitSignature(1, sid);
         vm.expectRevert(abi.encodeWithSelector(ITrainingRuns.TrainingRunsWrongPhase.selector, Phase.Unmasked, 1, 0));
-        runs.submit(_key(1, 2, 0), sid, _header(1, sid), signature);
+        runs.submit(_key(1, 2, 0), _state("second"), _header(1, sid), signature);
     }
 
     function test_submit_failsIfSeatIsNotInTheFixedSet() public {
@@ -373,7 +374,7 @@ contract TrainingRunsRoundsTest is RunTest {
         bytes32 sid = runs.sidOf(runId, 1, 0, _state("first"));
         bytes memory signature = _submitSignature(5, sid);
         vm.expectRevert(abi.encodeWithSelector(ITrainingRuns.TrainingRunsNotInSet.selector, 5));
-        runs.submit(_key(5, 1, 0), sid, _header(5, sid), signature);
+        runs.submit(_key(5, 1, 0), _state("first"), _header(5, sid), signature);
     }
 
     function test_submit_failsWithoutASeat(uint256 stranger) public {
@@ -503,6 +504,6 @@ contract TrainingRunsRoundsTest is RunTest {
         bytes32 sid = runs.sidOf(runId, 0, 0, _state("initial"));
         bytes memory signature = _submitSignature(1, sid);
         vm.expectRevert(abi.encodeWithSelector(ITrainingRuns.TrainingRunsWrongState.selector, RunState.Aborted));
-        runs.submit(_key(1, 0, 0), sid, _header(1, sid), signature);
+        runs.submit(_key(1, 0, 0), _state("initial"), _header(1, sid), signature);
     }
 }

@@ -414,6 +414,6 @@ contract TrainingRunsTimeTest is RunTest {
         bytes32 sid = runs.sidOf(runId, 1, 0, _state("first"));
         bytes memory signature = _submitSignature(2, sid);
         vm.expectRevert(abi.encodeWithSelector(ITrainingRuns.TrainingRunsNotInSet.selector, 2));
-        runs.submit(_key(2, 1, 0), sid, _header(2, sid), signature);
+        runs.submit(_key(2, 1, 0), _state("first"), _header(2, sid), signature);
     }
 }

@@ -394,7 +394,8 @@ def foreign_run(forger: tampering.Forger, view: Any) -> None:
     """Post a Submit of this run under another run's id."""
     event = sent(view, "submits", forger.member)
     message = messages.Submit(event.sid, forger.member, event.header_digest)
-    forger.client.post(encoding.AttemptKey(ids.RunId(b"\x07" * 32), ROUND, 0), message, event.signature)
+    elsewhere = encoding.AttemptKey(ids.RunId(b"\x07" * 32), ROUND, 0)
+    forger.client.post(elsewhere, message, event.signature, event.state_digest)
 
 
 def foreign_chain(forger: tampering.Forger, view: Any) -> None:

@@ -22,6 +22,7 @@ AT = (1, 0)
 """The attempt that most rows change: a round whose state nobody knows without a key."""
 MEMBER = 4
 """Whose record they change; the roster is 3, 4, 5."""
+ELSEWHERE = "it was signed for another run, round or attempt"
 OF_IT = "round 1 attempt 0, {} of member 4: "
 
 
@@ -244,7 +245,8 @@ ROWS: dict[str, Row] = {
     "ack proof R": Row(ack("pok_r"), "Ack, member 4: an Ack is not signed (ack-signature)"),
     "ack proof z": Row(ack("pok_z"), "Ack, member 4: an Ack is not signed (ack-signature)"),
     "ack signature": Row(ack("signature"), "Ack, member 4: an Ack is not signed (ack-signature)"),
-    "submit sid": Row(message("submits", "sid"), OF_IT.format("Submit") + "it names another session than the state"),
+    "submit sid": Row(message("submits", "sid"), OF_IT.format("Submit") + ELSEWHERE),
+    "submit state digest": Row(message("submits", "state_digest"), OF_IT.format("Submit") + ELSEWHERE),
     "submit header digest": Row(
         message("submits", "header_digest"), "round 1 attempt 0, member 4: a Submit is not signed (submit-signature)"
     ),
@@ -252,10 +254,7 @@ ROWS: dict[str, Row] = {
         message("submits", "signature"), "round 1 attempt 0, member 4: a Submit is not signed (submit-signature)"
     ),
     "submit of another": Row(borrowed, "round 1 attempt 0, member 4: a Submit is not signed (submit-signature)"),
-    "submit of round 0": Row(
-        message("submits", "sid", (0, 0)),
-        "round 0 attempt 0, Submit of member 4: it names another session than the state that the round starts from",
-    ),
+    "submit of round 0": Row(message("submits", "sid", (0, 0)), "round 0 attempt 0, Submit of member 4: " + ELSEWHERE),
     **{
         f"header {region}": Row(blob(header, at), HEADER)
         for region, at in {
@@ -339,11 +338,7 @@ ROWS: dict[str, Row] = {
     "commit before the last submit": Row(
         at_start("commits"), OF_IT.format("Commit") + "it came before the last Submit"
     ),
-    "round replayed": Row(
-        replayed,
-        "round 2 attempt 0: its session is that of round 1 attempt 0",
-        with_key="round 2 attempt 0, Submit of member 3: it names another session than the state",
-    ),
+    "round replayed": Row(replayed, "round 2 attempt 0, Submit of member 3: " + ELSEWHERE),
     "round hidden": Row(skipped, "round 2 attempt 0: a round or attempt is missing before it"),
     "round not unmasked": Row(
         early_result, "round {last} attempt 0: there is a Result of a round that was not unmasked"

@@ -172,20 +172,25 @@ def all_results(field: str) -> Callable[[Trained], Trained]:
     return change
 
 
-def other_state(trained: Trained) -> Trained:
-    """Let everybody go on from another state than the sums of round 0 give."""
+def started(trained: Trained, at: tuple[int, int], state: bytes) -> dict[str, bytes]:
+    """Return what a Submit says that starts from a state."""
     keys = tuple(epoch.PublicKeys(trained.current.acks[member].point) for member in trained.members)
     committee = agents.make_committee(trained.run_id, trained.current.spec, trained.current.roster, keys, epoch=0)
-    key = encoding.AttemptKey(trained.run_id, *AT)
-    sid = encoding.session_id(trained.place, key, b"\x05" * 32, committee.digest)
-    seen = trained.current.attempts[AT]
-    submits = {member: trained.signed(sent, sid=sid) for member, sent in seen.submits.items()}
+    key = encoding.AttemptKey(trained.run_id, *at)
+    return {"sid": encoding.session_id(trained.place, key, state, committee.digest), "state_digest": state}
+
+
+def other_state(trained: Trained) -> Trained:
+    """Let everybody go on from another state than the sums of round 0 give."""
+    seen, says = trained.current.attempts[AT], started(trained, AT, b"\x05" * 32)
+    submits = {member: trained.signed(sent, **says) for member, sent in seen.submits.items()}
     return trained.with_attempt(AT, submits=submits)
 
 
 def mixed_states(trained: Trained) -> Trained:
     """Let one participant start from another state than the rest."""
-    return resign("submits", sid=lambda sid: flip(sid, 0))(trained)
+    says = started(trained, AT, b"\x09" * 32)
+    return trained.with_message(AT, "submits", MEMBER, lambda sent: trained.signed(sent, **says))
 
 
 def ack(trained: Trained) -> Trained:
@@ -254,6 +259,10 @@ ROWS: dict[str, Row] = {
     ),
     "short vector": Row(short_vector, "member 4: masked vector: expected"),
     "one other state": Row(mixed_states, "Submit of member 4: it names another session than the state"),
+    "one Submit of another run": Row(
+        resign("submits", sid=lambda sid: flip(sid, 0)),
+        "round 1 attempt 0, Submit of member 4: it was signed for another run, round or attempt",
+    ),
     "another state": Row(
         other_state, "round 1 attempt 0, Submit of member 3: it names another session", needs_key=True
     ),
@@ -436,14 +445,12 @@ def test_a_quorum_that_names_another_state_is_named(three: Trained) -> None:
     """Submits that are still coming in name the state too: a reader sees when a quorum's is not the one of the sums."""
     last = (2, 0)
     attempts = {at: seen for at, seen in three.current.attempts.items() if at <= last}
-    sid = b"\x07" * 32
-    submits = {member: three.signed(sent, sid=sid) for member, sent in attempts[last].submits.items()}
+    says = started(three, last, b"\x07" * 32)
+    submits = {member: three.signed(sent, **says) for member, sent in attempts[last].submits.items()}
     empty = {name: {} for name in ("commits", "reveals", "results")}
     attempts[last] = dataclasses.replace(attempts[last], phase=run.Phase.OPEN, submits=submits, **empty)
-    agreed = dataclasses.replace(three.current.agreed, rounds_done=2, sid=sid, state_digest=bytes(32))
+    agreed = dataclasses.replace(three.current.agreed, rounds_done=2, sid=says["sid"], state_digest=bytes(32))
     waiting = three.with_run(attempts=attempts, agreed=agreed, model=None, shares={}, state=run.RunState.RUNNING)
     assert waiting.verify().holds
-    expected = (
-        "agreed state after 2 rounds: the session that a quorum named starts from another state (expected 07070707"
-    )
+    expected = "agreed state after 2 rounds: the session that a quorum named starts from another state (expected "
     assert waiting.verify(three.reader()).problem.startswith(expected)

@@ -50,7 +50,7 @@ class Recorded:
         self.cells = cells.UNDIVIDED
         self.sid: str | None = None
         self.final_state = NOTHING
-        self.tallies: dict[str, transitions.Tally] = {}
+        self.submits: dict[str, int] = {}
         self.votes: dict[tuple[object, ...], int] = {}
 
     def shown(self) -> dict[str, Any]:
@@ -62,12 +62,12 @@ class Recorded:
 
     def take(self, step: dict[str, Any]) -> None:
         """Do one call, whole or not at all."""
-        before = (self.machine, self.sid, self.final_state, dict(self.tallies), dict(self.votes))
+        before = (self.machine, self.sid, self.final_state, dict(self.submits), dict(self.votes))
         try:
             calls[step["call"]](self, step)
             self.cells = tuple(step.get("cells", self.cells))  # drawn from digests that are not in the file
         except transitions.Refusal:
-            self.machine, self.sid, self.final_state, self.tallies, self.votes = before
+            self.machine, self.sid, self.final_state, self.submits, self.votes = before
             raise
 
     def cast(self, tally: tuple[object, ...], seat: int) -> int:
@@ -97,10 +97,10 @@ def submit(run: Recorded, step: dict[str, Any]) -> None:
     m = transitions.enter_submit(run.machine, key_of(step), bit, step["time"])
     if not step["live"]:
         raise transitions.Refusal("TrainingRunsConsentNotLive")
-    run.tallies[sid] = transitions.vote(run.tallies.get(sid, transitions.Tally()), m, bit, member_id)
+    run.submits[sid] = transitions.vote(run.submits.get(sid, 0), bit, member_id)
     if not m.agreed or sid == run.sid:
         is_agreed = m.agreed
-        m, _ = transitions.submit(m, bit, run.tallies[sid].votes)
+        m, _ = transitions.submit(m, bit, run.submits[sid])
         if m.agreed and not is_agreed:
             run.sid, run.final_state = sid, NOTHING
         m = transitions.try_close(m, step["time"], cells=run.cells)

@@ -43,11 +43,13 @@ class LyingLedger(client.Client):
         self._queue = []
         return [shown for event in told for shown in self._lie(self, event)]
 
-    def post(self, key: encoding.AttemptKey, message: messages.Message, signed: bytes) -> None:
+    def post(
+        self, key: encoding.AttemptKey, message: messages.Message, signed: bytes, state_digest: bytes = b""
+    ) -> None:
         """Record what the node says; a deaf ledger shows the node's Commit to the node alone."""
         self.posted.append(message)
         if not self._is_deaf or not isinstance(message, messages.Commit | messages.Reveal):
-            super().post(key, message, signed)
+            super().post(key, message, signed, state_digest)
         elif isinstance(message, messages.Commit):
             rest = (message.set_digest, message.input_digest, message.masks, signed)
             place = (key.run_id, message.member_id, key.round_index, key.attempt, message.sid)

@@ -138,11 +138,11 @@ class Silent:
         """As the ledger behind it."""
         return getattr(self._inner, name)
 
-    def post(self, key: Any, message: Any, signature: bytes) -> None:
+    def post(self, key: Any, message: Any, signature: bytes, state_digest: bytes = b"") -> None:
         """Take it, unless it is a Submit and this one is deaf."""
         from aicommons.domain import errors, messages
 
         if self.is_deaf and isinstance(message, messages.Submit):
             self.is_asked = True
             raise errors.LedgerUnreachable("deaf")
-        self._inner.post(key, message, signature)
+        self._inner.post(key, message, signature, state_digest)

@@ -49,9 +49,11 @@ class MortalLedger:
         """As the ledger's."""
         return self._inner.poll()
 
-    def post(self, key: encoding.AttemptKey, message: messages.Message, signed: bytes) -> None:
+    def post(
+        self, key: encoding.AttemptKey, message: messages.Message, signed: bytes, state_digest: bytes = b""
+    ) -> None:
         """Die before and after the message is recorded."""
-        self._deaths.around(message, lambda: self._inner.post(key, message, signed))
+        self._deaths.around(message, lambda: self._inner.post(key, message, signed, state_digest))
 
     def state(self, run_id: ids.RunId) -> run.RunState:
         """As the ledger's."""

@@ -10,7 +10,7 @@ import {Messages} from "../libraries/Messages.sol";
 import {RunLib} from "../libraries/RunLib.sol";
 import {RunSlots} from "../libraries/RunSlots.sol";
 import {Authority} from "../types/Authority.sol";
-import {Extra, Machine, RunSpec, RunState, Seat, Tally} from "../types/RunTypes.sol";
+import {Extra, Machine, RunSpec, RunState, Seat} from "../types/RunTypes.sol";
 import {Governed} from "./Governed.sol";
 import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
@@ -22,7 +22,7 @@ abstract contract RunStorage is Governed, EIP712 {
     using RunLib for Machine;
     using RunSlots for Machine;
 
-    /// @dev Storage of one run. Seats are overwritten round by round; per round only one tally is new, of one slot.
+    /// @dev Storage of one run. Seats are overwritten round by round; per round only the votes of one sid are new, in one slot.
     struct Run {
         RunSpec spec;
         Machine machine;
@@ -35,7 +35,7 @@ abstract contract RunStorage is Governed, EIP712 {
         bytes32 inputDigest;
         bytes32 finalState;
         mapping(uint256 memberId => Seat) seats;
-        mapping(bytes32 sid => Tally) tallies;
+        mapping(bytes32 sid => uint48 seats) votes;
         uint48[] cells;
         mapping(uint256 memberId => Extra[]) extras;
     }

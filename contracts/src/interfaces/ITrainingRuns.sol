@@ -92,6 +92,7 @@ interface ITrainingRuns is IEnrolment {
     /// @param attempt Counted from 0 within the round
     /// @param sid The attempt and the state that it starts from, as the seat knows it
     /// @param headerDigest SHA-256 of the masked vector's header
+    /// @param stateDigest The state that it starts from: with it everybody computes the sid again
     /// @param signature By the seat's node key
     event Submitted(
         bytes32 indexed runId,
@@ -100,6 +101,7 @@ interface ITrainingRuns is IEnrolment {
         uint16 attempt,
         bytes32 sid,
         bytes32 headerDigest,
+        bytes32 stateDigest,
         bytes signature
     );
     /// @notice These seats' Submits name another sid than a quorum does; their vectors are never unmasked.
@@ -294,15 +296,15 @@ interface ITrainingRuns is IEnrolment {
         bytes calldata signature
     ) external;
 
-    /// @notice Announces a masked vector and votes for the state that its sid names. In phase Unmasked the first Submit of
-    /// the next round opens it. A seat's Submit on one sid is taken once in a run, void or not, and counts in the attempt
-    /// in which it came: neither an old one sent again nor one sent early is a vote of another attempt. All consents of the
-    /// seat have to be live.
+    /// @notice Announces a masked vector and votes for the state that it starts from. In phase Unmasked the first Submit of
+    /// the next round opens it. The sid that is signed is computed here, from run, round, attempt, state and keys: what was
+    /// signed for another attempt, run or chain is not taken. A seat's Submit on one sid is taken once, void or not. All
+    /// consents of the seat have to be live.
     /// @param key Run, round, attempt and seat
-    /// @param sid The attempt as the node computes it from its own state
+    /// @param stateDigest The state that the node starts from
     /// @param headerDigest SHA-256 of the header
     /// @param signature Submit(sid, memberId, headerDigest) by the node key
-    function submit(Key calldata key, bytes32 sid, bytes32 headerDigest, bytes calldata signature) external;
+    function submit(Key calldata key, bytes32 stateDigest, bytes32 headerDigest, bytes calldata signature) external;
 
     /// @notice Certifies the set; any seat of the roster, until the next round is agreed. The run's first Commit is
     /// refused while a consent in the set is dead: such a seat is dropped first.

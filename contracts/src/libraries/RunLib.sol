@@ -2,7 +2,7 @@
 pragma solidity 0.8.37;
 
 import {ITrainingRuns} from "../interfaces/ITrainingRuns.sol";
-import {Key, Machine, Phase, Reason, RunState, Tally} from "../types/RunTypes.sol";
+import {Key, Machine, Phase, Reason, RunState} from "../types/RunTypes.sol";
 import {Cells} from "./Cells.sol";
 
 /// @title When a run may move on
@@ -125,21 +125,6 @@ library RunLib {
         }
         if (m.arrived & seat != 0) revert ITrainingRuns.TrainingRunsAlreadySent(key.memberId);
         m.silent &= ~seat;
-    }
-
-    /// @notice Casts a seat's only vote for a sid. The sid is not bound to the first attempt in which somebody names it:
-    /// one seat could otherwise burn the sid of an attempt to come for all the others.
-    /// @return votes Seats that voted for the sid in the present attempt, this one included
-    function vote(Tally memory tally, Machine memory m, uint48 seat, uint256 memberId)
-        internal
-        pure
-        returns (uint48 votes)
-    {
-        if (tally.seats & seat != 0) revert ITrainingRuns.TrainingRunsAlreadySent(memberId);
-        bool before = tally.round == m.round && tally.attempt == m.attempt;
-        votes = before ? tally.votes | seat : seat;
-        (tally.seats, tally.votes) = (tally.seats | seat, votes);
-        (tally.round, tally.attempt) = (m.round, m.attempt);
     }
 
     /// @notice Counts a Submit whose sid has these `votes`, its own included; a quorum makes the sid agreed and voids

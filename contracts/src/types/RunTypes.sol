@@ -179,19 +179,6 @@ struct Machine {
     uint48 summed;
 }
 
-/// @notice Who submitted on one sid. A seat counts once for a sid, whatever round and attempt its message came in, so that
-/// a message that everybody can read on the ledger is never a second vote; and it counts in that attempt only.
-/// @param seats Seats whose Submit names the sid, in any attempt
-/// @param votes Those of them that came in the attempt below
-/// @param round Round of the last one that came
-/// @param attempt Attempt of the last one that came
-struct Tally {
-    uint48 seats;
-    uint48 votes;
-    uint32 round;
-    uint16 attempt;
-}
-
 /// @notice One participant of one run.
 /// @param nodeKey The key that signs for this seat, as it was at enrolment
 /// @param index Roster index (ids ascending), valid once the roster is fixed

@@ -148,12 +148,9 @@ abstract contract RunTest is CommonsTest {
 
     /// @dev A Submit that starts from the state called `name`.
     function _submit(uint256 id, uint32 round, uint16 attempt, string memory name) internal {
-        _submitSid(id, round, attempt, runs.sidOf(runId, round, attempt, _state(name)));
-    }
-
-    function _submitSid(uint256 id, uint32 round, uint16 attempt, bytes32 sid) internal {
+        bytes32 sid = runs.sidOf(runId, round, attempt, _state(name));
         bytes memory signature = _submitSignature(id, sid);
-        runs.submit(_key(id, round, attempt), sid, _header(id, sid), signature);
+        runs.submit(_key(id, round, attempt), _state(name), _header(id, sid), signature);
     }
 
     function _submitSignature(uint256 id, bytes32 sid) internal view returns (bytes memory) {

@@ -93,7 +93,7 @@ contract RunsWalkTest is CommonsTest {
         vm.assertGe(handler.certificates(), 2, "certificates");
         vm.assertGe(handler.reveals(), 8, "reveals");
         vm.assertGe(handler.repeats(), 30, "repeats");
-        vm.assertGe(handler.earlyVotes(), 1, "early votes");
+        vm.assertGe(handler.earlyTries(), 1, "early messages");
         vm.assertGe(handler.slanders(), 4, "slanders");
         vm.assertFalse(handler.twoSets());
         vm.assertFalse(handler.votedTwice());

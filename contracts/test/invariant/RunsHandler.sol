@@ -36,13 +36,14 @@ contract RunsHandler is VerdictsTest {
     uint256 public reveals;
     uint256 public submits;
     uint256 public repeats;
-    uint256 public earlyVotes;
+    uint256 public earlyTries;
     uint256 public drops;
     uint256 public slanders;
 
     struct Said {
         uint256 id;
         bytes32 sid;
+        bytes32 state;
     }
 
     mapping(uint256 id => bool) private _revoked;
@@ -97,8 +98,8 @@ contract RunsHandler is VerdictsTest {
         if (!_going(m) || m.phase != Phase.Open || seat == NOBODY || _revoked[seat + 1]) return;
         bytes32 sid = runs.sidOf(runId, m.round, m.attempt, _state("other"));
         if (_said[sid] >> seat & 1 == 1) return;
-        _submitSid(seat + 1, m.round, m.attempt, sid);
-        _noteSubmit(seat + 1, m.round, m.attempt, sid);
+        _submit(seat + 1, m.round, m.attempt, "other");
+        _noteSubmit(Said(seat + 1, sid, _state("other")), m.round, m.attempt);
         _observe();
     }
 
@@ -108,19 +109,19 @@ contract RunsHandler is VerdictsTest {
         Machine memory m = _machine();
         (uint32 round, uint16 attempt) = m.phase == Phase.Unmasked ? (m.round + 1, 0) : (m.round, m.attempt);
         Said memory old = _all[word % _all.length];
-        _trySid(old.id, round, attempt, old.sid);
+        if (_trySaid(old, round, attempt)) votedTwice = true;
         ++repeats;
         _observe();
     }
 
-    /// @notice A seat votes now for the sid of an attempt to come; one cheat, and rarely.
+    /// @notice Somebody sends now what a seat signed for an attempt to come.
     function voteEarly(uint256 word) external {
         Machine memory m = _machine();
         if (word % 3 != 0 || m.phase != Phase.Open || m.arrived & 1 != 0) return;
-        bytes32 sid = word & 4 == 0
-            ? runs.sidOf(runId, m.round, m.attempt + 1, _state(vm.toString(m.round)))
-            : runs.sidOf(runId, m.round + 1, 0, _state(vm.toString(m.round + 1)));
-        if (_trySid(1, m.round, m.attempt, sid)) ++earlyVotes;
+        (uint32 round, uint16 attempt) = word & 4 == 0 ? (m.round, m.attempt + 1) : (m.round + 1, 0);
+        bytes32 state = _state(vm.toString(round));
+        if (_trySaid(Said(1, runs.sidOf(runId, round, attempt, state), state), m.round, m.attempt)) votedTwice = true;
+        ++earlyTries;
         _observe();
     }
 
@@ -249,8 +250,8 @@ contract RunsHandler is VerdictsTest {
         if (seat == NOBODY || _revoked[seat + 1]) return;
         bytes32 sid = runs.sidOf(runId, round, attempt, _state(vm.toString(round)));
         if (_said[sid] >> seat & 1 == 1) return;
-        _submitSid(seat + 1, round, attempt, sid);
-        _noteSubmit(seat + 1, round, attempt, sid);
+        _submit(seat + 1, round, attempt, vm.toString(round));
+        _noteSubmit(Said(seat + 1, sid, _state(vm.toString(round))), round, attempt);
         ++submits;
     }
 
@@ -297,14 +298,16 @@ contract RunsHandler is VerdictsTest {
     }
 
     function _trySubmit(uint256 id, uint32 round, uint16 attempt, string memory state) private {
-        _trySid(id, round, attempt, runs.sidOf(runId, round, attempt, _state(state)));
+        _trySaid(Said(id, runs.sidOf(runId, round, attempt, _state(state)), _state(state)), round, attempt);
     }
 
-    function _trySid(uint256 id, uint32 round, uint16 attempt, bytes32 sid) private returns (bool accepted) {
-        bytes memory signature = _submitSignature(id, sid);
-        try runs.submit(_key(id, round, attempt), sid, _header(id, sid), signature) {
-            if (_revoked[id]) deadConsent = true;
-            _noteSubmit(id, round, attempt, sid);
+    /// @dev Sends what a seat signed, in an attempt which may be another one.
+    function _trySaid(Said memory said, uint32 round, uint16 attempt) private returns (bool accepted) {
+        bytes memory signature = _submitSignature(said.id, said.sid);
+        bytes32 header = _header(said.id, said.sid);
+        try runs.submit(_key(said.id, round, attempt), said.state, header, signature) {
+            if (_revoked[said.id]) deadConsent = true;
+            _noteSubmit(said, round, attempt);
             return true;
         } catch {}
     }
@@ -339,12 +342,12 @@ contract RunsHandler is VerdictsTest {
     // ------------------------------------------------------------------------------------------------------------ book
 
     /// @dev A seat says a sid once, whenever.
-    function _noteSubmit(uint256 id, uint32 round, uint16 attempt, bytes32 sid) private {
-        uint256 seat = 1 << (id - 1);
-        if (_said[sid] & seat != 0) votedTwice = true;
-        _said[sid] |= seat;
-        _votes[keccak256(abi.encode(round, attempt))][sid] |= seat;
-        _all.push(Said(id, sid));
+    function _noteSubmit(Said memory said, uint32 round, uint16 attempt) private {
+        uint256 seat = 1 << (said.id - 1);
+        if (_said[said.sid] & seat != 0) votedTwice = true;
+        _said[said.sid] |= seat;
+        _votes[keccak256(abi.encode(round, attempt))][said.sid] |= seat;
+        _all.push(said);
     }
 
     /// @dev An agreed sid was named in its own attempt by a quorum, and by all whose vectors it will sum.

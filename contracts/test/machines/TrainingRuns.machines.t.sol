@@ -115,7 +115,9 @@ contract RunMachineTest is RunTest, MachineTest {
     function _message(bytes32 call, PhaseView memory at) private view returns (bytes memory) {
         Key memory key = _key(3, at.machine.round, at.machine.attempt);
         if (call == _id(string.concat("submit", KEY, "bytes32,bytes32,bytes)"))) {
-            return abi.encodeCall(ITrainingRuns.submit, (key, at.sid, _header(3, at.sid), _submitSignature(3, at.sid)));
+            bytes32 state = _state(key.round == 0 ? "initial" : "first");
+            bytes32 sid = runs.sidOf(runId, key.round, key.attempt, state);
+            return abi.encodeCall(ITrainingRuns.submit, (key, state, _header(3, sid), _submitSignature(3, sid)));
         }
         if (call == _id(string.concat("commit", KEY, "bytes32,bytes32,bytes32,bytes32,bytes)"))) {
             bytes memory signature = _commitSignature(3, at);

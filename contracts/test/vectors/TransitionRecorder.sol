@@ -94,14 +94,10 @@ abstract contract TransitionRecorder is RunTest {
     }
 
     function _doSubmit(uint256 seat, uint32 round, uint16 attempt, string memory state) internal {
-        _doSubmitNaming(seat, round, attempt, runs.sidOf(runId, round, attempt, _state(state)));
-    }
-
-    /// @dev A Submit whose sid may be that of another attempt than the one it is sent in.
-    function _doSubmitNaming(uint256 seat, uint32 round, uint16 attempt, bytes32 sid) internal {
+        bytes32 sid = runs.sidOf(runId, round, attempt, _state(state));
         uint256 id = seat + 1;
         bytes memory call = abi.encodeCall(
-            ITrainingRuns.submit, (_key(id, round, attempt), sid, _header(id, sid), _submitSignature(id, sid))
+            ITrainingRuns.submit, (_key(id, round, attempt), _state(state), _header(id, sid), _submitSignature(id, sid))
         );
         (bool all,) = _livesOf(id);
         string memory fields = string.concat(_message(seat, round, attempt), _sid(sid), _flag("live", all));

@@ -123,41 +123,6 @@ contract TransitionsTest is TransitionRecorder {
         _end();
     }
 
-    /// @dev Everybody's Submit of round 0 is sent again before, between and after the Submits of round 1.
-    function test_repeated_submits() public {
-        _beginOpen("repeated_submits", 5, 0);
-        bytes32 old = runs.sidOf(runId, 0, 0, _state("0"));
-        _wholeRound(5, 0);
-        _repeats(5, 1, old);
-        _submits(5, 1, 0, 24);
-        _repeats(5, 1, old);
-        _submits(5, 1, 0, 23);
-        _repeats(5, 1, old);
-        _submits(5, 1, 0, 15);
-        _end();
-    }
-
-    function _repeats(uint256 n, uint32 round, bytes32 old) private {
-        for (uint256 seat; seat < n; ++seat) {
-            _doSubmitNaming(seat, round, 0, old);
-        }
-    }
-
-    /// @dev Seat 0 votes in attempt 0 for the sid of attempt 1, where its vote is then missing.
-    function test_early_submit() public {
-        _beginOpen("early_submit", 5, 0);
-        bytes32 early = runs.sidOf(runId, 0, 1, _state("0"));
-        _doSubmitNaming(0, 0, 0, early);
-        _submits(5, 0, 0, 1);
-        _doSubmit(0, 0, 0, "0");
-        _later(PHASE);
-        _doSubmitNaming(0, 0, 1, early);
-        _doSubmit(0, 0, 1, "other");
-        _submits(5, 0, 1, 1);
-        _later(PHASE);
-        _end();
-    }
-
     function test_split_states() public {
         _beginOpen("split_states", 4, 0);
         _doSubmit(0, 0, 0, "a");

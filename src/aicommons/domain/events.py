@@ -386,6 +386,8 @@ class Submitted(Attempted):
     """A masked vector is in the store."""
 
     header_digest: ids.Digest
+    state_digest: bytes
+    """The state that it starts from: the sid follows from it, and from run, round, attempt and keys."""
     signature: bytes
 
 

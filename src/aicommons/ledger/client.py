@@ -44,8 +44,17 @@ FUNCTIONS: Mapping[type[messages.Message], tuple[str, str]] = {
 """Message -> contract and function that take it."""
 
 
-def posting(key: encoding.AttemptKey, message: messages.Message, signed: bytes) -> tuple[str, str, Sequence[object]]:
-    """Return contract, function and arguments that put a signed message of a run before the ledger."""
+def posting(
+    key: encoding.AttemptKey, message: messages.Message, signed: bytes, state_digest: bytes = b""
+) -> tuple[str, str, Sequence[object]]:
+    """Return contract, function and arguments that put a signed message of a run before the ledger.
+
+    Args:
+        key: run, round and attempt.
+        message: what was signed.
+        signed: the signature.
+        state_digest: of a Submit the state that it starts from, instead of the sid: the contract computes that.
+    """
     fields = [getattr(message, field.name) for field in dataclasses.fields(message)]
     place = (key.run_id, key.round_index, key.attempt, getattr(message, "member_id", 0))
     match message:
@@ -53,6 +62,8 @@ def posting(key: encoding.AttemptKey, message: messages.Message, signed: bytes) 
             values: list[object] = [key.run_id, *fields[1:], signed]
         case messages.Exit():
             values = [*fields, signed]
+        case messages.Submit():
+            values = [place, state_digest, *fields[2:], signed]
         case _:
             values = [place, fields[0], *fields[2:], signed]
     return *FUNCTIONS[type(message)], values
@@ -218,9 +229,11 @@ class Client:
         told = [logs.decode(contract, log) for log in found]
         return [event for event in told if event is not None]
 
-    def post(self, key: encoding.AttemptKey, message: messages.Message, signed: bytes) -> None:
+    def post(
+        self, key: encoding.AttemptKey, message: messages.Message, signed: bytes, state_digest: bytes = b""
+    ) -> None:
         """Send a signed message of a run; see the port."""
-        contract, function, values = posting(key, message, signed)
+        contract, function, values = posting(key, message, signed, state_digest)
         self.transact(contract, function, *values)
 
     def convict(

@@ -450,23 +450,28 @@ def attempt_of(agent: Agent, run_id: ids.RunId, current: views.RunView, place: v
         agent.ledger.place,
         current,
         known.session.layout.faults,
-        lambda at: sid_of(agent, current, encoding.AttemptKey(run_id, *at), roster),
+        lambda at: sids_of(agent, current, encoding.AttemptKey(run_id, *at), roster),
     )
     return Attempt(**fields, seen=current.attempts.get(place, views.AttemptView()), cheats=cheats)
 
 
-def sid_of(agent: Agent, current: views.RunView, key: encoding.AttemptKey, roster: events.RosterFixed) -> bytes | None:
-    """Return the session of an attempt, ``None`` where this node does not know the state that its round starts from.
+def sids_of(
+    agent: Agent, current: views.RunView, key: encoding.AttemptKey, roster: events.RosterFixed
+) -> frozenset[bytes]:
+    """Return the sessions that Submits of an attempt name and that are this attempt's: they follow from the states named.
+
+    Whoever else signed one of them signed for this attempt; a ledger that lies can show no other run's here.
 
     Raises:
         errors.AggregationRefused: an Ack fails its checks.
+        errors.BlobNotFound: keys that an Ack names are not in the store (yet).
     """
-    before = agent.journal.state_digest(key.run_id, key.round_index)
-    if before is None:
-        return None
-    epoch = current.epoch_of((key.round_index, key.attempt))
-    committee = _committee(agent, current, key.run_id, roster, epoch=epoch)
-    return encoding.session_id(agent.ledger.place, key, before, committee.digest)
+    at = key.round_index, key.attempt
+    seen = current.attempts.get(at, views.AttemptView())
+    committee = _committee(agent, current, key.run_id, roster, epoch=current.epoch_of(at))
+    named = {(sent.sid, sent.state_digest) for sent in seen.submits.values()}
+    place = agent.ledger.place
+    return frozenset(sid for sid, state in named if encoding.session_id(place, key, state, committee.digest) == sid)
 
 
 def _prepare(agent: Agent, current: views.RunView, key: encoding.AttemptKey, roster: events.RosterFixed) -> Prepared:

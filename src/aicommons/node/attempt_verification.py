@@ -54,6 +54,7 @@ def check_attempt(case: examination.Case, at: views.AttemptPlace, before: examin
         errors.VerificationFailed: the first thing that does not match.
     """
     seen = case.current.attempts[at]
+    _check_sessions(case, at, seen)
     sid = _session_id(case, at, seen, before)
     made = case.committee(at).layout
     cheats = evidence.convicted(case.place, case.current, made.faults)
@@ -75,6 +76,20 @@ def check_attempt(case: examination.Case, at: views.AttemptPlace, before: examin
         case.findings.passed("certificate")
         after, cases = _check_certified(scene, inputs, commits)
         return dataclasses.replace(outcome, is_unmasked=seen.phase is run.Phase.UNMASKED, after=after, cases=cases)
+
+
+def _check_sessions(case: examination.Case, at: views.AttemptPlace, seen: views.AttemptView) -> None:
+    """Check that every Submit was signed for this attempt of this run: its sid follows from the state that it names.
+
+    Needs no state: whoever signed said which it starts from. All else that is signed in an attempt names the sid of its Submits.
+    """
+    key, committee = encoding.AttemptKey(case.run_id, *at), case.committee(at).digest
+    for member, sent in sorted(seen.submits.items()):
+        if encoding.session_id(case.place, key, sent.state_digest, committee) != sent.sid:
+            raise errors.VerificationFailed(
+                "it was signed for another run, round or attempt",
+                which=f"round {at[0]} attempt {at[1]}, Submit of member {member}",
+            )
 
 
 def _session_id(

@@ -125,11 +125,12 @@ def is_end_signed(agent: agents.Agent, run_id: ids.RunId, current: views.RunView
     for place, attempt in current.attempts.items():
         if not _is_last(agent, run_id, current, place[0]):
             continue  # Results are signed at every pause too: those of a round before the end prove no end
-        sid = agents.sid_of(agent, current, encoding.AttemptKey(run_id, *place), roster)
-        named: collections.Counter[tuple[bytes, bytes]] = collections.Counter()
+        sids = agents.sids_of(agent, current, encoding.AttemptKey(run_id, *place), roster)
+        named: collections.Counter[tuple[bytes, bytes, bytes]] = collections.Counter()
         for member, sent in attempt.results.items():
             signed = evidence.is_signed(agent.ledger.place, roster, evidence.signed_part(sent), sent.signature)
-            named[sent.sum_digest, sent.state_digest] += signed and (sent.sid, sent.member_id) == (sid, member)
+            is_here = sent.sid in sids and sent.member_id == member
+            named[sent.sid, sent.sum_digest, sent.state_digest] += signed and is_here
         if named and max(named.values()) >= quorum:
             return True
     return False

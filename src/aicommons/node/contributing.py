@@ -98,7 +98,8 @@ def submit(agent: agents.Agent, duty: duties.Duty, current: views.RunView) -> No
     if not agents.send(agent, attempt, "submit", blobs):
         return
     message = messages.Submit(sid, agent.member_id, built[0])
-    agent.ledger.post(attempt.key, message, agent.signing.sign(message))
+    before = agent.journal.state_digest(attempt.key.run_id, attempt.key.round_index) or b""
+    agent.ledger.post(attempt.key, message, agent.signing.sign(message), before)
 
 
 def _check_consents(agent: agents.Agent, attempt: agents.Attempt, current: views.RunView) -> None:

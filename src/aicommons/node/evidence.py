@@ -17,8 +17,8 @@ Message = events.Submitted | events.Committed | events.Revealed | events.Resulte
 """A signed message of a round, as the ledger shows it."""
 
 
-SidOf = Callable[[views.AttemptPlace], bytes | None]
-"""Attempt -> its session as one computes it oneself, ``None`` where its state is not known here."""
+SidsOf = Callable[[views.AttemptPlace], frozenset[bytes]]
+"""Attempt -> the sessions that are its own, by computation."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -218,7 +218,7 @@ def signed_part(sent: Message) -> messages.Message:
 
 
 def convicted(
-    place: encoding.Place, current: views.RunView, faults: int, sid_of: SidOf | None = None
+    place: encoding.Place, current: views.RunView, faults: int, sids_of: SidsOf | None = None
 ) -> frozenset[int]:
     """Return who of a run is proven to have cheated.
 
@@ -229,14 +229,14 @@ def convicted(
         place: where signatures are valid.
         current: the run.
         faults: f.
-        sid_of: gives the session of an attempt, where the caller knows it: a verdict of another run, which a lying ledger could
-            show, names another one. Without it, whoever calls has checked that already.
+        sids_of: gives the sessions of an attempt: a verdict of another run, which a lying ledger could show, names none of
+            them. Without it, whoever calls has checked that already.
     """
     judges: dict[int, set[int]] = {guilty: set() for guilty in current.convicted}
     for at, attempt in current.attempts.items() if judges else ():
         for said in attempt.verdicts.values():
             is_meant = said.case_digest != messages.SILENCE and said.guilty_id in judges
-            if not is_meant or (sid_of is not None and sid_of(at) != said.sid):
+            if not is_meant or (sids_of is not None and said.sid not in sids_of(at)):
                 continue
             if _is_judged(place, current, said):
                 judges[said.guilty_id].add(said.member_id)

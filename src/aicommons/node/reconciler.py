@@ -282,10 +282,12 @@ class Reconciler:
             key = self._own_key(run_id, current)
             if key is None:
                 continue
-            for attempt in current.attempts.values():
+            for at, attempt in current.attempts.items():
                 sent = attempt.commits.get(self.agent.member_id)
                 if sent is None or self.agent.signing.keys.get(run_id, attempt.epoch) is None:
                     continue
+                if not self._is_here(run_id, current, at, sent.sid):
+                    continue  # its Commit of another run, which proves nothing about this one
                 message = messages.Commit(
                     sent.sid, self.agent.member_id, sent.set_digest, sent.input_digest, sent.masks
                 )
@@ -299,6 +301,17 @@ class Reconciler:
                         ids.format_id(run_id)[:12],
                     )
                     break
+
+    def _is_here(self, run_id: ids.RunId, current: views.RunView, at: views.AttemptPlace, sid: bytes) -> bool:
+        """Return whether a session is that of an attempt; where that cannot be told now it is asked again on the next pass."""
+        try:
+            roster = agents.roster_of(self.agent, run_id, current)
+            return sid in agents.sids_of(self.agent, current, encoding.AttemptKey(run_id, *at), roster)
+        except (errors.AggregationRefused, errors.LedgerMismatch):
+            return False  # no session of these keys is begun either
+        except (errors.TemporaryError, errors.BlobNotFound):
+            self._witnessed = False
+            return False
 
     def _own_key(self, run_id: ids.RunId, current: views.RunView) -> ids.Address | None:
         """Return this node's key on the confirmed roster; a roster that was not confirmed proves nothing about it."""

@@ -24,10 +24,12 @@ class Ledger(Protocol):
         returns all of them, from the first on.
         """
 
-    def post(self, key: encoding.AttemptKey, message: messages.Message, signature: bytes) -> None:
+    def post(
+        self, key: encoding.AttemptKey, message: messages.Message, signature: bytes, state_digest: bytes = b""
+    ) -> None:
         """Send a signed message of a run and return when it is recorded.
 
-        Raises ``errors.LedgerRefused`` with the contract's error, or ``errors.LedgerUnreachable``.
+        ``state_digest``: of a Submit the state that it starts from, 32 bytes. Raises ``errors.LedgerRefused`` with the contract's error, or ``errors.LedgerUnreachable``.
         """
 
     def convict(

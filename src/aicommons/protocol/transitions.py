@@ -102,20 +102,6 @@ class Key:
     """The seat's member."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Tally:
-    """Who submitted on one sid: a seat counts once for it, whatever round and attempt its message came in."""
-
-    seats: int = 0
-    """Seats whose Submit names the sid, in any attempt."""
-    votes: int = 0
-    """Those of them that came in the attempt below."""
-    round_index: int = 0
-    """Round of the last one that came."""
-    attempt: int = 0
-    """Attempt of the last one that came."""
-
-
 class Refusal(Exception):
     """A transition is not allowed; the in-memory ledger tells it as ``errors.LedgerRefused``.
 
@@ -258,17 +244,11 @@ def enter_submit(m: Machine, key: Key, seat: int, time: int) -> Machine:
     return dataclasses.replace(m, silent=m.silent & ~seat)
 
 
-def vote(tally: Tally, m: Machine, seat: int, member_id: int) -> Tally:
-    """Cast a seat's only vote for a sid; ``votes`` of what is returned holds those of the present attempt.
-
-    The sid is not bound to the first attempt in which somebody names it: one seat could otherwise burn the sid of an
-    attempt to come for all the others. Raises ``Refusal``.
-    """
-    if tally.seats & seat:
+def vote(votes: int, seat: int, member_id: int) -> int:
+    """Cast a seat's only vote for a sid, which belongs to one attempt; return who voted for it now. Raises ``Refusal``."""
+    if votes & seat:
         raise Refusal("TrainingRunsAlreadySent", member_id)
-    is_same = (tally.round_index, tally.attempt) == (m.round_index, m.attempt)
-    votes = tally.votes | seat if is_same else seat
-    return Tally(tally.seats | seat, votes, m.round_index, m.attempt)
+    return votes | seat
 
 
 def submit(m: Machine, seat: int, votes: int) -> tuple[Machine, int]:

@@ -680,20 +680,20 @@ class TrainingRuns:
         (found,) = self.caller.call("TrainingRuns", "sidOf", run_id, round_, attempt, state_digest, at=self.at)
         return access.data(found)
 
-    def submit(self, key: Key, sid: bytes, header_digest: bytes, signature: bytes) -> None:
-        """Announces a masked vector and votes for the state that its sid names. In phase Unmasked the first Submit of
-        the next round opens it. A seat's Submit on one sid is taken once in a run, void or not, and counts in the
-        attempt in which it came: neither an old one sent again nor one sent early is a vote of another attempt. All
-        consents of the seat have to be live.
+    def submit(self, key: Key, state_digest: bytes, header_digest: bytes, signature: bytes) -> None:
+        """Announces a masked vector and votes for the state that it starts from. In phase Unmasked the first Submit of
+        the next round opens it. The sid that is signed is computed here, from run, round, attempt, state and keys:
+        what was signed for another attempt, run or chain is not taken. A seat's Submit on one sid is taken once,
+        void or not. All consents of the seat have to be live.
 
         Args:
             header_digest: SHA-256 of the header.
             key: Run, round, attempt and seat.
-            sid: The attempt as the node computes it from its own state.
             signature: Submit(sid, memberId, headerDigest) by the node key.
+            state_digest: The state that the node starts from.
         """
         self.caller.transact(
-            "TrainingRuns", "submit", dataclasses.astuple(key), sid, header_digest, signature, at=self.at
+            "TrainingRuns", "submit", dataclasses.astuple(key), state_digest, header_digest, signature, at=self.at
         )
 
     def successor(self) -> ids.Address:

@@ -55,9 +55,11 @@ class MemoryClient:
         self._read += len(told)
         return told
 
-    def post(self, key: encoding.AttemptKey, message: messages.Message, signature: bytes) -> None:
+    def post(
+        self, key: encoding.AttemptKey, message: messages.Message, signature: bytes, state_digest: bytes = b""
+    ) -> None:
         """Send a signed message of a run; see the port."""
-        contract, function, values = client.posting(key, message, signature)
+        contract, function, values = client.posting(key, message, signature, state_digest)
         self.transact(contract, function, *values)
 
     def convict(

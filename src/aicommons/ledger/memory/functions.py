@@ -175,7 +175,9 @@ def _run_acts(parts: Parts) -> dict[str, dict[str, Act]]:
             "bring": trained.bring,
             "close": trained.close,
             "ack": lambda run_id, *said: trained.ack(run_id, messages.Ack(bytes(32), *said[:-1]), said[-1]),
-            "submit": _of_attempt(trained.submit, messages.Submit),
+            "submit": lambda place, *said: trained.submit(
+                encoding.AttemptKey(*place[:3]), place[3], *said[:-1], signed=said[-1]
+            ),
             "commit": _of_attempt(trained.commit, messages.Commit),
             "reveal": _of_attempt(trained.reveal, messages.Reveal),
             "result": _of_attempt(trained.result, messages.Result),

@@ -105,8 +105,8 @@ class Record:
     """Who is summed with whom, once the first keys are there."""
     final_state: bytes = bytes(32)
     """State digest that a quorum of Results agreed on, else zero."""
-    tallies: dict[bytes, transitions.Tally] = dataclasses.field(default_factory=dict)
-    """Sid -> who submitted on it."""
+    submits: dict[bytes, int] = dataclasses.field(default_factory=dict)
+    """Sid -> the seats that submitted on it."""
     votes: dict[tuple[object, ...], int] = dataclasses.field(default_factory=dict)
     """Result or refusal -> the seats that sent it."""
 
@@ -116,7 +116,7 @@ class Record:
             self,
             seats=dict(self.seats),
             committees=dict(self.committees),
-            tallies=dict(self.tallies),
+            submits=dict(self.submits),
             votes=dict(self.votes),
         )
 

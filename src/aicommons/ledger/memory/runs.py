@@ -135,24 +135,34 @@ class Runs:
 
     # ---------------------------------------------------------------------------------------------- messages of a round
 
-    def submit(self, key: encoding.AttemptKey, message: messages.Submit, signed: bytes) -> None:
-        """Announce a masked vector, and vote for the state that its sid names."""
-        run_id, member_id, sid = key.run_id, message.member_id, message.sid
+    def submit(
+        self,
+        key: encoding.AttemptKey,
+        member_id: ids.MemberId,
+        state_digest: bytes,
+        header: ids.Digest,
+        *,
+        signed: bytes,
+    ) -> None:
+        """Announce a masked vector, and vote for the state that it starts from; what is signed names the sid."""
+        run_id = key.run_id
         record, named, seat = self._load(key, member_id)
         m = transitions.enter_submit(record.machine, named, seat.bit, self._book.now())
-        self._check_signed(seat.node_key, message, signed)
+        place = self._book.place("TrainingRuns")
+        sid = encoding.session_id(place, key, state_digest, record.committee(m.epoch))
+        self._check_signed(seat.node_key, messages.Submit(sid, member_id, header), signed)
         for each in seat.parts:
             self._check_consent(each.consent_id)
-        tally = record.tallies.get(sid, transitions.Tally())
-        record.tallies[sid] = transitions.vote(tally, m, seat.bit, member_id)
-        self._tell_signed(events.Submitted, key, message, signed)
+        record.submits[sid] = transitions.vote(record.submits.get(sid, 0), seat.bit, member_id)
+        told = (key.round_index, key.attempt, sid, header, state_digest, signed)
+        self._book.tell(events.Submitted, run_id, member_id, *told)
         if m.agreed and sid != record.sid:
             self._book.tell(events.Voided, run_id, key.round_index, key.attempt, seat.bit)
             record.machine = m
             self._keep(run_id, record)
             return
-        record.change(member_id, header_digest=message.header_digest, used_at=self._book.now())
-        record.machine, voided = transitions.submit(m, seat.bit, record.tallies[sid].votes)
+        record.change(member_id, header_digest=header, used_at=self._book.now())
+        record.machine, voided = transitions.submit(m, seat.bit, record.submits[sid])
         if record.machine.agreed and not m.agreed:
             self._agree(key, record, sid, voided)
         self._try_close(run_id, record)
