@@ -25,7 +25,7 @@ from aicommons.learning import recipe
 from aicommons.learning.learners import mlp
 from aicommons.learning.secagg import header
 from aicommons.learning.secagg import suite as suites
-from aicommons.node import fetching, journal, judging, reconciler, signing
+from aicommons.node import evidence, fetching, journal, judging, reconciler, signing
 from aicommons.protocol import duties
 
 Act = Callable[[Arena], Sequence[Any]]
@@ -704,6 +704,24 @@ def second_run(arena: Arena) -> Sequence[Any]:
     return ()
 
 
+def earlier_run(arena: Arena) -> Sequence[Any]:
+    """Post what a member signed in an earlier run of the same members, as somebody without a seat."""
+    scene = arena.scene
+    first = scene.play()
+    second = scene.simulation.again(scene.roster)
+    scene.simulation.run_id, scene.simulation.nodes = second.run_id, second.nodes
+    stranger, old = scene.simulation.commons.registrar._registry, first.attempts[0, 0].submits[scene.roster[0]]
+
+    def replay(scene: Any) -> None:
+        key, message = encoding.AttemptKey(scene.run_id, 0, 0), evidence.signed_part(old)
+        arena.is_refused(lambda: stranger.post(key, message, old.signature, old.state_digest))
+
+    def opened(view: Any) -> bool:
+        return view.current is not None and not view.current.submits
+
+    return [arena.stage.move(opened, replay)]
+
+
 def silent_in_a_cell(arena: Arena) -> Sequence[Any]:
     """Keep away from the first round on."""
     return [arena.stage.move(cells.drawn, lambda scene: scene.leave(cells.seat_in(scene, 0)))]
@@ -733,6 +751,12 @@ def other_rows() -> dict[str, Row]:
     }
     rows["a second run without one of its sites"] = Row(
         "sets that differ by few sites are never both summed", second_run, Then.DECLINED
+    )
+    rows["a stranger replays an earlier run of the same sites"] = Row(
+        "the ledger computes the session that has to be signed",
+        earlier_run,
+        Then.UNTOUCHED,
+        error="TrainingRunsSignatureInvalid",
     )
     for members, then in {5: Then.MODEL, 3: Then.WAITS}.items():
         rows[f"goes silent and had signed an Exit in advance, of {members}"] = Row(

@@ -76,11 +76,11 @@ def _hold(agent: agents.Agent, attempt: agents.Attempt, digest: bytes, limit: in
 
 
 def fetch(agent: agents.Agent, attempt: agents.Attempt, digest: bytes, limit: int) -> bytes:
-    """Return a blob from here, else from the store; a short round's blobs are held until it is combined."""
+    """Return a blob from here, else from the store; a short round's blobs are held until it is combined, no longer ones."""
     held = attempt.held.get(digest)
     if held is not None:
         return held
     data = agent.own.get(digest, limit) if agent.own.has(digest) else agent.store.get(digest, limit)
-    if attempt.is_short:
+    if attempt.is_short and len(data) <= attempt.session.blob_bytes + SLACK:
         attempt.held[digest] = data
     return data
