@@ -111,7 +111,7 @@ contract TrainingRuns is ITrainingRuns, RunStorage {
         bytes32 sid = Messages.sidOf(address(this), key.runId, key.round, key.attempt, stateDigest, committee);
         _checkSignature(seat.nodeKey, key.memberId, Messages.hashSubmit(sid, key.memberId, headerDigest), signature);
         _checkAllLive(stored, seat, key.memberId);
-        uint48 votes = _voteFor(stored, sid, _bit(seat), key.memberId);
+        uint48 votes = _countOnce(stored.votes, sid, _bit(seat), key.memberId);
         emit Submitted(key.runId, key.memberId, key.round, key.attempt, sid, headerDigest, stateDigest, signature);
         if (m.agreed && sid != stored.sid) {
             emit Voided(key.runId, key.round, key.attempt, _bit(seat));
@@ -173,8 +173,9 @@ contract TrainingRuns is ITrainingRuns, RunStorage {
         _checkDigest(stored.sid, sid);
         bytes32 message = Messages.hashResult(sid, key.memberId, sumDigest, stateDigest);
         _checkSignature(seat.nodeKey, key.memberId, message, signature);
-        _vote(keccak256(abi.encode(key.runId, sid)), _bit(seat), key.memberId);
-        uint48 votes = _vote(keccak256(abi.encode(key.runId, sid, sumDigest, stateDigest)), _bit(seat), key.memberId);
+        _countOnce(_votes, keccak256(abi.encode(key.runId, sid)), _bit(seat), key.memberId);
+        bytes32 tally = keccak256(abi.encode(key.runId, sid, sumDigest, stateDigest));
+        uint48 votes = _countOnce(_votes, tally, _bit(seat), key.memberId);
         emit Resulted(key.runId, key.memberId, key.round, key.attempt, sid, sumDigest, stateDigest, signature);
         if (m.result(votes, _now())) {
             stored.finalState = stateDigest;
@@ -440,14 +441,6 @@ contract TrainingRuns is ITrainingRuns, RunStorage {
         return Messages.committeeOf(stored.roster, epoch, stored.layout, points);
     }
 
-    /// @dev Takes every Submit, void ones too, once: anybody could else send a void one again and take the seat's place.
-    function _voteFor(Run storage stored, bytes32 sid, uint48 seat, uint256 memberId) private returns (uint48 votes) {
-        votes = stored.votes[sid];
-        if (votes & seat != 0) revert TrainingRunsAlreadySent(memberId);
-        votes |= seat;
-        stored.votes[sid] = votes;
-    }
-
     function _agree(Run storage stored, Machine memory m, Key memory key, bytes32 sid, uint48 voided) private {
         stored.sid = sid;
         stored.finalState = 0;
@@ -475,12 +468,15 @@ contract TrainingRuns is ITrainingRuns, RunStorage {
         stored.inputDigest = Messages.inputsOf(stored.sid, ids, headers);
     }
 
-    /// @dev Adds a seat to a tally; once.
-    function _vote(bytes32 tally, uint48 seat, uint256 memberId) private returns (uint48 votes) {
-        votes = _votes[tally];
+    /// @dev Adds a seat to a tally; once. Void Submits too: anybody could else send one again and take the seat's place.
+    function _countOnce(mapping(bytes32 => uint48) storage counted, bytes32 tally, uint48 seat, uint256 memberId)
+        private
+        returns (uint48 votes)
+    {
+        votes = counted[tally];
         if (votes & seat != 0) revert TrainingRunsAlreadySent(memberId);
         votes |= seat;
-        _votes[tally] = votes;
+        counted[tally] = votes;
     }
 
     function _load(Key memory key) private view returns (Run storage stored, Seat storage seat, Machine memory m) {

@@ -378,11 +378,13 @@ class Player:
         digest = encoding.message_digest(self.client("founder").place, message)
         return self.key(("node", member)).sign_digest(digest)
 
-    def post(self, member: int, place: tuple[int, int], message: messages.Message) -> bool:
-        """Send a signed message, from the node."""
+    def post(
+        self, member: int, place: tuple[int, int], message: messages.Message, state_digest: bytes = b""
+    ) -> bool:
+        """Send a signed message, from the node; a Submit with the digest of the state that it starts from."""
         key = encoding.AttemptKey(self.run_id, *place)
         signed = self.signed(member, message)
-        return self._try(lambda: self.client(("node", member)).post(key, message, signed))
+        return self._try(lambda: self.client(("node", member)).post(key, message, signed, state_digest))
 
     def ack(self, member: int) -> bool:
         """Confirm the roster."""
@@ -404,13 +406,12 @@ class Player:
 
     def submit(self, member: int, place: tuple[int, int], state: object) -> bool:
         """Announce a vector."""
-        return self.submit_on(member, place, self.sid(place, state))
+        return self.submit_on(member, place, self.sid(place, state), state)
 
-    def submit_on(self, member: int, place: tuple[int, int], sid: bytes) -> bool:
+    def submit_on(self, member: int, place: tuple[int, int], sid: bytes, state: object) -> bool:
         """Announce a vector whose sid may be that of another attempt."""
-        return self.post(
-            member, place, messages.Submit(sid, ids.MemberId(member), ids.Digest(word("header", member, sid)))
-        )
+        message = messages.Submit(sid, ids.MemberId(member), ids.Digest(word("header", member, sid)))
+        return self.post(member, place, message, word("state", state))
 
     def agreed_sid(self) -> bytes:
         """Return the sid that a quorum named last."""

@@ -136,12 +136,12 @@ def replay(p: worlds.Player) -> None:
     p.submits((0, 0))
     p.submit(1, (0, 0), 0)
     p.later(worlds.PHASE)
-    p.submit_on(1, (0, 1), old)
+    p.submit_on(1, (0, 1), old, 0)
     p.submit(2, (0, 1), 0)
     signed = p.signed(2, messages.Submit(old, ids.MemberId(1), ids.Digest(b"h" * 32)))
-    p.do("founder", "TrainingRuns", "submit", (p.run_id, 0, 1, 1), old, b"h" * 32, signed)
-    p.do("founder", "TrainingRuns", "submit", (p.run_id, 0, 1, 9), old, b"h" * 32, signed)
-    p.do("founder", "TrainingRuns", "submit", (b"\x01" * 32, 0, 1, 1), old, b"h" * 32, signed)
+    p.do("founder", "TrainingRuns", "submit", (p.run_id, 0, 1, 1), worlds.word("state", 0), b"h" * 32, signed)
+    p.do("founder", "TrainingRuns", "submit", (p.run_id, 0, 1, 9), worlds.word("state", 0), b"h" * 32, signed)
+    p.do("founder", "TrainingRuns", "submit", (b"\x01" * 32, 0, 1, 1), worlds.word("state", 0), b"h" * 32, signed)
 
 
 def minimum(p: worlds.Player) -> None:

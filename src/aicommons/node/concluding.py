@@ -125,7 +125,10 @@ def is_end_signed(agent: agents.Agent, run_id: ids.RunId, current: views.RunView
     for place, attempt in current.attempts.items():
         if not _is_last(agent, run_id, current, place[0]):
             continue  # Results are signed at every pause too: those of a round before the end prove no end
-        sids = agents.sids_of(agent, current, encoding.AttemptKey(run_id, *place), roster)
+        try:
+            sids = agents.sids_of(agent, current, encoding.AttemptKey(run_id, *place), roster)
+        except (errors.AggregationRefused, errors.BlobNotFound):
+            continue  # keys that nobody signed, or that cannot be had now, prove nothing
         named: collections.Counter[tuple[bytes, bytes, bytes]] = collections.Counter()
         for member, sent in attempt.results.items():
             signed = evidence.is_signed(agent.ledger.place, roster, evidence.signed_part(sent), sent.signature)
