@@ -107,8 +107,7 @@ contract TrainingRuns is ITrainingRuns, RunStorage {
         (Run storage stored, Seat storage seat, Machine memory m) = _load(key);
         m.enterSubmit(key, _bit(seat), _now());
         // Computed here: a Submit that was signed for another attempt, run or chain is none of this one.
-        bytes32 committee = stored.committees[m.epoch];
-        bytes32 sid = Messages.sidOf(address(this), key.runId, key.round, key.attempt, stateDigest, committee);
+        bytes32 sid = _sidOf(key, stateDigest, stored.committees[m.epoch]);
         _checkSignature(seat.nodeKey, key.memberId, Messages.hashSubmit(sid, key.memberId, headerDigest), signature);
         _checkAllLive(stored, seat, key.memberId);
         uint48 votes = _countOnce(stored.votes, sid, _bit(seat), key.memberId);
@@ -439,6 +438,10 @@ contract TrainingRuns is ITrainingRuns, RunStorage {
             points[i] = stored.seats[stored.ids[i]].point;
         }
         return Messages.committeeOf(stored.roster, epoch, stored.layout, points);
+    }
+
+    function _sidOf(Key memory key, bytes32 stateDigest, bytes32 committee) private view returns (bytes32) {
+        return Messages.sidOf(address(this), key.runId, key.round, key.attempt, stateDigest, committee);
     }
 
     function _agree(Run storage stored, Machine memory m, Key memory key, bytes32 sid, uint48 voided) private {

@@ -378,9 +378,7 @@ class Player:
         digest = encoding.message_digest(self.client("founder").place, message)
         return self.key(("node", member)).sign_digest(digest)
 
-    def post(
-        self, member: int, place: tuple[int, int], message: messages.Message, state_digest: bytes = b""
-    ) -> bool:
+    def post(self, member: int, place: tuple[int, int], message: messages.Message, state_digest: bytes = b"") -> bool:
         """Send a signed message, from the node; a Submit with the digest of the state that it starts from."""
         key = encoding.AttemptKey(self.run_id, *place)
         signed = self.signed(member, message)
