@@ -214,10 +214,16 @@ def test_problem_and_plan_are_shown(founded: "Place", offered: dict[str, str]) -
     assert "leaves site" in founded.call("east", "plan", "show", offered["plan"]).out
 
 
+FEATURES = {"features": [{"name": "age", "kind": "numeric", "lo": 0, "hi": 120}]}
+SICK = {"name": "sick", "task": "binomial", "classes": ["no", "yes"]}
 BAD_PLANS = {
     "no recipe": ({"title": "t"}, "recipe"),
     "an unknown learner": ({"title": "t", "recipe": {"recipe": "oracle"}}, "recipe"),
-    "nothing held out": ({"title": "t", "recipe": {}, "held_out_percent": 0}, "held_out_percent"),
+    "nothing held out": (
+        {"title": "t", "recipe": {"recipe": "glm", "schema": {**FEATURES, "target": SICK}}, "held_out_percent": 0},
+        "held_out_percent",
+    ),
+    "nothing to predict": ({"title": "t", "recipe": {"recipe": "glm", "schema": FEATURES}}, "needs no target"),
     "an unknown field": ({"title": "t", "recipe": {}, "colour": 1}, "colour"),
 }
 

@@ -56,7 +56,7 @@ def test_local_training_is_the_peers(work: types.ModuleType) -> None:
     assert [(block.name, block.length) for block in learner.blocks(start)] == [("delta", 99_901)]
 
 
-@pytest.mark.parametrize("task", schema.Task)
+@pytest.mark.parametrize("task", mlp.SOLVES)
 def test_combining_is_the_mean_weighted_by_rows(task: schema.Task) -> None:
     """The next model is the row-weighted mean of the sites' models."""
     target = {
@@ -82,7 +82,7 @@ def test_combining_is_the_mean_weighted_by_rows(task: schema.Task) -> None:
     assert (last.stage, last.step, last.reason) == (state.Stage.EVALUATE, 2, state.Reason.STEPS_DONE)
 
 
-@pytest.mark.parametrize("task", schema.Task)
+@pytest.mark.parametrize("task", mlp.SOLVES)
 def test_gradient_step_lowers_the_loss(task: schema.Task) -> None:
     """A small step along the batch gradient lowers that batch's loss, for every output and depth."""
     rng = np.random.default_rng(4)

@@ -71,7 +71,7 @@ BAD_PLANS = {
     "name of the target": (_changed(["schema", "features", 1, "name"], "y"), "feature y"),
     "name with spaces": (_changed(["schema", "features", 1, "name"], " kind"), "feature name"),
     "name that UTF-8 cannot carry": (_changed(["schema", "features", 1, "name"], "\ud800"), "schema.features[1].name"),
-    "unknown task": (_changed(["schema", "target", "task"], "poisson"), "schema.target.task"),
+    "unknown task": (_changed(["schema", "target", "task"], "ordinal"), "schema.target.task"),
     "three binomial classes": (_changed(["schema", "target", "classes"], ["a", "b", "c"]), "target y"),
     "one class": (_changed(["schema", "target", "classes"], ["a"]), "target y"),
     "classes on a number": (_changed(["schema", "target", "task"], "gaussian"), "schema.target.lo"),

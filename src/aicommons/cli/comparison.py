@@ -42,7 +42,7 @@ class Judged:
     """Probability of the second class, probabilities [n, k], or predicted numbers."""
     truth: Floats
 
-    def figures(self, task: schema.Task) -> Figures:
+    def figures(self, task: schema.Task | None) -> Figures:
         """Return the figures of these rows; none of no rows (a site with a single group holds nothing out)."""
         if len(self.truth) == 0:
             return Figures(None, None)
@@ -65,12 +65,12 @@ def pooled(made: recipes.Recipe, sites: Mapping[str, recipes.Rows]) -> Figures:
     """Return how good one model of all training rows is on all held-out rows."""
     train = _joined([records.gather(rows.train) for rows in sites.values()])
     held_out = _joined([records.gather(rows.held_out) for rows in sites.values()])
-    return Judged(fit(made, train, held_out.features), held_out.target).figures(made.schema.target.task)
+    return Judged(fit(made, train, held_out.features), held_out.target).figures(made.schema.task)
 
 
 def alone(made: recipes.Recipe, sites: Mapping[str, recipes.Rows]) -> tuple[Figures, dict[str, Figures]]:
     """Return how good the sites' own models are on their own held-out rows: over all, and site by site."""
-    task = made.schema.target.task
+    task = made.schema.task
     judged = {}
     for name, rows in sites.items():
         train, held_out = records.gather(rows.train), records.gather(rows.held_out)
@@ -83,9 +83,9 @@ def alone(made: recipes.Recipe, sites: Mapping[str, recipes.Rows]) -> tuple[Figu
 def fit(made: recipes.Recipe, train: records.Table, wanted: Floats) -> Floats:
     """Train on one table and return the predictions for ``wanted``: probabilities, or numbers."""
     classes = np.unique(train.target)
-    task = made.schema.target.task
+    task = made.schema.task
     if len(wanted) == 0:  # scikit-learn refuses to predict nothing
-        return np.zeros((0, len(made.schema.target.classes or ())) if task is schema.Task.MULTINOMIAL else 0)
+        return np.zeros((0, len(made.schema.classes)) if task is schema.Task.MULTINOMIAL else 0)
     if task is not schema.Task.GAUSSIAN and len(classes) == 1:
         return _constant(made, int(classes[0]), len(wanted))
     if made.name == "glm":
@@ -95,9 +95,9 @@ def fit(made: recipes.Recipe, train: records.Table, wanted: Floats) -> Floats:
 
 
 def _constant(made: recipes.Recipe, index: int, rows: int) -> Floats:
-    if made.schema.target.task is schema.Task.BINOMIAL:
+    if made.schema.task is schema.Task.BINOMIAL:
         return np.full(rows, float(index))
-    predicted = np.zeros((rows, len(made.schema.target.classes or ())))
+    predicted = np.zeros((rows, len(made.schema.classes)))
     predicted[:, index] = 1.0
     return predicted
 
@@ -119,15 +119,15 @@ def _fit_sklearn(made: recipes.Recipe, train: records.Table, wanted: Floats) -> 
     from sklearn import linear_model, pipeline, preprocessing
 
     scale = preprocessing.StandardScaler()
-    if made.schema.target.task is schema.Task.GAUSSIAN:
+    if made.schema.task is schema.Task.GAUSSIAN:
         model = pipeline.make_pipeline(scale, linear_model.Ridge(alpha=1.0))
         model.fit(train.features, train.target)
         return np.asarray(model.predict(wanted))
     model = pipeline.make_pipeline(scale, linear_model.LogisticRegression(C=1.0, max_iter=5000))
     model.fit(train.features, train.target)
-    predicted = np.zeros((len(wanted), len(made.schema.target.classes or ())))
+    predicted = np.zeros((len(wanted), len(made.schema.classes)))
     predicted[:, model.classes_.astype(int)] = model.predict_proba(wanted)
-    return predicted[:, 1] if made.schema.target.task is schema.Task.BINOMIAL else predicted
+    return predicted[:, 1] if made.schema.task is schema.Task.BINOMIAL else predicted
 
 
 def _joined(tables: list[records.Table]) -> records.Table:

@@ -113,13 +113,15 @@ def read_sites(script: scripts.Script, plan: documents.Plan, made: recipes.Recip
 
 
 def _check_classes(script: scripts.Script, usable: Mapping[str, recipes.Rows]) -> None:
-    target = script.schema.target
-    if target.classes is None:
+    if not script.schema.classes:
         return
     seen = {float(value) for rows in usable.values() for value in records.gather(rows.train).target}
     if len(seen) < 2:
         raise errors.InputError(
-            "all rows have the same class", which=f"column {target.name}", expected="at least 2 classes", got=len(seen)
+            "all rows have the same class",
+            which=f"column {script.schema.outcomes[0].name}",
+            expected="at least 2 classes",
+            got=len(seen),
         )
 
 

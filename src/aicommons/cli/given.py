@@ -150,8 +150,18 @@ def plan(path: pathlib.Path) -> "documents.Plan":
         body = read_json(path)
         read = documents.Plan.decode(_complete(body, documents.Plan, PLAN_DEFAULTS))
         made = recipe.from_plan(dict(read.recipe))
-        whole = {**body, "recipe": recipe.to_plan(made)}
-        return documents.Plan.decode(_complete(whole, documents.Plan, PLAN_DEFAULTS))
+        is_judged = made.schema.target is not None
+        held_out = PLAN_DEFAULTS["held_out_percent"] if is_judged else 0
+        whole = {"held_out_percent": held_out, **body, "recipe": recipe.to_plan(made)}
+        found = documents.Plan.decode(_complete(whole, documents.Plan, PLAN_DEFAULTS))
+        if is_judged != (found.held_out_percent > 0):
+            raise errors.InputError(
+                "rows are held out exactly where something is predicted",
+                which="plan.held_out_percent",
+                expected="1 to 99" if is_judged else "0, or no such field",
+                got=found.held_out_percent,
+            )
+        return found
 
 
 def columns(path: pathlib.Path) -> "schema.Schema":

@@ -263,15 +263,13 @@ def _load(source: str) -> "models.Model":
 
 def _predictions(model: "models.Model", inputs: "reading.Inputs") -> tuple[list[str], list[list[object]]]:
     """Return column names and a row for each row of the table, in its order; rows with a gap are empty but for the line."""
-    classes = model.recipe.schema.target.classes
-    heads = ["line", "prediction", *(f"probability {each}" for each in classes or ())]
+    classes = model.recipe.schema.classes
+    heads = ["line", "prediction", *(f"probability {each}" for each in classes)]
     made: dict[int, list[object]] = {line: [line] + [None] * (len(heads) - 1) for line in inputs.incomplete}
     if inputs.lines:
         values = model.predict(inputs.features).tolist()
-        labels = model.labels(inputs.features) if classes is not None else ()
+        labels = model.labels(inputs.features) if classes else ()
         for place, line in enumerate(inputs.lines):
             value = values[place]
-            made[line] = (
-                [line, labels[place], *(round(each, 6) for each in value)] if classes is not None else [line, value]
-            )
+            made[line] = [line, labels[place], *(round(each, 6) for each in value)] if classes else [line, value]
     return heads, [made[line] for line in sorted(made)]

@@ -15,7 +15,7 @@ from aicommons.domain import errors, ids
 from aicommons.owner import published
 
 if TYPE_CHECKING:
-    from aicommons.domain import events
+    from aicommons.domain import events, schema
     from aicommons.protocol import view as views
 
 DAY = 86400
@@ -131,6 +131,14 @@ def plain(text: str, most: int = 80) -> str:
     """Return somebody else's text without anything that could control a terminal, on one line."""
     line = "".join(letter if letter.isprintable() else " " for letter in text).strip()
     return line if len(line) <= most else line[: most - 1] + "…"
+
+
+def predicts(columns: "schema.Schema") -> str:
+    """Return what a plan predicts from how many columns, in words."""
+    count = len(columns.features)
+    if not columns.outcomes:
+        return f"nothing; it looks at {count} columns"
+    return f"{plain(columns.outcomes[0].name)} from {count} columns"
 
 
 def when(seconds: int) -> str:

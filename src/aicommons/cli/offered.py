@@ -103,7 +103,7 @@ def _plan_in_words(papers: "agents.RunDocuments") -> list[str]:
     groups = "" if plan.group is None else f", whole groups by {naming.plain(plan.group)}"
     return [
         f"  plan       {naming.plain(plan.title)}: {papers.recipe.name}",
-        f"  predicts   {naming.plain(schema.target.name)} from {len(schema.features)} columns",
+        f"  predicts   {naming.predicts(schema)}",
         f"  purpose    {naming.plain(papers.terms.purpose)}",
         f"  leaves     {naming.plain(plan.leaves_site, 300)}",
         f"  held back  {plan.held_out_percent} of 100 rows, to judge the model{groups}",

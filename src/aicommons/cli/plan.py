@@ -53,7 +53,7 @@ def show(plan: str) -> None:
         {"plan": ids.format_digest(digest), "document": dataclasses.asdict(document)},
         f"Plan {naming.plain(document.title)}",
         f"  learner      {made.name} ({', '.join(f'{name} {value}' for name, value in sorted(options.items()))})",
-        f"  predicts     {naming.plain(made.schema.target.name)} from {len(made.schema.features)} columns",
+        f"  predicts     {naming.predicts(made.schema)}",
         f"  rounds       at most {made.most_rounds}",
         f"  held out     {document.held_out_percent} % of each site's rows"
         + (f", whole groups of {naming.plain(document.group)}" if document.group is not None else ""),

@@ -121,9 +121,7 @@ def table(folder: pathlib.Path, own: OwnTable, choice: Choice) -> tuple[Script, 
             expected="different columns for site, target and group",
         )
     drafted = infer.infer_columns([own.path], own.target, drop=drop)  # whole, so that errors name the file's own lines
-    numbers = [feature.name for feature in drafted.schema.features if feature.labels is None]
-    if drafted.schema.target.labels is None:
-        numbers.append(own.target)
+    numbers = [each.name for each in drafted.schema.declared if each.labels is None]
     tables = choice.first(samples.by_site(own.path, own.site, folder, numbers=numbers))
     script = Script(
         title=f"Predict {own.target}",

@@ -36,7 +36,7 @@ class Complaint:
 class Field:
     """One used column while reading."""
 
-    declared: schema.Feature | schema.Target
+    declared: schema.Declared
     """What its numbers must be."""
     local: mapping.Column
     """Where they come from."""
@@ -98,7 +98,7 @@ class Field:
         return columns.parse_number(text, decimal_comma=decimal_comma)
 
 
-def field(opened: batches.Opened, declared: schema.Feature | schema.Target, mapped: mapping.Mapping) -> Field:
+def field(opened: batches.Opened, declared: schema.Declared, mapped: mapping.Mapping) -> Field:
     """Return how one declared column is read from ``opened``.
 
     Raises:

@@ -12,6 +12,8 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from aicommons.domain import schema
+
 MISSING = frozenset({"", "?", "na", "n/a", "nan", "null", "."})
 """Cells that say "no value", in lower case; a declared level of the same spelling is a value."""
 NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
@@ -43,6 +45,18 @@ class Columns:
     def rows(self) -> int:
         """Number of rows that were kept."""
         return len(self.target)
+
+
+def target_of(plan: schema.Schema, outcomes: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return float64[n], the target as learners want it, from float64[n, columns] of the outcomes as they are read.
+
+    Zeros where nothing is predicted. A time until an event that was not seen is negative (-0.0 too).
+    """
+    if plan.target is None:
+        return np.zeros(len(outcomes))
+    if plan.target.event is None:
+        return np.ascontiguousarray(outcomes[:, 0])
+    return np.copysign(outcomes[:, 0], outcomes[:, 1] - 0.5)
 
 
 def label(text: str) -> str:

@@ -22,7 +22,7 @@ YEARS = (1000.0, 3000.0)
 """A declared range within it means years."""
 HERE, MISSING = "", "no such column"
 
-Declared = schema.Feature | schema.Target
+Declared = schema.Declared
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ def fit(source: sources.Named | batches.Opened, plan: schema.Schema, mapped: map
         errors.InputError: the mapping means other levels than the schema's.
     """
     opened = reading.opened_of(source)
-    declared: list[Declared] = [*plan.features, plan.target]
+    declared = plan.declared
     there = [each for each in declared if mapped.source_of(each.name).column in opened.header]
     found = [_Counts(cells.field(opened, each, mapped)) for each in there]
     rows = 0
@@ -118,7 +118,7 @@ def draft(source: sources.Named | batches.Opened, plan: schema.Schema) -> mappin
         errors.TableError: the source cannot be read.
     """
     opened = reading.opened_of(source)
-    declared: list[Declared] = [*plan.features, plan.target]
+    declared = plan.declared
     plain = {_plain(name): name for name in opened.header if name}
     local = {each.name: each.name if each.name in opened.header else plain.get(_plain(each.name)) for each in declared}
     wanted = {name: found for name, found in local.items() if found is not None}

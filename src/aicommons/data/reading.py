@@ -170,12 +170,11 @@ class Reader:
             errors.InputError: the group is another column of the plan, or two labels of a column are one value.
         """
         plan = wanted.plan
-        if wanted.group is not None and wanted.group in {plan.target.name, *(each.name for each in plan.features)}:
+        if wanted.group is not None and wanted.group in {each.name for each in plan.declared}:
             raise errors.InputError("a column is expected twice", which=wanted.group)
         self._opened = opened
         self._wanted = wanted
-        declared: list[schema.Feature | schema.Target] = [*plan.features, plan.target]
-        self._fields = [cells.field(opened, each, wanted.mapped) for each in declared]
+        self._fields = [cells.field(opened, each, wanted.mapped) for each in plan.declared]
         group = None if wanted.group is None else wanted.mapped.source_of(wanted.group).column
         self.key_columns = tuple(dict.fromkeys(name for name in (group, wanted.person_column) if name is not None))
         """Columns of the source by which rows belong together: group, person, both or none."""
@@ -252,7 +251,9 @@ class Reader:
         found = [each.numbers(batch.cells[each.local.column], decimal_comma=comma) for each in self._fields]
         fits = self._faults.check(batch, self._fields, found)
         numbers = np.stack(found, axis=1) if found else np.empty((0, 0))
-        needed = numbers if self._wanted.plan.missing is schema.Missing.DROP else numbers[:, -1:]
+        plan = self._wanted.plan
+        outcomes = numbers[:, len(plan.features) :]
+        needed = numbers if plan.missing is schema.Missing.DROP else outcomes
         whole = ~np.isnan(needed).any(axis=1)
         texts = [batches.texts(batch.cells[name]) for name in self.key_columns]
         for column in texts:
@@ -262,10 +263,10 @@ class Reader:
         self._kept += int(kept.sum())
         if self._wanted.persons is not None:
             self._persons.update(text for text, stays in zip(texts[-1], kept, strict=True) if stays)
-        target = np.ascontiguousarray(numbers[kept, -1])
-        if self._fields[-1].codes is not None and len(self._classes) < 2:
+        target = columns.target_of(plan, outcomes[kept])
+        if plan.classes and len(self._classes) < 2:
             self._classes.update(np.unique(target).tolist())
-        return Block(matrix(self._wanted.plan, numbers[kept]), target, _keys(texts, kept))
+        return Block(matrix(plan, numbers[kept]), target, _keys(texts, kept))
 
     def _remember(self, identifiers: uniqueness.Identifiers, batch: batches.Batch, name: str) -> None:
         pairs = zip(batches.texts(batch.cells[name]), batch.places, strict=True)
@@ -308,8 +309,12 @@ class Reader:
                 got=f"{self._kept} rows",
                 next_step="This site cannot take part in this run; the run goes on without it.",
             )
-        if self._fields[-1].codes is not None and len(self._classes) == 1 and self._wanted.checks.several_classes:
-            raise one_class(self._opened, self._wanted.plan.target.name)
+        if self._has_one_class and self._wanted.checks.several_classes:
+            raise one_class(self._opened, self._wanted.plan.outcomes[0].name)
+
+    @property
+    def _has_one_class(self) -> bool:
+        return bool(self._wanted.plan.classes) and len(self._classes) == 1
 
     def _own_notices(self) -> Iterator[str]:
         name, seen = self._opened.name, self._seen
@@ -319,7 +324,7 @@ class Reader:
             yield f"{name}: {self._dropped} of {seen} rows have a gap and are left out."
         if self._faults.rows:
             yield f"{name}: {self._faults.rows} of {seen} rows are broken and are left out ({self._faults.by_column()})."
-        if self._fields[-1].codes is not None and len(self._classes) == 1:
+        if self._has_one_class:
             yield f"{name}: the target has one class only here."
 
 

@@ -76,7 +76,7 @@ def heart(data: pathlib.Path, out: pathlib.Path) -> dict[str, pathlib.Path]:
         errors.TableError: a file is missing, or a line is not as UCI publishes it.
     """
     declared = heart_schema()
-    header = [*(feature.name for feature in declared.features), declared.target.name]
+    header = [each.name for each in declared.declared]
     return {site: _write(out / f"{site}.csv", header, _heart_rows(data / name)) for site, name in HEART_FILES.items()}
 
 

@@ -66,8 +66,7 @@ class Reading:
     def fields(self) -> list[cells.Field]:
         """Return how each declared column is read, the target last; raises as ``cells.field``."""
         plan = self.wanted.plan
-        declared: tuple[schema.Feature | schema.Target, ...] = (*plan.features, plan.target)
-        return [cells.field(self.opened, each, self.wanted.mapped) for each in declared]
+        return [cells.field(self.opened, each, self.wanted.mapped) for each in plan.declared]
 
     @property
     def key_columns(self) -> tuple[str, ...]:
@@ -102,8 +101,9 @@ class Reading:
             batch = batch.filter(_mask([bool(text) and persons.is_consented(text) for text in asked]))
         found = [self._numbers(each, batch.column(place[each.local.column])) for each in self.fields()]
         fits = self._fits(found, batch.num_rows)
-        needed = found if self.wanted.plan.missing is schema.Missing.DROP else found[-1:]
-        whole = fits & ~np.isnan(np.stack(needed)).any(axis=0)
+        plan = self.wanted.plan
+        needed = found if plan.missing is schema.Missing.DROP else found[len(plan.features) :]
+        whole = fits & ~np.isnan(np.array(needed).reshape(-1, batch.num_rows)).any(axis=0)
         keys = np.empty((batch.num_rows, len(self.key_columns)), dtype=np.uint64)
         texts: list[str] = []
         for side, name in enumerate(self.key_columns):
@@ -115,7 +115,8 @@ class Reading:
         names = None if persons is None else tuple(itertools.compress(texts, whole.tolist()))
         if not whole.all():
             numbers, keys = numbers[whole], keys[whole]
-        block = reading.Block(reading.matrix(self.wanted.plan, numbers), np.ascontiguousarray(numbers[:, -1]), keys)
+        target = columns.target_of(plan, numbers[:, len(plan.features) :])
+        block = reading.Block(reading.matrix(plan, numbers), target, keys)
         return Kept(block, names, batch.num_rows, int((~fits).sum()))
 
     def _texts(self, column: "pa.Array", name: str) -> list[str]:

@@ -238,9 +238,9 @@ def plan_schema(declared: Sequence[Field]) -> dict[str, object]:
     """
     targets = [field for field in declared if field.role is Role.TARGET]
     features = [_feature(field) for field in declared if field.role is Role.FEATURE and _is_learnable(field)]
-    if len(targets) != 1 or not features:
+    if len(targets) > 2 or not features:
         return {}
-    return schema.to_document(schema.Schema(tuple(features), _target(targets[0])))
+    return schema.to_document(schema.Schema(tuple(features), _target(targets)))
 
 
 def fields_of(declared: schema.Schema) -> tuple[Field, ...]:
@@ -249,9 +249,11 @@ def fields_of(declared: schema.Schema) -> tuple[Field, ...]:
         Field(each.name, _type_of(each.levels), lo=each.lo, hi=each.hi, levels=each.levels)
         for each in declared.features
     )
-    target = declared.target
-    kind = _type_of(target.classes)
-    return (*features, Field(target.name, kind, Role.TARGET, lo=target.lo, hi=target.hi, levels=target.classes))
+    outcomes = tuple(
+        Field(each.name, _type_of(each.labels), Role.TARGET, lo=each.lo, hi=each.hi, levels=each.labels)
+        for each in declared.outcomes
+    )
+    return (*features, *outcomes)
 
 
 def _type_of(levels: tuple[str, ...] | None) -> FieldType:
@@ -268,7 +270,13 @@ def _feature(field: Field) -> schema.Feature:
     return schema.Feature(field.name, schema.Kind.NUMERIC, field.lo, field.hi)
 
 
-def _target(field: Field) -> schema.Target:
+def _target(fields: Sequence[Field]) -> schema.Target | None:
+    """Return what the target columns are together: nothing, one column, or a time and whether its event was seen."""
+    if not fields:
+        return None
+    field, *events = fields
+    if events:
+        return schema.Target(schema.Task.SURVIVAL, field.name, lo=field.lo, hi=field.hi, event=_feature(events[0]))
     if field.levels is None:
         return schema.Target(schema.Task.GAUSSIAN, field.name, lo=field.lo, hi=field.hi)
     task = schema.Task.BINOMIAL if len(field.levels) == 2 else schema.Task.MULTINOMIAL

@@ -145,8 +145,8 @@ class Plan(Document):
 
     def check(self) -> None:
         """Check that something is held out and something is left; raises ``errors.DecodeError``."""
-        if not 0 < self.held_out_percent < 100:
-            raise errors.DecodeError("out of range", which="plan.held_out_percent", expected="1 to 99")
+        if not 0 <= self.held_out_percent < 100:
+            raise errors.DecodeError("out of range", which="plan.held_out_percent", expected="0 to 99")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -42,6 +42,14 @@ class Task(enum.Enum):
     """A number."""
     MULTINOMIAL = "multinomial"
     """One of several classes."""
+    POISSON = "poisson"
+    """How often something happened: a whole number from 0."""
+    SURVIVAL = "survival"
+    """The time until an event, or until nobody looked any more."""
+
+
+NUMBERS = frozenset({Task.GAUSSIAN, Task.POISSON, Task.SURVIVAL})
+"""Tasks whose target is a number with a range; that of the others has classes."""
 
 
 class Missing(enum.Enum):
@@ -125,17 +133,22 @@ class Target:
     """Smallest value, in the column's unit; None for classes."""
     hi: float | None = None
     """Largest value, in the column's unit; None for classes."""
+    event: Feature | None = None
+    """With a survival task: the column that says whether the event was seen (its second level) or not; else None."""
 
     def __post_init__(self) -> None:
         """Check the record.
 
         Raises:
-            errors.InputError: a bad name, range or list of classes.
+            errors.InputError: a bad name, range or list of classes; an event without a time, or the other way round.
         """
         which = f"target {self.name[:LONGEST_NAME]}"
         _check_name(self.name, "target")
-        if self.task is Task.GAUSSIAN:
+        _check_event(self, which)
+        if self.task in NUMBERS:
             _check_range(self.lo, self.hi, which)
+            if self.task is not Task.GAUSSIAN and self.lo is not None and self.lo < 0.0:
+                raise errors.InputError("this kind of target is never negative", which=which, expected="lo from 0")
             if self.classes is not None:
                 raise errors.InputError("a number has no classes", which=which, expected="lo and hi")
             return
@@ -165,8 +178,8 @@ class Schema:
 
     features: tuple[Feature, ...]
     """Inputs."""
-    target: Target
-    """What is predicted."""
+    target: Target | None
+    """What is predicted; ``None`` for a plan that describes or groups rows and predicts nothing."""
     missing: Missing = Missing.DROP
     """What happens to a row with a gap in a feature; a row without a target is always left out."""
 
@@ -183,11 +196,39 @@ class Schema:
                 expected=f"1 to {MOST_FEATURES}",
                 got=len(self.features),
             )
-        seen = {self.target.name}
-        for feature in self.features:
-            if feature.name in seen:
-                raise errors.InputError("a column is named twice", which=f"feature {feature.name}", expected="once")
-            seen.add(feature.name)
+        seen: set[str] = set()
+        for declared in (*self.outcomes, *self.features):
+            if declared.name in seen:
+                raise errors.InputError("a column is named twice", which=f"feature {declared.name}", expected="once")
+            seen.add(declared.name)
+
+    @property
+    def task(self) -> Task | None:
+        """What is predicted; ``None`` where nothing is."""
+        return None if self.target is None else self.target.task
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Labels of the target in class-index order; none where it is a number, or nothing is predicted."""
+        return () if self.target is None or self.target.classes is None else self.target.classes
+
+    @property
+    def outcome_levels(self) -> tuple[str, ...]:
+        """By what rows are told apart in the target: its classes, or whether an event was seen; none of other numbers."""
+        event = None if self.target is None else self.target.event
+        return self.classes if event is None else event.levels or ()
+
+    @property
+    def outcomes(self) -> tuple["Declared", ...]:
+        """The columns that the target is read from: none, one, or a time and its event."""
+        if self.target is None:
+            return ()
+        return (self.target,) if self.target.event is None else (self.target, self.target.event)
+
+    @property
+    def declared(self) -> tuple["Declared", ...]:
+        """All columns that are read of an owner's table, the target's last."""
+        return (*self.features, *self.outcomes)
 
     @property
     def columns(self) -> tuple[Column, ...]:
@@ -202,7 +243,11 @@ class Schema:
     @property
     def outputs(self) -> int:
         """Number of values that a model gives per record: 1, or the number of classes if multinomial."""
-        return len(self.target.classes or ()) if self.target.task is Task.MULTINOMIAL else 1
+        return len(self.classes) if self.task is Task.MULTINOMIAL else 1
+
+
+Declared = Feature | Target
+"""A column that a plan names."""
 
 
 def numeric(name: str, lo: float, hi: float) -> Feature:
@@ -228,10 +273,13 @@ def to_document(schema: Schema) -> dict[str, object]:
 
     ``missing`` is left out where it says DROP, so that plans from before it existed keep their bytes and digests.
     """
-    document: dict[str, object] = {
-        "features": [_without_none(feature, {"kind": feature.kind.value}) for feature in schema.features],
-        "target": _without_none(schema.target, {"task": schema.target.task.value}),
-    }
+    document: dict[str, object] = {"features": [_feature_document(feature) for feature in schema.features]}
+    if schema.target is not None:
+        event = schema.target.event
+        enums: dict[str, object] = {"task": schema.target.task.value}
+        document["target"] = _without_none(
+            schema.target, enums if event is None else {**enums, "event": _feature_document(event)}
+        )
     if schema.missing is not Missing.DROP:
         document["missing"] = schema.missing.value
     return document
@@ -248,7 +296,7 @@ def from_document(document: object) -> Schema:
         _feature_from(item, f"schema.features[{index}]")
         for index, item in enumerate(reader.items("features", most=MOST_FEATURES))
     )
-    target = _target_from(reader.value("target"))
+    target = _target_from(reader.value("target")) if reader.has("target") else None
     missing = _missing_from(reader)
     reader.close()
     return Schema(features, target, missing)
@@ -281,19 +329,25 @@ def _target_from(document: object) -> Target:
     reader = fields.Fields(document, "schema.target")
     name = reader.text("name", most=LONGEST_NAME)
     task = reader.one_of("task", Task)
-    if task is Task.GAUSSIAN:
-        target = Target(task, name, lo=reader.number("lo"), hi=reader.number("hi"))
+    if task in NUMBERS:
+        event = _feature_from(reader.value("event"), "schema.target.event") if task is Task.SURVIVAL else None
+        target = Target(task, name, lo=reader.number("lo"), hi=reader.number("hi"), event=event)
     else:
         target = Target(task, name, classes=reader.texts("classes", most=MOST_LEVELS))
     reader.close()
     return target
 
 
-def _without_none(record: Feature | Target, enums: Mapping[str, str]) -> dict[str, object]:
-    """Return a record's fields as JSON-able values, absent ones left out."""
+def _feature_document(feature: Feature) -> dict[str, object]:
+    """Return one feature as JSON-able values."""
+    return _without_none(feature, {"kind": feature.kind.value})
+
+
+def _without_none(record: Feature | Target, given: Mapping[str, object]) -> dict[str, object]:
+    """Return a record's fields as JSON-able values, those that are ``given`` as they are, absent ones left out."""
     document: dict[str, object] = {}
     for field in dataclasses.fields(record):
-        value = enums.get(field.name, getattr(record, field.name))
+        value = given.get(field.name, getattr(record, field.name))
         if value is not None:
             document[field.name] = list(value) if isinstance(value, tuple) else value
     return document
@@ -307,6 +361,25 @@ def _check_name(name: str, what: str) -> None:
             which=f"{what} name",
             expected=f"1 to {LONGEST_NAME} characters without spaces at the ends",
             got=repr(name[:LONGEST_NAME]),
+        )
+
+
+def _check_event(target: Target, which: str) -> None:
+    """Check that a time comes with what says whether the event was seen, and nothing else does."""
+    event = target.event
+    if (target.task is Task.SURVIVAL) != (event is not None):
+        raise errors.InputError(
+            "a time until an event needs the column of the event, and nothing else has one",
+            which=which,
+            expected="an event exactly with the task survival",
+            got="none" if event is None else f"an event with the task {target.task.value}",
+        )
+    if event is not None and len(event.levels or ()) != 2:
+        raise errors.InputError(
+            "an event is seen or it is not",
+            which=f"{which}, event {event.name[:LONGEST_NAME]}",
+            expected="a category of two levels, the second for a seen event",
+            got=f"{len(event.levels or ())} levels",
         )
 
 

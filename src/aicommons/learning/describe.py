@@ -1,6 +1,6 @@
 """Round 0: exact counts and moments of all sites together, from which every node standardises alike.
 
-Each site sends how many training and held-out rows it has, its rows per class (or its target's sums) and, per column,
+Each site sends how many training and held-out rows it has, its rows per class or event, a numeric target's sums and, per column,
 the sums of u and u^2 with u = (x - lo) / (hi - lo) in [0, 1]. Where the plan fills gaps, each site also sends how many values
 of each column are present: then mean and scale are those of a column whose gaps hold the mean of all present values. Called
 by ``recipe``; leaves out the learners.
@@ -91,8 +91,8 @@ def _sums(plan: schema.Schema, table: records.Table) -> blocks.Contribution:
 def combine(plan: schema.Schema, sums: Mapping[str, blocks.Vector]) -> Arrays | state.Reason:
     """Return what all nodes know after round 0, or why there can be no model.
 
-    Arrays: ``rows`` and ``held_out_rows`` [1]; ``mean`` and ``scale`` [width] in raw units; then either ``class_rows``
-    [classes] or ``target_mean`` and ``target_scale`` [1].
+    Arrays: ``rows`` and ``held_out_rows`` [1]; ``mean`` and ``scale`` [width] in raw units; then of the target ``class_rows``
+    [classes, or rows without and with a seen event], and of a number ``target_mean`` and ``target_scale`` [1].
     """
     values = join_limbs(sums[BLOCK_NAME])
     rows, held_out_rows = (value >> FRACTION_BITS for value in values[:2])
@@ -172,7 +172,7 @@ def _counts(plan: schema.Schema) -> Iterator[tuple[str, tuple[int, ...]]]:
     # A category's columns are never NaN: where present values are counted, theirs are the rows once more.
     yield "rows", (0, *(present + index for index, may in enumerate(gaps) if is_filled and not may))
     yield "held-out rows", (1,)
-    yield from ((f"class {label}", (2 + index,)) for index, label in enumerate(plan.target.classes or ()))
+    yield from ((f"class {label}", (2 + index,)) for index, label in enumerate(plan.outcome_levels))
     kinds = [feature.kind for feature in plan.features for _ in feature.columns()]
     for index, (column, kind) in enumerate(zip(plan.columns, kinds, strict=True)):
         if kind is schema.Kind.CATEGORY:
@@ -205,8 +205,8 @@ def join_limbs(limbs: blocks.Vector) -> list[int]:
 
 
 def _target_words(plan: schema.Schema) -> int:
-    """Return the number of values that describe the target: rows per class, or two sums."""
-    return len(plan.target.classes) if plan.target.classes is not None else 2
+    """Return the number of values that describe the target: rows per class or event, then two sums of a number."""
+    return len(plan.outcome_levels) + 2 * (plan.task in schema.NUMBERS)
 
 
 def _sums_per_column(plan: schema.Schema) -> int:
@@ -215,26 +215,37 @@ def _sums_per_column(plan: schema.Schema) -> int:
 
 
 def _target_sums(plan: schema.Schema, train: records.Table) -> blocks.Vector:
-    """Return rows per class, or the sums of u and u^2 of a numeric target."""
-    if plan.target.classes is not None:
-        counts = np.bincount(train.target.astype(np.int64), minlength=len(plan.target.classes))
-        return counts.astype(np.float64)
+    """Return rows per class or event, then the sums of u and u^2 of a numeric target."""
+    levels = len(plan.outcome_levels)
+    counts = np.bincount(records.outcome_index(plan, train.target), minlength=levels)[:levels].astype(np.float64)
+    if plan.target is None or plan.target.task not in schema.NUMBERS:
+        return counts
     column = plan.target.column()
-    u = (train.target - column.lo) / (column.hi - column.lo)
-    return np.array([u.sum(), (u * u).sum()])
+    told = np.abs(train.target) if plan.target.task is schema.Task.SURVIVAL else train.target
+    u = (told - column.lo) / (column.hi - column.lo)
+    return np.array([*counts, u.sum(), (u * u).sum()])
 
 
 def _target_arrays(plan: schema.Schema, rows: int, values: list[int]) -> Arrays | None:
     """Return the target's arrays, or None if it has only one class or one value."""
-    if plan.target.classes is not None:
-        class_rows = [value >> FRACTION_BITS for value in values]
-        if len([count for count in class_rows if count > 0]) < 2:
-            return None
-        return {"class_rows": np.array([float(count) for count in class_rows])}
-    moments = _moments(plan.target.column(), rows, *values, present=rows)
-    if moments.is_constant:
+    if plan.target is None:
+        return {}
+    levels = len(plan.outcome_levels)
+    level_rows = [value >> FRACTION_BITS for value in values[:levels]]
+    arrays = {"class_rows": np.array([float(count) for count in level_rows])} if levels else {}
+    if plan.target.task not in schema.NUMBERS:
+        return arrays if len([count for count in level_rows if count > 0]) >= 2 else None
+    moments = _moments(plan.target.column(), rows, *values[levels:], present=rows)
+    if not _can_learn(plan.target.task, moments, level_rows):
         return None
-    return {"target_mean": np.array([moments.mean]), "target_scale": np.array([moments.scale])}
+    return {**arrays, "target_mean": np.array([moments.mean]), "target_scale": np.array([moments.scale])}
+
+
+def _can_learn(task: schema.Task, moments: Moments, level_rows: Sequence[int]) -> bool:
+    """Return whether a numeric target holds something to learn: values that differ, or anything that happened."""
+    if task is schema.Task.SURVIVAL:
+        return level_rows[1] > 0
+    return moments.mean > 0.0 if task is schema.Task.POISSON else not moments.is_constant
 
 
 def _moments(column: schema.Column, rows: int, total: int, squares: int, *, present: int) -> Moments:

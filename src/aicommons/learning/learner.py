@@ -3,16 +3,16 @@
 ``Additive``: a site's contribution is a sum over its records, so that batches, processes and sites all merge by
 addition and the result is the pooled one. ``LocalTraining``: a site trains on its own and sends a weighted delta.
 Implemented by ``learners/``, driven by ``recipe``. Learners see standardised tables (``describe.standardise``; a
-numeric target is standardised too) and states that hold round 0's arrays beside their own. They never see a ledger,
+gaussian target is standardised too) and states that hold round 0's arrays beside their own. They never see a ledger,
 store or clock, and only ``combine`` must give the same bytes everywhere.
 """
 
-from collections.abc import Mapping
-from typing import Protocol, runtime_checkable
+from collections.abc import Collection, Mapping
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 
-from aicommons.domain import schema
+from aicommons.domain import fields, schema
 from aicommons.learning import blocks, records, state
 
 # A method called ``blocks`` hides the module inside its class.
@@ -53,10 +53,50 @@ class Learner(Protocol):
         """Return the blocks of a contribution at ``value``; caps come from the state alone."""
 
     def combine(self, value: state.State, sums: Mapping[str, Vector]) -> state.State:
-        """Return the next state, in stage EVALUATE with a reason once it is final. Same bytes on every machine."""
+        """Return the next state; once it is final with a reason, in stage EVALUATE, or FINISHED where nothing is predicted.
+
+        Same bytes on every machine.
+        """
 
     def scores(self, value: state.State, features: state.Array) -> state.Array:
-        """Return logits float64[n] (binomial), float64[n, classes] (multinomial) or standardised values float64[n]."""
+        """Return logits float64[n] (binomial) or float64[n, classes] (multinomial), standardised values float64[n] (gaussian),
+        log-rates float64[n] (poisson) or risks float64[n] (survival: the higher, the sooner); else what ``predict`` takes."""
+
+
+@runtime_checkable
+class TakesRaw(Protocol):
+    """A learner that sees features as they are, gaps as NaN, instead of standardised ones. Targets are as for the others."""
+
+    takes_raw: Literal[True]
+    """Nothing more than a mark."""
+
+
+@runtime_checkable
+class Predicting(Protocol):
+    """A learner whose predictions are not what its target's kind has: groups, components, curves."""
+
+    def predict(self, value: state.State, scores: state.Array) -> state.Array:
+        """Return float64[n] or float64[n, k] from ``scores``."""
+
+    def heads(self, value: state.State) -> tuple[str, ...]:
+        """Return what each of the k columns of ``predict`` is, in words."""
+
+
+@runtime_checkable
+class Localised(Protocol):
+    """An additive learner with a part of the model that is each site's own and never leaves it."""
+
+    def localise(
+        self, value: state.State, local_state: bytes | None, found: records.Records
+    ) -> tuple[state.State, bytes | None]:
+        """Return ``value`` with the site's own arrays in it, fitted to its training rows, and the new local state.
+
+        What comes back is given to ``partial`` and ``scores`` at this site and goes no further; a model that left the site
+        has no such arrays, and ``scores`` does without.
+        """
+
+    def finish(self, value: state.State, sums: Contribution) -> Contribution:
+        """Return what leaves the site, from ``partial`` summed over its rows; ``value`` is from ``localise``."""
 
 
 @runtime_checkable
@@ -78,3 +118,18 @@ class LocalTraining(Learner, Protocol):
         self, value: state.State, local_state: bytes | None, found: records.Sampled, rng: np.random.Generator
     ) -> tuple[Contribution, bytes | None]:
         """Return the site's contribution and its new local state (never sent, kept once the round is agreed)."""
+
+
+def check_task(plan: schema.Schema, reader: fields.Fields, solved: Collection[schema.Task]) -> schema.Task:
+    """Return the kind of target that a plan has.
+
+    Raises:
+        errors.InputError: none, or one that the recipe does not solve (``solved``).
+    """
+    if plan.task is None or plan.task not in solved:
+        raise reader.refusal(
+            "recipe",
+            "one for this kind of target" if plan.task is not None else "one that needs no target",
+            f"{reader.text('recipe')}, for targets that are {' or '.join(sorted(each.value for each in solved))}",
+        )
+    return plan.task

@@ -47,8 +47,8 @@ class Model:
         Raises:
             errors.InputError: another number of columns, or a model that predicts numbers.
         """
-        classes = self.recipe.schema.target.classes
-        if classes is None:
+        classes = self.recipe.schema.classes
+        if not classes:
             raise errors.InputError("this model predicts numbers, not classes", which="model", expected="classes")
         return tuple(classes[index] for index in self.predict(features).argmax(axis=1).tolist())
 
@@ -152,7 +152,7 @@ def _check_shapes(plan: recipe.Recipe, value: state.State) -> None:
     """Check that the tensors are those of the plan's learner on its schema, so that ``predict`` cannot stumble."""
     expected = {name: array.shape for name, array in plan.learner.initial(plan.schema, plan.seed).arrays.items()}
     expected |= {"mean": (plan.schema.width,), "scale": (plan.schema.width,)}
-    if plan.schema.target.task is schema.Task.GAUSSIAN:
+    if plan.schema.task in schema.NUMBERS:
         expected |= {"target_mean": (1,), "target_scale": (1,)}
     for name, shape in expected.items():
         got = value.arrays[name].shape if name in value.arrays else None

@@ -79,7 +79,7 @@ class Counts:
     levels: tuple[int, ...]
     """Rows with each column of a category set, 0 for other columns; float64 columns of the schema, in order."""
     classes: tuple[int, ...]
-    """Rows of each class; none for a number."""
+    """Rows of each class, or without and with a seen event; none for other numbers."""
 
 
 def smallest_cell(plan: schema.Schema, found: records.Records) -> Cell | None:
@@ -90,7 +90,7 @@ def smallest_cell(plan: schema.Schema, found: records.Records) -> Cell | None:
 def cells(plan: schema.Schema, counts: Counts) -> Iterator[Cell]:
     """Yield the cells that have rows."""
     named = [("rows", counts.rows)]
-    named += [(f"class {label}", rows) for label, rows in zip(plan.target.classes or (), counts.classes, strict=True)]
+    named += [(f"class {label}", rows) for label, rows in zip(plan.outcome_levels, counts.classes, strict=True)]
     for feature, places in categories(plan):
         named += [(plan.columns[place].name, counts.levels[place]) for place in places]
         named.append((feature.name, gap(counts, places)))
@@ -122,12 +122,12 @@ def count(plan: schema.Schema, found: records.Records) -> Counts:
 
 
 def _count(plan: schema.Schema, table: records.Table) -> blocks.Contribution:
-    labels = plan.target.classes
-    found = np.zeros(0, dtype=np.int64) if labels is None else table.target.astype(np.int64)
+    levels = len(plan.outcome_levels)
+    found = records.outcome_index(plan, table.target)
     return {
         "rows": np.array([float(table.rows)]),
         "levels": (table.features == 1.0).sum(axis=0, dtype=np.float64),
-        "classes": np.bincount(found, minlength=len(labels or ())).astype(np.float64),
+        "classes": np.bincount(found, minlength=levels)[:levels].astype(np.float64),
     }
 
 
@@ -156,6 +156,7 @@ def _suppressed(plan: schema.Schema, found: records.Records, minimum: int, *, ha
     while True:
         counts = count(plan, found)
         held = _Held(
+            plan,
             everything=0 < counts.rows < minimum,
             levels=frozenset(_small(counts.levels, minimum)) if has_levels else frozenset(),
             gaps=tuple(places for _, places in categories(plan) if has_levels and 0 < gap(counts, places) < minimum),
@@ -174,6 +175,7 @@ def _small(counts: Sequence[int], minimum: int) -> Iterator[int]:
 class _Held:
     """Which rows are held back."""
 
+    plan: schema.Schema
     everything: bool
     levels: Indexes
     """Columns of which a row may have none."""
@@ -185,7 +187,8 @@ class _Held:
         """Return bool[rows]: which stay."""
         if self.everything:
             return np.zeros(table.rows, dtype=np.bool_)
-        held = np.isin(table.target, sorted(self.classes)) if self.classes else np.zeros(table.rows, dtype=np.bool_)
+        found = records.outcome_index(self.plan, table.target)
+        held = np.isin(found, sorted(self.classes)) if self.classes else np.zeros(table.rows, dtype=np.bool_)
         for place in self.levels:
             held |= table.features[:, place] == 1.0
         for places in self.gaps:
@@ -256,7 +259,7 @@ def _hides_counts(made: recipe.Recipe) -> bool:
 def sensitivity(plan: schema.Schema) -> int:
     """Return how many of round 0's counts one record is in: rows, its class, a level per category, its present values."""
     filled = int(records.may_have_gaps(plan).sum())
-    return 1 + (plan.target.classes is not None) + len(list(categories(plan))) + filled
+    return 1 + (len(plan.outcome_levels) > 0) + len(list(categories(plan))) + filled
 
 
 def most_counts(columns: int) -> int:

@@ -29,7 +29,7 @@ LARGEST_SEED = 2**53 - 1
 
 AnyLearner = learner.Additive | learner.LocalTraining
 
-LEARNERS: Mapping[str, Callable[[schema.Task, fields.Fields], AnyLearner]] = {
+LEARNERS: Mapping[str, Callable[[schema.Schema, fields.Fields], AnyLearner]] = {
     "glm": glm.from_options,
     "mlp": mlp.from_options,
 }
@@ -100,10 +100,12 @@ class Recipe:
         train, held_out = (each.changed(self.checked) for each in (rows.train, rows.held_out))
         if value.stage is state.Stage.DESCRIBE:
             return describe.contribution(self.schema, train, held_out), local_state
+        standardised = functools.partial(self.standardised, value)
+        if isinstance(self.learner, learner.Localised):
+            value, local_state = self.learner.localise(value, local_state, train.changed(standardised))
         judging = functools.partial(self.judged, value)
         if value.stage is state.Stage.EVALUATE:
             return held_out.fold(judging), local_state
-        standardised = functools.partial(self.standardised, value)
         if isinstance(self.learner, learner.LocalTraining):
             judged = held_out.fold(judging)
             found = self._checked_once(rows.train).changed(standardised)
@@ -114,6 +116,8 @@ class Recipe:
         else:
             partial = functools.partial(self.learner.partial, value)
             fitted, judged = records.fold_both(train.changed(standardised), partial, held_out, judging)
+            if isinstance(self.learner, learner.Localised):
+                fitted = self.learner.finish(value, fitted)
         contribution = {**fitted, **judged}
         blocks.check_contribution(self.blocks(value), contribution)
         return contribution, local_state
@@ -161,29 +165,34 @@ class Recipe:
         return "mean" in value.arrays
 
     def scores(self, value: state.State, features: state.Array) -> state.Array:
-        """Return logits, or predictions in the target's unit, for raw ``features`` float64[n, width].
+        """Return the learner's scores, a number's in the target's unit, for raw ``features`` float64[n, width].
 
         Raises:
             errors.InputError: the state holds no model, or another number of columns.
         """
         self._check_features(value, features)
-        standardised = describe.standardise(value.arrays, features, missing=self.schema.missing)
-        scores = self.learner.scores(value, standardised)
-        if self.schema.target.task is not schema.Task.GAUSSIAN:
+        scores = self.learner.scores(value, self._as_seen(value, features))
+        if self.schema.task is not schema.Task.GAUSSIAN:
             return scores
         return scores * value.arrays["target_scale"] + value.arrays["target_mean"]
 
     def predict(self, value: state.State, features: state.Array) -> state.Array:
         """Return predictions for raw ``features`` float64[n, width].
 
-        Values float64[n] in the target's unit, or probabilities float64[n, classes] in the order of the classes.
+        Values float64[n] in the target's unit, or probabilities float64[n, classes] in the order of the classes; else what
+        the learner's own ``predict`` says.
 
         Raises:
             errors.InputError: the state holds no model, or another number of columns.
         """
         scores = self.scores(value, features)
-        if self.schema.target.task is schema.Task.GAUSSIAN:
+        if isinstance(self.learner, learner.Predicting):
+            return self.learner.predict(value, scores)
+        if self.schema.task is schema.Task.GAUSSIAN:
             return scores
+        if self.schema.task is schema.Task.POISSON:
+            rates: state.Array = np.exp(scores)
+            return rates
         logits = scores if scores.ndim == 2 else np.stack([np.zeros(len(scores)), scores], axis=1)
         probabilities: state.Array = np.exp(logits - np.logaddexp.reduce(logits, axis=1)[:, None])
         return probabilities
@@ -208,13 +217,21 @@ class Recipe:
     def standardised(self, value: state.State, table: Table) -> Table:
         """Return ``table`` as learners see it."""
         target = table.target
-        if self.schema.target.task is schema.Task.GAUSSIAN:
+        if self.schema.task is schema.Task.GAUSSIAN:
             target = (target - value.arrays["target_mean"]) / value.arrays["target_scale"]
-        return Table(describe.standardise(value.arrays, table.features, missing=self.schema.missing), target)
+        return Table(self._as_seen(value, table.features), target)
+
+    def _as_seen(self, value: state.State, features: state.Array) -> state.Array:
+        """Return ``features`` as the learner sees them: standardised, or as they are."""
+        if isinstance(self.learner, learner.TakesRaw):
+            return features
+        return describe.standardise(value.arrays, features, missing=self.schema.missing)
 
     def judged(self, value: state.State, table: Table) -> Contribution:
         """Return the evaluation's part of a contribution over one batch of held-out rows."""
         target = self.schema.target
+        if target is None:
+            return {}
         is_binomial = target.task is schema.Task.BINOMIAL
         middle = evaluation.log_odds(value.arrays["class_rows"]) if is_binomial else 0.0
         return evaluation.contribution(target, self.scores(value, table.features), table.target, middle=middle)
@@ -263,7 +280,7 @@ def from_plan(document: object) -> Recipe:
         raise reader.refusal("recipe", f"one of {sorted(LEARNERS)}", name)
     columns = schema.from_document(reader.value("schema"))
     seed = reader.whole_within("seed", 0, LARGEST_SEED, default=DEFAULT_SEED)
-    chosen = LEARNERS[name](columns.target.task, reader)
+    chosen = LEARNERS[name](columns, reader)
     guarded = safeguards.from_reader(reader)
     reader.close()
     chosen.check_size(columns)

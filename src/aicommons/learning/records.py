@@ -29,7 +29,8 @@ class Table:
     features: npt.NDArray[np.float64]
     """float64[rows, width], raw units; categories as 0/1 columns."""
     target: blocks.Vector
-    """float64[rows]: class index, or the raw value."""
+    """float64[rows]: class index, or the raw value; a time until an event that was not seen is negative
+    (-0.0 too); 0 where nothing is predicted."""
 
     def __post_init__(self) -> None:
         """Check the shapes.
@@ -254,11 +255,25 @@ def check_table(plan: schema.Schema, table: Table) -> None:
             got=f"{table.features.shape[1]} columns",
         )
     _check_within(table.features, plan.columns, gaps=may_have_gaps(plan))
-    _check_within(table.target[:, None], (plan.target.column(),), gaps=np.zeros(1, dtype=np.bool_))
-    if plan.target.task is not schema.Task.GAUSSIAN and not np.array_equal(table.target, np.rint(table.target)):
+    if plan.target is None:
+        return
+    told = np.abs(table.target) if plan.target.task is schema.Task.SURVIVAL else table.target
+    _check_within(told[:, None], (plan.target.column(),), gaps=np.zeros(1, dtype=np.bool_))
+    if plan.target.task not in CONTINUOUS and not np.array_equal(table.target, np.rint(table.target)):
         raise errors.ContributionRefused(
-            "a class index is not whole", which=f"column {plan.target.name}", expected="whole numbers"
+            "a class index or count is not whole", which=f"column {plan.target.name}", expected="whole numbers"
         )
+
+
+CONTINUOUS = frozenset({schema.Task.GAUSSIAN, schema.Task.SURVIVAL})
+"""Tasks whose target need not be a whole number."""
+
+
+def outcome_index(plan: schema.Schema, target: blocks.Vector) -> npt.NDArray[np.int64]:
+    """Return int64[n]: the place of each row's outcome in ``plan.outcome_levels``; all 0 where there are none."""
+    if plan.task is schema.Task.SURVIVAL:
+        return np.asarray(~np.signbit(target), dtype=np.int64)
+    return target.astype(np.int64) if plan.classes else np.zeros(len(target), dtype=np.int64)
 
 
 def may_have_gaps(plan: schema.Schema) -> Mask:

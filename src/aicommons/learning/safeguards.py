@@ -51,7 +51,7 @@ class Safeguards:
         """Return the first state of fitting; ``model`` holds the learner's own arrays."""
         return value if self.rollback is None else rollback.begin(value, model.arrays)
 
-    def loss(self, target: schema.Target, cells: Cells) -> float | None:
+    def loss(self, target: schema.Target | None, cells: Cells) -> float | None:
         """Return the held-out loss that a round is judged by: with robust cells the median of theirs; None if nothing is."""
         if self.rollback is None:
             return None

@@ -115,7 +115,7 @@ def use_of(run_id: ids.RunId, spec: run.RunSpec, terms: RunDocuments) -> coverag
         commercial=spec.commercial or vocabulary.is_commercial(terms.terms.purpose),
         problem=spec.problem,
         solver=spec.solver,
-        fields=frozenset({plan.target.name, *(feature.name for feature in plan.features), *group}),
+        fields=frozenset({*(each.name for each in plan.declared), *group}),
         run=run_id,
     )
 

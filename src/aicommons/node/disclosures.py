@@ -65,9 +65,10 @@ def facts_of(rows: recipes.Rows, seed: bytes, plan: schema.Schema) -> Facts:
 def _places(plan: schema.Schema) -> dict[str, tuple[int, int]]:
     """Return each column of the owner's, with what it is declared as -> from where to where it is among a row's numbers."""
     alone = [schema.to_document(schema.Schema((each,), plan.target))["features"] for each in plan.features]
-    declared = [*alone, schema.to_document(plan)["target"]]
-    names = [*(feature.name for feature in plan.features), plan.target.name]
-    widths = [*(len(feature.columns()) for feature in plan.features), 1]
+    outcome = [] if plan.target is None else [(plan.target.name, schema.to_document(plan)["target"], 1)]
+    declared = [*alone, *(document for _, document, _ in outcome)]
+    names = [*(feature.name for feature in plan.features), *(name for name, _, _ in outcome)]
+    widths = [*(len(feature.columns()) for feature in plan.features), *(width for _, _, width in outcome)]
     ends = itertools.accumulate(widths)
     return {
         f"{name} {ids.digest(encoding.canonical_json(each)).hex()[:SHORT]}": (end - width, end)
@@ -92,12 +93,12 @@ def schema_digest(plan: schema.Schema) -> bytes:
 
 def columns_of(plan: schema.Schema) -> list[str]:
     """Return the names of the owner's columns that a plan uses."""
-    return sorted([*(feature.name for feature in plan.features), plan.target.name])
+    return sorted(each.name for each in plan.declared)
 
 
 def required_by(plan: schema.Schema) -> list[str]:
     """Return the names of the columns without whose value a row is left out."""
-    return columns_of(plan) if plan.missing is schema.Missing.DROP else [plan.target.name]
+    return columns_of(plan) if plan.missing is schema.Missing.DROP else [each.name for each in plan.outcomes]
 
 
 def body(plan: schema.Schema, declared: Sequence[blocks.Block], facts: Facts | None) -> str:

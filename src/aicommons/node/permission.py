@@ -229,7 +229,7 @@ def _of_columns(card: cards.DatasetCard, asked: Asked) -> tuple[str, ...]:
     if not roles:
         return ()
     plan, group = asked.papers.recipe.schema, asked.papers.plan.group
-    learned = [plan.target.name, *(feature.name for feature in plan.features)]
+    learned = [each.name for each in (*plan.outcomes, *plan.features)]
     missing, said = [], []
     for name, source in zip(learned, asked.as_mapped(learned), strict=True):
         found = {roles[each] for each in (name, source) if each in roles}

@@ -12,7 +12,7 @@ import numpy as np
 
 from aicommons.data import columns
 from aicommons.domain import schema
-from aicommons.learning import blocks, state
+from aicommons.learning import blocks, records, state
 from aicommons.learning import recipe as recipes
 from aicommons.learning.secagg import quantise, suite
 
@@ -103,9 +103,10 @@ def _cells(plan: schema.Schema, table: columns.Columns) -> Iterator[Cell]:
         Cell(name, rows) for name, rows in (("rows to learn from", cut), ("rows held out", table.rows - cut)) if rows
     )
     classes, levels = _counts(plan, table, cut)
-    for label, rows in zip(plan.target.classes or (), classes, strict=True):
+    outcome = plan.outcomes[-1].name if plan.outcomes else ""
+    for label, rows in zip(plan.outcome_levels, classes, strict=True):
         if rows:
-            yield Cell(f"{plan.target.name} = {label}", rows)
+            yield Cell(f"{outcome} = {label}", rows)
     start = 0
     for feature in plan.features:
         for offset, level in enumerate(feature.levels or ()):
@@ -116,11 +117,11 @@ def _cells(plan: schema.Schema, table: columns.Columns) -> Iterator[Cell]:
 
 def _counts(plan: schema.Schema, table: columns.Columns, cut: int) -> tuple[Sequence[int], Sequence[int]]:
     """Return rows per class and rows with a 1 per column, part by part: the table may be a map of a large file."""
-    classes = np.zeros(len(plan.target.classes or ()), dtype=np.int64)
+    classes = np.zeros(len(plan.outcome_levels), dtype=np.int64)
     ones = np.zeros(plan.width, dtype=np.int64)
     for start in range(0, cut, BLOCK_ROWS):
         part = slice(start, min(start + BLOCK_ROWS, cut))
         ones += (table.features[part] == 1.0).sum(axis=0)
         if len(classes):
-            classes += np.bincount(table.target[part].astype(np.intp), minlength=len(classes))
+            classes += np.bincount(records.outcome_index(plan, table.target[part]), minlength=len(classes))
     return classes.tolist(), ones.tolist()

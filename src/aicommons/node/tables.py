@@ -235,7 +235,8 @@ def division(plan: documents.Plan, wanted: schema.Schema) -> prepared.Division:
     def masks(table: columns.Columns) -> Iterator[splitting.Mask]:
         if table.keys is not None:
             return splitting.masks_by_keys(table.keys, seed=plan.split_seed, share=share)
-        classes = None if wanted.target.task is schema.Task.GAUSSIAN else table.target
+        levels = wanted.outcome_levels
+        classes = records.outcome_index(wanted, table.target).astype(np.float64) if levels else None
         return splitting.masks_by_rows(classes, table.rows, seed=plan.split_seed, share=share)
 
     return prepared.Division(f"{plan.held_out_percent} percent, seed {plan.split_seed}", masks)

@@ -160,16 +160,12 @@ def _misfits(needs: documents.Needs, offer: Offer) -> Iterator[Reason]:
         yield Reason(Misfit.COUNTRY, "countries", _listed(needs.countries), "not said")
 
 
-Column = schema.Feature | schema.Target
-
-
-def _all(columns: schema.Schema) -> tuple[Column, ...]:
-    return (*columns.features, columns.target)
+Column = schema.Declared
 
 
 def _columns(needed: schema.Schema, offered: schema.Schema) -> Iterator[Reason]:
-    declared = {each.name: each for each in _all(offered)}
-    for column in _all(needed):
+    declared = {each.name: each for each in offered.declared}
+    for column in needed.declared:
         found = declared.get(column.name)
         if found is None:
             yield Reason(Misfit.COLUMN_MISSING, column.name, _values(column), "no column of this name")

@@ -15,13 +15,14 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from aicommons.domain import errors, fields, schema
-from aicommons.learning import blocks, caps, combine, records, state
+from aicommons.learning import blocks, caps, combine, learner, records, state
 
 # A method called ``blocks`` hides the module inside its class.
 Block = blocks.Block
 Contribution = blocks.Contribution
 Vector = blocks.Vector
 Encoding = blocks.Encoding
+SOLVES = (schema.Task.BINOMIAL, schema.Task.GAUSSIAN, schema.Task.MULTINOMIAL)
 MOST_PARAMETERS = 1_024
 """The curvature has the square of it, and its factorisation by elementwise steps takes about a second there."""
 CONVERGED_STEP = 1e-6
@@ -187,12 +188,13 @@ class Glm:
         return None if step is None else step.reshape(theta.shape)
 
 
-def from_options(task: schema.Task, reader: fields.Fields) -> Glm:
+def from_options(plan: schema.Schema, reader: fields.Fields) -> Glm:
     """Return the learner that a plan's options describe.
 
     Raises:
-        errors.InputError: an option that is not a number or out of range.
+        errors.InputError: another kind of target; an option that is not a number or out of range.
     """
+    task = learner.check_task(plan, reader, SOLVES)
     default = Glm(task)
     return Glm(
         task,

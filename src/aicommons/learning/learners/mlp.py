@@ -13,13 +13,14 @@ from collections.abc import Mapping
 import numpy as np
 
 from aicommons.domain import errors, fields, schema
-from aicommons.learning import blocks, combine, records, state
+from aicommons.learning import blocks, combine, learner, records, state
 
 # A method called ``blocks`` hides the module inside its class.
 Block = blocks.Block
 Contribution = blocks.Contribution
 Vector = blocks.Vector
 Encoding = blocks.Encoding
+SOLVES = (schema.Task.BINOMIAL, schema.Task.GAUSSIAN, schema.Task.MULTINOMIAL)
 MOST_PARAMETERS = 2**26
 """A masked vector of 32-bit words is at most 2^30 bytes long; this leaves room for memory."""
 INITIAL_GRID = 2.0**30
@@ -173,12 +174,13 @@ class Mlp:
         return error
 
 
-def from_options(task: schema.Task, reader: fields.Fields) -> Mlp:
+def from_options(plan: schema.Schema, reader: fields.Fields) -> Mlp:
     """Return the learner that a plan's options describe.
 
     Raises:
-        errors.InputError: an option of a wrong type or out of range.
+        errors.InputError: another kind of target; an option of a wrong type or out of range.
     """
+    task = learner.check_task(plan, reader, SOLVES)
     default = Mlp(task)
     clip = reader.number_within("clip", 2.0**-20, 2.0**20, default=default.clip)
     if not np.frexp(clip)[0] == 0.5:
