@@ -13,7 +13,7 @@ from typing import Literal, Protocol, runtime_checkable
 import numpy as np
 
 from aicommons.domain import fields, schema
-from aicommons.learning import blocks, records, state
+from aicommons.learning import blocks, exhibits, records, state
 
 # A method called ``blocks`` hides the module inside its class.
 Block = blocks.Block
@@ -80,6 +80,22 @@ class Predicting(Protocol):
 
     def heads(self, value: state.State) -> tuple[str, ...]:
         """Return what each of the k columns of ``predict`` is, in words."""
+
+
+@runtime_checkable
+class Exhibiting(Protocol):
+    """A learner whose result people read as tables."""
+
+    def exhibits(self, plan: schema.Schema, value: state.State) -> tuple[exhibits.Exhibit, ...]:
+        """Return the tables of the model in ``value``, in the units and names of ``plan``."""
+
+
+@runtime_checkable
+class Withholding(Protocol):
+    """An additive learner whose sums count rows in cells: one owner may hold back cells that few of its rows are in."""
+
+    def withheld(self, value: state.State, sums: Contribution, minimum: int) -> Contribution:
+        """Return one site's ``sums`` with 0 in every cell of 1 to ``minimum`` - 1 rows."""
 
 
 @runtime_checkable

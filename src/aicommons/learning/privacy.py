@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 
 from aicommons.domain import encoding, errors, policies, schema
-from aicommons.learning import blocks, describe, learner, recipe, records
+from aicommons.learning import blocks, describe, learner, recipe, records, state
 
 Indexes = frozenset[int]
 
@@ -249,6 +249,22 @@ def with_noise(made: recipe.Recipe, contribution: blocks.Contribution, rule: Rul
         return max(rows + two_sided_geometric(scale, _stream(seed + named)), 0)
 
     return describe.with_counts(made.schema, contribution, noisy)
+
+
+def withheld(
+    made: recipe.Recipe, value: state.State, contribution: blocks.Contribution, rule: Rule
+) -> blocks.Contribution:
+    """Return a contribution without the cells that few of this site's rows are in, where its sums count rows in cells.
+
+    Levels and classes are ``guard``'s; this is for cells that a learner makes itself, such as those of a cross-table.
+    """
+    if rule.minimum == 1 or rule.treatment is policies.SmallCells.ALLOW or value.stage is not state.Stage.FIT:
+        return contribution
+    if not isinstance(made.learner, learner.Withholding):
+        return contribution
+    own = {block.name for block in made.learner.blocks(value)}
+    sums = {name: vector for name, vector in contribution.items() if name in own}
+    return {**contribution, **made.learner.withheld(value, sums, rule.minimum)}
 
 
 def _hides_counts(made: recipe.Recipe) -> bool:

@@ -13,7 +13,18 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from aicommons.domain import errors, fields, schema
-from aicommons.learning import blocks, combine, describe, evaluation, learner, records, robust, safeguards, state
+from aicommons.learning import (
+    blocks,
+    combine,
+    describe,
+    evaluation,
+    exhibits,
+    learner,
+    records,
+    robust,
+    safeguards,
+    state,
+)
 from aicommons.learning.learners import glm, mlp
 
 # A method or field of a module's name hides the module inside its class.
@@ -155,6 +166,12 @@ class Recipe:
         if value.stage in {state.Stage.DESCRIBE, state.Stage.FINISHED}:
             return None
         return evaluation.metrics(self.schema.target, sums)
+
+    def exhibits(self, value: state.State) -> tuple[exhibits.Exhibit, ...]:
+        """Return the result as tables; none of a state without a model, or of a learner that has nothing to read."""
+        if not (self.has_model(value) and isinstance(self.learner, learner.Exhibiting)):
+            return ()
+        return self.learner.exhibits(self.schema, value)
 
     def is_finished(self, value: state.State) -> bool:
         """Return whether no round is left to do; ``value.reason`` says why fitting ended."""

@@ -320,6 +320,7 @@ class _Auditor:
         draws = np.random.default_rng([made.seed, member, at.index])
         guarded = privacy.guard(made, rows, self.case.rule)
         contribution, _ = made.contribute(at.before, guarded, local_state=local, rng=draws)
+        contribution = privacy.withheld(made, at.before, contribution, self.case.rule)
         seed = self.case.journal.dataset_secret(dataset, os.urandom)
         contribution = privacy.with_noise(made, contribution, self.case.rule, seed)
         members = len(at.session.member_ids)

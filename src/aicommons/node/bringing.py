@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from aicommons.domain import errors
-from aicommons.learning import blocks, describe, joining, privacy, state
+from aicommons.learning import blocks, describe, joining, privacy, records, state
 from aicommons.learning import recipe as recipes
 from aicommons.node import agent as agents
 from aicommons.node import journal
@@ -95,6 +95,21 @@ def described(
         told, _ = made.contribute(value, found, rng=np.random.default_rng(0))
         sums.append(privacy.with_noise(made, told, each.rule, each.piece.seed))
     return describe.together(sums)
+
+
+def tabulated(
+    asked: Asked, value: state.State, together: Together, rows: Sequence[recipes.Rows]
+) -> blocks.Contribution:
+    """Return the sums of a learner that counts rows in cells: each dataset's without its own small cells, then added.
+
+    Raises:
+        errors.ContributionRefused: as ``Recipe.contribute``; nothing is drawn at random by such a learner.
+    """
+    sums, made = [], asked.terms.recipe
+    for each, found in zip(together.given, rows, strict=True):
+        told, _ = made.contribute(value, found, rng=np.random.default_rng(0))
+        sums.append(privacy.withheld(made, value, told, each.rule))
+    return records.add(iter(sums))
 
 
 def joined(rows: Sequence[recipes.Rows]) -> recipes.Rows:

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from aicommons.domain import encoding, errors, ids, messages
-from aicommons.learning import blocks, state
+from aicommons.learning import blocks, learner, state
 from aicommons.learning import recipe as recipes
 from aicommons.learning.secagg import epoch, masking, quantise, suite
 from aicommons.node import agent as agents
@@ -288,11 +288,14 @@ class Contribution:
         if attempt.before.stage is state.Stage.DESCRIBE:
             facts = tuple(self._facts(each, found) for each, found in zip(together.given, rows, strict=True))
             return Plain(bringing.described(asked, attempt.before, together, rows), self.local_state, facts)
+        nothing = (None,) * len(rows)
+        if isinstance(made.learner, learner.Withholding):
+            return Plain(bringing.tabulated(asked, attempt.before, together, rows), self.local_state, nothing)
         draws = np.random.default_rng([made.seed, self.agent.member_id, attempt.key.round_index])
         numbers, local_state = made.contribute(
             attempt.before, bringing.joined(rows), local_state=self.local_state, rng=draws
         )
-        return Plain(numbers, local_state, (None,) * len(rows))
+        return Plain(numbers, local_state, nothing)
 
     def _facts(self, given: bringing.Given, rows: recipes.Rows) -> disclosures.Facts:
         """Return what is known of a dataset's rows, after holding it against what the dataset gave before."""
