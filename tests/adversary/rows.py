@@ -107,7 +107,7 @@ def plan_of(word_bits: int) -> recipe.Recipe:
     plan = scenes.Stage().plan()
     if plan.word_bits == word_bits:
         return plan
-    return recipe.Recipe("mlp", plan.schema, mlp.Mlp(plan.learner.task, hidden=(3,), rounds=1))
+    return recipe.Recipe("mlp", plan.schema, mlp.make(plan.learner.task, hidden=(3,), rounds=1))
 
 
 ONE_BOX = "a box that does not open"

@@ -389,7 +389,7 @@ def test_other_refusals(server: str, made: Made, tmp_path: pathlib.Path) -> None
         plan.contribute(plan.initial(), node.bring(1, terms, USE).rows, rng=np.random.default_rng(0))
     with pytest.raises(errors.TableError, match="Spark cannot read it"):
         _in_spark(server, made, plan, what=str(tmp_path / "nothing"))
-    network = _plan("binomial", learner=mlp.Mlp(schema.Task.BINOMIAL, (2,)))
+    network = _plan("binomial", learner=mlp.make(schema.Task.BINOMIAL, (2,)))
     first = network.contribute(network.initial(), _local(network), rng=np.random.default_rng(0))[0]
     with pytest.raises(errors.ContributionRefused, match="only be added over"):
         network.contribute(

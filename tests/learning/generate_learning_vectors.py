@@ -96,7 +96,7 @@ def rounds() -> list[Case]:
     cases = []
     kinds = (schema.Task.BINOMIAL, schema.Task.GAUSSIAN, schema.Task.MULTINOMIAL)
     plans = [(task, "glm", glm.Glm(task)) for task in kinds]
-    plans.append((schema.Task.BINOMIAL, "mlp", mlp.Mlp(schema.Task.BINOMIAL, hidden=(5, 3))))
+    plans.append((schema.Task.BINOMIAL, "mlp", mlp.make(schema.Task.BINOMIAL, hidden=(5, 3))))
     for task, name, learner in plans:
         plan = recipe.Recipe(name, small_schema(task), learner)
         value, chain = plan.initial(), []
@@ -136,6 +136,29 @@ def _sums(plan: recipe.Recipe, value: state.State, *, seed: int) -> dict[str, Ar
 
 _DIAGONAL_PAIRS = {1: {0}, 3: {0, 3, 5}}
 """Which packed triangles are a class with itself, by number of outputs."""
+
+
+def averaging() -> list[Case]:
+    """The members of the local-training family that have arrays of their own: four rounds from given sums."""
+    family: dict[str, dict[str, object]] = {
+        "adam": {"server": {"rule": "adam"}},
+        "yogi": {"server": {"rule": "yogi"}},
+        "scaffold": {"scaffold": True},
+        "alike": {"weighting": 0.0, "rounds": 2},
+    }
+    cases = []
+    for name, options in family.items():
+        columns = schema.to_document(small_schema(schema.Task.BINOMIAL))
+        plan = recipe.from_plan({"recipe": "mlp", "hidden": [2], "rounds": 3, "schema": columns, **options})
+        value, chain = plan.initial(), []
+        for index in range(4):
+            sums = _guarded_sums(plan, value, seed=500 + index)
+            sums = {**sums, "weight": np.array([3.0])} if "weight" in sums else sums
+            value = plan.combine(value, [sums])
+            listed = {key: hexed(part) for key, part in sorted(sums.items())}
+            chain.append({"sums": listed, "state": state.encode(value).hex()})
+        cases.append({"name": name, "plan": recipe.to_plan(plan), "rounds": chain})
+    return cases
 
 
 def robust_cells() -> list[Case]:
@@ -202,14 +225,18 @@ def _guarded_sums(plan: recipe.Recipe, value: state.State, *, seed: int) -> dict
         # The histogram moves no state; zeros keep the file small.
         sums["evaluation.histogram"] = np.zeros(len(sums["evaluation.histogram"]))
         sums["evaluation.confusion"] = np.array([20.0, 5.0, 5.0, 20.0])
-    return sums if robust.WEIGHT not in sums else {**sums, robust.WEIGHT: np.array([0.2])}
+    return (
+        {**sums, robust.WEIGHT: np.array([0.2])}
+        if plan.safeguards.robust is not None and robust.WEIGHT in sums
+        else sums
+    )
 
 
 def initial() -> list[Case]:
     """Starting weights of the 30-300-300-1 network: NumPy's normal sampler is pinned by it."""
     features = tuple(schema.numeric(f"x{index}", 0, 1) for index in range(30))
     plan = schema.Schema(features, schema.Target(schema.Task.BINOMIAL, "y", classes=("no", "yes")))
-    value = mlp.Mlp(schema.Task.BINOMIAL, hidden=(300, 300)).initial(plan, 1)
+    value = mlp.make(schema.Task.BINOMIAL, hidden=(300, 300)).initial(plan, 1)
     first = hexed(value.arrays["layer0.weights"][0, :4])
     return [{"sizes": [30, 300, 300, 1], "seed": 1, "state_sha256": digest(state.encode(value)), "first": first}]
 
@@ -268,6 +295,7 @@ FILES = {
     "newton_step.json": newton_step,
     "weighted_mean.json": weighted_mean,
     "rounds.json": rounds,
+    "averaging.json": averaging,
     "robust.json": robust_cells,
     "safeguards.json": safeguards,
     "initial.json": initial,

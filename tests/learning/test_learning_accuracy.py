@@ -173,7 +173,7 @@ def test_mlp_reaches_the_pooled_linear_model_on_breast_cancer(
     plan = recipe.Recipe(
         "mlp",
         schema.Schema(columns_of(breast_cancer.features), TARGETS[schema.Task.BINOMIAL]),
-        mlp.Mlp(schema.Task.BINOMIAL, hidden=(16,), rounds=15, local_epochs=4),
+        mlp.make(schema.Task.BINOMIAL, hidden=(16,), rounds=15, local_epochs=4),
     )
     comparison = _compare(federate, plan, _rows(breast_cancer, 0), _logistic())
     assert comparison.metrics.accuracy >= comparison.pooled.score(comparison.held_out, comparison.truth) - 0.03

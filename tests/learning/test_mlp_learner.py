@@ -33,20 +33,20 @@ def work() -> types.ModuleType:
 
 def test_starting_weights_are_the_peers(work: types.ModuleType) -> None:
     """Same sizes and same draws, rounded to a grid so that every platform has the same bytes."""
-    learner = mlp.Mlp(schema.Task.BINOMIAL, hidden=(300, 300))
+    learner = mlp.make(schema.Task.BINOMIAL, hidden=(300, 300))
     start = learner.initial(_schema(30), 1)
-    flat = np.concatenate([part.ravel() for layer in learner._layers(start) for part in layer])
+    flat = np.concatenate([start.arrays[name].ravel() for name in learner.network.names])
     assert len(flat) == 99_901
     assert np.abs(flat - work.flatten(work.init("mlp"))).max() < 1e-9
 
 
 def test_local_training_is_the_peers(work: types.ModuleType) -> None:
     """One epoch from the same weights in the same order gives the same delta, weighted by the site's share."""
-    learner = mlp.Mlp(schema.Task.BINOMIAL, hidden=(300, 300))
+    learner = mlp.make(schema.Task.BINOMIAL, hidden=(300, 300))
     rng = np.random.default_rng(3)
     features, target = rng.normal(size=(91, 30)), (rng.random(91) < 0.6).astype(np.float64)
     start = _with_rows(learner.initial(_schema(30), 1), 455)
-    before = [part for layer in learner._layers(start) for part in layer]
+    before = [start.arrays[name] for name in learner.network.names]
     after = work.train(before, features, target, seed=0)
     expected = (work.flatten(after) - work.flatten(before)) * (91 / 455)
     table = records.Table(features, target)
@@ -64,7 +64,7 @@ def test_combining_is_the_mean_weighted_by_rows(task: schema.Task) -> None:
         schema.Task.GAUSSIAN: schema.Target(schema.Task.GAUSSIAN, "y", lo=-9.0, hi=9.0),
         schema.Task.MULTINOMIAL: schema.Target(schema.Task.MULTINOMIAL, "y", classes=("a", "b", "c")),
     }[task]
-    learner = mlp.Mlp(task, hidden=(4, 3), rounds=2)
+    learner = mlp.make(task, hidden=(4, 3), rounds=2)
     rng = np.random.default_rng(1)
     sizes = [10, 25, 65]
     start = _with_rows(learner.initial(_schema(5, target), 7), sum(sizes))
@@ -73,9 +73,7 @@ def test_combining_is_the_mean_weighted_by_rows(task: schema.Task) -> None:
     after = learner.combine(start, {"delta": np.sum(deltas, axis=0)})
     models = [delta / (n / sum(sizes)) for delta, n in zip(deltas, sizes, strict=True)]
     expected = np.average(models, axis=0, weights=sizes)
-    flat = [
-        np.concatenate([part.ravel() for layer in learner._layers(each) for part in layer]) for each in (start, after)
-    ]
+    flat = [np.concatenate([each.arrays[name].ravel() for name in learner.network.names]) for each in (start, after)]
     assert np.abs(flat[1] - flat[0] - expected).max() < 1e-12
     assert (after.stage, after.step) == (state.Stage.FIT, 1)
     last = learner.combine(after, {"delta": np.zeros(len(expected))})
@@ -97,12 +95,13 @@ def test_gradient_step_lowers_the_loss(task: schema.Task) -> None:
         ),
     }
     target, truth = targets[task]
-    learner = mlp.Mlp(task, hidden=(6, 4), learning_rate=1e-3)
+    learner = mlp.make(task, hidden=(6, 4))
     start = learner.initial(_schema(5, target), 7)
-    layers = [(weights.copy(), bias.copy()) for weights, bias in learner._layers(start)]
+    arrays = {name: start.arrays[name].copy() for name in learner.network.names}
+    slopes = {name: np.empty_like(array) for name, array in arrays.items()}
 
     def loss() -> float:
-        scores = mlp._activations(layers, features)[-1]
+        scores = learner.network.scores(arrays, features).reshape(len(features), -1)
         if task is schema.Task.GAUSSIAN:
             return ((scores[:, 0] - truth) ** 2).mean()
         if task is schema.Task.BINOMIAL:
@@ -111,14 +110,16 @@ def test_gradient_step_lowers_the_loss(task: schema.Task) -> None:
 
     before = loss()
     for _ in range(20):
-        learner._descend(layers, features, truth)
+        learner.network.gradient(arrays, features, truth, slopes)
+        for name, slope in slopes.items():
+            arrays[name] -= 1e-3 * slope
     assert loss() < before
 
 
 def test_diverged_training_is_refused() -> None:
     """A learning rate that makes the weights infinite never leaves the site."""
     plan = recipe.Recipe(
-        "mlp", _schema(3), mlp.Mlp(schema.Task.BINOMIAL, hidden=(4,), learning_rate=1e3, local_epochs=900)
+        "mlp", _schema(3), mlp.make(schema.Task.BINOMIAL, hidden=(4,), learning_rate=1e3, local_epochs=900)
     )
     rng = np.random.default_rng(5)
     table = records.Table(rng.normal(size=(40, 3)) * 10, rng.integers(0, 2, 40).astype(np.float64))
@@ -133,6 +134,6 @@ def test_diverged_training_is_refused() -> None:
 
 def test_no_hidden_layer_is_logistic_regression_by_gradient_descent() -> None:
     """An empty list of hidden layers is allowed: 30 inputs and one output have 31 parameters."""
-    learner = mlp.Mlp(schema.Task.BINOMIAL, hidden=())
+    learner = mlp.make(schema.Task.BINOMIAL, hidden=())
     start = learner.initial(_schema(30), 1)
     assert learner.blocks(start)[0].length == 31

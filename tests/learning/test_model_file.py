@@ -48,7 +48,7 @@ def fitted(federate: Federate) -> model.Model:
 @pytest.mark.parametrize("name", ["glm", "mlp"])
 def test_loaded_models_predict_the_same(task: schema.Task, name: str, federate: Federate) -> None:
     """decode(encode(model)) has the same bytes, preprocessing and predictions."""
-    learner = glm.Glm(task) if name == "glm" else mlp.Mlp(task, hidden=(4,), rounds=2)
+    learner = glm.Glm(task) if name == "glm" else mlp.make(task, hidden=(4,), rounds=2)
     fitted = _fitted(federate, task, learner, name)
     data = model.encode(fitted)
     loaded = model.decode(data)

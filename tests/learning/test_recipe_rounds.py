@@ -77,7 +77,7 @@ BAD_PLANS = {
     "classes on a number": (_changed(["schema", "target", "task"], "gaussian"), "schema.target.lo"),
     "hidden not whole": (_changed(["hidden"], [2.5], MLP), "recipe.hidden"),
     "hidden not a list": (_changed(["hidden"], 3, MLP), "recipe.hidden"),
-    "hidden too large": (_changed(["hidden"], [65_536, 65_536], MLP), "recipe mlp"),
+    "hidden too large": (_changed(["hidden"], [65_536, 65_536], MLP), "recipe"),
     "clip not a power of two": (_changed(["clip"], 3.0, MLP), "recipe.clip"),
     "batch zero": (_changed(["batch"], 0, MLP), "recipe.batch"),
 }  # fmt: skip

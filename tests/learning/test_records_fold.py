@@ -136,7 +136,7 @@ class AddedOnly:
 def test_a_network_cannot_be_trained_on_rows_that_only_add() -> None:
     """A learner that samples rows is refused with the way out; an additive one is not."""
     table, alike = _table(schema.Task.BINOMIAL, rows=50), AddedOnly()
-    for learner, is_refused in ((glm.Glm(schema.Task.BINOMIAL), False), (mlp.Mlp(schema.Task.BINOMIAL, (3,)), True)):
+    for learner, is_refused in ((glm.Glm(schema.Task.BINOMIAL), False), (mlp.make(schema.Task.BINOMIAL, (3,)), True)):
         plan = recipe.Recipe("either", _plan(schema.Task.BINOMIAL).schema, learner)
         first, _ = plan.contribute(plan.initial(), recipe.Rows(table, table), rng=np.random.default_rng(0))
         value = plan.combine(plan.initial(), [first])
@@ -157,7 +157,7 @@ def test_a_mapped_table_is_never_loaded_whole(name: str, tmp_path: pathlib.Path)
     features[:] = np.random.default_rng(1).uniform(-1, 1, (rows, 1))
     target = (features[:, 0] > 0).astype(np.float64)
     is_glm = name == "glm"
-    learner: Any = glm.Glm(schema.Task.BINOMIAL) if is_glm else mlp.Mlp(schema.Task.BINOMIAL, (2,), batch=4096)
+    learner: Any = glm.Glm(schema.Task.BINOMIAL) if is_glm else mlp.make(schema.Task.BINOMIAL, (2,), batch=4096)
     plan = dataclasses.replace(_plan(schema.Task.BINOMIAL, width), learner=learner)
     mapped = np.load(tmp_path / "x.npy", mmap_mode="r", allow_pickle=False)
     held = np.arange(rows) % 10 == 0

@@ -29,7 +29,7 @@ def _plan(missing: schema.Missing = schema.Missing.FILL, learner: Any = None) ->
     return recipe.Recipe("glm", columns, learner or glm.Glm(target.task))
 
 
-NETWORK = mlp.Mlp(schema.Task.MULTINOMIAL, (2,))
+NETWORK = mlp.make(schema.Task.MULTINOMIAL, (2,))
 ROW = strategies.tuples(strategies.integers(-1, 3), strategies.integers(-1, 2), strategies.integers(0, 2))
 
 

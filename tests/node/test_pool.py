@@ -92,7 +92,7 @@ def test_jobs_of_a_pool_start_no_threads_of_their_own(pool: running.Pool) -> Non
 def test_nodes_on_all_cores_come_to_the_same_model() -> None:
     """How many nodes work at once changes no byte of the model."""
     columns = schema.Schema((schema.numeric("a", -9, 9),), schema.Target(schema.Task.BINOMIAL, "y", ("no", "yes")))
-    plan = recipes.Recipe("mlp", columns, mlp.Mlp(schema.Task.BINOMIAL, hidden=(4,), rounds=2))
+    plan = recipes.Recipe("mlp", columns, mlp.make(schema.Task.BINOMIAL, hidden=(4,), rounds=2))
     draws = np.random.default_rng(3)
     tables = [records.Table(draws.normal(size=(30, 1)), draws.integers(0, 2, 30).astype(float)) for _ in range(6)]
     sites = [recipes.Rows(train, held_out) for train, held_out in zip(tables[:3], tables[3:], strict=True)]

@@ -5,7 +5,7 @@ import pytest
 
 from aicommons.domain import documents, run, schema
 from aicommons.learning import recipe, records, state
-from aicommons.learning.learners import mlp
+from aicommons.learning.learners import averaging
 from aicommons.node import agent as agents
 from aicommons.node import evidence
 
@@ -35,7 +35,7 @@ def test_local_training_agrees_too(stage) -> None:
     )
     options = {"recipe": "mlp", "hidden": [4], "rounds": 2, "schema": schema.to_document(columns)}
     plan, sites = recipe.from_plan(options), stage.sites(3)
-    assert isinstance(plan.learner, mlp.Mlp)
+    assert isinstance(plan.learner, averaging.Averaging)
     with stage.scene(sites, plan=plan) as scene:
         current = scene.play()
         assert current.state is run.RunState.COMPLETED

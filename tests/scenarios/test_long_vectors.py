@@ -26,7 +26,7 @@ SHAPES = {
 def test_children_do_the_long_work(stage, tmp_path: pathlib.Path, shape: str) -> None:
     """A node whose jobs all run in children and whose blobs lie on the disk comes to the states of the others."""
     units, terms = SHAPES[shape]
-    plan = recipe.Recipe("mlp", COLUMNS, mlp.Mlp(schema.Task.BINOMIAL, hidden=(units, units), rounds=1))
+    plan = recipe.Recipe("mlp", COLUMNS, mlp.make(schema.Task.BINOMIAL, hidden=(units, units), rounds=1))
     sites = 2 * terms["cell_size"] if terms else 3
     with stage.scene(sites, plan=plan, phase_seconds=10_000, patience_seconds=10_000, **terms) as scene:
         member = scene.roster[1]

@@ -7,6 +7,7 @@ no ``exp`` or ``log`` (not correctly rounded), no builtin ``sum`` (compensated s
 + - * / and sqrt are single IEEE operations, never fused. Called by ``describe``, ``recipe`` and the learners.
 """
 
+import dataclasses
 import itertools
 from collections.abc import Iterable, Sequence
 from typing import Final
@@ -20,7 +21,9 @@ Matrix = npt.NDArray[np.float64]
 
 NEWTON_STEP: Final = "newton_step"
 WEIGHTED_MEAN: Final = "weighted_mean"
-COMBINERS: Final = frozenset({NEWTON_STEP, WEIGHTED_MEAN})
+FED_ADAM: Final = "fed_adam"
+FED_YOGI: Final = "fed_yogi"
+COMBINERS: Final = frozenset({NEWTON_STEP, WEIGHTED_MEAN, FED_ADAM, FED_YOGI})
 """The names that a learner may give as its combiner."""
 
 SMALLEST_PIVOT = 2.0**-40
@@ -68,6 +71,41 @@ def weighted_mean(current: blocks.Vector, weighted_delta: blocks.Vector) -> bloc
     Both arrays have the same shape.
     """
     return current + weighted_delta
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Rates:
+    """What an adaptive server step is made with (Reddi et al. 2021, algorithm 2, and its names there)."""
+
+    learning_rate: float
+    """eta: of the step."""
+    momentum: float
+    """beta 1, from 0 and below 1."""
+    memory: float
+    """beta 2, from 0 and below 1."""
+    floor: float
+    """tau, above 0: added to the root of the second moment."""
+
+
+Step = tuple[blocks.Vector, blocks.Vector, blocks.Vector]
+"""By how much the model moves, and the new first and second moment."""
+
+
+def fed_adam(first: blocks.Vector, second: blocks.Vector, delta: blocks.Vector, rates: Rates) -> Step:
+    """Return an Adam step along the sites' mean ``delta``; all arrays have one length."""
+    return _adaptive(first, rates.memory * second + (1.0 - rates.memory) * (delta * delta), delta, rates)
+
+
+def fed_yogi(first: blocks.Vector, second: blocks.Vector, delta: blocks.Vector, rates: Rates) -> Step:
+    """Return a Yogi step along the sites' mean ``delta``; all arrays have one length."""
+    squares = delta * delta
+    grown = second - (1.0 - rates.memory) * (squares * np.sign(second - squares))
+    return _adaptive(first, grown, delta, rates)
+
+
+def _adaptive(first: blocks.Vector, second: blocks.Vector, delta: blocks.Vector, rates: Rates) -> Step:
+    mean = rates.momentum * first + (1.0 - rates.momentum) * delta
+    return rates.learning_rate * mean / (np.sqrt(second) + rates.floor), mean, second
 
 
 def cholesky(matrix: Matrix) -> Matrix | None:

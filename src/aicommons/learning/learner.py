@@ -127,8 +127,15 @@ class Additive(Learner, Protocol):
 class LocalTraining(Learner, Protocol):
     """A site trains, then sends its delta multiplied by its share of all training rows, so that deltas add up to a mean."""
 
+    @property
+    def tells_rows(self) -> bool:
+        """Whether a sum tells more of the sites' numbers of rows than round 0 did."""
+
     def parameters(self, plan: schema.Schema) -> int:
         """Return the number of values of its model."""
+
+    def share(self, value: state.State, rows: int) -> float:
+        """Return the part of the mean that a site of ``rows`` training rows has."""
 
     def train(
         self, value: state.State, local_state: bytes | None, found: records.Sampled, rng: np.random.Generator

@@ -268,8 +268,12 @@ def withheld(
 
 
 def _hides_counts(made: recipe.Recipe) -> bool:
-    """Return whether no later round tells the counts again: a curvature does, and a weight sent for robust combining."""
-    return isinstance(made.learner, learner.LocalTraining) and made.safeguards.robust is None
+    """Return whether no later round tells the counts again: a curvature does, and so do weights that sites send."""
+    return (
+        isinstance(made.learner, learner.LocalTraining)
+        and not made.learner.tells_rows
+        and made.safeguards.robust is None
+    )
 
 
 def sensitivity(plan: schema.Schema) -> int:

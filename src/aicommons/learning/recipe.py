@@ -122,8 +122,7 @@ class Recipe:
             found = self._checked_once(rows.train).changed(standardised)
             fitted, local_state = self.learner.train(value, local_state, found, rng)
             if self.safeguards.robust is not None:
-                weight = found.rows / float(value.arrays["rows"][0])
-                fitted = {**fitted, robust.WEIGHT: np.array([weight])}
+                fitted = {**fitted, robust.WEIGHT: np.array([self.learner.share(value, found.rows)])}
         else:
             partial = functools.partial(self.learner.partial, value)
             fitted, judged = records.fold_both(train.changed(standardised), partial, held_out, judging)
