@@ -157,12 +157,12 @@ WORDS = texts.Recipe(64, "word", 2)
 
 def test_the_published_recipe_of_texts() -> None:
     """N-grams fall into the column CRC-32 modulo width: anybody can recompute them."""
-    counts = WORDS.counts("Fever,  FEVER\ncough")
+    counts = WORDS.numbers("Fever,  FEVER\ncough")
     expected = np.zeros(64)
     for gram in ("fever", "fever", "cough", "fever fever", "fever cough"):
         expected[zlib.crc32(gram.encode()) % 64] += 1
     assert counts.tolist() == expected.tolist()
-    characters = texts.Recipe(64, "character", 1).counts("a  b")
+    characters = texts.Recipe(64, "character", 1).numbers("a  b")
     assert characters.sum() == 3  # runs of blanks count once
 
 
@@ -170,15 +170,43 @@ def test_the_published_recipe_of_texts() -> None:
 def test_any_text_becomes_bounded_counts(text: str) -> None:
     """Whatever a text holds, its row has the fixed width and counts from 0 to 255."""
     for recipe in (WORDS, texts.Recipe(16, "character", 3)):
-        counts = recipe.counts(text)
+        counts = recipe.numbers(text)
         assert counts.shape == (recipe.width,)
         assert ((counts >= 0) & (counts <= 255) & (counts == np.rint(counts))).all()
 
 
+PLACES = texts.Recipe(2**14, "character", 3, shortest=2, slots=12)
+
+
+def test_slots_list_the_places_of_a_text() -> None:
+    """N-grams in the order in which they begin, as often as they occur; -1 where there are no more, and no more than slots."""
+    grams = ["ab", "ab ", "b ", "b a", " a", " ab", "ab"]
+    expected = [float(zlib.crc32(gram.encode()) % 2**14) for gram in grams]
+    assert PLACES.numbers("ab  ab").tolist() == [*expected, *[-1.0] * 5]
+    assert PLACES.numbers("").tolist() == [-1.0] * 12
+    assert PLACES.numbers("a longer text").shape == (12,)
+    assert PLACES.range == (-1.0, 2.0**14 - 1)
+    assert PLACES.columns[:2] == ("p0000", "p0001")
+
+
+@given(st.text(max_size=200))
+def test_any_text_fills_its_slots(text: str) -> None:
+    """Whatever a text holds, its row lists places from 0 to the last one, then -1 only."""
+    row = PLACES.numbers(text)
+    assert ((row >= -1) & (row < 2**14) & (row == np.rint(row))).all()
+    assert (np.diff((row < 0).astype(int)) >= 0).all()
+
+
+def test_short_after_long_is_refused(tmp_path: pathlib.Path) -> None:
+    """The shortest n-gram is not longer than the longest."""
+    with pytest.raises(errors.InputError, match="shortest"):
+        sources.open_source(described(tmp_path, kind="texts", width=64, slots=8, shortest=3, longest=2))
+
+
 def test_spellings_of_one_text_are_one() -> None:
     """Composed and decomposed letters, case and full-width forms make no difference."""
-    assert WORDS.counts("Ärzte ﬁeber").tolist() == WORDS.counts("a\u0308rzte fieber").tolist()
-    assert WORDS.counts("a " * 400).max() == 255
+    assert WORDS.numbers("Ärzte ﬁeber").tolist() == WORDS.numbers("a\u0308rzte fieber").tolist()
+    assert WORDS.numbers("a " * 400).max() == 255
 
 
 def test_texts_of_a_folder_and_of_a_table_are_the_same(tmp_path: pathlib.Path) -> None:

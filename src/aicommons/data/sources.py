@@ -27,6 +27,8 @@ from aicommons.domain import errors, fields
 LONGEST_QUERY = 20_000
 """Characters."""
 LONGEST_PATH = 4_096
+MOST_PLACES = 2**20
+"""Of n-grams, where a row lists those that it has."""
 MOST_FILES = 100
 """Files that one query may read."""
 
@@ -152,7 +154,12 @@ def _side(reader: fields.Fields, name: str, _folder: pathlib.Path) -> int:
 
 
 def _width(reader: fields.Fields, name: str, _folder: pathlib.Path) -> int:
-    return reader.whole_within(name, 16, 8192)
+    """Places of n-grams; without slots each is a column, of which a schema may have so many only."""
+    return reader.whole_within(name, 16, MOST_PLACES if reader.has("slots") else 8192)
+
+
+def _slots(reader: fields.Fields, name: str, _folder: pathlib.Path) -> int:
+    return reader.whole_within(name, 8, 4096)
 
 
 def _longest(reader: fields.Fields, name: str, _folder: pathlib.Path) -> int:
@@ -195,7 +202,13 @@ _OPTIONAL: Mapping[Kind, Mapping[str, Read]] = {
     Kind.SQL: {"password_variable": _text, "password_file": _path},
     Kind.DUCKDB: {},
     Kind.IMAGES: {"labels": _path},
-    Kind.TEXTS: {"grams": _choice("word", "character"), "longest": _longest, "column": _text},
+    Kind.TEXTS: {
+        "grams": _choice("word", "character"),
+        "longest": _longest,
+        "shortest": _longest,
+        "slots": _slots,
+        "column": _text,
+    },
     Kind.FHIR: {},
     Kind.SPARK: {},
 }

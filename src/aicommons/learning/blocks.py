@@ -15,6 +15,8 @@ import numpy.typing as npt
 from aicommons.domain import errors
 
 Vector = npt.NDArray[np.float64]
+Places = npt.NDArray[np.intp]
+"""Indexes."""
 
 
 class Encoding(enum.Enum):

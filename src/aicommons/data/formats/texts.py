@@ -3,8 +3,10 @@
 Opened by ``sources``. A folder per label with one file per text, or a table with one text per row. The recipe, so that
 anybody can recompute it: Unicode NFKC, lower case; words are runs of letters, digits and marks, or with
 ``"grams": "character"`` the characters of the text with runs of white space as one blank; every n-gram of 1 to
-``longest`` words joined by a blank (or characters) in UTF-8 has the column CRC-32 modulo ``width``; a column counts its
-n-grams up to 255. Different n-grams may share a column: that is the price of a fixed width, and no vocabulary leaves.
+``longest`` words joined by a blank (or characters) in UTF-8 has the place CRC-32 modulo ``width``. Either each place is a column
+that counts its n-grams up to 255; or, with ``slots``, a row lists the places of its n-grams, in the order of the text and as
+often as they occur, as many as there are slots, and -1 for the rest: so thousands of places need few columns. Different
+n-grams may share a place: that is the price of a fixed width, and no vocabulary leaves.
 """
 
 import dataclasses
@@ -36,30 +38,49 @@ class Recipe:
     """How a text becomes numbers."""
 
     width: int
-    """Columns."""
+    """Places."""
     grams: str
     """``word`` or ``character``."""
     longest: int
     """Longest n-gram, in words or characters."""
+    shortest: int = 1
+    """Shortest n-gram."""
+    slots: int | None = None
+    """How many places of n-grams a row lists; ``None`` where each place is a column that counts."""
 
     @property
     def columns(self) -> tuple[str, ...]:
         """Names of the columns."""
+        if self.slots is not None:
+            return tuple(f"p{index:04}" for index in range(self.slots))
         return tuple(f"t{index:04}" for index in range(self.width))
 
-    def counts(self, text: str) -> npt.NDArray[np.float64]:
-        """Return float64[width] for one text."""
+    @property
+    def range(self) -> tuple[float, float]:
+        """Smallest and largest number in a column."""
+        return (0.0, MOST_COUNT) if self.slots is None else (-1.0, float(self.width - 1))
+
+    def numbers(self, text: str) -> npt.NDArray[np.float64]:
+        """Return float64[columns] for one text."""
+        places = self._places(text)
+        if self.slots is None:
+            return np.minimum(np.bincount(places, minlength=self.width).astype(np.float64), MOST_COUNT)
+        row = np.full(self.slots, -1.0)
+        row[: len(places)] = places[: self.slots]
+        return row
+
+    def _places(self, text: str) -> npt.NDArray[np.intp]:
+        """Return the place of each n-gram, in the order in which they begin."""
         plain = unicodedata.normalize("NFKC", text).lower()
         is_word = self.grams == "word"
         pieces = WORD.findall(plain) if is_word else list(BLANK.sub(" ", plain.strip()))
         joint = " " if is_word else ""
         grams = (
             joint.join(pieces[start : start + length])
-            for length in range(1, self.longest + 1)
-            for start in range(len(pieces) - length + 1)
+            for start in range(len(pieces))
+            for length in range(self.shortest, min(self.longest, len(pieces) - start) + 1)
         )
-        found = np.fromiter((zlib.crc32(gram.encode()) % self.width for gram in grams), dtype=np.intp)
-        return np.minimum(np.bincount(found, minlength=self.width).astype(np.float64), MOST_COUNT)
+        return np.fromiter((zlib.crc32(gram.encode()) % self.width for gram in grams), dtype=np.intp)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -95,13 +116,13 @@ class Source:
 
     @property
     def header(self) -> tuple[str, ...]:
-        """What is said of each text, then the counts."""
+        """What is said of each text, then its numbers."""
         return (*self.said, *self.recipe.columns)
 
     @property
     def declared(self) -> Mapping[str, schema.Feature]:
-        """Counts are numbers from 0 to 255."""
-        return {name: schema.numeric(name, 0.0, MOST_COUNT) for name in self.recipe.columns}
+        """Counts are numbers from 0 to 255, places from -1 (none) to the last one."""
+        return {name: schema.numeric(name, *self.recipe.range) for name in self.recipe.columns}
 
     def identity(self) -> str:
         """Return a digest of the recipe and the texts (of a folder: names, lengths and times of change)."""
@@ -127,9 +148,7 @@ class Source:
         for part in self._parts():
             whole = [each for each in part if each.text is not None and len(each.text) <= LONGEST_TEXT]
             broken = tuple(_broken(each.place) for each in part if each.text is None or len(each.text) > LONGEST_TEXT)
-            matrix = np.array([self.recipe.counts(each.text or "") for each in whole]).reshape(
-                len(whole), self.recipe.width
-            )
+            matrix = np.array([self.recipe.numbers(each.text or "") for each in whole]).reshape(len(whole), len(places))
             cells: dict[str, list[str] | npt.NDArray[np.float64]] = {
                 name: [each.said[name] for each in whole] for name in names if name not in places
             }
@@ -170,9 +189,18 @@ def inspect(body: Mapping[str, object]) -> Source:
 
     Raises:
         errors.TableError: it cannot be read, has no labels, or no such column.
-        errors.InputError: a table without ``column``, or a column with the name of a count.
+        errors.InputError: a table without ``column``, a column with the name of a number, or n-grams from long to short.
     """
-    recipe = Recipe(int(str(body["width"])), str(body.get("grams", "word")), int(str(body.get("longest", 1))))
+    width, longest, shortest = (int(str(body.get(name, 1))) for name in ("width", "longest", "shortest"))
+    slots = None if body.get("slots") is None else int(str(body["slots"]))
+    if shortest > longest:
+        raise errors.InputError(
+            "the shortest n-gram is longer than the longest",
+            which="source.shortest",
+            expected=f"at most {longest}",
+            got=shortest,
+        )
+    recipe = Recipe(width, str(body.get("grams", "word")), longest, shortest, slots)
     path = pathlib.Path(str(body["path"]))
     if path.is_dir():
         return Source(folders.inspect(path, SUFFIXES, None), None, recipe)

@@ -27,6 +27,8 @@ Encoding = blocks.Encoding
 MOST_PARAMETERS = 2**26
 """A masked vector of 32-bit words is at most 2^30 bytes long; this leaves room for memory."""
 DELTA, CONTROL, WEIGHT = "delta", "control", "weight"
+SHARED = "shared."
+"""Before the names of shared arrays in a state in which a site's own stand in their place."""
 FIRST, SECOND, TOTAL = "server_first", "server_second", "weight_total"
 """Arrays of a state: the server's two moments, and the sum of all sites' weights."""
 
@@ -112,6 +114,8 @@ class Averaging:
     """What is done with the mean."""
     scaffold: bool = False
     """Whether each site's drift is corrected by control variates; its own is local state and never leaves."""
+    personal: tuple[str, ...] = ()
+    """Names of the network's arrays that each site keeps its own of; the shared ones are the mean of them."""
     weighting: float = 1.0
     """A site of n rows counts n to this power: 1 = rows, 0 = all sites alike. Other than 1 costs one more round."""
 
@@ -142,6 +146,8 @@ class Averaging:
         written: dict[str, object] = {name: getattr(self, name) for name in _ALWAYS}
         default = Averaging(self.network)
         later = {name: getattr(self, name) for name in _LATER if getattr(self, name) != getattr(default, name)}
+        if self.personal:
+            later["personal"] = list(self.personal)
         if self.optimiser.rule is not Server.MEAN:
             later["server"] = {**dataclasses.asdict(self.optimiser), "rule": self.optimiser.rule.value}
         return {**self.network.options(), **written, **later}
@@ -191,7 +197,7 @@ class Averaging:
     ) -> tuple[Contribution, bytes | None]:
         """Return the weighted delta after ``local_epochs`` passes in an order drawn from ``rng``.
 
-        The local state is the site's control variate, float64 little-endian, where there are any.
+        The local state is the site's control variate, or its own arrays, float64 little-endian, where there are any.
 
         Raises:
             errors.ContributionRefused: a local state that is not of this model.
@@ -204,14 +210,34 @@ class Averaging:
         own = self._own_control(value, local_state)
         pull = None if own is None else value.arrays[CONTROL] - own
         moved = self._descended(model, found, rng, pull)
-        for name, part in _views(moved, _shapes_of(model)).items():
-            np.subtract(part, model[name], out=part)
+        parts = _views(moved, _shapes_of(model))
+        if self.personal:
+            local_state = np.concatenate([parts[name].ravel() for name in self.personal]).astype("<f8").tobytes()
+        for name, part in parts.items():
+            np.subtract(part, value.arrays.get(SHARED + name, model[name]), out=part)
         if own is None or pull is None:
             moved *= share
             return {DELTA: moved}, local_state
         change = self._control_change(moved, value.arrays[CONTROL], rows, share)
         told = {DELTA: moved * share, CONTROL: change * share}
         return told, (own + change).astype("<f8").tobytes()
+
+    def localise(
+        self, value: state.State, local_state: bytes | None, found: records.Records
+    ) -> tuple[state.State, bytes | None]:
+        """Return ``value`` with the arrays that are this site's own, where it has any; nothing is fitted here."""
+        del found
+        if not self.personal or local_state is None:
+            return value, local_state
+        shapes = {name: value.arrays[name].shape for name in self.personal}
+        own = _views(_decoded(local_state, sum(math.prod(shape) for shape in shapes.values())), shapes)
+        shared = {SHARED + name: value.arrays[name] for name in self.personal}
+        return dataclasses.replace(value, arrays={**value.arrays, **own, **shared}), local_state
+
+    def finish(self, value: state.State, sums: Contribution) -> Contribution:
+        """Return ``sums``: what is sent is made in ``train``."""
+        _ = value
+        return sums
 
     def combine(self, value: state.State, sums: Mapping[str, Vector]) -> state.State:
         """Return the state moved along the weighted mean of the sites' deltas."""
@@ -278,17 +304,7 @@ class Averaging:
         if not self.scaffold:
             return None
         length = len(value.arrays[CONTROL])
-        if local_state is None:
-            return np.zeros(length)
-        own = np.frombuffer(local_state, dtype="<f8").astype(np.float64) if len(local_state) == 8 * length else None
-        if own is None or not np.isfinite(own).all():
-            raise errors.ContributionRefused(
-                "this site's control variate is not of this model",
-                which="local state",
-                expected=f"{length} finite numbers",
-                next_step="Start a new run; a local state belongs to one plan.",
-            )
-        return own
+        return np.zeros(length) if local_state is None else _decoded(local_state, length)
 
     def _control_change(self, moved: Vector, control: Vector, rows: int, share: float) -> Vector:
         """Return how this site's control variate changes (option II), never by more than the sum may carry."""
@@ -344,8 +360,12 @@ def from_options(network: Network, reader: fields.Fields) -> Averaging:
         raise reader.refusal(
             "scaffold", "false beside robust or rollback: they change what control variates rely on", True
         )
+    personal = _personal_from(network, reader) if reader.has("personal") else default.personal
+    if personal and (scaffold or reader.has("robust")):
+        raise reader.refusal("personal", "no such field beside scaffold or robust", ", ".join(personal)[:200])
     return Averaging(
         network,
+        personal=personal,
         learning_rate=reader.number_within("learning_rate", 1e-9, 1e3, default=default.learning_rate),
         batch=reader.whole_within("batch", 1, 1_000_000, default=default.batch),
         local_epochs=reader.whole_within("local_epochs", 1, 1_000, default=default.local_epochs),
@@ -372,6 +392,30 @@ def _optimiser_from(document: object) -> Optimiser:
     )
     reader.close()
     return value
+
+
+def _decoded(local_state: bytes, length: int) -> Vector:
+    """Return what a site kept of its own.
+
+    Raises:
+        errors.ContributionRefused: it is not of this model.
+    """
+    found = np.frombuffer(local_state, dtype="<f8").astype(np.float64) if len(local_state) == 8 * length else None
+    if found is None or not np.isfinite(found).all():
+        raise errors.ContributionRefused(
+            "what this site kept is not of this model",
+            which="local state",
+            expected=f"{length} finite numbers",
+            next_step="Start a new run; a local state belongs to one plan.",
+        )
+    return found
+
+
+def _personal_from(network: Network, reader: fields.Fields) -> tuple[str, ...]:
+    names = reader.texts("personal", most=len(network.names))
+    if not names or not set(names) < set(network.names) or len(set(names)) != len(names):
+        raise reader.refusal("personal", f"some, not all, of {', '.join(network.names[:12])}", ", ".join(names)[:200])
+    return tuple(name for name in network.names if name in names)
 
 
 def _shapes_of(model: Arrays) -> dict[str, tuple[int, ...]]:
