@@ -33,7 +33,9 @@
         ├── AggregationRefused         a header, box, blob or sum that fails secure aggregation's checks
         ├── ContributionRefused        numbers that a site will not send (not finite, over the bound, wrong length)
         │   ├── TooFewPeople           too few people with consent to hide each other
-        │   └── UseDenied              its owner's use policy, or the dataset's card, does not permit them
+        │   ├── UseDenied              its owner's use policy, or the dataset's card, does not permit them
+        │   └── PlanCodeFailed         a plan's own code broke off, met a limit, or answered with something else than its blocks
+        ├── SandboxUnavailable         no cage can be made here, so plans that bring code are refused; recipes still run
         ├── JournalConflict            a second, different signature was asked for
         ├── KeyRefused                 a keystore that cannot be opened
         └── VerificationFailed         the first thing that does not match in ``run verify``
@@ -296,6 +298,26 @@ class UseDenied(ContributionRefused):
     ) -> None:
         super().__init__(message, which=which, next_step=next_step)
         self.reasons = reasons
+
+
+class PlanCodeFailed(ContributionRefused):
+    """Nothing was sent; tell the plan's author the stage and the cause. Recipes that come with the package are not affected.
+
+    Args:
+        stage: what was being done, such as ``"calling"``: one of a short closed list, never the code's own words.
+        cause: a built-in exception's name or a limit's: one of a short closed list, because code could hide a record in words.
+    """
+
+    def __init__(
+        self, message: str, *, stage: str, cause: str, which: str | None = None, next_step: str | None = None
+    ) -> None:
+        super().__init__(message, which=which, got=f"{cause} while {stage}", next_step=next_step)
+        self.stage = stage
+        self.cause = cause
+
+
+class SandboxUnavailable(PermanentError):
+    """Install bubblewrap (``apt install bubblewrap``) and allow user namespaces; until then this node runs recipes only."""
 
 
 class JournalConflict(PermanentError):
