@@ -142,6 +142,7 @@ bench: $(VENV)/.dev
 	@$(BIN)/python bench/policies.py
 	@$(BIN)/python bench/relayer.py
 	@$(BIN)/python bench/robust.py
+	@$(BIN)/python bench/sandbox.py
 	@$(BIN)/python bench/tables.py
 
 clean:

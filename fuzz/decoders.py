@@ -44,6 +44,7 @@ from aicommons.ledger import charter, contracts, deployments, relaying, rpc
 from aicommons.ledger import events as logs
 from aicommons.ledger.embedded import transactions
 from aicommons.node.consents import proofs
+from aicommons.sandbox import archives
 from aicommons.store import refusals, signing
 
 VECTORS = pathlib.Path(__file__).parents[1] / "vectors"
@@ -259,6 +260,7 @@ DECODERS: Mapping[str, Decoder] = {
     "consent-record": consents.ConsentRecord.decode,
     "receipt": consents.Receipt.decode,
     "rows-record": consents.RowsRecord.decode,
+    "code-archive": archives.read_archive,
     "schema": lambda data: schema.from_document(encoding.parse_json(data)),
     "licence": _text(licences.parse),
     "proof-of-consent": proofs.Proof.decode,

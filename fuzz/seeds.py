@@ -18,6 +18,7 @@ from aicommons.learning import model, recipe, records
 from aicommons.ledger import relaying, transactions, wallet
 from aicommons.node.consents import proofs
 from aicommons.protocol import consents as trees
+from aicommons.sandbox import archives
 from aicommons.store import refusals, signing
 
 CORPUS = pathlib.Path(__file__).with_name("corpus")
@@ -132,6 +133,21 @@ def consent_papers() -> Iterator[tuple[str, str, bytes]]:
     yield "proof-of-consent", "two", proof.encode()
     call = signing_.ForwardRequest(ids.NOBODY, ids.NOBODY, 0, 10**6, 4, given, b"data")
     yield "relay-request", "good", relaying.Request(call, bytes(65)).to_json()
+    manifest = encoding.canonical_json(
+        {
+            "type": "code-plan", "version": 1, "name": "sums", "entry": "plan", "kind": "additive", "combiner": "newton_step",
+            "schema": {"features": [{"name": "x", "kind": "numeric", "lo": 0.0, "hi": 1.0}]},
+            "initial": [{"name": "weights", "length": 2}],
+            "contribute": [{"name": "sums", "length": 2, "encoding": "bounded", "cap_exponent": 20}],
+            "resources": {"memory_mb": 64, "cpu_seconds": 1, "wall_seconds": 2, "output_bytes": 64},
+            "leaves_site": "Sums of columns over all rows.",
+        }
+    )  # fmt: skip
+    yield (
+        "code-archive",
+        "good",
+        archives.encode({"manifest.json": manifest, "plan.py": b"import numpy", "a/b.py": b""}),
+    )
     yield "json", "nested", b'{"a":[1,true,null,"x"],"b":{"c":-5}}'
 
 

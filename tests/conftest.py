@@ -25,6 +25,7 @@ SKIPS = {
     "java": ("java is not installed, and Spark needs it",),
     "postgres": ("PostgreSQL is not installed",),
     "hosts": ("no hosts of one's own here",),
+    "bubblewrap": ("bubblewrap is not installed",),
 }
 """What a CI machine may lack -> beginnings of the reasons of the tests that need it."""
 MAY_LACK = "CI_MAY_LACK"

@@ -29,7 +29,7 @@ def manifest(**changes: object) -> dict[str, object]:
     """Return a manifest with some fields changed; ``None`` takes a field away."""
     document: dict[str, object] = {
         "type": "code-plan", "version": 1, "name": "products", "entry": "plan", "kind": "additive",
-        "combiner": "newton-step", "schema": COLUMNS, "initial": [{"name": "weights", "length": 2}],
+        "combiner": "newton_step", "schema": COLUMNS, "initial": [{"name": "weights", "length": 2}],
         "contribute": [
             {"name": "moments", "length": 2, "encoding": "bounded", "cap_exponent": 20},
             {"name": "count", "length": 1, "encoding": "integer", "cap_exponent": 20},

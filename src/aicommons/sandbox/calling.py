@@ -435,7 +435,7 @@ def _trial() -> archives.Archive:
     """Return the plan that ``check`` runs: it tries the network, a file of this machine and a new process."""
     manifest = {
         "type": manifests.KIND, "version": manifests.VERSION, "name": "trial", "entry": "trial", "kind": "local",
-        "combiner": "weighted-mean", "schema": schema.to_document(schema.Schema((schema.numeric("x", 0.0, 1.0),), None)),
+        "combiner": "weighted_mean", "schema": schema.to_document(schema.Schema((schema.numeric("x", 0.0, 1.0),), None)),
         "initial": [{"name": "nothing", "length": 1}],
         "contribute": [{"name": "open", "length": 3, "encoding": "integer", "cap_exponent": 0}],
         "resources": {"memory_mb": 256, "cpu_seconds": 5, "wall_seconds": TRIAL_SECONDS, "output_bytes": 64},

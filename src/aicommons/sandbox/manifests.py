@@ -23,7 +23,7 @@ SMALLEST_EXPONENT, LARGEST_EXPONENT = -64, 64
 LONGEST_EXPLANATION = 4_000
 """Characters of what leaves a site, in words."""
 IDENTIFIER = re.compile("[A-Za-z][A-Za-z0-9_]{0,63}", re.ASCII)
-COMBINER = re.compile("[a-z][a-z0-9-]{0,63}", re.ASCII)
+COMBINER = re.compile("[a-z][a-z0-9_-]{0,63}", re.ASCII)
 
 
 class Kind(enum.Enum):
