@@ -14,6 +14,7 @@ import ctypes
 import errno
 import fcntl
 import gc
+import mmap
 import os
 import pathlib
 import pickle
@@ -233,7 +234,10 @@ def looks_into_descriptors_of_others(_):
     return (
         len(given) <= 1
         and os.read(0, 1) == b""
-        and refused(*(lambda each=each: os.pwrite(each, b"x", 0) for each in given))
+        and refused(
+            *(lambda each=each: os.write(each, b"x") for each in given),
+            *(lambda each=each: mmap.mmap(each, 0, access=mmap.ACCESS_WRITE) for each in given),
+        )
     )
 
 

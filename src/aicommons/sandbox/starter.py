@@ -153,9 +153,7 @@ def read_input() -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
         for each in shape:
             count *= each
         found = np.frombuffer(data, "<f8", count, at) if count else np.zeros(0)
-        found = found.reshape(shape)
-        found.flags.writeable = False
-        arrays.setdefault(group, {})[name] = found
+        arrays.setdefault(group, {})[name] = found.reshape(shape)
         at += 8 * count
     return asked, arrays
 
