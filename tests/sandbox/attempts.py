@@ -354,6 +354,17 @@ def speaks_the_x32_dialect(_):
 
 
 @attempt
+def speaks_the_32_bit_dialect(_):
+    if os.uname().machine == "x86_64":
+        page = mmap.mmap(-1, 4096, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)
+        page.write(bytes.fromhex("b814000000cd80c3"))  # mov eax, 20 (getpid there); int 0x80; ret
+        ctypes.CFUNCTYPE(ctypes.c_int)(ctypes.addressof(ctypes.c_char.from_buffer(page)))()
+        return 0
+    ctypes.string_at(1)
+    return 0
+
+
+@attempt
 def becomes_somebody_else(_):
     return refused(lambda: os.setuid(0), lambda: os.setgid(0), lambda: os.setgroups([0])) and os.getuid() == 65534
 

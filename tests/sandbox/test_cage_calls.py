@@ -107,6 +107,7 @@ CAPS: dict[str, tuple[dict[str, list[float]], str | None]] = {
     "a real number over its cap": ({"real": [1.001]}, "block real: a block is over its cap"),
     "a long vector": ({"vector": [300.0, 400.0]}, None),
     "a vector whose squares overflow": ({"vector": [3e300, 4e300]}, None),
+    "a vector whose norm overflows": ({"vector": [1.2e308, 1.6e308]}, None),
 }
 
 
@@ -122,6 +123,38 @@ def test_caps_hold(name: str) -> None:
                 cage.contribute({}, [batch], 0)
         else:
             assert cage.contribute({}, [batch], 0)["vector"] == pytest.approx([0.6, 0.8], rel=1e-12)
+
+
+def test_sums_that_overflow_are_refused() -> None:
+    """Two batches whose sum is no number any more are refused, clipped or not."""
+    batch = {"whole": np.zeros(1), "real": np.zeros(1), "vector": np.full(2, 1.7e308)}
+    with (
+        calling.Cage(cages.archive(ECHO, contribute=BLOCKS)) as cage,
+        pytest.raises(errors.ContributionRefused, match="not finite"),
+    ):
+        cage.contribute({}, [batch, batch], 0)
+
+
+class _Rung(Exception):
+    """An alarm rang."""
+
+
+def _rung(_number: int, _frame: object) -> None:
+    raise _Rung
+
+
+def test_an_interrupted_call_leaves_nothing_to_the_next() -> None:
+    """Whoever is interrupted while waiting gets the next call's answer afterwards, not the last one's."""
+    code = "import time\nimport numpy as np\ndef initial(_, n):\n    time.sleep(n)\n    return {'weights': np.full(2, 1.0 * n)}\n"
+    before = signal.signal(signal.SIGALRM, _rung)
+    try:
+        with calling.Cage(cages.archive(code)) as cage:
+            signal.setitimer(signal.ITIMER_REAL, 0.3)
+            with pytest.raises(_Rung):
+                cage.initial(1)
+            assert cage.initial(0)["weights"].tolist() == [0.0, 0.0]
+    finally:
+        signal.signal(signal.SIGALRM, before)
 
 
 def test_caps_hold_for_sums_of_batches() -> None:

@@ -25,6 +25,7 @@ REFUSED = None
 FAILED: dict[str, tuple[str, str]] = {
     "is_a_fork_bomb": ("running", "processor time limit"),
     "speaks_the_x32_dialect": ("running", "crash"),
+    "speaks_the_32_bit_dialect": ("running", "crash"),
     "is_a_memory_bomb": ("calling", "MemoryError"),
     "is_a_slow_memory_bomb": ("calling", "MemoryError"),
     "computes_without_end": ("running", "processor time limit"),
@@ -54,6 +55,8 @@ FAILED: dict[str, tuple[str, str]] = {
     "tells_a_record_in_a_traceback": ("calling", "KeyError"),
 }
 """Attempt -> stage and cause of its failure; all others are refused inside."""
+ALSO = {"crashes_by_deep_recursion": ("calling", "RecursionError")}
+"""From Python 3.12 on the interpreter notices it before the stack is used up."""
 OVER = {"answers_over_the_cap": "over its cap", "answers_a_fraction": "not whole"}
 """Attempts whose answer has the declared form and is refused by its numbers."""
 CODE = (pathlib.Path(__file__).parent / "attempts.py").read_text(encoding="utf-8")
@@ -164,7 +167,7 @@ def test_attempts_are_contained(name: str, patient: calling.Cage, hasty: calling
         begin = time.monotonic()
         with pytest.raises(errors.PlanCodeFailed) as caught:
             _attempted(cage, machine, name)
-        assert (caught.value.stage, caught.value.cause) == expected
+        assert (caught.value.stage, caught.value.cause) in {expected, ALSO.get(name)}
         assert "4711" not in f"{caught.value}{caught.value.__dict__}"
         assert name not in SLEEPERS or time.monotonic() - begin < 20
     machine.check_untouched()

@@ -153,7 +153,8 @@ class Cage:
             if index and self.manifest.kind is manifests.Kind.LOCAL:
                 raise errors.InputError("a local plan takes all rows at once", which="contribute", expected="one batch")
             found = self.call("contribute", {}, {"state": state, "table": batch}, seed + index)
-            sums = found if sums is None else {name: sums[name] + found[name] for name in sums}
+            with np.errstate(over="ignore"):  # what is over the largest float64 is refused with all that is not finite
+                sums = found if sums is None else {name: sums[name] + found[name] for name in sums}
         if sums is None:
             raise errors.InputError("there is nothing to contribute from", which="contribute", expected="a batch")
         return enforced(self.manifest.contribute, sums)
@@ -237,6 +238,10 @@ class Cage:
             except OSError:
                 self.close()
                 return b"", "lost cage"
+            except BaseException:
+                # Whoever is interrupted leaves a call behind: the next one must not hear of it.
+                self.close()
+                raise
 
     def _read(self, answer: int, expected: int) -> tuple[bytes, str | None]:
         """Return the answer, and the limit that was met while it was read."""
@@ -353,8 +358,11 @@ def _largest(values: Vector) -> float:
 
 def _clipped(values: Vector, cap: float) -> Vector:
     """Return ``values`` scaled down to an L2 norm of at most ``cap``."""
-    norm = _norm(values)
-    return values if norm <= cap else values / norm * cap
+    if _norm(values) <= cap:
+        return values
+    # The norm itself may be over the largest float64, that in multiples of the largest value is not.
+    scaled = values / _largest(values)
+    return scaled * (cap / float(np.linalg.norm(scaled)))
 
 
 def _decoded(frame: bytes, status: int | str, declared: Sequence[tuple[str, int]]) -> dict[str, Vector]:
