@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import shutil
 import stat
 import subprocess
 import sys
@@ -105,6 +106,15 @@ def test_a_registers_gas_is_measured_on_the_contracts() -> None:
     assert {"import 300 consents from a table", "take 5 back with their codes"} <= {
         row["name"].split(",")[0] for row in rows if row["unit"] == "s"
     }
+
+
+def test_calls_in_a_cage_are_measured_beside_their_floor() -> None:
+    """Each way of calling has a row; only what starts Python without a cage has no limit."""
+    if shutil.which("bwrap") is None:
+        pytest.skip("bubblewrap is not installed")
+    rows = _run("sandbox.py", "--calls", "2")
+    assert [row["limit_s"] for row in rows] == [0.15, 0.15, None]
+    assert all(row["median_s"] > 0 for row in rows)
 
 
 def test_a_big_tables_memory_is_measured_beside_its_peers() -> None:
