@@ -60,6 +60,28 @@ os.write(1, json.dumps(found).encode())
 """
 
 
+GUARDED = """
+import ctypes, os, socket, errno
+
+library = ctypes.CDLL(None, use_errno=True)
+refused = []
+for name, attempt in {
+    "socket": socket.socket, "pair": socket.socketpair, "file in memory": lambda: os.memfd_create("x"),
+    "namespace": lambda: os.stat("/nowhere" if library.unshare(0x20000) == -1 and ctypes.get_errno() == errno.EPERM else "/"),
+}.items():
+    try:
+        attempt()
+    except OSError as failure:
+        refused.append(name)
+child = os.fork()
+if child == 0:
+    os._exit(7)
+refused.append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+os.write(1, repr(refused).encode())
+"""
+"""What the first process may do under its own, shorter list."""
+
+
 def _open(data: bytes) -> int:
     """Return a descriptor of these bytes."""
     made = os.memfd_create("probe")
@@ -77,18 +99,22 @@ def seen() -> dict:
         abstract.bind("\0" + name)
         abstract.listen()
         code = PROBE.replace("PORT", str(server.getsockname()[1])).replace("ABSTRACT", name).encode()
-        probe, plan, everything = (
-            _open(data) for data in (code, b"x = 1", struct.pack("<HBBI", filtering.RETURN, 0, 0, filtering.ALLOW))
-        )
-        command = caging.command({"/cage/starter.py": probe, "/plan/a/plan.py": plan}, control=0, outer=everything)
-        done = subprocess.run(
-            command, capture_output=True, check=False, pass_fds=(probe, plan, everything), stdin=subprocess.DEVNULL,
-            env={"AICOMMONS_SECRET": "4711"},
-        )  # fmt: skip
-        for each in (probe, plan, everything):
-            os.close(each)
+        everything = struct.pack("<HBBI", filtering.RETURN, 0, 0, filtering.ALLOW)
+        return json.loads(_run(code, everything))
+
+
+def _run(code: bytes, program: bytes) -> bytes:
+    """Return what ``code`` prints in a cage, under a filter of system calls."""
+    probe, plan, outer = (_open(data) for data in (code, b"x = 1", program))
+    command = caging.command({"/cage/starter.py": probe, "/plan/a/plan.py": plan}, control=0, outer=outer)
+    done = subprocess.run(
+        command, capture_output=True, check=False, pass_fds=(probe, plan, outer), stdin=subprocess.DEVNULL,
+        env={"AICOMMONS_SECRET": "4711"},
+    )  # fmt: skip
+    for each in (probe, plan, outer):
+        os.close(each)
     assert done.returncode == 0, done.stderr.decode()
-    return json.loads(done.stdout)
+    return done.stdout
 
 
 def test_the_environment_is_empty(seen: dict) -> None:
@@ -130,3 +156,9 @@ def test_there_is_no_privilege(seen: dict) -> None:
 def test_other_processes_do_not_exist(seen: dict) -> None:
     """Of all processes of the machine it sees itself."""
     assert seen["processes"] == [1]
+
+
+def test_the_first_process_is_filtered_too() -> None:
+    """Before any plan's code, what starts calls already has no sockets, no files in memory and no namespaces; it may fork."""
+    cages.needed()
+    assert _run(GUARDED.encode(), filtering.outer()) == b"['socket', 'pair', 'file in memory', 'namespace', 7]"

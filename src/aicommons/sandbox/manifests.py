@@ -75,7 +75,7 @@ class Resources:
     """What one call may use; the smaller of the manifest's and the node's."""
 
     memory_mb: int
-    """Memory beyond what Python and NumPy take to start, in MiB."""
+    """Memory beyond what Python, NumPy and the rows given take, in MiB."""
     cpu_seconds: int
     """Seconds of processor time."""
     wall_seconds: int
