@@ -25,7 +25,7 @@ from aicommons.learning import (
     safeguards,
     state,
 )
-from aicommons.learning.learners import glm, mlp, text
+from aicommons.learning.learners import glm, mlp, scikit, text
 
 # A method or field of a module's name hides the module inside its class.
 Block = blocks.Block
@@ -43,6 +43,7 @@ AnyLearner = learner.Additive | learner.LocalTraining
 LEARNERS: Mapping[str, Callable[[schema.Schema, fields.Fields], AnyLearner]] = {
     "glm": glm.from_options,
     "mlp": mlp.from_options,
+    "scikit": scikit.from_options,
     "text": text.from_options,
 }
 """Recipe name -> what reads its options."""

@@ -12,7 +12,7 @@ import enum
 import itertools
 import math
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -35,8 +35,8 @@ FIRST, SECOND, TOTAL = "server_first", "server_second", "weight_total"
 Arrays = Mapping[str, state.Array]
 
 
-class Network(Protocol):
-    """A model that can be trained: named arrays, a gradient, and scores."""
+class Model(Protocol):
+    """A model that can be averaged: named arrays and scores."""
 
     @property
     def task(self) -> schema.Task:
@@ -52,14 +52,30 @@ class Network(Protocol):
     def initial(self, plan: schema.Schema, seed: int) -> Arrays:
         """Return where training starts, the same bytes on every machine."""
 
-    def gradient(self, arrays: Arrays, features: state.Array, target: Vector, into: Arrays) -> None:
-        """Write the gradient of the mean loss over a batch (float64[n, width], float64[n], n > 0) into ``into``."""
-
     def scores(self, arrays: Arrays, features: state.Array) -> state.Array:
         """Return what ``Learner.scores`` gives."""
 
     def options(self) -> dict[str, object]:
         """Return the plan's options that are its own."""
+
+
+class Network(Model, Protocol):
+    """A model with a gradient: it is trained here, by gradient descent."""
+
+    def gradient(self, arrays: Arrays, features: state.Array, target: Vector, into: Arrays) -> None:
+        """Write the gradient of the mean loss over a batch (float64[n, width], float64[n], n > 0) into ``into``."""
+
+
+@runtime_checkable
+class Trainer(Protocol):
+    """A model that trains itself, by a library's own rules."""
+
+    def trained(self, arrays: Arrays, found: records.Sampled, rng: np.random.Generator) -> Arrays:
+        """Return its arrays after this round's passes over a site's rows, starting from ``arrays``; at least one row."""
+
+
+class TrainedModel(Model, Trainer, Protocol):
+    """Both of it."""
 
 
 class Server(enum.Enum):
@@ -96,10 +112,10 @@ class Optimiser:
 class Averaging:
     """The learner; its fields are the plan's options."""
 
-    network: Network
+    network: Network | TrainedModel
     """What is trained."""
     learning_rate: float = 0.05
-    """Step of gradient descent at a site."""
+    """Step of gradient descent at a site; not used where the model trains itself, like the next two."""
     batch: int = 32
     """Rows per gradient."""
     local_epochs: int = 1
@@ -143,7 +159,8 @@ class Averaging:
 
     def options(self) -> dict[str, object]:
         """Return the plan's options; ``from_options`` gives the learner back. What came later is named only where it is used."""
-        written: dict[str, object] = {name: getattr(self, name) for name in _ALWAYS}
+        always = _ALWAYS if isinstance(self.network, Trainer) else (*_ALWAYS, *_DESCENT)
+        written: dict[str, object] = {name: getattr(self, name) for name in always}
         default = Averaging(self.network)
         later = {name: getattr(self, name) for name in _LATER if getattr(self, name) != getattr(default, name)}
         if self.personal:
@@ -274,6 +291,9 @@ class Averaging:
     ) -> Vector:
         """Return all values after this round's passes, flat."""
         shapes = _shapes_of(model)
+        if isinstance(self.network, Trainer):
+            trained = self.network.trained(model, found, rng) if found.rows else model
+            return np.concatenate([trained[name].ravel() for name in model])
         start = np.concatenate([array.ravel() for array in model.values()])
         flat, gradient = start.copy() if self.proximal else start, np.empty(len(start))
         values, slopes = _views(flat, shapes), _views(gradient, shapes)
@@ -341,12 +361,13 @@ class Averaging:
         return moves, {FIRST: first, SECOND: second}
 
 
-_ALWAYS = ("learning_rate", "batch", "local_epochs", "rounds", "clip")
+_ALWAYS = ("rounds", "clip")
+_DESCENT = ("learning_rate", "batch", "local_epochs")
 _LATER = ("proximal", "scaffold", "weighting")
 
 
-def from_options(network: Network, reader: fields.Fields) -> Averaging:
-    """Return the learner that a plan's options describe, for a network whose own options are read.
+def from_options(network: Network | TrainedModel, reader: fields.Fields) -> Averaging:
+    """Return the learner that a plan's options describe, for a model whose own options are read.
 
     Raises:
         errors.InputError: an option of a wrong type or out of range, or two that do not go together.
@@ -355,7 +376,8 @@ def from_options(network: Network, reader: fields.Fields) -> Averaging:
     clip = reader.number_within("clip", 2.0**-20, 2.0**20, default=default.clip)
     if not np.frexp(clip)[0] == 0.5:
         raise reader.refusal("clip", "a power of two", clip)
-    scaffold = reader.flag("scaffold") if reader.has("scaffold") else default.scaffold
+    is_descent = not isinstance(network, Trainer)
+    scaffold = reader.flag("scaffold") if is_descent and reader.has("scaffold") else default.scaffold
     if scaffold and (reader.has("robust") or reader.has("rollback")):
         raise reader.refusal(
             "scaffold", "false beside robust or rollback: they change what control variates rely on", True
@@ -363,18 +385,23 @@ def from_options(network: Network, reader: fields.Fields) -> Averaging:
     personal = _personal_from(network, reader) if reader.has("personal") else default.personal
     if personal and (scaffold or reader.has("robust")):
         raise reader.refusal("personal", "no such field beside scaffold or robust", ", ".join(personal)[:200])
-    return Averaging(
+    made = Averaging(
         network,
         personal=personal,
+        rounds=reader.whole_within("rounds", 1, 100_000, default=default.rounds),
+        clip=clip,
+        optimiser=_optimiser_from(reader.value("server")) if reader.has("server") else default.optimiser,
+        weighting=reader.number_within("weighting", 0.0, 1.0, default=default.weighting),
+    )
+    if isinstance(network, Trainer):
+        return made  # what is about gradients is no option then, and refused as unknown
+    return dataclasses.replace(
+        made,
         learning_rate=reader.number_within("learning_rate", 1e-9, 1e3, default=default.learning_rate),
         batch=reader.whole_within("batch", 1, 1_000_000, default=default.batch),
         local_epochs=reader.whole_within("local_epochs", 1, 1_000, default=default.local_epochs),
-        rounds=reader.whole_within("rounds", 1, 100_000, default=default.rounds),
-        clip=clip,
         proximal=reader.number_within("proximal", 0.0, 1e6, default=default.proximal),
-        optimiser=_optimiser_from(reader.value("server")) if reader.has("server") else default.optimiser,
         scaffold=scaffold,
-        weighting=reader.number_within("weighting", 0.0, 1.0, default=default.weighting),
     )
 
 
@@ -411,7 +438,7 @@ def _decoded(local_state: bytes, length: int) -> Vector:
     return found
 
 
-def _personal_from(network: Network, reader: fields.Fields) -> tuple[str, ...]:
+def _personal_from(network: Model, reader: fields.Fields) -> tuple[str, ...]:
     names = reader.texts("personal", most=len(network.names))
     if not names or not set(names) < set(network.names) or len(set(names)) != len(names):
         raise reader.refusal("personal", f"some, not all, of {', '.join(network.names[:12])}", ", ".join(names)[:200])
