@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from aicommons.domain import schema
-from aicommons.learning import blocks, combine, describe, recipe, robust, state
+from aicommons.learning import blocks, combine, describe, recipe, records, robust, state
 from aicommons.learning.learners import glm, mlp
 
 Array = npt.NDArray[np.float64]
@@ -161,6 +161,63 @@ def averaging() -> list[Case]:
     return cases
 
 
+def summaries() -> list[Case]:
+    """Learners of one kind of sums only: every state from describe to the end, from the sums of forty made-up rows."""
+    classes = schema.to_document(small_schema(schema.Task.BINOMIAL))
+    nothing = {name: part for name, part in classes.items() if name != "target"}
+    documents: dict[str, Case] = {
+        "stats": {"recipe": "stats", "bins": 16, "quantiles": [0.2, 0.5], "schema": classes},
+        "kmeans": {"recipe": "kmeans", "clusters": 3, "restarts": 2, "schema": nothing},
+        "pca": {"recipe": "pca", "components": 3, "schema": nothing},
+        "naive_bayes": {"recipe": "naive_bayes", "schema": classes},
+    }
+    cases = []
+    for name, document in documents.items():
+        plan = recipe.from_plan(document)
+        value, chain = plan.initial(), []
+        while not plan.is_finished(value):
+            sums = _summary_sums(plan, value)
+            value = plan.combine(value, [sums])
+            listed = {key: hexed(part) for key, part in sorted(sums.items())}
+            chain.append({"sums": listed, "state": state.encode(value).hex()})
+        cases.append({"name": name, "plan": recipe.to_plan(plan), "rounds": chain})
+    return cases
+
+
+def _summary_sums(plan: recipe.Recipe, value: state.State) -> dict[str, Array]:
+    """Return the sums of forty rows; real numbers are rounded, because a site adds them up in any order."""
+    places = numbers(5, 160).reshape(40, 4) + 0.5
+    kinds = np.eye(2)[(places[:, 2] > 0.5).astype(np.int64)]
+    raw = np.column_stack([np.floor(places[:, 0] * 120), np.floor(places[:, 1] * 60) + 10.5, kinds])
+    target = (places[:, 3] > 0.4).astype(np.float64) if plan.schema.target is not None else np.zeros(40)
+    rows = records.Table(raw, target)
+    found, _ = plan.contribute(value, recipe.Rows(rows, rows), rng=np.random.default_rng(0))
+    if value.stage is state.Stage.DESCRIBE:
+        # Whole 2^-20ths of a range, so that no order of adding them up rounds.
+        described = describe.join_limbs(found[describe.BLOCK_NAME])
+        exact = [float(round(each / 2**20)) * 2.0**-20 for each in described]
+        return {describe.BLOCK_NAME: describe.split_limbs(np.array(exact))}
+    return {name: np.rint(vector * 2.0**20) / 2.0**20 for name, vector in found.items()}
+
+
+def eigen() -> list[Case]:
+    """Eigenvalues and vectors of 1 to 60 columns, of equal eigenvalues and of a matrix of zeros."""
+    cases = []
+    for size in (1, 2, 3, 4):
+        matrix = positive_definite(size, size) / 2.0
+        values, vectors, _ = combine.eigen_symmetric(matrix)
+        cases.append({"size": size, "matrix": hexed(matrix), "values": hexed(values), "vectors": hexed(vectors)})
+    for name, matrix in {"equal": np.eye(3), "zeros": np.zeros((3, 3)), "one_direction": np.ones((3, 3))}.items():
+        values, vectors, _ = combine.eigen_symmetric(matrix)
+        cases.append({"name": name, "matrix": hexed(matrix), "values": hexed(values), "vectors": hexed(vectors)})
+    for size in (31, 60):
+        values, vectors, _ = combine.eigen_symmetric(positive_definite(size, size) / 2.0)
+        cases.append(
+            {"size": size, "matrix_seed": size, "values_sha256": digest(values), "vectors_sha256": digest(vectors)}
+        )
+    return cases
+
+
 def robust_cells() -> list[Case]:
     """Every rule on few cells, on twelve long ones, and on cells that are zero, alike, huge or without a weight."""
     cases = []
@@ -296,6 +353,8 @@ FILES = {
     "weighted_mean.json": weighted_mean,
     "rounds.json": rounds,
     "averaging.json": averaging,
+    "eigen.json": eigen,
+    "summaries.json": summaries,
     "robust.json": robust_cells,
     "safeguards.json": safeguards,
     "initial.json": initial,

@@ -69,9 +69,10 @@ def test_a_changed_vector_is_noticed(tmp_path: pathlib.Path) -> None:
     assert "newton_step.json differs" in done.stderr
 
 
-def test_golden_rounds_follow_from_their_sums() -> None:
+@pytest.mark.parametrize("name", ["rounds.json", "summaries.json"])
+def test_golden_rounds_follow_from_their_sums(name: str) -> None:
     """Whoever holds plan and sums recomputes every state to the byte."""
-    for case in json.loads((VECTORS / "rounds.json").read_text()):
+    for case in json.loads((VECTORS / name).read_text()):
         plan = recipe.from_plan(case["plan"])
         value = plan.initial()
         for each in case["rounds"]:

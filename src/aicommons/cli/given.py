@@ -150,7 +150,7 @@ def plan(path: pathlib.Path) -> "documents.Plan":
         body = read_json(path)
         read = documents.Plan.decode(_complete(body, documents.Plan, PLAN_DEFAULTS))
         made = recipe.from_plan(dict(read.recipe))
-        is_judged = made.schema.target is not None
+        is_judged = made.judged_target is not None
         held_out = PLAN_DEFAULTS["held_out_percent"] if is_judged else 0
         whole = {"held_out_percent": held_out, **body, "recipe": recipe.to_plan(made)}
         found = documents.Plan.decode(_complete(whole, documents.Plan, PLAN_DEFAULTS))

@@ -72,6 +72,17 @@ class TakesRaw(Protocol):
 
 
 @runtime_checkable
+class Describing(Protocol):
+    """A learner that describes its rows and predicts nothing, whatever the plan's target: to it the target is one more column.
+
+    Its runs are not judged, and it sees a gaussian target as it is.
+    """
+
+    describes: Literal[True]
+    """Nothing more than a mark."""
+
+
+@runtime_checkable
 class Predicting(Protocol):
     """A learner whose predictions are not what its target's kind has: groups, components, curves."""
 
@@ -156,3 +167,14 @@ def check_task(plan: schema.Schema, reader: fields.Fields, solved: Collection[sc
             f"{reader.text('recipe')}, for targets that are {' or '.join(sorted(each.value for each in solved))}",
         )
     return plan.task
+
+
+def check_no_target(plan: schema.Schema, reader: fields.Fields) -> None:
+    """Check that a plan predicts nothing.
+
+    Raises:
+        errors.InputError: it has a target, which the recipe would not look at.
+    """
+    if plan.target is not None:
+        name = reader.text("recipe")
+        raise reader.refusal("recipe", "a schema without a target", f"{name}, and the target {plan.target.name}")

@@ -25,13 +25,14 @@ from aicommons.learning import (
     safeguards,
     state,
 )
-from aicommons.learning.learners import glm, mlp, scikit, text
+from aicommons.learning.learners import glm, kmeans, mlp, naive_bayes, pca, scikit, stats, text
 
 # A method or field of a module's name hides the module inside its class.
 Block = blocks.Block
 Contribution = blocks.Contribution
 Vector = blocks.Vector
 Table = records.Table
+Target = schema.Target
 Safeguards = safeguards.Safeguards
 
 DEFAULT_SEED = 1
@@ -42,8 +43,12 @@ AnyLearner = learner.Additive | learner.LocalTraining
 
 LEARNERS: Mapping[str, Callable[[schema.Schema, fields.Fields], AnyLearner]] = {
     "glm": glm.from_options,
+    "kmeans": kmeans.from_options,
     "mlp": mlp.from_options,
+    "naive_bayes": naive_bayes.from_options,
+    "pca": pca.from_options,
     "scikit": scikit.from_options,
+    "stats": stats.from_options,
     "text": text.from_options,
 }
 """Recipe name -> what reads its options."""
@@ -84,6 +89,11 @@ class Recipe:
         """Rounds that a run takes at most: describe, the learner's steps, evaluate (twice where rounds are undone)."""
         return self.learner.most_steps + 2 + self.safeguards.extra_rounds
 
+    @property
+    def judged_target(self) -> Target | None:
+        """What the model is judged by on held-out rows; ``None`` where nothing is predicted."""
+        return None if isinstance(self.learner, learner.Describing) else self.schema.target
+
     def initial(self) -> state.State:
         """Return the state before round 0."""
         return state.State(state.Stage.DESCRIBE, 0, {})
@@ -94,7 +104,7 @@ class Recipe:
             return ()
         if value.stage is state.Stage.DESCRIBE:
             return describe.description_blocks(self.schema)
-        judged = evaluation.evaluation_blocks(self.schema.target, float(value.arrays["held_out_rows"][0]))
+        judged = evaluation.evaluation_blocks(self.judged_target, float(value.arrays["held_out_rows"][0]))
         if value.stage is state.Stage.EVALUATE:
             return judged
         return (*self.learner.blocks(value), *self.safeguards.blocks(), *judged)
@@ -154,7 +164,7 @@ class Recipe:
             raise errors.ContributionRefused("the run is finished; nothing is due", which="state")
         if value.stage is state.Stage.DESCRIBE:
             return self._described(combine.add_cells(sums_by_cell))
-        loss = self.safeguards.loss(self.schema.target, sums_by_cell)
+        loss = self.safeguards.loss(self.judged_target, sums_by_cell)
         if value.stage is state.Stage.EVALUATE:
             return self.safeguards.conclude(value, loss)
         return self.safeguards.fit(self.learner, value, sums_by_cell, loss)
@@ -166,7 +176,7 @@ class Recipe:
         """
         if value.stage in {state.Stage.DESCRIBE, state.Stage.FINISHED}:
             return None
-        return evaluation.metrics(self.schema.target, sums)
+        return evaluation.metrics(self.judged_target, sums)
 
     def exhibits(self, value: state.State) -> tuple[exhibits.Exhibit, ...]:
         """Return the result as tables; none of a state without a model, or of a learner that has nothing to read."""
@@ -235,7 +245,7 @@ class Recipe:
     def standardised(self, value: state.State, table: Table) -> Table:
         """Return ``table`` as learners see it."""
         target = table.target
-        if self.schema.task is schema.Task.GAUSSIAN:
+        if self.schema.task is schema.Task.GAUSSIAN and not isinstance(self.learner, learner.Describing):
             target = (target - value.arrays["target_mean"]) / value.arrays["target_scale"]
         return Table(self._as_seen(value, table.features), target)
 
@@ -247,7 +257,7 @@ class Recipe:
 
     def judged(self, value: state.State, table: Table) -> Contribution:
         """Return the evaluation's part of a contribution over one batch of held-out rows."""
-        target = self.schema.target
+        target = self.judged_target
         if target is None:
             return {}
         is_binomial = target.task is schema.Task.BINOMIAL

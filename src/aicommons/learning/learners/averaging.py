@@ -159,7 +159,7 @@ class Averaging:
 
     def options(self) -> dict[str, object]:
         """Return the plan's options; ``from_options`` gives the learner back. What came later is named only where it is used."""
-        always = _ALWAYS if isinstance(self.network, Trainer) else (*_ALWAYS, *_DESCENT)
+        always = _ALWAYS if isinstance(self.network, Trainer) else (*_DESCENT, *_ALWAYS)
         written: dict[str, object] = {name: getattr(self, name) for name in always}
         default = Averaging(self.network)
         later = {name: getattr(self, name) for name in _LATER if getattr(self, name) != getattr(default, name)}
