@@ -37,3 +37,29 @@ def test_a_site_that_holds_nothing_out_has_no_figures_of_its_own(name: str) -> N
     assert together == by_site["usual"]
     assert together.to_json() != {}
     assert comparison.pooled(made, {"one group": sites["one group"]}).to_json() == {}
+
+
+def _survivors(seed: int, *, is_seen: bool = True) -> recipe.Rows:
+    rng = np.random.default_rng(seed)
+    features = rng.uniform(-9, 9, (60, 2))
+    days = np.minimum(rng.exponential(np.exp(3.0 - 0.2 * features[:, 0])), 99.0)
+    signed = np.where((days < 90.0) & is_seen, days, -days)
+    return recipe.Rows(*(records.Table(features[part], signed[part]) for part in (slice(40), slice(40, 60))))
+
+
+def test_times_are_compared_by_concordance() -> None:
+    """Pooled and alone are judged by Harrell's C; a site without a seen event ranks nobody."""
+    event = schema.category("died", ("no", "yes"))
+    target = schema.Target(schema.Task.SURVIVAL, "days", lo=0.0, hi=100.0, event=event)
+    features = (schema.numeric("x0", -10.0, 10.0), schema.numeric("x1", -10.0, 10.0))
+    columns = schema.to_document(schema.Schema(features, target))
+    made = recipe.from_plan({"recipe": "discrete_survival", "schema": columns})
+    sites = {"a": _survivors(1), "b": _survivors(2), "none": _survivors(3, is_seen=False)}
+    together = comparison.pooled(made, sites)
+    assert together.concordance > 0.7
+    assert together.to_json() == {"concordance": round(together.concordance, 6)}
+    _, by_site = comparison.alone(made, sites)
+    assert by_site["a"].concordance > 0.6
+    assert by_site["none"].to_json() == {}
+    judged = comparison.Judged(np.array([3.0, 1.0, 2.0, 2.0]), np.array([5.0, 9.0, -5.0, -7.0]))
+    assert judged.figures(schema.Task.SURVIVAL).concordance == 1.0

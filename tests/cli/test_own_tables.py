@@ -6,6 +6,7 @@ import pathlib
 import pytest
 
 from aicommons.cli import demonstration, scripts
+from aicommons.data import infer
 from aicommons.domain import documents, errors, schema
 from aicommons.learning import recipe as recipes
 
@@ -90,3 +91,37 @@ def test_rows_with_a_gap_are_counted(tmp_path: pathlib.Path) -> None:
     assert read.left_out["d"].startswith("0 complete rows of 40,")
     whole, _ = scripts.table(tmp_path / "others", _own(tmp_path), scripts.Choice())
     assert _read(whole).gaps_in_words() is None
+
+
+def _timed(folder: pathlib.Path) -> pathlib.Path:
+    """Write rows with a time and its end, the sites in turn."""
+    lines = [
+        f"{SITES[index % 4]},{20 + index * 7 % 60},{1 + index * 11 % 97},{('left', 'died')[index % 3 > 0]}"
+        for index in range(160)
+    ]
+    path = folder / "timed.csv"
+    path.write_text("\n".join(["site,age,days,end", *lines]))
+    return path
+
+
+@pytest.mark.parametrize(("seen", "levels"), [(None, ("died", "left")), ("died", ("left", "died"))])
+def test_a_time_with_an_event_is_a_target(seen: str | None, levels: tuple[str, str], tmp_path: pathlib.Path) -> None:
+    """The recipe suits it, both columns are read at every site, and neither is a feature."""
+    own = scripts.OwnTable(_timed(tmp_path), "site", "days", event=infer.Event("end", seen))
+    script, _ = scripts.table(tmp_path / "parts", own, scripts.Choice(rounds=9))
+    assert script.schema.target.event.levels == levels
+    assert [each.name for each in script.schema.features] == ["age"]
+    assert (script.recipe["recipe"], script.recipe["max_steps"]) == ("discrete_survival", 7)
+    found = _read(script)
+    assert sum(rows.train.rows + rows.held_out.rows for rows in found.rows.values()) == 160
+    assert found.left_out == {}
+
+
+@pytest.mark.parametrize("changes", [{"target": "end"}, {"site": "end"}, {"group": "end"}])
+def test_the_event_is_a_column_of_its_own(changes: dict[str, str], tmp_path: pathlib.Path) -> None:
+    """It is neither the time, nor the site, nor what binds rows together."""
+    roles = {"site": "site", "target": "days", "group": None} | changes
+    own = scripts.OwnTable(_timed(tmp_path), **roles, event=infer.Event("end"))
+    with pytest.raises(errors.InputError, match="two roles") as caught:
+        scripts.table(tmp_path / "parts", own, scripts.Choice())
+    assert caught.value.which == "column end"

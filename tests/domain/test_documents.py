@@ -259,7 +259,7 @@ BAD: dict[str, tuple[Any, Callable[[], bytes], str]] = {
     "schema as list": (CARD, changed(CARD, schema=[]), "dataset-card.schema"),
     "a schema that the fields do not say": (CARD, changed(CARD, schema={"features": []}), "dataset-card.schema"),
     "a column twice": (CARD, column(name="ill"), "ill twice"),
-    "two targets": (CARD, column(role="target"), "2 targets"),
+    "two targets": (CARD, column(role="target", type="category", lo=None, hi=None, levels=["a", "b"]), "2 targets"),
     "a column without a name": (CARD, column(name=" "), r"fields\[0\]"),
     "an unknown type": (CARD, column(type="float"), r"fields\[0\].type"),
     "an unknown role": (CARD, column(role="label"), r"fields\[0\].role"),

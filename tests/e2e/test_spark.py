@@ -21,8 +21,8 @@ import pytest
 from aicommons.data import mapping, prepared, reading, sources
 from aicommons.data.formats import spark
 from aicommons.domain import documents, errors, schema
-from aicommons.learning import describe, recipe, records, splitting
-from aicommons.learning.learners import glm, mlp
+from aicommons.learning import describe, intervals, recipe, records, splitting
+from aicommons.learning.learners import discrete_survival, glm, mlp
 from aicommons.node import agent, spark_tables, tables
 from aicommons.protocol import coverage
 
@@ -40,6 +40,9 @@ TARGETS = {
     "binomial": schema.Target(schema.Task.BINOMIAL, "y2", classes=("no", "yes")),
     "gaussian": schema.Target(schema.Task.GAUSSIAN, "y", lo=-30.0, hi=30.0),
     "multinomial": schema.Target(schema.Task.MULTINOMIAL, "y3", classes=("0", "1", "2")),
+    "survival": schema.Target(
+        schema.Task.SURVIVAL, "days", lo=0.0, hi=30.0, event=schema.category("died", ("no", "yes"))
+    ),
 }
 CLOSE = 1e-9
 
@@ -66,6 +69,8 @@ def _columns() -> dict[str, list[Any]]:
         "y": y.tolist(),
         "y2": ["yes" if value > 0 else "no" for value in y],
         "y3": np.digitize(y, [-1.0, 1.0]).tolist(),
+        "days": np.abs(y).tolist(),
+        "died": ["yes" if value > 0 else "no" for value in b],
         "unused": ["left where it is"] * ROWS,
     }
 
@@ -148,6 +153,9 @@ def server(request: pytest.FixtureRequest) -> str:
 def _plan(task: str, *, missing: schema.Missing = schema.Missing.DROP, learner: Any = None) -> recipe.Recipe:
     features = (schema.numeric("a", -9, 9), schema.numeric("b", -9, 9), schema.category("kind", LEVELS))
     target = TARGETS[task]
+    if task == "survival":
+        regression = discrete_survival.DiscreteSurvival(intervals.even(target, 5))
+        return recipe.Recipe("discrete_survival", schema.Schema(features, target, missing), regression)
     return recipe.Recipe("glm", schema.Schema(features, target, missing), learner or glm.Glm(target.task))
 
 
@@ -171,6 +179,8 @@ def _local(plan: recipe.Recipe) -> recipe.Rows:
     labels = plan.schema.target.labels
     values = columns[plan.schema.target.name]
     target = np.array([value if labels is None else labels.index(str(value)) for value in values], dtype=np.float64)
+    if plan.schema.target.event is not None:
+        target = np.where(np.array(columns["died"]) == "yes", target, -target)
     features = np.hstack([numbers, kinds])
     if plan.schema.missing is schema.Missing.DROP:
         whole = ~np.isnan(numbers[:, 0]) & (kinds.sum(axis=1) == 1)
@@ -200,6 +210,7 @@ CASES = [
     ("classic", "binomial", schema.Missing.DROP),
     ("classic", "gaussian", schema.Missing.FILL),
     ("classic", "multinomial", schema.Missing.DROP),
+    ("classic", "survival", schema.Missing.FILL),
     ("connect", "binomial", schema.Missing.FILL),
 ]
 

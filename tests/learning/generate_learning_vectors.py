@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from aicommons.domain import schema
 from aicommons.learning import blocks, combine, describe, recipe, records, robust, state
-from aicommons.learning.learners import glm, mlp
+from aicommons.learning.learners import discrete_survival, glm, kaplan_meier, mlp
 
 Array = npt.NDArray[np.float64]
 Case = dict[str, Any]
@@ -218,6 +218,54 @@ def eigen() -> list[Case]:
     return cases
 
 
+def survival() -> list[Case]:
+    """Curves and test from counts, with times at both ends and a group without rows; a regression with a step halved."""
+    event = schema.category("died", ["no", "yes"])
+    target = schema.Target(schema.Task.SURVIVAL, "days", lo=0.0, hi=7.0, event=event)
+    features = (schema.numeric("age", 0, 120), schema.category("kind", ["p", "q", "r"]))
+    columns = schema.to_document(schema.Schema(features, target))
+    documents: list[Case] = [
+        {"recipe": "kaplan_meier", "intervals": 7, "schema": columns},
+        {"recipe": "kaplan_meier", "cuts": [0.3, 1.0, 6.5], "by": "kind", "schema": columns},
+        {"recipe": "discrete_survival", "intervals": 3, "max_steps": 4, "schema": columns},
+    ]
+    cases = []
+    for document in documents:
+        plan = recipe.from_plan(document)
+        value, chain = plan.initial(), []
+        for index in range(2 if document["recipe"] == "kaplan_meier" else 5):
+            sums = _survival_sums(plan, value, seed=2000 + 10 * index)
+            # Figures move no state: left out where they are zeros, which keeps the file small.
+            figures = {block.name: np.zeros(block.length) for block in plan.blocks(value) if block.name not in sums}
+            value = plan.combine(value, [{**sums, **figures}])
+            listed = {key: hexed(part) for key, part in sorted(sums.items())}
+            chain.append({"sums": listed, "state": state.encode(value).hex()})
+        cases.append({"plan": recipe.to_plan(plan), "rounds": chain})
+    return cases
+
+
+def _survival_sums(plan: recipe.Recipe, value: state.State, *, seed: int) -> dict[str, Array]:
+    """Return plausible sums for the round at ``value``: 120 rows with 70 events."""
+    if value.stage is state.Stage.DESCRIBE:
+        u = numbers(seed, plan.schema.width) * 0.1 + 0.5
+        values = [120.0, 30.0, 50.0, 70.0, 60.25, 40.125, *(120.0 * u).tolist(), *(120.0 * (u * u + 0.04)).tolist()]
+        return {describe.BLOCK_NAME: describe.split_limbs(np.array(values))}
+    sums = {block.name: numbers(seed, block.length) * block.cap / 1024 for block in plan.learner.blocks(value)}
+    if isinstance(plan.learner, kaplan_meier.KaplanMeier):
+        counts = {
+            name: np.floor(numbers(seed + place, len(sums[name])) * 12.0 + 6.0) for place, name in enumerate(sums)
+        }
+        for vector in counts.values():
+            vector.reshape(plan.learner._groups, -1)[2:] = 0.0
+        return counts
+    assert isinstance(plan.learner, discrete_survival.DiscreteSurvival)
+    # The third loss is above the second: that step is halved.
+    sums["loss"] = np.array([{2010: 90.0, 2020: 80.0, 2030: 85.0}.get(seed, 79.0)])
+    sums["interval_curvature"] = np.abs(numbers(seed + 1, 3)) * 20.0 + 5.0
+    sums["curvature"] = 60.0 * positive_definite(seed, plan.schema.width)[np.triu_indices(plan.schema.width)]
+    return sums
+
+
 def robust_cells() -> list[Case]:
     """Every rule on few cells, on twelve long ones, and on cells that are zero, alike, huge or without a weight."""
     cases = []
@@ -355,6 +403,7 @@ FILES = {
     "averaging.json": averaging,
     "eigen.json": eigen,
     "summaries.json": summaries,
+    "survival.json": survival,
     "robust.json": robust_cells,
     "safeguards.json": safeguards,
     "initial.json": initial,

@@ -69,7 +69,7 @@ def test_a_changed_vector_is_noticed(tmp_path: pathlib.Path) -> None:
     assert "newton_step.json differs" in done.stderr
 
 
-@pytest.mark.parametrize("name", ["rounds.json", "summaries.json"])
+@pytest.mark.parametrize("name", ["rounds.json", "summaries.json", "survival.json"])
 def test_golden_rounds_follow_from_their_sums(name: str) -> None:
     """Whoever holds plan and sums recomputes every state to the byte."""
     for case in json.loads((VECTORS / name).read_text()):
@@ -77,7 +77,8 @@ def test_golden_rounds_follow_from_their_sums(name: str) -> None:
         value = plan.initial()
         for each in case["rounds"]:
             sums = {name: np.array([float.fromhex(text) for text in part]) for name, part in each["sums"].items()}
-            value = plan.combine(value, [sums])
+            figures = {block.name: np.zeros(block.length) for block in plan.blocks(value)}
+            value = plan.combine(value, [{**figures, **sums}])
             assert state.encode(value).hex() == each["state"]
 
 

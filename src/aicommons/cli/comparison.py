@@ -27,10 +27,12 @@ class Figures:
     """Area under the ROC curve, exact; two classes only."""
     r2: float | None = None
     """Share of variance explained; number targets only."""
+    concordance: float | None = None
+    """Harrell's C; times until an event only."""
 
     def to_json(self) -> dict[str, float | None]:
         """Return the figures that there are."""
-        shown = {"accuracy": self.accuracy, "auc": self.auc, "r2": self.r2}
+        shown = {"accuracy": self.accuracy, "auc": self.auc, "r2": self.r2, "concordance": self.concordance}
         return {name: round(value, 6) for name, value in shown.items() if value is not None}
 
 
@@ -39,19 +41,31 @@ class Judged:
     """Scores of some rows and their truth."""
 
     scores: Floats
-    """Probability of the second class, probabilities [n, k], or predicted numbers."""
+    """Probability of the second class, probabilities [n, k], predicted numbers, or risks of an event."""
     truth: Floats
 
     def figures(self, task: schema.Task | None) -> Figures:
         """Return the figures of these rows; none of no rows (a site with a single group holds nothing out)."""
         if len(self.truth) == 0:
             return Figures(None, None)
+        if task is schema.Task.SURVIVAL:
+            return Figures(None, None, None, self._concordance())
         if task is schema.Task.GAUSSIAN:
             spread = float(((self.truth - self.truth.mean()) ** 2).sum())
             return Figures(None, None, 1 - float(((self.truth - self.scores) ** 2).sum()) / spread if spread else None)
         guessed = self.scores.argmax(axis=1) if self.scores.ndim == 2 else (self.scores > 0.5)
         accuracy = float((guessed == self.truth).mean())
         return Figures(accuracy, self._auc() if self.scores.ndim == 1 else None)
+
+    def _concordance(self) -> float | None:
+        """Return Harrell's C, event by event; of equal times an event is before a censoring."""
+        times, is_seen = np.abs(self.truth), ~np.signbit(self.truth)
+        wins = pairs = 0.0
+        for time, score in zip(times[is_seen].tolist(), self.scores[is_seen].tolist(), strict=True):
+            others = self.scores[(times > time) | ((times == time) & ~is_seen)]
+            wins += float((others < score).sum() + (others == score).sum() / 2)
+            pairs += len(others)
+        return wins / pairs if pairs else None
 
     def _auc(self) -> float | None:
         from sklearn import metrics
@@ -81,9 +95,12 @@ def alone(made: recipes.Recipe, sites: Mapping[str, recipes.Rows]) -> tuple[Figu
 
 
 def fit(made: recipes.Recipe, train: records.Table, wanted: Floats) -> Floats:
-    """Train on one table and return the predictions for ``wanted``: probabilities, or numbers."""
+    """Train on one table and return the predictions for ``wanted``: probabilities, numbers, or risks of an event."""
     classes = np.unique(train.target)
     task = made.schema.task
+    if task is schema.Task.SURVIVAL:
+        value = fold(made, train)
+        return made.scores(value, wanted) if made.has_model(value) else np.zeros(len(wanted))  # no event was seen
     if len(wanted) == 0:  # scikit-learn refuses to predict nothing
         return np.zeros((0, len(made.schema.classes)) if task is schema.Task.MULTINOMIAL else 0)
     if task is not schema.Task.GAUSSIAN and len(classes) == 1:

@@ -26,10 +26,9 @@ def common_options(function: output.F) -> output.F:
     for option in (
         click.option(
             "--recipe",
-            type=click.Choice(["glm", "mlp"]),
-            default="glm",
-            show_default=True,
-            help="glm: logistic or linear regression; mlp: a small neural network.",
+            type=click.Choice(["glm", "mlp", "discrete_survival"]),
+            show_default="glm; discrete_survival with --event",
+            help="glm: logistic or linear regression; mlp: a small neural network; discrete_survival: times until an event.",
         ),
         click.option(
             "--nodes",
@@ -92,13 +91,20 @@ def heart(*, data: pathlib.Path, keep: bool, **options: Any) -> None:
 @click.option("--site", required=True, help="Column that says where a record comes from.")
 @click.option("--target", required=True, help="Column to predict.")
 @click.option("--group", help="Column of rows that belong together (a person, a farm).")
+@click.option("--event", help="Column that says whether an event was seen; --target is then the time until it.")
+@click.option("--seen", help="Value of --event for a seen event.  [default: the last of its two]")
 @common_options
 def table(*, data: pathlib.Path, site: str, target: str, group: str | None, keep: bool, **options: Any) -> None:
     """Show your own table, one node for each value of --site."""
     from aicommons.cli import scripts
+    from aicommons.data import infer
+
+    event, seen = options.pop("event"), options.pop("seen")
+    if seen is not None and event is None:
+        raise click.UsageError("--seen needs --event")
 
     def write(folder: pathlib.Path) -> "scripts.Script":
-        own = scripts.OwnTable(data, site, target, group)
+        own = scripts.OwnTable(data, site, target, group, None if event is None else infer.Event(event, seen))
         script, notices = scripts.table(folder, own, scripts.Choice(**options))
         for notice in notices:
             output.note(notice)

@@ -14,8 +14,8 @@ from aicommons import app, office
 from aicommons.cli import processes, scripts
 from aicommons.data import reading
 from aicommons.domain import cards, documents, encoding, errors, events, ids, profiles, run, schema
+from aicommons.learning import learner, records
 from aicommons.learning import recipe as recipes
-from aicommons.learning import records
 from aicommons.ledger import wallet
 from aicommons.node import journal, tables
 from aicommons.protocol import view as views
@@ -182,7 +182,8 @@ def folder_of(table: pathlib.Path) -> str:
 
 def leaves_site_in_words(made: recipes.Recipe) -> str:
     """Return what leaves a site under a recipe, for its owner."""
-    sums = "sums of gradients and curvatures" if made.name == "glm" else "the change of the network's weights"
+    is_trained = isinstance(made.learner, learner.LocalTraining)
+    sums = "the change of the network's weights" if is_trained else "sums of gradients and curvatures"
     return f"Counts, means and {sums} over all your rows, each hidden under masks so that only the total can be read."
 
 
@@ -241,7 +242,7 @@ def _agree(
         decision=script.why,
         why_ai="not answered: this is a demonstration; the model only advises",
         sdg_targets=(script.sdg,),
-        metric="accuracy",
+        metric="concordance" if script.schema.task is schema.Task.SURVIVAL else "accuracy",
         baseline="each site's own model",
     )
     problem_id = problem_owner.desk.state_problem(problem, until)

@@ -263,10 +263,18 @@ def _load(source: str) -> "models.Model":
 
 def _predictions(model: "models.Model", inputs: "reading.Inputs") -> tuple[list[str], list[list[object]]]:
     """Return column names and a row for each row of the table, in its order; rows with a gap are empty but for the line."""
-    classes = model.recipe.schema.classes
-    heads = ["line", "prediction", *(f"probability {each}" for each in classes)]
+    from aicommons.learning import learner
+
+    classes, made_by = model.recipe.schema.classes, model.recipe.learner
+    if isinstance(made_by, learner.Predicting):
+        heads = ["line", *made_by.heads(model.state)]
+    else:
+        heads = ["line", "prediction", *(f"probability {each}" for each in classes)]
     made: dict[int, list[object]] = {line: [line] + [None] * (len(heads) - 1) for line in inputs.incomplete}
-    if inputs.lines:
+    if inputs.lines and isinstance(made_by, learner.Predicting):
+        found = model.predict(inputs.features).reshape(len(inputs.lines), len(heads) - 1).tolist()
+        made |= {line: [line, *values] for line, values in zip(inputs.lines, found, strict=True)}
+    elif inputs.lines:
         values = model.predict(inputs.features).tolist()
         labels = model.labels(inputs.features) if classes else ()
         for place, line in enumerate(inputs.lines):

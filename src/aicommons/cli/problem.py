@@ -40,8 +40,8 @@ for added in (*awards.COMMANDS, *submitting.COMMANDS, *reviewing.COMMANDS):
 def state(file: pathlib.Path, days: int, **chosen: int | None) -> None:
     """Put the problem in FILE on the ledger.
 
-    FILE is JSON with title, affected, decision, why_ai, sdg_targets (a list such as ["3.4"]), metric (accuracy, auc or
-    r2) and baseline. With purpose (such as "DUO:0000007") and needs (columns as in a plan's schema, minimum_cohort,
+    FILE is JSON with title, affected, decision, why_ai, sdg_targets (a list such as ["3.4"]), metric (accuracy, auc,
+    concordance or r2) and baseline. With purpose (such as "DUO:0000007") and needs (columns as in a plan's schema, minimum_cohort,
     countries) it is told to those whose data fits; it may also say commercial and action_lines (such as "C7.E-health").
     """
     read = given.problem(file)

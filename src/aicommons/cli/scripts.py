@@ -41,8 +41,8 @@ class Script:
 class Choice:
     """What the person asked for."""
 
-    recipe: str = "glm"
-    """``glm`` or ``mlp``."""
+    recipe: str | None = None
+    """``glm``, ``mlp`` or ``discrete_survival``; ``None`` for the first that suits the target."""
     nodes: int | None = None
     """Use only the first so many sites."""
     rounds: int | None = None
@@ -50,11 +50,12 @@ class Choice:
     seed: int = 0
     """For everything that is drawn."""
 
-    def document(self) -> dict[str, object]:
-        """Return the plan's recipe, without its schema: describe and evaluate take a round each, the rest fits."""
-        body: dict[str, object] = {"recipe": self.recipe, "seed": self.seed}
+    def document(self, columns: schema.Schema) -> dict[str, object]:
+        """Return the recipe of a plan on ``columns``, without them: describe and evaluate take a round each, the rest fits."""
+        suits = "discrete_survival" if columns.task is schema.Task.SURVIVAL else "glm"
+        body: dict[str, object] = {"recipe": self.recipe or suits, "seed": self.seed}
         if self.rounds is not None:
-            body["max_steps" if self.recipe == "glm" else "rounds"] = self.rounds - 2
+            body["rounds" if self.recipe == "mlp" else "max_steps"] = self.rounds - 2
         return body
 
     def first(self, tables: Mapping[str, pathlib.Path]) -> dict[str, pathlib.Path]:
@@ -72,7 +73,7 @@ def hospitals(folder: pathlib.Path, choice: Choice) -> Script:
         sdg="3.4",
         tables=tables,
         schema=drafted.schema,
-        recipe=choice.document(),
+        recipe=choice.document(drafted.schema),
         seed=choice.seed,
     )
 
@@ -85,7 +86,7 @@ def heart(folder: pathlib.Path, data: pathlib.Path, choice: Choice) -> Script:
         sdg="3.4",
         tables=choice.first(samples.heart(data, folder)),
         schema=samples.heart_schema(),
-        recipe=choice.document(),
+        recipe=choice.document(samples.heart_schema()),
         seed=choice.seed,
     )
 
@@ -101,6 +102,8 @@ class OwnTable:
     """Column to predict."""
     group: str | None = None
     """Column of rows that belong together."""
+    event: infer.Event | None = None
+    """Where the target is the time until an event: what says whether it was seen."""
 
 
 def table(folder: pathlib.Path, own: OwnTable, choice: Choice) -> tuple[Script, tuple[str, ...]]:
@@ -108,19 +111,21 @@ def table(folder: pathlib.Path, own: OwnTable, choice: Choice) -> tuple[Script, 
 
     Raises:
         errors.TableError: the file cannot be used, naming what to mend.
-        errors.InputError: site, target and group are not different columns.
+        errors.InputError: site, target, event and group are not different columns; no such value for a seen event.
     """
     drop = [name for name in (own.site, own.group) if name is not None]
     source = sources.open_source(own.path)
     for name in drop:
         batches.check_column(source, name)
-    if len({own.target, *drop}) <= len(drop):
+    roles = [own.target, *([] if own.event is None else [own.event.column]), *drop]
+    if len(set(roles)) < len(roles):
         raise errors.InputError(
             "a column has two roles",
-            which=f"column {own.target}",
-            expected="different columns for site, target and group",
+            which=f"column {next(name for name in roles if roles.count(name) > 1)}",
+            expected="different columns for site, target, event and group",
         )
-    drafted = infer.infer_columns([own.path], own.target, drop=drop)  # whole, so that errors name the file's own lines
+    # The whole file, so that errors name its own lines.
+    drafted = infer.infer_columns([own.path], own.target, drop=drop, event=own.event)
     numbers = [each.name for each in drafted.schema.declared if each.labels is None]
     tables = choice.first(samples.by_site(own.path, own.site, folder, numbers=numbers))
     script = Script(
@@ -129,7 +134,7 @@ def table(folder: pathlib.Path, own: OwnTable, choice: Choice) -> tuple[Script, 
         sdg="17.18",
         tables=tables,
         schema=drafted.schema,
-        recipe=choice.document(),
+        recipe=choice.document(drafted.schema),
         seed=choice.seed,
         group=own.group,
     )

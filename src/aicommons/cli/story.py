@@ -27,6 +27,7 @@ LONGEST_RUN = 1800
 EXPLAINED = {
     "accuracy": "accuracy: the share of rows that it gets right",
     "auc": "auc: how well it ranks; 0.5 is as good as tossing a coin, 1 is best",
+    "concordance": "concordance: how well it ranks who has the event first; 0.5 is as good as tossing a coin, 1 is best",
     "r2": "r2: the part of the differences between rows that it explains; 1 is best",
 }
 """What a figure says, for whoever meets it for the first time."""
@@ -175,7 +176,7 @@ def _alone_is_better(outcome: dict[str, Any]) -> bool:
 
 
 def _site_metric(outcome: dict[str, Any]) -> str:
-    return "r2" if "r2" in outcome["metrics"]["pooled"] else "accuracy"
+    return next((name for name in ("r2", "concordance") if name in outcome["metrics"]["pooled"]), "accuracy")
 
 
 def _sites(outcome: dict[str, Any]) -> rich.table.Table:
@@ -288,7 +289,7 @@ def _last_metrics(stage: demonstration.Stage, rounds: int) -> evaluation.Metrics
 def _as_json(figures: evaluation.Metrics | None) -> dict[str, float | None]:
     if figures is None:
         return {}
-    return comparison.Figures(figures.accuracy, figures.auc, figures.r_squared).to_json()
+    return comparison.Figures(figures.accuracy, figures.auc, figures.r_squared, figures.concordance).to_json()
 
 
 def _site(stage: demonstration.Stage, name: str, alone: comparison.Figures) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import collections
 import dataclasses
 import decimal
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from aicommons.data import batches, columns, reading, sources
 from aicommons.domain import errors, schema
@@ -26,6 +26,8 @@ EXACT_DIGITS = 1100
 """Every float64 has at most 1,075 significant decimal digits."""
 LEAST_PRESENT = 0.5
 """A column with a smaller share of cells filled costs more rows than it is worth."""
+SEEN_OR_NOT = 2
+"""Values of the column of an event."""
 ABSURD = 1e12
 """Larger magnitudes are taken for mistakes: no unit that people use for a record needs them."""
 
@@ -100,30 +102,45 @@ class _Summary:
             )
 
 
-def infer_columns(named: Sequence[sources.Named], target: str, *, drop: Collection[str] = ()) -> Inferred:
+@dataclasses.dataclass(frozen=True, slots=True)
+class Event:
+    """What makes a target a time until an event."""
+
+    column: str
+    """Says whether the event was seen; it has two values."""
+    seen: str | None = None
+    """The value for a seen event; ``None`` for the last of the two, numbers by value and texts by their letters."""
+
+
+def infer_columns(
+    named: Sequence[sources.Named], target: str, *, drop: Collection[str] = (), event: Event | None = None
+) -> Inferred:
     """Return a draft of the columns of one table, or of several tables with the same columns.
 
     Args:
         named: the sources; those of several sites are read as one table.
         target: name of the column to predict.
         drop: names of columns that are neither features nor target (the site, a group).
+        event: the column of the event, where the target is the time until it.
 
     Raises:
-        errors.TableError: a missing target, one class only, no rows, no usable feature, or files that do not fit.
+        errors.TableError: a missing target, one class only, no rows, no usable feature, or files that do not fit; an event
+            with other than two values; a time that is no number or negative.
+        errors.InputError: the seen event is none of its column's values.
     """
     if not named:
         raise errors.InputError("no table was given", expected="at least 1 file", got="0 files")
     opened = [reading.opened_of(each) for each in named]
-    summaries, rows, notices = _summarised(opened, target, {"", *drop} - {target})
-    predicted = _target(opened[0], target, summaries[target])
-    notices.append(
-        f"{target} is read as a number (regression)."
-        if predicted.classes is None
-        else f"{target} is read as {len(predicted.classes)} classes (classification)."
-    )
+    outcomes = [target] if event is None else [target, event.column]
+    summaries, rows, notices = _summarised(opened, outcomes, {"", *drop} - set(outcomes))
+    if event is None:
+        predicted = _target(opened[0], target, summaries[target])
+    else:
+        predicted = _time(opened[0], target, event, summaries)
+    notices.append(_read_as(predicted))
     features = []
     for name, summary in summaries.items():
-        if name == target:
+        if name in outcomes:
             continue
         fixed = opened[0].declared.get(name)
         if fixed is not None:
@@ -140,13 +157,13 @@ def infer_columns(named: Sequence[sources.Named], target: str, *, drop: Collecti
 
 
 def _summarised(
-    opened: Sequence[batches.Opened], target: str, ignored: Collection[str]
+    opened: Sequence[batches.Opened], outcomes: Sequence[str], ignored: Collection[str]
 ) -> tuple[dict[str, _Summary], int, list[str]]:
     summaries = {name: _Summary() for name in opened[0].header if name not in ignored}
     notices: list[str] = []
     rows = 0
     for source in opened:
-        for name in (target, *summaries):
+        for name in (*outcomes, *summaries):
             batches.check_column(source, name)
         notices.extend(source.notices)
         looked_at = [name for name in summaries if name not in source.declared]
@@ -191,6 +208,47 @@ def _target(opened: batches.Opened, name: str, summary: _Summary) -> schema.Targ
         )
     task = schema.Task.BINOMIAL if len(summary.values) == 2 else schema.Task.MULTINOMIAL
     return schema.Target(task, name, classes=tuple(sorted(summary.values, key=order)))
+
+
+def _time(opened: batches.Opened, name: str, event: Event, summaries: Mapping[str, _Summary]) -> schema.Target:
+    """Return a time until an event; the range begins at 0, where the clock of every record starts."""
+    time, seen = summaries[name], summaries[event.column]
+    if time.present == 0 or not time.numeric or time.low < 0.0 or time.high == 0.0:
+        raise errors.TableError(
+            "the time until an event is no number from 0",
+            which=batches.where(opened, column=name),
+            expected="numbers from 0, not all 0",
+            got="text" if not time.numeric else "negative numbers, no numbers, or 0 only",
+        )
+    levels = sorted(seen.values, key=order)
+    if len(levels) != SEEN_OR_NOT:
+        raise errors.TableError(
+            "an event is seen or it is not",
+            which=batches.where(opened, column=event.column),
+            expected="two different values",
+            got=f"{len(levels)}" if len(levels) <= REMEMBERED else f"more than {REMEMBERED}",
+        )
+    last = levels[1] if event.seen is None else columns.label(event.seen)
+    if last not in levels:
+        raise errors.InputError(
+            "the value for a seen event is not in its column",
+            which=f"column {event.column}",
+            expected=" or ".join(levels),
+            got=event.seen,
+        )
+    first = next(level for level in levels if level != last)
+    told = schema.category(event.column, (first, last))
+    return schema.Target(schema.Task.SURVIVAL, name, lo=0.0, hi=rounded_up(time.high), event=told)
+
+
+def _read_as(target: schema.Target) -> str:
+    """Return how a target is read, as a sentence."""
+    if target.event is not None and target.event.levels is not None:
+        seen = target.event.levels[1]
+        return f"{target.name} is read as the time until an event, which was seen where {target.event.name} is {seen}."
+    if target.classes is None:
+        return f"{target.name} is read as a number (regression)."
+    return f"{target.name} is read as {len(target.classes)} classes (classification)."
 
 
 def order(level: str) -> tuple[float, str]:

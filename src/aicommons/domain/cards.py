@@ -19,6 +19,8 @@ COUNTRY = re.compile("[A-Z]{2}")
 WHEN = re.compile(r"[0-9]{4}(-(0[1-9]|1[0-2])(-(0[1-9]|[12][0-9]|3[01]))?)?")
 """A year, a month or a day as ISO 8601 writes them."""
 FULL_PERCENT = 100
+SEEN_OR_NOT = 2
+"""Levels of the column that says whether an event was seen."""
 
 
 class FieldType(enum.Enum):
@@ -42,7 +44,7 @@ class Role(enum.Enum):
     FEATURE = "feature"
     """May be learned from."""
     TARGET = "target"
-    """What the owner thinks is worth predicting."""
+    """What the owner thinks is worth predicting: one column, or a time and then whether its event was seen."""
     KEY = "key"
     """Names a person or binds rows together; used at the site only, for consent and for splitting."""
     CONTEXT = "context"
@@ -312,14 +314,24 @@ def _check_licence(text: str) -> None:
 
 def _check_names(declared: Iterable[Field]) -> None:
     seen: set[str] = set()
-    targets = 0
+    targets = []
     for field in declared:
         if field.name in seen:
             raise _refused("fields", "each column once", f"{field.name[:40]} twice")
         seen.add(field.name)
-        targets += field.role is Role.TARGET
-    if targets > 1:
-        raise _refused("fields", "one target at most", f"{targets} targets")
+        targets += [field] if field.role is Role.TARGET else []
+    if len(targets) > 1 and not _is_time_and_event(targets):
+        expected = (
+            "one target at most, or a time from 0 and then a category of two levels, the second for its event seen"
+        )
+        raise _refused("fields", expected, f"{len(targets)} targets")
+
+
+def _is_time_and_event(targets: Sequence[Field]) -> bool:
+    time, event, *others = targets
+    return (
+        not others and time.is_number and (time.lo is None or time.lo >= 0.0) and len(event.levels or ()) == SEEN_OR_NOT
+    )
 
 
 def _check_field(field: Field, which: str) -> None:

@@ -107,7 +107,7 @@ class Problem(Document):
     sdg_targets: tuple[str, ...]
     """UN targets such as ``3.4``."""
     metric: str
-    """``accuracy``, ``auc`` or ``r2``."""
+    """``accuracy``, ``auc``, ``concordance`` or ``r2``."""
     baseline: str
     """What is done or known today, in words."""
     purpose: str | None = None

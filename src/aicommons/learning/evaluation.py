@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from aicommons.domain import errors, schema
 from aicommons.learning import blocks, caps
-from aicommons.learning.figures import classes, numbers
+from aicommons.learning.figures import classes, numbers, times
 from aicommons.learning.figures import metrics as shown
 
 Metrics = shown.Metrics
@@ -38,6 +38,7 @@ _OF_TASK: Mapping[schema.Task, _Figures] = {
     schema.Task.BINOMIAL: classes,
     schema.Task.MULTINOMIAL: classes,
     schema.Task.GAUSSIAN: numbers,
+    schema.Task.SURVIVAL: times,
 }
 
 
@@ -57,7 +58,7 @@ def contribution(
         target: what is predicted.
         scores: what ``Learner.scores`` gives, a number's in the target's unit.
         truth: float64[n] as ``records.Table.target``.
-        middle: where binomial logits are binned most finely, the same at every site (see ``log_odds``).
+        middle: where logits or times are binned most finely, the same at every site (see ``middle``).
 
     Raises:
         errors.ContributionRefused: scores that are not finite; the model has diverged.
@@ -70,6 +71,16 @@ def contribution(
             next_step="Start a run with a smaller learning rate.",
         )
     return _OF_TASK[target.task].contribution(target, scores, truth, middle)
+
+
+def middle(target: schema.Target, arrays: Mapping[str, npt.NDArray[np.float64]]) -> float:
+    """Return where a figure's bins are finest: a binomial target's log-odds, the mean of a time; 0 where there are no bins.
+
+    ``arrays`` are those that round 0 leaves in every state.
+    """
+    if target.task is schema.Task.SURVIVAL:
+        return float(arrays["target_mean"][0])
+    return log_odds(arrays["class_rows"]) if target.task is schema.Task.BINOMIAL else 0.0
 
 
 def log_odds(class_rows: blocks.Vector) -> float:

@@ -72,17 +72,6 @@ class TakesRaw(Protocol):
 
 
 @runtime_checkable
-class Describing(Protocol):
-    """A learner that describes its rows and predicts nothing, whatever the plan's target: to it the target is one more column.
-
-    Its runs are not judged, and it sees a gaussian target as it is.
-    """
-
-    describes: Literal[True]
-    """Nothing more than a mark."""
-
-
-@runtime_checkable
 class Predicting(Protocol):
     """A learner whose predictions are not what its target's kind has: groups, components, curves."""
 
@@ -91,6 +80,17 @@ class Predicting(Protocol):
 
     def heads(self, value: state.State) -> tuple[str, ...]:
         """Return what each of the k columns of ``predict`` is, in words."""
+
+
+@runtime_checkable
+class Unjudged(Protocol):
+    """A learner whose result describes rows and is held against none: no round carries figures, and it ends FINISHED.
+
+    To it a target is one more column, and a number is seen as it is.
+    """
+
+    is_unjudged: Literal[True]
+    """Nothing more than a mark."""
 
 
 @runtime_checkable

@@ -25,7 +25,18 @@ from aicommons.learning import (
     safeguards,
     state,
 )
-from aicommons.learning.learners import glm, kmeans, mlp, naive_bayes, pca, scikit, stats, text
+from aicommons.learning.learners import (
+    discrete_survival,
+    glm,
+    kaplan_meier,
+    kmeans,
+    mlp,
+    naive_bayes,
+    pca,
+    scikit,
+    stats,
+    text,
+)
 
 # A method or field of a module's name hides the module inside its class.
 Block = blocks.Block
@@ -42,7 +53,9 @@ LARGEST_SEED = 2**53 - 1
 AnyLearner = learner.Additive | learner.LocalTraining
 
 LEARNERS: Mapping[str, Callable[[schema.Schema, fields.Fields], AnyLearner]] = {
+    "discrete_survival": discrete_survival.from_options,
     "glm": glm.from_options,
+    "kaplan_meier": kaplan_meier.from_options,
     "kmeans": kmeans.from_options,
     "mlp": mlp.from_options,
     "naive_bayes": naive_bayes.from_options,
@@ -91,8 +104,8 @@ class Recipe:
 
     @property
     def judged_target(self) -> Target | None:
-        """What the model is judged by on held-out rows; ``None`` where nothing is predicted."""
-        return None if isinstance(self.learner, learner.Describing) else self.schema.target
+        """What predictions are held against on held-out rows; None where nothing is predicted or the learner is not judged."""
+        return None if isinstance(self.learner, learner.Unjudged) else self.schema.target
 
     def initial(self) -> state.State:
         """Return the state before round 0."""
@@ -245,7 +258,7 @@ class Recipe:
     def standardised(self, value: state.State, table: Table) -> Table:
         """Return ``table`` as learners see it."""
         target = table.target
-        if self.schema.task is schema.Task.GAUSSIAN and not isinstance(self.learner, learner.Describing):
+        if self.schema.task is schema.Task.GAUSSIAN and not isinstance(self.learner, learner.Unjudged):
             target = (target - value.arrays["target_mean"]) / value.arrays["target_scale"]
         return Table(self._as_seen(value, table.features), target)
 
@@ -260,8 +273,7 @@ class Recipe:
         target = self.judged_target
         if target is None:
             return {}
-        is_binomial = target.task is schema.Task.BINOMIAL
-        middle = evaluation.log_odds(value.arrays["class_rows"]) if is_binomial else 0.0
+        middle = evaluation.middle(target, value.arrays)
         return evaluation.contribution(target, self.scores(value, table.features), table.target, middle=middle)
 
     def _checked_once(self, found: records.Records) -> records.Sampled:

@@ -109,7 +109,7 @@ def in_words(figures: evaluation.Metrics | None) -> dict[str, object]:
 
 
 def _named(figures: evaluation.Metrics) -> list[tuple[str, float | None]]:
-    plain = [(name, getattr(figures, name)) for name in ("accuracy", "auc", "log_loss", "rmse")]
+    plain = [(name, getattr(figures, name)) for name in ("accuracy", "auc", "log_loss", "rmse", "concordance")]
     return [*plain, ("r2", figures.r_squared)]
 
 

@@ -103,7 +103,7 @@ class Progress:
         return tuple(found)
 
 
-DRAWN = ("auc", "accuracy", "r2", "rmse", "log_loss")
+DRAWN = ("auc", "concordance", "accuracy", "r2", "rmse", "log_loss")
 """Figures that a chart can show, most telling first."""
 
 

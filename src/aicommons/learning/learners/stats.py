@@ -57,7 +57,7 @@ class Stats:
     combiner = combine.SUMMARY
     word_bits = 64
     takes_raw: Literal[True] = True
-    describes: Literal[True] = True
+    is_unjudged: Literal[True] = True
 
     @property
     def most_steps(self) -> int:
