@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from aicommons.domain import schema
 from aicommons.learning import blocks, combine, describe, recipe, records, robust, state
-from aicommons.learning.learners import discrete_survival, glm, kaplan_meier, mlp
+from aicommons.learning.learners import discrete_survival, glm, kaplan_meier, mlp, proximal
 
 Array = npt.NDArray[np.float64]
 Case = dict[str, Any]
@@ -86,6 +86,7 @@ def small_schema(task: schema.Task) -> schema.Schema:
         schema.Task.BINOMIAL: schema.Target(schema.Task.BINOMIAL, "y", classes=("no", "yes")),
         schema.Task.GAUSSIAN: schema.Target(schema.Task.GAUSSIAN, "y", lo=-3.0, hi=11.0),
         schema.Task.MULTINOMIAL: schema.Target(schema.Task.MULTINOMIAL, "y", classes=("a", "b", "c")),
+        schema.Task.POISSON: schema.Target(schema.Task.POISSON, "y", lo=0.0, hi=11.0),
     }
     features = (schema.numeric("age", 0, 120), schema.numeric("bmi", 10, 70.5), schema.category("kind", ["p", "q"]))
     return schema.Schema(features, targets[task])
@@ -266,6 +267,38 @@ def _survival_sums(plan: recipe.Recipe, value: state.State, *, seed: int) -> dic
     return sums
 
 
+def glm_family() -> list[Case]:
+    """Counts, absolute penalties, standard errors and first-order steps: the states that follow from given sums."""
+    cases = []
+    for task, options in (
+        (schema.Task.POISSON, {"standard_errors": True, "max_steps": 2}),
+        (schema.Task.BINOMIAL, {"l1": 20.0}),
+        (schema.Task.GAUSSIAN, {"standard_errors": True, "site_intercepts": True}),
+        (schema.Task.BINOMIAL, {"solver": "first_order"}),
+        (schema.Task.MULTINOMIAL, {"solver": "first_order", "l1": 3.0}),
+    ):
+        plan = recipe.from_plan({"recipe": "glm", "schema": schema.to_document(small_schema(task)), **options})
+        value, chain = plan.initial(), []
+        for index in range(6):
+            if value.stage is not state.Stage.FIT and index > 0:
+                break
+            sums = _sums(plan, value, seed=2000 + index)
+            if index > 0:
+                # Losses that fall, with one that rises in between.
+                sums["loss"] = np.array([(90.0, 70.0, 95.0, 60.0, 50.0)[index - 1]])
+                for name in set(sums) & {"evaluation.histogram"}:
+                    sums[name] = np.zeros(len(sums[name]))
+            value = plan.combine(value, [sums])
+            listed = {key: hexed(part) for key, part in sorted(sums.items())}
+            chain.append({"sums": listed, "state": state.encode(value).hex()})
+        cases.append({"plan": recipe.to_plan(plan), "rounds": chain})
+    absolute = np.where(np.arange(222) % 7 == 0, 0.0, 0.05)
+    problem = proximal.Penalised(positive_definite(222, 222), numbers(322, 222), numbers(422, 222), absolute)
+    point = proximal.coordinate_descent(problem)
+    cases.append({"size": 222, "seeds": [222, 322, 422], "point_sha256": digest(point)})
+    return cases
+
+
 def robust_cells() -> list[Case]:
     """Every rule on few cells, on twelve long ones, and on cells that are zero, alike, huge or without a weight."""
     cases = []
@@ -404,6 +437,7 @@ FILES = {
     "eigen.json": eigen,
     "summaries.json": summaries,
     "survival.json": survival,
+    "glm_family.json": glm_family,
     "robust.json": robust_cells,
     "safeguards.json": safeguards,
     "initial.json": initial,

@@ -44,7 +44,7 @@ def fitted(federate: Federate) -> model.Model:
     return _fitted(federate, schema.Task.BINOMIAL, glm.Glm(schema.Task.BINOMIAL), "glm")
 
 
-@pytest.mark.parametrize("task", glm.SOLVES)
+@pytest.mark.parametrize("task", TARGETS)
 @pytest.mark.parametrize("name", ["glm", "mlp"])
 def test_loaded_models_predict_the_same(task: schema.Task, name: str, federate: Federate) -> None:
     """decode(encode(model)) has the same bytes, preprocessing and predictions."""

@@ -93,8 +93,8 @@ def test_bad_plans_are_refused_and_the_field_is_named(name: str) -> None:
 
 
 def test_model_too_wide_for_the_combiner_is_refused() -> None:
-    """1,025 coefficients would take the combiner minutes: refused when the plan is read."""
-    features = [{"name": f"x{index}", "kind": "numeric", "lo": 0, "hi": 1} for index in range(1024)]
+    """2,049 coefficients would take the combiner too long: refused when the plan is read."""
+    features = [{"name": f"x{index}", "kind": "numeric", "lo": 0, "hi": 1} for index in range(2048)]
     document = _changed(["schema", "features"], features)
     with pytest.raises(errors.InputError, match="too many coefficients"):
         recipe.from_plan(document)

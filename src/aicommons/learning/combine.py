@@ -21,10 +21,12 @@ Matrix = npt.NDArray[np.float64]
 
 NEWTON_STEP: Final = "newton_step"
 WEIGHTED_MEAN: Final = "weighted_mean"
+PROXIMAL_NEWTON: Final = "proximal_newton"
+QUASI_NEWTON: Final = "quasi_newton"
 FED_ADAM: Final = "fed_adam"
 FED_YOGI: Final = "fed_yogi"
 SUMMARY: Final = "summary"
-COMBINERS: Final = frozenset({NEWTON_STEP, SUMMARY, WEIGHTED_MEAN, FED_ADAM, FED_YOGI})
+COMBINERS: Final = frozenset({NEWTON_STEP, PROXIMAL_NEWTON, QUASI_NEWTON, SUMMARY, WEIGHTED_MEAN, FED_ADAM, FED_YOGI})
 """The names that a learner may give as its combiner."""
 
 SMALLEST_PIVOT = 2.0**-40
@@ -132,6 +134,19 @@ def cholesky(matrix: Matrix) -> Matrix | None:
         below = column[1:]
         left[j + 1 :, j + 1 :] -= np.multiply.outer(below, below)
     return factor
+
+
+def inverse_diagonal(factor: Matrix) -> blocks.Vector:
+    """Return the diagonal of (L L')^-1, float64[p]: squares of L^-1, whose rows are solved forward, top to bottom."""
+    size = len(factor)
+    inverse = np.eye(size)
+    for j in range(size):
+        inverse[j] /= factor[j, j]
+        inverse[j + 1 :] -= np.multiply.outer(factor[j + 1 :, j], inverse[j])
+    total = np.zeros(size)
+    for row in inverse:
+        total += row * row
+    return total
 
 
 def _solve(factor: Matrix, right: blocks.Vector) -> blocks.Vector:

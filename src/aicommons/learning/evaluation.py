@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from aicommons.domain import errors, schema
 from aicommons.learning import blocks, caps
-from aicommons.learning.figures import classes, numbers, times
+from aicommons.learning.figures import classes, counts, numbers, times
 from aicommons.learning.figures import metrics as shown
 
 Metrics = shown.Metrics
@@ -38,6 +38,7 @@ _OF_TASK: Mapping[schema.Task, _Figures] = {
     schema.Task.BINOMIAL: classes,
     schema.Task.MULTINOMIAL: classes,
     schema.Task.GAUSSIAN: numbers,
+    schema.Task.POISSON: counts,
     schema.Task.SURVIVAL: times,
 }
 

@@ -25,5 +25,7 @@ class Metrics:
     """Mean Poisson deviance per row (counts only)."""
     d_squared: float | None = None
     """1 - deviance / deviance of the mean count over the same rows (counts only)."""
+    observed_to_predicted: float | None = None
+    """Counts that there were, divided by the rates predicted for the same rows (counts only)."""
     concordance: float | None = None
     """Probability that of two rows the one whose event comes first has the higher risk (times until an event only)."""
