@@ -136,6 +136,7 @@ DATA ?= ../shared/data
 bench: $(VENV)/.dev
 	@$(BIN)/python bench/round.py --runs $(RUNS) $(if $(wildcard $(PEERS)/run),--peers $(PEERS))
 	@$(BIN)/python bench/accuracy.py --data $(DATA)
+	@$(BIN)/python bench/trees.py --data $(DATA) --modes sums --seeds 1
 	@$(BIN)/python bench/ledger.py
 	@$(BIN)/python bench/secagg.py
 	@$(BIN)/python bench/consents.py

@@ -93,6 +93,17 @@ def test_accuracy_is_that_of_the_pooled_model_and_missing_tables_are_named(tmp_p
         assert {value for key, value in row.items() if key not in ("table", "note")} == {None}
 
 
+def test_trees_stand_beside_those_of_the_pooled_rows(tmp_path: pathlib.Path) -> None:
+    """Every minimum of a cell is a row beside scikit-learn's figure; a table that is missing is named, without figures."""
+    options = ("--modes", "sums", "--trees", "4", "--seeds", "1", "--minimum", "1", "5", "--data", str(tmp_path))
+    *measured, missing = _run("trees.py", *options, "--tables", "breast cancer", "heart")
+    assert [row["minimum"] for row in measured] == [1, 5]
+    assert all(row["rounds"] == 1 + 1 + 4 * 4 + 1 and row["below_pooled"] < 0.05 for row in measured)
+    assert missing.keys() == measured[0].keys()
+    assert str(tmp_path) in missing["note"]
+    assert {value for key, value in missing.items() if key not in ("table", "mode", "note")} == {None}
+
+
 def test_a_registers_gas_is_measured_on_the_contracts() -> None:
     """A small register too is one posting within the limit, beside what one person's proof and withdrawal cost."""
     rows = _run("consents.py", "--consents", "300", "--withdrawn", "5")

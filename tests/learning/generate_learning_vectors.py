@@ -6,6 +6,7 @@ another implementation can be held to them; large ones carry the seed of their i
 """
 
 import argparse
+import dataclasses
 import hashlib
 import itertools
 import json
@@ -18,7 +19,7 @@ import numpy.typing as npt
 
 from aicommons.domain import schema
 from aicommons.learning import blocks, combine, describe, recipe, records, robust, state
-from aicommons.learning.learners import discrete_survival, glm, kaplan_meier, mlp, proximal
+from aicommons.learning.learners import discrete_survival, glm, kaplan_meier, mlp, proximal, tree_bins, trees
 
 Array = npt.NDArray[np.float64]
 Case = dict[str, Any]
@@ -299,6 +300,56 @@ def glm_family() -> list[Case]:
     return cases
 
 
+def boosted_trees() -> list[Case]:
+    """The state after round 0, after the edges and after every level of two small trees per class, from given sums."""
+    cases = []
+    for task in (schema.Task.BINOMIAL, schema.Task.GAUSSIAN, schema.Task.MULTINOMIAL):
+        columns = dataclasses.replace(small_schema(task), missing=schema.Missing.FILL)
+        made = trees.Trees(task, trees=2, depth=2, bins=4, min_rows=3)
+        plan = recipe.Recipe("trees", columns, made)
+        value, chain = plan.initial(), []
+        while value.stage in {state.Stage.DESCRIBE, state.Stage.FIT}:
+            sums = _tree_sums(plan, value, seed=2000 + len(chain))
+            value = plan.combine(value, [sums])
+            chain.append(
+                {"sums": {key: sparse(part) for key, part in sorted(sums.items())}, "state": state.encode(value).hex()}
+            )
+        cases.append({"plan": recipe.to_plan(plan), "rounds": chain})
+    return cases
+
+
+def _tree_sums(plan: recipe.Recipe, value: state.State, *, seed: int) -> dict[str, Array]:
+    """Return sums as of 120 rows for the round at ``value``."""
+    sums = {block.name: np.zeros(block.length) for block in plan.blocks(value)}
+    if value.stage is state.Stage.DESCRIBE:
+        (limbs,) = _sums(
+            dataclasses.replace(plan, schema=dataclasses.replace(plan.schema, missing=schema.Missing.DROP)),
+            value,
+            seed=seed,
+        ).values()
+        known = np.array(describe.join_limbs(limbs), dtype=np.float64) / 2.0**describe.FRACTION_BITS
+        present = known[0] - np.array([20.0, 10.0, 0.0, 0.0])
+        known[-2 * plan.schema.width :] *= np.tile(present, 2) / known[0]
+        return {describe.BLOCK_NAME: describe.split_limbs(np.concatenate([known, present]))}
+    if "cells" in sums:
+        for column, at in enumerate(range(0, len(sums["cells"]), tree_bins.FINE_CELLS)):
+            places = np.floor((numbers(seed + column, 9) + 0.5) * tree_bins.FINE_CELLS).astype(int)
+            sums["cells"][at + places] = np.arange(2.0, 11.0)
+        return sums
+    words = len(sums["rows"])
+    sums["gradient"] = np.rint(numbers(seed, words) * 2.0**20) / 2.0**18
+    sums["rows"] = np.rint(8.0 + 8.0 * numbers(seed + 1, words))
+    if "curvature" in sums:
+        sums["curvature"] = sums["rows"] / 8.0
+    return sums
+
+
+def sparse(array: Array) -> dict[str, Any]:
+    """Return a vector's length, and its numbers other than 0 by place."""
+    places = np.flatnonzero(array).tolist()
+    return {"length": len(array), "numbers": {str(place): float(array[place]).hex() for place in places}}
+
+
 def robust_cells() -> list[Case]:
     """Every rule on few cells, on twelve long ones, and on cells that are zero, alike, huge or without a weight."""
     cases = []
@@ -438,6 +489,7 @@ FILES = {
     "summaries.json": summaries,
     "survival.json": survival,
     "glm_family.json": glm_family,
+    "trees.json": boosted_trees,
     "robust.json": robust_cells,
     "safeguards.json": safeguards,
     "initial.json": initial,

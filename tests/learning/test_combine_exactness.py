@@ -82,6 +82,21 @@ def test_golden_rounds_follow_from_their_sums(name: str) -> None:
             assert state.encode(value).hex() == each["state"]
 
 
+def test_golden_trees_follow_from_their_sums() -> None:
+    """Whoever holds plan and sums grows the same trees, level by level, to the byte."""
+    for case in json.loads((VECTORS / "trees.json").read_text()):
+        plan = recipe.from_plan(case["plan"])
+        value = plan.initial()
+        for each in case["rounds"]:
+            sums = {name: np.zeros(part["length"]) for name, part in each["sums"].items()}
+            for name, part in each["sums"].items():
+                for place, number in part["numbers"].items():
+                    sums[name][int(place)] = float.fromhex(number)
+            value = plan.combine(value, [sums])
+            assert state.encode(value).hex() == each["state"]
+        assert (value.arrays["tree_columns"] >= 0.0).sum() > 3
+
+
 def test_golden_safeguards_follow_from_their_sums() -> None:
     """Undone rounds and robust cells are part of the fold: the same sums give every state to the byte."""
     for case in json.loads((VECTORS / "safeguards.json").read_text()):

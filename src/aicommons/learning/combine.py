@@ -25,8 +25,11 @@ PROXIMAL_NEWTON: Final = "proximal_newton"
 QUASI_NEWTON: Final = "quasi_newton"
 FED_ADAM: Final = "fed_adam"
 FED_YOGI: Final = "fed_yogi"
+SPLIT_FINDER: Final = "split_finder"
 SUMMARY: Final = "summary"
-COMBINERS: Final = frozenset({NEWTON_STEP, PROXIMAL_NEWTON, QUASI_NEWTON, SUMMARY, WEIGHTED_MEAN, FED_ADAM, FED_YOGI})
+COMBINERS: Final = frozenset(
+    {NEWTON_STEP, PROXIMAL_NEWTON, QUASI_NEWTON, WEIGHTED_MEAN, FED_ADAM, FED_YOGI, SPLIT_FINDER, SUMMARY}
+)
 """The names that a learner may give as its combiner."""
 
 SMALLEST_PIVOT = 2.0**-40

@@ -36,6 +36,7 @@ from aicommons.learning.learners import (
     scikit,
     stats,
     text,
+    trees,
 )
 
 # A method or field of a module's name hides the module inside its class.
@@ -63,6 +64,7 @@ LEARNERS: Mapping[str, Callable[[schema.Schema, fields.Fields], AnyLearner]] = {
     "scikit": scikit.from_options,
     "stats": stats.from_options,
     "text": text.from_options,
+    "trees": trees.from_options,
 }
 """Recipe name -> what reads its options."""
 
