@@ -63,3 +63,33 @@ def test_times_are_compared_by_concordance() -> None:
     assert by_site["none"].to_json() == {}
     judged = comparison.Judged(np.array([3.0, 1.0, 2.0, 2.0]), np.array([5.0, 9.0, -5.0, -7.0]))
     assert judged.figures(schema.Task.SURVIVAL).concordance == 1.0
+
+
+def test_counts_are_compared_by_explained_deviance() -> None:
+    """Pooled and alone are judged by the share of deviance explained; counts that are all alike explain nothing."""
+    features = (schema.numeric("x0", -10.0, 10.0), schema.numeric("x1", -10.0, 10.0))
+    target = schema.Target(schema.Task.POISSON, "visits", lo=0.0, hi=60.0)
+    made = recipe.Recipe("glm", schema.Schema(features, target), glm.Glm(target.task))
+    sites = {name: _visits(seed) for seed, name in enumerate("ab")}
+    together = comparison.pooled(made, sites)
+    assert together.d2 > 0.5
+    assert together.to_json() == {"d2": round(together.d2, 6)}
+    alike = comparison.Judged(np.ones(3), np.ones(3))
+    assert alike.figures(schema.Task.POISSON).to_json() == {}
+
+
+def _visits(seed: int) -> recipe.Rows:
+    rng = np.random.default_rng(seed)
+    features = rng.uniform(-9, 9, (90, 2))
+    counted = rng.poisson(np.exp(1.0 + 0.2 * features[:, 0])).astype(np.float64)
+    return recipe.Rows(*(records.Table(features[part], counted[part]) for part in (slice(60), slice(60, 90))))
+
+
+def test_what_predicts_nothing_is_compared_with_nothing() -> None:
+    """Statistics have no figures, pooled or alone."""
+    features = (schema.numeric("x0", -10.0, 10.0), schema.numeric("x1", -10.0, 10.0))
+    made = recipe.from_plan({"recipe": "stats", "schema": schema.to_document(schema.Schema(features, None))})
+    sites = {name: _visits(seed) for seed, name in enumerate("ab")}
+    assert comparison.pooled(made, sites).to_json() == {}
+    together, by_site = comparison.alone(made, sites)
+    assert [each.to_json() for each in (together, *by_site.values())] == [{}, {}, {}]

@@ -5,7 +5,7 @@ import pathlib
 
 import pytest
 
-from aicommons.cli import demonstration, scripts
+from aicommons.cli import demo, demonstration, scripts
 from aicommons.data import infer
 from aicommons.domain import documents, errors, schema
 from aicommons.learning import recipe as recipes
@@ -125,3 +125,44 @@ def test_the_event_is_a_column_of_its_own(changes: dict[str, str], tmp_path: pat
     with pytest.raises(errors.InputError, match="two roles") as caught:
         scripts.table(tmp_path / "parts", own, scripts.Choice())
     assert caught.value.which == "column end"
+
+
+TARGETS_OF_RECIPES = {
+    "glm": {"target": "krank"},
+    "trees": {"target": "krank"},
+    "mlp": {"target": "krank"},
+    "naive_bayes": {"target": "krank"},
+    "stats": {"target": None},
+    "kmeans": {"target": None},
+    "pca": {"target": None},
+    "kaplan_meier": {"target": "Größe", "event": infer.Event("krank")},
+    "discrete_survival": {"target": "Größe", "event": infer.Event("krank")},
+}
+
+
+@pytest.mark.parametrize("name", demo.RECIPES)
+def test_each_recipe_of_the_demo_has_a_plan(name: str, tmp_path: pathlib.Path) -> None:
+    """Every recipe that may be chosen reads a table of its kind; it is chosen itself where it is the first that suits."""
+    own = dataclasses.replace(_own(tmp_path), **TARGETS_OF_RECIPES[name])
+    lines = own.path.read_text("cp1252").splitlines()
+    aged = [f"{line};{'Alter' if index == 0 else 20 + index * index % 31}" for index, line in enumerate(lines)]
+    own.path.write_text("\n".join(aged), "cp1252")
+    script, _ = scripts.table(tmp_path / "parts", own, scripts.Choice(recipe=name))
+    made = recipes.from_plan({**script.recipe, "schema": schema.to_document(script.schema)})
+    assert made.name == name
+    assert "over all your rows" in demonstration.leaves_site_in_words(made)
+    left_open = scripts.Choice().document(script.schema)["recipe"]
+    assert left_open == {"kaplan_meier": "discrete_survival", "kmeans": "stats", "pca": "stats"}.get(
+        name, name if name in {"stats", "discrete_survival"} else "glm"
+    )
+
+
+def test_rounds_bound_the_recipes_that_can_be_ended(tmp_path: pathlib.Path) -> None:
+    """``--rounds`` bounds steps, passes or trees, and is refused by name where a recipe takes the rounds that it takes."""
+    script, _ = scripts.table(tmp_path / "parts", _own(tmp_path), scripts.Choice())
+    for name in ("glm", "mlp", "trees"):
+        document = scripts.Choice(recipe=name, rounds=9).document(script.schema)
+        made = recipes.from_plan({**document, "schema": schema.to_document(script.schema)})
+        assert made.most_rounds <= 9
+    with pytest.raises(errors.InputError, match="takes the rounds that it takes"):
+        scripts.Choice(recipe="naive_bayes", rounds=9).document(script.schema)

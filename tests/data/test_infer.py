@@ -128,3 +128,37 @@ def test_rounding_is_outward_and_keeps_two_digits(value: float) -> None:
         if math.isfinite(bound):
             assert float(f"{bound:.1e}") == bound
             assert abs(bound - value) <= 0.1 * abs(value) * (1 + 1e-12) + 5e-324
+
+
+def test_a_target_that_counts_begins_at_zero(tmp_path: pathlib.Path) -> None:
+    """Whole numbers from 0 are read as counts where that was said; the range ends above the largest."""
+    path = written(tmp_path, table([str(row * row % 13) for row in range(40)], age=FORTY))
+    predicted = infer.infer_columns([path], "y", counts=True).schema.target
+    assert predicted is not None
+    assert (predicted.task, predicted.lo, predicted.hi) == (schema.Task.POISSON, 0.0, 12.0)
+
+
+NO_COUNTS = {
+    "text": ["many"] * 40,
+    "parts": ["0.5", "2"] * 20,
+    "below 0": ["-1", "2"] * 20,
+    "zeros": ["0"] * 40,
+    "no value": [""] * 40,
+}
+
+
+@pytest.mark.parametrize("name", NO_COUNTS)
+def test_what_counts_nothing_is_named(name: str, tmp_path: pathlib.Path) -> None:
+    """A target that cannot be a count names its column."""
+    path = written(tmp_path, table(NO_COUNTS[name], age=FORTY))
+    with pytest.raises(errors.TableError, match="counts nothing") as caught:
+        infer.infer_columns([path], "y", counts=True)
+    assert caught.value.which == "table.csv, column y"
+
+
+def test_without_a_target_all_columns_are_features(tmp_path: pathlib.Path) -> None:
+    """Nothing is said to be predicted then."""
+    drafted = infer.infer_columns([written(tmp_path, table([str(5 * row % 97) for row in range(40)], age=FORTY))], None)
+    assert drafted.schema.target is None
+    assert [each.name for each in drafted.schema.features] == ["age", "y"]
+    assert drafted.notices == ()

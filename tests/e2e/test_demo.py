@@ -115,6 +115,22 @@ def test_any_table_trains_and_goes_on_without_a_site_below_the_cohort(tmp_path: 
     }
 
 
+@pytest.mark.e2e
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize(("recipe", "options"), [("stats", ()), ("trees", ("--target", "ill", "--rounds", "9"))])
+def test_any_table_is_described_or_grown_trees_on(
+    recipe: str, options: tuple[str, ...], tmp_path: pathlib.Path
+) -> None:
+    """Recipes without gradients run on anybody's table: the tables that they give are there, and the run verifies."""
+    table = tmp_path / "mine.csv"
+    _write(table, _rows({"a": 40, "b": 50, "c": 60}), encoding="utf-8", separator=",")
+    asked = ("table", "--data", str(table), "--site", "place", "--recipe", recipe, *options, "--json")
+    outcome = _outcome(_demo(*asked))
+    assert outcome["verified"] is True
+    assert outcome["tables"]
+    assert set(outcome["metrics"]["pooled"]) == (set() if recipe == "stats" else {"accuracy", "auc"})
+
+
 def _broken(kind: str) -> list[list[object]]:
     rows = _rows({"a": 40, "b": 50, "c": 60})
     match kind:

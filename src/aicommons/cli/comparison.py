@@ -29,10 +29,12 @@ class Figures:
     """Share of variance explained; number targets only."""
     concordance: float | None = None
     """Harrell's C; times until an event only."""
+    d2: float | None = None
+    """Share of Poisson deviance explained; counts only."""
 
     def to_json(self) -> dict[str, float | None]:
         """Return the figures that there are."""
-        shown = {"accuracy": self.accuracy, "auc": self.auc, "r2": self.r2, "concordance": self.concordance}
+        shown = {name: getattr(self, name) for name in ("accuracy", "auc", "r2", "d2", "concordance")}
         return {name: round(value, 6) for name, value in shown.items() if value is not None}
 
 
@@ -41,7 +43,7 @@ class Judged:
     """Scores of some rows and their truth."""
 
     scores: Floats
-    """Probability of the second class, probabilities [n, k], predicted numbers, or risks of an event."""
+    """Probability of the second class, probabilities [n, k], predicted numbers or rates, or risks of an event."""
     truth: Floats
 
     def figures(self, task: schema.Task | None) -> Figures:
@@ -50,6 +52,8 @@ class Judged:
             return Figures(None, None)
         if task is schema.Task.SURVIVAL:
             return Figures(None, None, None, self._concordance())
+        if task is schema.Task.POISSON:
+            return Figures(None, None, d2=self._d2())
         if task is schema.Task.GAUSSIAN:
             spread = float(((self.truth - self.truth.mean()) ** 2).sum())
             return Figures(None, None, 1 - float(((self.truth - self.scores) ** 2).sum()) / spread if spread else None)
@@ -67,6 +71,15 @@ class Judged:
             pairs += len(others)
         return wins / pairs if pairs else None
 
+    def _d2(self) -> float | None:
+        from sklearn import metrics
+
+        return (
+            None
+            if (self.truth == self.truth[0]).all()
+            else float(metrics.d2_tweedie_score(self.truth, self.scores, power=1))
+        )
+
     def _auc(self) -> float | None:
         from sklearn import metrics
 
@@ -76,7 +89,9 @@ class Judged:
 
 
 def pooled(made: recipes.Recipe, sites: Mapping[str, recipes.Rows]) -> Figures:
-    """Return how good one model of all training rows is on all held-out rows."""
+    """Return how good one model of all training rows is on all held-out rows; no figures where nothing is predicted."""
+    if made.judged_target is None:
+        return Figures(None, None)
     train = _joined([records.gather(rows.train) for rows in sites.values()])
     held_out = _joined([records.gather(rows.held_out) for rows in sites.values()])
     return Judged(fit(made, train, held_out.features), held_out.target).figures(made.schema.task)
@@ -84,6 +99,8 @@ def pooled(made: recipes.Recipe, sites: Mapping[str, recipes.Rows]) -> Figures:
 
 def alone(made: recipes.Recipe, sites: Mapping[str, recipes.Rows]) -> tuple[Figures, dict[str, Figures]]:
     """Return how good the sites' own models are on their own held-out rows: over all, and site by site."""
+    if made.judged_target is None:
+        return Figures(None, None), {name: Figures(None, None) for name in sites}
     task = made.schema.task
     judged = {}
     for name, rows in sites.items():
@@ -103,7 +120,7 @@ def fit(made: recipes.Recipe, train: records.Table, wanted: Floats) -> Floats:
         return made.scores(value, wanted) if made.has_model(value) else np.zeros(len(wanted))  # no event was seen
     if len(wanted) == 0:  # scikit-learn refuses to predict nothing
         return np.zeros((0, len(made.schema.classes)) if task is schema.Task.MULTINOMIAL else 0)
-    if task is not schema.Task.GAUSSIAN and len(classes) == 1:
+    if task not in schema.NUMBERS and len(classes) == 1:
         return _constant(made, int(classes[0]), len(wanted))
     if made.name == "glm":
         return _fit_sklearn(made, train, wanted)
@@ -138,6 +155,12 @@ def _fit_sklearn(made: recipes.Recipe, train: records.Table, wanted: Floats) -> 
     scale = preprocessing.StandardScaler()
     if made.schema.task is schema.Task.GAUSSIAN:
         model = pipeline.make_pipeline(scale, linear_model.Ridge(alpha=1.0))
+        model.fit(train.features, train.target)
+        return np.asarray(model.predict(wanted))
+    if made.schema.task is schema.Task.POISSON:
+        model = pipeline.make_pipeline(
+            scale, linear_model.PoissonRegressor(alpha=1.0 / len(train.target), max_iter=5000)
+        )
         model.fit(train.features, train.target)
         return np.asarray(model.predict(wanted))
     model = pipeline.make_pipeline(scale, linear_model.LogisticRegression(C=1.0, max_iter=5000))

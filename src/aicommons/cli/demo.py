@@ -21,14 +21,19 @@ if TYPE_CHECKING:
     from aicommons.cli import scripts
 
 
+RECIPES = ("glm", "trees", "mlp", "naive_bayes", "stats", "kmeans", "pca", "kaplan_meier", "discrete_survival")
+
+
 def common_options(function: output.F) -> output.F:
     """Add the options that all demos share."""
     for option in (
         click.option(
             "--recipe",
-            type=click.Choice(["glm", "mlp", "discrete_survival"]),
-            show_default="glm; discrete_survival with --event",
-            help="glm: logistic or linear regression; mlp: a small neural network; discrete_survival: times until an event.",
+            type=click.Choice(RECIPES),
+            show_default="glm; discrete_survival with --event; stats without --target",
+            help="glm: logistic, linear or Poisson regression; trees: boosted trees; mlp: a small neural network;"
+            " naive_bayes; stats: statistics; kmeans: groups; pca: components; kaplan_meier and discrete_survival:"
+            " times until an event.",
         ),
         click.option(
             "--nodes",
@@ -89,22 +94,30 @@ def heart(*, data: pathlib.Path, keep: bool, **options: Any) -> None:
 @command.command("table")
 @click.option("--data", type=click.Path(path_type=pathlib.Path), required=True, help="A table with a header.")
 @click.option("--site", required=True, help="Column that says where a record comes from.")
-@click.option("--target", required=True, help="Column to predict.")
+@click.option("--target", help="Column to predict; not needed for stats, kmeans and pca.")
+@click.option("--counts", is_flag=True, help="The target counts something: cases, visits, eggs.")
 @click.option("--group", help="Column of rows that belong together (a person, a farm).")
 @click.option("--event", help="Column that says whether an event was seen; --target is then the time until it.")
 @click.option("--seen", help="Value of --event for a seen event.  [default: the last of its two]")
 @common_options
-def table(*, data: pathlib.Path, site: str, target: str, group: str | None, keep: bool, **options: Any) -> None:
+def table(*, data: pathlib.Path, site: str, target: str | None, keep: bool, **options: Any) -> None:
     """Show your own table, one node for each value of --site."""
     from aicommons.cli import scripts
     from aicommons.data import infer
 
-    event, seen = options.pop("event"), options.pop("seen")
+    event, seen, group, counts = (options.pop(name) for name in ("event", "seen", "group", "counts"))
     if seen is not None and event is None:
         raise click.UsageError("--seen needs --event")
+    if target is None and (event is not None or counts or options["recipe"] not in {None, *scripts.UNTARGETED}):
+        raise click.UsageError(f"--target is needed; without one there are {', '.join(scripts.UNTARGETED)}")
+    if target is not None and options["recipe"] in scripts.TARGETLESS:
+        raise click.UsageError(
+            f"{options['recipe']} predicts nothing: leave out --target; its column is then one of those looked at"
+        )
 
     def write(folder: pathlib.Path) -> "scripts.Script":
-        own = scripts.OwnTable(data, site, target, group, None if event is None else infer.Event(event, seen))
+        told = None if event is None else infer.Event(event, seen)
+        own = scripts.OwnTable(data, site, target, group=group, event=told, counts=counts)
         script, notices = scripts.table(folder, own, scripts.Choice(**options))
         for notice in notices:
             output.note(notice)

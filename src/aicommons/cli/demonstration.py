@@ -21,8 +21,24 @@ from aicommons.node import journal, tables
 from aicommons.protocol import view as views
 
 DAY = 86400
+HELD_OUT_PERCENT = 30
+METRIC_OF_TASK = {
+    schema.Task.SURVIVAL: "concordance",
+    schema.Task.POISSON: "d2",
+    schema.Task.GAUSSIAN: "r2",
+    None: "none",
+}
+"""What a problem is judged by; else by accuracy."""
 OTHER_FOLDERS = ("commons", "problem-owner", "solver", "tables")
 """What else is in the demo's folder."""
+SUMS_IN_WORDS = {
+    "stats": "tables of how often values occur, alone and in pairs,",
+    "kmeans": "sums of values by group",
+    "pca": "sums of products of values",
+    "naive_bayes": "sums of values by class",
+    "kaplan_meier": "numbers of events by time and group",
+}
+"""Recipe -> what its sums are; the others send gradients and curvatures."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -154,8 +170,9 @@ def set_stage(
         serve: starts ledger and store for the operator's home, whose deployment it writes there.
     """
     made = recipes.from_plan({**script.recipe, "schema": schema.to_document(script.schema)})
+    held_out = 0 if made.judged_target is None else HELD_OUT_PERCENT
     plan = documents.Plan(
-        script.title, recipes.to_plan(made), leaves_site_in_words(made), 30, script.seed, script.group
+        script.title, recipes.to_plan(made), leaves_site_in_words(made), held_out, script.seed, script.group
     )
     read = read_sites(script, plan, made)
     if missing := read.gaps_in_words():
@@ -182,8 +199,10 @@ def folder_of(table: pathlib.Path) -> str:
 
 def leaves_site_in_words(made: recipes.Recipe) -> str:
     """Return what leaves a site under a recipe, for its owner."""
-    is_trained = isinstance(made.learner, learner.LocalTraining)
-    sums = "the change of the network's weights" if is_trained else "sums of gradients and curvatures"
+    if isinstance(made.learner, learner.LocalTraining):
+        sums = "the change of the network's weights"
+    else:
+        sums = SUMS_IN_WORDS.get(made.name, "sums of gradients and curvatures")
     return f"Counts, means and {sums} over all your rows, each hidden under masks so that only the total can be read."
 
 
@@ -242,7 +261,7 @@ def _agree(
         decision=script.why,
         why_ai="not answered: this is a demonstration; the model only advises",
         sdg_targets=(script.sdg,),
-        metric="concordance" if script.schema.task is schema.Task.SURVIVAL else "accuracy",
+        metric=METRIC_OF_TASK.get(script.schema.task, "accuracy"),
         baseline="each site's own model",
     )
     problem_id = problem_owner.desk.state_problem(problem, until)

@@ -15,7 +15,7 @@ from aicommons.domain import errors, run
 if TYPE_CHECKING:
     from aicommons.domain import documents, policies, profiles, schema
 
-METRICS = ("accuracy", "auc", "concordance", "r2")
+METRICS = ("accuracy", "auc", "concordance", "d2", "r2")
 PLAN_DEFAULTS: Mapping[str, object] = {
     "leaves_site": "Sums over all rows, each hidden under masks so that only the total over all sites can be read.",
     "held_out_percent": 30,

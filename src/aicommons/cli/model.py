@@ -207,6 +207,24 @@ def agreed_model(opened: homes.Opened, run_id: ids.RunId) -> "models.Model":
     return models.Model(recipe, state.decode(found.data))
 
 
+@command.command("tables")
+@click.argument("source", metavar="RUN|FILE")
+@click.option("--rows", type=click.IntRange(1, 100_000), default=40, show_default=True, help="Most rows of one table.")
+@output.json_option
+def tables(source: str, rows: int) -> None:
+    """Show what the model of a run or of a file says, as tables: coefficients, curves, statistics, groups."""
+    from aicommons.cli import exhibited
+
+    model = _load(source)
+    found = model.recipe.exhibits(model.state)
+    said = (
+        exhibited.lines(found, most_rows=rows)
+        if found
+        else [f"A model of the recipe {model.recipe.name} has no tables."]
+    )
+    output.emit({"tables": exhibited.to_json(found)}, *said)
+
+
 @command.command("predict")
 @click.argument("source", metavar="RUN|FILE")
 @click.argument("table", type=click.Path(path_type=pathlib.Path, dir_okay=False))

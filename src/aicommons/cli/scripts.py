@@ -10,6 +10,13 @@ from collections.abc import Mapping
 from aicommons.data import batches, infer, samples, sources
 from aicommons.domain import errors, schema
 
+UNTARGETED = ("stats", "kmeans", "pca")
+"""Recipes that describe rows and need no target."""
+TARGETLESS = ("kmeans", "pca")
+"""Those that take none."""
+FEW_TREES = {"trees": 20, "depth": 3}
+"""Enough to see how they grow: each level takes a round."""
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Script:
@@ -42,7 +49,7 @@ class Choice:
     """What the person asked for."""
 
     recipe: str | None = None
-    """``glm``, ``mlp`` or ``discrete_survival``; ``None`` for the first that suits the target."""
+    """One of ``demo.RECIPES``; ``None`` for the first that suits the target."""
     nodes: int | None = None
     """Use only the first so many sites."""
     rounds: int | None = None
@@ -52,11 +59,27 @@ class Choice:
 
     def document(self, columns: schema.Schema) -> dict[str, object]:
         """Return the recipe of a plan on ``columns``, without them: describe and evaluate take a round each, the rest fits."""
-        suits = "discrete_survival" if columns.task is schema.Task.SURVIVAL else "glm"
-        body: dict[str, object] = {"recipe": self.recipe or suits, "seed": self.seed}
+        suits = {schema.Task.SURVIVAL: "discrete_survival", None: "stats"}.get(columns.task, "glm")
+        name = self.recipe or suits
+        body: dict[str, object] = {"recipe": name, "seed": self.seed}
+        if name == "trees":
+            body |= FEW_TREES
         if self.rounds is not None:
-            body["rounds" if self.recipe == "mlp" else "max_steps"] = self.rounds - 2
+            body |= self._bounded(name, self.rounds - 2)
         return body
+
+    def _bounded(self, name: str, steps: int) -> dict[str, object]:
+        """Return the options with which a recipe fits in so many rounds."""
+        if name == "trees":
+            return {"trees": max(1, (steps - 1) // FEW_TREES["depth"])}
+        option = {"mlp": "rounds", "glm": "max_steps", "discrete_survival": "max_steps", "kmeans": "max_steps"}.get(
+            name
+        )
+        if option is None:
+            raise errors.InputError(
+                "this recipe takes the rounds that it takes", which="--rounds", expected="no such option", got=name
+            )
+        return {option: steps}
 
     def first(self, tables: Mapping[str, pathlib.Path]) -> dict[str, pathlib.Path]:
         """Return the tables of the sites that take part."""
@@ -98,12 +121,14 @@ class OwnTable:
     path: pathlib.Path
     site: str
     """Column that says where a record comes from."""
-    target: str
-    """Column to predict."""
+    target: str | None
+    """Column to predict, if any."""
     group: str | None = None
     """Column of rows that belong together."""
     event: infer.Event | None = None
     """Where the target is the time until an event: what says whether it was seen."""
+    counts: bool = False
+    """Whether the target counts something."""
 
 
 def table(folder: pathlib.Path, own: OwnTable, choice: Choice) -> tuple[Script, tuple[str, ...]]:
@@ -117,7 +142,8 @@ def table(folder: pathlib.Path, own: OwnTable, choice: Choice) -> tuple[Script, 
     source = sources.open_source(own.path)
     for name in drop:
         batches.check_column(source, name)
-    roles = [own.target, *([] if own.event is None else [own.event.column]), *drop]
+    said = [own.target, None if own.event is None else own.event.column]
+    roles = [*(name for name in said if name is not None), *drop]
     if len(set(roles)) < len(roles):
         raise errors.InputError(
             "a column has two roles",
@@ -125,11 +151,11 @@ def table(folder: pathlib.Path, own: OwnTable, choice: Choice) -> tuple[Script, 
             expected="different columns for site, target, event and group",
         )
     # The whole file, so that errors name its own lines.
-    drafted = infer.infer_columns([own.path], own.target, drop=drop, event=own.event)
+    drafted = infer.infer_columns([own.path], own.target, drop=drop, event=own.event, counts=own.counts)
     numbers = [each.name for each in drafted.schema.declared if each.labels is None]
     tables = choice.first(samples.by_site(own.path, own.site, folder, numbers=numbers))
     script = Script(
-        title=f"Predict {own.target}",
+        title="What is in these tables?" if own.target is None else f"Predict {own.target}",
         why="as its owners decide",
         sdg="17.18",
         tables=tables,

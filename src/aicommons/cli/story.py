@@ -16,18 +16,21 @@ import rich.padding
 import rich.table
 
 from aicommons import app
-from aicommons.cli import comparison, demonstration
+from aicommons.cli import comparison, demonstration, exhibited
 from aicommons.domain import errors, ids, run
-from aicommons.learning import evaluation
+from aicommons.learning import evaluation, exhibits, state
 from aicommons.node import agent, concluding
 from aicommons.protocol import view as views
 
 POLL_SECONDS = 0.1
 LONGEST_RUN = 1800
+MOST_ROWS = 12
+"""Of one of the model's tables."""
 EXPLAINED = {
     "accuracy": "accuracy: the share of rows that it gets right",
     "auc": "auc: how well it ranks; 0.5 is as good as tossing a coin, 1 is best",
     "concordance": "concordance: how well it ranks who has the event first; 0.5 is as good as tossing a coin, 1 is best",
+    "d2": "d2: the part of the differences between counts that it explains; 1 is best",
     "r2": "r2: the part of the differences between rows that it explains; 1 is best",
 }
 """What a figure says, for whoever meets it for the first time."""
@@ -50,22 +53,22 @@ class Teller:
         if self._quiet:
             return
         figures = metrics_of(self._stage, index)
-        shown = "counts and means agreed" if figures is None else in_short(figures)
+        agreed = "sums agreed" if index else "counts and means agreed"
+        shown = agreed if figures is None else in_short(figures)
         self._console.print(f"  round {index:>2}  {shown}")
 
     def tell(self, outcome: dict[str, Any]) -> None:
         """Print the end of the story."""
         say = self._console.print
         say()
-        say("How good is it? (held-out rows of all sites)")
-        say(_comparison(outcome))
-        say("\n".join(f"[dim]{EXPLAINED[name]}[/dim]" for name in _metrics(outcome) if name in EXPLAINED))
-        if _alone_is_better(outcome):
-            say(ALONE)
-        say(f"[dim]{HONEST}[/dim]\n")
-        say(f"What left each site (masked: looks like noise), and {_site_metric(outcome)} on its own rows")
+        self._tell_tables()
+        if _metrics(outcome):
+            self._tell_figures(outcome)
+        metric = _site_metric(outcome)
+        say(f"What left each site (masked: looks like noise){f', and {metric} on its own rows' if metric else ''}")
         say(_sites(outcome))
-        say("[dim]Each site sees its own figures; others see only the total.[/dim]\n")
+        if metric:
+            say("[dim]Each site sees its own figures; others see only the total.[/dim]\n")
         say("Who owns the model")
         say(_owners(outcome))
         say("\nWhat the ledger holds")
@@ -85,6 +88,35 @@ class Teller:
         say("Everything is kept. To look around, in a shell, in this order:")
         for line in lines:  # one line stays one line, so that it can be pasted
             self._console.print(f"  {line}", soft_wrap=True, markup=False)
+
+    def _tell_figures(self, outcome: dict[str, Any]) -> None:
+        say = self._console.print
+        say("How good is it? (held-out rows of all sites)")
+        say(_comparison(outcome))
+        say("\n".join(f"[dim]{EXPLAINED[name]}[/dim]" for name in _metrics(outcome) if name in EXPLAINED))
+        if _alone_is_better(outcome):
+            say(ALONE)
+        say(f"[dim]{HONEST}[/dim]\n")
+
+    def _tell_tables(self) -> None:
+        """Show what the model says, where it can be read."""
+        lines = list(exhibited.lines(exhibits_of(self._stage), most_rows=MOST_ROWS))
+        for line in lines:
+            self._console.print(line, markup=False, soft_wrap=True)
+        if lines:
+            self._console.print()
+
+
+def exhibits_of(stage: demonstration.Stage) -> tuple[exhibits.Exhibit, ...]:
+    """Return the tables of the agreed model, from the first site's journal that has its state."""
+    current = stage.view()
+    for site in stage.sites if current.agreed is not None else ():
+        kept = site.journal()
+        found = kept.state(stage.run_id, current.agreed.rounds_done) if current.agreed is not None else None
+        kept.close()
+        if found is not None:
+            return stage.recipe.exhibits(state.decode(found.data))
+    return ()
 
 
 def look_around(stage: demonstration.Stage, passphrase: str) -> list[str]:
@@ -176,21 +208,15 @@ def _alone_is_better(outcome: dict[str, Any]) -> bool:
 
 
 def _site_metric(outcome: dict[str, Any]) -> str:
-    return next((name for name in ("r2", "concordance") if name in outcome["metrics"]["pooled"]), "accuracy")
+    return next((name for name in ("r2", "d2", "concordance", "accuracy") if name in outcome["metrics"]["pooled"]), "")
 
 
 def _sites(outcome: dict[str, Any]) -> rich.table.Table:
     table = rich.table.Table()
     metric = _site_metric(outcome)
-    for name, justify in (
-        ("site", "left"),
-        ("rows", "right"),
-        ("with a gap", "right"),
-        ("kB sent", "right"),
-        ("together", "right"),
-        ("alone", "right"),
-    ):
-        table.add_column(name, justify=justify)  # type: ignore[arg-type]
+    table.add_column("site")
+    for name in ("rows", "with a gap", "kB sent", *(("together", "alone") if metric else ())):
+        table.add_column(name, justify="right")
     sent = outcome["bytes_sent_per_node"]
     for site in outcome["per_site"]:
         table.add_row(
@@ -198,8 +224,7 @@ def _sites(outcome: dict[str, Any]) -> rich.table.Table:
             str(site["rows"]),
             str(site["rows_left_out"]),
             f"{sent[site['site']] / 1000:.0f}",
-            _number(site["federated"].get(metric)),
-            _number(site["local"].get(metric)),
+            *([_number(site["federated"].get(metric)), _number(site["local"].get(metric))] if metric else []),
         )
     return table
 
@@ -266,6 +291,7 @@ def outcome(
             "pooled": comparison.pooled(stage.recipe, stage.rows).to_json(),
             "local": local.to_json(),
         },
+        "tables": exhibited.to_json(exhibits_of(stage)),
         "per_site": [_site(stage, name, by_site[name]) for name in stage.rows],
         "seconds_per_round": round(sorted(seconds)[len(seconds) // 2], 4) if seconds else 0.0,
         "bytes_sent_per_node": _bytes_sent(stage),
@@ -289,7 +315,10 @@ def _last_metrics(stage: demonstration.Stage, rounds: int) -> evaluation.Metrics
 def _as_json(figures: evaluation.Metrics | None) -> dict[str, float | None]:
     if figures is None:
         return {}
-    return comparison.Figures(figures.accuracy, figures.auc, figures.r_squared, figures.concordance).to_json()
+    said = comparison.Figures(
+        figures.accuracy, figures.auc, figures.r_squared, figures.concordance, d2=figures.d_squared
+    )
+    return said.to_json()
 
 
 def _site(stage: demonstration.Stage, name: str, alone: comparison.Figures) -> dict[str, Any]:

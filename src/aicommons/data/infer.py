@@ -113,31 +113,35 @@ class Event:
 
 
 def infer_columns(
-    named: Sequence[sources.Named], target: str, *, drop: Collection[str] = (), event: Event | None = None
+    named: Sequence[sources.Named],
+    target: str | None,
+    *,
+    drop: Collection[str] = (),
+    event: Event | None = None,
+    counts: bool = False,
 ) -> Inferred:
     """Return a draft of the columns of one table, or of several tables with the same columns.
 
     Args:
         named: the sources; those of several sites are read as one table.
-        target: name of the column to predict.
+        target: name of the column to predict; ``None`` where nothing is.
         drop: names of columns that are neither features nor target (the site, a group).
         event: the column of the event, where the target is the time until it.
+        counts: whether the target counts something.
 
     Raises:
         errors.TableError: a missing target, one class only, no rows, no usable feature, or files that do not fit; an event
-            with other than two values; a time that is no number or negative.
+            with other than two values; a time that is no number or negative; counts that are none.
         errors.InputError: the seen event is none of its column's values.
     """
     if not named:
         raise errors.InputError("no table was given", expected="at least 1 file", got="0 files")
     opened = [reading.opened_of(each) for each in named]
-    outcomes = [target] if event is None else [target, event.column]
+    outcomes = [name for name in (target, None if event is None else event.column) if name is not None]
     summaries, rows, notices = _summarised(opened, outcomes, {"", *drop} - set(outcomes))
-    if event is None:
-        predicted = _target(opened[0], target, summaries[target])
-    else:
-        predicted = _time(opened[0], target, event, summaries)
-    notices.append(_read_as(predicted))
+    predicted = None if target is None else _predicted(opened[0], target, summaries, event, counts=counts)
+    if predicted is not None:
+        notices.append(_read_as(predicted))
     features = []
     for name, summary in summaries.items():
         if name in outcomes:
@@ -189,6 +193,26 @@ def _add(source: batches.Opened, batch: batches.Batch, name: str, summary: _Summ
         # Naming the place costs more than reading the cell, so only where it may be needed.
         suspect = number is None or abs(number) > ABSURD
         summary.add(text, batches.where(source, column=name, place=place) if suspect else "", number)
+
+
+def _predicted(
+    opened: batches.Opened, name: str, summaries: Mapping[str, _Summary], event: Event | None, *, counts: bool
+) -> schema.Target:
+    if event is not None:
+        return _time(opened, name, event, summaries)
+    return _count(opened, name, summaries[name]) if counts else _target(opened, name, summaries[name])
+
+
+def _count(opened: batches.Opened, name: str, summary: _Summary) -> schema.Target:
+    """Return a target that counts; its range begins at 0."""
+    if summary.present == 0 or not (summary.numeric and summary.whole) or summary.low < 0.0 or summary.high == 0.0:
+        raise errors.TableError(
+            "the target counts nothing",
+            which=batches.where(opened, column=name),
+            expected="whole numbers from 0, not all 0",
+            got="text" if not summary.numeric else "other numbers, or 0 only",
+        )
+    return schema.Target(schema.Task.POISSON, name, lo=0.0, hi=rounded_up(summary.high))
 
 
 def _target(opened: batches.Opened, name: str, summary: _Summary) -> schema.Target:
@@ -246,6 +270,8 @@ def _read_as(target: schema.Target) -> str:
     if target.event is not None and target.event.levels is not None:
         seen = target.event.levels[1]
         return f"{target.name} is read as the time until an event, which was seen where {target.event.name} is {seen}."
+    if target.task is schema.Task.POISSON:
+        return f"{target.name} is read as a count."
     if target.classes is None:
         return f"{target.name} is read as a number (regression)."
     return f"{target.name} is read as {len(target.classes)} classes (classification)."
