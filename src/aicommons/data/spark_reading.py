@@ -103,7 +103,7 @@ class Reading:
         fits = self._fits(found, batch.num_rows)
         plan = self.wanted.plan
         needed = found if plan.missing is schema.Missing.DROP else found[len(plan.features) :]
-        whole = fits & ~np.isnan(np.array(needed).reshape(-1, batch.num_rows)).any(axis=0)
+        whole = fits & ~np.isnan(np.array(needed).reshape(len(needed), batch.num_rows)).any(axis=0)
         keys = np.empty((batch.num_rows, len(self.key_columns)), dtype=np.uint64)
         texts: list[str] = []
         for side, name in enumerate(self.key_columns):
