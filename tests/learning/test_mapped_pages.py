@@ -36,7 +36,7 @@ def test_adding_over_a_map_keeps_a_batch_of_it(tmp_path: pathlib.Path) -> None:
     """A pass over 64 MB leaves less than a batch of them in memory, and a second pass finds the same sums."""
     path = tmp_path / "features.npy"
     features = mapped(path, "<f8", (MEGABYTES * 2**17 // 4, 4))
-    found = records.chunked(features[:-5], np.zeros(len(features) - 5))
+    found = records.chunked(records.Table(features[:-5], np.zeros(len(features) - 5)))
     most = [0.0]
 
     def partial(table: records.Table) -> dict[str, np.ndarray]:

@@ -41,7 +41,7 @@ def _table(task: schema.Task, rows: int = ROWS, width: int = WIDTH) -> records.T
 
 
 def _cut(table: records.Table, held: records.Mask) -> recipe.Rows:
-    return recipe.Rows(*(records.chunked(table.features, table.target, part) for part in (~held, held)))
+    return recipe.Rows(*(records.chunked(table, part) for part in (~held, held)))
 
 
 def _plain(sums: Any) -> Any:
@@ -80,7 +80,7 @@ def test_one_batch_is_one_table() -> None:
 def test_no_row_is_one_empty_batch() -> None:
     """Rows of which none is kept still give every sum: zeros."""
     table = _table(schema.Task.GAUSSIAN)
-    none = records.chunked(table.features, table.target, np.zeros(ROWS, dtype=np.bool_))
+    none = records.chunked(table, np.zeros(ROWS, dtype=np.bool_))
     assert none.rows == 0
     assert none.fold(lambda part: {"sum": part.features.sum(axis=0)})["sum"].tolist() == [0.0] * WIDTH
 
@@ -94,7 +94,7 @@ def test_selecting_and_taking_agree_with_the_arrays(seed: int, share: float) -> 
     rng = np.random.default_rng(seed)
     features = np.repeat(rng.normal(size=(rows, 1)), width, axis=1)
     kept = rng.random(rows) < share
-    found = records.Chunked(features, features[:, 0].copy(), kept)
+    found = records.Chunked(records.Table(features, features[:, 0].copy()), kept)
     doubled = found.changed(lambda table: dataclasses.replace(table, features=2 * table.features))
     positive = doubled.select(lambda table: table.target > 0)
     wanted = features[kept & (features[:, 0] > 0)]

@@ -62,7 +62,12 @@ class Sampled(Joined):
         found = [part.take(places[owner == index] - starts[index]) for index, part in enumerate(self._sampled)]
         back = np.argsort(np.concatenate([np.flatnonzero(owner == index) for index in range(len(found))]))
         features = np.concatenate([each.features for each in found])
-        return records.Table(features[back], np.concatenate([each.target for each in found])[back])
+        units = [each.units for each in found if each.units is not None]
+        return records.Table(
+            features[back],
+            np.concatenate([each.target for each in found])[back],
+            np.concatenate(units)[back] if len(units) == len(found) else None,
+        )
 
 
 def joined(parts: Sequence[records.Records]) -> records.Records:

@@ -110,6 +110,15 @@ class Withholding(Protocol):
 
 
 @runtime_checkable
+class Restricted(Protocol):
+    """An additive learner some of whose options do not go together with noise on its sums."""
+
+    @property
+    def unprotected(self) -> str | None:
+        """Which of its options that is, in words; ``None`` where a plan may protect what it sends."""
+
+
+@runtime_checkable
 class Localised(Protocol):
     """An additive learner with a part of the model that is each site's own and never leaves it."""
 

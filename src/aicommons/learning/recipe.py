@@ -17,9 +17,12 @@ from aicommons.learning import (
     blocks,
     combine,
     describe,
+    description,
+    differential,
     evaluation,
     exhibits,
     learner,
+    protecting,
     records,
     robust,
     safeguards,
@@ -46,6 +49,7 @@ Vector = blocks.Vector
 Table = records.Table
 Target = schema.Target
 Safeguards = safeguards.Safeguards
+Protection = differential.Protection
 
 DEFAULT_SEED = 1
 LARGEST_SEED = 2**53 - 1
@@ -93,6 +97,8 @@ class Recipe:
     """Draws the starting weights; public, the same for everybody."""
     safeguards: Safeguards = safeguards.NONE
     """What the plan asks for against bad contributions."""
+    protection: Protection | None = None
+    """What the plan promises to each person or record; ``None`` for no differential privacy."""
 
     @property
     def word_bits(self) -> int:
@@ -118,10 +124,12 @@ class Recipe:
         if value.stage is state.Stage.FINISHED:
             return ()
         if value.stage is state.Stage.DESCRIBE:
-            return describe.description_blocks(self.schema)
+            return description.blocks(self.schema) if self.protection else describe.description_blocks(self.schema)
         judged = evaluation.evaluation_blocks(self.judged_target, float(value.arrays["held_out_rows"][0]))
         if value.stage is state.Stage.EVALUATE:
             return judged
+        if self.protection is not None:
+            return self.learner.blocks(value)  # each look at held-out rows would cost privacy
         return (*self.learner.blocks(value), *self.safeguards.blocks(), *judged)
 
     def contribute(
@@ -135,6 +143,10 @@ class Recipe:
         """
         if value.stage is state.Stage.FINISHED:
             raise errors.ContributionRefused("the run is finished; nothing is due", which="state")
+        if self.protection is not None:
+            raise errors.ContributionRefused(
+                "the plan promises noise, and this would be without", which="recipe.privacy"
+            )
         train, held_out = (each.changed(self.checked) for each in (rows.train, rows.held_out))
         if value.stage is state.Stage.DESCRIBE:
             return describe.contribution(self.schema, train, held_out), local_state
@@ -159,6 +171,31 @@ class Recipe:
         blocks.check_contribution(self.blocks(value), contribution)
         return contribution, local_state
 
+    def protected(self, value: state.State, rows: Rows, secret: bytes) -> Contribution:
+        """Return what one dataset contributes at ``value`` under the plan's protection: clipped, with its own noise.
+
+        Args:
+            value: where the round starts.
+            rows: the dataset's; where the plan protects persons they tell whose they are.
+            secret: 32 bytes of the dataset's own for this run and round; never sent.
+
+        Raises:
+            errors.ContributionRefused: as ``contribute``; a plan without protection, or a unit that rows do not tell.
+        """
+        if self.protection is None or not isinstance(self.learner, learner.Additive):
+            raise errors.ContributionRefused("the plan protects nobody", which=f"recipe {self.name}")
+        declared = self.blocks(value)
+        train, held_out = (each.changed(self.checked) for each in (rows.train, rows.held_out))
+        if value.stage is state.Stage.DESCRIBE:
+            parts: tuple[differential.Summed, ...] = description.parts(self.schema, train, held_out)
+            return description.counted(differential.released(self.protection, declared, parts, secret))
+        if value.stage is state.Stage.EVALUATE:
+            part = differential.Summed(held_out, functools.partial(self.judged, value))
+        else:
+            found = train.changed(functools.partial(self.standardised, value))
+            part = differential.Summed(found, functools.partial(self.learner.partial, value))
+        return differential.released(self.protection, declared, (part,), secret)
+
     def combine(self, value: state.State, sums_by_cell: Sequence[Mapping[str, Vector]]) -> state.State:
         """Return the state after the round that started at ``value``; the same bytes on every machine.
 
@@ -182,6 +219,10 @@ class Recipe:
         loss = self.safeguards.loss(self.judged_target, sums_by_cell)
         if value.stage is state.Stage.EVALUATE:
             return self.safeguards.conclude(value, loss)
+        if self.protection is not None:
+            known = differential.spreads(self.protection, declared, value.arrays)
+            told = dataclasses.replace(value, arrays={**value.arrays, **known})
+            return differential.forgotten(self.learner.combine(told, combine.add_cells(sums_by_cell)))
         return self.safeguards.fit(self.learner, value, sums_by_cell, loss)
 
     def metrics(self, value: state.State, sums: Mapping[str, Vector]) -> evaluation.Metrics | None:
@@ -242,11 +283,13 @@ class Recipe:
 
     def _described(self, sums: Mapping[str, Vector]) -> state.State:
         """Return the state after round 0."""
-        described = describe.combine(self.schema, sums)
+        combined = description.combine if self.protection is not None else describe.combine
+        described = combined(self.schema, sums)
         if isinstance(described, state.Reason):
             return state.State(state.Stage.FINISHED, 0, {}, described)
         start = self.learner.initial(self.schema, self.seed)
-        return self.safeguards.begin(dataclasses.replace(start, arrays={**described, **start.arrays}), start)
+        begun = dataclasses.replace(start, arrays={**described, **start.arrays})
+        return self.safeguards.begin(begun, start)
 
     def checked(self, table: Table) -> Table:
         """Return ``table``, which fits the schema.
@@ -324,10 +367,12 @@ def from_plan(document: object) -> Recipe:
     seed = reader.whole_within("seed", 0, LARGEST_SEED, default=DEFAULT_SEED)
     chosen = LEARNERS[name](columns, reader)
     guarded = safeguards.from_reader(reader)
+    promised = reader.value("privacy") if reader.has("privacy") else None
     reader.close()
     chosen.check_size(columns)
     safeguards.check_learner(guarded, chosen, columns)
-    return Recipe(name, columns, chosen, seed, guarded)
+    made = Recipe(name, columns, chosen, seed, guarded)
+    return made if promised is None else protecting.protected(made, promised)
 
 
 def to_plan(value: Recipe) -> dict[str, object]:
@@ -338,4 +383,5 @@ def to_plan(value: Recipe) -> dict[str, object]:
         "schema": schema.to_document(value.schema),
         **value.learner.options(),
         **value.safeguards.options(),
+        **({} if value.protection is None else {"privacy": value.protection.options()}),
     }

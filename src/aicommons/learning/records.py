@@ -31,15 +31,18 @@ class Table:
     target: blocks.Vector
     """float64[rows]: class index, or the raw value; a time until an event that was not seen is negative
     (-0.0 too); 0 where nothing is predicted."""
+    units: npt.NDArray[np.uint64] | None = None
+    """uint64[rows]: rows with the same number are of one person; ``None`` where nobody asked."""
 
     def __post_init__(self) -> None:
         """Check the shapes.
 
         Raises:
-            errors.InputError: not a matrix and a vector of float64 with equally many rows.
+            errors.InputError: not a matrix and a vector of float64 with equally many rows, or other units than rows.
         """
         is_float = self.features.dtype == np.float64 and self.target.dtype == np.float64
         has_shape = (self.features.ndim, self.target.ndim) == (2, 1) and len(self.features) == len(self.target)
+        has_shape &= self.units is None or self.units.shape == self.target.shape
         if not is_float or not has_shape:
             raise errors.InputError(
                 "a table has a wrong shape",
@@ -60,15 +63,20 @@ class Table:
     def select(self, keep: "Keep") -> "Table":
         """Return the rows for which ``keep`` is True."""
         mask = keep(self)
-        return self if mask.all() else Table(self.features[mask], self.target[mask])
+        return self if mask.all() else self._at(mask)
 
     def changed(self, change: "Change") -> "Table":
-        """Return the rows as ``change`` makes them."""
-        return change(self)
+        """Return the rows as ``change`` makes them; they are still of the same persons."""
+        made = change(self)
+        return made if self.units is None else dataclasses.replace(made, units=self.units)
 
     def take(self, places: npt.NDArray[np.intp]) -> "Table":
         """Return the rows at ``places``, in that order."""
-        return Table(self.features[places], self.target[places])
+        return self._at(places)
+
+    def _at(self, places: npt.NDArray[np.intp] | Mask) -> "Table":
+        units = None if self.units is None else self.units[places]
+        return Table(self.features[places], self.target[places], units)
 
 
 Partial = Callable[[Table], blocks.Contribution]
@@ -140,22 +148,18 @@ def fold_both(
 class Chunked:
     """Rows of arrays too long to be copied, usually mapped from a disk; made by ``chunked``."""
 
-    def __init__(
-        self, features: npt.NDArray[np.float64], target: blocks.Vector, kept: Mask, changes: tuple[Change, ...] = ()
-    ) -> None:
+    def __init__(self, arrays: Table, kept: Mask, changes: tuple[Change, ...] = ()) -> None:
         """Keep the arrays where they are.
 
         Args:
-            features: float64[all rows, width].
-            target: float64[all rows].
+            arrays: all rows; nothing of them is copied.
             kept: bool[all rows]: which of them these records are.
             changes: applied to each batch, first to last.
         """
-        self._features = features
-        self._target = target
+        self._arrays = arrays
         self._kept = kept
         self._changes = changes
-        self._length = batch_rows(features.shape[1])
+        self._length = batch_rows(arrays.features.shape[1])
 
     @property
     def rows(self) -> int:
@@ -172,16 +176,16 @@ class Chunked:
         for start, table in self._batches():
             inside = np.flatnonzero(self._kept[start : start + self._length])
             kept[start + inside[~keep(table)]] = False
-        return Chunked(self._features, self._target, kept, self._changes)
+        return Chunked(self._arrays, kept, self._changes)
 
     def changed(self, change: Change) -> "Chunked":
         """Return the same rows, changed whenever some of them are read."""
-        return Chunked(self._features, self._target, self._kept, (*self._changes, change))
+        return Chunked(self._arrays, self._kept, (*self._changes, change))
 
     def take(self, places: npt.NDArray[np.intp]) -> Table:
         """Return the rows at ``places``, in that order."""
         rows = self._places[places]
-        return self._made(*self._copied(rows))
+        return self._made(self._copied(rows))
 
     @functools.cached_property
     def _places(self) -> npt.NDArray[np.intp]:
@@ -190,26 +194,25 @@ class Chunked:
 
     def _batches(self) -> Iterator[tuple[int, Table]]:
         for start in range(0, max(len(self._kept), 1), self._length):
-            yield start, self._made(*self._copied(start + np.flatnonzero(self._kept[start : start + self._length])))
+            yield start, self._made(self._copied(start + np.flatnonzero(self._kept[start : start + self._length])))
 
-    def _copied(self, rows: npt.NDArray[np.intp]) -> tuple[npt.NDArray[np.float64], blocks.Vector]:
-        found = self._features[rows], self._target[rows]
-        for array in (self._features, self._target):
+    def _copied(self, rows: npt.NDArray[np.intp]) -> Table:
+        found = self._arrays.take(rows)
+        for array in (self._arrays.features, self._arrays.target):
             pages.release(array)
         return found
 
-    def _made(self, features: npt.NDArray[np.float64], target: blocks.Vector) -> Table:
-        table = Table(features, target)
+    def _made(self, table: Table) -> Table:
         for change in self._changes:
-            table = change(table)
+            table = table.changed(change)
         return table
 
 
-def chunked(features: npt.NDArray[np.float64], target: blocks.Vector, kept: Mask | None = None) -> Table | Chunked:
-    """Return the ``kept`` rows (all by default) of two arrays: as a table where they are one batch, else where they are."""
-    if len(target) <= batch_rows(features.shape[1]):
-        return Table(features, target) if kept is None else Table(features[kept], target[kept])
-    return Chunked(features, target, np.broadcast_to(np.True_, target.shape) if kept is None else kept)
+def chunked(arrays: Table, kept: Mask | None = None) -> Table | Chunked:
+    """Return the ``kept`` rows (all by default) of ``arrays``: as a table where they are one batch, else where they are."""
+    if arrays.rows <= batch_rows(arrays.features.shape[1]):
+        return arrays if kept is None else arrays.take(np.flatnonzero(kept))
+    return Chunked(arrays, np.broadcast_to(np.True_, arrays.target.shape) if kept is None else kept)
 
 
 def batch_rows(width: int) -> int:

@@ -247,10 +247,12 @@ def divided(table: columns.Columns) -> recipes.Rows:
     if table.held_out is None:
         raise ValueError("the table is not divided")
     cut = table.rows - table.held_out
-    return recipes.Rows(
-        records.chunked(table.features[:cut], table.target[:cut]),
-        records.chunked(table.features[cut:], table.target[cut:]),
-    )
+    return recipes.Rows(*(records.chunked(_part(table, inside)) for inside in (slice(cut), slice(cut, None))))
+
+
+def _part(table: columns.Columns, inside: slice | splitting.Mask) -> records.Table:
+    keys = None if table.keys is None else table.keys[inside]
+    return records.Table(table.features[inside], table.target[inside], keys)
 
 
 def reader_of(
@@ -292,5 +294,4 @@ def _read_whole(
 def split_rows(table: columns.Columns, plan: documents.Plan, wanted: schema.Schema) -> recipes.Rows:
     """Return a site's training and held-out rows of a table in memory, as ``division`` says."""
     held = splitting.whole(division(plan, wanted).masks(table))
-    train = records.Table(table.features[~held], table.target[~held])
-    return recipes.Rows(train, records.Table(table.features[held], table.target[held]))
+    return recipes.Rows(_part(table, ~held), _part(table, held))

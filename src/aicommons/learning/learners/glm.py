@@ -17,7 +17,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from aicommons.domain import errors, fields, schema
-from aicommons.learning import blocks, caps, combine, exhibits, learner, records, state
+from aicommons.learning import blocks, caps, combine, differential, exhibits, learner, records, state
 from aicommons.learning.learners import glm_families, glm_tables, proximal, site_intercept
 
 # A method called ``blocks`` hides the module inside its class.
@@ -46,6 +46,10 @@ FLAT = 1e-7
 FIRST_ORDER_STEPS = 200
 SEARCH = frozenset({"anchor", "anchor_loss", "halvings", "anchor_gradient", "promised", "moves", "turns"})
 """Arrays of the line search; a final state has none."""
+
+
+LARGEST_NOISY = 64.0
+"""Of a coefficient of a protected plan, whose columns reach from -1 to 1: beyond it there is noise alone."""
 
 
 class Solver(enum.Enum):
@@ -86,6 +90,15 @@ class Glm:
         if self.solver is Solver.FIRST_ORDER:
             return combine.QUASI_NEWTON
         return combine.PROXIMAL_NEWTON if self.l1 > 0.0 else combine.NEWTON_STEP
+
+    @property
+    def unprotected(self) -> str | None:
+        """Which option does not go together with noise."""
+        if self.site_intercepts:
+            return "site_intercepts: a part of the model stays at each site"
+        if self.standard_errors:
+            return "standard_errors: they would leave out the noise"
+        return "solver first_order: it compares losses" if self.solver is Solver.FIRST_ORDER else None
 
     @property
     def most_steps(self) -> int:
@@ -201,6 +214,8 @@ class Glm:
     def combine(self, value: state.State, sums: Mapping[str, Vector]) -> state.State:
         """Return the state after one step, or after halving a step that did not lower the loss."""
         theta = _theta(value)
+        if differential.SPREAD + "hessian" in value.arrays:
+            return self._damped(value, theta, sums)
         slopes = theta[:, 1:].ravel().tolist()
         squares = combine.fixed_sum([slope * slope for slope in slopes])
         objective = float(sums["loss"][0]) + self.ridge * squares / 2.0
@@ -301,6 +316,26 @@ class Glm:
             return dataclasses.replace(final, arrays={**final.arrays, glm_tables.ERRORS: spreads})
         anchor = {"anchor": theta, "anchor_loss": np.array([objective]), "halvings": np.zeros(1)}
         return _with(_next(value), moved, anchor)
+
+    def _damped(self, value: state.State, theta: state.Array, sums: Mapping[str, Vector]) -> state.State:
+        """Return the state one step on from noisy sums: losses are too noisy to compare, so each step is kept.
+
+        The curvature is damped by what noise may bend it by in its worst direction, about twice its spread times the root of its
+        size (Wigner's semicircle), and by twice as much each time it still does not say where to go.
+        """
+        hessian, gradient = self._derivatives(theta, sums, float(value.arrays["rows"][0]))
+        everywhere = np.arange(len(hessian))
+        damping = 2.0 * float(value.arrays[differential.SPREAD + "hessian"][0]) * float(np.sqrt(float(len(hessian))))
+        hessian[everywhere, everywhere] += damping
+        found = self._moved(theta, hessian, gradient)
+        while found is None:
+            hessian[everywhere, everywhere] += damping
+            damping *= 2.0
+            found = self._moved(theta, hessian, gradient)
+        moved = np.clip(found[0], -LARGEST_NOISY, LARGEST_NOISY)
+        if value.step + 1 >= self.max_steps:
+            return _final(value, moved, state.Reason.STEPS_DONE)
+        return _with(_next(value), moved, {})
 
     def _errors(
         self, value: state.State, step: state.Array, hessian: state.Array, sums: Mapping[str, Vector]
