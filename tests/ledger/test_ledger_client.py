@@ -163,6 +163,31 @@ def test_a_call_is_one_exchange(commons: testing.Commons) -> None:
     assert wire.methods == ["eth_sendRawTransaction", "eth_getTransactionReceipt", "eth_getBlockByNumber"]
 
 
+def _moved(answer: bytes) -> bytes:
+    """Let transactions fail in their block, and pass whenever they are tried."""
+    told = json.loads(answer)
+    for each in told:
+        if "error" in each:
+            del each["error"]
+            each["result"] = "0x"
+        elif isinstance(each["result"], dict) and "status" in each["result"]:
+            each["result"]["status"] = "0x0"
+    return json.dumps(told).encode()
+
+
+def test_a_call_that_came_too_late_may_be_sent_again(commons: testing.Commons) -> None:
+    """What was refused in its block and would not be now is told apart from what stays refused."""
+    one, wire = connect(commons, commons.members[0].registry._signer)
+    one.transact("Problems", "state", os.urandom(32), PURPOSE, 0, UNTIL)
+    wire.change = _moved
+    with pytest.raises(errors.LedgerMoved, match="would not now"):
+        one.transact("Problems", "state", os.urandom(32), PURPOSE, 0, UNTIL)
+    wire.change = lambda answer: answer
+    with pytest.raises(errors.LedgerRefused) as caught:
+        one.transact("Problems", "state", os.urandom(32), PURPOSE, 0, 0)
+    assert not isinstance(caught.value, errors.LedgerMoved)
+
+
 def test_check_passes_on_its_own_ledger(commons: testing.Commons) -> None:
     """The deployment that was made here is recognised."""
     connect(commons)[0].check()

@@ -112,7 +112,9 @@ def leave(opened: homes.Opened, chosen: naming.Chosen, *, by: str) -> None:
 
 
 def _is_busy(err: errors.LedgerRefused) -> bool:
-    """Return whether the run is in the middle of a round, or of a change of keys."""
+    """Return whether the run is in the middle of a round, or of a change of keys, or moved on while this was sent."""
+    if isinstance(err, errors.LedgerMoved):
+        return True
     is_renewing = err.error == "TrainingRunsWrongState" and err.arguments[:1] == (run.RunState.ACKING.value,)
     return err.error == "TrainingRunsWrongPhase" or is_renewing
 

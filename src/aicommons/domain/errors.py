@@ -186,6 +186,10 @@ class LedgerRefused(PermanentError):
         self.arguments = arguments
 
 
+class LedgerMoved(LedgerRefused):
+    """Somebody else's act came first, and changed what the call was about; look again, and send it again if it still fits."""
+
+
 class SenderUnderfunded(LedgerRefused):
     """Send coins of this chain to the wallet, or act through a relayer (``relayer`` in config.json).
 

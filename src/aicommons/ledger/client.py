@@ -436,7 +436,7 @@ class Client:
             rpc.call(self._rpc, "eth_call", [self._request(call), "latest"])
         except rpc.RpcFailure as failure:
             raise _refusal(name, failure) from failure
-        raise errors.LedgerRefused("the contract refused, and would not now", which=name)
+        raise errors.LedgerMoved("the contract refused, and would not now", which=name)
 
 
 def _names_successor(log: object) -> bool:
