@@ -102,7 +102,7 @@ def _run(made: recipe.Recipe, sites: Sequence[recipe.Rows], seed: int = 0) -> st
             break
         parts = []
         for place, rows in enumerate(sites):
-            part = made.protected(value, rows, _secret(seed, index, place))
+            part = made.protected(value, rows, _secret(seed, index, place)).numbers
             for block in made.blocks(value):
                 assert np.abs(part[block.name]).max() <= block.cap
                 if block.encoding is blocks.Encoding.INTEGER:
@@ -160,7 +160,7 @@ def _partial(table: records.Table) -> blocks.Contribution:
 
 def _released(features: Array, secret: bytes, protection: differential.Protection = PROTECTION, **units: Any) -> Any:
     table = records.Table(features, np.zeros(len(features)), **units)
-    return differential.released(protection, DECLARED, (differential.Summed(table, _partial),), secret)
+    return differential.released(protection, DECLARED, (differential.Summed(table, _partial),), secret).numbers
 
 
 @hypothesis.given(
@@ -186,7 +186,7 @@ def test_noise_has_the_variance_that_the_plan_claims() -> None:
     )
     table = records.Table(np.zeros((1, 1)), np.zeros(1))
     part = differential.Summed(table, lambda _: {"a": np.zeros(20_000), "b": np.zeros(20_000)})
-    found = differential.released(dataclasses.replace(PROTECTION, noise=3.0), wide, (part,), b"secret")
+    found = differential.released(dataclasses.replace(PROTECTION, noise=3.0), wide, (part,), b"secret").numbers
     for name, clip in PROTECTION.clips:
         assert found[name].var() == pytest.approx((3.0 * clip) ** 2 * 2, rel=0.02)
         assert abs(found[name].mean()) < 0.05 * 3.0 * clip
@@ -226,7 +226,7 @@ def test_a_row_that_is_not_finite_adds_nothing() -> None:
     part = differential.Summed(
         records.Table(np.zeros((2, 3)), np.zeros(2)), lambda table: {"a": np.full(3, np.inf), "b": np.zeros(2)}
     )
-    found = differential.released(dataclasses.replace(PROTECTION, noise=0.0), DECLARED, (part,), b"")
+    found = differential.released(dataclasses.replace(PROTECTION, noise=0.0), DECLARED, (part,), b"").numbers
     assert not found["a"].any()
 
 
@@ -244,7 +244,7 @@ def test_a_protected_plan_cannot_be_contributed_to_without_noise() -> None:
 def test_held_out_rows_are_looked_at_once() -> None:
     """Fit rounds carry no figures: only the last round is about held-out rows."""
     made = _plan("glm", "classes", noise=1.0)
-    value = made.combine(made.initial(), [made.protected(made.initial(), _sites("classes", 40)[0], b"s")])
+    value = made.combine(made.initial(), [made.protected(made.initial(), _sites("classes", 40)[0], b"s").numbers])
     assert value.stage is state.Stage.FIT
     assert not any(block.name.startswith("evaluation") for block in made.blocks(value))
 

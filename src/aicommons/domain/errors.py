@@ -290,6 +290,10 @@ class ContributionRefused(PermanentError):
     """This site's numbers were not sent; check the table's columns against the plan's schema."""
 
 
+class BudgetSpent(ContributionRefused):
+    """The dataset's owner bounds how much anybody may learn about one person; nothing of this release was sent."""
+
+
 class TooFewPeople(ContributionRefused):
     """Wait until more people have consented; nothing of this dataset was sent."""
 

@@ -120,4 +120,4 @@ def noise_for(wanted: float, count: int, sampling: float = 1.0, delta: float = D
         if high / low < 1.0 + 1e-5:
             break
     digits = 3 - math.floor(math.log10(high))
-    return math.ceil(high * 10**digits) / 10**digits
+    return float(math.ceil(high * 10**digits) / 10**digits)

@@ -4,6 +4,7 @@ What ``describe`` adds up exactly would cost privacy in as many numbers as there
 declared range cost none and are the same everywhere. Called by ``recipe``; clipping and noise are ``differential``'s.
 """
 
+import dataclasses
 from collections.abc import Mapping
 
 import numpy as np
@@ -56,11 +57,11 @@ def _places(target: schema.Target, values: Vector) -> Vector:
     return (told - column.lo) / (column.hi - column.lo)
 
 
-def counted(contribution: Contribution) -> Contribution:
-    """Return round 0's contribution with this site counted: how many take part is public."""
-    vector = contribution[DESCRIPTION].copy()
+def counted(given: differential.Released) -> differential.Released:
+    """Return round 0's contribution with this dataset counted: how many take part is public."""
+    vector = given.numbers[DESCRIPTION].copy()
     vector[0] = 1.0
-    return {DESCRIPTION: vector}
+    return dataclasses.replace(given, numbers={DESCRIPTION: vector})
 
 
 def combine(plan: schema.Schema, sums: Mapping[str, Vector]) -> dict[str, state.Array] | state.Reason:

@@ -71,9 +71,19 @@ class Summed:
     partial: records.Partial
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Released:
+    """What one dataset gives to one round."""
+
+    numbers: Contribution
+    """With noise."""
+    content: bytes
+    """Equal for equal numbers under the same secret, 32 bytes: sent again they cost nothing."""
+
+
 def released(
     protection: Protection, declared: Sequence[blocks.Block], parts: Sequence[Summed], secret: bytes
-) -> Contribution:
+) -> Released:
     """Return one site's contribution: the clipped parts of all units, with noise, on the blocks' own terms.
 
     Rows of different ``parts`` belong to different units (training and held-out rows), and each part has blocks of its own or
@@ -102,7 +112,13 @@ def released(
         vector = sums[block.name] + drawn
         rounded = np.rint(vector) if block.encoding is blocks.Encoding.INTEGER else vector
         noisy[block.name] = np.clip(rounded, -block.cap, block.cap)
-    return noisy
+    return Released(noisy, hashlib.sha256(key).digest())
+
+
+def added(declared: Sequence[blocks.Block], parts: Sequence[Contribution]) -> Contribution:
+    """Return what several datasets of one site give together, cut to the blocks' caps."""
+    total = records.add(iter(parts))
+    return {block.name: np.clip(total[block.name], -block.cap, block.cap) for block in declared}
 
 
 def _key(secret: bytes, sums: Contribution) -> bytes:

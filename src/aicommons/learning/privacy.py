@@ -36,6 +36,10 @@ class Rule:
     columns: int | None = None
     """How many columns plans may learn from: the noise is for all their counts, whichever of them a plan uses; with
     NOISE only. ``None`` where nobody declared them; it is then for the plan's own."""
+    budget: float | None = None
+    """Most privacy loss per unit and year over all runs; ``None`` for no bound: then plans need not protect anybody."""
+    unit: policies.PrivacyUnit = policies.PrivacyUnit.RECORD
+    """Whose loss it is."""
 
     def __post_init__(self) -> None:
         """Check the record.
@@ -134,8 +138,11 @@ def _count(plan: schema.Schema, table: records.Table) -> blocks.Contribution:
 def guard(made: recipe.Recipe, rows: recipe.Rows, rule: Rule) -> recipe.Rows:
     """Return the rows that may be added up: training rows by ``rule``, held-out ones without small classes.
 
-    Levels of held-out rows are in no sum; their classes are in the confusion matrix.
+    Levels of held-out rows are in no sum; their classes are in the confusion matrix. A plan with differential privacy hides every
+    cell under noise; leaving rows out because of others would undo what it promises.
     """
+    if made.protection is not None:
+        return rows
     treatment = rule.treatment
     if treatment is policies.SmallCells.NOISE and not _hides_counts(made):
         treatment = policies.SmallCells.SUPPRESS

@@ -50,6 +50,7 @@ Table = records.Table
 Target = schema.Target
 Safeguards = safeguards.Safeguards
 Protection = differential.Protection
+Released = differential.Released
 
 DEFAULT_SEED = 1
 LARGEST_SEED = 2**53 - 1
@@ -109,6 +110,11 @@ class Recipe:
     def most_rounds(self) -> int:
         """Rounds that a run takes at most: describe, the learner's steps, evaluate (twice where rounds are undone)."""
         return self.learner.most_steps + 2 + self.safeguards.extra_rounds
+
+    @property
+    def most_releases(self) -> int:
+        """Rounds that a run takes at most whose sums are of the same people: all but the last, about held-out ones."""
+        return self.learner.most_steps + 1
 
     @property
     def judged_target(self) -> Target | None:
@@ -171,7 +177,7 @@ class Recipe:
         blocks.check_contribution(self.blocks(value), contribution)
         return contribution, local_state
 
-    def protected(self, value: state.State, rows: Rows, secret: bytes) -> Contribution:
+    def protected(self, value: state.State, rows: Rows, secret: bytes) -> Released:
         """Return what one dataset contributes at ``value`` under the plan's protection: clipped, with its own noise.
 
         Args:
@@ -195,6 +201,10 @@ class Recipe:
             found = train.changed(functools.partial(self.standardised, value))
             part = differential.Summed(found, functools.partial(self.learner.partial, value))
         return differential.released(self.protection, declared, (part,), secret)
+
+    def unprotected(self) -> "Recipe":
+        """Return the recipe for what stays at a site: its owner's own figures and model."""
+        return dataclasses.replace(self, protection=None)
 
     def combine(self, value: state.State, sums_by_cell: Sequence[Mapping[str, Vector]]) -> state.State:
         """Return the state after the round that started at ``value``; the same bytes on every machine.

@@ -14,11 +14,11 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 
 from aicommons.domain import consents, encoding, errors, events, ids
-from aicommons.learning import blocks, privacy, state
+from aicommons.learning import blocks, differential, privacy, state
 from aicommons.learning import recipe as recipes
 from aicommons.learning.secagg import header, quantise, session, suite
 from aicommons.node import agent as agents
-from aicommons.node import contributing, journal
+from aicommons.node import bringing, contributing, journal
 from aicommons.node.consents import briefs, keeping, notes, people, register, standing
 from aicommons.protocol import consents as trees
 from aicommons.protocol import coverage, differencing, ports
@@ -318,11 +318,15 @@ class _Auditor:
         made, member = self.case.terms.recipe, self.case.member_id
         local = self.case.journal.local(self.case.run_id, at.index)
         draws = np.random.default_rng([made.seed, member, at.index])
-        guarded = privacy.guard(made, rows, self.case.rule)
-        contribution, _ = made.contribute(at.before, guarded, local_state=local, rng=draws)
-        contribution = privacy.withheld(made, at.before, contribution, self.case.rule)
         seed = self.case.journal.dataset_secret(dataset, os.urandom)
-        contribution = privacy.with_noise(made, contribution, self.case.rule, seed)
+        if made.protection is not None:
+            secret = bringing.noise_secret(seed, self.case.run_id, at.index)
+            contribution = differential.added(at.blocks, [made.protected(at.before, rows, secret).numbers])
+        else:
+            guarded = privacy.guard(made, rows, self.case.rule)
+            contribution, _ = made.contribute(at.before, guarded, local_state=local, rng=draws)
+            contribution = privacy.withheld(made, at.before, contribution, self.case.rule)
+            contribution = privacy.with_noise(made, contribution, self.case.rule, seed)
         members = len(at.session.member_ids)
         vector = quantise.encode(at.blocks, contribution, members=members, word_bits=at.session.suite.word_bits)
         if consents.vector_digest(record.salt, suite.byte_view(vector)) != record.vector:

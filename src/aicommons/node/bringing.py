@@ -6,12 +6,13 @@ outside sees a single site. Called by the jobs of ``contributing`` and ``conclud
 """
 
 import dataclasses
+import hashlib
 from collections.abc import Sequence
 
 import numpy as np
 
-from aicommons.domain import errors
-from aicommons.learning import blocks, describe, joining, privacy, records, state
+from aicommons.domain import errors, ids
+from aicommons.learning import blocks, describe, differential, joining, privacy, records, state
 from aicommons.learning import recipe as recipes
 from aicommons.node import agent as agents
 from aicommons.node import journal
@@ -110,6 +111,34 @@ def tabulated(
         told, _ = made.contribute(value, found, rng=np.random.default_rng(0))
         sums.append(privacy.withheld(made, value, told, each.rule))
     return records.add(iter(sums))
+
+
+def protected(
+    asked: Asked, value: state.State, together: Together, rows: Sequence[recipes.Rows], *, place: tuple[ids.RunId, int]
+) -> tuple[blocks.Contribution, tuple[bytes, ...]]:
+    """Return the sums of a plan that protects units, each dataset's with noise of its own, and what each dataset's are known by.
+
+    Args:
+        asked: what the round asks of a seat.
+        value: where it starts.
+        together: the datasets.
+        rows: of each.
+        place: run and round, for which the noise is.
+
+    Raises:
+        errors.ContributionRefused: as ``Recipe.protected``.
+    """
+    made, given = asked.terms.recipe, []
+    run_id, index = place
+    for each, found in zip(together.given, rows, strict=True):
+        given.append(made.protected(value, found, noise_secret(each.piece.seed, run_id, index)))
+    numbers = differential.added(made.blocks(value), [each.numbers for each in given])
+    return numbers, tuple(each.content for each in given)
+
+
+def noise_secret(seed: bytes, run_id: ids.RunId, round_index: int) -> bytes:
+    """Return 32 bytes from which a dataset's noise in a round follows; ``seed`` is the dataset's own."""
+    return hashlib.sha256(b"noise of a round" + seed + run_id + round_index.to_bytes(4, "big")).digest()
 
 
 def joined(rows: Sequence[recipes.Rows]) -> recipes.Rows:

@@ -221,6 +221,7 @@ def own_model(made: recipes.Recipe, rows: recipes.Rows, is_late: Callable[[], bo
 
     ``None`` when the rows alone give no model, or when it takes too long: this is a service and delays nothing.
     """
+    made = made.unprotected()
     value, local = made.initial(), None
     for position in range(made.most_rounds):
         if made.is_finished(value) or value.stage is state.Stage.EVALUATE:
@@ -238,7 +239,7 @@ def own_model(made: recipes.Recipe, rows: recipes.Rows, is_late: Callable[[], bo
 
 def own_metrics(made: recipes.Recipe, value: state.State, rows: recipes.Rows) -> dict[str, object]:
     """Return one site's figures on its held-out rows, computed in the same way as the secure sum's."""
-    judged = dataclasses.replace(value, stage=state.Stage.EVALUATE)
+    made, judged = made.unprotected(), dataclasses.replace(value, stage=state.Stage.EVALUATE)
     sums, _ = made.contribute(judged, rows, rng=np.random.default_rng(0))
     figures = made.metrics(judged, sums)
     counts: dict[str, object] = {"rows": rows.train.rows, "held_out_rows": rows.held_out.rows}

@@ -21,7 +21,7 @@ from aicommons.learning import blocks, learner, state
 from aicommons.learning import recipe as recipes
 from aicommons.learning.secagg import epoch, masking, quantise, suite
 from aicommons.node import agent as agents
-from aicommons.node import bringing, disclosures, frames, journal
+from aicommons.node import bringing, charging, disclosures, frames, journal
 from aicommons.node.consents import notes, people
 from aicommons.protocol import coverage, duties, ports, transitions
 from aicommons.protocol import view as views
@@ -35,6 +35,7 @@ MOST_HEADER = 2**16
 def acknowledge(agent: agents.Agent, duty: duties.Duty, current: views.RunView) -> None:
     """Draw this epoch's key, keep it, and announce its point with a proof."""
     roster = agents.roster_of(agent, duty.run_id, current)
+    charging.check_whole_run(agent, duty.run_id, current)
     _check_roster(agent, duty.run_id, current, roster.member_ids)
     digest = encoding.roster_digest(duty.run_id, roster.member_ids, roster.node_keys)
     drawn = epoch.draw_key(agent.draw, is_hybrid=suite.is_hybrid(current.spec.suite))
@@ -152,7 +153,11 @@ def _build(agent: agents.Agent, attempt: agents.Attempt, current: views.RunView)
     found = [notes.decode(each) for each in noted]
     if not all(_is_consented(agent, attempt, use, note) for note in found):
         return None
-    inside = _keep_told(agent, attempt, current.spec.plan, json.loads(told))
+    said = json.loads(told)
+    charging.charge(
+        agent, attempt, current, {int(number): bytes.fromhex(content) for number, content in said["charged"]}
+    )
+    inside = _keep_told(agent, attempt, current.spec.plan, said)
     sent = ids.Blob(built), ids.Blob(masked)
     digests = agent.own.put(sent[0]), agent.own.put(sent[1])
     if attempt.is_short:
@@ -236,6 +241,8 @@ class Plain:
     """The learner's new one, of all datasets together."""
     facts: tuple[disclosures.Facts | None, ...]
     """Of each dataset, in round 0: what is known of its rows."""
+    contents: tuple[bytes, ...] = ()
+    """Of each dataset, where the plan protects units: what its numbers are known by."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -285,6 +292,10 @@ class Contribution:
         """
         attempt, made = self.attempt, self.attempt.terms.recipe
         rows = asked.guarded(together)
+        if made.protection is not None:
+            place = (attempt.key.run_id, attempt.key.round_index)
+            numbers, contents = bringing.protected(asked, attempt.before, together, rows, place=place)
+            return Plain(numbers, self.local_state, (None,) * len(rows), contents)
         if attempt.before.stage is state.Stage.DESCRIBE:
             facts = tuple(self._facts(each, found) for each, found in zip(together.given, rows, strict=True))
             return Plain(bringing.described(asked, attempt.before, together, rows), self.local_state, facts)
@@ -311,7 +322,9 @@ class Contribution:
             (each.piece.part.dataset_id, each.piece.part.version, disclosures.body(plan, self.attempt.blocks, facts))
             for each, facts in zip(together.given, plain.facts, strict=True)
         ]
-        return json.dumps({"given": given, "left_out": together.left_out}).encode()
+        numbers = [each.piece.part.dataset_id for each in together.given]
+        charged = [(number, content.hex()) for number, content in zip(numbers, plain.contents, strict=False)]
+        return json.dumps({"given": given, "left_out": together.left_out, "charged": charged}).encode()
 
     def _note(self, given: bringing.Given, vector: suite.Words) -> notes.Note | None:
         """Return whose rows of a dataset are in the vector, where a register stands behind it."""

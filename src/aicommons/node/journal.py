@@ -35,6 +35,8 @@ CREATE TABLE IF NOT EXISTS report(run BLOB PRIMARY KEY, data BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS over(run BLOB PRIMARY KEY, at REAL NOT NULL);
 CREATE TABLE IF NOT EXISTS disclosure(run BLOB, round INTEGER, dataset INTEGER NOT NULL, version INTEGER NOT NULL,
   members BLOB NOT NULL, plan BLOB NOT NULL, schema BLOB NOT NULL, body TEXT NOT NULL, PRIMARY KEY(run, round, dataset));
+CREATE TABLE IF NOT EXISTS charge(run BLOB, round INTEGER, dataset INTEGER, content BLOB, noise REAL NOT NULL,
+  unit TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY(run, round, dataset, content));
 CREATE TABLE IF NOT EXISTS secret(dataset INTEGER, kind TEXT, seed BLOB NOT NULL, PRIMARY KEY(dataset, kind));
 CREATE TABLE IF NOT EXISTS denial(run BLOB PRIMARY KEY, said TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS declined(run BLOB, round INTEGER, reason TEXT, PRIMARY KEY(run, round, reason));
@@ -124,6 +126,23 @@ class Disclosure:
     """Digest of its columns, 32 bytes."""
     body: str
     """JSON: names of the sums and columns; in round 0 also rows, held-out rows and what identifies the set of rows here."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Charge:
+    """One release with noise, written before it is sent."""
+
+    run_id: ids.RunId
+    round_index: int
+    dataset_id: int
+    content: bytes
+    """Equal for equal numbers, 32 bytes."""
+    noise: float
+    """Its noise multiplier."""
+    unit: str
+    """Whose part it hides."""
+    at: int
+    """When, seconds since 1970."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -298,6 +317,16 @@ class Journal:
             listed = _split_members(members)
             found.append(Disclosure(ids.RunId(run), index, dataset, version, listed, plan, schema, body))
         return found
+
+    def keep_charge(self, made: Charge) -> None:
+        """Record what a dataset is about to release; the same numbers again cost nothing."""
+        key = (made.run_id, made.round_index, made.dataset_id, made.content)
+        self._write("INSERT OR IGNORE INTO charge VALUES(?, ?, ?, ?, ?, ?, ?)", (*key, made.noise, made.unit, made.at))
+
+    def charges(self, dataset_id: int, since: int = 0) -> list[Charge]:
+        """Return what a dataset has released with noise since then, oldest first."""
+        query = "SELECT run, round, dataset, content, noise, unit, at FROM charge WHERE dataset = ? AND at >= ? ORDER BY at, rowid"
+        return [Charge(ids.RunId(run), *rest) for run, *rest in self._db.execute(query, (dataset_id, since))]
 
     def dataset_secret(self, dataset_id: int, draw: ports.Randomness) -> bytes:
         """Return the dataset's own 32 secret bytes, drawn when they are first asked for and the same for ever after."""

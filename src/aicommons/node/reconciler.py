@@ -14,6 +14,7 @@ from aicommons.domain import encoding, errors, ids, messages, signature
 from aicommons.learning import state
 from aicommons.node import (
     accusing,
+    charging,
     combining,
     committing,
     concluding,
@@ -119,6 +120,11 @@ class Reconciler:
         self._look()
         self.agent.data.observe(self.view)
         if not self._witnessed:
+            try:
+                charging.recover(self.agent, self.view)
+            except errors.TemporaryError as err:
+                log.warning("%s; nothing is done before it is known what was released", err)
+                return 0
             self._check_own_commits()
         now = self.agent.clock.now()
         self.agent.deny(self.view, now)

@@ -71,12 +71,20 @@ def rehearse(recipe: recipes.Recipe, rows: recipes.Rows, table: columns.Columns,
     rounds: list[Sent] = []
     cells = list(_cells(recipe.schema, table))
     while (not rounds or value.stage is not rounds[-1].stage) and not recipe.is_finished(value):
-        contribution, _ = recipe.contribute(value, rows, rng=draws)
+        contribution = _contributed(recipe, value, rows, draws)
         rounds.append(_sent(recipe, value, contribution, members))
         cells.extend(_counted(rounds[-1], contribution))
         value = recipe.combine(value, [contribution])
     reason = value.reason if len(rounds) == 1 else None
     return Rehearsal(tuple(rounds), tuple(sorted(cells, key=lambda cell: cell.rows)), reason)
+
+
+def _contributed(
+    recipe: recipes.Recipe, value: state.State, rows: recipes.Rows, draws: np.random.Generator
+) -> blocks.Contribution:
+    if recipe.protection is not None:
+        return recipe.protected(value, rows, draws.bytes(32)).numbers
+    return recipe.contribute(value, rows, rng=draws)[0]
 
 
 def _sent(recipe: recipes.Recipe, value: state.State, contribution: blocks.Contribution, members: int) -> Sent:

@@ -1,0 +1,173 @@
+"""What a dataset's noisy sums have cost the people in it, and whether one more may be built: the owner's bound is never passed.
+
+Charges are written down before anything of a release is sent, a line for each that has numbers of its own, over all versions and
+runs of a dataset. A home whose journal was put back from a backup has forgotten some: the ledger has not, and a round in which
+it shows this node's Submit is charged for every attempt that it shows. Called by ``contributing``, at the start of a run for all
+that the run may take, and for each contribution; what a release costs is counted in ``learning/accounting``.
+"""
+
+import collections
+import hashlib
+import logging
+from collections.abc import Mapping
+
+from aicommons.domain import errors, ids, policies
+from aicommons.learning import accounting, differential, state
+from aicommons.node import agent as agents
+from aicommons.node import journal
+from aicommons.protocol import view as views
+
+log = logging.getLogger("aicommons.node")
+
+LEAST_NOISE = 0.05
+"""What a forgotten plan is charged at: nothing is left of any budget after it."""
+YEAR = 365 * 86_400
+"""Seconds for which a release counts."""
+
+
+def charge(agent: agents.Agent, attempt: agents.Attempt, current: views.RunView, contents: Mapping[int, bytes]) -> None:
+    """Write down what the datasets of a contribution release, before any of it is sent.
+
+    Args:
+        agent: the node.
+        attempt: of the round.
+        current: the run.
+        contents: dataset -> what its numbers are known by; none where the plan protects nobody.
+
+    Raises:
+        errors.BudgetSpent: an owner's bound would be passed, or asks for a protection that the plan has not; nothing is charged.
+    """
+    made = attempt.terms.recipe
+    now, (run_id, index) = int(agent.clock.now()), (attempt.key.run_id, attempt.key.round_index)
+    is_of_others = attempt.before.stage is state.Stage.EVALUATE  # held-out people were in round 0 alone so far
+    due = []
+    for part in agents.parts_of(agent, run_id, current):
+        rule, number = agent.data.rule(part), part.dataset_id
+        check_protects(made.protection, rule.budget, rule.unit, number)
+        if made.protection is None or number not in contents or is_of_others:
+            continue
+        known = {
+            each.content
+            for each in agent.journal.charges(number)
+            if each.run_id == run_id and each.round_index == index
+        }
+        if contents[number] in known:
+            continue
+        release = accounting.Release(made.protection.noise)
+        if rule.budget is not None:
+            _check_within(rule.budget, [*spent(agent, number, now), release], number)
+        unit = made.protection.unit.value
+        due.append(journal.Charge(run_id, index, number, contents[number], made.protection.noise, unit, now))
+    for each in due:
+        agent.journal.keep_charge(each)
+
+
+def check_whole_run(agent: agents.Agent, run_id: ids.RunId, current: views.RunView) -> None:
+    """Check before this node joins that the run fits into what is left of its datasets' budgets, whatever it needs.
+
+    Raises:
+        errors.BudgetSpent: it might not.
+    """
+    made, now = agents.terms_of(agent, run_id, current).recipe, int(agent.clock.now())
+    for part in agents.parts_of(agent, run_id, current):
+        rule = agent.data.rule(part)
+        check_protects(made.protection, rule.budget, rule.unit, part.dataset_id)
+        if rule.budget is None or made.protection is None:
+            continue
+        already = {each.round_index for each in agent.journal.charges(part.dataset_id) if each.run_id == run_id}
+        rounds = made.most_releases - len(already)
+        if rounds > 0:
+            whole = accounting.Release(made.protection.noise, rounds)
+            _check_within(rule.budget, [*spent(agent, part.dataset_id, now), whole], part.dataset_id)
+
+
+def check_protects(
+    protection: differential.Protection | None, budget: float | None, unit: policies.PrivacyUnit, dataset_id: int
+) -> None:
+    """Check that a plan protects whom an owner's bound is about.
+
+    Raises:
+        errors.BudgetSpent: it protects nobody, or records where persons are to be.
+    """
+    if budget is None:
+        return
+    is_weaker = unit is policies.PrivacyUnit.PERSON and protection is not None and protection.unit is not unit
+    if protection is None or is_weaker:
+        raise errors.BudgetSpent(
+            "the dataset may be used only by plans that protect its people",
+            which=f"dataset {dataset_id}",
+            expected=f"privacy with the unit {unit.value} in the plan",
+            got="no such promise" if protection is None else f"the unit {protection.unit.value}",
+            next_step="The plan's author can add `privacy` to the recipe: docs/how-to/protect-people-in-a-plan.md.",
+        )
+
+
+def spent(agent: agents.Agent, dataset_id: int, now: int) -> list[accounting.Release]:
+    """Return what a dataset has released in the year before ``now``."""
+    counted = collections.Counter(each.noise for each in agent.journal.charges(dataset_id, now - YEAR))
+    return [accounting.Release(noise, count) for noise, count in sorted(counted.items())]
+
+
+def recover(agent: agents.Agent, view: views.LedgerView) -> None:
+    """Charge what the ledger shows that this node sent and of which its journal knows nothing: once, when a node starts.
+
+    A round without any charge is charged for each attempt that has this node's Submit, at the noise of its plan; a plan that
+    cannot be read any more counts as one that hid nothing.
+
+    Raises:
+        errors.TemporaryError: the store does not answer; nothing is built before it does.
+    """
+    now = int(agent.clock.now())
+    for run_id, current in view.runs.items():
+        sent = [place for place, seen in current.attempts.items() if agent.member_id in seen.submits]
+        for number in _bounded(agent, current) if sent else ():
+            known = {each.round_index for each in agent.journal.charges(number) if each.run_id == run_id}
+            missing = [place for place in sent if place[0] not in known]
+            protection = _protection(agent, run_id, current) if missing else None
+            if protection is None:
+                continue
+            for index, attempt in missing:
+                content = hashlib.sha256(f"shown on the ledger: {index}, {attempt}".encode()).digest()
+                noise, unit = protection
+                agent.journal.keep_charge(journal.Charge(run_id, index, number, content, noise, unit, now))
+            log.warning(
+                "run %s: %d releases of dataset %d are on the ledger and not in this journal: charged again",
+                ids.format_id(run_id)[:12],
+                len(missing),
+                number,
+            )
+
+
+def _bounded(agent: agents.Agent, current: views.RunView) -> frozenset[int]:
+    """Return the datasets that this node brought to a run, and whose owner bounds what anybody may learn of its people."""
+    found = set()
+    for each in current.brought_by(agent.member_id):
+        try:
+            rule = agent.data.rule(agents.Part(each.dataset_id, each.version))
+        except errors.InputError:  # it is not here any more, and can give nothing
+            continue
+        if rule.budget is not None:
+            found.add(each.dataset_id)
+    return frozenset(found)
+
+
+def _protection(agent: agents.Agent, run_id: ids.RunId, current: views.RunView) -> tuple[float, str] | None:
+    """Return noise and unit of a run's plan; ``None`` of one that protects nobody, and is charged nothing."""
+    try:
+        found = agents.terms_of(agent, run_id, current).recipe.protection
+    except errors.PermanentError:
+        return LEAST_NOISE, policies.PrivacyUnit.RECORD.value
+    return None if found is None else (found.noise, found.unit.value)
+
+
+def _check_within(budget: float, releases: list[accounting.Release], dataset_id: int) -> None:
+    wanted = accounting.epsilon(releases)
+    if wanted > budget:
+        before = accounting.epsilon(releases[:-1])
+        raise errors.BudgetSpent(
+            "the dataset's privacy budget of this year is not enough",
+            which=f"dataset {dataset_id}",
+            expected=f"epsilon {budget:g} at most",
+            got=f"{before:.3g} spent, {wanted:.3g} with this",
+            next_step="Wait until older releases are a year old, or ask for a plan with more noise or fewer rounds.",
+        )
