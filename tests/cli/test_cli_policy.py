@@ -53,18 +53,18 @@ def test_a_draft_says_everything_in_plain_words(call: "Call", tmp_path: pathlib.
     assert said.splitlines() == told["says"]
 
 
-def test_an_epsilon_is_said_to_permit_nothing(call: "Call", tmp_path: pathlib.Path, drafted: pathlib.Path) -> None:
-    """No learner keeps a bound on privacy loss: whoever sets one reads first of all that no run can meet it."""
-    told = call(tmp_path / "home", "policy", "check", str(drafted), "--json").json
-    assert told["permits_nothing"]
-    assert "IT PERMITS NOTHING YET" in told["says"][1]
+def test_an_epsilon_is_said_to_be_kept_by_noise(call: "Call", tmp_path: pathlib.Path, drafted: pathlib.Path) -> None:
+    """Whoever bounds privacy loss reads how, and for whom; without a bound it says so."""
+    assert (
+        "privacy loss per person and year: 3, kept by noise"
+        in call(tmp_path / "home", "policy", "check", str(drafted)).out
+    )
     file = tmp_path / "without.json"
     place = DRAFT.index("--epsilon")
     bare = DRAFT[:place] + DRAFT[place + 2 :]
-    made = call(tmp_path / "home", "policy", "draft", str(file), *bare, "--json").json
-    assert made["permits_nothing"] is False
-    assert "NOTHING" not in call(tmp_path / "home", "policy", "check", str(file)).out
-    assert "permits NOTHING" in " ".join(call(tmp_path / "home", "policy", "draft", "--help").out.split())
+    call(tmp_path / "home", "policy", "draft", str(file), *bare, "--json")
+    assert "year: no bound" in call(tmp_path / "home", "policy", "check", str(file)).out
+    assert "only plans with enough noise" in " ".join(call(tmp_path / "home", "policy", "draft", "--help").out.split())
 
 
 def test_a_draft_with_an_end_ends_then(call: "Call", tmp_path: pathlib.Path) -> None:

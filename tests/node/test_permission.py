@@ -87,7 +87,7 @@ COUNTRY = "The policy does not permit use from this country"
 LICENCE, DUTY = "The model's licence does not keep", "A duty that the policy asks was not taken on"
 BARE = dataclasses.replace(CARD, fields=(), schema={})
 SHARED = {"licence": "CC-BY-SA-4.0"}
-UNBOUND = "More privacy loss than the policy allows, or no bound on it. No learner keeps a bound yet: a policy with an epsilon permits no run."
+UNBOUND = "More privacy loss than the policy allows, or no bound on it. The plan needs `privacy`, with the policy's unit and enough noise."
 ROWS: dict[str, Row] = {
     "nothing against it": Row(),
     "in its last second": Row(policy={"until": NOW + 1}),
@@ -113,7 +113,7 @@ ROWS: dict[str, Row] = {
     "a duty that was": Row(
         policy={"duties": (licences.Duty.REPORT_BACK,)}, terms={"duties": (licences.Duty.REPORT_BACK,)}
     ),
-    "a bound on privacy loss, which no learner keeps yet": Row(
+    "a bound on privacy loss, which the plan does not keep": Row(
         (UNBOUND,),
         policy={"epsilon": "3"},
     ),

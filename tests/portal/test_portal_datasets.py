@@ -182,23 +182,23 @@ def test_only_a_dataset_of_the_lineage_can_be_a_reason(trained: Trained) -> None
 
 def test_budgets_show_what_was_told_run_by_run(trained: Trained) -> None:
     """Rounds, sites, rows in tens and refusals with their reason are shown; rows are never exact."""
-    (found,) = budgets.budgets(trained.site.clerk)
+    (found,) = budgets.budgets(trained.site.clerk, testing.START)
     (told,) = found.told
     assert told.run_id == trained.run_id
     assert (told.rows, told.columns) == (20, ("a", "y"))
     assert len(told.members) == 3
     assert [each.reason for each in told.refused] == ["too few rows have changed"]
-    assert found.spent == "0"
+    assert (found.spent, found.bare_rounds) == ("0", 3)
     visitor, _ = trained.site.open_page()
     text = visitor.get("/budgets").text
     assert "too few rows have changed" in text
     assert 'class="number">20<' in text
-    assert "no training adds noise to single records yet" in text
+    assert "3 totals were given without noise" in text
     assert ">24<" not in text
 
 
 def test_budgets_show_the_policys_epsilon(desk: "desks.Desk") -> None:
-    """A policy's epsilon is shown with its unit, and that such a policy permits nothing yet."""
+    """A policy's epsilon is shown with its unit, and that only noise keeps it."""
     policy = policies.UsePolicy(
         "Research", desk.owner.member_id, permitted=("DUO:0000007",), prohibited=(), commercial=False, countries=(),
         licence="LicenseRef-private", minimum_cohort=10, minimum_cell=1, small_cells=policies.SmallCells.ALLOW,
@@ -212,11 +212,11 @@ def test_budgets_show_the_policys_epsilon(desk: "desks.Desk") -> None:
     for path in ("/budgets", "/datasets/1"):
         assert "no use policy: your consents alone decide" in visitor.get(path).text
         assert "cannot be read now" not in visitor.get(path).text
-    assert "no learner keeps such a bound yet" not in visitor.get("/budgets").text
+    assert "Only trainings whose totals get enough noise" not in visitor.get("/budgets").text
     desk.owner.desk.publish_version(1, card, desk.owner.desk.put_policy(policy))
     visitor, _ = desk.open_page()
     assert "1.5 per row and year" in visitor.get("/budgets").text
-    assert "no learner keeps such a bound yet" in visitor.get("/budgets").text
+    assert "Only trainings whose totals get enough noise" in visitor.get("/budgets").text
     assert "Research" in visitor.get("/datasets/1").text
     desk.commons.store.erase(policy_digest(desk))
     fresh, _ = desk.open_page()

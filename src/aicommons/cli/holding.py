@@ -4,6 +4,7 @@
 """
 
 import sys
+import time
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -137,7 +138,7 @@ def budgets() -> None:
     from aicommons.owner import budgets as budget_records
     from aicommons.owner import deciding
 
-    found = budget_records.budgets(deciding.make_clerk(homes.look()))
+    found = budget_records.budgets(deciding.make_clerk(homes.look()), int(time.time()))
     lines = [line for each in found for line in _in_words(each)]
     output.emit({"budgets": [_budget(each) for each in found]}, *(lines or ["No dataset is listed from this home."]))
 
@@ -150,7 +151,7 @@ def _budget(found: "budget_records.Budget") -> dict[str, Any]:
         "policy": found.has_policy,
         "epsilon": None if found.policy is None else found.policy.epsilon,
         "epsilon_spent": found.spent,
-        "permits_nothing": found.permits_nothing,
+        "bare_rounds": found.bare_rounds,
         "runs": found.runs,
         "rounds": found.rounds,
         "sets": [list(each) for each in found.sets],
@@ -175,8 +176,12 @@ def _in_words(found: "budget_records.Budget") -> list[str]:
         limit = found.policy.epsilon or "no limit"
     said = [
         f"Dataset {found.dataset_id}: {naming.plain(found.title)}",
-        f"  epsilon   {limit}; spent {found.spent}: no training adds noise to single records yet",
-        *(["  permits   nothing: no learner keeps a bound on privacy loss yet"] if found.permits_nothing else []),
+        f"  epsilon   {limit}; spent {found.spent} in the last 365 days by sums with noise",
+        *(
+            [f"  no bound  on what {found.bare_rounds} sums without noise tell of single people"]
+            if found.bare_rounds
+            else []
+        ),
         f"  told      {found.rounds} sums in {found.runs} trainings",
     ]
     for each in found.told:

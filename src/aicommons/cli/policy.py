@@ -78,7 +78,7 @@ class Wish:
 @click.option("--min-cohort", type=click.IntRange(1), default=run.MINIMUM_COHORT, show_default=True, help="Fewest rows that take part in anything.")  # fmt: skip
 @click.option("--min-cell", type=click.IntRange(1), default=1, show_default=True, help="Fewest rows behind a number that leaves.")  # fmt: skip
 @click.option("--small-cells", type=click.Choice(["allow", "suppress", "coarsen", "noise"]), help="What is done with smaller cells; noise needs --epsilon. [default: suppress, or allow without a minimum]")  # fmt: skip
-@click.option("--epsilon", help="Most privacy loss per person (or record) and year, such as 3 or 0.5. No learner keeps a bound yet: a policy with one permits NOTHING until record-level differential privacy exists. [default: no bound]")  # fmt: skip
+@click.option("--epsilon", help="Most privacy loss per person (or record) and year, such as 3 or 0.5: only plans with enough noise are permitted then, until it is spent. [default: no bound]")  # fmt: skip
 @click.option("--person", metavar="COLUMN", help="Column that tells persons apart; privacy then counts per person.")
 @click.option("--price", type=click.IntRange(0), help="Asked per run, in the smallest unit.")
 @click.option("--free", is_flag=True, help="Give the data to the free commons: no price.")
@@ -235,7 +235,6 @@ def _keep(file: pathlib.Path, policy: "policies.UsePolicy") -> None:
             "file": str(file),
             "digest": digest,
             "policy": json.loads(policy.encode()),
-            "permits_nothing": policy.permits_nothing,
         },
         f"The policy is in {file}.",
         *_words(policy),
@@ -247,7 +246,7 @@ def _say(policy: "policies.UsePolicy") -> None:
     lines = _words(policy)
     output.emit(
         {
-            "digest": digest, "policy": json.loads(policy.encode()), "permits_nothing": policy.permits_nothing,
+            "digest": digest, "policy": json.loads(policy.encode()),
             "says": list(lines),
         },
         *lines,
@@ -256,17 +255,7 @@ def _say(policy: "policies.UsePolicy") -> None:
 
 def _words(policy: "policies.UsePolicy") -> tuple[str, ...]:
     """Return what a policy says, in plain words, a line each."""
-    return (naming.plain(policy.title), *_nothing(policy), *_permits(policy), *_forbids(policy), *_terms(policy))
-
-
-def _nothing(policy: "policies.UsePolicy") -> list[str]:
-    """Return the warning that a policy with an epsilon needs before everything else that it says."""
-    if not policy.permits_nothing:
-        return []
-    return [
-        f"Note      IT PERMITS NOTHING YET: it bounds privacy loss (epsilon {policy.epsilon}), and no learner keeps such a",
-        "          bound until record-level differential privacy exists. To permit runs, leave the epsilon out.",
-    ]
+    return (naming.plain(policy.title), *_permits(policy), *_forbids(policy), *_terms(policy))
 
 
 def _labelled(codes: tuple[str, ...]) -> str:
@@ -303,7 +292,7 @@ def _terms(policy: "policies.UsePolicy") -> list[str]:
     )
     lines = [
         f"Protects  at least {policy.minimum_cohort} rows take part{cells}",
-        f"          privacy loss per {unit} and year: {'no bound' if policy.epsilon is None else policy.epsilon}",
+        f"          privacy loss per {unit} and year: {'no bound' if policy.epsilon is None else f'{policy.epsilon}, kept by noise'}",
         f"Asks      {', '.join([price, *duties])}",
         f"Licence   {policy.licence}",
     ]

@@ -93,11 +93,6 @@ class UsePolicy(documents.Document):
             raise fault.error(errors.DecodeError)
 
     @property
-    def permits_nothing(self) -> bool:
-        """Whether no run can meet it: it bounds privacy loss, and no learner keeps such a bound until record-level DP exists."""
-        return self.epsilon is not None
-
-    @property
     def terms(self) -> licences.Expression:
         """The licence, read; raises ``errors.InputError`` for an unknown one."""
         return licences.parse(self.licence)

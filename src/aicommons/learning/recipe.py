@@ -8,12 +8,14 @@ the split into training and held-out rows (``splitting``) and reading files.
 
 import dataclasses
 import functools
+import math
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
 from aicommons.domain import errors, fields, schema
 from aicommons.learning import (
+    accounting,
     blocks,
     combine,
     describe,
@@ -52,6 +54,8 @@ Safeguards = safeguards.Safeguards
 Protection = differential.Protection
 Released = differential.Released
 
+NO_PRIVACY = "no DP"
+"""What a run's terms say where the sums themselves are protected by nothing."""
 DEFAULT_SEED = 1
 LARGEST_SEED = 2**53 - 1
 """So that it stays a whole number in every JSON reader."""
@@ -115,6 +119,21 @@ class Recipe:
     def most_releases(self) -> int:
         """Rounds that a run takes at most whose sums are of the same people: all but the last, about held-out ones."""
         return self.learner.most_steps + 1
+
+    @property
+    def most_loss(self) -> float | None:
+        """What a run costs each unit at most, epsilon at ``accounting.DELTA``; ``None`` where the plan promises nothing."""
+        if self.protection is None:
+            return None
+        return accounting.epsilon([accounting.Release(self.protection.noise, self.most_releases)])
+
+    @property
+    def privacy_in_words(self) -> str:
+        """What a run's terms say of it, rounded up: ``no DP``, or ``epsilon 2.35 per person at delta 1e-06``."""
+        if self.protection is None or self.most_loss is None:
+            return NO_PRIVACY
+        rounded = math.ceil(self.most_loss * 100.0) / 100.0
+        return f"epsilon {rounded:g} per {self.protection.unit.value} at delta {accounting.DELTA:g}"
 
     @property
     def judged_target(self) -> Target | None:

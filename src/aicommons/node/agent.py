@@ -254,7 +254,7 @@ def decode_terms(plan_bytes: bytes, terms_bytes: bytes, spec: run.RunSpec) -> Ru
     """Return a run's documents from their bytes.
 
     Raises:
-        errors.DecodeError: not these documents, or terms with another purpose than the run.
+        errors.DecodeError: not these documents, or terms with another purpose than the run or another privacy than the plan.
         errors.InputError: the plan's recipe cannot be read, or it needs cells that the run has not.
     """
     plan = documents.Plan.decode(plan_bytes)
@@ -262,6 +262,13 @@ def decode_terms(plan_bytes: bytes, terms_bytes: bytes, spec: run.RunSpec) -> Ru
     if encoding.purpose_code(terms.purpose) != spec.purpose:
         raise errors.DecodeError("the terms name another purpose than the run", which="run-terms.purpose")
     made = recipes.from_plan(dict(plan.recipe))
+    if terms.privacy != made.privacy_in_words:
+        raise errors.DecodeError(
+            "the terms promise another privacy than the plan keeps",
+            which="run-terms.privacy",
+            expected=made.privacy_in_words,
+            got=terms.privacy[:80],
+        )
     safeguards.check_division(made.safeguards, cells.sizes(spec.min_participants, spec.cell_size))
     return RunDocuments(made, plan, terms)
 

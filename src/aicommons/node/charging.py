@@ -9,7 +9,7 @@ that the run may take, and for each contribution; what a release costs is counte
 import collections
 import hashlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from aicommons.domain import errors, ids, policies
 from aicommons.learning import accounting, differential, state
@@ -104,8 +104,13 @@ def check_protects(
 
 def spent(agent: agents.Agent, dataset_id: int, now: int) -> list[accounting.Release]:
     """Return what a dataset has released in the year before ``now``."""
-    counted = collections.Counter(each.noise for each in agent.journal.charges(dataset_id, now - YEAR))
-    return [accounting.Release(noise, count) for noise, count in sorted(counted.items())]
+    return counted(agent.journal.charges(dataset_id, now - YEAR))
+
+
+def counted(charges: Sequence[journal.Charge]) -> list[accounting.Release]:
+    """Return charges as releases, those with the same noise together."""
+    found = collections.Counter(each.noise for each in charges)
+    return [accounting.Release(noise, count) for noise, count in sorted(found.items())]
 
 
 def recover(agent: agents.Agent, view: views.LedgerView) -> None:

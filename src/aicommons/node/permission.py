@@ -9,9 +9,11 @@ the store cannot. A dataset without a policy is judged by its consents alone, wh
 import dataclasses
 import functools
 import logging
+import math
 from collections.abc import Callable, Sequence
 
 from aicommons.domain import cards, encoding, errors, ids, policies, profiles, run, vocabulary
+from aicommons.learning import recipe as recipes
 from aicommons.node import agent as agents
 from aicommons.node import journal
 from aicommons.protocol import ports, registry, rules
@@ -207,7 +209,7 @@ def _request(asked: Asked, policy: policies.UsePolicy, country: str | None) -> r
         solver=spec.solver,
         problem=spec.problem,
         licence=terms.licence,
-        epsilon=None,  # no learner bounds what a person loses yet, whatever a run says: ``UsePolicy.permits_nothing``
+        epsilon=_promised(asked.papers.recipe, policy),
         cohort=policy.minimum_cohort,  # counted where rows are read: ``tables.OwnTable`` has the policy's minimum
         price=spec.price,
         duties=frozenset(terms.duties),
@@ -219,8 +221,17 @@ def _in_words(denial: rules.Denial, country: str | None) -> str:
     if denial is rules.Denial.COUNTRY_NOT_PERMITTED:
         return f"{denial.reason[:-1]} ({country or 'the solver has named none'})."
     if denial is rules.Denial.EPSILON_TOO_HIGH:
-        return f"{denial.reason} No learner keeps a bound yet: a policy with an epsilon permits no run."
+        return f"{denial.reason} The plan needs `privacy`, with the policy's unit and enough noise."
     return denial.reason
+
+
+def _promised(made: recipes.Recipe, policy: policies.UsePolicy) -> str | None:
+    """Return what a run may cost each unit that a policy is about, rounded up; ``None`` where nothing bounds it."""
+    protects = None if made.protection is None else made.protection.unit
+    is_weaker = policy.privacy_unit is policies.PrivacyUnit.PERSON and protects is not policies.PrivacyUnit.PERSON
+    if made.most_loss is None or is_weaker or not math.isfinite(made.most_loss):
+        return None
+    return f"{math.ceil(made.most_loss * 10_000) / 10_000:.4f}"
 
 
 def _of_columns(card: cards.DatasetCard, asked: Asked) -> tuple[str, ...]:

@@ -45,6 +45,10 @@ class OwnTable:
     """What its owner wants done about small cells."""
     epsilon: fractions.Fraction | None = None
     """Of the noise on counts, with ``NOISE`` only."""
+    budget: float | None = None
+    """Most privacy loss per unit and year over all runs, ``None`` for no bound."""
+    unit: policies.PrivacyUnit = policies.PrivacyUnit.RECORD
+    """Whose loss it is."""
     asks_people: bool = False
     """Whether its rows are read with the register of people's consents or not at all."""
     published: agent.Published | None = None
@@ -63,7 +67,7 @@ class OwnTable:
     def rule(self) -> privacy.Rule:
         """What its owner wants done about small cells; raises ``errors.InputError`` where that contradicts itself."""
         columns = self.columns if self.small_cells is policies.SmallCells.NOISE else None
-        return privacy.Rule(self.minimum_cell, self.small_cells, self.epsilon, columns)
+        return privacy.Rule(self.minimum_cell, self.small_cells, self.epsilon, columns, self.budget, self.unit)
 
     def under(self, policy: policies.UsePolicy) -> "OwnTable":
         """Return the table as its use policy wants it protected: never less than its card says, and never less than asked.
@@ -79,6 +83,8 @@ class OwnTable:
             small_cells=policies.SmallCells.SUPPRESS if is_bare else policy.small_cells,
             epsilon=fractions.Fraction(policy.epsilon) if is_noisy and not is_bare and policy.epsilon else None,
             person=self.person or policy.person_column,
+            budget=None if policy.epsilon is None else float(policy.epsilon),
+            unit=policy.privacy_unit,
         )
 
     def wanted(self, terms: agent.RunDocuments) -> reading.Wanted:

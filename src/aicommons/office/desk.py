@@ -312,7 +312,8 @@ class Desk:
         plan = documents.Plan.decode(self._store.get(offer.plan, encoding.MAX_DOCUMENT))
         made = recipes.from_plan(dict(plan.recipe))
         safeguards.check_division(made.safeguards, cells.sizes(offer.min_participants, offer.cell_size))
-        terms = ids.Digest(self._store.put(offer.terms.encode()))
+        stated = dataclasses.replace(offer.terms, privacy=made.privacy_in_words)  # nodes take no other for true
+        terms = ids.Digest(self._store.put(stated.encode()))
         spec = offer.spec(self.member_id(), terms, made)
         self._registry.transact("TrainingRuns", "open", encoding.spec_values(spec))
         return encoding.run_id(spec)

@@ -6,16 +6,16 @@ budgets page and ``commons dataset budgets``; what is refused is decided in ``no
 """
 
 import dataclasses
+import math
 from collections.abc import Iterable
 
 from aicommons.domain import ids, policies, run
-from aicommons.node import disclosures, journal
+from aicommons.learning import accounting
+from aicommons.node import charging, disclosures, journal
 from aicommons.owner import deciding, holdings, progress, uses
 from aicommons.protocol import view as views
 
 ROUNDED_TO = 10
-SPENT = "0"
-"""Epsilon spent by any training so far: none adds record-level noise, so nothing of the kind is accounted for."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -59,7 +59,9 @@ class Budget:
     policy: policies.UsePolicy | None
     """That policy; ``None`` while it cannot be had."""
     spent: str
-    """Epsilon spent, a decimal number."""
+    """Epsilon spent in the year before by sums with noise, a decimal number rounded up."""
+    bare_rounds: int
+    """Sums that this home gave without noise: for these there is no bound."""
     runs: int
     """Runs that it took part in."""
     rounds: int
@@ -69,14 +71,9 @@ class Budget:
     told: tuple[Told, ...]
     """Run by run, as the node's journal has it."""
 
-    @property
-    def permits_nothing(self) -> bool:
-        """Whether its policy cannot be met by any run: it has an epsilon."""
-        return self.policy is not None and self.policy.permits_nothing
 
-
-def budgets(clerk: deciding.Clerk) -> tuple[Budget, ...]:
-    """Return what each dataset of this home has given away."""
+def budgets(clerk: deciding.Clerk, now: int) -> tuple[Budget, ...]:
+    """Return what each dataset of this home has given away; ``now`` in seconds since 1970 is the end of the year that counts."""
     used, view = uses.uses(clerk), clerk.place.desk.view()
     found = []
     with progress.own_journal(clerk.place) as kept:
@@ -90,7 +87,8 @@ def budgets(clerk: deciding.Clerk) -> tuple[Budget, ...]:
                     minimum_cohort=known["minimum_cohort"],
                     has_policy=listed is not None and holdings.names_policy(listed),
                     policy=None if listed is None else holdings.policy_of(clerk.place, listed),
-                    spent=SPENT,
+                    spent="0" if kept is None else _spent(kept, number, now),
+                    bare_rounds=0 if kept is None else _bare_rounds(kept, number),
                     runs=len(own),
                     rounds=sum(each.rounds for each in own),
                     sets=_sets(view, own),
@@ -98,6 +96,16 @@ def budgets(clerk: deciding.Clerk) -> tuple[Budget, ...]:
                 )
             )
     return tuple(found)
+
+
+def _spent(kept: journal.Journal, dataset_id: int, now: int) -> str:
+    wanted = accounting.epsilon(charging.counted(kept.charges(dataset_id, now - charging.YEAR)))
+    return f"{math.ceil(wanted * 100.0) / 100.0:g}" if math.isfinite(wanted) else "no bound"
+
+
+def _bare_rounds(kept: journal.Journal, dataset_id: int) -> int:
+    charged = {each.run_id for each in kept.charges(dataset_id)}
+    return sum(each.run_id not in charged for each in kept.disclosures(dataset_id))
 
 
 def _sets(view: views.LedgerView, own: Iterable[uses.Use]) -> tuple[tuple[int, ...], ...]:

@@ -4,6 +4,7 @@ Forms answer with a redirect, so that a page can be loaded again without doing a
 without scripts. What is shown and done is ``owner/``'s business.
 """
 
+import time
 from collections.abc import Callable, Iterator
 from typing import Annotated
 
@@ -136,7 +137,8 @@ class Looking:
 
     def budgets(self, request: fastapi.Request) -> responses.HTMLResponse:
         """Show what each dataset has given away."""
-        return self._pages.render(request, "budgets.html", budgets=budgets.budgets(self._pages.clerk))
+        told = budgets.budgets(self._pages.clerk, int(time.time()))
+        return self._pages.render(request, "budgets.html", budgets=told)
 
     def stop(self, request: fastapi.Request) -> responses.HTMLResponse:
         """Show what stopping means, and what else can be done."""
