@@ -44,6 +44,7 @@ RECIPES: dict[str, dict[str, object]] = {
     "pca": {"recipe": "pca", "components": 2},
     "kaplan_meier": {"recipe": "kaplan_meier", "intervals": 10, "by": "arm"},
     "discrete_survival": {"recipe": "discrete_survival", "intervals": 5, "max_steps": 4},
+    "mlp": {"recipe": "mlp", "hidden": [4], "rounds": 3},
 }
 CASES = {
     "glm of classes": ("glm", "classes"),
@@ -60,6 +61,8 @@ CASES = {
     "components": ("pca", "nothing"),
     "survival curves": ("kaplan_meier", "times"),
     "time until an event": ("discrete_survival", "times"),
+    "network of classes": ("mlp", "classes"),
+    "network of a number": ("mlp", "number"),
 }
 
 
@@ -67,6 +70,7 @@ def _plan(
     name: str, target: str, *, noise: float, unit: policies.PrivacyUnit = RECORD, **privacy: object
 ) -> recipe.Recipe:
     columns: dict[str, object] = {"features": FEATURES}
+    privacy = {**({"sampling": 0.2} if name == "mlp" else {}), **privacy}
     if TARGETS[target] is not None:
         columns["target"] = TARGETS[target]
     return recipe.from_plan(
@@ -104,7 +108,7 @@ def _run(made: recipe.Recipe, sites: Sequence[recipe.Rows], seed: int = 0) -> st
         for place, rows in enumerate(sites):
             part = made.protected(value, rows, _secret(seed, index, place)).numbers
             for block in made.blocks(value):
-                assert np.abs(part[block.name]).max() <= block.cap
+                assert block.encoding is blocks.Encoding.CLIPPED or np.abs(part[block.name]).max() <= block.cap
                 if block.encoding is blocks.Encoding.INTEGER:
                     assert np.array_equal(part[block.name], np.rint(part[block.name]))
             parts.append(part)
@@ -241,6 +245,73 @@ def test_a_protected_plan_cannot_be_contributed_to_without_noise() -> None:
         bare.protected(bare.initial(), rows, b"")
 
 
+def _descent(
+    protection: differential.Protection, rows: int, secret: bytes = b"d", **units: Any
+) -> differential.Descent:
+    table = records.Table(np.arange(3.0 * rows).reshape(rows, 3), np.zeros(rows), **units)
+    return differential.Descent(protection, table, secret)
+
+
+DRAWN = differential.Protection(RECORD, 2.0, (("gradient", 3.0),), 0.1)
+
+
+def test_units_are_drawn_each_by_its_own_chance() -> None:
+    """Over many steps every unit is in a tenth of them, in none more than by chance together with another."""
+    steps = _descent(DRAWN, 200)
+    assert steps.steps == 10
+    found = np.array([[table.features[0, 0] / 3 for table in steps.drawn(step)].count(7.0) for step in range(3000)])
+    assert found.mean() == pytest.approx(0.1, abs=0.02)
+    sizes = np.array([len(list(steps.drawn(step))) for step in range(500)])
+    assert sizes.mean() == pytest.approx(20, abs=1.0)
+    assert sizes.var() == pytest.approx(18, rel=0.25)
+
+
+def test_a_steps_noise_is_what_the_plan_says() -> None:
+    """Noise times norm in each number; other steps, rows and secrets have other noise, the same ones the same."""
+    steps = _descent(DRAWN, 5)
+    noise = steps.noise(3, 50_000)
+    assert noise.std() == pytest.approx(6.0, rel=0.02)
+    assert np.array_equal(noise, _descent(DRAWN, 5).noise(3, 50_000))
+    for other in (
+        steps.noise(4, 50_000),
+        _descent(DRAWN, 6).noise(3, 50_000),
+        _descent(DRAWN, 5, b"e").noise(3, 50_000),
+    ):
+        assert abs(np.corrcoef(noise, other)[0, 1]) < 0.03
+
+
+def test_persons_are_drawn_with_all_their_rows() -> None:
+    """A person's rows are in a step together or not at all."""
+    steps = _descent(dataclasses.replace(DRAWN, unit=PERSON), 6, units=np.array([1, 2, 1, 2, 1, 3], dtype=np.uint64))
+    sizes = {tuple(table.features[:, 0] / 3) for step in range(100) for table in steps.drawn(step)}
+    assert sizes == {(0.0, 2.0, 4.0), (1.0, 3.0), (5.0,)}
+    with pytest.raises(errors.ContributionRefused, match="which rows are of one person"):
+        _descent(dataclasses.replace(DRAWN, unit=PERSON), 6)
+
+
+def test_a_unit_moves_a_step_by_its_norm_at_most() -> None:
+    """Whatever its row: the delta of one noiseless step with and without it differs by rate x norm / expected units / sites."""
+    made = _plan("mlp", "classes", noise=1.0, sampling=1.0, clips={"gradient": 0.01})
+    assert made.protection is not None
+    value = made.combine(made.initial(), [_counted(made)])
+    silent = dataclasses.replace(made.protection, noise=0.0)
+    table = made.standardised(value, _table("classes", 30, 1))
+    extreme = records.Table(np.vstack([table.features, [[1e3, -1e3, 1.0, 1.0]]]), np.append(table.target, 1.0))
+    deltas = [
+        made.learner.train_protected(value, differential.Descent(silent, each, b"s")) for each in (table, extreme)
+    ]
+    moved = float(np.linalg.norm(deltas[0]["delta"] - deltas[1]["delta"]))
+    sites, rows = float(value.arrays["sites"][0]), float(value.arrays["rows"][0])
+    assert 0.0 < moved <= 0.05 * 0.01 / (rows / sites) / sites * (1 + 1e-9)
+
+
+def _counted(made: recipe.Recipe) -> blocks.Contribution:
+    """Sums of round 0 with hardly any noise."""
+    assert made.protection is not None
+    quiet = dataclasses.replace(made, protection=dataclasses.replace(made.protection, noise=1e-6))
+    return records.add(quiet.protected(quiet.initial(), rows, b"s").numbers for rows in _sites("classes", 30))
+
+
 def test_held_out_rows_are_looked_at_once() -> None:
     """Fit rounds carry no figures: only the last round is about held-out rows."""
     made = _plan("glm", "classes", noise=1.0)
@@ -260,7 +331,15 @@ def test_the_plan_lists_every_norm_and_is_read_back() -> None:
 
 
 REFUSED: dict[str, tuple[dict[str, object], dict[str, object], str]] = {
-    "training at the site": ({"recipe": "mlp"}, {}, "trains at the site"),
+    "a library's training": (
+        {"recipe": "scikit", "estimator": "SGDClassifier"},
+        {"sampling": 0.1},
+        "cuts nobody's gradient",
+    ),
+    "control variates": ({"recipe": "mlp", "scaffold": True}, {"sampling": 0.1}, "control variates would leave"),
+    "numbers of rows": ({"recipe": "mlp", "weighting": 0.5}, {"sampling": 0.1}, "numbers of rows would leave"),
+    "training at a site without a chance": ({"recipe": "mlp"}, {}, "sampling"),
+    "a chance for sums over records": ({"recipe": "glm"}, {"sampling": 0.1}, "sampling"),
     "a part at the site": ({"recipe": "glm", "site_intercepts": True}, {}, "stays at each site"),
     "standard errors": ({"recipe": "glm", "standard_errors": True}, {}, "leave out the noise"),
     "comparing losses": ({"recipe": "glm", "solver": "first_order"}, {}, "compares losses"),

@@ -10,7 +10,7 @@ import pytest
 
 from aicommons import testing
 from aicommons.domain import errors, policies, run
-from aicommons.learning import accounting, privacy, recipe, records
+from aicommons.learning import accounting, privacy, recipe, records, state
 from aicommons.node import charging, journal, reconciler, verification
 
 STEPS = 3
@@ -73,6 +73,36 @@ def test_a_protected_run_is_charged_once_for_each_round_and_verifies(engine: str
             assert accounting.epsilon(spent) == OF_A_RUN
         place = next(iter(simulation.nodes.values())).agent.ledger.place
         assert verification.verify(ended, simulation.run_id, simulation.commons.store, place).problem is None
+        assert simulation.metrics() is not None
+
+
+DRAWN = recipe.from_plan(
+    {
+        "recipe": "mlp",
+        "hidden": [4],
+        "rounds": 2,
+        "schema": SCHEMA,
+        "privacy": {"unit": "record", "noise": NOISE, "sampling": 0.2},
+    }
+)
+
+
+def test_training_at_a_site_is_charged_step_by_step() -> None:
+    """Each fit round costs as many drawn steps as a pass has; what a run may cost at most is what it does cost."""
+    assert DRAWN.most_loss is not None
+    with testing.simulate(SITES, DRAWN, engine=testing.IN_MEMORY) as simulation:
+        owned = _set(simulation, _bounded(DRAWN.most_loss))
+        ended = simulation.run()
+        assert ended.state is run.RunState.COMPLETED
+        for member, number in owned.items():
+            charges = _kept(simulation, member).charges(number)
+            assert [(each.round_index, each.steps, each.sampling) for each in charges] == [
+                (0, 1, 1.0),
+                (1, 5, 0.2),
+                (2, 5, 0.2),
+            ]
+            spent = charging.spent(simulation.nodes[member].agent, number, int(simulation.commons.clock.now()))
+            assert accounting.epsilon(spent) == DRAWN.most_loss
         assert simulation.metrics() is not None
 
 
@@ -154,16 +184,15 @@ def test_a_plan_that_cannot_be_read_any_more_counts_as_one_that_hid_nothing() ->
         simulation.commons.store.erase(plan)
         charging.recover(node.agent, node.view)
         assert {each.noise for each in node.agent.journal.charges(number)} == {charging.LEAST_NOISE}
+        now, due = int(simulation.commons.clock.now()), [PLAN.release(state.Stage.FIT)]
         with pytest.raises(errors.BudgetSpent):
-            charging._check_within(
-                2 * OF_A_RUN, charging.spent(node.agent, number, int(simulation.commons.clock.now())), number
-            )
+            charging._check_within(2 * OF_A_RUN, charging.spent(node.agent, number, now), due, number=number)
 
 
 def test_charges_outlive_the_process(tmp_path: pathlib.Path) -> None:
     """A charge is on the disk before it is known to the node, and the same numbers again are none."""
     kept = journal.Journal(tmp_path / "journal")
-    made: Any = journal.Charge(b"r" * 32, 1, 7, b"c" * 32, NOISE, "record", 1000)
+    made: Any = journal.Charge(b"r" * 32, 1, 7, b"c" * 32, NOISE, 20, 0.05, "record", 1000)
     kept.keep_charge(made)
     kept.keep_charge(dataclasses.replace(made, at=2000))
     kept.close()

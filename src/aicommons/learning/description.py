@@ -78,7 +78,7 @@ def combine(plan: schema.Schema, sums: Mapping[str, Vector]) -> dict[str, state.
         "held_out_rows": np.array([held_out]),
         "mean": (lo + hi) / 2.0,
         "scale": (hi - lo) / 2.0,
-        "sites": np.array([sites]),
+        differential.SITES: np.array([sites]),
     }
     levels = [min(max(count, 0.0), rows) for count in values[3 : 3 + len(plan.outcome_levels)]]
     if levels:

@@ -7,7 +7,7 @@ be trusted. One release is one Gaussian mechanism whose noise multiplier is ``Pr
 appendix A; several blocks are one vector of blocks divided by their norms).
 
 The number of participants is public and not protected; rows and classes are. Left out: what releases cost together
-(``accounting``), who is charged for them (the node), and training that descends at a site. Noise is made of floating-point
+(``accounting``), and who is charged for them (the node). Noise is made of floating-point
 numbers and rounded to the grid that vectors travel on: attacks on the last bits of such noise (Mironov 2012) are no claim.
 """
 
@@ -24,6 +24,8 @@ from aicommons.learning import blocks, records, state
 
 Vector = blocks.Vector
 Contribution = blocks.Contribution
+SITES = "sites"
+"""Name of the array of a state that holds how many datasets take part: public."""
 SPREAD = "noise."
 """Before a block's name in a state: the standard deviation of the noise on each number of its sum, over all sites."""
 
@@ -37,7 +39,9 @@ class Protection:
     noise: float
     """Standard deviation of the noise, in units of the most that one unit changes a release by (L2)."""
     clips: tuple[tuple[str, float], ...]
-    """Block and the most L2 norm of what one unit adds to it, by name."""
+    """Block and the most L2 norm of what one unit adds to it, by name; of training at a site its gradients besides."""
+    sampling: float | None = None
+    """Each unit's chance to be in a step of training at a site; ``None`` for learners that add over records."""
 
     def clip(self, name: str) -> float:
         """Return the norm of a block.
@@ -60,7 +64,8 @@ class Protection:
 
     def options(self) -> dict[str, object]:
         """Return what a plan's document says."""
-        return {"unit": self.unit.value, "noise": self.noise, "clips": dict(self.clips)}
+        drawn = {} if self.sampling is None else {"sampling": self.sampling}
+        return {"unit": self.unit.value, "noise": self.noise, **drawn, "clips": dict(self.clips)}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -132,20 +137,20 @@ def _key(secret: bytes, sums: Contribution) -> bytes:
 def _clipped(protection: Protection, part: Summed) -> Contribution:
     """Return the sum over units of what each adds, cut to its norms."""
 
-    def cut(table: records.Table) -> Contribution:
+    def cut_apart(table: records.Table) -> Contribution:
         added = part.partial(table)
-        return {name: _cut(vector, protection.clip(name)) for name, vector in added.items()}
+        return {name: cut(vector, protection.clip(name)) for name, vector in added.items()}
 
     def of_rows(table: records.Table) -> Contribution:
         # Of no row: the blocks' names and lengths.
         nothing = {name: np.zeros_like(vector) for name, vector in part.partial(table.take(NOBODY)).items()}
-        return records.add(iter([nothing, *(cut(table.take(np.array([row]))) for row in range(table.rows))]))
+        return records.add(iter([nothing, *(cut_apart(table.take(np.array([row]))) for row in range(table.rows))]))
 
     if protection.unit is policies.PrivacyUnit.RECORD:
         return part.found.fold(of_rows)
     places = _persons(part.found)
     nothing = {name: np.zeros_like(vector) for name, vector in part.partial(places.table.take(NOBODY)).items()}
-    return records.add(iter([nothing, *(cut(each) for each in places)]))
+    return records.add(iter([nothing, *(cut_apart(each) for each in places)]))
 
 
 NOBODY = np.zeros(0, dtype=np.intp)
@@ -167,16 +172,20 @@ class _Persons:
 def _persons(found: records.Records) -> _Persons:
     table = records.gather(found)
     if table.units is None:
-        raise errors.ContributionRefused(
-            "nobody can tell which rows are of one person",
-            which="recipe.privacy.unit",
-            expected="a plan with a group, or the unit record",
-            next_step="Name the column of persons as the plan's group.",
-        )
+        raise _no_persons()
     return _Persons(table, table.units)
 
 
-def _cut(vector: Vector, norm: float) -> Vector:
+def _no_persons() -> errors.ContributionRefused:
+    return errors.ContributionRefused(
+        "nobody can tell which rows are of one person",
+        which="recipe.privacy.unit",
+        expected="a plan with a group, or the unit record",
+        next_step="Name the column of persons as the plan's group.",
+    )
+
+
+def cut(vector: Vector, norm: float) -> Vector:
     """Return the vector with an L2 norm of at most ``norm``; nothing of one that is not finite."""
     length = float(np.sqrt((vector * vector).sum()))
     if not math.isfinite(length):
@@ -184,12 +193,75 @@ def _cut(vector: Vector, norm: float) -> Vector:
     return vector if length <= norm else vector * (norm / length)
 
 
+class Descent:
+    """Steps of noisy gradient descent at a site (DP-SGD, Abadi et al. 2016): who is in each, and its noise.
+
+    Both follow from the secret and the rows: the same rows from the same state are descended on alike in every attempt, and
+    other rows with other noise.
+    """
+
+    def __init__(self, protection: Protection, found: records.Records, secret: bytes) -> None:
+        """Look at the rows once.
+
+        Raises:
+            errors.ContributionRefused: units that cannot be told apart.
+            errors.InputError: rows that can only be added over.
+        """
+        table = records.gather(found)
+        if protection.unit is policies.PrivacyUnit.PERSON and table.units is None:
+            raise _no_persons()
+        told = hashlib.sha256()
+        for array in (table.features, table.target):
+            told.update(np.ascontiguousarray(array, dtype="<f8").tobytes())
+        self.norm = protection.clip(GRADIENT)
+        """What one unit adds to a step at most."""
+        self.sampling = protection.sampling or 1.0
+        self._noise = protection.noise * self.norm
+        self._key = hashlib.sha256(b"descent" + secret + told.digest()).digest()
+        self.content = hashlib.sha256(self._key).digest()
+        """Equal for equal rows under the same secret."""
+        is_record = protection.unit is policies.PrivacyUnit.RECORD or table.units is None
+        self._units = [table.take(np.array([row])) for row in range(table.rows)] if is_record else list(_persons(table))
+
+    @property
+    def steps(self) -> int:
+        """Steps of one pass: each unit is expected to be in one of them."""
+        return steps_of(self.sampling)
+
+    def drawn(self, step: int) -> Iterator[records.Table]:
+        """Yield the rows of each unit that is in a step, each by its own chance (Poisson sampling)."""
+        count = len(self._units)
+        words = np.frombuffer(hashlib.shake_256(self._at(b"units", step)).digest(8 * count), dtype="<u8")
+        yield from (self._units[place] for place in np.flatnonzero(_parts(words) < self.sampling))
+
+    def noise(self, step: int, length: int) -> Vector:
+        """Return float64[length]: the noise on the sum of a step's gradients."""
+        return gaussian(self._at(b"noise", step), length) * self._noise
+
+    def _at(self, what: bytes, step: int) -> bytes:
+        return self._key + what + step.to_bytes(4, "big")
+
+
+GRADIENT = "gradient"
+"""Under ``clips``: the norm of one unit's gradient."""
+
+
+def steps_of(sampling: float) -> int:
+    """Return how many steps one pass has."""
+    return max(1, round(1.0 / sampling))
+
+
+def _parts(words: npt.NDArray[np.uint64]) -> Vector:
+    """Return numbers from 0 to below 1, of the upper 53 bits."""
+    return (words >> np.uint64(11)).astype(np.float64) / 2.0**53
+
+
 def gaussian(key: bytes, count: int) -> Vector:
     """Return float64[count] of standard normal numbers from SHAKE-256 of ``key`` (Box and Muller 1958)."""
     pairs = (count + 1) // 2
     words = np.frombuffer(hashlib.shake_256(key).digest(16 * pairs), dtype="<u8").reshape(2, pairs)
-    radius = np.sqrt(-2.0 * np.log(((words[0] >> np.uint64(11)).astype(np.float64) + 1.0) / 2.0**53))
-    angle = 2.0 * math.pi * ((words[1] >> np.uint64(11)).astype(np.float64) / 2.0**53)
+    radius = np.sqrt(-2.0 * np.log(_parts(words[0]) + 2.0**-53))  # never the logarithm of 0
+    angle = 2.0 * math.pi * _parts(words[1])
     return np.concatenate([radius * np.cos(angle), radius * np.sin(angle)])[:count]
 
 
@@ -197,7 +269,7 @@ def spreads(
     protection: Protection, declared: Sequence[blocks.Block], arrays: Mapping[str, state.Array]
 ) -> dict[str, state.Array]:
     """Return, for a learner's ``combine``, how wide the noise on the sum of each block is: ``noise.NAME`` [1]; public."""
-    root = math.sqrt(float(arrays["sites"][0]))
+    root = math.sqrt(float(arrays[SITES][0]))
     return {SPREAD + each.name: np.array([protection.spread(each.name, len(declared)) * root]) for each in declared}
 
 

@@ -13,7 +13,7 @@ from typing import Literal, Protocol, runtime_checkable
 import numpy as np
 
 from aicommons.domain import fields, schema
-from aicommons.learning import blocks, exhibits, records, state
+from aicommons.learning import blocks, differential, exhibits, records, state
 
 # A method called ``blocks`` hides the module inside its class.
 Block = blocks.Block
@@ -116,6 +116,21 @@ class Restricted(Protocol):
     @property
     def unprotected(self) -> str | None:
         """Which of its options that is, in words; ``None`` where a plan may protect what it sends."""
+
+
+@runtime_checkable
+class Descending(Protocol):
+    """A learner that trains at a site by gradients of our own computing: each unit's can be cut, and noise added to each step."""
+
+    @property
+    def passes(self) -> int:
+        """Passes over a site's rows in a round."""
+
+    def train_protected(self, value: state.State, steps: differential.Descent) -> Contribution:
+        """Return the site's contribution from ``passes`` times ``steps.steps`` noisy steps; nothing else of the rows is in it."""
+
+    def unit_gradient(self, value: state.State, table: records.Table) -> Vector:
+        """Return the flat gradient of the mean loss over one unit's rows."""
 
 
 @runtime_checkable

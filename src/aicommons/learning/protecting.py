@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 NOISE_BOUNDS = (0.05, 1000.0)
 """Below, no epsilon that means anything follows; above, nothing is left."""
+SAMPLING_BOUNDS = (1e-4, 1.0)
 CLIP_BOUNDS = (1e-9, 1e9)
 MADE_UP = 48
 """Records that are made up."""
@@ -32,7 +33,7 @@ SEED = 7
 def protected(made: "recipe.Recipe", document: object) -> "recipe.Recipe":
     """Return a recipe with the protection that a plan's ``privacy`` describes.
 
-    ``{"unit": "person", "noise": 4.5}``, and optionally ``"clips": {"gradient": 1.5}``.
+    ``{"unit": "person", "noise": 4.5}``, of training at a site also ``"sampling": 0.05``, and optionally ``"clips": {"gradient": 1.5}``.
 
     Raises:
         errors.InputError: naming the field that is missing, unknown or wrong, or what does not go together with protection.
@@ -41,18 +42,20 @@ def protected(made: "recipe.Recipe", document: object) -> "recipe.Recipe":
     unit = reader.one_of("unit", policies.PrivacyUnit)
     noise = reader.number_within("noise", *NOISE_BOUNDS)
     given = fields.Fields(reader.value("clips") if reader.has("clips") else {}, "recipe.privacy.clips")
-    reader.close()
     _check_can_be(made)
+    is_drawn = isinstance(made.learner, learner.Descending)
+    sampling = reader.number_within("sampling", *SAMPLING_BOUNDS) if is_drawn else None
+    reader.close()
     norms = usual(made)
     clips = {name: given.number_within(name, *CLIP_BOUNDS, default=norm) for name, norm in sorted(norms.items())}
     given.close()
-    return dataclasses.replace(made, protection=differential.Protection(unit, noise, tuple(clips.items())))
+    return dataclasses.replace(made, protection=differential.Protection(unit, noise, tuple(clips.items()), sampling))
 
 
 def _check_can_be(made: "recipe.Recipe") -> None:
     """Check that a recipe's releases can be protected; raises ``errors.InputError``."""
     what = None
-    if not isinstance(made.learner, learner.Additive):
+    if not isinstance(made.learner, learner.Additive | learner.Descending):
         what = f"{made.name} trains at the site"
     elif isinstance(made.learner, learner.Restricted) and made.learner.unprotected is not None:
         what = made.learner.unprotected
@@ -62,7 +65,7 @@ def _check_can_be(made: "recipe.Recipe") -> None:
         raise errors.InputError(
             "this plan cannot be protected record by record",
             which="recipe.privacy",
-            expected="a recipe that only adds over records",
+            expected="a recipe that only adds over records, or descends by gradients of our own",
             got=what,
             next_step="Leave out this option or the protection.",
         )
@@ -73,6 +76,9 @@ def usual(made: "recipe.Recipe") -> Mapping[str, float]:
     found: dict[str, list[float]] = {description.DESCRIPTION: [description.CLIP]}
     table = _made_up(made.schema)
     value = _begun(made, table)
+    if isinstance(made.learner, learner.Descending) and not isinstance(made.learner, learner.Additive):
+        for each in _single(made.standardised(value, table)):
+            _note(found, {differential.GRADIENT: made.learner.unit_gradient(value, each)})
     for _ in range(ROUNDS):
         if value.stage is not state.Stage.FIT:
             break

@@ -116,16 +116,26 @@ class Recipe:
         return self.learner.most_steps + 2 + self.safeguards.extra_rounds
 
     @property
-    def most_releases(self) -> int:
-        """Rounds that a run takes at most whose sums are of the same people: all but the last, about held-out ones."""
-        return self.learner.most_steps + 1
-
-    @property
     def most_loss(self) -> float | None:
         """What a run costs each unit at most, epsilon at ``accounting.DELTA``; ``None`` where the plan promises nothing."""
         if self.protection is None:
             return None
-        return accounting.epsilon([accounting.Release(self.protection.noise, self.most_releases)])
+        first, later = self.release(state.Stage.DESCRIBE), self.release(state.Stage.FIT)
+        return accounting.epsilon([first, dataclasses.replace(later, count=later.count * self.learner.most_steps)])
+
+    def release(self, stage: state.Stage) -> accounting.Release:
+        """Return what a round of a protected plan costs the people learned from.
+
+        Raises:
+            errors.ContributionRefused: the plan protects nobody.
+        """
+        if self.protection is None:
+            raise errors.ContributionRefused("the plan protects nobody", which=f"recipe {self.name}")
+        if stage is state.Stage.DESCRIBE or self.protection.sampling is None:
+            return accounting.Release(self.protection.noise)
+        passes = self.learner.passes if isinstance(self.learner, learner.Descending) else 1
+        steps = passes * differential.steps_of(self.protection.sampling)
+        return accounting.Release(self.protection.noise, steps, self.protection.sampling)
 
     @property
     def privacy_in_words(self) -> str:
@@ -207,7 +217,7 @@ class Recipe:
         Raises:
             errors.ContributionRefused: as ``contribute``; a plan without protection, or a unit that rows do not tell.
         """
-        if self.protection is None or not isinstance(self.learner, learner.Additive):
+        if self.protection is None:
             raise errors.ContributionRefused("the plan protects nobody", which=f"recipe {self.name}")
         declared = self.blocks(value)
         train, held_out = (each.changed(self.checked) for each in (rows.train, rows.held_out))
@@ -218,8 +228,17 @@ class Recipe:
             part = differential.Summed(held_out, functools.partial(self.judged, value))
         else:
             found = train.changed(functools.partial(self.standardised, value))
+            if not isinstance(self.learner, learner.Additive):
+                return self._descended(value, differential.Descent(self.protection, found, secret))
             part = differential.Summed(found, functools.partial(self.learner.partial, value))
         return differential.released(self.protection, declared, (part,), secret)
+
+    def _descended(self, value: state.State, steps: differential.Descent) -> Released:
+        if not isinstance(self.learner, learner.Descending):
+            raise errors.ContributionRefused("this learner cannot descend with noise", which=f"recipe {self.name}")
+        numbers = self.learner.train_protected(value, steps)
+        blocks.check_contribution(self.blocks(value), numbers)
+        return Released(numbers, steps.content)
 
     def unprotected(self) -> "Recipe":
         """Return the recipe for what stays at a site: its owner's own figures and model."""
@@ -248,7 +267,7 @@ class Recipe:
         loss = self.safeguards.loss(self.judged_target, sums_by_cell)
         if value.stage is state.Stage.EVALUATE:
             return self.safeguards.conclude(value, loss)
-        if self.protection is not None:
+        if self.protection is not None and self.protection.sampling is None:
             known = differential.spreads(self.protection, declared, value.arrays)
             told = dataclasses.replace(value, arrays={**value.arrays, **known})
             return differential.forgotten(self.learner.combine(told, combine.add_cells(sums_by_cell)))

@@ -7,12 +7,14 @@ that the run may take, and for each contribution; what a release costs is counte
 """
 
 import collections
+import dataclasses
 import hashlib
 import logging
 from collections.abc import Mapping, Sequence
 
 from aicommons.domain import errors, ids, policies
 from aicommons.learning import accounting, differential, state
+from aicommons.learning import recipe as recipes
 from aicommons.node import agent as agents
 from aicommons.node import journal
 from aicommons.protocol import view as views
@@ -53,11 +55,11 @@ def charge(agent: agents.Agent, attempt: agents.Attempt, current: views.RunView,
         }
         if contents[number] in known:
             continue
-        release = accounting.Release(made.protection.noise)
+        release = made.release(attempt.before.stage)
         if rule.budget is not None:
-            _check_within(rule.budget, [*spent(agent, number, now), release], number)
+            _check_within(rule.budget, spent(agent, number, now), [release], number=number)
         unit = made.protection.unit.value
-        due.append(journal.Charge(run_id, index, number, contents[number], made.protection.noise, unit, now))
+        due.append(_charged(release, (run_id, index, number, contents[number]), unit, now))
     for each in due:
         agent.journal.keep_charge(each)
 
@@ -75,10 +77,11 @@ def check_whole_run(agent: agents.Agent, run_id: ids.RunId, current: views.RunVi
         if rule.budget is None or made.protection is None:
             continue
         already = {each.round_index for each in agent.journal.charges(part.dataset_id) if each.run_id == run_id}
-        rounds = made.most_releases - len(already)
-        if rounds > 0:
-            whole = accounting.Release(made.protection.noise, rounds)
-            _check_within(rule.budget, [*spent(agent, part.dataset_id, now), whole], part.dataset_id)
+        later = made.release(state.Stage.FIT)
+        steps = made.learner.most_steps - len(already - {0})
+        due = [] if 0 in already else [made.release(state.Stage.DESCRIBE)]
+        due += [dataclasses.replace(later, count=later.count * steps)] if steps > 0 else []
+        _check_within(rule.budget, spent(agent, part.dataset_id, now), due, number=part.dataset_id)
 
 
 def check_protects(
@@ -109,8 +112,16 @@ def spent(agent: agents.Agent, dataset_id: int, now: int) -> list[accounting.Rel
 
 def counted(charges: Sequence[journal.Charge]) -> list[accounting.Release]:
     """Return charges as releases, those with the same noise together."""
-    found = collections.Counter(each.noise for each in charges)
-    return [accounting.Release(noise, count) for noise, count in sorted(found.items())]
+    found: collections.Counter[tuple[float, float]] = collections.Counter()
+    for each in charges:
+        found[each.noise, each.sampling] += each.steps
+    return [accounting.Release(noise, count, sampling) for (noise, sampling), count in sorted(found.items())]
+
+
+def _charged(
+    release: accounting.Release, key: tuple[ids.RunId, int, int, bytes], unit: str, now: int
+) -> journal.Charge:
+    return journal.Charge(*key, release.noise, release.count, release.sampling, unit, now)
 
 
 def recover(agent: agents.Agent, view: views.LedgerView) -> None:
@@ -128,13 +139,13 @@ def recover(agent: agents.Agent, view: views.LedgerView) -> None:
         for number in _bounded(agent, current) if sent else ():
             known = {each.round_index for each in agent.journal.charges(number) if each.run_id == run_id}
             missing = [place for place in sent if place[0] not in known]
-            protection = _protection(agent, run_id, current) if missing else None
-            if protection is None:
+            promised = _promise(agent, run_id, current) if missing else None
+            if promised is None:
                 continue
             for index, attempt in missing:
                 content = hashlib.sha256(f"shown on the ledger: {index}, {attempt}".encode()).digest()
-                noise, unit = protection
-                agent.journal.keep_charge(journal.Charge(run_id, index, number, content, noise, unit, now))
+                release = promised.release(state.Stage.FIT if index else state.Stage.DESCRIBE)
+                agent.journal.keep_charge(_charged(release, (run_id, index, number, content), promised.unit, now))
             log.warning(
                 "run %s: %d releases of dataset %d are on the ledger and not in this journal: charged again",
                 ids.format_id(run_id)[:12],
@@ -156,23 +167,42 @@ def _bounded(agent: agents.Agent, current: views.RunView) -> frozenset[int]:
     return frozenset(found)
 
 
-def _protection(agent: agents.Agent, run_id: ids.RunId, current: views.RunView) -> tuple[float, str] | None:
-    """Return noise and unit of a run's plan; ``None`` of one that protects nobody, and is charged nothing."""
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Promise:
+    """What a round of a run's plan costs, and whom it hides."""
+
+    made: recipes.Recipe | None
+    """``None`` where the plan cannot be read any more."""
+
+    @property
+    def unit(self) -> str:
+        """Whose part it hides."""
+        known = None if self.made is None else self.made.protection
+        return policies.PrivacyUnit.RECORD.value if known is None else known.unit.value
+
+    def release(self, stage: state.Stage) -> accounting.Release:
+        """Return what a round costs."""
+        return accounting.Release(LEAST_NOISE) if self.made is None else self.made.release(stage)
+
+
+def _promise(agent: agents.Agent, run_id: ids.RunId, current: views.RunView) -> _Promise | None:
+    """Return what a run's plan promises; ``None`` of one that protects nobody, and is charged nothing."""
     try:
-        found = agents.terms_of(agent, run_id, current).recipe.protection
+        made = agents.terms_of(agent, run_id, current).recipe
     except errors.PermanentError:
-        return LEAST_NOISE, policies.PrivacyUnit.RECORD.value
-    return None if found is None else (found.noise, found.unit.value)
+        return _Promise(None)
+    return None if made.protection is None else _Promise(made)
 
 
-def _check_within(budget: float, releases: list[accounting.Release], dataset_id: int) -> None:
-    wanted = accounting.epsilon(releases)
+def _check_within(
+    budget: float, before: list[accounting.Release], due: list[accounting.Release], *, number: int
+) -> None:
+    wanted = accounting.epsilon([*before, *due])
     if wanted > budget:
-        before = accounting.epsilon(releases[:-1])
         raise errors.BudgetSpent(
             "the dataset's privacy budget of this year is not enough",
-            which=f"dataset {dataset_id}",
+            which=f"dataset {number}",
             expected=f"epsilon {budget:g} at most",
-            got=f"{before:.3g} spent, {wanted:.3g} with this",
+            got=f"{accounting.epsilon(before):.3g} spent, {wanted:.3g} with this",
             next_step="Wait until older releases are a year old, or ask for a plan with more noise or fewer rounds.",
         )

@@ -36,7 +36,7 @@ CREATE TABLE IF NOT EXISTS over(run BLOB PRIMARY KEY, at REAL NOT NULL);
 CREATE TABLE IF NOT EXISTS disclosure(run BLOB, round INTEGER, dataset INTEGER NOT NULL, version INTEGER NOT NULL,
   members BLOB NOT NULL, plan BLOB NOT NULL, schema BLOB NOT NULL, body TEXT NOT NULL, PRIMARY KEY(run, round, dataset));
 CREATE TABLE IF NOT EXISTS charge(run BLOB, round INTEGER, dataset INTEGER, content BLOB, noise REAL NOT NULL,
-  unit TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY(run, round, dataset, content));
+  steps INTEGER NOT NULL, sampling REAL NOT NULL, unit TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY(run, round, dataset, content));
 CREATE TABLE IF NOT EXISTS secret(dataset INTEGER, kind TEXT, seed BLOB NOT NULL, PRIMARY KEY(dataset, kind));
 CREATE TABLE IF NOT EXISTS denial(run BLOB PRIMARY KEY, said TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS declined(run BLOB, round INTEGER, reason TEXT, PRIMARY KEY(run, round, reason));
@@ -139,6 +139,10 @@ class Charge:
     """Equal for equal numbers, 32 bytes."""
     noise: float
     """Its noise multiplier."""
+    steps: int
+    """How many sums it is made of."""
+    sampling: float
+    """Each unit's chance to be in one of them."""
     unit: str
     """Whose part it hides."""
     at: int
@@ -321,12 +325,14 @@ class Journal:
     def keep_charge(self, made: Charge) -> None:
         """Record what a dataset is about to release; the same numbers again cost nothing."""
         key = (made.run_id, made.round_index, made.dataset_id, made.content)
-        self._write("INSERT OR IGNORE INTO charge VALUES(?, ?, ?, ?, ?, ?, ?)", (*key, made.noise, made.unit, made.at))
+        values = (*key, made.noise, made.steps, made.sampling, made.unit, made.at)
+        self._write("INSERT OR IGNORE INTO charge VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
 
     def charges(self, dataset_id: int, since: int = 0) -> list[Charge]:
         """Return what a dataset has released with noise since then, oldest first."""
-        query = "SELECT run, round, dataset, content, noise, unit, at FROM charge WHERE dataset = ? AND at >= ? ORDER BY at, rowid"
-        return [Charge(ids.RunId(run), *rest) for run, *rest in self._db.execute(query, (dataset_id, since))]
+        query = "SELECT run, round, dataset, content, noise, steps, sampling, unit, at FROM charge WHERE dataset = ? AND at >= ?"
+        ordered = self._db.execute(query + " ORDER BY at, rowid", (dataset_id, since))
+        return [Charge(ids.RunId(run), *rest) for run, *rest in ordered]
 
     def dataset_secret(self, dataset_id: int, draw: ports.Randomness) -> bytes:
         """Return the dataset's own 32 secret bytes, drawn when they are first asked for and the same for ever after."""

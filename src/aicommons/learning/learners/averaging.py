@@ -17,7 +17,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 
 from aicommons.domain import errors, fields, schema
-from aicommons.learning import blocks, caps, combine, records, state
+from aicommons.learning import blocks, caps, combine, differential, records, state
 
 # A method called ``blocks`` hides the module inside its class.
 Block = blocks.Block
@@ -283,6 +283,57 @@ class Averaging:
         if self.weighting == 1.0:
             return rows / float(value.arrays["rows"][0])
         return self._weight(rows) / float(value.arrays[TOTAL][0])
+
+    # ------------------------------------------------------------------------------------------- with noise, at the site
+
+    @property
+    def unprotected(self) -> str | None:
+        """Which option does not go together with noise."""
+        if isinstance(self.network, Trainer):
+            return "a library's own training, which cuts nobody's gradient"
+        if self.scaffold:
+            return "scaffold: control variates would leave without noise"
+        if self.personal:
+            return "personal: a part of the model stays at each site"
+        return "weighting: numbers of rows would leave without noise" if self.weighting != 1.0 else None
+
+    @property
+    def passes(self) -> int:
+        """Passes over a site's rows in a round."""
+        return self.local_epochs
+
+    def unit_gradient(self, value: state.State, table: records.Table) -> Vector:
+        """Return the flat gradient of the mean loss over one unit's rows."""
+        model = self._model(value)
+        return self._gradient_of(model, _shapes_of(model), table)
+
+    def train_protected(self, value: state.State, steps: differential.Descent) -> Contribution:
+        """Return the delta of noisy descent, the same part of the mean for every dataset.
+
+        A step is the sum of cut gradients with noise over the expected number of units at a dataset of mean size, which is public:
+        so larger datasets move the model by more.
+        """
+        model = self._model(value)
+        shapes = _shapes_of(model)
+        start = np.concatenate([array.ravel() for array in model.values()])
+        sites = float(value.arrays[differential.SITES][0])
+        expected = max(steps.sampling * float(value.arrays["rows"][0]) / sites, 1.0)
+        flat = start.copy()
+        values = _views(flat, shapes)
+        for step in range(self.local_epochs * steps.steps):
+            total = steps.noise(step, len(flat))
+            for unit in steps.drawn(step):
+                total += differential.cut(self._gradient_of(values, shapes, unit), steps.norm)
+            flat -= self.learning_rate * (total / expected + self.proximal * (flat - start))
+        return {DELTA: (flat - start) / sites}
+
+    def _gradient_of(self, values: Arrays, shapes: Mapping[str, tuple[int, ...]], table: records.Table) -> Vector:
+        gradient = np.empty(sum(math.prod(shape) for shape in shapes.values()))
+        network = self.network
+        if isinstance(network, Trainer):  # ``unprotected`` says so before a plan is published
+            raise errors.ContributionRefused("this model's gradients are not ours to cut", which="recipe.privacy")
+        network.gradient(values, table.features, table.target, _views(gradient, shapes))
+        return gradient
 
     # ------------------------------------------------------------------------------------------------------- at the site
 
