@@ -71,6 +71,10 @@ class Lying:
         """The hash."""
         return self.sent
 
+    def getTransactionByHash(self) -> dict[str, Any] | None:  # noqa: N802
+        """The transaction, if it was given."""
+        return None
+
     def getTransactionReceipt(self) -> dict[str, Any] | None:  # noqa: N802
         """The receipt, or none while it is not recorded."""
         if self.after:
@@ -210,6 +214,24 @@ def test_an_underfunded_wallet_is_told_what_it_lacks(method: str, words: str) ->
     assert caught.value.missing == gas + 5_000 - 1_000
     assert caught.value.which == ME
     assert "relayer" in output.advice(errors.SenderUnderfunded)
+
+
+def test_bytes_that_came_twice_are_sent_once() -> None:
+    """Where a ledger says that the number is used up before it shows the receipt, the same call is not given under another."""
+    looked: list[str] = []
+
+    def late(answer: dict[str, Any]) -> dict[str, Any] | None:
+        looked.append("receipt")
+        return dict(answer["result"]) if len(looked) > 1 else None
+
+    def known(_: dict[str, Any]) -> dict[str, Any] | None:
+        looked.append("transaction")
+        return {"hash": ledger.sent} if looked.count("transaction") > 1 else None
+
+    changes = {"eth_sendRawTransaction": refusal("nonce too low"), "eth_getTransactionReceipt": late}
+    ledger = Lying({**changes, "eth_getTransactionByHash": known})
+    assert send(ledger).is_success
+    assert ledger.methods.count("eth_sendRawTransaction") == 1
 
 
 def test_another_refusal_stays_what_it_is() -> None:

@@ -39,6 +39,8 @@ MOST_SILENT = 5
 """Questions, one after the other, that a ledger may leave without an answer while a transaction is waited for."""
 KNOWN = ("already known", "known transaction", "already imported", "alreadyknown", "already exists", "already in")
 """Words of ledgers that have these very bytes: geth and Besu, older geth, OpenEthereum and anvil, Nethermind, Erigon, others."""
+TWICE = 3
+"""How often a ledger is asked whether a number that is used up is so by what was just given."""
 TAKEN = ("nonce", "replacement")
 """Words of ledgers to which another transaction with this number was given."""
 
@@ -170,8 +172,7 @@ class Sender:
                 return self._give(call, nonce)
             except rpc.RpcFailure as failure:
                 self._nonce = None
-                is_taken = any(word in failure.message.lower() for word in TAKEN)
-                if nonce is not None or not is_taken or tries == TRIES - 1:
+                if nonce is not None or not _is_taken(failure) or tries == TRIES - 1:
                     raise
             self._habits.pause(FIRST_PAUSE * 2**tries)  # another process uses this wallet too
         raise AssertionError("the last try returns or raises")
@@ -185,7 +186,7 @@ class Sender:
         sent = _Sent(transaction, transactions.sign(transaction, self._signer))
         told = self._hand_over(sent)
         # A receipt of these very bytes is ours whatever else is told: they came twice, or an answer was lost (``Habits.mark``).
-        if isinstance(told, rpc.RpcFailure) and not isinstance(sent.receipt, dict):
+        if isinstance(told, rpc.RpcFailure) and not isinstance(sent.receipt, dict) and not self._came_twice(sent, told):
             self._fees.check_funds(transaction, told)
             raise told
         if isinstance(told, str | None) and told not in sent.names:
@@ -194,6 +195,16 @@ class Sender:
         # Where blocks take their time another program's transaction may wait under the next number: it is asked for anew.
         self._nonce = nonce + 1 if isinstance(sent.receipt, dict) else None
         return sent
+
+    def _came_twice(self, sent: _Sent, told: rpc.RpcFailure) -> bool:
+        """Return whether a number is used up by these very bytes, which came twice: the receipt may follow the number."""
+        if not _is_taken(told):
+            return False
+        for tries in range(TWICE):
+            self._habits.pause(FIRST_PAUSE * 2**tries)
+            if self._is_known(sent.names[0]):
+                return True
+        return False
 
     def _numbers(self, plain: transactions.Transaction) -> list[Any] | None:
         """Ask for the wallet's number together with what pricing asks for, where both are needed: one exchange, not two."""
@@ -437,6 +448,11 @@ class _Silence:
 def _lower(value: object) -> object:
     """Return an address as we write it: some ledgers write checksums into the case of letters."""
     return value.lower() if isinstance(value, str) else value
+
+
+def _is_taken(failure: rpc.RpcFailure) -> bool:
+    """Return whether a ledger says that it has a transaction of this number."""
+    return any(word in failure.message.lower() for word in TAKEN)
 
 
 def _hashes(block: Mapping[str, Any]) -> list[object]:
