@@ -8,16 +8,12 @@ The plan's document lists every norm. Called by ``recipe`` when it reads a plan;
 import dataclasses
 import itertools
 import math
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 
 from aicommons.domain import errors, fields, policies, schema
-from aicommons.learning import blocks, combine, description, differential, learner, records, safeguards, state
-
-if TYPE_CHECKING:
-    from aicommons.learning import recipe
+from aicommons.learning import blocks, combine, description, differential, learner, records, state
 
 NOISE_BOUNDS = (0.05, 1000.0)
 """Below, no epsilon that means anything follows; above, nothing is left."""
@@ -30,8 +26,25 @@ ROUNDS = 4
 SEED = 7
 
 
-def protected(made: "recipe.Recipe", document: object) -> "recipe.Recipe":
-    """Return a recipe with the protection that a plan's ``privacy`` describes.
+@dataclasses.dataclass(frozen=True, slots=True)
+class Trial:
+    """A recipe without protection, as far as it is tried on made-up records."""
+
+    name: str
+    """Of the recipe."""
+    schema: schema.Schema
+    learner: learner.Additive | learner.LocalTraining
+    seed: int
+    is_guarded: bool
+    """Whether the plan has safeguards, which look at held-out rows in every round."""
+    seen: Callable[[state.State, records.Table], records.Table]
+    """Rows as the learner sees them."""
+    judged: Callable[[state.State, records.Table], blocks.Contribution] | None
+    """What is sent of held-out rows; ``None`` where nothing is predicted."""
+
+
+def read(document: object, tried: Trial) -> differential.Protection:
+    """Return the protection that a plan's ``privacy`` describes.
 
     ``{"unit": "person", "noise": 4.5}``, of training at a site also ``"sampling": 0.05``, and optionally ``"clips": {"gradient": 1.5}``.
 
@@ -42,24 +55,24 @@ def protected(made: "recipe.Recipe", document: object) -> "recipe.Recipe":
     unit = reader.one_of("unit", policies.PrivacyUnit)
     noise = reader.number_within("noise", *NOISE_BOUNDS)
     given = fields.Fields(reader.value("clips") if reader.has("clips") else {}, "recipe.privacy.clips")
-    _check_can_be(made)
-    is_drawn = isinstance(made.learner, learner.Descending)
+    _check_can_be(tried)
+    is_drawn = isinstance(tried.learner, learner.Descending)
     sampling = reader.number_within("sampling", *SAMPLING_BOUNDS) if is_drawn else None
     reader.close()
-    norms = usual(made)
+    norms = usual(tried)
     clips = {name: given.number_within(name, *CLIP_BOUNDS, default=norm) for name, norm in sorted(norms.items())}
     given.close()
-    return dataclasses.replace(made, protection=differential.Protection(unit, noise, tuple(clips.items()), sampling))
+    return differential.Protection(unit, noise, tuple(clips.items()), sampling)
 
 
-def _check_can_be(made: "recipe.Recipe") -> None:
+def _check_can_be(made: Trial) -> None:
     """Check that a recipe's releases can be protected; raises ``errors.InputError``."""
     what = None
     if not isinstance(made.learner, learner.Additive | learner.Descending):
         what = f"{made.name} trains at the site"
     elif isinstance(made.learner, learner.Restricted) and made.learner.unprotected is not None:
         what = made.learner.unprotected
-    elif made.safeguards != safeguards.NONE:
+    elif made.is_guarded:
         what = "rounds are judged on held-out rows"
     if what is not None:
         raise errors.InputError(
@@ -71,31 +84,31 @@ def _check_can_be(made: "recipe.Recipe") -> None:
         )
 
 
-def usual(made: "recipe.Recipe") -> Mapping[str, float]:
+def usual(made: Trial) -> Mapping[str, float]:
     """Return the norm for each block that a recipe sends, from made-up records: what three of four stay below."""
     found: dict[str, list[float]] = {description.DESCRIPTION: [description.CLIP]}
     table = _made_up(made.schema)
     value = _begun(made, table)
     if isinstance(made.learner, learner.Descending) and not isinstance(made.learner, learner.Additive):
-        for each in _single(made.standardised(value, table)):
+        for each in _single(made.seen(value, table)):
             _note(found, {differential.GRADIENT: made.learner.unit_gradient(value, each)})
     for _ in range(ROUNDS):
         if value.stage is not state.Stage.FIT:
             break
-        seen = made.standardised(value, table)
+        seen = made.seen(value, table)
         made_by = made.learner
         if not isinstance(made_by, learner.Additive):
             break
         for each in _single(seen):
             _note(found, made_by.partial(value, each))
         value = made_by.combine(value, made_by.partial(value, seen))
-    if made.judged_target is not None:
+    if made.judged is not None:
         for each in _single(table):
             _note(found, made.judged(value, each))
     return {name: _typical(norms) for name, norms in found.items()}
 
 
-def _begun(made: "recipe.Recipe", table: records.Table) -> state.State:
+def _begun(made: Trial, table: records.Table) -> state.State:
     (train, others) = description.parts(made.schema, table, table.take(np.zeros(0, dtype=np.intp)))
     sums = records.add(iter([train.partial(table), others.partial(table)]))
     arrays = description.combine(made.schema, sums)

@@ -420,7 +420,19 @@ def from_plan(document: object) -> Recipe:
     chosen.check_size(columns)
     safeguards.check_learner(guarded, chosen, columns)
     made = Recipe(name, columns, chosen, seed, guarded)
-    return made if promised is None else protecting.protected(made, promised)
+    return made if promised is None else dataclasses.replace(made, protection=protecting.read(promised, _trial(made)))
+
+
+def _trial(made: Recipe) -> protecting.Trial:
+    return protecting.Trial(
+        name=made.name,
+        schema=made.schema,
+        learner=made.learner,
+        seed=made.seed,
+        is_guarded=made.safeguards != safeguards.NONE,
+        seen=made.standardised,
+        judged=None if made.judged_target is None else made.judged,
+    )
 
 
 def to_plan(value: Recipe) -> dict[str, object]:
