@@ -30,6 +30,7 @@ from aicommons.learning import (
     safeguards,
     state,
 )
+from aicommons.learning.figures import membership
 from aicommons.learning.learners import (
     discrete_survival,
     glm,
@@ -104,6 +105,8 @@ class Recipe:
     """What the plan asks for against bad contributions."""
     protection: Protection | None = None
     """What the plan promises to each person or record; ``None`` for no differential privacy."""
+    tests_membership: bool = False
+    """Whether the last round also says how well rows that were learned from can be told from others."""
 
     @property
     def word_bits(self) -> int:
@@ -120,8 +123,21 @@ class Recipe:
         """What a run costs each unit at most, epsilon at ``accounting.DELTA``; ``None`` where the plan promises nothing."""
         if self.protection is None:
             return None
-        first, later = self.release(state.Stage.DESCRIBE), self.release(state.Stage.FIT)
-        return accounting.epsilon([first, dataclasses.replace(later, count=later.count * self.learner.most_steps)])
+        return accounting.epsilon(self.releases(self.learner.most_steps))
+
+    def releases(self, steps: int) -> list[accounting.Release]:
+        """Return what a run of so many fit rounds costs the people learned from.
+
+        The last round is about held-out people, who were in round 0 alone, unless it looks at both to tell members.
+        """
+        later = self.release(state.Stage.FIT)
+        fits = [dataclasses.replace(later, count=later.count * steps)] if steps > 0 else []
+        return [*(self.release(each) for each in self.whole_stages), *fits]
+
+    @property
+    def whole_stages(self) -> tuple[state.Stage, ...]:
+        """Rounds beside the fit ones that cost the people learned from."""
+        return (state.Stage.DESCRIBE, *([state.Stage.EVALUATE] if self.tests_membership else []))
 
     def release(self, stage: state.Stage) -> accounting.Release:
         """Return what a round of a protected plan costs the people learned from.
@@ -131,7 +147,7 @@ class Recipe:
         """
         if self.protection is None:
             raise errors.ContributionRefused("the plan protects nobody", which=f"recipe {self.name}")
-        if stage is state.Stage.DESCRIBE or self.protection.sampling is None:
+        if stage is not state.Stage.FIT or self.protection.sampling is None:
             return accounting.Release(self.protection.noise)
         passes = self.learner.passes if isinstance(self.learner, learner.Descending) else 1
         steps = passes * differential.steps_of(self.protection.sampling)
@@ -162,7 +178,7 @@ class Recipe:
             return description.blocks(self.schema) if self.protection else describe.description_blocks(self.schema)
         judged = evaluation.evaluation_blocks(self.judged_target, float(value.arrays["held_out_rows"][0]))
         if value.stage is state.Stage.EVALUATE:
-            return judged
+            return (*judged, *self._membership_blocks(value))
         if self.protection is not None:
             return self.learner.blocks(value)  # each look at held-out rows would cost privacy
         return (*self.learner.blocks(value), *self.safeguards.blocks(), *judged)
@@ -190,7 +206,7 @@ class Recipe:
             value, local_state = self.learner.localise(value, local_state, train.changed(standardised))
         judging = functools.partial(self.judged, value)
         if value.stage is state.Stage.EVALUATE:
-            return held_out.fold(judging), local_state
+            return {**held_out.fold(judging), **self._membership(value, train, held_out)}, local_state
         if isinstance(self.learner, learner.LocalTraining):
             judged = held_out.fold(judging)
             found = self._checked_once(rows.train).changed(standardised)
@@ -225,12 +241,15 @@ class Recipe:
             parts: tuple[differential.Summed, ...] = description.parts(self.schema, train, held_out)
             return description.counted(differential.released(self.protection, declared, parts, secret))
         if value.stage is state.Stage.EVALUATE:
-            part = differential.Summed(held_out, functools.partial(self.judged, value))
-        else:
-            found = train.changed(functools.partial(self.standardised, value))
-            if not isinstance(self.learner, learner.Additive):
-                return self._descended(value, differential.Descent(self.protection, found, secret))
-            part = differential.Summed(found, functools.partial(self.learner.partial, value))
+            both = [differential.Summed(held_out, functools.partial(self.judged_whole, value))]
+            if self.tests_membership:
+                mine = functools.partial(self._losses, value, is_held_out=False)
+                both.insert(0, differential.Summed(train, mine))
+            return differential.released(self.protection, declared, both, secret)
+        found = train.changed(functools.partial(self.standardised, value))
+        if not isinstance(self.learner, learner.Additive):
+            return self._descended(value, differential.Descent(self.protection, found, secret))
+        part = differential.Summed(found, functools.partial(self.learner.partial, value))
         return differential.released(self.protection, declared, (part,), secret)
 
     def _descended(self, value: state.State, steps: differential.Descent) -> Released:
@@ -274,13 +293,17 @@ class Recipe:
         return self.safeguards.fit(self.learner, value, sums_by_cell, loss)
 
     def metrics(self, value: state.State, sums: Mapping[str, Vector]) -> evaluation.Metrics | None:
-        """Return the figures of the model in ``value``, at which the ``sums`` were computed; None in round 0.
+        """Return the figures of the model in ``value``, at which the ``sums`` were computed; None in round 0, and while noise hides fitting.
 
         The sums may be everybody's or one site's own contribution.
         """
-        if value.stage in {state.Stage.DESCRIBE, state.Stage.FINISHED}:
+        is_bare = self.protection is not None and value.stage is state.Stage.FIT
+        if is_bare or value.stage in {state.Stage.DESCRIBE, state.Stage.FINISHED}:
             return None
-        return evaluation.metrics(self.judged_target, sums)
+        figures = evaluation.metrics(self.judged_target, sums)
+        if figures is None or membership.LOSSES not in sums:
+            return figures
+        return dataclasses.replace(figures, membership_auc=membership.auc(sums))
 
     def exhibits(self, value: state.State) -> tuple[exhibits.Exhibit, ...]:
         """Return the result as tables; none of a state without a model, or of a learner that has nothing to read."""
@@ -369,6 +392,29 @@ class Recipe:
         middle = evaluation.middle(target, value.arrays)
         return evaluation.contribution(target, self.scores(value, table.features), table.target, middle=middle)
 
+    def _membership_blocks(self, value: state.State) -> tuple[Block, ...]:
+        if not self.tests_membership:
+            return ()
+        rows, held_out = (float(value.arrays[name][0]) for name in ("rows", "held_out_rows"))
+        return membership.membership_blocks(rows, held_out)
+
+    def _membership(self, value: state.State, train: records.Records, held_out: records.Records) -> Contribution:
+        if not self.tests_membership:
+            return {}
+        mine, theirs = (functools.partial(self._losses, value, is_held_out=each) for each in (False, True))
+        return {membership.LOSSES: train.fold(mine)[membership.LOSSES] + held_out.fold(theirs)[membership.LOSSES]}
+
+    def _losses(self, value: state.State, table: Table, *, is_held_out: bool) -> Contribution:
+        if self.schema.target is None:
+            return {}
+        scores = self.scores(value, table.features)
+        return membership.contribution(self.schema.target, scores, table.target, is_held_out=is_held_out)
+
+    def judged_whole(self, value: state.State, table: Table) -> Contribution:
+        """Return all that the last round tells of a batch of held-out rows."""
+        losses = self._losses(value, table, is_held_out=True) if self.tests_membership else {}
+        return {**self.judged(value, table), **losses}
+
     def _checked_once(self, found: records.Records) -> records.Sampled:
         """Return the rows after checking all of them, where a learner will ask for few of them at a time.
 
@@ -416,10 +462,15 @@ def from_plan(document: object) -> Recipe:
     chosen = LEARNERS[name](columns, reader)
     guarded = safeguards.from_reader(reader)
     promised = reader.value("privacy") if reader.has("privacy") else None
+    is_tested = reader.flag("tests_membership") if reader.has("tests_membership") else False
+    if is_tested and columns.task not in membership.OF_TASKS:
+        raise reader.refusal("tests_membership", "false where rows have no loss of their own", True)
     reader.close()
     chosen.check_size(columns)
     safeguards.check_learner(guarded, chosen, columns)
-    made = Recipe(name, columns, chosen, seed, guarded)
+    made = Recipe(name, columns, chosen, seed, guarded, tests_membership=is_tested)
+    if is_tested and made.judged_target is None:
+        raise reader.refusal("tests_membership", "false for a recipe that predicts nothing", True)
     return made if promised is None else dataclasses.replace(made, protection=protecting.read(promised, _trial(made)))
 
 
@@ -431,7 +482,7 @@ def _trial(made: Recipe) -> protecting.Trial:
         seed=made.seed,
         is_guarded=made.safeguards != safeguards.NONE,
         seen=made.standardised,
-        judged=None if made.judged_target is None else made.judged,
+        judged=None if made.judged_target is None else made.judged_whole,
     )
 
 
@@ -443,5 +494,6 @@ def to_plan(value: Recipe) -> dict[str, object]:
         "schema": schema.to_document(value.schema),
         **value.learner.options(),
         **value.safeguards.options(),
+        **({"tests_membership": True} if value.tests_membership else {}),
         **({} if value.protection is None else {"privacy": value.protection.options()}),
     }

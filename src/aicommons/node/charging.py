@@ -41,7 +41,7 @@ def charge(agent: agents.Agent, attempt: agents.Attempt, current: views.RunView,
     """
     made = attempt.terms.recipe
     now, (run_id, index) = int(agent.clock.now()), (attempt.key.run_id, attempt.key.round_index)
-    is_of_others = attempt.before.stage is state.Stage.EVALUATE  # held-out people were in round 0 alone so far
+    is_of_others = attempt.before.stage is not state.Stage.FIT and attempt.before.stage not in made.whole_stages
     due = []
     for part in agents.parts_of(agent, run_id, current):
         rule, number = agent.data.rule(part), part.dataset_id
@@ -77,10 +77,7 @@ def check_whole_run(agent: agents.Agent, run_id: ids.RunId, current: views.RunVi
         if rule.budget is None or made.protection is None:
             continue
         already = {each.round_index for each in agent.journal.charges(part.dataset_id) if each.run_id == run_id}
-        later = made.release(state.Stage.FIT)
-        steps = made.learner.most_steps - len(already - {0})
-        due = [] if 0 in already else [made.release(state.Stage.DESCRIBE)]
-        due += [dataclasses.replace(later, count=later.count * steps)] if steps > 0 else []
+        due = made.releases(made.learner.most_steps - len(already - {0}))[1 if 0 in already else 0 :]
         _check_within(rule.budget, spent(agent, part.dataset_id, now), due, number=part.dataset_id)
 
 

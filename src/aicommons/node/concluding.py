@@ -111,7 +111,8 @@ def in_words(figures: evaluation.Metrics | None) -> dict[str, object]:
 def _named(figures: evaluation.Metrics) -> list[tuple[str, float | None]]:
     plain = [(name, getattr(figures, name)) for name in ("accuracy", "auc", "log_loss", "rmse", "concordance")]
     of_counts = [(name, getattr(figures, name)) for name in ("deviance", "observed_to_predicted")]
-    return [*plain, ("r2", figures.r_squared), ("d2", figures.d_squared), *of_counts]
+    told = ("membership_auc", figures.membership_auc)
+    return [*plain, ("r2", figures.r_squared), ("d2", figures.d_squared), *of_counts, told]
 
 
 def is_end_signed(agent: agents.Agent, run_id: ids.RunId, current: views.RunView) -> bool:

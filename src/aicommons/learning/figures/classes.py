@@ -66,7 +66,7 @@ def contribution(
 def metrics(target: schema.Target, sums: Mapping[str, blocks.Vector]) -> shown.Metrics | None:
     """Return the figures, or None if there was no row."""
     classes = len(target.classes or ())
-    counts = [int(count) for count in sums[CONFUSION].tolist()]
+    counts = [max(int(count), 0) for count in sums[CONFUSION].tolist()]  # noise may have taken one below 0
     confusion = tuple(tuple(counts[row * classes : (row + 1) * classes]) for row in range(classes))
     rows = sum(counts)
     if rows == 0:
@@ -75,7 +75,7 @@ def metrics(target: schema.Target, sums: Mapping[str, blocks.Vector]) -> shown.M
         rows=rows,
         accuracy=sum(confusion[index][index] for index in range(classes)) / rows,
         auc=_auc(sums[HISTOGRAM]) if target.task is schema.Task.BINOMIAL else None,
-        log_loss=float(sums[LOG_LOSS][0]) / rows,
+        log_loss=max(float(sums[LOG_LOSS][0]), 0.0) / rows,
         confusion=confusion,
     )
 
@@ -101,6 +101,6 @@ def _auc(histogram: blocks.Vector) -> float | None:
         wins += positive * (below + negative / 2.0)
         below += negative
     positives = combine.fixed_sum(values[BINS:])
-    if below == 0.0 or positives == 0.0:
+    if not (below > 0.0 and positives > 0.0):
         return None
-    return wins / (below * positives)
+    return min(max(wins / (below * positives), 0.0), 1.0)

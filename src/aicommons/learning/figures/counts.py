@@ -66,7 +66,7 @@ def metrics(target: schema.Target, sums: Mapping[str, blocks.Vector]) -> shown.M
     """Return the figures, or None if there was no row."""
     _ = target
     rows = int(sums[ROWS][0])
-    if rows == 0:
+    if rows <= 0:
         return None
     counts, rates, deviance = (max(float(sums[name][0]), 0.0) for name in (COUNTS, RATES, DEVIANCE))
     least = counts * math.log(counts / rows) if counts > 0.0 else 0.0

@@ -27,5 +27,7 @@ class Metrics:
     """1 - deviance / deviance of the mean count over the same rows (counts only)."""
     observed_to_predicted: float | None = None
     """Counts that there were, divided by the rates predicted for the same rows (counts only)."""
+    membership_auc: float | None = None
+    """Probability that a row learned from has a smaller loss than a held-out one: how well members are told (plans that test it)."""
     concordance: float | None = None
     """Probability that of two rows the one whose event comes first has the higher risk (times until an event only)."""

@@ -50,7 +50,7 @@ def metrics(target: schema.Target, sums: Mapping[str, blocks.Vector]) -> shown.M
     """Return the figures, or None if there was no row."""
     column = target.column()
     rows = int(sums[ROWS][0])
-    if rows == 0:
+    if rows <= 0:
         return None
     squares = float(sums[SQUARES][0])
     total, total_squares = sums[TARGET].tolist()

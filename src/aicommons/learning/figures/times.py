@@ -51,7 +51,7 @@ def metrics(target: schema.Target, sums: Mapping[str, blocks.Vector]) -> shown.M
     _ = target
     histogram = sums[HISTOGRAM]
     rows = int(histogram.sum())
-    return None if rows == 0 else shown.Metrics(rows=rows, concordance=_concordance(histogram))
+    return None if rows <= 0 else shown.Metrics(rows=rows, concordance=_concordance(histogram))
 
 
 def loss(sums: Mapping[str, blocks.Vector]) -> float | None:
