@@ -5,8 +5,9 @@ sums (or a site, for itself, from its own contribution). What is summed for whic
 ``recipe``; leaves out when to evaluate. A plan that predicts nothing is not evaluated.
 """
 
+import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -48,6 +49,19 @@ def evaluation_blocks(target: schema.Target | None, held_out_rows: float) -> tup
     if target is None:
         return ()
     return _OF_TASK[target.task].evaluation_blocks(target, caps.power_of_two(max(held_out_rows, 1.0)))
+
+
+def coarse_blocks(declared: Sequence[blocks.Block]) -> tuple[blocks.Block, ...]:
+    """Return the blocks of figures to which noise is added: fewer bins."""
+    length = 2 * classes.COARSE_BINS
+    return tuple(
+        dataclasses.replace(each, length=length) if each.name == classes.HISTOGRAM else each for each in declared
+    )
+
+
+def coarsened(part: blocks.Contribution) -> blocks.Contribution:
+    """Return a contribution in these blocks."""
+    return {name: classes.coarsened(each) if name == classes.HISTOGRAM else each for name, each in part.items()}
 
 
 def contribution(

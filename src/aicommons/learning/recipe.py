@@ -177,6 +177,7 @@ class Recipe:
         if value.stage is state.Stage.DESCRIBE:
             return description.blocks(self.schema) if self.protection else describe.description_blocks(self.schema)
         judged = evaluation.evaluation_blocks(self.judged_target, float(value.arrays["held_out_rows"][0]))
+        judged = judged if self.protection is None else evaluation.coarse_blocks(judged)
         if value.stage is state.Stage.EVALUATE:
             return (*judged, *self._membership_blocks(value))
         if self.protection is not None:
@@ -411,9 +412,9 @@ class Recipe:
         return membership.contribution(self.schema.target, scores, table.target, is_held_out=is_held_out)
 
     def judged_whole(self, value: state.State, table: Table) -> Contribution:
-        """Return all that the last round tells of a batch of held-out rows."""
+        """Return all that the last round of a plan with noise tells of a batch of held-out rows."""
         losses = self._losses(value, table, is_held_out=True) if self.tests_membership else {}
-        return {**self.judged(value, table), **losses}
+        return {**evaluation.coarsened(self.judged(value, table)), **losses}
 
     def _checked_once(self, found: records.Records) -> records.Sampled:
         """Return the rows after checking all of them, where a learner will ask for few of them at a time.

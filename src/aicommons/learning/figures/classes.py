@@ -18,6 +18,8 @@ from aicommons.learning import blocks, combine
 from aicommons.learning.figures import metrics as shown
 
 BINS = 256
+COARSE_BINS = 16
+"""Where noise is added."""
 BIN_CORE = 0.03
 """Logits nearer to the middle than this are binned evenly."""
 BIN_REACH = 40.0
@@ -86,6 +88,11 @@ def loss(sums: Mapping[str, blocks.Vector]) -> float | None:
     return max(float(sums[LOG_LOSS][0]), 0.0) / rows if rows > 0.0 else None
 
 
+def coarsened(histogram: blocks.Vector) -> blocks.Vector:
+    """Return the counts in ``COARSE_BINS`` bins per class: noise on each of many bins would leave nothing of them."""
+    return np.asarray(histogram.reshape(2 * COARSE_BINS, -1).sum(axis=1))
+
+
 def _histogram(logits: blocks.Vector, actual: npt.NDArray[np.int64]) -> blocks.Vector:
     """Return counts per bin for class 0, then for class 1."""
     mapped = np.arcsinh(logits / BIN_CORE) / math.asinh(BIN_REACH / BIN_CORE)
@@ -96,11 +103,12 @@ def _histogram(logits: blocks.Vector, actual: npt.NDArray[np.int64]) -> blocks.V
 def _auc(histogram: blocks.Vector) -> float | None:
     """Return the area under the ROC curve, or None if a class has no row."""
     values = histogram.tolist()
+    bins = len(values) // 2
     below = wins = 0.0
-    for negative, positive in zip(values[:BINS], values[BINS:], strict=True):
+    for negative, positive in zip(values[:bins], values[bins:], strict=True):
         wins += positive * (below + negative / 2.0)
         below += negative
-    positives = combine.fixed_sum(values[BINS:])
+    positives = combine.fixed_sum(values[bins:])
     if not (below > 0.0 and positives > 0.0):
         return None
     return min(max(wins / (below * positives), 0.0), 1.0)
