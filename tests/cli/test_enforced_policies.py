@@ -134,7 +134,7 @@ def test_the_policy_protects_the_table(founded: "Place", tmp_path: pathlib.Path)
     assert second is not None
     assert (first.minimum_cohort, first.rule, first.person) == (10, privacy.EVERYTHING, None)
     assert (second.minimum_cohort, second.person) == (40, "patient")
-    assert second.rule == privacy.Rule(5, policies.SmallCells.COARSEN)
+    assert second.rule == privacy.Rule(5, policies.SmallCells.COARSEN, unit=policies.PrivacyUnit.PERSON)
     assert second.source == first.source
     assert app.own_version(home, agent.Part(dataset, 3)) is None
 
